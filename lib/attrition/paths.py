@@ -1,0 +1,61 @@
+"""Where things are read from and written to.
+
+Everything a run writes lies below one output folder, `reports/` by default. Another one is chosen with
+``./run_all.sh --out DIR`` (or the variable ``ATTRITION_OUT``): then data, results and the report all go there,
+so that a read-only checkout works and a quick or trial run never touches the committed report.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+PARAMS = ROOT / "params.yaml"
+CLAIMS = ROOT / "claims.yaml"
+LOCK = ROOT / "requirements.lock"
+
+
+def out() -> Path:
+    """Output folder of this run (``ATTRITION_OUT``, else ``reports/``)."""
+    chosen = os.environ.get("ATTRITION_OUT")
+    return Path(chosen).resolve() if chosen else ROOT / "reports"
+
+
+def _below(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def data() -> Path:
+    """Folder of the data that the run makes: ``data/`` for the committed report, else inside the output folder."""
+    return ROOT / "data" if out() == ROOT / "reports" else out() / "data"
+
+
+def raw() -> Path:
+    """Folder of source tables (made by chapter 01, or extracted by chapter 06)."""
+    return _below(data() / "raw")
+
+
+def processed() -> Path:
+    """Folder of derived tables that one chapter hands to another."""
+    return _below(data() / "processed")
+
+
+def results() -> Path:
+    """Folder of ``NN_name.json``: every number that a sentence of the report quotes."""
+    return _below(out() / "results")
+
+
+def tables() -> Path:
+    """Folder of the tables and of the data behind the figures, as CSV."""
+    return _below(out() / "tables")
+
+
+def executed() -> Path:
+    """Folder of the executed notebooks."""
+    return _below(out() / "executed")
+
+
+def logs() -> Path:
+    """Folder of the run's logs."""
+    return _below(out() / "logs")

@@ -1,0 +1,107 @@
+"""One figure style and one colour per thing, in every chapter.
+
+Every colour of a figure comes from `LIGHT`. The report swaps each for its partner in `DARK` when the reader's screen
+is dark; a colour that is not listed here would not follow. The hues are told apart with the common colour-vision
+deficiencies, and lines also differ by dash or marker wherever two meet.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
+WIDTH = 5.5
+"""Widest figure, in inches: on a phone its text is still legible."""
+
+LIGHT = {
+    "ink": "#1f2429",
+    "muted": "#5b656f",
+    "grid": "#d9dee3",
+    "paper": "#fefefe",
+    "blue": "#0b6cae",
+    "vermilion": "#c9500b",
+    "green": "#0a8560",
+    "purple": "#a3498f",
+    "ochre": "#a66d00",
+    "teal": "#15808f",
+    "red": "#c02a3a",
+}
+DARK = {
+    "ink": "#e8ebee",
+    "muted": "#a3adb7",
+    "grid": "#3a424a",
+    "paper": "#15191d",
+    "blue": "#6db9f2",
+    "vermilion": "#ff9a5c",
+    "green": "#4fcfa3",
+    "purple": "#e79ad5",
+    "ochre": "#e8b44c",
+    "teal": "#62c9d8",
+    "red": "#ff8a92",
+}
+MEANING = {
+    "lr": "blue",
+    "xgb": "vermilion",
+    "lgbm": "green",
+    "cox": "purple",
+    "oracle": "ink",
+    "null": "muted",
+    "chance": "muted",
+    "honest": "blue",
+    "leaky": "red",
+    "Placebo": "muted",
+    "Control": "ochre",
+    "Active": "teal",
+    "Xanomeline Low Dose": "teal",
+    "Xanomeline High Dose": "purple",
+    "adverse event": "vermilion",
+    "withdrawal by subject": "blue",
+    "other": "green",
+    "competing": "muted",
+    "dropout": "vermilion",
+    "stayed": "blue",
+}
+CYCLE = ("blue", "vermilion", "green", "purple", "ochre", "teal", "red", "muted")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1)), (0, (7, 2)))
+
+
+def colour(name: str) -> str:
+    """Colour of a model, arm, reason or hue by its name, as a hex string of the light theme.
+
+    Parameters
+    ----------
+    name : str
+        A key of `MEANING` or of `LIGHT`.
+
+    Raises
+    ------
+    KeyError
+        For a name without a colour; use `cycle` for names that only the data know.
+
+    Examples
+    --------
+    >>> colour("lr") == colour("blue")
+    True
+    """
+    return LIGHT[MEANING.get(name, name)]
+
+
+def cycle(names: list[str]) -> dict[str, str]:
+    """Colours for names that only the data know (arms of a reader's own trial): known names keep theirs.
+
+    Examples
+    --------
+    >>> sorted(cycle(["Placebo", "Dose A"]))
+    ['Dose A', 'Placebo']
+    """
+    taken = {MEANING[name] for name in names if name in MEANING}
+    free = [hue for hue in CYCLE if hue not in taken] or list(CYCLE)
+    unknown = [name for name in names if name not in MEANING]
+    given = {name: LIGHT[free[i % len(free)]] for i, name in enumerate(unknown)}
+    return {name: given.get(name) or colour(name) for name in names}
+
+
+def use() -> None:
+    """Apply the study's style to matplotlib; `attrition.report` does it on import."""
+    mpl.style.use(MPLSTYLE)

@@ -1,0 +1,140 @@
+"""Numbers that sentences quote, and tables: written by one chapter, read by the others.
+
+A result file is JSON with sorted keys and numbers rounded to `DIGITS` significant digits, so that two runs give the
+same bytes. Tables are CSV. Both are published by rename: a reader never meets half a file.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import paths
+
+DIGITS = 10
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class MissingResult(FileNotFoundError):
+    """A chapter asks for a result that no chapter has written yet."""
+
+
+def publish(path: Path, text: str | bytes) -> Path:
+    """Write a file under a temporary name in the same folder, then rename it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Final place.
+    text : str or bytes
+        Content; text is written as UTF-8 with LF line ends.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+    """
+    content = text.encode() if isinstance(text, str) else text
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy and pandas values into JSON values; round floats; NaN becomes null.
+
+    Examples
+    --------
+    >>> plain({"auroc": np.float64(2 / 3), "n": np.int64(3), "lost": float("nan")})
+    {'auroc': 0.6666666667, 'n': 3, 'lost': None}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, pd.DataFrame):
+        return plain(value.to_dict("records"))
+    if isinstance(value, pd.Series):
+        return plain(value.to_dict())
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(f"{float(value):.{DIGITS}g}") if math.isfinite(value) else None
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
+
+
+def write(chapter: str, numbers: Mapping[str, Any]) -> Path:
+    """Write ``results/<chapter>.json``.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the notebook without ending, e.g. ``"05_evaluation"``.
+    numbers : mapping
+        Nested mapping of numbers, text and lists.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return publish(paths.results() / f"{chapter}.json", text + "\n")
+
+
+def read(chapter: str) -> dict[str, Any]:
+    """Read ``results/<chapter>.json``.
+
+    Raises
+    ------
+    MissingResult
+        When the chapter has not run, with the command that runs it.
+    """
+    path = paths.results() / f"{chapter}.json"
+    if not path.exists():
+        raise MissingResult(f"results/{path.name} is not there yet; run ./run_all.sh --only {chapter}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def write_table(name: str, table: pd.DataFrame) -> Path:
+    """Write ``tables/<name>.csv``: LF line ends, floats to `DIGITS` significant digits, no formulas.
+
+    Text that a spreadsheet would run as a formula is exported with a leading quote mark.
+
+    Parameters
+    ----------
+    name : str
+        File name without ending.
+    table : pandas.DataFrame
+        Written without its index.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    safe = table.rename(columns=_inert).map(_inert)
+    text = safe.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
+    return publish(paths.tables() / f"{name}.csv", text)
