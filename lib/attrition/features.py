@@ -1,0 +1,259 @@
+"""The published feature versions, each feature with its formula, its group and the time at which it is known.
+
+Every count and rate of the simulated trial is taken over a patient's whole follow-up. For a patient who left,
+that reaches past the day they left: such a feature is known only after the outcome, whatever a model makes of
+it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from attrition import simulate
+from attrition.simulate import PUBLISHED_LAW
+
+AT_ENROLMENT = "enrolment"
+DURING_FOLLOW_UP = "during follow-up"
+AFTER_OUTCOME = "after the outcome (uses the full follow-up)"
+KNOWN_AT = (AT_ENROLMENT, DURING_FOLLOW_UP, AFTER_OUTCOME)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One model input.
+
+    Attributes
+    ----------
+    name : str
+    formula : str
+        In the raw columns.
+    groups : tuple of str
+        Groups of `GROUPS` that it belongs to.
+    known_at : str
+        One of `KNOWN_AT`.
+    unit : str
+    compute : callable
+        From the trial's DataFrame (n, ...) to an array (n,).
+    """
+
+    name: str
+    formula: str
+    groups: tuple[str, ...]
+    known_at: str
+    unit: str
+    compute: Callable[[pd.DataFrame], np.ndarray]
+
+
+def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    return lambda trial: trial[name].to_numpy(float)
+
+
+def _visit_rate(trial: pd.DataFrame) -> np.ndarray:
+    return simulate.visit_rate(_column("visits_completed")(trial), _column("days_in_trial")(trial))
+
+
+def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
+    return simulate.adverse_event_rate(_column("adverse_events")(trial), _column("days_in_trial")(trial))
+
+
+_LIST = (
+    Feature("age", "age", ("baseline",), AT_ENROLMENT, "years", _column("age")),
+    Feature(
+        "days_in_trial", "days_in_trial", ("follow_up",), AFTER_OUTCOME, "days", _column("days_in_trial")
+    ),
+    Feature(
+        "visits_completed",
+        "visits_completed",
+        ("counts",),
+        AFTER_OUTCOME,
+        "visits",
+        _column("visits_completed"),
+    ),
+    Feature(
+        "adverse_events", "adverse_events", ("counts",), AFTER_OUTCOME, "events", _column("adverse_events")
+    ),
+    Feature(
+        "visit_rate",
+        "visits_completed / (days_in_trial / 30 + 1)",
+        ("rates",),
+        AFTER_OUTCOME,
+        "share of planned visits",
+        _visit_rate,
+    ),
+    Feature(
+        "adverse_event_rate",
+        "adverse_events / (days_in_trial + 1)",
+        ("rates",),
+        AFTER_OUTCOME,
+        "events a day",
+        _adverse_event_rate,
+    ),
+    Feature(
+        "time_since_last_visit",
+        "days_in_trial - last_visit_day",
+        ("rates",),
+        AFTER_OUTCOME,
+        "days",
+        lambda trial: _column("days_in_trial")(trial) - _column("last_visit_day")(trial),
+    ),
+    Feature(
+        "burden",
+        "adverse_event_rate * (1 - visit_rate)",
+        ("interactions", "burden"),
+        AFTER_OUTCOME,
+        "events a day",
+        lambda trial: _adverse_event_rate(trial) * (1 - _visit_rate(trial)),
+    ),
+    Feature(
+        "age_adverse_risk",
+        "age / 85 * adverse_event_rate",
+        ("interactions",),
+        AFTER_OUTCOME,
+        "events a day",
+        lambda trial: _column("age")(trial) / 85 * _adverse_event_rate(trial),
+    ),
+    Feature(
+        "trial_phase_risk",
+        "Phase I .2, Phase II .5, Phase III .8",
+        ("domain",),
+        AT_ENROLMENT,
+        "risk",
+        lambda trial: simulate.phase_risk(PUBLISHED_LAW, trial["trial_phase"]),
+    ),
+    Feature(
+        "treatment_risk",
+        "Active .1, Control .3, Placebo .4",
+        ("domain",),
+        AT_ENROLMENT,
+        "risk",
+        lambda trial: simulate.arm_risk(PUBLISHED_LAW, trial["treatment_group"]),
+    ),
+)
+FEATURES: dict[str, Feature] = {feature.name: feature for feature in _LIST}
+
+_RATES = ("age", "days_in_trial", "visit_rate", "adverse_event_rate", "time_since_last_visit")
+VERSIONS: dict[str, tuple[str, ...]] = {
+    "v1_counts": ("age", "days_in_trial", "visits_completed", "adverse_events"),
+    "v2_rates": _RATES,
+    "v2_interactions": (*_RATES, "burden", "age_adverse_risk"),
+    "v3_causal": (*_RATES, "burden", "age_adverse_risk", "trial_phase_risk", "treatment_risk"),
+}
+GROUPS: dict[str, tuple[str, ...]] = {
+    group: tuple(feature.name for feature in _LIST if group in feature.groups)
+    for group in ("baseline", "follow_up", "counts", "rates", "interactions", "burden", "domain")
+}
+RAW_COLUMNS = (
+    "age",
+    "treatment_group",
+    "trial_phase",
+    "days_in_trial",
+    "visits_completed",
+    "last_visit_day",
+    "adverse_events",
+)
+
+
+def matrix(trial: pd.DataFrame, version: str) -> pd.DataFrame:
+    """Model inputs of one feature version.
+
+    Parameters
+    ----------
+    trial : DataFrame (n, ...)
+        Raw contract columns; `RAW_COLUMNS` are needed.
+    version : str
+        A key of `VERSIONS`.
+
+    Returns
+    -------
+    DataFrame (n, k)
+        Floats, in the published order, with the index of `trial`.
+
+    Raises
+    ------
+    KeyError
+        Unknown version or missing column, by name.
+
+    Examples
+    --------
+    >>> matrix(simulate.published_trial(), "v1_counts").columns.tolist()
+    ['age', 'days_in_trial', 'visits_completed', 'adverse_events']
+    """
+    if version not in VERSIONS:
+        raise KeyError(f"unknown feature version {version!r}; known: {', '.join(VERSIONS)}")
+    return columns(trial, VERSIONS[version])
+
+
+def columns(trial: pd.DataFrame, names: tuple[str, ...] | list[str]) -> pd.DataFrame:
+    """Model inputs by name, in the order given; see `matrix`."""
+    missing = [name for name in RAW_COLUMNS if name not in trial]
+    if missing:
+        raise KeyError(f"the trial lacks the columns {', '.join(missing)}")
+    return pd.DataFrame({name: FEATURES[name].compute(trial) for name in names}, index=trial.index)
+
+
+def without(version: str, *names: str) -> tuple[str, ...]:
+    """Features of a version except some features or groups, for leave-one-out.
+
+    Examples
+    --------
+    >>> without("v3_causal", "interactions", "domain") == VERSIONS["v2_rates"]
+    True
+    """
+    dropped = {feature for name in names for feature in GROUPS.get(name, (name,))}
+    return tuple(feature for feature in VERSIONS[version] if feature not in dropped)
+
+
+def table() -> pd.DataFrame:
+    """The registry as a table: name, formula, group, known_at, unit, versions."""
+    return pd.DataFrame(
+        {
+            "feature": feature.name,
+            "formula": feature.formula,
+            "group": feature.groups[0],
+            "known_at": feature.known_at,
+            "unit": feature.unit,
+            "versions": ", ".join(name for name, members in VERSIONS.items() if feature.name in members),
+        }
+        for feature in _LIST
+    )
+
+
+class FeatureVersion(TransformerMixin, BaseEstimator):
+    """Feature version as a scikit-learn transformer, from the raw contract columns.
+
+    It learns nothing from the data, so that it may stand anywhere in a pipeline without leaking.
+
+    Parameters
+    ----------
+    version : str
+        A key of `VERSIONS`.
+
+    Examples
+    --------
+    >>> trial = simulate.published_trial()
+    >>> FeatureVersion("v3_causal").fit_transform(trial).shape
+    (1000, 9)
+    """
+
+    def __init__(self, version: str = "v3_causal"):
+        self.version = version
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "FeatureVersion":
+        """Check the columns; nothing else is learned."""
+        self.feature_names_out_ = np.asarray(matrix(X.iloc[:1], self.version).columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Features (n, k) of patients (n, ...)."""
+        check_is_fitted(self, "feature_names_out_")
+        return matrix(X, self.version)
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Names of the k features."""
+        check_is_fitted(self, "feature_names_out_")
+        return self.feature_names_out_

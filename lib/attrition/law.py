@@ -1,0 +1,183 @@
+"""The law of the simulated trial: how covariates turn into a probability of dropout."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+GENDERS = ("Male", "Female", "Non-binary")
+ARMS = ("Active", "Control", "Placebo")
+PHASES = ("Phase I", "Phase II", "Phase III")
+AGE_LOW, AGE_HIGH = 18, 85
+DAYS_LOW, DAYS_HIGH = 30, 365
+VISIT_INTERVAL = 30
+
+
+@dataclass(frozen=True)
+class Law:
+    """Parameters of the data-generating mechanism; the defaults are the published trial's.
+
+    Given the covariates of a patient, with visit rate $v$, adverse-event rate $e$ (events a day), phase risk
+    $f$, arm risk $g$ and young $y$, the risk score is
+
+    $$r = w_e \\cdot 100 e + w_v (1 - v) + w_f f + w_g g + w_y y + \\varepsilon,\\quad
+    \\varepsilon \\sim N(0, \\sigma^2)$$
+
+    and the probability of dropout is $1 / (1 + \\exp(-(k (r - c) + \\delta)))$, with slope $k$, offset $c$
+    and a prevalence offset $\\delta$ (0 in the published trial).
+
+    Attributes
+    ----------
+    slope, offset : float
+        $k$ and $c$.
+    noise_sd : float
+        $\\sigma$, the part of the risk that nobody can observe.
+    weight_adverse_events, adverse_event_scale, weight_missed_visits, weight_phase, weight_arm, weight_young :
+    float
+        Weights of the five terms; the first is multiplied by the scale.
+    phase_risk, arm_risk : tuple of float
+        In the order of `PHASES` and `ARMS`.
+    young_below : float
+        Young is (age - 18) / 67 below this.
+    compliance : tuple of float
+        Both shape parameters of the Beta distribution of the share of planned visits kept.
+    early_cap : float
+        Largest probability that a dropout is early.
+
+    Examples
+    --------
+    >>> Law().slope, Law().offset
+    (3.0, 0.5)
+    """
+
+    slope: float = 3.0
+    offset: float = 0.5
+    noise_sd: float = 0.15
+    weight_adverse_events: float = 0.35
+    adverse_event_scale: float = 100.0
+    weight_missed_visits: float = 0.30
+    weight_phase: float = 0.20
+    weight_arm: float = 0.10
+    weight_young: float = 0.05
+    phase_risk: tuple[float, float, float] = (0.2, 0.5, 0.8)
+    arm_risk: tuple[float, float, float] = (0.1, 0.3, 0.4)
+    young_below: float = 0.3
+    compliance: tuple[float, float] = (5.0, 2.0)
+    early_cap: float = 0.8
+
+
+PUBLISHED_LAW = Law()
+
+
+def age_share(age: np.ndarray) -> np.ndarray:
+    """Age on the law's scale: 0 at 18 years, 1 at 85."""
+    return (age - AGE_LOW) / (AGE_HIGH - AGE_LOW)
+
+
+def adverse_event_mean(age: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Expected adverse events over the whole follow-up.
+
+    Parameters
+    ----------
+    age : array (n,)
+        Years.
+    days : array (n,)
+        Length of follow-up in days.
+
+    Returns
+    -------
+    array (n,)
+        $0.9 (1 + 0.5 a + 0.3\\,days/365)$, in the order of operations that gives the published bits.
+    """
+    return 0.3 * (1 + age_share(age) * 0.5 + days / 365 * 0.3) * 3
+
+
+def visit_rate(visits: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Visits kept over visits planned, one every 30 days and one at the start.
+
+    Examples
+    --------
+    >>> visit_rate(3, 90)
+    0.75
+    """
+    return visits / (days / VISIT_INTERVAL + 1)
+
+
+def adverse_event_rate(adverse_events: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Adverse events a day.
+
+    Examples
+    --------
+    >>> adverse_event_rate(5, 99)
+    0.05
+    """
+    return adverse_events / (days + 1)
+
+
+def phase_risk(law: Law, phase: pd.Series) -> np.ndarray:
+    """The law's risk of each patient's trial phase, shape (n,)."""
+    return _looked_up(phase, PHASES, law.phase_risk)
+
+
+def arm_risk(law: Law, arm: pd.Series) -> np.ndarray:
+    """The law's risk of each patient's treatment arm, shape (n,)."""
+    return _looked_up(arm, ARMS, law.arm_risk)
+
+
+def _looked_up(column: pd.Series, names: tuple[str, ...], values: tuple[float, ...]) -> np.ndarray:
+    codes = pd.Index(names, dtype="str").get_indexer(pd.Index(column.array))
+    return np.append(values, np.nan)[codes]
+
+
+def risk(law: Law, trial: pd.DataFrame) -> np.ndarray:
+    """Risk score of each patient, without the unobserved noise.
+
+    Parameters
+    ----------
+    law : Law
+    trial : DataFrame (n, ...)
+        Needs age, treatment_group, trial_phase, days_in_trial, visits_completed and adverse_events.
+
+    Returns
+    -------
+    array (n,)
+        $r - \\varepsilon$ of `Law`.
+
+    Examples
+    --------
+    >>> patient = pd.DataFrame({"age": [60], "treatment_group": ["Placebo"], "trial_phase": ["Phase III"],
+    ...                         "days_in_trial": [99], "visits_completed": [0], "adverse_events": [1]})
+    >>> float(risk(Law(), patient).round(3)[0])
+    0.85
+    """
+    days = trial["days_in_trial"].to_numpy(float)
+    rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
+    kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
+    young = age_share(trial["age"].to_numpy(float)) < law.young_below
+    return (
+        law.weight_adverse_events * rate * law.adverse_event_scale
+        + law.weight_missed_visits * (1 - kept)
+        + law.weight_phase * phase_risk(law, trial["trial_phase"])
+        + law.weight_arm * arm_risk(law, trial["treatment_group"])
+        + law.weight_young * young
+    )
+
+
+def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0) -> np.ndarray:
+    """Probability of dropout at a risk score that includes the noise.
+
+    Parameters
+    ----------
+    law : Law
+    score : array
+        Risk score $r$.
+    prevalence_offset : float
+        Added to the logit; 0 is the published law.
+
+    Examples
+    --------
+    >>> float(probability(Law(), 0.5))
+    0.5
+    """
+    return expit(law.slope * (score - law.offset) + prevalence_offset)
