@@ -51,7 +51,35 @@ def publish(path: Path, text: str | bytes) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    _note(path)
     return path
+
+
+def _note(path: Path) -> None:
+    """Tell the driver, if one is running this chapter, which file was published."""
+    chapter = os.environ.get("ATTRITION_CHAPTER")
+    if chapter:
+        journal = paths.out() / ".state" / f"{chapter}.files"
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        with journal.open("a", encoding="utf-8") as file:
+            file.write(f"{path}\n")
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> Path:
+    """Publish a table as Parquet.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Usually below `attrition.paths.processed`.
+    table : pandas.DataFrame
+        Written without its index.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    return publish(path, table.to_parquet(index=False))
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,101 @@
+"""What the last run left behind: keys, files, times. A chapter is up to date when all of it still holds."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from attrition import results
+from attrition.run.fingerprint import file_digest
+
+
+class Busy(RuntimeError):
+    """Another run holds the output folder."""
+
+
+class State:
+    """State of one output folder.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Output folder; the state lies in its ``.state``.
+    """
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.folder = out / ".state"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Record of a chapter (empty when there is none, or none that can be read)."""
+        try:
+            return json.loads(self._path(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def up_to_date(self, name: str, key: str) -> bool:
+        """Whether a chapter was made from exactly `key` and each file it wrote is still as it was."""
+        record = self.read(name)
+        return record.get("key") == key and all(
+            Path(path).exists() and file_digest(Path(path)) == digest
+            for path, digest in record.get("files", {}).items()
+        )
+
+    def record(self, name: str, key: str, files: list[Path], seconds: float) -> None:
+        """Remember a finished chapter; called after everything it wrote is in place."""
+        content = {
+            "key": key,
+            "files": {str(path): file_digest(path) for path in sorted(set(files)) if path.exists()},
+            "seconds": round(seconds, 1),
+        }
+        results.publish(self._path(name), json.dumps(content, indent=1))
+
+    def journal(self, name: str) -> Path:
+        """Where a running chapter notes the files that it publishes."""
+        return self.folder / f"{name}.files"
+
+    def start_journal(self, name: str) -> None:
+        """Empty the journal of a chapter that is about to run."""
+        self.journal(name).unlink(missing_ok=True)
+
+    def written(self, name: str) -> list[Path]:
+        """Files that the chapter published."""
+        journal = self.journal(name)
+        if not journal.exists():
+            return []
+        return [Path(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+
+    def seconds(self, name: str, default: float) -> float:
+        """How long the chapter took last time on this machine."""
+        return float(self.read(name).get("seconds", default))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the output folder; a second run is told who holds it.
+
+        Raises
+        ------
+        Busy
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        holder = self.folder / "holder"
+        lock = filelock.FileLock(self.folder / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
+            raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
+        try:
+            holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
