@@ -1,0 +1,315 @@
+"""What chapters call to show a result: figures, tables, findings, sentences, boxes, the claim ledger.
+
+Each helper emits an ordinary mime bundle, so that JupyterLab shows it, and puts what the report needs (id,
+caption, alternative text, data) into the metadata of that output, where Papermill keeps it. The report is
+built from the metadata: text from data never passes through as markup.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
+import pandas as pd
+
+from attrition import results
+from attrition.plots import style
+from attrition.report import preview, text, words
+
+style.use()
+
+CSV_LIMIT = 40_000
+"""Larger data stay a file beside the report, in characters."""
+DATA_ROWS = 40
+"""Longer data behind a figure are offered as CSV only."""
+_captured: list[list[dict[str, Any]]] = []
+
+
+@contextmanager
+def capture() -> Iterator[list[dict[str, Any]]]:
+    """Collect outputs instead of showing them, as notebook outputs.
+
+    Examples
+    --------
+    >>> with capture() as outputs:
+    ...     prose("{n} patients", n=3)
+    >>> outputs[0]["data"]["text/markdown"]
+    '3 patients'
+    """
+    outputs: list[dict[str, Any]] = []
+    _captured.append(outputs)
+    try:
+        yield outputs
+    finally:
+        _captured.pop()
+
+
+def _emit(bundle: dict[str, str], **metadata: Any) -> None:
+    about = {"attrition": {key: value for key, value in metadata.items() if value is not None}}
+    if _captured:
+        _captured[-1].append({"output_type": "display_data", "data": bundle, "metadata": about})
+        return
+    from IPython.core.interactiveshell import InteractiveShell
+
+    if InteractiveShell.initialized():
+        from IPython.display import publish_display_data
+
+        publish_display_data(bundle, about)
+
+
+def _identity(id: str, prefix: str) -> str:
+    if not re.fullmatch(rf"{prefix}-[a-z0-9]+(-[a-z0-9]+)*", id or ""):
+        raise ValueError(f"{id!r} is not a usable id: write {prefix}-some-name in lower case")
+    return id
+
+
+def _told(value: str, what: str, id: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{id}: {what} is missing")
+    return " ".join(value.split())
+
+
+def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:
+    written = results.write_table(id, data).read_text(encoding="utf-8")
+    return {"csv": written if len(written) <= CSV_LIMIT else None, "csv_file": f"tables/{id}.csv"}
+
+
+def _figure_of(drawn: Any) -> Any:
+    while hasattr(drawn, "__len__") and not hasattr(drawn, "savefig"):
+        drawn = drawn[0]
+    figure = drawn if hasattr(drawn, "savefig") else drawn.figure
+    return getattr(figure, "figure", None) or figure
+
+
+def figure(
+    ax_or_fig: Any, id: str, caption: str, alt: str, data: pd.DataFrame | None = None, raster: bool = False
+) -> None:
+    """Show a figure, once, and close it.
+
+    Parameters
+    ----------
+    ax_or_fig : matplotlib Axes, array of Axes, or Figure
+        At most 5.5 inches wide.
+    id : str
+        ``fig-some-name``, unique over the book.
+    caption : str
+        Markdown, one or two sentences.
+    alt : str
+        What the picture shows, for those who do not see it; not the caption again.
+    data : pandas.DataFrame, optional
+        The numbers drawn; written to ``tables/<id>.csv`` and offered to the reader.
+    raster : bool
+        For more than about a thousand marks: marks become a picture, text stays text.
+
+    Raises
+    ------
+    ValueError
+        Missing id, caption or alternative text, both texts equal, or too wide.
+    """
+    import matplotlib.pyplot as plt
+
+    from attrition.report import svg
+
+    _identity(id, "fig")
+    caption, alt = _told(caption, "the caption", id), _told(alt, "the alternative text", id)
+    if caption.casefold() == alt.casefold():
+        raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
+    drawn = _figure_of(ax_or_fig)
+    width = drawn.get_size_inches()[0]
+    if width > style.WIDTH + 1e-6:
+        raise ValueError(
+            f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text"
+        )
+    picture = svg.draw(drawn, raster)
+    plt.close(drawn)
+    source = _csv(id, data) if data is not None else {}
+    rows = _spec(data, {}, {}, {}, None) if data is not None and len(data) <= DATA_ROWS else None
+    _emit(
+        {"image/svg+xml": picture, "text/plain": f"[{id}] {alt}"},
+        kind="figure", id=id, caption=caption, alt=alt, raster=raster or None, data=rows, **source,
+    )  # fmt: skip
+    _emit({"text/markdown": f"*{preview.references(caption)}*", "text/plain": caption}, kind="caption", of=id)
+
+
+def _column(values: list[str], raw: pd.Series, align: str | None) -> str:
+    if align is not None:
+        return align
+    numeric = pd.api.types.is_numeric_dtype(raw) and not pd.api.types.is_bool_dtype(raw)
+    filled = [value for value in values if value]
+    return "right" if numeric or (filled and all(map(text.is_number, filled))) else "left"
+
+
+def _spec(
+    df: pd.DataFrame,
+    formats: Mapping[str, str | Callable[[Any], str]],
+    labels: Mapping[str, str],
+    align: Mapping[str, str],
+    max_rows: int | None,
+) -> dict[str, Any]:
+    shown = df if max_rows is None else df.head(max_rows)
+    columns, cells = [], []
+    for position, name in enumerate(df.columns):
+        raw = shown.iloc[:, position]
+        values = [text.cell(value, formats.get(name)) for value in raw.tolist()]
+        label = labels.get(name, str(name).replace("_", " "))
+        columns.append({"label": label, "align": _column(values, raw, align.get(name))})
+        cells.append(values)
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return {"columns": columns, "rows": rows, "total": len(df)}
+
+
+def _known(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str) -> None:
+    for name in given:
+        if name not in df.columns:
+            raise ValueError(f"{id}: {what} names {name!r}, which is not a column")
+
+
+def table(
+    df: pd.DataFrame,
+    id: str,
+    caption: str,
+    formats: Mapping[str, str | Callable[[Any], str]] | None = None,
+    notes: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    align: Mapping[str, str] | None = None,
+    max_rows: int | None = None,
+) -> None:
+    """Show a table and write it to ``tables/<id>.csv``.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        Plain numbers and text; the index is not shown.
+    id : str
+        ``tbl-some-name``, unique over the book.
+    caption : str
+        Markdown, one or two sentences.
+    formats : mapping, optional
+        Column to format (``"{:.3f}"``) or function; by default integers with thousands, three decimals.
+    notes : str, optional
+        Markdown below the table: units, what an interval is, abbreviations.
+    labels : mapping, optional
+        Column to heading, with its unit; otherwise the name with blanks for underscores.
+    align : mapping, optional
+        Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
+    max_rows : int, optional
+        Show only the first rows; the file has all.
+
+    Raises
+    ------
+    ValueError
+        Missing id or caption, an empty table, or an option for an unknown column.
+    """
+    _identity(id, "tbl")
+    caption = _told(caption, "the caption", id)
+    if df.empty:
+        raise ValueError(f"{id}: the table is empty")
+    formats, labels, align = formats or {}, labels or {}, align or {}
+    for given, what in ((formats, "formats"), (labels, "labels"), (align, "align")):
+        _known(given, df, what, id)
+    spec = _spec(df, formats, labels, align, max_rows)
+    _emit(
+        {"text/html": preview.table(spec, caption, notes), "text/plain": preview.plain(spec, caption)},
+        kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df),
+    )  # fmt: skip
+
+
+def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str]) -> None:
+    """State a finding with its verdict; the front page of the report collects them.
+
+    Parameters
+    ----------
+    id : str
+        ``finding-some-name``, unique over the book.
+    sentence : str
+        Markdown with its numbers and interval, from results (`fill` does for sentences what `prose` does).
+    verdict : str
+        A key of `attrition.report.words.VERDICTS`.
+    evidence : sequence of str
+        At least one id of a figure or table, of any chapter.
+    """
+    _identity(id, "finding")
+    sentence = _told(sentence, "the sentence", id)
+    evidence = [evidence] if isinstance(evidence, str) else list(evidence)
+    if not evidence:
+        raise ValueError(f"{id}: a finding needs evidence, an id of a figure or table")
+    words.verdict(verdict)
+    links = ", ".join(f"[{item}](#{item})" for item in evidence)
+    shown = f"> **{verdict.capitalize()}.** {preview.references(sentence)}  \n> Evidence: {links}"
+    _emit(
+        {"text/markdown": shown, "text/plain": f"{verdict}: {sentence}"},
+        kind="finding", id=id, sentence=sentence, verdict=verdict, evidence=evidence,
+    )  # fmt: skip
+
+
+def prose(template: str, **values: Any) -> None:
+    """Write a paragraph with results filled in.
+
+    Parameters
+    ----------
+    template : str
+        Markdown with fields as in `str.format`; braces of formulas are doubled.
+    **values
+        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped.
+    """
+    filled = text.fill(template, values)
+    _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
+
+
+def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
+    """Set a box, such as what not to conclude.
+
+    Parameters
+    ----------
+    kind : {"caution", "note", "method"}
+    template : str
+        Markdown, filled as in `prose`.
+    title : str, optional
+        Another heading than the kind's own.
+    """
+    if kind not in words.CALLOUTS:
+        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(words.CALLOUTS)}")
+    filled, title = text.fill(template, values), title or words.CALLOUTS[kind]
+    quoted = "\n".join(f"> {line}" for line in preview.references(filled).splitlines())
+    _emit(
+        {"text/markdown": f"> **{title}**\n>\n{quoted}", "text/plain": f"{title}: {filled}"},
+        kind="callout", tone=kind, title=title, markdown=filled,
+    )  # fmt: skip
+
+
+LEDGER = ("id", "claim", "published", "found", "verdict")
+
+
+def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", notes: str | None = None) -> None:
+    """Show the claim ledger: a strip of one cell a claim, and the full table below it.
+
+    Parameters
+    ----------
+    claims : pandas.DataFrame, shape (n_claims, >= 5)
+        Columns ``id, claim, published, found, verdict`` and, optionally, ``evidence`` (ids of figures, tables
+        or findings, separated by blanks or as a list).
+    id, caption, notes : str
+        As in `table`.
+    """
+    _identity(id, "tbl")
+    lacking = [name for name in LEDGER if name not in claims.columns]
+    if lacking:
+        raise ValueError(f"{id}: the ledger lacks {', '.join(lacking)}")
+    verdicts = [words.verdict(word) for word in claims["verdict"]]
+    caption = _told(caption or f"The {len(claims)} published claims, and what became of each.", "caption", id)
+    listed = claims["evidence"].tolist() if "evidence" in claims.columns else [""] * len(claims)
+    evidence = [item.split() if isinstance(item, str) else list(item or ()) for item in listed]
+    flat = claims[list(LEDGER)].assign(evidence=[" ".join(item) for item in evidence])
+    spec = _spec(flat[list(LEDGER)], {}, {"id": "claim no.", "claim": "what was published"}, {}, None)
+    _emit(
+        {"text/html": preview.table(spec, caption, notes), "text/plain": preview.plain(spec, caption)},
+        kind="ledger", id=id, caption=caption, notes=notes, data=spec, verdicts=verdicts, evidence=evidence,
+        **_csv(id, flat),
+    )  # fmt: skip
+
+
+def findings(ids: Sequence[str] | None = None) -> None:
+    """Place findings of other chapters here (front page): those named, or all."""
+    note = "The findings of all chapters are collected here in the report."
+    _emit({"text/markdown": f"*{note}*", "text/plain": note}, kind="findings", ids=list(ids) if ids else None)

@@ -1,0 +1,123 @@
+"""Text with results in it: filled templates, escaped Markdown, formatted table cells."""
+
+import math
+import numbers
+import re
+import string
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&^=-])")
+NUMBER = re.compile(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*")
+MISSING = "–"
+INTERVAL = ("value", "ci_low", "ci_high")
+
+
+def escape(text: str) -> str:
+    r"""Escape text so that Markdown shows it literally, on one line.
+
+    Examples
+    --------
+    >>> print(escape("<b>a*b</b>"))
+    \<b\>a\*b\</b\>
+    """
+    return MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def number(text: str) -> str:
+    """Set a true minus sign before a formatted number.
+
+    Examples
+    --------
+    >>> number("-0.12")
+    '−0.12'
+    """
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", text)
+
+
+class Filler(string.Formatter):
+    """`str.format` for sentences: numbers as formatted, text escaped, intervals written out."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Look a name up, with a readable error."""
+        if key not in kwargs:
+            raise KeyError(f"prose names {key!r}, but no value of that name was given")
+        return kwargs[key]
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Format one value; refuse a missing one."""
+        if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
+            raise ValueError("a sentence of the report would say 'nan': the value is missing")
+        if isinstance(value, Mapping) and set(value) >= set(INTERVAL):
+            value_, low, high = (
+                self.format_field(value[k], format_spec) for k in ("value", "ci_low", "ci_high")
+            )
+            return f"{value_} ({low} to {high})"
+        if isinstance(value, numbers.Number):
+            return number(format(value, format_spec))
+        return escape(format(value, format_spec) if format_spec else str(value))
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a Markdown template with results.
+
+    Parameters
+    ----------
+    template : str
+        Markdown with replacement fields as in `str.format`; braces of formulas are doubled.
+    values : mapping
+        Numbers (formatted by their field), text (escaped), or interval mappings
+        ``{"value", "ci_low", "ci_high"}`` (written as *value (low to high)*).
+
+    Examples
+    --------
+    >>> auroc = {"value": 0.643, "ci_low": 0.6, "ci_high": 0.684}
+    >>> fill("auroc {a:.2f}, {n:,} patients", {"a": auroc, "n": 1000})
+    'auroc 0.64 (0.60 to 0.68), 1,000 patients'
+    """
+    return Filler().vformat(template, (), values)
+
+
+def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
+    """Text of one table cell.
+
+    Parameters
+    ----------
+    value : object
+        Number, text, truth value or missing.
+    form : str or callable, optional
+        Format with one field, e.g. ``"{:.3f}"``, or a function.
+
+    Examples
+    --------
+    >>> [cell(1234), cell(-0.5), cell(True), cell(None), cell(0.25, "{:.0%}")]
+    ['1,234', '−0.500', 'yes', '–', '25%']
+    """
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if form is not None and not isinstance(value, str):
+        return number(form(value) if callable(form) else form.format(value))
+    if callable(form):
+        return form(value)
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):
+        return number(f"{value:,}")
+    if isinstance(value, numbers.Real):
+        return number(f"{value:.3f}" if abs(value) >= 5e-4 or value == 0 else f"{value:.1e}")
+    return str(value)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a formatted cell reads as a number, perhaps with its interval or unit.
+
+    Examples
+    --------
+    >>> [is_number(t) for t in ("−0.64 (−0.60 to 0.68)", "25%", "–", "Phase I", "1e3 mg daily and more")]
+    [True, True, True, False, False]
+    """
+    return (
+        text == MISSING or re.fullmatch(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*", text) is not None
+    )
