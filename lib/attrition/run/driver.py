@@ -122,7 +122,9 @@ class Runner:
         self.state.start_journal(chapter.name)
         self.tell("start", chapter.name, None)
         values = self.request.parameters(chapter, self.seed)
-        run_notebook(chapter.notebook, target, values, self.request.out, private=self.request.trial is not None)
+        run_notebook(
+            chapter.notebook, target, values, self.request.out, private=self.request.trial is not None
+        )
         seconds = time.perf_counter() - started
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds

@@ -19,7 +19,15 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-OUR_ERRORS = ("ContractError", "ParamsError", "MissingResult", "LeakError", "ClaimError", "OutcomeError", "MappingError")
+OUR_ERRORS = (
+    "ContractError",
+    "ParamsError",
+    "MissingResult",
+    "LeakError",
+    "ClaimError",
+    "OutcomeError",
+    "MappingError",
+)
 
 
 @dataclass(eq=False)

@@ -7,37 +7,16 @@ reads from it is not.
 
 import ast
 import functools
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from attrition import paths
+from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
 
 LIBRARY = Path(__file__).resolve().parents[1]
-
-
-def digest(*parts: str | bytes) -> str:
-    """SHA-256 of the parts, each preceded by its length.
-
-    Examples
-    --------
-    >>> digest("ab", "c") == digest("a", "bc")
-    False
-    """
-    total = hashlib.sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        total.update(f"{len(raw)}:".encode() + raw)
-    return total.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _module_file(name: str) -> Path | None:
@@ -89,7 +68,9 @@ def code(notebook: Path) -> str:
     """Code cells of a notebook, IPython magics left out."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     lines = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return "\n".join(line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+    return "\n".join(
+        line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
 
 
 def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:

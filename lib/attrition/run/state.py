@@ -10,7 +10,7 @@ from typing import Any
 import filelock
 
 from attrition import results
-from attrition.run.fingerprint import file_digest
+from attrition.digests import file_digest
 
 
 class Busy(RuntimeError):
@@ -91,11 +91,12 @@ class State:
             lock.acquire()
         except filelock.Timeout:
             who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
-            raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
+            raise Busy(
+                f"{self.out} is in use by {who}; wait for it, or choose another folder with --out"
+            ) from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
             yield
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
-

@@ -1,0 +1,211 @@
+"""``python -m attrition.run``: the command behind ``./run_all.sh``."""
+
+import argparse
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from attrition import paths
+from attrition.run import plan
+
+OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
+
+EXAMPLES = """
+examples:
+  ./run_all.sh                    bring reports/report.html up to date
+  ./run_all.sh --quick            a small, watermarked version in reports/quick/
+  ./run_all.sh --only 03          one chapter from stored inputs
+  ./run_all.sh --from modelling   a chapter and all that reads from it, redone
+  ./run_all.sh test               the tests
+  ./run_all.sh lab                the notebooks in JupyterLab
+  ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000
+
+exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 notebook failed, 6 output, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Command line of the run."""
+    command = argparse.ArgumentParser(
+        prog="run_all.sh",
+        description="Run the numbered notebooks and render one report.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--quick", action="store_true", help="smaller sizes, watermark, own output folder")
+    command.add_argument("--only", metavar="NAME", help="run one chapter, from stored inputs")
+    command.add_argument(
+        "--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it"
+    )
+    command.add_argument("--force", action="store_true", help="redo everything, changed or not")
+    command.add_argument("--out", metavar="DIR", type=Path, help="write there instead of reports/")
+    command.add_argument(
+        "--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time"
+    )
+    command.add_argument(
+        "--list", action="store_true", help="show the chapters and whether they are up to date"
+    )
+    command.add_argument(
+        "--check", action="store_true", help="say what is wrong with this environment, if anything"
+    )
+    return command
+
+
+def output_folder(args: argparse.Namespace) -> Path:
+    """Where a run writes: ``--out``, else ``reports/quick`` or ``reports``."""
+    chosen = args.out or (paths.ROOT / "reports" / "quick" if args.quick else paths.ROOT / "reports")
+    return chosen.resolve()
+
+
+def _complain(message: object) -> None:
+    print(f"run_all.sh: {message}", file=sys.stderr, flush=True)
+
+
+def check(out: Path) -> int:
+    """Print what would stop a run; ``--check``."""
+    from attrition.run import environment
+
+    found = environment.problems(out)
+    for problem in found:
+        _complain(problem)
+    if not found:
+        print(f"ready: Python {sys.version.split()[0]}, packages as locked, {out} can be written")
+    return ENVIRONMENT if found else OK
+
+
+def _selection(args: argparse.Namespace) -> tuple[tuple[plan.Chapter, ...], frozenset[str]]:
+    if args.only:
+        chapter = plan.find(args.only)
+        return (chapter,), frozenset([chapter.name])
+    if args.start:
+        return plan.CHAPTERS, frozenset(c.name for c in plan.dependants(plan.find(args.start)))
+    return plan.CHAPTERS, frozenset(c.name for c in plan.CHAPTERS) if args.force else frozenset()
+
+
+def _list(request, state) -> int:
+    from attrition.run import driver
+
+    known = driver.keys(request)
+    waiting = {c.name for c in driver.stale(request, state, known)}
+    for chapter in request.chapters:
+        status = "to run" if chapter.name in waiting else "up to date"
+        reads = ", ".join(name[:2] for name in chapter.needs) or "nothing"
+        seconds = state.seconds(chapter.name, chapter.seconds)
+        print(f"{chapter.name:<22} {status:<11} about {seconds:4.0f} s, reads {reads}")
+    return OK
+
+
+def _exit_code(errors: list[Exception]) -> int:
+    kinds = {getattr(error, "kind", "") or type(error).__name__ for error in errors}
+    if any(kind in {"ContractError", "OutcomeError", "MappingError"} for kind in kinds):
+        return CONTRACT
+    if any("disk full" in kind for kind in kinds) or any(
+        getattr(e, "errno", 0) == errno.ENOSPC for e in errors
+    ):
+        return OUTPUT
+    if "ParamsError" in kinds:
+        return USAGE
+    return NOTEBOOK
+
+
+def _render(request, changed: bool) -> Path | None:
+    from attrition.run import rendering
+
+    return rendering.render(request, changed)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bring chapters and report up to date."""
+    from attrition.run import driver
+    from attrition.run.progress import Progress, spoken
+    from attrition.run.state import State
+
+    started = time.perf_counter()
+    chapters, forced = _selection(args)
+    out = output_folder(args)
+    request = driver.Request(
+        out=out, profile="quick" if args.quick else "full", chapters=chapters, forced=forced, jobs=args.jobs
+    )
+    state = State(out)
+    if args.list:
+        return _list(request, state)
+    show = Progress()
+    with state.locked():
+        known = driver.keys(request)
+        waiting = driver.stale(request, state, known)
+        expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
+        show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
+        outcome = driver.Runner(request, state, show.tell).run(waiting, known)
+        for error in outcome.failed.values():
+            _complain(error)
+        if outcome.failed:
+            return _exit_code(list(outcome.failed.values()))
+        report = _render(request, bool(outcome.done))
+    took = spoken(time.perf_counter() - started)
+    show.line(f"{report or 'no report yet: not all chapters have been run'}  (total {took})")
+    return OK
+
+
+def hand_over(command: str, rest: list[str]) -> int:
+    """Sub-commands that start another program of this environment."""
+    python = sys.executable
+    if command == "test":
+        return subprocess.call([python, "-m", "pytest", *rest], cwd=paths.ROOT)
+    if command == "lab":
+        place = [
+            f"--ServerApp.root_dir={paths.ROOT}",
+            f"--ServerApp.default_url=/lab/tree/{paths.NOTEBOOKS.name}",
+        ]
+        return subprocess.call([python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest])
+    from attrition import tracking
+
+    store = tracking.store_uri()
+    print("tracked runs on http://127.0.0.1:5000 (Ctrl-C ends)", flush=True)
+    where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", store]
+    return subprocess.call([python, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, run, and turn every failure into one message and an exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["help"]:
+        words = ["--help"]
+    if words[:1] and words[0] in {"test", "lab", "ui"}:
+        return hand_over(words[0], words[1:])
+    args = parser().parse_args(words)
+    out = output_folder(args)
+    if args.check:
+        return check(out)
+    if args.jobs < 1:
+        _complain("--jobs must be at least 1")
+        return USAGE
+    from attrition.params import ParamsError
+    from attrition.run.state import Busy
+
+    try:
+        return run(args)
+    except (ParamsError, plan.UnknownChapter) as error:
+        _complain(error)
+        return USAGE
+    except (Busy, OSError) as error:
+        _complain(error if isinstance(error, Busy) else f"cannot write: {error.strerror}: {error.filename}")
+        return OUTPUT
+
+
+if __name__ == "__main__":
+    from attrition.run import driver
+
+    driver.install_signals()
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        driver.stop_kernels()
+        _complain("interrupted; finished chapters stay, the rest is redone next time")
+        code = INTERRUPTED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

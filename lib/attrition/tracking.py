@@ -1,0 +1,163 @@
+"""Tracked runs: an MLflow store beside the report, or any server.
+
+One run a chapter that fits models, in one experiment a study, with the resolved parameters, the digests of the data
+and the metrics. The store holds numbers about models, never a patient's row. A store that fails loses the tracked
+run, not the report.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pandas as pd
+
+from attrition import paths, results
+from attrition.digests import file_digest
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
+LONGEST_PARAMETER = 500
+
+
+class TrackingWarning(UserWarning):
+    """The store did not take a run; the report goes on without it."""
+
+
+def folder() -> Path:
+    """Folder of the local store: ``mlruns/`` for the committed report, else inside the output folder."""
+    place = paths.ROOT if paths.out() == paths.ROOT / "reports" else paths.out()
+    return place / "mlruns"
+
+
+def store_uri() -> str:
+    """Address of the store: ``MLFLOW_TRACKING_URI``, else a local sqlite file."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder() / 'mlflow.db'}"
+
+
+def environment() -> dict[str, str]:
+    """Variables for programs that use the store: telemetry off, no chatter."""
+    folder().mkdir(parents=True, exist_ok=True)
+    return {**os.environ, **QUIET}
+
+
+def _client() -> Any:
+    os.environ.update(QUIET)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=store_uri())
+
+
+@contextmanager
+def _first_come() -> Iterator[None]:
+    """Let one process at a time open the store: several that create its tables at once would all fail."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder() / "opening.lock", timeout=120):
+        yield
+
+
+def _experiment(client: Any, study: str) -> str:
+    found = client.get_experiment_by_name(study)
+    if found:
+        return found.experiment_id
+    local = store_uri().startswith("sqlite")
+    return client.create_experiment(
+        study, artifact_location=(folder() / "artifacts").as_uri() if local else None
+    )
+
+
+def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Nested results as one level of metrics; what is no number is left out.
+
+    Examples
+    --------
+    >>> flat({"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "note": "x"})
+    {'lr.auroc.value': 0.7, 'lr.auroc.ci_low': 0.6}
+    """
+    found: dict[str, float] = {}
+    for key, value in numbers.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            found.update(flat(value, name))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[name] = float(value)
+    return found
+
+
+def _log_inputs(client: Any, run_id: str, data: Iterable[Path]) -> None:
+    from mlflow.entities import Dataset, DatasetInput
+
+    inputs = [
+        DatasetInput(Dataset(path.name, file_digest(path)[:36], "local", json.dumps({"uri": path.name})))
+        for path in data
+    ]
+    client.log_inputs(run_id, inputs)
+    for path in data:
+        client.set_tag(run_id, f"sha256.{path.name}", file_digest(path))
+
+
+def _log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    from mlflow.entities import Metric, Param
+
+    given = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in params.items()]
+    taken = [
+        Metric(key.replace(" ", "_"), value, 0, 0) for key, value in flat(results.plain(metrics)).items()
+    ]
+    client.log_batch(run_id, params=given)
+    for first in range(0, len(taken), 1000):
+        client.log_batch(run_id, metrics=taken[first : first + 1000])
+
+
+def log_chapter(
+    chapter: str,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    data: Iterable[Path] = (),
+    tables: Mapping[str, pd.DataFrame] | None = None,
+) -> str | None:
+    """Track one chapter as a run.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the notebook without ending.
+    params : mapping
+        Resolved parameters.
+    metrics : mapping
+        Results, nested as they are written to ``results/``.
+    data : iterable of pathlib.Path
+        Files whose digests identify the data.
+    tables : mapping of str to pandas.DataFrame, optional
+        Tables of results (never of patients), stored as CSV artifacts.
+
+    Returns
+    -------
+    str or None
+        Run id, or None when the store failed (a `TrackingWarning` says why).
+    """
+    try:
+        with _first_come():
+            client = _client()
+            experiment = _experiment(client, STUDIES.get(chapter, "simulated trial"))
+        run = client.create_run(experiment, run_name=chapter, tags={"chapter": chapter})
+        run_id = run.info.run_id
+        _log_numbers(client, run_id, params, metrics)
+        _log_inputs(client, run_id, list(data))
+        for name, table in (tables or {}).items():
+            client.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
+        client.set_terminated(run_id)
+    except Exception as error:  # any store, any failure: the report must not be lost
+        warnings.warn(
+            f"the run of {chapter} was not tracked: {type(error).__name__}", TrackingWarning, stacklevel=2
+        )
+        return None
+    return run_id
