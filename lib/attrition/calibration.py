@@ -1,0 +1,351 @@
+"""Calibration: does a probability of .3 mean three in ten?
+
+All measures come from one small logistic regression of the outcome on the logit of the prediction, fitted
+by Newton steps for all columns of weights at once. Offered to callers through `attrition.metrics`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+EDGE = 1e-12
+MIN_SPREAD = 0.01
+"""Least standard deviation of the predicted logits for which a slope is defined."""
+
+
+class CalibrationCurve(NamedTuple):
+    """Predicted probability, observed frequency and its pointwise band; arrays of one length."""
+
+    predicted: NDArray
+    observed: NDArray
+    ci_low: NDArray
+    ci_high: NDArray
+
+
+def logit(p: ArrayLike) -> NDArray:
+    """Log odds; probabilities are kept 1e-12 away from 0 and 1.
+
+    Examples
+    --------
+    >>> logit([0.5]).tolist()
+    [0.0]
+    """
+    p = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
+    return np.log(p) - np.log1p(-p)
+
+
+def expit(x: ArrayLike) -> NDArray:
+    """Inverse of `logit`, without overflow.
+
+    Examples
+    --------
+    >>> expit([0.0, -800.0]).tolist()
+    [0.5, 0.0]
+    """
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=float)))
+
+
+def fit_logistic(
+    X: NDArray,
+    y: NDArray,
+    weights: NDArray,
+    offset: NDArray | float = 0.0,
+    n_steps: int = 30,
+    tol: float = 1e-10,
+) -> tuple[NDArray, NDArray]:
+    r"""Maximum likelihood by Newton steps, for every column of weights at once.
+
+    Parameters
+    ----------
+    X : array of shape (n_patients, n_terms)
+        Design with its constant column.
+    y : array of shape (n_patients,)
+    weights : array of shape (n_patients, n_columns)
+    offset : array of shape (n_patients,), optional
+    n_steps, tol
+        Largest number of steps; the largest change of a coefficient at which to stop.
+
+    Returns
+    -------
+    coefficients : array of shape (n_terms, n_columns)
+        NaN where the information matrix is singular or the fit does not settle (separation).
+    information : array of shape (n_columns, n_terms, n_terms)
+
+    Examples
+    --------
+    >>> beta, _ = fit_logistic(np.ones((4, 1)), np.array([0, 1, 1, 1.0]), np.ones((4, 1)))
+    >>> round(float(np.exp(beta[0, 0])), 6)
+    3.0
+    """
+    n_terms, n_columns = X.shape[1], weights.shape[1]
+    pairs = (X[:, :, None] * X[:, None, :]).reshape(len(X), -1).T
+    shift = np.broadcast_to(offset, y.shape)[:, None]
+    beta = np.zeros((n_terms, n_columns))
+    for _ in range(n_steps):
+        p = expit(X @ beta + shift)
+        score = X.T @ (weights * (y[:, None] - p))
+        information = (pairs @ (weights * p * (1 - p))).T.reshape(n_columns, n_terms, n_terms)
+        step = _solve(information, score)
+        beta += np.clip(step, -5, 5)
+        if np.nanmax(np.abs(step), initial=0.0) < tol:
+            break
+    settled = np.abs(step).max(axis=0) < 1e-6
+    return np.where(settled, beta, np.nan), information
+
+
+def _solve(information: NDArray, score: NDArray) -> NDArray:
+    usable = np.isfinite(information).all(axis=(1, 2))
+    usable[usable] &= np.linalg.cond(information[usable]) < 1e12
+    step = np.full(score.shape, np.nan)
+    if usable.any():
+        step[:, usable] = np.linalg.solve(information[usable], score.T[usable][:, :, None])[:, :, 0].T
+    return step
+
+
+def _columns(weights: ArrayLike | None, n: int) -> NDArray:
+    if weights is None:
+        return np.ones((n, 1))
+    w = np.asarray(weights, dtype=float)
+    return w[:, None] if w.ndim == 1 else w
+
+
+def _plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
+    return values if weights is not None and np.ndim(weights) == 2 else float(values[0])
+
+
+def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    r"""Slope of the outcome on the predicted logit: 1 is right, below 1 predictions are too extreme.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+    y_prob : array of shape (n_patients,)
+        Probabilities.
+    weights : array of shape (n_patients,) or (n_patients, n_resamples), optional
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+        NaN when predictions hardly differ (standard deviation of the logits below `MIN_SPREAD`, as for a null
+        model), or when the predictions separate the outcome.
+
+    Notes
+    -----
+    .. math:: \mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)
+
+    References
+    ----------
+    Cox (1958), Biometrika 45, 562-565; Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
+
+    Examples
+    --------
+    >>> y, p = np.repeat([0, 1, 0, 1], [7, 3, 3, 7]), np.repeat([0.1, 0.9], 10)
+    >>> round(calibration_slope(y, p), 4)
+    0.3856
+    """
+    y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
+    w = _columns(weights, y.size)
+    if lp.std() < MIN_SPREAD:
+        return _plain(np.full(w.shape[1], np.nan), weights)
+    centre = lp.mean()
+    beta, _ = fit_logistic(np.column_stack([np.ones_like(lp), lp - centre]), y, w)
+    return _plain(beta[1], weights)
+
+
+def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    r"""Intercept with the predicted logit as offset: 0 is right, below 0 predictions are too high.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `calibration_slope`.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+        NaN when all or none have the event.
+
+    Notes
+    -----
+    .. math:: \mathrm{logit}\,P(y = 1) = a + \mathrm{logit}(p)
+
+    References
+    ----------
+    Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
+
+    Examples
+    --------
+    >>> round(calibration_in_the_large([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5]), 4)  # log(3)
+    1.0986
+    """
+    y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
+    w = _columns(weights, y.size)
+    beta, _ = fit_logistic(np.ones((y.size, 1)), y, w, offset=lp)
+    rate = y @ w / w.sum(axis=0)
+    return _plain(np.where((rate > 0) & (rate < 1), beta[0], np.nan), weights)
+
+
+def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool = True) -> tuple[NDArray, NDArray]:
+    """Coefficients of the recalibration model and their robust (sandwich) covariance.
+
+    Parameters
+    ----------
+    y_true, y_prob : array of shape (n_patients,)
+    slope : bool
+        With a slope (intercept, slope), else calibration-in-the-large alone.
+
+    Returns
+    -------
+    coefficients : array of shape (2,) or (1,)
+    covariance : array of shape (2, 2) or (1, 1)
+        Valid also when the recalibration model itself is wrong.
+
+    References
+    ----------
+    White (1982), Econometrica 50, 1-25.
+
+    Examples
+    --------
+    >>> _, covariance = recalibration_covariance([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5], slope=False)
+    >>> round(float(covariance[0, 0]), 4)
+    1.3333
+    """
+    y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
+    X = np.column_stack([np.ones_like(lp), lp]) if slope else np.ones((y.size, 1))
+    offset = 0.0 if slope else lp
+    beta, information = fit_logistic(X, y, np.ones((y.size, 1)), offset=offset)
+    residual = (y - expit(X @ beta[:, 0] + offset))[:, None] * X
+    bread = np.linalg.pinv(information[0])
+    return beta[:, 0], bread @ (residual.T @ residual) @ bread
+
+
+def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
+    """Restricted cubic spline terms: linear beyond the outer knots.
+
+    Parameters
+    ----------
+    x : array of shape (n,)
+    knots : array of shape (n_knots,)
+        At least three, ascending.
+
+    Returns
+    -------
+    array of shape (n, n_knots - 1)
+        The variable itself and n_knots - 2 cubic terms.
+
+    References
+    ----------
+    Harrell (2015), Regression Modeling Strategies, section 2.4.5.
+
+    Examples
+    --------
+    >>> spline_basis([0.0, 1.0, 2.0], [0, 1, 2]).round(3).tolist()
+    [[0.0, 0.0], [1.0, 0.25], [2.0, 1.5]]
+    """
+    x, t = np.asarray(x, dtype=float), np.asarray(knots, dtype=float)
+
+    def cubed(knot: float) -> NDArray:
+        return np.maximum(x - knot, 0) ** 3
+
+    last, before = t[-1], t[-2]
+    terms = [
+        cubed(tj) - cubed(before) * (last - tj) / (last - before) + cubed(last) * (before - tj) / (last - before)
+        for tj in t[:-2]
+    ]
+    return np.column_stack([x, *(term / (last - t[0]) ** 2 for term in terms)])
+
+
+def _flexible_design(lp: NDArray, n_knots: int) -> tuple[NDArray, NDArray]:
+    """Knots and design; fewer knots where predictions are too coarse for that many."""
+    quantiles = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}[n_knots]
+    knots = np.unique(np.quantile(lp, quantiles))
+    if knots.size < 3 or np.diff(knots).min() < 1e-6:
+        return np.empty(0), np.column_stack([np.ones_like(lp), lp])
+    return knots, np.column_stack([np.ones_like(lp), spline_basis(lp, knots)])
+
+
+def calibration_curve(
+    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, n_knots: int = 4, z: float = 1.959964
+) -> CalibrationCurve:
+    """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
+
+    Parameters
+    ----------
+    y_true, y_prob : array of shape (n_patients,)
+    grid : array of shape (n_grid,), optional
+        Probabilities at which to draw; 61 between the 1st and 99th percentile of the predictions when left
+        out.
+    n_knots : {3, 4, 5}
+        At Harrell's quantiles of the predicted logit.
+    z : float
+        Half width of the pointwise band in standard errors, on the logit scale.
+
+    Returns
+    -------
+    CalibrationCurve
+        All-NaN frequencies when predictions hardly differ.
+
+    References
+    ----------
+    Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> p = rng.uniform(0.1, 0.9, 4000)
+    >>> curve = calibration_curve(rng.random(4000) < p, p, grid=[0.3, 0.7])
+    >>> np.abs(curve.observed - [0.3, 0.7]).max() < 0.05
+    np.True_
+    """
+    y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
+    grid = np.linspace(*np.quantile(y_prob, (0.01, 0.99)), 61) if grid is None else np.asarray(grid, dtype=float)
+    if lp.std() < MIN_SPREAD:
+        return CalibrationCurve(grid, *np.full((3, grid.size), np.nan))
+    knots, X = _flexible_design(lp, n_knots)
+    beta, information = fit_logistic(X, y, np.ones((y.size, 1)))
+    at = logit(grid)
+    Z = np.column_stack([np.ones_like(at), spline_basis(at, knots) if knots.size else at])
+    centre = Z @ beta[:, 0]
+    half = z * np.sqrt(np.einsum("gi,ij,gj->g", Z, np.linalg.pinv(information[0]), Z))
+    return CalibrationCurve(grid, expit(centre), expit(centre - half), expit(centre + half))
+
+
+def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, n_knots: int = 4):
+    r"""Integrated calibration index: mean distance between the flexible calibration curve and the prediction.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `calibration_slope`.
+    n_knots : {3, 4, 5}
+        Knots of the curve, at quantiles of all predictions.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+        Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly
+        differ, the distance of their mean from the event rate.
+
+    Notes
+    -----
+    .. math:: \frac1n \sum_i |\hat f(p_i) - p_i|
+
+    References
+    ----------
+    Austin and Steyerberg (2019), Statistics in Medicine 38, 4051-4065.
+
+    Examples
+    --------
+    >>> ici([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5])
+    0.25
+    """
+    y, p, lp = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float), logit(y_prob)
+    w = _columns(weights, y.size)
+    total = w.sum(axis=0)
+    if lp.std() < MIN_SPREAD:
+        return _plain(np.abs(y @ w - p @ w) / total, weights)
+    _, X = _flexible_design(lp, n_knots)
+    beta, _ = fit_logistic(X, y, w)
+    distance = np.abs(expit(X @ beta) - p[:, None])
+    return _plain(np.einsum("nb,nb->b", distance, w) / total, weights)
