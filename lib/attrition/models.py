@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
+from attrition.calibration import logit
 from attrition.features import FeatureVersion
 
 STRATEGIES = {
@@ -95,18 +96,6 @@ class PrevalenceThreshold(_Wrapper):
         return (self.predict_proba(X)[:, 1] > self.threshold_).astype(int)
 
 
-def log_odds(y_prob: np.ndarray) -> np.ndarray:
-    """Log-odds of probabilities, of any shape, kept finite.
-
-    Examples
-    --------
-    >>> log_odds(np.array([0.5, 1.0])).round(1).tolist()
-    [0.0, 27.6]
-    """
-    inside = np.clip(y_prob, 1e-12, 1 - 1e-12)
-    return np.log(inside) - np.log1p(-inside)
-
-
 class Recalibrated(_Wrapper):
     """Fit a classifier, then map its log-odds onto the scale of the training rows (Platt's logistic map).
 
@@ -135,14 +124,14 @@ class Recalibrated(_Wrapper):
         """Fit the classifier on all rows and the map on out-of-fold rows."""
         inner = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
         oof = cross_val_predict(clone(self.estimator), X, y, cv=inner, method="predict_proba")[:, 1]
-        self.map_ = LogisticRegression(C=np.inf, max_iter=1000).fit(log_odds(oof)[:, None], y)
+        self.map_ = LogisticRegression(C=np.inf, max_iter=1000).fit(logit(oof)[:, None], y)
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_ = self.estimator_.classes_
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Recalibrated probabilities, (n_patients, 2)."""
-        return self.map_.predict_proba(log_odds(super().predict_proba(X)[:, 1])[:, None])
+        return self.map_.predict_proba(logit(super().predict_proba(X)[:, 1])[:, None])
 
     def predict(self, X: Any) -> np.ndarray:
         """1 where the recalibrated probability exceeds one half; (n_patients,)."""
