@@ -87,7 +87,7 @@ def fit_logistic(
         score = X.T @ (weights * (y[:, None] - p))
         information = (pairs @ (weights * p * (1 - p))).T.reshape(n_columns, n_terms, n_terms)
         step = _solve(information, score)
-        beta += np.clip(step, -5, 5)
+        beta += step
         if np.nanmax(np.abs(step), initial=0.0) < tol:
             break
     settled = np.abs(step).max(axis=0) < 1e-6
