@@ -1,0 +1,80 @@
+"""CDISC data (SDTM or ADaM) to a trial: patients, dated events, participant flow.
+
+    from attrition import cdisc
+    trial = cdisc.load("pilot")            # or a folder of SDTM or ADaM files
+
+Everything after this package works on a `Trial` and its `Definitions`; only `definitions.PILOT` knows the names of
+the pilot.
+"""
+
+from pathlib import Path
+
+from attrition.cdisc.adam import load_adam
+from attrition.cdisc.definitions import (
+    CENSORED,
+    COMPETING,
+    COMPLETED,
+    KNOWN,
+    NO_EVENT,
+    PILOT,
+    Definitions,
+)
+from attrition.cdisc.sdtm import load_sdtm
+from attrition.cdisc.sources import CdiscError, Source, kind, open_source
+from attrition.cdisc.trial import KINDS, Trial, assemble
+
+__all__ = [
+    "CENSORED",
+    "COMPETING",
+    "COMPLETED",
+    "KINDS",
+    "KNOWN",
+    "NO_EVENT",
+    "PILOT",
+    "CdiscError",
+    "Definitions",
+    "Source",
+    "Trial",
+    "assemble",
+    "load",
+    "open_source",
+]
+
+
+def _definitions(source: Source) -> Definitions:
+    first = "dm" if kind(source) == "sdtm" else "adsl"
+    studies = source.read(first, ["STUDYID"])["STUDYID"].dropna().unique()
+    known = [KNOWN[study] for study in studies if study in KNOWN]
+    return known[0] if len(studies) == 1 and known else Definitions(name=source.label)
+
+
+def load(trial: str | Path = "pilot", definitions: Definitions | None = None) -> Trial:
+    """Load a trial from the package of the pilot or from a folder of CDISC files.
+
+    Parameters
+    ----------
+    trial : str or pathlib.Path
+        ``"pilot"`` (SDTM), ``"pilot-adam"``, or a folder with SDTM domains (DM and DS at least) or ADaM data sets (ADSL
+        at least), as parquet, XPT, sas7bdat or CSV. Files are recognised by name; with both kinds SDTM is read.
+    definitions : Definitions, optional
+        Default: those of the study named by STUDYID where it is known, else the CDISC terms with a horizon from
+        the data.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    CdiscError
+        Nothing that can be read as a trial; the message says what is missing.
+
+    Examples
+    --------
+    >>> trial = load("pilot")
+    >>> trial.flow["randomised"], trial.horizon
+    (254, 168)
+    """
+    source = open_source(trial)
+    definitions = definitions or _definitions(source)
+    return (load_sdtm if kind(source) == "sdtm" else load_adam)(source, definitions)

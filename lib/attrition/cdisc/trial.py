@@ -1,0 +1,193 @@
+"""The one shape of a trial that every later step works on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from attrition.cdisc.definitions import CENSORED, COMPETING, COMPLETED, NO_EVENT, Definitions, resolve
+from attrition.cdisc.sources import CdiscError
+
+KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure")
+EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
+PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A randomised trial as patients, dated events and counts.
+
+    Attributes
+    ----------
+    name, source : str
+        Short name, and where it was read from (``"sdtm"``, ``"adam"`` or ``"table"``).
+    definitions : Definitions
+        With horizon, landmarks and arms filled in.
+    patients : pandas.DataFrame
+        One row a randomised patient, sorted by id: id, arm, site, site_group, the columns named in `baseline`,
+        event_day (study day of disposition), reason (its term), reason_group (of that term, also ``"completed"`` and
+        ``"ongoing"``), and the outcome by the horizon: time (day of event or end of follow-up, at most the horizon),
+        event_group (a reason group, ``"competing"`` or ``"none"``) and status (``"primary"``, ``"competing"``,
+        ``"none"``, or ``"censored"`` for follow-up that ends before the horizon without a disposition).
+    events : pandas.DataFrame
+        One row a dated record: id, kind (one of `KINDS`), name, value, detail, day (of onset or measurement) and
+        known_day (the day from which a predictor may use it; missing: never).
+    flow : mapping of str to int or None
+        Participant flow; None where the source does not tell.
+    baseline : tuple of str
+        Baseline columns of `patients`.
+    schedule : tuple of int
+        Planned visit days of the protocol (empty when the source has none).
+    notes : tuple of str
+        What a reader must know about this source.
+    """
+
+    name: str
+    source: str
+    definitions: Definitions
+    patients: pd.DataFrame
+    events: pd.DataFrame
+    flow: Mapping[str, int | None]
+    baseline: tuple[str, ...] = ()
+    schedule: tuple[int, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def horizon(self) -> int:
+        """Last day on which a discontinuation counts."""
+        return self.definitions.horizon
+
+    @property
+    def landmarks(self) -> tuple[int, ...]:
+        """Days at which a prediction is made."""
+        return self.definitions.landmarks
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Arms in order."""
+        return self.definitions.arms
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Reason groups in order, the competing one last."""
+        return self.definitions.groups
+
+
+def pool_sites(site: pd.Series, arm: pd.Series, definitions: Definitions) -> pd.Series:
+    """Group of each patient's site: itself, or the pool when an arm has too few patients there.
+
+    Examples
+    --------
+    >>> site, arm = pd.Series(list("AAAABB")), pd.Series(list("xxyyxy"))
+    >>> pool_sites(site, arm, Definitions(smallest_site_arm=2)).tolist()
+    ['A', 'A', 'A', 'A', 'pooled', 'pooled']
+    """
+    counts = pd.crosstab(site, arm)
+    small = counts.index[counts.min(axis=1) < definitions.smallest_site_arm]
+    return site.where(~site.isin(small), definitions.pooled_site)
+
+
+def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    horizon = definitions.horizon
+    by_horizon = patients["event_day"] <= horizon
+    left = ~patients["reason_group"].isin([COMPLETED, CENSORED])
+    group = patients["reason_group"].where(by_horizon & left, NO_EVENT)
+    status = group.where(group.isin([NO_EVENT, COMPETING]), "primary")
+    unfinished = by_horizon & patients["reason_group"].isin([CENSORED, COMPLETED])
+    return patients.assign(
+        time=np.minimum(patients["event_day"], horizon),
+        event_group=group,
+        status=status.mask(unfinished, "censored"),
+    )
+
+
+def _flow(patients: pd.DataFrame, definitions: Definitions, screened: Mapping[str, int | None]) -> dict:
+    left = patients[~patients["event_group"].eq(NO_EVENT)]
+    names = dict.fromkeys(definitions.competing.values(), 0)
+    for term, name in definitions.competing.items():
+        names[name] += int(left["reason"].eq(term).sum())
+    return {
+        **screened,
+        "randomised": len(patients),
+        "discontinued_by_horizon": len(left),
+        "primary": int(patients["status"].eq("primary").sum()),
+        **names,
+        "censored": int(patients["status"].eq("censored").sum()),
+        "in_study_at_horizon": int(patients["status"].eq("none").sum()),
+    }
+
+
+def _check(patients: pd.DataFrame, label: str) -> None:
+    if patients.empty:
+        raise CdiscError(f"{label}: no randomised patient")
+    if patients["id"].duplicated().any():
+        raise CdiscError(f"{label}: {int(patients['id'].duplicated().sum())} patients occur more than once")
+    for column in ("arm", "event_day"):
+        lost = int(patients[column].isna().sum())
+        if lost:
+            raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}")
+
+
+def _tidy(events: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
+    events = events[events["id"].isin(ids) & events["day"].notna()]
+    events = events.reindex(columns=list(EVENT_COLUMNS))
+    return events.sort_values(["id", "kind", "day", "name", "value", "detail"], kind="stable").reset_index(drop=True)
+
+
+def assemble(
+    label: str,
+    source: str,
+    definitions: Definitions,
+    patients: pd.DataFrame,
+    events: pd.DataFrame,
+    screened: Mapping[str, int | None],
+    schedule: tuple[int, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Trial:
+    """Put a trial together from patients and records; shared by all sources.
+
+    Parameters
+    ----------
+    label, source : str
+        For messages, and the kind of source.
+    definitions : Definitions
+        Horizon, landmarks and arms may be open.
+    patients : pandas.DataFrame
+        Columns id, arm, site, event_day, reason and baseline columns; site_group is optional.
+    events : pandas.DataFrame
+        Columns of `EVENT_COLUMNS`.
+    screened : mapping
+        ``screened`` and ``screen_failures``.
+    schedule : tuple of int
+        Planned visit days.
+    notes : tuple of str
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    CdiscError
+        No randomised patient, a patient twice, a missing arm or day of disposition.
+    """
+    _check(patients, label)
+    patients = patients.sort_values("id").reset_index(drop=True)
+    patients = patients.assign(reason_group=definitions.group_of(patients["reason"]))
+    if "site_group" not in patients:
+        patients["site_group"] = pool_sites(patients["site"], patients["arm"], definitions)
+    definitions = resolve(definitions, patients)
+    baseline = tuple(c for c in patients if c not in PATIENT_COLUMNS and patients[c].notna().any())
+    patients = _outcome(patients, definitions)
+    return Trial(
+        name=definitions.name,
+        source=source,
+        definitions=definitions,
+        patients=patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]],
+        events=_tidy(events, patients["id"]),
+        flow=_flow(patients, definitions, screened),
+        baseline=baseline,
+        schedule=schedule,
+        notes=notes,
+    )

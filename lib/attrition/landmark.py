@@ -1,0 +1,358 @@
+"""Who is at risk at a landmark, what happens to them, and what was known about them by then.
+
+A feature uses a record only when the record was *known* at the landmark: its `known_day` (for an adverse event the
+later of onset and collection) is at most the landmark. Deleting or changing anything that is dated later leaves the
+feature table identical to the byte; `tests/test_landmark.py` holds this as a property.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from attrition.cdisc import CENSORED, COMPETING, COMPLETED, Trial
+
+GROUPS = ("baseline", "arm", "adverse events", "visits", "vital signs", "labs", "questionnaires")
+RULES = {
+    "baseline": "last value up to day 1",
+    "arm": "randomisation (blinded in a running trial)",
+    "adverse events": "onset and collection both by the landmark",
+    "visits": "visit date by the landmark; planned labels are not used",
+    "vital signs": "measurement date by the landmark",
+    "labs": "sample date by the landmark",
+    "questionnaires": "assessment date by the landmark",
+}
+RECENT = 14
+VISIT_WINDOW = 7
+BODY_SYSTEMS = 4
+MOSTLY = 0.5
+
+
+def cut_day(landmark: int) -> int:
+    """Last day whose records count as known: the landmark; at landmark 0 the baseline visit of day 1 before dosing.
+
+    Examples
+    --------
+    >>> cut_day(28), cut_day(0)
+    (28, 1)
+    """
+    return max(int(landmark), 1)
+
+
+def at_risk(trial: Trial, landmark: int) -> pd.Series:
+    """Identifiers of the patients who have not left by the landmark.
+
+    Parameters
+    ----------
+    trial : Trial
+    landmark : int
+        Study day; 0 is everybody randomised.
+
+    Returns
+    -------
+    pandas.Series of str
+        Sorted.
+
+    Examples
+    --------
+    >>> from attrition import cdisc
+    >>> len(at_risk(cdisc.load("pilot"), 28))
+    229
+    """
+    patients = trial.patients
+    here = patients["event_day"] > landmark if landmark > 0 else pd.Series(True, index=patients.index)
+    return patients.loc[here, "id"].sort_values().reset_index(drop=True)
+
+
+def target(trial: Trial, landmark: int, horizon: int | None = None, event: str = "primary") -> pd.Series:
+    """Whether each patient at risk has the event in (landmark, horizon].
+
+    Parameters
+    ----------
+    trial : Trial
+    landmark : int
+    horizon : int, optional
+        Default: the trial's.
+    event : str
+        ``"primary"``, ``"all_cause"``, ``"competing"`` or one reason group.
+
+    Returns
+    -------
+    pandas.Series of float, indexed by id
+        1, 0, or missing for follow-up that ends before the horizon without a disposition.
+    """
+    horizon = trial.horizon if horizon is None else horizon
+    patients = trial.patients.set_index("id").loc[at_risk(trial, landmark)]
+    group, within = patients["reason_group"], patients["event_day"] <= horizon
+    none = group.isin([COMPLETED, CENSORED])
+    chosen = {"primary": ~none & group.ne(COMPETING), "all_cause": ~none}.get(event, group.eq(event))
+    return (within & chosen).astype(float).mask(within & none).rename(event)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known at a landmark about the patients at risk.
+
+    Attributes
+    ----------
+    landmark, cut : int
+    ids : pandas.Index
+    patients : pandas.DataFrame, indexed by id
+        Baseline columns and arm only: no outcome.
+    events : pandas.DataFrame
+        Records known by then.
+    trial : Trial
+    """
+
+    landmark: int
+    cut: int
+    ids: pd.Index
+    patients: pd.DataFrame
+    events: pd.DataFrame
+    schedule: tuple[int, ...]
+    arms: tuple[str, ...]
+
+    def kind(self, kind: str, name: str | None = None) -> pd.DataFrame:
+        """Known records of one kind (and name)."""
+        chosen = self.events[self.events["kind"].eq(kind)]
+        return chosen if name is None else chosen[chosen["name"].eq(name)]
+
+    def count(self, records: pd.DataFrame) -> pd.Series:
+        """Records per patient at risk, 0 included."""
+        return records.groupby("id").size().reindex(self.ids, fill_value=0).astype(float)
+
+
+def known(trial: Trial, landmark: int) -> Known:
+    """Restrict a trial to the patients at risk at a landmark and the records known by then."""
+    ids = pd.Index(at_risk(trial, landmark), name="id")
+    cut = cut_day(landmark)
+    events = trial.events
+    seen = (events["known_day"] <= cut) & (events["day"] <= cut) & events["id"].isin(ids)
+    patients = trial.patients.set_index("id").loc[ids, ["arm", *trial.baseline]]
+    schedule = tuple(day for day in trial.schedule if day <= landmark)
+    return Known(landmark, cut, ids, patients, events[seen], schedule, trial.arms)
+
+
+def _last(records: pd.DataFrame) -> pd.DataFrame:
+    """Last value of every name per patient, names as columns (mean over records of the same day)."""
+    records = records[records["value"].notna()]
+    latest = records.groupby(["id", "name"])["day"].transform("max")
+    return records[records["day"].eq(latest)].pivot_table(index="id", columns="name", values="value", aggfunc="mean")
+
+
+def _followed(view: Known, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Baseline values (up to day 1) and last values after it."""
+    records = view.kind(kind)
+    return _last(records[records["day"] <= 1]), _last(records[records["day"] > 1])
+
+
+def _slug(text: str, words: int = 9) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()[:words])
+
+
+def _baseline(view: Known) -> pd.DataFrame:
+    table = view.patients.drop(columns="arm")
+    for kind in ("vital sign", "questionnaire"):
+        before, _ = _followed(view, kind)
+        table = table.join(before.rename(columns=lambda name: f"{_slug(name)}_baseline"))
+    return table
+
+
+def _arm(view: Known) -> pd.DataFrame:
+    return view.patients[["arm"]].astype(pd.CategoricalDtype(list(view.arms)))
+
+
+def _adverse_events(view: Known) -> pd.DataFrame:
+    records = view.kind("adverse event")
+    records = records[records["day"] >= 1]
+    if records.empty:
+        return pd.DataFrame(index=view.ids)
+    table = pd.DataFrame({"ae_count": view.count(records)})
+    table["ae_recent"] = view.count(records[records["day"] > view.landmark - RECENT])
+    table["ae_terms"] = view.count(records.drop_duplicates(["id", "name"]))
+    systems = records.drop_duplicates(["id", "detail"])["detail"].value_counts()
+    frequent = sorted(systems.index, key=lambda name: (-systems[name], name))[:BODY_SYSTEMS]
+    for name in frequent:
+        table[f"ae_{_slug(name, words=2)}"] = view.count(records[records["detail"].eq(name)]).clip(upper=1)
+    return table
+
+
+def _visits(view: Known) -> pd.DataFrame:
+    records = view.kind("visit")
+    records = records[records["day"] > 1]
+    dated = records.drop_duplicates(["id", "day"])
+    table = pd.DataFrame({"visits_attended": view.count(dated)})
+    table["days_since_visit"] = view.landmark - dated.groupby("id")["day"].max().reindex(view.ids).fillna(1.0)
+    unscheduled = records[records["name"].str.upper().str.startswith("UNSCHEDULED", na=False)]
+    table["visits_unscheduled"] = view.count(unscheduled)
+    due = [day for day in view.schedule if day <= view.landmark - VISIT_WINDOW]
+    if due:
+        table["visits_missed"] = _missed(view, dated, due)
+    return table
+
+
+def _missed(view: Known, dated: pd.DataFrame, due: list[int]) -> pd.Series:
+    """Planned days without any visit within a week of them."""
+    attended = pd.DataFrame(False, index=view.ids, columns=due)
+    for day in due:
+        near = dated[(dated["day"] - day).abs() <= VISIT_WINDOW]
+        attended.loc[view.ids.isin(near["id"]), day] = True
+    return (~attended).sum(axis=1).astype(float)
+
+
+def _vital_signs(view: Known) -> pd.DataFrame:
+    before, after = _followed(view, "vital sign")
+    table = pd.DataFrame(index=view.ids)
+    for name in [name for name in after if name in before]:
+        table[f"{_slug(name)}_last"] = after[name]
+        table[f"{_slug(name)}_change"] = after[name] - before[name]
+    return table
+
+
+def _labs(view: Known) -> pd.DataFrame:
+    records = view.kind("lab").dropna(subset=["detail"])
+    out = records.assign(value=records["detail"].ne("NORMAL").astype(float))
+    before, after = _last(out[out["day"] <= 1]), _last(out[out["day"] > 1])
+    after = after.reindex(view.ids)
+    if after.empty or after.columns.empty:
+        return pd.DataFrame(index=view.ids)
+    newly = (after > 0) & ~(before.reindex(index=view.ids, columns=after.columns) > 0)
+    measured = after.notna().any(axis=1)
+    table = pd.DataFrame({"labs_out_of_range": after.mean(axis=1)})
+    table["labs_newly_out_of_range"] = newly.sum(axis=1).astype(float).where(measured)
+    return table
+
+
+def _questionnaires(view: Known) -> pd.DataFrame:
+    before, after = _followed(view, "questionnaire")
+    table = pd.DataFrame(index=view.ids)
+    for name in after:
+        table[f"{_slug(name)}_last"] = after[name]
+        if name in before:
+            table[f"{_slug(name)}_change"] = after[name] - before[name]
+    return table
+
+
+BUILDERS: dict[str, Callable[[Known], pd.DataFrame]] = {
+    "baseline": _baseline,
+    "arm": _arm,
+    "adverse events": _adverse_events,
+    "visits": _visits,
+    "vital signs": _vital_signs,
+    "labs": _labs,
+    "questionnaires": _questionnaires,
+}
+KINDS = {
+    "adverse events": "adverse event",
+    "visits": "visit",
+    "vital signs": "vital sign",
+    "labs": "lab",
+    "questionnaires": "questionnaire",
+}
+
+
+def groups_at(landmark: int) -> tuple[str, ...]:
+    """Feature groups that exist at a landmark: before the first dose only baseline and arm.
+
+    Examples
+    --------
+    >>> groups_at(0)
+    ('baseline', 'arm')
+    """
+    return GROUPS if landmark > 0 else GROUPS[:2]
+
+
+def _usable(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns that are known for at least a share `MOSTLY` of the patients and vary."""
+    known_for = table.notna().mean()
+    return table[[name for name in table if known_for[name] >= MOSTLY and len(table[name].dropna().unique()) > 1]]
+
+
+def features_by_group(trial: Trial, landmark: int, groups: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+    """Feature tables known at a landmark, by group; see `features`."""
+    view = known(trial, landmark)
+    chosen = [group for group in (groups or groups_at(landmark)) if group in groups_at(landmark)]
+    return {group: _usable(BUILDERS[group](view).reindex(view.ids)) for group in chosen}
+
+
+def features(trial: Trial, landmark: int, groups: Sequence[str] | None = None) -> pd.DataFrame:
+    """Features of the patients at risk, from records known at the landmark only.
+
+    Parameters
+    ----------
+    trial : Trial
+    landmark : int
+        Study day.
+    groups : sequence of str, optional
+        Of `GROUPS`; default: all that exist at the landmark.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n_at_risk, n_features), indexed by id
+        Numbers and categories, missing where nothing is known. Columns that are constant are left out,
+        and so are columns that are missing for more than half of them.
+    """
+    tables = features_by_group(trial, landmark, groups)
+    return pd.concat(list(tables.values()), axis=1)
+
+
+def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
+    """Data dictionary of the features at a landmark.
+
+    Returns
+    -------
+    pandas.DataFrame
+        feature, group, rule (when it is known), known_day (day of the latest record of its kind that was used, at most
+        `cut_day`), missing (share of patients at risk).
+    """
+    view = known(trial, landmark)
+    rows = []
+    for group, table in features_by_group(trial, landmark).items():
+        used = view.kind(KINDS[group])["known_day"] if group in KINDS else pd.Series([1.0])
+        for name in table:
+            rows.append((name, group, RULES[group], used.max(), table[name].isna().mean()))
+    return pd.DataFrame(rows, columns=["feature", "group", "rule", "known_day", "missing"])
+
+
+def counts(trial: Trial, landmark: int) -> dict[str, int]:
+    """Patients at risk at a landmark and their events in (landmark, horizon]: the report's ``landmarks.L``.
+
+    Returns
+    -------
+    dict
+        at_risk, primary, all_cause, competing, censored, and one entry a reason group under its name.
+    """
+    events = {name: target(trial, landmark, event=name) for name in ("primary", "all_cause", *trial.groups)}
+    numbers = {name: int(values.sum()) for name, values in events.items()}
+    return {"at_risk": len(events["primary"]), **numbers, "censored": int(events["primary"].isna().sum())}
+
+
+def table(trial: Trial, landmarks: Sequence[int] | None = None) -> pd.DataFrame:
+    """Landmark table: one row a landmark with `counts`, and the share with the event."""
+    days = landmarks if landmarks is not None else (0, *trial.landmarks)
+    rows = pd.DataFrame([{"landmark": day, **counts(trial, day)} for day in days])
+    rows.insert(3, "risk", rows["primary"] / (rows["at_risk"] - rows["censored"]))
+    return rows
+
+
+def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
+    """What a landmark sees of the visit planned nearest to it (a planned day is not the day it happens).
+
+    Returns
+    -------
+    dict
+        planned (day), attended_by (share of patients at risk with a visit from a week before the planned day to the
+        landmark), attended_within (share with a visit within a week of the planned day), median_day.
+    """
+    nearest = min(trial.schedule, key=lambda day: (abs(day - landmark), day), default=landmark)
+    ids = at_risk(trial, landmark)
+    visits = trial.events[trial.events["kind"].eq("visit") & trial.events["id"].isin(ids)]
+    near = visits[(visits["day"] - nearest).abs() <= VISIT_WINDOW]
+    first = near.groupby("id")["day"].min()
+    return {
+        "planned": int(nearest),
+        "attended_by": float((first <= landmark).sum() / len(ids)),
+        "attended_within": float(len(first) / len(ids)),
+        "median_day": float(np.median(first)) if len(first) else float("nan"),
+    }

@@ -1,0 +1,278 @@
+"""The pilot through SDTM, ADaM and every file format gives the same patients, outcomes and counts."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from attrition import cdisc, landmark
+from attrition.cdisc import days
+from attrition.cdisc.sdtm import adverse_events
+from attrition.cdisc.sources import Folder, Package
+
+FLOW = {
+    "screened": 306,
+    "screen_failures": 52,
+    "randomised": 254,
+    "discontinued_by_horizon": 137,
+    "primary": 129,
+    "deaths": 2,
+    "sponsor": 6,
+    "censored": 0,
+    "in_study_at_horizon": 117,
+}
+SDTM_FILES = ("dm", "ds", "ae", "sv", "vs", "lbhe", "qsco", "qsmm", "ex", "sc", "mh", "tv")
+
+
+@pytest.fixture(scope="module")
+def pilot():
+    return cdisc.load("pilot")
+
+
+@pytest.fixture(scope="module")
+def pilot_adam():
+    return cdisc.load("pilot-adam")
+
+
+def packaged(name, collection="cdiscpilotsdtm"):
+    source = Package(label=collection, collection=collection)
+    return source._read(name, source.columns(name))
+
+
+def write(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        import pyreadstat
+
+        short = frame.astype({c: object for c in frame if pd.api.types.is_string_dtype(frame[c])})
+        pyreadstat.write_xport(short, str(path), file_format_version=5, table_name=path.stem.upper())
+    return path
+
+
+def small_trial(folder, demographics=None, disposition=None, ending=".parquet"):
+    """Six patients with ids and an arm that readers like to spoil."""
+    dm = {
+        "STUDYID": "T1",
+        "USUBJID": [f"00{i}" for i in range(1, 7)],
+        "SITEID": "01",
+        "ARM": ["NA", "NA", "B", "B", "B", "NA"],
+        "ARMCD": ["NA", "NA", "B", "B", "B", "NA"],
+        "RFSTDTC": "2020-01-01",
+        "AGE": [50, 51, 52, 53, 54, 55],
+    } | (demographics or {})
+    ds = {
+        "USUBJID": dm["USUBJID"],
+        "DSCAT": "DISPOSITION EVENT",
+        "DSDECOD": ["COMPLETED", "ADVERSE EVENT", "DEATH", "COMPLETED", "OTHER", "COMPLETED"],
+        "DSSTDTC": ["2020-07-01", "2020-02-01", "2020-03-01", "2020-07-01", "2020-04-01", "2020-07-02"],
+    } | (disposition or {})
+    write(pd.DataFrame(dm), folder / f"dm{ending}")
+    write(pd.DataFrame(ds), folder / f"DS{ending}")
+    return folder
+
+
+def test_pilot_counts(pilot):
+    assert dict(pilot.flow) == FLOW
+
+
+def test_pilot_counts_agree_with_a_plain_recount(pilot):
+    dm, ds = packaged("dm"), packaged("ds")
+    ds = ds[ds["DSCAT"] == "DISPOSITION EVENT"].set_index("USUBJID")
+    randomised = dm.loc[dm["ARM"] != "Screen Failure", "USUBJID"]
+    left = ds.loc[randomised].query("DSDECOD != 'COMPLETED' and DSSTDY <= 168")
+    assert pilot.flow["randomised"] == len(randomised)
+    assert pilot.flow["discontinued_by_horizon"] == len(left)
+    assert pilot.flow["primary"] == (~left["DSDECOD"].isin(["DEATH", "STUDY TERMINATED BY SPONSOR"])).sum()
+
+
+def test_reason_groups_of_the_pilot(pilot):
+    groups = pilot.patients["event_group"].value_counts()
+    assert groups.to_dict() == {
+        "none": 117,
+        "adverse event": 89,
+        "withdrawal by subject": 25,
+        "other": 15,
+        "competing": 8,
+    }
+    assert pilot.patients["time"].max() == pilot.horizon
+
+
+def test_adam_gives_the_same_patients_and_outcomes(pilot, pilot_adam):
+    columns = ["id", "arm", "site", "site_group", "age", "sex", "race", "ethnicity", "event_group", "status"]
+    pd.testing.assert_frame_equal(pilot.patients[columns], pilot_adam.patients[columns])
+    for name in set(FLOW) - {"screened", "screen_failures"}:
+        assert pilot_adam.flow[name] == pilot.flow[name]
+
+
+def test_adam_dates_one_death_a_day_later(pilot, pilot_adam):
+    both = pilot.patients.merge(pilot_adam.patients, on="id", suffixes=("", "_adam"))
+    differing = both[both["event_day"] != both["event_day_adam"]]
+    assert differing["reason"].tolist() == ["DEATH"]
+    assert (differing["event_day_adam"] - differing["event_day"]).tolist() == [1]
+
+
+def test_adam_never_claims_to_know_an_adverse_event(pilot_adam):
+    adverse = pilot_adam.events[pilot_adam.events["kind"] == "adverse event"]
+    assert len(adverse) > 0
+    assert adverse["known_day"].isna().all()
+    assert any("collection date" in note for note in pilot_adam.notes)
+
+
+def test_site_groups_follow_the_rule_that_adam_states(pilot):
+    adsl = packaged("adsl", "cdiscpilotadam").set_index("USUBJID")["SITEGR1"]
+    assert pilot.patients["site_group"].tolist() == adsl.loc[pilot.patients["id"]].tolist()
+
+
+def test_adverse_events_are_known_from_the_later_of_onset_and_collection(pilot):
+    adverse = pilot.events[pilot.events["kind"] == "adverse event"]
+    assert len(adverse) == 961
+    assert (adverse["known_day"] >= adverse["day"]).all()
+    assert (adverse["known_day"] > adverse["day"]).mean() > 0.5
+
+
+def test_repeated_adverse_event_records_count_once():
+    class Repeated(Package):
+        def _read(self, name, columns):
+            frame = super()._read(name, columns)
+            return pd.concat([frame, frame.head(200)]) if name == "ae" else frame
+
+    source = Repeated(label="pilot", collection="cdiscpilotsdtm")
+    reference = pd.Series(pd.Timestamp(2013, 1, 1), index=packaged("dm")["USUBJID"])
+    assert len(adverse_events(source, reference)) == 961
+
+
+def test_partial_onset_is_dated_no_earlier_than_it_may_be():
+    class Partial(Package):
+        def _read(self, name, columns):
+            frame = pd.DataFrame({"USUBJID": ["1"] * 3, "AESEQ": [1.0, 2.0, 3.0], "AEDECOD": "X", "AEBODSYS": "Y"})
+            frame["AEDTC"] = "2020-03-10"
+            frame["AESTDTC"] = ["2020-02", "2020", "2019"]
+            return frame.assign(AESTDY=np.nan, AEDY=np.nan)[columns]
+
+    source = Partial(label="x", collection="cdiscpilotsdtm")
+    found = adverse_events(source, pd.Series(pd.Timestamp(2020, 2, 1), index=["1"]))
+    assert found["day"].tolist() == [29.0, 39.0, -32.0]
+    assert found["known_day"].tolist() == [39.0, 39.0, 39.0]
+
+
+def test_visits_after_the_study_part_are_not_read(pilot):
+    visits = pilot.events[pilot.events["kind"] == "visit"]
+    assert visits["value"].max() < 100
+    assert pilot.schedule[:3] == (13, 14, 28)
+
+
+def test_no_outcome_column_is_a_baseline_column(pilot):
+    assert set(pilot.baseline) == {"age", "sex", "race", "ethnicity", "education_years", "disease_months"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".parquet", ".xpt", ".csv"])
+def test_formats_give_the_same_trial(pilot, tmp_path, ending):
+    for name in SDTM_FILES:
+        write(packaged(name), tmp_path / f"{name}{ending}")
+    trial = cdisc.load(tmp_path)
+    assert dict(trial.flow) == FLOW
+    pd.testing.assert_frame_equal(trial.patients, pilot.patients, check_dtype=False)
+    pd.testing.assert_frame_equal(landmark.table(trial), landmark.table(pilot))
+    kinds = ["adverse event", "visit", "vital sign", "exposure"]
+    wanted = pilot.events[pilot.events["kind"].isin(kinds)].reset_index(drop=True)
+    found = trial.events[trial.events["kind"].isin(kinds)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_adam_formats_give_the_same_trial(pilot_adam, tmp_path, ending):
+    for name in ("adsl", "adae", "advs"):
+        write(packaged(name, "cdiscpilotadam"), tmp_path / f"{name}{ending}")
+    trial = cdisc.load(tmp_path)
+    pd.testing.assert_frame_equal(trial.patients, pilot_adam.patients, check_dtype=False)
+
+
+def test_sas_day_numbers_are_dates():
+    numbers = pd.Series([19718.0, 0.0])
+    assert days.as_dates(numbers).dt.strftime("%Y-%m-%d").tolist() == ["2013-12-26", "1960-01-01"]
+
+
+def test_there_is_no_day_zero():
+    dates = pd.Series(pd.date_range("2020-01-01", periods=5))
+    day = days.study_day(dates, pd.Series([dates[2]] * 5))
+    assert day.tolist() == [-2.0, -1.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_ids_and_an_arm_called_na_survive(tmp_path, ending):
+    trial = cdisc.load(small_trial(tmp_path, ending=ending))
+    assert trial.patients["id"].tolist() == ["001", "002", "003", "004", "005", "006"]
+    assert trial.arms == ("B", "NA")
+    assert trial.patients["event_group"].tolist() == ["none", "adverse event", "competing", "none", "other", "none"]
+
+
+def test_a_missing_arm_is_refused(tmp_path):
+    with pytest.raises(cdisc.CdiscError, match="2 randomised patients have no arm"):
+        cdisc.load(small_trial(tmp_path, {"ARM": ["", "", "B", "B", "B", "B"], "ARMCD": ["", "", "B", "B", "B", "B"]}))
+
+
+def test_a_patient_twice_is_refused_without_naming_the_patient(tmp_path):
+    with pytest.raises(cdisc.CdiscError, match="1 patients occur more than once") as refused:
+        cdisc.load(small_trial(tmp_path, {"USUBJID": ["001", "001", "003", "004", "005", "006"]}))
+    assert "001" not in str(refused.value)
+
+
+def test_a_number_that_is_none_is_refused_with_its_line(tmp_path):
+    with pytest.raises(cdisc.CdiscError, match=r"column AGE .* line 3"):
+        cdisc.load(small_trial(tmp_path, {"AGE": ["50", "old", "52", "53", "54", "55"]}))
+
+
+def test_a_folder_without_a_trial_is_refused(tmp_path):
+    with pytest.raises(cdisc.CdiscError, match="needs DM and DS"):
+        cdisc.load(tmp_path)
+    with pytest.raises(cdisc.CdiscError, match="no such folder"):
+        cdisc.load(tmp_path / "nowhere")
+
+
+def test_a_missing_column_is_named(tmp_path):
+    folder = small_trial(tmp_path)
+    pd.DataFrame({"USUBJID": ["001"]}).to_parquet(folder / "DS.parquet")
+    with pytest.raises(cdisc.CdiscError, match="DS: column DSDECOD is missing"):
+        cdisc.load(folder)
+
+
+def test_the_same_domain_twice_is_refused(tmp_path):
+    folder = small_trial(tmp_path)
+    (folder / "dm.csv").write_text("USUBJID\n001\n")
+    with pytest.raises(cdisc.CdiscError, match="same domain"):
+        cdisc.load(folder)
+
+
+def test_splits_belong_to_their_domain_and_supplements_do_not(tmp_path):
+    for name in ("lb", "lbch", "supplbch", "lbsomething"):
+        (tmp_path / f"{name}.csv").write_text("USUBJID\n")
+    assert Folder(label="x", folder=tmp_path).domain("lb") == ["lb", "lbch"]
+
+
+def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):
+    open_definitions = dataclasses.replace(cdisc.PILOT, horizon=None, landmarks=(), arms=())
+    trial = cdisc.load("pilot", open_definitions)
+    completed = pilot.patients.loc[pilot.patients["reason_group"] == "completed", "event_day"]
+    assert trial.horizon % 7 == 0
+    assert (completed <= trial.horizon).mean() < 0.025
+    assert trial.landmarks == tuple(round(trial.horizon / part) for part in (6, 3, 2))
+
+
+def test_the_first_discontinuation_counts(tmp_path):
+    ids = ["001", "002", "003", "004", "005", "006", "001"]
+    folder = small_trial(
+        tmp_path,
+        disposition={
+            "USUBJID": ids,
+            "DSDECOD": ["COMPLETED"] * 6 + ["DEATH"],
+            "DSSTDTC": ["2020-02-01"] * 6 + ["2020-03-01"],
+        },
+    )
+    patients = cdisc.load(folder).patients.set_index("id")
+    assert patients.loc["001", "reason"] == "DEATH"
+    assert patients.loc["002", "reason"] == "COMPLETED"
