@@ -58,6 +58,12 @@ class TimeToDropout:
 class Monitoring:
     """08: drift, and when to retrain."""
 
+    batch_sizes: list
+    null_batches: int
+    power_batches: int
+    n_reference: int
+    permutations: int
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -105,7 +111,9 @@ def _section(name: str, values: dict[str, Any], source: str) -> Any:
     for key in hints:
         if key not in values:
             raise ParamsError(f"{source}, {name}: key {key!r} is missing")
-    return kind(**{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()})
+    return kind(
+        **{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()}
+    )
 
 
 def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:

@@ -1,0 +1,331 @@
+"""Is the model still looking at the patients it was made for? Drift of inputs, of calibration, of performance.
+
+Every alarm is a permutation test: under "nothing changed" the patients of a batch and those of the reference are
+exchangeable, so the statistic is compared with its values when membership is dealt anew, at the batch's own size. The
+false-alarm rate is then the nominal one for any statistic and any batch size, which fixed cut-offs (such as the
+customary .1 and .25 for the population stability index) are not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+NUMERIC_BINS = 10
+RULES = {"auroc": 0.60, "recall": 0.70}
+"""The seed document's monitoring rule: retrain when a batch's figure falls below."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells that each column is counted in, fixed on the patients that the model was made from.
+
+    Parameters
+    ----------
+    edges : dict
+        Numeric column to its inner cuts.
+    levels : dict
+        Text column to its known values; any other value has a cell of its own.
+    """
+
+    edges: dict[str, NDArray]
+    levels: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, development: pd.DataFrame, bins: int = NUMERIC_BINS) -> "Cells":
+        """Cut numeric columns at quantiles of the development patients, list the values of text columns."""
+        edges, levels = {}, {}
+        for name, column in development.items():
+            if pd.api.types.is_numeric_dtype(column):
+                edges[name] = np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1]))
+            else:
+                levels[name] = sorted(column.astype(str).unique())
+        return cls(edges, levels)
+
+    @property
+    def columns(self) -> list[str]:
+        """Numeric columns, then text columns."""
+        return [*self.edges, *self.levels]
+
+    @property
+    def numeric(self) -> NDArray:
+        """Which of `columns` are numeric, shape (n_columns,)."""
+        return np.arange(len(self.columns)) < len(self.edges)
+
+    @property
+    def slices(self) -> list[slice]:
+        """Cells of each of `columns`."""
+        sizes = [len(cuts) + 1 for cuts in self.edges.values()] + [len(known) + 1 for known in self.levels.values()]
+        ends = np.cumsum(sizes)
+        return [slice(end - size, end) for end, size in zip(ends.tolist(), sizes, strict=True)]
+
+    def onehot(self, table: pd.DataFrame) -> NDArray:
+        """Membership of each patient in the cells, float32 of shape (n_patients, n_cells)."""
+        parts = []
+        for name, cuts in self.edges.items():
+            place = np.searchsorted(cuts, table[name].to_numpy(float), side="right")
+            parts.append(np.eye(len(cuts) + 1, dtype=np.float32)[place])
+        for name, known in self.levels.items():
+            place = pd.Index(known).get_indexer(table[name].astype(str))
+            parts.append(np.eye(len(known) + 1, dtype=np.float32)[place])
+        return np.hstack(parts)
+
+
+def psi(share: NDArray, reference: NDArray, floor: float = 1e-3) -> NDArray:
+    r"""Population stability index, the symmetric Kullback-Leibler divergence of two binned distributions.
+
+    .. math:: \sum_k (q_k - p_k) \log (q_k / p_k)
+
+    Parameters
+    ----------
+    share, reference : numpy.ndarray, shape (..., n_cells)
+        Shares of the batch and of the reference; empty cells count as `floor`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+
+    Examples
+    --------
+    >>> float(psi(np.array([0.5, 0.5]), np.array([0.5, 0.5])))
+    0.0
+    """
+    q, p = np.maximum(share, floor), np.maximum(reference, floor)
+    return ((q - p) * np.log(q / p)).sum(-1)
+
+
+def kolmogorov_smirnov(share: NDArray, reference: NDArray) -> NDArray:
+    """Largest distance of two cumulative distributions over ordered cells.
+
+    Examples
+    --------
+    >>> float(kolmogorov_smirnov(np.array([1.0, 0.0]), np.array([0.5, 0.5])))
+    0.5
+    """
+    return np.abs(np.cumsum(share - reference, axis=-1)).max(-1)
+
+
+def chi_squared(share: NDArray, reference: NDArray, n_batch: int, n_reference: int) -> NDArray:
+    r"""Pearson's statistic for equal distributions over cells.
+
+    .. math:: \frac{n m}{n + m} \sum_k \frac{(q_k - p_k)^2}{\bar p_k}, \quad \bar p_k = \frac{n p_k + m q_k}{n + m}
+
+    Parameters
+    ----------
+    share, reference : numpy.ndarray, shape (..., n_cells)
+    n_batch, n_reference : int
+        Patients behind each.
+    """
+    total = n_batch + n_reference
+    pooled = (n_batch * share + n_reference * reference) / total
+    part = np.divide((share - reference) ** 2, pooled, out=np.zeros_like(pooled), where=pooled > 0)
+    return n_batch * n_reference / total * part.sum(-1)
+
+
+METHODS = ("psi", "ks", "chi2")
+
+
+def _statistics(counts: NDArray, total: NDArray, n_batch: int, slices: Sequence[slice]) -> NDArray:
+    n_reference = int(total[slices[0]].sum()) - n_batch
+    share, reference = counts / n_batch, (total - counts) / n_reference
+    by_column = [
+        (
+            psi(share[..., s], reference[..., s]),
+            kolmogorov_smirnov(share[..., s], reference[..., s]),
+            chi_squared(share[..., s], reference[..., s], n_batch, n_reference) / max(s.stop - s.start - 1, 1),
+        )
+        for s in slices
+    ]
+    return np.moveaxis(np.array(by_column), (0, 1), (-1, -2))
+
+
+def deal(n_batch: int, n_total: int, permutations: int, rng: np.random.Generator) -> NDArray:
+    """Deal batch membership anew.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (permutations, n_batch)
+        Rows that form the batch.
+    """
+    return np.argpartition(rng.random((permutations, n_total)), n_batch, axis=1)[:, :n_batch]
+
+
+def p_values(observed: NDArray, null: NDArray) -> NDArray:
+    """Permutation p-values, the observed deal counted as one of them.
+
+    Parameters
+    ----------
+    observed : numpy.ndarray, shape (...)
+    null : numpy.ndarray, shape (permutations, ...)
+
+    References
+    ----------
+    Phipson, Smyth. Statistical Applications in Genetics and Molecular Biology 2010;9:39.
+    """
+    slack = 1e-9 * (1 + np.abs(observed))
+    return (1 + (null >= observed - slack).sum(0)) / (1 + len(null))
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Drift of inputs by column, and over all columns.
+
+    Parameters
+    ----------
+    statistic, p : numpy.ndarray, shape (n_methods, n_columns)
+        Rows as in `METHODS`; NaN where a method does not apply (KS to categories).
+    overall : dict
+        p-value of the largest standing over the columns, by method.
+    """
+
+    statistic: NDArray
+    p: NDArray
+    overall: dict[str, float]
+
+    def table(self, columns: Sequence[str]) -> pd.DataFrame:
+        """One row a column: each method's statistic and p-value."""
+        made = pd.DataFrame({"column": list(columns)})
+        for row, method in enumerate(METHODS):
+            made[method], made[f"p_{method}"] = self.statistic[row], self.p[row]
+        return made
+
+
+def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDArray) -> Drift:
+    """Compare a batch's inputs with the reference by PSI, KS and chi-squared, each with a permutation null.
+
+    The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
+    by its own permutation mean), so looking at many columns costs no extra false alarms.
+
+    Parameters
+    ----------
+    reference, batch : numpy.ndarray, shape (n_patients, n_cells)
+        From `Cells.onehot`.
+    cells : Cells
+    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+        From `deal`, with ``n_total`` the patients of both.
+
+    Returns
+    -------
+    Drift
+    """
+    pooled, n_batch = np.vstack([reference, batch]), len(batch)
+    total, slices = pooled.sum(0), cells.slices
+    member = np.zeros((len(dealt), len(pooled)), dtype=np.float32)
+    np.put_along_axis(member, dealt, 1.0, axis=1)
+    counts = np.vstack([batch.sum(0)[None], member @ pooled])
+    statistics = _statistics(counts.astype(float), total.astype(float), n_batch, slices)
+    usable = np.array([np.ones_like(cells.numeric), cells.numeric, np.ones_like(cells.numeric)])
+    observed, null = statistics[0], statistics[1:]
+    standing = np.where(usable, statistics / (null.mean(0) + 1e-12), -np.inf).max(-1)
+    overall = dict(zip(METHODS, p_values(standing[0], standing[1:]).tolist(), strict=True))
+    single = p_values(observed, null)
+    return Drift(np.where(usable, observed, np.nan), np.where(usable, single, np.nan), overall)
+
+
+def cusum(residuals: NDArray) -> NDArray:
+    """Largest excursion of the running sum of observed minus predicted, in either direction.
+
+    Parameters
+    ----------
+    residuals : numpy.ndarray, shape (..., n_patients)
+        Outcome minus predicted probability, in the order of arrival.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+
+    References
+    ----------
+    Page. Biometrika 1954;41:100-115.
+
+    Examples
+    --------
+    >>> float(cusum(np.array([0.5, 0.5, -1.0])))
+    1.0
+    """
+    return np.abs(np.cumsum(residuals, axis=-1)).max(-1)
+
+
+def calibration_drift(reference: NDArray, batch: NDArray, dealt: NDArray) -> float:
+    """p-value of the batch's CUSUM of calibration in the large, against residuals dealt anew.
+
+    Parameters
+    ----------
+    reference, batch : numpy.ndarray
+        Outcome minus predicted probability; the reference's mean is taken off first, since a model may be off in the
+        large from the start.
+    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+    """
+    pooled = np.concatenate([reference, batch])
+    centred = pooled - pooled.mean()
+    return float(p_values(cusum(centred[len(reference) :]), cusum(centred[dealt])))
+
+
+def performance_drift(
+    reference: tuple[NDArray, NDArray], batch: tuple[NDArray, NDArray], dealt: NDArray, metric: Callable
+) -> float:
+    """p-value of the drop in a metric from reference to batch.
+
+    Parameters
+    ----------
+    reference, batch : tuple of numpy.ndarray
+        Outcomes and predicted probabilities.
+    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+    metric : callable
+        Of outcomes and probabilities of shape (k, n_batch), to shape (k,).
+    """
+    y, prob = (np.concatenate(pair) for pair in zip(reference, batch, strict=True))
+    observed = metric(y[None, len(reference[0]) :], prob[None, len(reference[0]) :])[0]
+    return float(p_values(-observed, -metric(y[dealt], prob[dealt])))
+
+
+ACTIONS = {
+    "none": "keep the model",
+    "inspect": "inspect how the inputs are recorded",
+    "recalibrate": "recalibrate: re-estimate intercept and slope",
+    "retrain": "retrain",
+}
+
+
+def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
+    """What to do after a batch: the stated rule.
+
+    Worse ranking asks for a new model; a shifted event rate with intact ranking asks for recalibration only; inputs
+    that look different ask a person to find out why, since a model may go on being right about new kinds of patients.
+
+    Parameters
+    ----------
+    p : mapping
+        p-values ``performance``, ``calibration`` and ``covariates``.
+    alpha : float
+        Level of each.
+
+    Returns
+    -------
+    str
+        A key of `ACTIONS`.
+
+    Examples
+    --------
+    >>> decide({"performance": 0.4, "calibration": 0.01, "covariates": 0.2})
+    'recalibrate'
+    """
+    if p["performance"] <= alpha:
+        return "retrain"
+    if p["calibration"] <= alpha:
+        return "recalibrate"
+    return "inspect" if p["covariates"] <= alpha else "none"
+
+
+def seed_rule(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) -> bool:
+    """Whether the seed's rule raises an alarm: any figure below its bound.
+
+    Examples
+    --------
+    >>> seed_rule({"auroc": 0.64, "recall": 0.69})
+    True
+    """
+    return any(figures[name] < bound for name, bound in rules.items())
