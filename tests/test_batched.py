@@ -68,9 +68,7 @@ def test_fold_masks_equal_cross_validation(trials):
     score = batched.fit_pipeline(X, y, masks).decision_function(X)
     ours = batched.auroc(y, score, 1 - masks)
     for r, (train, test) in enumerate(folds):
-        model = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-12, max_iter=10_000)).fit(
-            X[train], y[train]
-        )
+        model = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-12, max_iter=10_000)).fit(X[train], y[train])
         assert ours[r] == pytest.approx(roc_auc_score(y[test], model.decision_function(X[test])), abs=1e-12)
 
 

@@ -13,6 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from attrition.ranks import auroc, binned_soft_auroc, soft_auroc, soft_auroc_influence
+
+__all__ = [
+    "LogisticFit",
+    "auroc",
+    "balanced_weight",
+    "binned_soft_auroc",
+    "decision_function",
+    "fit_logistic",
+    "fit_pipeline",
+    "soft_auroc",
+    "soft_auroc_influence",
+    "standardiser",
+]
+
 Array = np.ndarray
 
 
@@ -260,172 +275,3 @@ def fit_pipeline(
     fit = fit_logistic(standardised, y, weight, C)
     coef = fit.coef / scale
     return LogisticFit(fit.intercept - (mean * coef).sum(axis=-1), coef, fit.n_iter, fit.converged)
-
-
-def _tie_bounds(ordered: Array) -> tuple[Array, Array]:
-    n = ordered.shape[1]
-    new = np.ones(ordered.shape, dtype=bool)
-    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    start = np.maximum.accumulate(np.where(new, np.arange(n), 0), axis=1)
-    last = np.ones(ordered.shape, dtype=bool)
-    last[:, :-1] = new[:, 1:]
-    end = np.minimum.accumulate(np.where(last, np.arange(n), n)[:, ::-1], axis=1)[:, ::-1]
-    return start, end
-
-
-def _mass_below(score: Array, mass: Array) -> tuple[Array, Array]:
-    """Order of each row; for each ordered patient the mass scored lower plus half the mass scored equal."""
-    order = np.argsort(score, axis=1)
-    ordered = np.take_along_axis(score, order, axis=1)
-    mass = np.take_along_axis(mass, order, axis=1)
-    through = np.cumsum(mass, axis=1)
-    if not (ordered[:, 1:] == ordered[:, :-1]).any():
-        return order, through - 0.5 * mass
-    start, end = _tie_bounds(ordered)
-    before = np.take_along_axis(through - mass, start, axis=1)
-    return order, 0.5 * (before + np.take_along_axis(through, end, axis=1))
-
-
-def _concordance(up: Array, down: Array, score: Array) -> Array:
-    order, below = _mass_below(score, down)
-    return (np.take_along_axis(up, order, axis=1) * below).sum(axis=1)
-
-
-def _rows(first: Array, score: Array) -> tuple[Array, Array]:
-    score = np.atleast_2d(np.asarray(score, dtype=float))
-    first = np.atleast_2d(np.asarray(first, dtype=float))
-    shape = np.broadcast_shapes(first.shape, score.shape)
-    return np.broadcast_to(first, shape), np.broadcast_to(score, shape)
-
-
-def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> Array:
-    r"""AUROC of every replicate by ranks, ties counted one half.
-
-    .. math:: \frac{\sum_{i: y_i=1} \sum_{j: y_j=0} w_i w_j (1[s_i > s_j] + \tfrac12 1[s_i = s_j])}{W_1 W_0}
-
-    Parameters
-    ----------
-    y_true : ndarray of shape (n,) or (R, n), values 0 and 1
-    y_score : ndarray of shape (n,) or (R, n)
-    sample_weight : ndarray of shape (n,) or (R, n), optional
-        Bootstrap counts or fold masks.
-
-    Returns
-    -------
-    ndarray of shape (R,)
-        NaN where a replicate has one class only.
-
-    Examples
-    --------
-    >>> auroc(np.array([0, 0, 1, 1]), np.array([[.1, .4, .35, .8], [.5, .5, .5, .5]]))
-    array([0.75, 0.5 ])
-    """
-    y, score = _rows(y_true, y_score)
-    if sample_weight is not None:
-        weight, score = _rows(sample_weight, score)
-        y = np.broadcast_to(y, weight.shape)
-        up, down = weight * y, weight * (1 - y)
-    else:
-        up, down = y, 1 - y
-    pairs = up.sum(axis=1) * down.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(pairs > 0, _concordance(up, down, score) / pairs, np.nan)
-
-
-def soft_auroc(probability: Array, y_score: Array) -> Array:
-    r"""AUROC over all outcomes that could have been: the outcome is replaced by its exact probability.
-
-    With independent outcomes :math:`y_i \sim` Bernoulli(:math:`p_i`) it is the ratio of expected concordant
-    pairs to expected pairs. A patient is never paired with itself.
-
-    .. math:: \frac{\sum_{i \ne j} p_i (1-p_j) (1[s_i > s_j] + \tfrac12 1[s_i = s_j])}
-              {\sum_{i \ne j} p_i (1-p_j)}
-
-    Parameters
-    ----------
-    probability : ndarray of shape (n,) or (R, n)
-        P(event | features).
-    y_score : ndarray of shape (n,) or (R, n)
-
-    Returns
-    -------
-    ndarray of shape (R,)
-
-    Examples
-    --------
-    >>> soft_auroc(np.array([0., 0., 1., 1.]), np.array([.1, .4, .35, .8]))
-    array([0.75])
-    """
-    p, score = _rows(probability, y_score)
-    own = (p * (1 - p)).sum(axis=1)
-    pairs = p.sum(axis=1) * (1 - p).sum(axis=1) - own
-    return (_concordance(p, 1 - p, score) - 0.5 * own) / pairs
-
-
-def binned_soft_auroc(probability: Array, y_score: Array, n_bins: int = 2**13) -> tuple[Array, Array]:
-    r"""`soft_auroc` from counts in equal-width bins of the score: no sort, for large populations.
-
-    Patients in one bin count as tied. Only pairs inside a bin can be miscounted, each by at most one half,
-    hence
-
-    .. math:: |\text{binned} - \text{exact}| \le \tfrac12 \sum_b P_b Q_b / (P Q)
-
-    with :math:`P_b, Q_b` the expected events and non-events of bin b. That is the worst case; order inside a
-    narrow bin is close to random, and the error met in the tests is a hundred times smaller.
-
-    Parameters
-    ----------
-    probability : ndarray of shape (n,)
-    y_score : ndarray of shape (n,) or (R, n)
-    n_bins : int
-
-    Returns
-    -------
-    auroc, bound : ndarray of shape (R,)
-    """
-    p = np.asarray(probability, dtype=float)
-    own = (p * (1 - p)).sum()
-    pairs = p.sum() * (1 - p).sum() - own
-    values = [_binned_concordance(p, row, n_bins) for row in np.atleast_2d(y_score)]
-    concordant, within = np.array(values).T
-    return (concordant - 0.5 * own) / pairs, 0.5 * np.maximum(within - own, 0) / pairs
-
-
-def _binned_concordance(p: Array, score: Array, n_bins: int) -> tuple[float, float]:
-    low, high = score.min(), score.max()
-    width = (high - low) / n_bins or 1.0
-    bins = np.minimum(((score - low) / width).astype(np.int32), n_bins - 1)
-    events = np.bincount(bins, p, n_bins)
-    others = np.bincount(bins, minlength=n_bins) - events
-    return float(events @ (np.cumsum(others) - 0.5 * others)), float(events @ others)
-
-
-def soft_auroc_influence(probability: Array, y_score: Array) -> Array:
-    r"""What each patient of the population adds to `soft_auroc`: its sampling error by the delta method.
-
-    .. math:: \psi_i = \frac{p_i (B_i - A Q) + (1-p_i)(C_i - A P)}{\sum_{k \ne l} p_k (1-p_l)}, \qquad
-              \operatorname{se}(A) = \sqrt{\textstyle\sum_i \psi_i^2}
-
-    with :math:`B_i` the expected non-events scored below patient i and :math:`C_i` the expected events scored
-    above (ties one half), P and Q the expected events and non-events, and A the AUROC. Differences of two
-    models' influences give the error of their paired difference.
-
-    Parameters
-    ----------
-    probability, y_score : ndarray of shape (n,)
-
-    Returns
-    -------
-    ndarray of shape (n,)
-    """
-    p, score = _rows(probability, y_score)
-    q = 1 - p
-    P, Q, own = p.sum(), q.sum(), (p * q).sum()
-    order, others_below = _mass_below(score, q)
-    _, events_below = _mass_below(score, p)
-    rank = np.argsort(order[0])
-    lower = others_below[0, rank] - 0.5 * q[0]
-    higher = P - events_below[0, rank] - 0.5 * p[0]
-    pairs = P * Q - own
-    area = (p[0] @ lower) / pairs
-    return (p[0] * (lower - area * (Q - q[0])) + q[0] * (higher - area * (P - p[0]))) / pairs
