@@ -48,6 +48,24 @@ class Evaluation:
 class RealTrial:
     """06: landmark prediction on a real trial."""
 
+    folds: int
+    repeats: int
+    bootstrap: int
+    optimism_resamples: int
+    ridge_c: float
+    cox_ridge: float
+    trees: int
+    tree_depth: int
+    learning_rate: float
+    smallest_difference: float
+    suspicious_auroc: float
+    thresholds: list
+    leak_repeats: int
+    leak_trials: int
+    leak_trial_size: int
+    leak_population: int
+    noise_features: int
+
 
 @dataclass(frozen=True)
 class TimeToDropout:
