@@ -1,0 +1,214 @@
+"""Tuning within the training rows: a seeded search with a stated budget, as one estimator.
+
+A search is the last step of a pipeline, so that cross-validating the pipeline is nested cross-validation: the rows
+that judge the tuned model have not chosen its settings.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from attrition import intervals, metrics, models, resampling
+from attrition.features import FeatureVersion
+
+BOOSTED = ("xgb", "lgbm")
+"""Models with a number of trees: the resource that halving spends."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend, fixed before the results.
+
+    Attributes
+    ----------
+    n_candidates : int
+        Settings drawn at random for a boosted model, or spread evenly over the grid for others.
+    n_folds : int
+        Inner folds.
+    min_trees, max_trees : int
+        Trees of the first and of the last round; each round keeps a third and trebles the trees.
+    """
+
+    n_candidates: int = 9
+    n_folds: int = 3
+    min_trees: int = 20
+    max_trees: int = 180
+
+
+def _space(model: str) -> dict[str, list[Any]]:
+    return {f"classify__{key}": values for key, values in models.MODELS[model].search.items()}
+
+
+def _spread(values: list[Any], n: int) -> list[Any]:
+    return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
+
+
+def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | None = None) -> BaseEstimator:
+    """Unfitted search over the settings of one model, from a feature matrix to a probability.
+
+    Boosted models: successive halving over the number of trees. Others: a grid.
+
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS` with settings to search.
+    strategy : str
+        Key of `attrition.models.STRATEGIES`.
+    seed : int
+        Of candidates and inner folds.
+    budget : Budget, optional
+
+    Returns
+    -------
+    estimator
+        With `predict_proba`, refitted on all its rows with the best settings by AUROC.
+
+    Examples
+    --------
+    >>> search("lr", budget=Budget(n_candidates=3)).param_grid
+    {'classify__C': [0.0001, 0.1, 100.0]}
+    """
+    budget = budget or Budget()
+    inner = StratifiedKFold(budget.n_folds, shuffle=True, random_state=seed)
+    base, space = models.classifier(model, strategy, seed), _space(model)
+    if model not in BOOSTED:
+        grid = {key: _spread(values, budget.n_candidates) for key, values in space.items()}
+        return GridSearchCV(base, grid, cv=inner, scoring="roc_auc")
+    return HalvingRandomSearchCV(
+        base,
+        space,
+        n_candidates=budget.n_candidates,
+        factor=3,
+        resource="classify__n_estimators",
+        min_resources=budget.min_trees,
+        max_resources=budget.max_trees,
+        cv=inner,
+        scoring="roc_auc",
+        random_state=seed,
+    )
+
+
+def tuned_pipeline(
+    model: str, version: str = "v3_causal", strategy: str = "none", seed: int = 42, budget: Budget | None = None
+) -> Pipeline:
+    """Pipeline from raw contract columns to a probability whose settings are searched in its own rows.
+
+    Parameters
+    ----------
+    model, strategy, seed, budget
+        See `search`.
+    version : str
+        Feature version. Features learn nothing from the rows, so they are computed once, before the search.
+    """
+    return Pipeline([("features", FeatureVersion(version)), ("search", search(model, strategy, seed, budget))])
+
+
+def fits(model: str, budget: Budget) -> dict[str, int]:
+    """What one search costs: candidates, fits, and trees grown (0 for models without).
+
+    Examples
+    --------
+    >>> fits("xgb", Budget(9, 3, 20, 180))
+    {'candidates': 9, 'fits': 40, 'trees': 1800}
+    """
+    if model not in BOOSTED:
+        candidates = np.prod([len(_spread(values, budget.n_candidates)) for values in _space(model).values()])
+        return {"candidates": int(candidates), "fits": int(candidates) * budget.n_folds + 1, "trees": 0}
+    n_fits, trees, kept, size = 1, 0, budget.n_candidates, budget.min_trees
+    while size <= budget.max_trees:
+        n_fits, trees = n_fits + kept * budget.n_folds, trees + kept * size * budget.n_folds
+        last, size, kept = size, size * 3, max(1, int(np.ceil(kept / 3)))
+    return {"candidates": budget.n_candidates, "fits": n_fits, "trees": trees + last}
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Out-of-fold rows (see `attrition.resampling.OOF_COLUMNS`) and the settings chosen in each outer fold."""
+
+    oof: pd.DataFrame
+    chosen: pd.DataFrame
+
+
+def nested(
+    names: list[str],
+    trial: pd.DataFrame,
+    folds: list[resampling.Fold],
+    strategy: str = "none",
+    seed: int = 42,
+    budget: Budget | None = None,
+) -> Nested:
+    """Nested cross-validation of tuned models.
+
+    Parameters
+    ----------
+    names : list of str
+        Models.
+    trial : DataFrame of n_patients rows
+        Raw columns, ``dropout`` and ``patient_id``.
+    folds : list of Fold
+        Outer folds; the same as those of the untuned models, for a paired comparison.
+    strategy, seed, budget
+        See `search`.
+
+    Returns
+    -------
+    Nested
+    """
+    y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
+    parts, chosen = [], []
+    for name in names:
+        for fold in folds:
+            fitted = clone(tuned_pipeline(name, strategy=strategy, seed=seed, budget=budget))
+            fitted.fit(trial.iloc[fold.train], y[fold.train])
+            parts.append(_oof_rows(name, fold, ids, y, models.probability(fitted, trial.iloc[fold.test])))
+            found = fitted.named_steps["search"]
+            settings = {key.removeprefix("classify__"): value for key, value in found.best_params_.items()}
+            place = {"model": name, "repeat": fold.repeat, "fold": fold.fold}
+            chosen.append(place | {"inner_auroc": float(found.best_score_)} | settings)
+    return Nested(pd.concat(parts, ignore_index=True), pd.DataFrame(chosen))
+
+
+def _oof_rows(name: str, fold: resampling.Fold, ids: np.ndarray, y: np.ndarray, y_prob: np.ndarray) -> pd.DataFrame:
+    rows = {"model": name, "repeat": fold.repeat, "fold": fold.fold, "patient_id": ids[fold.test]}
+    return pd.DataFrame(rows | {"y": y[fold.test], "y_prob": y_prob})[resampling.OOF_COLUMNS]
+
+
+def compare(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
+    """AUROC of published and tuned settings on the same folds, with the paired difference (DeLong).
+
+    Parameters
+    ----------
+    untuned, tuned : DataFrame
+        Out-of-fold rows of one repeat.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, n, events, published, tuned, difference, ci_low, ci_high.
+    """
+    rows = []
+    for name, part in tuned.groupby("model", sort=False):
+        both = part.merge(
+            untuned[untuned["model"] == name], on=["repeat", "patient_id", "y"], suffixes=("", "_published")
+        )
+        y, new, old = (both[key].to_numpy() for key in ("y", "y_prob", "y_prob_published"))
+        test = intervals.delong_test(y, new, old)
+        rows.append(
+            {
+                "model": name,
+                "n": len(y),
+                "events": int(y.sum()),
+                "published": metrics.auroc(y, old),
+                "tuned": metrics.auroc(y, new),
+                "difference": test["value"],
+                "ci_low": test["ci_low"],
+                "ci_high": test["ci_high"],
+            }
+        )
+    return pd.DataFrame(rows)
