@@ -77,11 +77,8 @@ def effect(row, margin):
     se, value = row["mc_se"], sign * row["measured"]
     if se is not None and not se < margin / 5:
         return "not testable"
-    if se is not None:
-        surely = value > 1.959963984540054 * se
-    else:
-        near = row["ci_low"] if sign > 0 else row["ci_high"]
-        surely = value > 0 if near is None else sign * near > 0
+    near = row["ci_low"] if sign > 0 else row["ci_high"]
+    surely = value - 1.959963984540054 * (se or 0) > 0 if near is None else sign * near > 0
     if surely and value >= margin:
         return "supported" if 2 * value >= size else "direction only"
     return "not supported"

@@ -119,15 +119,15 @@ def _too_coarse(measure: Measure, margin: float) -> str | None:
 
 
 def _lower_end(measure: Measure) -> float:
-    if measure.mc_se is not None:
-        return measure.value - Z * measure.mc_se
-    return measure.value if measure.ci_low is None else measure.ci_low
+    if measure.ci_low is not None:
+        return measure.ci_low
+    return measure.value - Z * (measure.mc_se or 0.0)
 
 
 def grade_effect(measure: Measure, published: float, margin: float) -> str:
     """Verdict on an effect (published size positive): direction, half the size, smallest difference of interest.
 
-    The direction is taken as established when the lower end of the mean's 95 % interval is above 0.
+    The direction is established when the lower end of the 95 % interval (of the mean, for simulated trials) is above 0.
 
     Examples
     --------
