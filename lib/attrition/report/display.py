@@ -118,9 +118,7 @@ def figure(
     drawn = _figure_of(ax_or_fig)
     width = drawn.get_size_inches()[0]
     if width > style.WIDTH + 1e-6:
-        raise ValueError(
-            f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text"
-        )
+        raise ValueError(f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text")
     picture = svg.draw(drawn, raster)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from attrition.plots.style import DARK, LIGHT
 
-FONTS = "'DejaVu Sans',Verdana,'Segoe UI',Roboto,sans-serif"
+FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 """Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
 RASTER_DPI = 192
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
@@ -52,9 +52,7 @@ def draw(figure: Figure, raster: bool = False) -> str:
 def _save(figure: Figure) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(SETTINGS):
-        figure.savefig(
-            buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=0.04, dpi=RASTER_DPI
-        )
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=0, dpi=RASTER_DPI)
     return buffer.getvalue()
 
 

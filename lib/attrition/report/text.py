@@ -51,9 +51,7 @@ class Filler(string.Formatter):
         if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
             raise ValueError("a sentence of the report would say 'nan': the value is missing")
         if isinstance(value, Mapping) and set(value) >= set(INTERVAL):
-            value_, low, high = (
-                self.format_field(value[k], format_spec) for k in ("value", "ci_low", "ci_high")
-            )
+            value_, low, high = (self.format_field(value[k], format_spec) for k in ("value", "ci_low", "ci_high"))
             return f"{value_} ({low} to {high})"
         if isinstance(value, numbers.Number):
             return number(format(value, format_spec))
@@ -118,6 +116,4 @@ def is_number(text: str) -> bool:
     >>> [is_number(t) for t in ("−0.64 (−0.60 to 0.68)", "25%", "–", "Phase I", "1e3 mg daily and more")]
     [True, True, True, False, False]
     """
-    return (
-        text == MISSING or re.fullmatch(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*", text) is not None
-    )
+    return text == MISSING or re.fullmatch(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*", text) is not None

@@ -1,0 +1,202 @@
+"""First pass: read the executed notebooks, number figures and tables, collect findings."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from attrition.report import sanitise
+from attrition.report.errors import BuildError
+
+HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
+SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
+
+
+@dataclass
+class Cell:
+    """One cell that the report shows."""
+
+    number: int
+    kind: str
+    source: str
+    where: str
+    anchor: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Chapter:
+    """One executed notebook."""
+
+    name: str
+    cells: list[Cell]
+    title: str
+
+    @property
+    def number(self) -> str:
+        """Two digits at the front of its name."""
+        return self.name[:2]
+
+
+@dataclass
+class Item:
+    """A figure, table or finding: where it stands and what it is called."""
+
+    id: str
+    kind: str
+    label: str
+    chapter: Chapter
+    cell: Cell
+    about: dict[str, Any]
+
+
+@dataclass
+class Manuscript:
+    """All chapters, and everything that can be referred to by id."""
+
+    chapters: list[Chapter]
+    items: dict[str, Item]
+
+    def findings(self) -> list[Item]:
+        """All findings in reading order."""
+        return [item for item in self.items.values() if item.kind == "finding"]
+
+
+def about(output: dict[str, Any]) -> dict[str, Any]:
+    """What a display helper said about its output; empty for other outputs."""
+    return output.get("metadata", {}).get("attrition", {})
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
+
+
+def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
+    """Return the output without what a run leaves behind; None for warnings, progress and previews."""
+    kind = output["output_type"]
+    if kind == "error":
+        raise BuildError(f"the cell failed with {output.get('ename', 'an error')}", where)
+    if kind == "stream":
+        text = sanitise.scrub(_joined(output["text"])).strip("\n")
+        shown = output.get("name") == "stdout" and text.strip()
+        return {"output_type": "stream", "data": {"text/plain": text}} if shown else None
+    known = about(output)
+    if known.get("kind") == "caption":
+        return None
+    data = {mime: _joined(value) for mime, value in output["data"].items() if isinstance(value, str | list)}
+    if not any(value.strip() for value in data.values()):
+        raise BuildError("an output is empty", where)
+    cleaned = {mime: value if mime.startswith("image/") else sanitise.scrub(value) for mime, value in data.items()}
+    return {"output_type": kind, "data": cleaned, "metadata": {"attrition": sanitise.scrub_all(known)}}
+
+
+def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
+    where = f"{name}, cell {number}"
+    outputs = [kept for output in raw.get("outputs", []) if (kept := _kept(output, where))]
+    source = _joined(raw["source"]).strip()
+    return Cell(number, raw["cell_type"], source, where, f"cell-{name[:2]}-{number:02d}", outputs)
+
+
+def _shows_all(cell: Cell) -> None:
+    """Refuse a cell that names a figure, table or finding but did not give it."""
+    if cell.kind != "code":
+        return
+    code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith("#"))
+    given = {about(output).get("id") for output in cell.outputs}
+    for name in SHOWN.findall(code):
+        if name not in given:
+            raise BuildError(f"{name} is in the code but not among the outputs: it was lost on the way", cell.where)
+
+
+def read(path: Path) -> Chapter:
+    """Read one executed notebook.
+
+    Raises
+    ------
+    BuildError
+        A failed cell, an empty output, a figure in the code that is not among the outputs, no title.
+    """
+    name = path.stem
+    notebook = nbformat.read(path, as_version=4)
+    cells = []
+    for number, raw in enumerate(notebook.cells, start=1):
+        hidden = HIDDEN_TAGS & set(raw.metadata.get("tags", []))
+        if hidden or raw.cell_type == "raw" or (not raw.source.strip() and not raw.get("outputs")):
+            continue
+        cell = _cell(raw, number, name)
+        _shows_all(cell)
+        cells.append(cell)
+    first = cells[0].source if cells and cells[0].kind == "markdown" else ""
+    title = re.match(r"#\s+(.+)", first)
+    if title is None:
+        raise BuildError("the notebook must begin with a level-1 heading", f"{name}, cell 1")
+    return Chapter(name, cells, title[1].strip())
+
+
+REQUIRED = {
+    "figure": ("id", "caption", "alt"),
+    "table": ("id", "caption", "data"),
+    "ledger": ("id", "caption", "data", "verdicts"),
+    "finding": ("id", "sentence", "verdict", "evidence"),
+}
+NOUN = {"figure": "Figure", "table": "Table", "ledger": "Table"}
+
+
+def _items(chapters: list[Chapter]) -> dict[str, Item]:
+    items: dict[str, Item] = {}
+    counts = {"Figure": 0, "Table": 0}
+    for chapter in chapters:
+        for cell in chapter.cells:
+            for known in filter(None, map(about, cell.outputs)):
+                if known.get("kind") not in REQUIRED:
+                    continue
+                item = _item(known, chapter, cell, counts)
+                if item.id in items:
+                    other = items[item.id].cell.where
+                    raise BuildError(f"{item.id} is used twice, first in {other}", cell.where)
+                items[item.id] = item
+    return items
+
+
+def _item(known: dict[str, Any], chapter: Chapter, cell: Cell, counts: dict[str, int]) -> Item:
+    kind = known["kind"]
+    for key in REQUIRED[kind]:
+        if not known.get(key):
+            raise BuildError(f"a {kind} ({known.get('id', 'without id')}) lacks its {key}", cell.where)
+    noun = NOUN.get(kind)
+    if noun:
+        counts[noun] += 1
+        return Item(known["id"], kind, f"{noun} {counts[noun]}", chapter, cell, known)
+    return Item(known["id"], kind, "finding", chapter, cell, known)
+
+
+def _evidence(items: dict[str, Item]) -> None:
+    for item in items.values():
+        rows = item.about.get("evidence", [])
+        for row in rows:
+            for name in [row] if isinstance(row, str) else row:
+                if name not in items:
+                    raise BuildError(f"{item.id} rests on {name!r}, which no chapter shows", item.cell.where)
+
+
+def gather(executed: Path) -> Manuscript:
+    """Read all chapters of a folder, in order of their numbers.
+
+    Parameters
+    ----------
+    executed : pathlib.Path
+        Folder of executed notebooks ``NN_name.ipynb``; 00 is the front page.
+
+    Raises
+    ------
+    BuildError
+        See `read`; also a duplicate id, unknown evidence, missing caption or alternative text.
+    """
+    chapters = [read(path) for path in sorted(executed.glob("[0-9][0-9]_*.ipynb"))]
+    if not chapters:
+        raise BuildError("there is no executed notebook to make a report of", executed.name)
+    items = _items(chapters)
+    _evidence(items)
+    return Manuscript(chapters, items)
