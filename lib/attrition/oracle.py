@@ -264,6 +264,17 @@ def score_grid(law: Law) -> np.ndarray:
     )
 
 
+def weight_grid(law: Law) -> np.ndarray:
+    """Share of patients in every combination of `score_grid`, same shape, sums to 1."""
+    mean = laws.adverse_event_mean(AGES[:, None], DAYS)
+    events = poisson.pmf(EVENTS, mean[..., None])
+    events[..., -1] += poisson.sf(EVENTS[-1], mean)
+    young = is_young(law)
+    by_young = np.stack([events[young == y].sum(axis=0) for y in (False, True)], axis=-1) / len(AGES)
+    weight = visits_given_days(law)[:, :, None, None] * by_young[:, None] / len(DAYS) / 9
+    return np.broadcast_to(weight[..., None, None], (*weight.shape, 3, 3))
+
+
 @lru_cache(maxsize=4)
 def cells(law: Law) -> tuple[np.ndarray, np.ndarray]:
     """All distinct risk scores of the law and the share of patients at each.
@@ -281,13 +292,7 @@ def cells(law: Law) -> tuple[np.ndarray, np.ndarray]:
     >>> bool(abs(weight.sum() - 1) < 1e-6)
     True
     """
-    mean = laws.adverse_event_mean(AGES[:, None], DAYS)
-    events = poisson.pmf(EVENTS, mean[..., None])
-    events[..., -1] += poisson.sf(EVENTS[-1], mean)
-    young = is_young(law)
-    by_young = np.stack([events[young == y].sum(axis=0) for y in (False, True)], axis=-1) / len(AGES)
-    weight = visits_given_days(law)[:, :, None, None] * by_young[:, None] / len(DAYS) / 9
-    weight = np.broadcast_to(weight[..., None, None], (*weight.shape, 3, 3))
+    weight = weight_grid(law)
     kept = weight > 1e-13
     return score_grid(law)[kept], weight[kept]
 

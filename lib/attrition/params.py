@@ -23,6 +23,12 @@ class ParamsError(ValueError):
 class Generation:
     """01: the published trial and the law behind it."""
 
+    smallest_difference: float
+    oracle_patients: int
+    oracle_chunk: int
+    effect_patients: int
+    landmark_days: list
+
 
 @dataclass(frozen=True)
 class Eda:
@@ -32,6 +38,20 @@ class Eda:
 @dataclass(frozen=True)
 class FeatureAblation:
     """03: what each group of features is worth."""
+
+    smallest_difference: float
+    n_replicates: int
+    n_replicates_trees: int
+    n_replicates_tree_versions: int
+    n_patients: int
+    n_test: int
+    n_population: int
+    split_seeds: list
+    n_splits: int
+    n_baseline: int
+    learning_sizes: list
+    learning_replicates: dict
+    learning_population: int
 
 
 @dataclass(frozen=True)
