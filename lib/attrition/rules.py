@@ -94,7 +94,8 @@ def rounds_to(args: Mapping[str, Any], read: Source) -> Outcome:
     agrees = bounds.rounds_to(measure.value, published, decimals)
     shown = _number(measure.value, decimals if agrees else decimals + 1)
     reason = f"published {_number(published, decimals)}, recomputed {shown}"
-    return Outcome("reproduced" if agrees else "not supported", reason, published, measure)
+    verdict = "reproduced" if agrees else "not supported"
+    return Outcome(verdict, reason, published, measure, {"decimals": decimals})
 
 
 def attainable(args: Mapping[str, Any], read: Source) -> Outcome:
@@ -335,7 +336,8 @@ def auc_bound(args: Mapping[str, Any], read: Source) -> Outcome:
         reason += f"; and no confusion matrix of {args['n']} patients has both figures"
     doubtful = "not testable" if claim.possible_if_concave else "not supported"
     verdict = doubtful if claim.possible else "impossible"
-    extra = {"matrices": len(claim.fits), "least_auc": claim.least_auc, "fpr": claim.fpr}
+    point = {"tpr": args["recall"], "precision": args["precision"], "fpr": claim.fpr}
+    extra = {**point, "matrices": len(claim.fits), "least_auc": claim.least_auc}
     return Outcome(verdict, reason, args["auroc"], Measure(claim.least_concave_auc), extra)
 
 
