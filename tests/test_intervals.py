@@ -155,14 +155,14 @@ def test_true_values_are_those_of_a_large_sample(rng):
 
 @pytest.mark.slow
 def test_formula_intervals_cover_in_93_to_97_of_100_trials():
-    table = coverage.coverage_table(7, n_simulations=4000, n_patients=300, n_bootstraps=2, n_bootstrapped=0)
+    table = coverage.coverage_table(7, n_simulations=3000, n_patients=300, n_bootstraps=2, n_bootstrapped=0)
     outside = table.loc[~table["coverage"].between(0.93, 0.97), ["measure", "method", "coverage"]]
     assert outside.empty, outside.to_string()
 
 
 @pytest.mark.slow
 def test_bootstrap_intervals_cover_in_93_to_97_of_100_trials():
-    table = coverage.coverage_table(8, n_simulations=1200, n_patients=400, n_bootstraps=500)
+    table = coverage.coverage_table(8, n_simulations=800, n_patients=300, n_bootstraps=400)
     table = table[table["method"] == "bootstrap, percentile"]
     assert len(table) == 9
     outside = table.loc[~table["coverage"].between(0.93, 0.97), ["measure", "method", "coverage"]]
