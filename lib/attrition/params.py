@@ -58,6 +58,26 @@ class FeatureAblation:
 class Modelling:
     """04: models, imbalance, internal validation."""
 
+    n_folds: int
+    n_repeats: int
+    smallest_difference: float
+    search_candidates: int
+    tuning_candidates: int
+    tuning_folds: int
+    tuning_trees: list
+    wrong_way_trials: int
+    wrong_way_patients: int
+    imbalance_trials: dict
+    imbalance_rates: dict
+    imbalance_patients: int
+    imbalance_population: int
+    net_benefit_at: list
+    validation_sizes: list
+    validation_trials: int
+    validation_population: int
+    validation_repeats: int
+    validation_bootstraps: int
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -90,6 +110,16 @@ class RealTrial:
 @dataclass(frozen=True)
 class TimeToDropout:
     """07: competing risks."""
+
+    margin_risk: float
+    margin_auroc: float
+    fewest_events: int
+    fewest_landmark_events: int
+    period_days: int
+    log_hazard_sd: float
+    folds: int
+    repeats: int
+    bootstrap: int
 
 
 @dataclass(frozen=True)
@@ -149,9 +179,7 @@ def _section(name: str, values: dict[str, Any], source: str) -> Any:
     for key in hints:
         if key not in values:
             raise ParamsError(f"{source}, {name}: key {key!r} is missing")
-    return kind(
-        **{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()}
-    )
+    return kind(**{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()})
 
 
 def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
