@@ -174,8 +174,7 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
     )
     template = opening + (
         " (by {lgbm:.3f} of AUROC against LightGBM, by {xgb:.3f} against XGBoost) and reaches {share:.0%} "
-        "of the attainable "
-        "lift over chance: an AUROC of {lr:.3f} where the true probabilities give {oracle:.3f}."
+        "of the attainable lift over chance: an AUROC of {lr:.3f} where the true probabilities give {oracle:.3f}."
     )
     share = (lr["value"] - 0.5) / (oracle - 0.5)
     values = {**leads, "share": share, "lr": lr, "oracle": oracle}
@@ -191,13 +190,12 @@ def split_finding(rows: Sequence[Row]) -> Finding:
     wording = "well inside" if ratio < 1 else "at the edge of" if ratio < 2 else "beyond"
     template = (
         "One split with 200 test patients scatters with a standard deviation of {spread:.3f} in AUROC, "
-        "against the {claimed:.2f} that was "
-        "published as a sign of stability; a difference such as {one:.3f} against {other:.3f} is "
-        "{wording} that noise."
+        "against the {claimed:.2f} that was published as a sign of stability; a difference such as {one:.3f} "
+        "against {other:.3f} is {wording} that noise."
     )
-    return Finding(
-        "finding-one-split", template, row["verdict"], tuple(row["evidence"]), {"spread": spread, "wording": wording}
-    )
+    claimed = row["statements"][0]["published"]
+    values = {"spread": spread, "wording": wording, "claimed": claimed, "one": one, "other": other}
+    return Finding("finding-one-split", template, row["verdict"], tuple(row["evidence"]), values)
 
 
 def honest_words(auroc: Mapping[str, float]) -> str:
@@ -364,3 +362,58 @@ def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
     if not differ:
         return "All {n} simulated claims get the same verdict at both event rates.", values
     return "Of {n} simulated claims {differ} get another verdict at the other event rate: {ids}.", values
+
+
+Step = tuple[str, int, str]
+
+
+def flow_columns(found: Mapping[str, Any], landmarks: Sequence[int] = (28, 56, 84)) -> dict[str, list[Step]]:
+    """Participant flow of both trials, with events at every step, for `attrition.plots.ledger.flow`.
+
+    Parameters
+    ----------
+    found : mapping
+        Results of chapters 01, 04 and 06.
+    landmarks : sequence of int
+        Days at which patients still in the real trial are counted.
+    """
+    published, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
+    train, test = (sizes[f"{part}_0"] + sizes[f"{part}_1"] for part in ("train", "test"))
+    simulated: list[Step] = [
+        ("patients drawn", published["n_patients"], f"{published['n_dropouts']} drop out"),
+        ("to train on", train, f"{sizes['train_1']} drop out"),
+        ("held out once", test, f"{sizes['test_1']} drop out"),
+    ]
+    counted = found["06_real_trial"]["flow"]
+    gone = f"{counted['deaths']} deaths, {counted['sponsor']} ended by sponsor"
+    pilot: list[Step] = [
+        ("screened", counted["screened"], f"{counted['screen_failures']} screen failures"),
+        ("randomised", counted["randomised"], f"{counted['primary']} leave by week 24; {gone}"),
+    ]
+    for day in landmarks:
+        at = found["06_real_trial"]["landmarks"][str(day)]
+        pilot.append((f"in the trial at day {day}", at["at_risk"], f"{at['primary']} leave after it"))
+    return {"Simulated trial": simulated, "CDISC pilot": pilot}
+
+
+def flow_table(columns: Mapping[str, Sequence[Step]]) -> pd.DataFrame:
+    """Numbers of the flow figure: study, step, n, of whom."""
+    return pd.DataFrame(
+        {"study": study, "step": label, "n": n, "of whom": note}
+        for study, steps in columns.items()
+        for label, n, note in steps
+    )
+
+
+def provenance(versions: Mapping[str, str], checksums: Mapping[str, str], seed: int, profile: str) -> pd.DataFrame:
+    """What made the report: seed, sizes, checksums of the data, versions of the packages.
+
+    Examples
+    --------
+    >>> provenance({"numpy": "2.4"}, {"published trial (md5)": "132b"}, 42, "full")["value"].tolist()
+    ['42', 'full', '132b', '2.4']
+    """
+    rows = [("run", "seed", str(seed)), ("run", "profile of sizes", profile)]
+    rows += [("data", name, value) for name, value in checksums.items()]
+    rows += [("package", name, value) for name, value in sorted(versions.items())]
+    return pd.DataFrame(rows, columns=["kind", "name", "value"])

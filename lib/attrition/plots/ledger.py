@@ -1,4 +1,6 @@
-"""Figures of the front page: printed operating points against what their printed AUROC allows."""
+"""Figures of the front page: who went where, and printed operating points against what their AUROC allows."""
+
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,3 +61,39 @@ def operating_points(points: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_aspect("equal", adjustable="box")
     ax.legend(loc="lower right")
     return ax
+
+
+def flow(columns: Mapping[str, Sequence[tuple[str, int, str]]], ax: Axes | None = None) -> Axes:
+    """Participant flow: a column of boxes a study, joined by arrows from top to bottom.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence of (label, n, note)
+        Study to its steps; `note` is set below in smaller type and may be empty.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.subplots(figsize=(style.WIDTH, 4.2))[1]
+    depth = max(len(steps) for steps in columns.values())
+    for x, (study, steps) in enumerate(columns.items()):
+        ax.text(x, -0.62, study, ha="center", va="center", weight="bold", color=style.LIGHT["ink"])
+        for y, step in enumerate(steps):
+            _box(ax, x, y, *step)
+            if y:
+                arrow = {"arrowstyle": "->", "color": style.LIGHT["muted"], "shrinkA": 0, "shrinkB": 0}
+                ax.annotate("", (x, y - 0.33), (x, y - 0.67), arrowprops=arrow)
+    ax.set(xlim=(-0.52, len(columns) - 0.48), ylim=(depth - 0.6, -0.85))
+    ax.set_axis_off()
+    return ax
+
+
+def _box(ax: Axes, x: float, y: float, label: str, n: int, note: str) -> None:
+    frame = plt.Rectangle((x - 0.47, y - 0.33), 0.94, 0.66, fill=False, edgecolor=style.LIGHT["muted"], linewidth=1)
+    ax.add_patch(frame)
+    ink, muted = style.LIGHT["ink"], style.LIGHT["muted"]
+    ax.text(x, y - 0.13 if note else y, f"{n:,} {label}", ha="center", va="center", color=ink, fontsize=9.5)
+    if note:
+        ax.text(x, y + 0.15, note, ha="center", va="center", color=muted, fontsize=9)
