@@ -15,6 +15,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 NUMERIC_BINS = 10
+NAMES = {
+    "psi": "inputs, PSI",
+    "ks": "inputs, KS",
+    "chi2": "inputs, chi-squared",
+    "cusum": "calibration, CUSUM",
+    "auroc": "ranking, AUROC",
+    "psi_customary": "PSI above its customary cut-off",
+    "seed_rule": "the seed's rule",
+}
+"""Alarm to its name in figures, tables and sentences."""
+CUSTOMARY_PSI = 0.25
+"""Cut-off above which a population stability index is customarily called a shift, at any batch size."""
 RULES = {"auroc": 0.60, "recall": 0.70}
 """The seed document's monitoring rule: retrain when a batch's figure falls below."""
 
@@ -197,7 +209,7 @@ def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDA
     """Compare a batch's inputs with the reference by PSI, KS and chi-squared, each with a permutation null.
 
     The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
-    by its own permutation mean), so looking at many columns costs no extra false alarms.
+    by its own mean over all deals), so looking at many columns costs no extra false alarms.
 
     Parameters
     ----------
@@ -219,7 +231,8 @@ def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDA
     statistics = _statistics(counts.astype(float), total.astype(float), n_batch, slices)
     usable = np.array([np.ones_like(cells.numeric), cells.numeric, np.ones_like(cells.numeric)])
     observed, null = statistics[0], statistics[1:]
-    standing = np.where(usable, statistics / (null.mean(0) + 1e-12), -np.inf).max(-1)
+    # the observed deal counts in the scale as well: with it left out, the test would not be exact
+    standing = np.where(usable, statistics / (statistics.mean(0) + 1e-12), -np.inf).max(-1)
     overall = dict(zip(METHODS, p_values(standing[0], standing[1:]).tolist(), strict=True))
     single = p_values(observed, null)
     return Drift(np.where(usable, observed, np.nan), np.where(usable, single, np.nan), overall)

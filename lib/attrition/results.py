@@ -111,7 +111,7 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
 
 
-def write(chapter: str, numbers: Mapping[str, Any]) -> Path:
+def write(chapter: str, numbers: Mapping[str, Any]) -> None:
     """Write ``results/<chapter>.json``.
 
     Parameters
@@ -120,13 +120,9 @@ def write(chapter: str, numbers: Mapping[str, Any]) -> Path:
         Name of the notebook without ending, e.g. ``"05_evaluation"``.
     numbers : mapping
         Nested mapping of numbers, text and lists.
-
-    Returns
-    -------
-    pathlib.Path
     """
     text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return publish(paths.results() / f"{chapter}.json", text + "\n")
+    publish(paths.results() / f"{chapter}.json", text + "\n")
 
 
 def read(chapter: str) -> dict[str, Any]:

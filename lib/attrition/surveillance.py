@@ -170,50 +170,73 @@ def figures(seen: Seen) -> dict[str, float]:
     return {"auroc": float(ranks.auroc(seen.y[None], seen.balanced[None])[0]), "recall": recall}
 
 
-def look(reference: Seen, batch: Seen, cells: monitoring.Cells, dealt: NDArray) -> dict[str, float]:
-    """p-value of each alarm for one batch.
+@dataclass(frozen=True)
+class Look:
+    """One look at one batch.
+
+    Parameters
+    ----------
+    drift : attrition.monitoring.Drift
+        Of the inputs.
+    p : dict
+        p-value of each alarm: ``psi, ks, chi2`` (inputs), ``cusum`` (calibration in the large), ``auroc`` (ranking).
+    figures : dict
+        What the seed's rule looks at.
+    """
+
+    drift: monitoring.Drift
+    p: dict[str, float]
+    figures: dict[str, float]
+
+    @property
+    def alarms(self) -> dict[str, bool]:
+        """Alarms at level `ALPHA`, and those of the two customary rules that look at no null."""
+        ours = {name: value <= ALPHA for name, value in self.p.items()}
+        customary = bool(self.drift.statistic[0].max() > monitoring.CUSTOMARY_PSI)
+        return ours | {"psi_customary": customary, "seed_rule": monitoring.seed_rule(self.figures)}
+
+    @property
+    def action(self) -> str:
+        """Key of `attrition.monitoring.ACTIONS`."""
+        p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
+        return monitoring.decide(p, ALPHA)
+
+
+def look(reference: Seen, batch: Seen, cells: monitoring.Cells, dealt: NDArray) -> Look:
+    """Compare one batch with the reference.
 
     Parameters
     ----------
     reference, batch : Seen
     cells : attrition.monitoring.Cells
     dealt : numpy.ndarray of int, shape (permutations, n_batch)
-
-    Returns
-    -------
-    dict
-        ``psi, ks, chi2`` (inputs), ``cusum`` (calibration in the large), ``auroc`` (ranking).
     """
-    p = dict(monitoring.covariate_drift(reference.inputs, batch.inputs, cells, dealt).overall)
+    drift = monitoring.covariate_drift(reference.inputs, batch.inputs, cells, dealt)
+    p = dict(drift.overall)
     p["cusum"] = monitoring.calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
     p["auroc"] = monitoring.performance_drift((reference.y, reference.prob), (batch.y, batch.prob), dealt, ranks.auroc)
-    return p
+    return Look(drift, p, figures(batch))
 
 
-def _alarms(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monitoring.Cells, permutations: int, rng):
+def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monitoring.Cells, permutations: int, rng):
     n_reference, n_batch = sizes
     pattern = monitoring.deal(n_batch, n_reference + n_batch, permutations, rng)
-    rows = []
     for number in range(len(batches.y) // n_batch):
-        batch = batches.block(number, n_batch)
         dealt = rng.permutation(n_reference + n_batch)[pattern]
-        p = look(reference.block(number, n_reference), batch, cells, dealt)
-        alarms = {name: value <= ALPHA for name, value in p.items()}
-        rows.append(alarms | {"seed_rule": monitoring.seed_rule(figures(batch))})
-    return pd.DataFrame(rows)
+        yield look(reference.block(number, n_reference), batches.block(number, n_batch), cells, dealt)
 
 
 def _replicates(seed: int, setting: Setting, scenario: Scenario, sizes: tuple[int, int], count: int, permutations: int):
-    parts = []
+    parts: list[Look] = []
+    n_reference, n_batch = sizes
     for first in range(0, count, AT_ONCE):
-        n_reference, n_batch = sizes
         replicates = min(AT_ONCE, count - first)
         rng = seeds.stream(seed, "monitoring", scenario.name, n_batch, first)
         reference = simulate.draw_trial(PUBLISHED_LAW, n_reference * replicates, rng, setting.offset)
         batches = scenario.draw(PUBLISHED_LAW, n_batch * replicates, rng, setting.offset)
         seen = Seen.of(reference, setting), Seen.of(batches, setting)
-        parts.append(_alarms(*seen, sizes, setting.cells, permutations, rng))
-    return pd.concat(parts, ignore_index=True)
+        parts += _looks(*seen, sizes, setting.cells, permutations, rng)
+    return parts
 
 
 def study(
@@ -235,20 +258,56 @@ def study(
     Returns
     -------
     pandas.DataFrame
-        Columns ``scenario, label, batch_size, method, batches, alarms, rate, ci_low, ci_high``.
+        Columns ``scenario, label, batch_size, kind, name, batches, count, rate, ci_low, ci_high``; `kind` is
+        ``alarm`` (`name` a method) or ``action`` (`name` what the stated rule would do).
     """
     setting = Setting.make(seed)
     rows = []
     for scenario in SCENARIOS:
         count = null_batches if scenario.name == "none" else power_batches
         for size in batch_sizes:
-            alarms = _replicates(seed, setting, scenario, (n_reference, size), count, permutations)
-            rows += [_rate(scenario, size, method, alarms[method]) for method in alarms]
+            looks = _replicates(seed, setting, scenario, (n_reference, size), count, permutations)
+            alarms = pd.DataFrame([seen.alarms for seen in looks])
+            actions = pd.Series([seen.action for seen in looks])
+            rows += [_rate(scenario, size, "alarm", method, alarms[method]) for method in alarms]
+            rows += [_rate(scenario, size, "action", name, actions == name) for name in monitoring.ACTIONS]
     return pd.DataFrame(rows)
 
 
-def _rate(scenario: Scenario, size: int, method: str, alarms: pd.Series) -> dict:
-    interval = intervals.wilson(int(alarms.sum()), len(alarms))
-    row = {"scenario": scenario.name, "label": scenario.label, "batch_size": size, "method": method}
-    row |= {"batches": len(alarms), "alarms": int(alarms.sum()), "rate": interval["value"]}
+def _rate(scenario: Scenario, size: int, kind: str, name: str, hits: pd.Series) -> dict:
+    interval = intervals.wilson(int(hits.sum()), len(hits))
+    row = {"scenario": scenario.name, "label": scenario.label, "batch_size": size, "kind": kind, "name": name}
+    row |= {"batches": len(hits), "count": int(hits.sum()), "rate": interval["value"]}
     return row | {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]}
+
+
+def one_batch(
+    seed: int, scenario: str, size: int, n_reference: int, permutations: int
+) -> tuple[Look, NDArray, NDArray]:
+    """A single look, with what is needed to draw it.
+
+    Parameters
+    ----------
+    seed : int
+    scenario : str
+        Name in `SCENARIOS`.
+    size, n_reference, permutations : int
+
+    Returns
+    -------
+    look : Look
+    path : numpy.ndarray, shape (size,)
+        Running sum of observed minus predicted dropouts.
+    band : numpy.ndarray, shape (2, size)
+        Central 95 % of that sum when membership is dealt anew.
+    """
+    setting = Setting.make(seed)
+    chosen = next(s for s in SCENARIOS if s.name == scenario)
+    rng = seeds.stream(seed, "monitoring", "one batch", scenario)
+    reference = Seen.of(simulate.draw_trial(PUBLISHED_LAW, n_reference, rng, setting.offset), setting)
+    batch = Seen.of(chosen.draw(PUBLISHED_LAW, size, rng, setting.offset), setting)
+    dealt = monitoring.deal(size, n_reference + size, permutations, rng)
+    residuals = np.concatenate([reference.y - reference.prob, batch.y - batch.prob])
+    centred = residuals - residuals.mean()
+    band = np.quantile(np.cumsum(centred[dealt], axis=1), [0.025, 0.975], axis=0)
+    return look(reference, batch, setting.cells, dealt), np.cumsum(centred[n_reference:]), band

@@ -38,20 +38,12 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quick", action="store_true", help="smaller sizes, watermark, own output folder")
     command.add_argument("--only", metavar="NAME", help="run one chapter, from stored inputs")
-    command.add_argument(
-        "--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it"
-    )
+    command.add_argument("--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it")
     command.add_argument("--force", action="store_true", help="redo everything, changed or not")
     command.add_argument("--out", metavar="DIR", type=Path, help="write there instead of reports/")
-    command.add_argument(
-        "--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time"
-    )
-    command.add_argument(
-        "--list", action="store_true", help="show the chapters and whether they are up to date"
-    )
-    command.add_argument(
-        "--check", action="store_true", help="say what is wrong with this environment, if anything"
-    )
+    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
+    command.add_argument("--list", action="store_true", help="show the chapters and whether they are up to date")
+    command.add_argument("--check", action="store_true", help="say what is wrong with this environment, if anything")
     return command
 
 
@@ -103,24 +95,16 @@ def _exit_code(errors: list[Exception]) -> int:
     kinds = {getattr(error, "kind", "") or type(error).__name__ for error in errors}
     if any(kind in {"ContractError", "OutcomeError", "MappingError"} for kind in kinds):
         return CONTRACT
-    if any("disk full" in kind for kind in kinds) or any(
-        getattr(e, "errno", 0) == errno.ENOSPC for e in errors
-    ):
+    if any("disk full" in kind for kind in kinds) or any(getattr(e, "errno", 0) == errno.ENOSPC for e in errors):
         return OUTPUT
     if "ParamsError" in kinds:
         return USAGE
     return NOTEBOOK
 
 
-def _render(request, changed: bool) -> Path | None:
-    from attrition.run import rendering
-
-    return rendering.render(request, changed)
-
-
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
-    from attrition.run import driver
+    from attrition.run import driver, rendering
     from attrition.run.progress import Progress, spoken
     from attrition.run.state import State
 
@@ -144,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
             _complain(error)
         if outcome.failed:
             return _exit_code(list(outcome.failed.values()))
-        report = _render(request, bool(outcome.done))
+        report = rendering.render(request)
     took = spoken(time.perf_counter() - started)
     show.line(f"{report or 'no report yet: not all chapters have been run'}  (total {took})")
     return OK
@@ -184,10 +168,14 @@ def main(argv: list[str] | None = None) -> int:
         _complain("--jobs must be at least 1")
         return USAGE
     from attrition.params import ParamsError
+    from attrition.report.errors import BuildError
     from attrition.run.state import Busy
 
     try:
         return run(args)
+    except BuildError as error:
+        _complain(f"the report was not built: {error}")
+        return NOTEBOOK
     except (ParamsError, plan.UnknownChapter) as error:
         _complain(error)
         return USAGE

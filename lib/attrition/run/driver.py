@@ -43,6 +43,11 @@ class Request:
     jobs: int = 2
     trial: str | None = None
 
+    @property
+    def book(self) -> tuple[Chapter, ...]:
+        """Chapters of the report: all, or those that run on a reader's own trial."""
+        return tuple(c for c in plan.CHAPTERS if c.on_trial) if self.trial else plan.CHAPTERS
+
     def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""
         given: dict[str, Any] = {"profile": self.profile, "seed": seed}
@@ -122,9 +127,7 @@ class Runner:
         self.state.start_journal(chapter.name)
         self.tell("start", chapter.name, None)
         values = self.request.parameters(chapter, self.seed)
-        run_notebook(
-            chapter.notebook, target, values, self.request.out, private=self.request.trial is not None
-        )
+        run_notebook(chapter.notebook, target, values, self.request.out, private=self.request.trial is not None)
         seconds = time.perf_counter() - started
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds

@@ -68,9 +68,7 @@ def code(notebook: Path) -> str:
     """Code cells of a notebook, IPython magics left out."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     lines = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return "\n".join(
-        line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!"))
-    )
+    return "\n".join(line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
 
 
 def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:

@@ -49,9 +49,7 @@ class Progress:
             self.line(f"nothing to redo: {kept} chapters are up to date")
             return
         at_least = max(max(expected.values()), sum(expected.values()) / jobs)
-        self.line(
-            f"{self.total} chapters to run ({kept} up to date), {jobs} at a time, about {spoken(at_least)}:"
-        )
+        self.line(f"{self.total} chapters to run ({kept} up to date), {jobs} at a time, about {spoken(at_least)}:")
         for chapter in chapters:
             self.line(f"  {chapter.name:<22} about {spoken(expected[chapter.name])}")
 
@@ -74,9 +72,7 @@ class Progress:
     def _show_running(self) -> None:
         if self.live and self.started:
             now = time.perf_counter()
-            running = ", ".join(
-                f"{name} {spoken(now - since)}" for name, since in sorted(self.started.items())
-            )
+            running = ", ".join(f"{name} {spoken(now - since)}" for name, since in sorted(self.started.items()))
             self.stream.write(f"\r\033[K  running: {running}")
             self.stream.flush()
 

@@ -91,9 +91,7 @@ class State:
             lock.acquire()
         except filelock.Timeout:
             who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
-            raise Busy(
-                f"{self.out} is in use by {who}; wait for it, or choose another folder with --out"
-            ) from None
+            raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
             yield

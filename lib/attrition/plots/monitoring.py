@@ -1,0 +1,70 @@
+"""Alarm rates and the running sum of calibration."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from attrition.monitoring import NAMES
+from attrition.plots.style import DASHES, LIGHT, MARKERS, colour
+
+HUES = dict(zip(NAMES, ("blue", "teal", "green", "vermilion", "purple", "ochre", "red"), strict=True))
+
+
+def rates(table: pd.DataFrame, level: float | None, title: str, ax: Axes) -> Axes:
+    """Alarm rates of each method with intervals, one marker a batch size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of one scenario from `attrition.surveillance.study`, alarms only.
+    level : float or None
+        Nominal false-alarm rate, drawn as a line.
+    title : str
+    ax : matplotlib Axes
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    sizes = sorted(table["batch_size"].unique())
+    shift = np.linspace(-0.16, 0.16, len(sizes))
+    for size, offset, marker in zip(sizes, shift, MARKERS, strict=False):
+        part = table[table["batch_size"] == size].set_index("name").loc[list(NAMES)]
+        place = np.arange(len(part)) + offset
+        spread = np.abs(part[["ci_low", "ci_high"]].to_numpy().T - part["rate"].to_numpy())
+        hues = [LIGHT[HUES[name]] for name in part.index]
+        ax.errorbar(part["rate"], place, xerr=spread, fmt="none", ecolor=colour("muted"), linewidth=1)
+        ax.scatter(part["rate"], place, color=hues, marker=marker, s=26, zorder=3)
+        ax.scatter([], [], color=colour("ink"), marker=marker, s=26, label=f"{size} patients")
+    if level is not None:
+        ax.axvline(level, color=colour("ink"), linestyle=DASHES[1], linewidth=1, label="nominal")
+    ax.set_yticks(range(len(NAMES)), NAMES.values())
+    ax.set_ylim(len(NAMES) - 0.5, -0.5)
+    ax.set_xlim(-0.03, 1.03)
+    ax.set_title(title)
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def running_sum(path: NDArray, band: NDArray, ax: Axes) -> Axes:
+    """Observed minus predicted dropouts as patients arrive, within what chance allows.
+
+    Parameters
+    ----------
+    path : numpy.ndarray, shape (n_patients,)
+    band : numpy.ndarray, shape (2, n_patients)
+    ax : matplotlib Axes
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    arrived = np.arange(1, len(path) + 1)
+    ax.fill_between(arrived, *band, color=colour("grid"), label="95 % band without a change")
+    ax.plot(arrived, path, color=colour("vermilion"), label="this batch")
+    ax.axhline(0, color=colour("muted"), linewidth=0.8)
+    ax.set_xlabel("patients arrived")
+    ax.set_ylabel("dropouts, observed minus predicted")
+    ax.legend(loc="best")
+    return ax
