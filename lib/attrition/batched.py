@@ -154,7 +154,8 @@ class _Gram:
 
 
 def _objective(eta: Array, sign: Array, weight: Array, beta: Array, penalty: Array) -> Array:
-    loss = np.logaddexp(0.0, -sign * eta)
+    margin = sign * eta
+    loss = np.log1p(np.exp(-np.abs(margin))) - np.minimum(margin, 0.0)
     return (weight * loss).sum(axis=1) + 0.5 * (penalty * beta**2).sum(axis=1)
 
 

@@ -143,7 +143,7 @@ def binned_soft_auroc(probability: Array, y_score: Array, n_bins: int = 2**13) -
 def _binned_concordance(p: Array, score: Array, n_bins: int) -> tuple[float, float]:
     low, high = score.min(), score.max()
     width = (high - low) / n_bins or 1.0
-    bins = np.minimum(((score - low) / width).astype(np.int32), n_bins - 1)
+    bins = np.minimum(((score - low) * (1 / width)).astype(np.int64), n_bins - 1)
     events = np.bincount(bins, p, n_bins)
     others = np.bincount(bins, minlength=n_bins) - events
     return float(events @ (np.cumsum(others) - 0.5 * others)), float(events @ others)

@@ -4,16 +4,15 @@ A replicate's draws depend on its name (setting and number) alone. Logistic regr
 once, boosted trees one by one; both are measured on the same trials and the same population.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import logit
 
-from attrition import batched, features, oracle, seeds, simulate
+from attrition import batched, boosters, features, oracle, seeds, simulate
 from attrition.law import PUBLISHED_LAW
 
 SETTINGS = simulate.PREVALENCES
@@ -65,10 +64,8 @@ class Population:
 
     Attributes
     ----------
-    X : DataFrame (n, 11)
+    X : ndarray (n, 11)
         All features of `attrition.features.FEATURES`.
-    rows : ndarray (11, n)
-        The same, one feature a row.
     probability : ndarray (n,)
         P(dropout | features).
     anchor : float
@@ -76,14 +73,13 @@ class Population:
         removes most of the luck of this population's draw; paired differences are not touched.
     """
 
-    X: pd.DataFrame
-    rows: np.ndarray
+    X: np.ndarray
     probability: np.ndarray
     anchor: float
 
     def first(self, n: int) -> "Population":
         """The first `n` of these patients, with an anchor of their own."""
-        return Population(self.X.iloc[:n], self.rows[:, :n], self.probability[:n], self.anchor + self._shift(n))
+        return Population(self.X[:n], self.probability[:n], self.anchor + self._shift(n))
 
     def _shift(self, n: int) -> float:
         whole, part = (batched.soft_auroc(p, p)[0] for p in (self.probability, self.probability[:n]))
@@ -92,7 +88,7 @@ class Population:
 
 def offset(setting: str) -> float:
     """Prevalence offset of a setting."""
-    return oracle.prevalence_offsets(PUBLISHED_LAW)[setting]
+    return 0.0 if setting == "default" else oracle.prevalence_offsets(PUBLISHED_LAW)[setting]
 
 
 @lru_cache(maxsize=8)
@@ -118,9 +114,9 @@ def population(seed: int, setting: str, n: int) -> Population:
     rng = seeds.stream(seed, "study", setting, "population")
     trial = simulate.draw_patients(PUBLISHED_LAW, n, rng)
     probability = oracle.of_patients(PUBLISHED_LAW, trial, offset(setting))
-    X = features.columns(trial, tuple(features.FEATURES))
+    X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
     anchor = exact_oracle(setting)["auroc"] - batched.soft_auroc(probability, probability)[0]
-    return Population(X, np.ascontiguousarray(X.to_numpy().T), probability, float(anchor))
+    return Population(np.ascontiguousarray(X), probability, float(anchor))
 
 
 def stratified_split(y: np.ndarray, n_test: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -202,11 +198,9 @@ def _identity(candidate: Candidate, setting: str, replicate: int) -> dict[str, A
     return {"setting": setting, "replicate": replicate, **named, "key": candidate.key}
 
 
-def _population_scores(people: Population, fit: batched.LogisticFit, columns: list[int]) -> Iterable[np.ndarray]:
-    every = np.zeros((len(fit.coef), len(people.rows)))
-    every[:, columns] = fit.coef
-    for beta, intercept in zip(every, fit.intercept, strict=True):
-        yield beta @ people.rows + intercept
+def _population_scores(people: Population, fit: batched.LogisticFit, columns: list[int]) -> np.ndarray:
+    rows = np.ascontiguousarray(people.X[:, columns].T)
+    return np.stack([beta @ rows + intercept for beta, intercept in zip(fit.coef, fit.intercept, strict=True)])
 
 
 def cross_validated_auroc(X: np.ndarray, y: np.ndarray, class_weight: str | None) -> np.ndarray:
@@ -275,10 +269,10 @@ def logistic_block(
         fit, columns = _fitted(candidate, stacked)
         told = candidate.name in detailed
         trial_level = _trial_level(candidate, fit, stacked, cross_validate=told)
-        scores = list(_population_scores(people, fit, columns))
+        scores = _population_scores(people, fit, columns)
+        areas = batched.binned_soft_auroc(people.probability, scores)[0] + people.anchor
         for row, (replicate, eta) in enumerate(zip(replicates, scores, strict=True)):
-            area = batched.binned_soft_auroc(people.probability, eta)[0][0] + people.anchor
-            record = _identity(candidate, setting, replicate) | {"auroc": area}
+            record = _identity(candidate, setting, replicate) | {"auroc": areas[row]}
             record |= {measure: values[row] for measure, values in trial_level.items()}
             records.append(record | (operating_points(people.probability, eta) if told else {}))
         first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
@@ -309,38 +303,29 @@ def _trial_level(
     return found
 
 
-def boosted(candidate: Candidate, X: np.ndarray, y: np.ndarray) -> Callable[[pd.DataFrame], np.ndarray]:
-    """Fit XGBoost or LightGBM with the published settings; gives a function from features to probabilities."""
-    from attrition import models
-
-    names = list(candidate.features)
-    fitted = models.classifier(candidate.model, candidate.strategy)
-    fitted.fit(pd.DataFrame(X[:, positions(names)], columns=names), y)
-    return lambda frame: models.probability(fitted, frame[names])
-
-
 def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[Candidate], sizes: Sizes) -> Block:
     """Fit and evaluate boosted trees of one replicate; see `logistic_block`."""
     people = population(seed, setting, sizes.n_population)
     trial = draw(seed, setting, replicate, sizes)
-    test = pd.DataFrame(trial.X_test, columns=list(features.FEATURES))
     records, influence = [], {}
     for candidate in candidates:
-        predict = boosted(candidate, trial.X_train, trial.y_train)
-        y_prob = predict(people.X)
-        area = batched.soft_auroc(people.probability, y_prob)[0] + people.anchor
-        record = _identity(candidate, setting, replicate) | operating_points(people.probability, logit(y_prob))
-        test_auroc = batched.auroc(trial.y_test, predict(test))[0]
+        columns = positions(candidate.features)
+        score = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
+        log_odds = score(people.X[:, columns])
+        area = batched.soft_auroc(people.probability, log_odds)[0] + people.anchor
+        record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
+        test_auroc = batched.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
         records.append(record | {"auroc": area, "test_auroc": test_auroc})
-        influence[candidate.key] = batched.soft_auroc_influence(people.probability, y_prob)
+        influence[candidate.key] = batched.soft_auroc_influence(people.probability, log_odds)
     return records, influence
 
 
 def trained_score(candidate: Candidate, trial: Trial, people: Population) -> np.ndarray:
     """Train one candidate on one trial and score the population, shape (n,)."""
-    if candidate.model != "lr":
-        return boosted(candidate, trial.X_train, trial.y_train)(people.X)
     columns = positions(candidate.features)
+    if candidate.model != "lr":
+        fitted = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
+        return fitted(people.X[:, columns])
     weight = _class_weight(candidate)
     fit = batched.fit_pipeline(trial.X_train[None][..., columns], trial.y_train[None], class_weight=weight)
-    return next(iter(_population_scores(people, fit, columns)))
+    return _population_scores(people, fit, columns)[0]
