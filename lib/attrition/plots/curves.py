@@ -1,0 +1,258 @@
+"""ROC, precision-recall and calibration curves, the spread of scores, and instability of predictions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from attrition import metrics
+from attrition.intervals import LEVEL
+from attrition.plots.style import DASHES, colour
+
+LABELS = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM", "oracle": "oracle", "null": "null"}
+ORDER = ("oracle", "lr", "xgb", "lgbm", "null")
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]
+
+
+def line(model: str) -> dict:
+    """Colour and dash of a model's line."""
+    known = model in ORDER
+    return {
+        "color": colour(model) if known else colour("blue"),
+        "linestyle": DASHES[ORDER.index(model) if known else 0],
+    }
+
+
+def _columns(y_prob: ArrayLike) -> NDArray:
+    p = np.asarray(y_prob, dtype=float)
+    return p[:, None] if p.ndim == 1 else p
+
+
+def _curves(
+    curve, y_true: ArrayLike, predictions: Mapping[str, ArrayLike], grid: NDArray, weights: NDArray, x: str, y: str
+) -> pd.DataFrame:
+    frames = []
+    for model, y_prob in predictions.items():
+        columns = _columns(y_prob).T
+        value = np.mean([curve(y_true, p, grid) for p in columns], axis=0)
+        drawn = np.mean([curve(y_true, p, grid, weights) for p in columns], axis=0)
+        low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1)
+        frames.append(pd.DataFrame({"model": model, x: grid, y: value, "ci_low": low, "ci_high": high}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def roc_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: NDArray) -> pd.DataFrame:
+    """ROC curves with pointwise bootstrap bands.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+    predictions : mapping of str to array of shape (n_patients,) or (n_patients, n_repeats)
+        The curve of each repeat, averaged over repeats.
+    weights : array of shape (n_patients, n_resamples)
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, false_positive_rate, recall, ci_low, ci_high``.
+    """
+    grid = np.linspace(0, 1, 51)
+    return _curves(metrics.roc_curve, y_true, predictions, grid, weights, "false_positive_rate", "recall")
+
+
+def precision_recall_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: NDArray) -> pd.DataFrame:
+    """Precision-recall curves with pointwise bootstrap bands; see `roc_data`."""
+    grid = np.linspace(0.02, 1, 50)
+    return _curves(metrics.precision_recall_curve, y_true, predictions, grid, weights, "recall", "precision")
+
+
+def _draw(data: pd.DataFrame, x: str, y: str, banded: tuple[str, ...], ax: Axes) -> Axes:
+    for model, part in data.groupby("model", sort=False):
+        ax.plot(part[x], part[y], label=LABELS.get(model, model), **line(model))
+        if model in banded:
+            ax.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour(model), alpha=0.18, linewidth=0)
+    return ax
+
+
+def roc(data: pd.DataFrame, banded: tuple[str, ...] = ("lr",), ax: Axes | None = None) -> Axes:
+    """ROC curves; bands for the models named.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        From `roc_data`.
+    banded : tuple of str
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _draw(data, "false_positive_rate", "recall", banded, _axes(ax))
+    ax.plot([0, 1], [0, 1], color=colour("chance"), linewidth=0.8)
+    ax.set(xlabel="false-positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.01))
+    ax.legend(loc="lower right")
+    return ax
+
+
+def precision_recall(
+    data: pd.DataFrame, event_rate: float, banded: tuple[str, ...] = ("lr",), ax: Axes | None = None
+) -> Axes:
+    """Precision-recall curves over the event rate, which is their chance level.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        From `precision_recall_data`.
+    event_rate : float
+    banded : tuple of str
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _draw(data[data["model"] != "null"], "recall", "precision", banded, _axes(ax))
+    ax.axhline(event_rate, color=colour("chance"), linewidth=0.8)
+    ax.annotate("event rate", (0.98, event_rate), va="top", ha="right", xytext=(0, -3), textcoords="offset points")
+    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(min(0.3, event_rate), 1.01))
+    ax.legend(loc="upper right")
+    return ax
+
+
+def calibration(
+    curves: Mapping[str, metrics.calibration_curve], scores: Mapping[str, ArrayLike], axes: NDArray | None = None
+) -> Figure:
+    """Calibration curves with bands above the distribution of the predictions.
+
+    Parameters
+    ----------
+    curves : mapping of str to attrition.calibration.CalibrationCurve
+    scores : mapping of str to array of shape (n_patients,)
+        Predictions of the same models.
+    axes : array of two matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        _, axes = plt.subplots(
+            2, 1, figsize=(5.5, 5.2), sharex=True, gridspec_kw={"height_ratios": [4, 1]}, layout="constrained"
+        )
+    top, bottom = axes
+    top.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
+    for model, curve in curves.items():
+        style = line(model) if model in ORDER else {"color": colour(model)}
+        top.plot(curve.predicted, curve.observed, label=LABELS.get(model, model), **style)
+        top.fill_between(curve.predicted, curve.ci_low, curve.ci_high, color=style["color"], alpha=0.15, linewidth=0)
+        counts, edges = np.histogram(scores[model], np.linspace(0, 1, 41))
+        bottom.stairs(counts / counts.sum(), edges, color=style["color"], linestyle=style.get("linestyle", "-"))
+    top.set(ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
+    top.legend(loc="upper left")
+    bottom.set(xlabel="predicted probability", ylabel="share")
+    return top.figure
+
+
+def instability(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Range of the predictions of each patient over resampled models, by the original prediction.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `attrition.stability.per_patient`.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    ordered = table.sort_values("prediction")
+    ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.5, alpha=0.5)
+    ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=0.9)
+    ax.set(xlabel="prediction of the model", ylabel="95 % range over resampled models", xlim=(0, 1), ylim=(0, 1))
+    return ax
+
+
+def classification_instability(table: pd.DataFrame, thresholds: list[float], ax: Axes | None = None) -> Axes:
+    """Share of resampled models that class a patient otherwise, by the original prediction.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `attrition.stability.per_patient`.
+    thresholds : list of float
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    ordered = table.sort_values("prediction")
+    hues = ("blue", "vermilion", "green", "purple")
+    for t, hue, dash in zip(thresholds, hues, DASHES, strict=False):
+        binned = ordered.groupby((ordered["prediction"] * 50).round() / 50)[f"changes_at_{t:g}"].mean()
+        ax.plot(binned.index, 100 * binned, color=colour(hue), linestyle=dash, label=f"threshold {t:g}")
+    ax.set(xlabel="prediction of the model", ylabel="models that disagree (%)", xlim=(0, 1), ylim=(0, None))
+    ax.legend(loc="upper right")
+    return ax
+
+
+def calibration_instability(grid: ArrayLike, curves: NDArray, original: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Calibration curves of resampled models on the original patients.
+
+    Parameters
+    ----------
+    grid : array of shape (n_grid,)
+    curves : array of shape (n_grid, n_resamples)
+    original : array of shape (n_grid,)
+        Curve of the model itself.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    ax.plot(grid, curves, color=colour("lr"), linewidth=0.5, alpha=0.25)
+    ax.plot(grid, original, color=colour("ink"), linewidth=1.6, label="model on all patients")
+    ax.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
+    ax.set(xlabel="predicted probability", ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
+    ax.legend(loc="upper left")
+    return ax
+
+
+def partial_dependence(data: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
+    """Partial dependence of several models and of the law.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        From `attrition.explain.partial_dependence`.
+    label : str
+        Name and unit of the column.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    for model, part in data.groupby("model", sort=False):
+        ax.plot(part["value"], part["y_prob"], label=LABELS.get(model, model), **line(model))
+    ax.set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
+    return ax
