@@ -17,6 +17,49 @@ SEPARATED = 30.0
 
 
 @dataclass(frozen=True)
+class _Order:
+    """Patients sorted from the last day to the first; `rows` are the events among them, one entry each below."""
+
+    order: np.ndarray
+    rows: np.ndarray
+    last: np.ndarray
+    group: np.ndarray
+    first: np.ndarray
+    share: np.ndarray
+
+
+def _sorted(time: np.ndarray, event: np.ndarray) -> _Order:
+    order = np.argsort(-time, kind="stable")
+    late = -time[order]
+    rows = np.flatnonzero(event[order])
+    _, group, size = np.unique(late[rows], return_inverse=True, return_counts=True)
+    first = np.concatenate([[0], np.cumsum(size)[:-1]]).astype(int)
+    share = (np.arange(len(rows)) - first[group]) / size[group]
+    last = np.searchsorted(late, late[rows], side="right") - 1
+    return _Order(order, rows, last, group, first, share)
+
+
+def _at_risk(part: np.ndarray, o: _Order) -> np.ndarray:
+    """Sum over the patients at risk at each event, less Efron's share of those who leave that day."""
+    ties = np.add.reduceat(part[o.rows], o.first, axis=0)[o.group]
+    return np.cumsum(part, axis=0)[o.last] - o.share.reshape((-1,) + (1,) * (part.ndim - 1)) * ties
+
+
+def _moments(x: np.ndarray, beta: np.ndarray, o: _Order) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    relative = np.exp(x @ beta)
+    weight = _at_risk(relative, o)
+    return relative, weight, _at_risk(relative[:, None] * x, o) / weight[:, None]
+
+
+def _information(x: np.ndarray, o: _Order, relative: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Sum of the variances over the risk sets, without forming each: every patient's weight over all of them."""
+    visits = np.bincount(o.last, weights=1 / weight, minlength=len(x))
+    total = np.cumsum(visits[::-1])[::-1]
+    total[o.rows] -= np.bincount(o.group, weights=o.share / weight)[o.group]
+    return x.T @ ((relative * total)[:, None] * x) - mean.T @ mean
+
+
+@dataclass(frozen=True)
 class _RiskSets:
     """One entry an event, in order of the days: mean and variance of the predictors over the patients at risk."""
 
@@ -28,26 +71,13 @@ class _RiskSets:
 
 
 def _risk_sets(time: np.ndarray, event: np.ndarray, X: np.ndarray, beta: np.ndarray) -> _RiskSets:
-    order = np.argsort(-time, kind="stable")
-    day, hit, x = time[order], event[order], X[order]
-    relative = np.exp(x @ beta)
-    square = x[:, :, None] * x[:, None, :]
-    sums = [relative, relative[:, None] * x, relative[:, None, None] * square]
-    last = np.searchsorted(-day, -day, side="right") - 1
-    rows = np.flatnonzero(hit)
-    _, group, size = np.unique(-day[rows], return_inverse=True, return_counts=True)
-    first = np.concatenate([[0], np.cumsum(size)[:-1]])
-    share = (np.arange(len(rows)) - first[group]) / size[group]
-    parts = []
-    for part in sums:
-        ties = np.add.reduceat(part[rows], first, axis=0)[group] if len(rows) else part[rows]
-        shape = (-1,) + (1,) * (part.ndim - 1)
-        parts.append(np.cumsum(part, axis=0)[last[rows]] - share.reshape(shape) * ties)
-    s0, s1, s2 = parts
-    mean = s1 / s0[:, None]
-    variance = s2 / s0[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    back = slice(None, None, -1)
-    return _RiskSets(day[rows][back], order[rows][back], s0[back], mean[back], variance[back])
+    o = _sorted(time, event)
+    x = X[o.order]
+    relative, weight, mean = _moments(x, beta, o)
+    square = _at_risk(relative[:, None, None] * x[:, :, None] * x[:, None, :], o)
+    variance = square / weight[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    back, of = slice(None, None, -1), o.order[o.rows]
+    return _RiskSets(time[of][back], of[back], weight[back], mean[back], variance[back])
 
 
 def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,22 +125,24 @@ def fit_cox(time: ArrayLike, event: ArrayLike, X: ArrayLike, ridge: float = 0.0,
     time, event, X = _arrays(time, event, X)
     if not event.any():
         raise ValueError("a Cox model needs at least one event")
-    beta, previous = np.zeros(X.shape[1]), -np.inf
-    step = np.zeros_like(beta)
+    o = _sorted(time, event)
+    x, beta, previous = X[o.order], np.zeros(X.shape[1]), -np.inf
+    observed, step = x[o.rows].sum(axis=0), np.zeros(X.shape[1])
     for _ in range(steps):
-        sets = _risk_sets(time, event, X, beta)
-        gain = X[sets.of].sum(axis=0) @ beta - np.log(sets.weight).sum() - ridge / 2 * beta @ beta
-        if gain < previous - 1e-10:
+        relative, weight, mean = _moments(x, beta, o)
+        gain = observed @ beta - np.log(weight).sum() - ridge / 2 * beta @ beta
+        if not gain > previous - 1e-10:
             step /= 2
             beta = beta - step
             continue
         previous = gain
-        slope = X[sets.of].sum(axis=0) - sets.mean.sum(axis=0) - ridge * beta
-        step = np.linalg.lstsq(sets.variance.sum(axis=0) + ridge * np.eye(len(beta)), slope, rcond=None)[0]
+        slope = observed - mean.sum(axis=0) - ridge * beta
+        curvature = _information(x, o, relative, weight, mean) + ridge * np.eye(len(beta))
+        step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
         beta = beta + step
-        if np.abs(step).max(initial=0.0) < 1e-10:
+        if np.abs(step).max(initial=0.0) < 1e-9:
             break
-    if np.ptp(X @ beta) > SEPARATED or not np.abs(step).max(initial=0.0) < 1e-10:
+    if np.ptp(X @ beta) > SEPARATED or np.abs(step).max(initial=0.0) >= 1e-9:
         raise ValueError("a predictor separates those who left from those who stayed: drop it or add a ridge")
     return beta
 
@@ -253,11 +285,13 @@ def proportional_hazards(
     return pd.DataFrame(rows)
 
 
-def _baseline(time: np.ndarray, event: np.ndarray, X: np.ndarray, beta: np.ndarray):
+def _baseline(time: np.ndarray, event: np.ndarray, X: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days of the events and the steps of the baseline hazard on them."""
     if not event.any():
         return np.zeros(0), np.zeros(0)
-    sets = _risk_sets(time, event, X, beta)
-    return sets.day, 1 / sets.weight
+    o = _sorted(time, event)
+    _, weight, _ = _moments(X[o.order], beta, o)
+    return time[o.order[o.rows]], 1 / weight
 
 
 def cox_risk(

@@ -1,0 +1,265 @@
+"""Risk of leaving over time: curves with bands and numbers at risk, stacked reasons, hazards, accuracy at a horizon."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+
+from attrition.plots.style import DASHES, LIGHT, MARKERS, cycle
+
+STAYED = "still in the trial"
+
+
+def _axes(ax: Axes | None, height: float = 3.4) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(5.5, height))[1]
+
+
+def _days(ax: Axes, horizon: float, marks: Sequence[float]) -> None:
+    ax.set(xlim=(0, horizon), xlabel="Days since the start of treatment")
+    ax.xaxis.set_major_locator(FixedLocator(sorted({0.0, *map(float, marks), float(horizon)})))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def _names(table: pd.DataFrame, key: str) -> list[str]:
+    return [str(name) for name in dict.fromkeys(table[key])]
+
+
+def curves(
+    table: pd.DataFrame, key: str, marks: Sequence[float], top: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Cumulative incidence as steps, each with its pointwise band.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``day``, ``value``, ``ci_low``, ``ci_high`` and the column `key`; see `survival.tabulate`.
+    key : str
+        Column that tells the curves apart: colour and dash.
+    marks : sequence of float
+        Days with a tick (the last day of the table always has one).
+    top : float, optional
+        Upper end of the risk axis.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax, names = _axes(ax), _names(table, key)
+    colours = cycle(names)
+    for name, dash in zip(names, (DASHES * len(names))[: len(names)], strict=True):
+        part = table[table[key].astype(str) == name]
+        ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=name)
+        ax.fill_between(
+            part["day"], part["ci_low"], part["ci_high"], step="post", color=colours[name], alpha=0.15, linewidth=0
+        )
+    _days(ax, table["day"].max(), marks)
+    ax.set(ylim=(0, top), ylabel="Cumulative incidence")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="upper left")
+    return ax
+
+
+def at_risk_below(ax: Axes, counts: Mapping[str, Sequence[int]], days: Sequence[float]) -> Axes:
+    """Write the numbers at risk below the day axis, a row a curve.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    counts : mapping of str to sequence of int
+        Row label to the numbers on `days`.
+    days : sequence of float
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    colours = cycle(list(counts)) if len(counts) > 1 else dict.fromkeys(counts, LIGHT["ink"])
+    line = 13 / (ax.figure.get_figheight() * 72 * 0.62)
+    head, where = -0.28 - line * 0.2, ax.get_xaxis_transform()
+    style = {"transform": where, "fontsize": 9, "va": "top", "clip_on": False}
+    ax.text(0, head, "Patients at risk", color=LIGHT["muted"], ha="left", **style)
+    row = head
+    for name, numbers in counts.items():
+        row -= line
+        if len(counts) > 1:
+            ax.text(0, row, name, color=colours[name], ha="left", **style)
+            row -= line
+        for day, number in zip(days, numbers, strict=True):
+            ax.text(day, row, f"{number:,}", color=colours[name], ha="center" if day else "left", **style)
+    return ax
+
+
+def stacked(table: pd.DataFrame, marks: Sequence[float], ax: Axes | None = None) -> Axes:
+    """Where everybody is on every day: gone, by reason, or still in the trial. The heights sum to one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``reason``, ``day``, ``value``.
+    marks : sequence of float
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax, names = _axes(ax), _names(table, "reason")
+    wide = table.pivot_table(index="day", columns="reason", values="value")[names]
+    edges = np.column_stack([np.zeros(len(wide)), wide.cumsum(axis=1)])
+    colours = cycle(names)
+    for k, name in enumerate(names):
+        ax.fill_between(
+            wide.index, edges[:, k], edges[:, k + 1], step="post", color=colours[name], alpha=0.75, label=name, lw=0
+        )
+    rest = {"step": "post", "color": LIGHT["grid"], "alpha": 0.6, "lw": 0, "label": STAYED}
+    ax.fill_between(wide.index, edges[:, -1], 1, **rest)
+    _days(ax, wide.index.max(), marks)
+    ax.set(ylim=(0, 1), ylabel="Share of patients")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return ax
+
+
+def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[float], ax: Axes | None = None) -> Axes:
+    """1 - Kaplan-Meier by reason (dashed) and, when given, the cumulative incidence it misstates (solid).
+
+    Parameters
+    ----------
+    wrong, right : pandas.DataFrame
+        ``reason``, ``day``, ``value``.
+    marks : sequence of float
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax, names = _axes(ax), _names(wrong, "reason")
+    colours = cycle(names)
+    for table, dash in ((right, "-"), (wrong, "--")):
+        for name in names if table is not None else []:
+            part = table[table["reason"] == name]
+            label = name if right is None or dash == "-" else None
+            ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=label)
+    if right is not None:
+        ax.plot([], [], color=LIGHT["ink"], linestyle="--", label="1 - Kaplan-Meier")
+    _days(ax, wrong["day"].max(), marks)
+    ax.set(ylim=(0, None), ylabel="Stated risk of the reason")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="upper left")
+    return ax
+
+
+def hazard_ratios(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Hazard ratios with their intervals on a log axis, grouped by reason.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``reason``, ``arm``, ``hazard_ratio``, ``ci_low``, ``ci_high``; rows without an estimate are left out.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    table = table.dropna(subset=["hazard_ratio"])
+    ax, arms = _axes(ax, 1.4 + 0.3 * len(table)), _names(table, "arm")
+    colours, reasons = cycle(arms), _names(table, "reason")
+    place = {reason: k for k, reason in enumerate(reversed(reasons))}
+    for k, (arm, marker) in enumerate(zip(arms, (MARKERS * len(arms))[: len(arms)], strict=True)):
+        part = table[table["arm"].astype(str) == arm]
+        y = part["reason"].map(place) + 0.3 * ((len(arms) - 1) / 2 - k) / max(len(arms) - 1, 1)
+        ax.hlines(y, part["ci_low"], part["ci_high"], color=colours[arm])
+        ax.plot(part["hazard_ratio"], y, marker, color=colours[arm], label=arm)
+    ax.axvline(1, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
+    ax.set(xscale="log", xlabel="Cause-specific hazard ratio", ylim=(-0.5, len(reasons) - 0.5))
+    ax.set_yticks(range(len(reasons)), list(reversed(reasons)))
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in (0.01, 0.03, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return ax
+
+
+def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], ax: Axes | None = None) -> Axes:
+    """Scaled Schoenfeld residuals over time, smoothed: a flat line is a constant hazard ratio.
+
+    Parameters
+    ----------
+    residuals : pandas.DataFrame
+        ``day`` and one column a predictor, see `hazards.scaled_schoenfeld`.
+    coefficients : mapping of str to float
+        The constant log hazard ratio of each predictor (dotted).
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax, names = _axes(ax), [name for name in residuals if name != "day"]
+    colours = cycle([str(name) for name in names])
+    for name, marker, dash in zip(names, MARKERS, DASHES, strict=False):
+        colour = colours[str(name)]
+        ax.plot(residuals["day"], residuals[name], marker, color=colour, alpha=0.35, markersize=3.2, mew=0)
+        ax.plot(residuals["day"], _smooth(residuals["day"], residuals[name]), dash, color=colour, label=str(name))
+        ax.axhline(coefficients[name], color=colour, linewidth=0.8, linestyle=":")
+    ax.set(xlabel="Days since the start of treatment", ylabel="Log hazard ratio")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return ax
+
+
+def _smooth(day: pd.Series, value: pd.Series) -> np.ndarray:
+    """Kernel mean over the ranks of the events (a fifth of them wide), with a local line against edge bias."""
+    x, y = np.argsort(np.argsort(day.to_numpy(), kind="stable")), value.to_numpy()
+    distance = (x[None, :] - x[:, None]) / max(0.2 * len(x), 1.0)
+    weight = np.exp(-(distance**2) / 2)
+    s1, s2 = (np.sum(weight * distance**k, axis=1) for k in (1, 2))
+    local = weight * (s2[:, None] - s1[:, None] * distance)
+    return (local @ y) / np.maximum(local.sum(axis=1), 1e-12)
+
+
+def accuracy(
+    table: pd.DataFrame, metric: str, reference: float, label: str, names: Mapping[str, str], ax: Axes | None = None
+) -> Axes:
+    """A measure of each model at each landmark with its interval.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``landmark``, ``model``, `metric`, and the metric with ``_low`` and ``_high``; rows without it are left out.
+    metric : str
+    reference : float
+        Value of a model without predictors.
+    label : str
+        Of the axis.
+    names : mapping of str to str
+        Models to draw, in order, and what to call them.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax, days = _axes(ax), sorted(table["landmark"].unique())
+    table = table.dropna(subset=[metric])
+    hues = [LIGHT[hue] for hue in ("muted", "purple", "blue", "ochre", "teal", "green")]
+    for k, (model, name) in enumerate(names.items()):
+        part = table[table["model"] == model]
+        x = part["landmark"].map(days.index) + 0.14 * (k - (len(names) - 1) / 2)
+        ax.vlines(x, part[f"{metric}_low"], part[f"{metric}_high"], color=hues[k % 6])
+        ax.plot(x, part[metric], MARKERS[k % len(MARKERS)], color=hues[k % 6], label=name)
+    ax.axhline(reference, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
+    ax.set(xlabel="Landmark (day of the prediction)", ylabel=label, xlim=(-0.5, len(days) - 0.5))
+    ax.set_xticks(range(len(days)), [f"{day:g}" for day in days])
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return ax

@@ -1,0 +1,142 @@
+"""Chapter 07's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose.
+
+Each function returns the sentence as a template, the values that fill it, and a verdict.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from attrition import incidence
+
+SINGLE = "This trial has one arm, so no arms are compared."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sentence as template and values, and the verdict that goes with it."""
+
+    template: str
+    verdict: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def mistake(over: pd.DataFrame, day: float) -> Reading:
+    """What 1 - Kaplan-Meier overstates; see `incidence.overstatement`."""
+    reasons, total = over[over["reason"] != "sum"], over[over["reason"] == "sum"].iloc[0]
+    if reasons["difference"].max() <= 0:
+        return Reading(
+            "No reason came before another, so 1 - Kaplan-Meier states the same risks here.",
+            "exploratory",
+        )
+    worst = reasons.loc[reasons["difference"].idxmax()]
+    values = {"day": day, "reason": worst["reason"], "wrong": worst["one_minus_km"], "right": worst["incidence"]}
+    values |= {"wrong_sum": total["one_minus_km"], "right_sum": total["incidence"], "gap": 100 * worst["difference"]}
+    return Reading(
+        "Counting the other reasons as censored overstates every risk: by day {day:g} it gives {wrong:.1%} for the "
+        "reason {reason} where {right:.1%} left for it ({gap:.1f} percentage points too much), and over all reasons "
+        "it adds up to {wrong_sum:.1%} where {right_sum:.1%} had left.",
+        "supported",
+        values,
+    )
+
+
+def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
+    """Whether an arm's risk differs from the first arm's; see `incidence.arm_differences`."""
+    if len(differences) < 2:
+        return Reading(SINGLE, "not testable")
+    row, verdict = incidence.largest_difference(differences, margin)
+    first = differences.iloc[0]
+    gap = incidence.interval(pd.Series(row), "risk_difference")
+    values = {"day": day, "arm": row["arm"], "first": first["arm"], "risk": row["risk"], "base": first["risk"]}
+    values |= {"gap": {key: 100 * part for key, part in gap.items()}, "margin": 100 * margin}
+    values |= {"days": incidence.interval(pd.Series(row), "days_difference")}
+    meaning = {
+        "supported": "at least the smallest difference of interest ({margin:.0f} points)",
+        "direction only": "clear in direction, but below the smallest difference of interest ({margin:.0f} points)",
+        "not supported": "an interval that includes no difference",
+    }[verdict]
+    return Reading(
+        "By day {day:g} the risk of leaving was {risk:.1%} in the arm {arm} and {base:.1%} in the arm {first}: a "
+        "difference of {gap:.1f} percentage points, " + meaning + ". Per patient, that is {days:.1f} days in the "
+        "trial lost before the horizon.",
+        verdict,
+        values,
+    )
+
+
+def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
+    """Which reason's hazard differs most between arms, and whether the ratios may be read as constant."""
+    own = ratios[ratios["reason"] != incidence.PRIMARY].dropna(subset=["hazard_ratio"])
+    if own.empty:
+        return Reading("No reason has the events, in every arm, that a Cox model needs.", "not testable")
+    clear = own[(own["ci_low"] > 1) | (own["ci_high"] < 1)]
+    joint = checks[checks["arm"] == "all"]
+    low = joint.loc[joint["p"].idxmin()]
+    values = {"tests": len(joint), "p": low["p"], "least": low["reason"], "bound": 0.05 / len(joint)}
+    check = (
+        " The check finds a hazard ratio that changes over time (reason {least}, p = {p:.3f}, below "
+        "{bound:.3f} for {tests} tests): there, read it as an average over the trial."
+        if values["p"] < values["bound"]
+        else " None of {tests} joint checks finds a hazard ratio that changes over time (smallest p = {p:.3f}, "
+        "reason {least}); with so few events that is weak evidence."
+    )
+    if clear.empty:
+        return Reading("No reason's hazard differs clearly between the arms." + check, "not supported", values)
+    reasons = list(dict.fromkeys(clear["reason"]))
+    top = clear.loc[(clear["hazard_ratio"].map(lambda ratio: max(ratio, 1 / ratio))).idxmax()]
+    values |= {"arm": top["arm"], "reason": top["reason"], "events": int(top["events"]), "reasons": ", ".join(reasons)}
+    values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": top["ci_low"], "ci_high": top["ci_high"]}}
+    return Reading(
+        "The arms differ in the hazard of {reasons}, most in the arm {arm}: hazard ratio {ratio:.2f} for the reason "
+        "{reason} ({events} events); the intervals of the other reasons include 1." + check,
+        "supported",
+        values,
+    )
+
+
+def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Reading:
+    """Whether what was known by a landmark ranks patients better than the arm alone."""
+    own = gains[gains["model"].isin(["cox", "discrete"])]
+    if own.empty:
+        return Reading(
+            "No landmark has the events that a prediction needs; the incidence above is what this trial can tell.",
+            "not testable",
+        )
+    best = own.loc[own["value"].idxmax()]
+    verdicts = [incidence.verdict_of(row, margin) for row in own.to_dict("records")]
+    verdict = next(word for word in ("supported", "direction only", "not supported") if word in verdicts)
+    row = table[(table["landmark"] == best["landmark"]) & (table["model"] == best["model"])].iloc[0]
+    values = {"n": len(own), "clear": sum(word != "not supported" for word in verdicts), "day": best["landmark"]}
+    values |= {"gain": {key: best[key] for key in ("value", "ci_low", "ci_high")}, "margin": margin}
+    values |= {"auroc": {"value": row["auroc"], "ci_low": row["auroc_low"], "ci_high": row["auroc_high"]}}
+    values |= {"ipa": {"value": row["ipa"], "ci_low": row["ipa_low"], "ci_high": row["ipa_high"]}}
+    start = {
+        "supported": "What was known by a landmark adds to the arm",
+        "direction only": "What was known by a landmark adds a little to the arm",
+        "not supported": "What was known by a landmark does not show that it ranks patients better than the arm alone",
+    }[verdict]
+    return Reading(
+        start + ": {clear} of {n} gains in AUROC have an interval above 0. The largest, at day {day:g}, is {gain:.3f}, "
+        "with AUROC {auroc:.3f} and an index of prediction accuracy of {ipa:.3f}; {margin:.2f} was of interest.",
+        verdict,
+        values,
+    )
+
+
+def without_arm(table: pd.DataFrame) -> Reading:
+    """What is left when the arm is blinded, as in a running trial."""
+    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc"])
+    if own.empty:
+        return Reading("Without a prediction there is nothing to blind.", "not testable")
+    best = own.loc[own["auroc"].idxmax()]
+    values = {"best": {"value": best["auroc"], "ci_low": best["auroc_low"], "ci_high": best["auroc_high"]}}
+    values |= {"day": best["landmark"], "better": int((own["ipa"] > 0).sum()), "n": len(own)}
+    chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
+    return Reading(
+        "With the arm blinded the best of {n} models has AUROC {best:.3f} (day {day:g}), " + chance + "; {better} of "
+        "{n} have a better Brier score than one risk for everybody.",
+        "supported" if best["auroc_low"] > 0.5 else "not supported",
+        values,
+    )
