@@ -134,7 +134,7 @@ def known(trial: Trial, landmark: int) -> Known:
     return Known(landmark, cut, ids, patients, events[seen], schedule, trial.arms)
 
 
-def _last(records: pd.DataFrame) -> pd.DataFrame:
+def last_values(records: pd.DataFrame) -> pd.DataFrame:
     """Last value of every name per patient, names as columns (mean over records of the same day)."""
     records = records[records["value"].notna()]
     latest = records.groupby(["id", "name"])["day"].transform("max")
@@ -144,7 +144,7 @@ def _last(records: pd.DataFrame) -> pd.DataFrame:
 def _followed(view: Known, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Baseline values (up to day 1) and last values after it."""
     records = view.kind(kind)
-    return _last(records[records["day"] <= 1]), _last(records[records["day"] > 1])
+    return last_values(records[records["day"] <= 1]), last_values(records[records["day"] > 1])
 
 
 def _slug(text: str, words: int = 9) -> str:
@@ -213,7 +213,7 @@ def _vital_signs(view: Known) -> pd.DataFrame:
 def _labs(view: Known) -> pd.DataFrame:
     records = view.kind("lab").dropna(subset=["detail"])
     out = records.assign(value=records["detail"].ne("NORMAL").astype(float))
-    before, after = _last(out[out["day"] <= 1]), _last(out[out["day"] > 1])
+    before, after = last_values(out[out["day"] <= 1]), last_values(out[out["day"] > 1])
     after = after.reindex(view.ids)
     if after.empty or after.columns.empty:
         return pd.DataFrame(index=view.ids)
