@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from attrition.claims import count_verdicts
-from attrition.rules import RULES, VERDICTS
+from attrition.rules import VERDICTS
 
 Row = Mapping[str, Any]
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -93,9 +91,18 @@ def effect_words(row: Row) -> str:
     }[row["verdict"]]
 
 
+def _effect(row: Row) -> Row:
+    return next(part for part in row["statements"] if part["rule"] == "direction_and_half")
+
+
+def claimed_effect(row: Row) -> float:
+    """The effect that was claimed."""
+    return _effect(row)["published"]
+
+
 def measured_effect(row: Row) -> dict[str, float]:
-    """The measured effect of a claim with its interval: its one ``direction_and_half`` statement."""
-    (part,) = [part for part in row["statements"] if part["rule"] == "direction_and_half"]
+    """The measured effect of a claim with its interval: its first ``direction_and_half`` statement."""
+    part = _effect(row)
     return {"value": part["measured"], "ci_low": part["ci_low"], "ci_high": part["ci_high"]}
 
 
@@ -116,39 +123,29 @@ def relation(found: Mapping[str, float], smallest: float) -> str:
     return "too uncertain to tell from the smallest difference that would matter"
 
 
-def burden_finding(rows: Sequence[Row]) -> Finding:
-    """What the most advertised feature is worth."""
-    row, rank = by_id(rows)["C29"], by_id(rows)["C31"]
-    found = measured_effect(row)
-    template = (
-        "The feature that was published as the most valuable, burden, adds {found:+.4f} of AUROC over "
-        "simulated trials where "
-        "{claimed:+.3f} was claimed: {relation}. Among nine features it ranks {place}."
-    )
-    values = {
-        "found": found,
-        "claimed": row["statements"][-1]["published"],
-        "relation": relation(found, row["margin"]),
-        "place": rank["statements"][0]["place"],
-    }
-    return Finding("finding-burden", template, row["verdict"], tuple(row["evidence"]), values)
-
-
 def engineering_finding(rows: Sequence[Row]) -> Finding:
-    """What all engineered features together are worth; the verdict is that on the effect, arithmetic apart."""
-    row = by_id(rows)["C28"]
-    part = next(part for part in row["statements"] if part["rule"] == "direction_and_half")
+    """What all engineered features, and the most advertised one, are worth; the verdict is that on the "
+    "whole effect."""
+    whole, burden, rank = (by_id(rows)[key] for key in ("C28", "C29", "C31"))
+    part = _effect(whole)
     template = (
-        "All feature engineering together, rates, interactions and domain encodings, is worth "
-        "{found:+.3f} of AUROC to a "
-        "logistic regression, where {claimed:+.2f} was published: the claim {words}."
+        "All feature engineering together is worth {found:+.3f} of AUROC to a logistic regression, where "
+        "{claimed:+.2f} was "
+        "published: the claim {words}. Burden, published as the most valuable feature with "
+        "{burden_claimed:+.3f}, adds "
+        "{burden:+.4f}, {relation}, and ranks {place} of {n}."
     )
     values = {
-        "found": measured_effect(row),
+        "found": measured_effect(whole),
         "claimed": part["published"],
         "words": effect_words(part),
+        "burden": measured_effect(burden),
+        "burden_claimed": _effect(burden)["published"],
+        "relation": relation(measured_effect(burden), burden["margin"]),
+        "place": rank["statements"][0]["place"],
+        "n": len(rank["statements"][0]["values"]),
     }
-    return Finding("finding-engineering", template, part["verdict"], tuple(row["evidence"]), values)
+    return Finding("finding-engineering", template, part["verdict"], tuple(whole["evidence"]), values)
 
 
 def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) -> Finding:
@@ -174,7 +171,8 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
     )
     template = opening + (
         " (by {lgbm:.3f} of AUROC against LightGBM, by {xgb:.3f} against XGBoost) and reaches {share:.0%} "
-        "of the attainable lift over chance: an AUROC of {lr:.3f} where the true probabilities give {oracle:.3f}."
+        "of the attainable lift over chance: an AUROC of {lr:.3f} where the true probabilities give "
+        "{oracle:.3f}."
     )
     share = (lr["value"] - 0.5) / (oracle - 0.5)
     values = {**leads, "share": share, "lr": lr, "oracle": oracle}
@@ -261,159 +259,3 @@ def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evid
     shown = {"n": len(leaks), "harmful": harmful, "name": name.replace("_", " "), "price": price}
     values = {**shown, "honest": dearest["honest"], "leaky": dearest["leaky"]}
     return Finding("finding-leaks", template, verdict, tuple(evidence), values)
-
-
-def _found(part: Row) -> str:
-    if part["measured"] is None:
-        return ""
-    digits = part.get("decimals", 0 if float(part["measured"]).is_integer() else 3)
-    sign = "+" if part["rule"] == "direction_and_half" else ""
-    text = f"{part['measured']:{sign}.{max(digits, 0)}f}"
-    if part["ci_low"] is None or part["ci_high"] is None:
-        return text
-    return f"{text} ({part['ci_low']:{sign}.{digits}f} to {part['ci_high']:{sign}.{digits}f})"
-
-
-def found_text(row: Row) -> str:
-    """What was found, short enough for a table cell: measured figures where there are any, else the arithmetic.
-
-    Examples
-    --------
-    >>> part = {"rule": "rounds_to", "measured": 0.6554, "decimals": 3, "ci_low": None, "ci_high": None}
-    >>> found_text({"statements": [part, {"rule": "attainable", "measured": None}]})
-    '0.655'
-    """
-    measured = [part for part in row["statements"] if not RULES[part["rule"]].arithmetic] or row["statements"]
-    texts = [text for text in map(_found, measured) if text]
-    return " / ".join(texts) if texts else "–"
-
-
-def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Table of all claims for `attrition.report.ledger`: id, claim, published, found, verdict, evidence."""
-    return pd.DataFrame(
-        {
-            "id": row["id"],
-            "claim": row["claim"],
-            "published": row["published"],
-            "found": found_text(row),
-            "verdict": row["verdict"],
-            "evidence": list(row["evidence"]),
-        }
-        for row in rows
-    )
-
-
-def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is: id, kind, rule, margin, verdict, reason, and the other "
-    "prevalence's verdict."""
-    return pd.DataFrame(
-        {
-            "id": row["id"],
-            "estimand": row["estimand"],
-            "rule": row["rule"].replace("_", " "),
-            "margin": row["margin"],
-            "verdict": row["verdict"],
-            "reason": row["reason"],
-            "other_setting": row["beside"]["verdict"] if row["beside"] else None,
-        }
-        for row in rows
-    )
-
-
-def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Every printed figure that no data can give: claim, what was printed, what arithmetic says."""
-    return pd.DataFrame(
-        {
-            "id": row["id"],
-            "published": row["published"],
-            "arithmetic": f"{part['label']}: {part['reason']}".lstrip(": "),
-        }
-        for row in rows
-        for part in row["statements"]
-        if part["verdict"] == "impossible"
-    )
-
-
-def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, "
-    "matrices."""
-    names = {"published": "published", "least_auc": "least_any", "measured": "least"}
-    kept = ("fpr", "tpr", "precision", *names, "matrices")
-    return pd.DataFrame(
-        {"claim": row["id"], **{names.get(key, key): part[key] for key in kept}}
-        for row in rows
-        for part in row["statements"]
-        if part["rule"] == "auc_bound"
-    )
-
-
-def verdict_counts(rows: Sequence[Row]) -> pd.DataFrame:
-    """Claims by verdict and kind of claim, best verdict first."""
-    table = pd.crosstab(pd.Series([r["verdict"] for r in rows], name="verdict"), pd.Series([r["kind"] for r in rows]))
-    ordered = table.reindex([verdict for verdict in VERDICTS if verdict in table.index])
-    return ordered.assign(all=ordered.sum(axis=1)).reset_index().rename_axis(columns=None)
-
-
-def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
-    """Whether the verdicts depend on the prevalence, as a sentence."""
-    compared = [row for row in rows if row["beside"]]
-    differ = [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]]
-    values = {"n": len(compared), "differ": len(differ), "ids": listed(differ) if differ else ""}
-    if not differ:
-        return "All {n} simulated claims get the same verdict at both event rates.", values
-    return "Of {n} simulated claims {differ} get another verdict at the other event rate: {ids}.", values
-
-
-Step = tuple[str, int, str]
-
-
-def flow_columns(found: Mapping[str, Any], landmarks: Sequence[int] = (28, 56, 84)) -> dict[str, list[Step]]:
-    """Participant flow of both trials, with events at every step, for `attrition.plots.ledger.flow`.
-
-    Parameters
-    ----------
-    found : mapping
-        Results of chapters 01, 04 and 06.
-    landmarks : sequence of int
-        Days at which patients still in the real trial are counted.
-    """
-    published, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
-    train, test = (sizes[f"{part}_0"] + sizes[f"{part}_1"] for part in ("train", "test"))
-    simulated: list[Step] = [
-        ("patients drawn", published["n_patients"], f"{published['n_dropouts']} drop out"),
-        ("to train on", train, f"{sizes['train_1']} drop out"),
-        ("held out once", test, f"{sizes['test_1']} drop out"),
-    ]
-    counted = found["06_real_trial"]["flow"]
-    gone = f"{counted['deaths']} deaths, {counted['sponsor']} ended by sponsor"
-    pilot: list[Step] = [
-        ("screened", counted["screened"], f"{counted['screen_failures']} screen failures"),
-        ("randomised", counted["randomised"], f"{counted['primary']} leave by week 24; {gone}"),
-    ]
-    for day in landmarks:
-        at = found["06_real_trial"]["landmarks"][str(day)]
-        pilot.append((f"in the trial at day {day}", at["at_risk"], f"{at['primary']} leave after it"))
-    return {"Simulated trial": simulated, "CDISC pilot": pilot}
-
-
-def flow_table(columns: Mapping[str, Sequence[Step]]) -> pd.DataFrame:
-    """Numbers of the flow figure: study, step, n, of whom."""
-    return pd.DataFrame(
-        {"study": study, "step": label, "n": n, "of whom": note}
-        for study, steps in columns.items()
-        for label, n, note in steps
-    )
-
-
-def provenance(versions: Mapping[str, str], checksums: Mapping[str, str], seed: int, profile: str) -> pd.DataFrame:
-    """What made the report: seed, sizes, checksums of the data, versions of the packages.
-
-    Examples
-    --------
-    >>> provenance({"numpy": "2.4"}, {"published trial (md5)": "132b"}, 42, "full")["value"].tolist()
-    ['42', 'full', '132b', '2.4']
-    """
-    rows = [("run", "seed", str(seed)), ("run", "profile of sizes", profile)]
-    rows += [("data", name, value) for name, value in checksums.items()]
-    rows += [("package", name, value) for name, value in sorted(versions.items())]
-    return pd.DataFrame(rows, columns=["kind", "name", "value"])

@@ -83,6 +83,27 @@ class Modelling:
 class Evaluation:
     """05: discrimination, calibration, decisions, stability."""
 
+    smallest_difference: float
+    smallest_net_benefit: float
+    n_bootstraps: int
+    n_bootstraps_ici: int
+    thresholds: dict
+    decision_threshold: float
+    contact_cost: float
+    n_folds: int
+    class_weight_rates: dict
+    class_weight_patients: int
+    stability_bootstraps: int
+    stability_boosted: int
+    unsteady: float
+    age_groups: list
+    small_subgroup: int
+    n_permutations: int
+    coverage_simulations: int
+    coverage_bootstrapped: int
+    coverage_patients: int
+    coverage_bootstraps: int
+
 
 @dataclass(frozen=True)
 class RealTrial:
@@ -136,6 +157,11 @@ class Monitoring:
 @dataclass(frozen=True)
 class Findings:
     """00: the front page."""
+
+    smallest_difference: float
+    smallest_difference_pilot: float
+    landmark: int
+    landmarks: list
 
 
 SECTIONS: dict[str, type] = {
