@@ -61,8 +61,8 @@ class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, start_timeout=60, **_):
-        """Run the cells; called by Papermill."""
+    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, start_timeout=60, **_):
+        """Run the cells; called by Papermill. What a kernel says outside its cells goes to `log`."""
         folder = tempfile.mkdtemp(prefix="attr-")
         settings = Config({"KernelManager": {"connection_file": f"{folder}/k.json"}})
         if sys.platform != "win32":
@@ -71,7 +71,9 @@ class KernelEngine(Engine):
             nb_man, config=settings, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None
         )
         try:
-            client.execute(env={**env, "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder})
+            with log.open("wb") as stream:
+                own = {**env, "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
+                client.execute(env=own, stdout=stream, stderr=stream)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -139,6 +141,8 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
     partial = target.with_name(f"{target.stem}.partial.ipynb")
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
+    logs = out / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
             notebook,
@@ -149,12 +153,14 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
             progress_bar=False,
             request_save_on_cell_execute=False,
             env=kernel_environment(notebook.stem, out),
+            log=logs / f"{notebook.stem}.log",
         )
     except PapermillExecutionError as error:
         if private:
             _withhold(partial)
         partial.replace(failed)
         kind = "OSError: disk full" if "No space left" in str(error.evalue) else error.ename
-        raise NotebookError(notebook.stem, error.exec_count, _line(error, private), failed, kind) from None
+        cell = max(error.exec_count - 1, 1)  # Papermill's injected parameters are a cell of their own
+        raise NotebookError(notebook.stem, cell, _line(error, private), failed, kind) from None
     partial.replace(target)
     return target

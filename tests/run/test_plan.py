@@ -1,0 +1,46 @@
+"""Order of the chapters."""
+
+import pytest
+
+from attrition.run import plan
+
+
+def test_every_chapter_has_a_notebook_and_every_notebook_is_a_chapter():
+    on_disk = {path.stem for path in plan.paths.NOTEBOOKS.glob("*.ipynb")}
+    assert on_disk == {chapter.name for chapter in plan.CHAPTERS}
+
+
+def test_needs_come_first():
+    seen = set()
+    for chapter in plan.in_order(plan.CHAPTERS):
+        assert seen.issuperset(chapter.needs)
+        seen.add(chapter.name)
+    assert plan.in_order(plan.CHAPTERS)[-1].name == "00_findings"
+
+
+@pytest.mark.parametrize(
+    "name", ["03", "03_feature_ablation", "feature_ablation", "notebooks/03_feature_ablation.ipynb"]
+)
+def test_a_chapter_is_found_by_any_of_its_names(name):
+    assert plan.find(name).name == "03_feature_ablation"
+
+
+def test_a_misspelt_chapter_is_refused_with_a_suggestion():
+    with pytest.raises(plan.UnknownChapter, match="did you mean 'modelling'"):
+        plan.find("modeling")
+
+
+def test_dependants_follow_the_arrows():
+    names = [c.name for c in plan.dependants(plan.find("04"))]
+    assert names[0] == "04_modelling"
+    assert "05_evaluation" in names
+    assert names[-1] == "00_findings"
+    assert "06_real_trial" not in names
+
+
+def test_the_longest_way_starts_first():
+    seconds = {c.name: 1.0 for c in plan.CHAPTERS}
+    way = plan.longest_way(plan.CHAPTERS, seconds)
+    assert way["00_findings"] == 1.0
+    assert way["01_generation"] == 4.0
+    assert way["01_generation"] > way["06_real_trial"] > way["07_time_to_dropout"]

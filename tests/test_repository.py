@@ -1,0 +1,111 @@
+"""The lists of packages agree, the script is short, the notebooks are clean."""
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+
+from attrition import paths
+from attrition.run import environment
+
+NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def names(requirements):
+    return {environment.normal(re.split(r"[\s;<>=\[]", line)[0]) for line in requirements}
+
+
+def locked():
+    lines = paths.LOCK.read_text(encoding="utf-8").splitlines()
+    return {environment.normal(m[1]) for m in map(environment.PIN.match, lines) if m}
+
+
+def test_environment_yml_points_to_the_lock_and_to_the_same_python():
+    conda = yaml.safe_load((paths.ROOT / "environment.yml").read_text(encoding="utf-8"))
+    version = (paths.ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    assert f"python={version}" in conda["dependencies"]
+    pip = next(item["pip"] for item in conda["dependencies"] if isinstance(item, dict))
+    assert pip == ["--require-hashes", "-r requirements.lock"]
+
+
+def test_every_package_that_the_project_names_is_locked(project):
+    wanted = names(project["dependencies"]) | names(project["optional-dependencies"]["dev"])
+    assert wanted <= locked()
+
+
+def test_the_users_packages_are_there(project):
+    fixed = (
+        "jupyter papermill nbconvert pandas seaborn matplotlib scikit-learn xgboost lightgbm imbalanced-learn mlflow"
+    )
+    assert {*fixed.split(), "imbalanced-learn", "mlflow"} <= names(project["dependencies"])
+
+
+def test_the_lock_is_hashed_and_names_no_registry():
+    text = paths.LOCK.read_text(encoding="utf-8")
+    assert "://" not in text
+    blocks = re.split(r"(?m)^(?=\S)", text)
+    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+
+
+def test_python_versions_agree(project):
+    assert project["requires-python"] == ">=3.11.5,<3.14"
+    assert environment.interpreter_problem((3, 11, 4))
+    assert not environment.interpreter_problem((3, 11, 5))
+    assert not environment.interpreter_problem((3, 13, 9))
+    assert environment.interpreter_problem((3, 14, 0))
+
+
+def test_run_all_is_short_and_parses():
+    script = paths.ROOT / "run_all.sh"
+    assert len(script.read_text(encoding="utf-8").splitlines()) < 40
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    newer = r"declare -A|mapfile|readarray|\$\{[a-z]+\^|\$\{[a-z]+,|&>>|\|&|\[\[ -v "
+    assert not re.search(newer, script.read_text(encoding="utf-8")), "not in macOS's bash 3.2"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_committed_without_outputs_and_without_machinery(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    prose = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+    text = "\n".join("".join(cell["source"]) for cell in code)
+    defined = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    assert not defined, "a notebook that defines functions is asking for a new home for them"
+    assert "filterwarnings" not in text
+    assert "sys.path" not in text
+    titles = [line for cell in prose for line in "".join(cell["source"]).splitlines() if line.startswith("# ")]
+    assert len(titles) == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_parameter_cells_hold_only_what_the_run_fills_in(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    assigned = {node.targets[0].id for node in ast.parse("".join(tagged[0]["source"])).body}
+    assert {"profile", "seed"} <= assigned <= {"profile", "seed", "trial"}
+
+
+def test_lower_layers_do_not_import_upper_ones():
+    upper = {"report", "run", "plots"}
+    library = paths.ROOT / "lib" / "attrition"
+    for path in library.glob("*.py"):
+        if path.stem in {"__init__", "__main__"}:
+            continue
+        imported = {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module == "attrition"
+            for alias in node.names
+        }
+        assert not imported & upper, f"{path.stem} imports {imported & upper}"

@@ -1,0 +1,59 @@
+"""Tables of patients against plain pandas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from attrition import association, simulate, tables
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return simulate.published_trial()
+
+
+def test_table_one_counts_every_patient_once(trial):
+    made = tables.table_one(trial, ["age", "gender"], ["gender"], "dropout", {0: "stayed", 1: "dropped out"})
+    assert int(str(made["overall"][0]).replace(",", "")) == len(trial)
+    shares = made[made["characteristic"].str.startswith("gender")]["overall"].str.extract(r"^(\d+)")[0].astype(int)
+    assert shares.sum() == len(trial)
+
+
+def test_smd_is_the_standardised_difference(trial):
+    made = tables.table_one(trial, ["days_in_trial"], [], "dropout", {0: "stayed", 1: "dropped out"})
+    a, b = (trial.loc[trial["dropout"] == k, "days_in_trial"] for k in (0, 1))
+    expected = abs(a.mean() - b.mean()) / np.sqrt((a.var() + b.var()) / 2)
+    shown = abs(float(made.loc[made["characteristic"].str.startswith("days"), "smd"].iloc[0]))
+    assert shown == pytest.approx(expected, abs=0.001)
+
+
+def test_event_rates_are_group_means(trial):
+    made = tables.event_rates(trial["trial_phase"], trial["dropout"].to_numpy())
+    expected = trial.groupby("trial_phase")["dropout"].agg(["size", "sum", "mean"])
+    assert made["rate"].to_numpy() == pytest.approx(expected["mean"].to_numpy())
+    assert made["n"].tolist() == expected["size"].tolist()
+    assert (made["ci_low"] < made["rate"]).all()
+    assert (made["rate"] < made["ci_high"]).all()
+
+
+def test_correlations_and_their_intervals_are_scipys(trial):
+    columns = trial[["age", "days_in_trial"]]
+    made = association.correlations(columns, trial["dropout"].to_numpy()).set_index("feature")
+    expected = stats.pearsonr(trial["age"], trial["dropout"])
+    interval = expected.confidence_interval(0.95)
+    assert made.loc["age", "correlation"] == pytest.approx(expected.statistic)
+    assert made.loc["age", ["ci_low", "ci_high"]].tolist() == pytest.approx([interval.low, interval.high])
+
+
+def test_a_column_says_its_direction_does_not_matter():
+    trial = pd.DataFrame({c: [1.0, 2.0, 3.0, 4.0] for c in association.PANELS})
+    assert association.separation(trial, np.array([1, 1, 0, 0]))["age"] == 1.0
+
+
+def test_the_sentence_on_balance_follows_the_numbers():
+    small = pd.DataFrame({"characteristic": ["age, mean (SD)"], "smd": ["0.02"]})
+    large = small.assign(smd=["0.40"])
+    assert association.unlike(small)["names"] == ""
+    assert "differ in nothing" in association.unlike(small)["sentence"]
+    assert association.unlike(large)["names"] == "age"
