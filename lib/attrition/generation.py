@@ -1,4 +1,4 @@
-"""Chapter 01: the published trial described, its formula held against the law, and what the best model could know."""
+"""Chapter 01: the published trial described, its formula held against the law, and the law's own risks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, intervals, oracle, restricted, seeds, simulate
+from attrition import features, intervals, oracle, simulate
 from attrition import law as laws
 from attrition.law import PUBLISHED_LAW, Law
-from attrition.params import Generation
 
 RATE_CUT, VISIT_CUT = 0.1, 0.5
 PUBLISHED = (
@@ -89,8 +88,9 @@ def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
 def summary(table: pd.DataFrame) -> dict[str, Any]:
     """How many of the published figures the published data give, and which, in words."""
     agreeing = table.loc[table["agrees"] == "yes", "quantity"].tolist()
-    listed = ", ".join(agreeing) if agreeing else "none"
-    return {"n": len(table), "n_agree": len(agreeing), "agreeing": listed}
+    which = f" ({', '.join(agreeing)})" if agreeing else ""
+    count = str(len(agreeing)) if agreeing else "None"
+    return {"n": len(table), "n_agree": len(agreeing), "count": count, "which": which}
 
 
 def law_risks(law: Law, prevalence_offset: float = 0.0) -> dict[str, Any]:
@@ -248,90 +248,93 @@ def formula_against_law(trial: pd.DataFrame, law: Law = PUBLISHED_LAW) -> dict[s
     }
 
 
-def oracle_results(law: Law, p: Generation, seed: int) -> dict[str, Any]:
-    """Oracles by what they know and by prevalence: the ``oracle`` part of the chapter's results.
-
-    Parameters
-    ----------
-    law : Law
-    p : Generation
-        Sizes and days.
-    seed : int
-
-    Returns
-    -------
-    dict
-        ``default`` and ``p24``: auroc, log_loss, brier with ``value`` and ``mc_se``, and ``exact``;
-        ``enrolment`` and ``day30`` ...: exact performance by prevalence; ``offset_p24``; ``scores``: array (n,)
-        of the drawn patients' risk scores, for figures.
-    """
-    offsets = oracle.prevalence_offsets(law)
-    scores = oracle.monte_carlo_scores(law, p.oracle_patients, seeds.stream(seed, "01", "oracle"), p.oracle_chunk)
-    found: dict[str, Any] = {"offset_p24": offsets["p24"], "n_patients": p.oracle_patients, "scores": scores}
-    for setting, offset in offsets.items():
-        found[setting] = oracle.monte_carlo(law, scores, offset) | {"exact": oracle.exact(law, offset)}
-    for name, day in {"enrolment": 0, **{f"day{day}": day for day in p.landmark_days}}.items():
-        found[name] = {setting: restricted.performance(law, day, offset) for setting, offset in offsets.items()}
-    return found
+def identity(trial: pd.DataFrame) -> str:
+    """Whether a trial is the published one, in words."""
+    same = simulate.md5(trial) == simulate.PUBLISHED_MD5
+    return "which is the stated one" if same else "which is NOT the stated one"
 
 
-def oracle_table(found: Mapping[str, Any], days: list[int]) -> pd.DataFrame:
-    """`oracle_results` as a table, from knowing nothing to knowing the whole follow-up.
+def timing_of_inputs() -> dict[str, int]:
+    """How many published inputs there are (``all``) and how many are known only after the outcome (``late``)."""
+    table = features.table()
+    return {"all": len(table), "late": int((table["known_at"] == features.AFTER_OUTCOME).sum())}
 
-    Returns
-    -------
-    DataFrame
-        known, prevalence, at_risk, dropout, auroc, auroc_mc_se, log_loss, brier.
-    """
-    rows = []
-    for setting in ("default", "p24"):
-        rate = found[setting]["exact"]["prevalence"]
-        chance = {"auroc": 0.5, "log_loss": float(oracle.expected_log_loss(rate, rate)), "brier": rate * (1 - rate)}
-        rows.append(("nothing (chance)", setting, 1.0, rate, chance, None))
-        for name, words in _knowledge(days).items():
-            part = found[name][setting]
-            rows.append((words, setting, part["at_risk"], part["prevalence"], part, None))
-        full = {metric: found[setting][metric]["value"] for metric in ("auroc", "log_loss", "brier")}
-        rows.append(("whole follow-up", setting, 1.0, rate, full, found[setting]["auroc"]["mc_se"]))
-    return pd.DataFrame(
-        {
-            "known": words,
-            "prevalence": setting,
-            "at_risk": at_risk,
-            "dropout": rate,
-            "auroc": part["auroc"],
-            "auroc_mc_se": error,
-            "log_loss": part["log_loss"],
-            "brier": part["brier"],
-        }
-        for words, setting, at_risk, rate, part, error in rows
+
+def contradiction_counts(trial: pd.DataFrame) -> dict[str, int]:
+    """Contradictions by key, and ``n``, the patients who dropped out."""
+    table = simulate.contradictions(trial)
+    return {**table.set_index("key")["n_patients"].to_dict(), "n": int(table["out_of"].iloc[0])}
+
+
+def numbers(found: Mapping[str, Any]) -> dict[str, float]:
+    """The plain numbers of a mapping, without its arrays."""
+    return {key: value for key, value in found.items() if isinstance(value, (int, float))}
+
+
+def ranges(law: Mapping[str, Any]) -> dict[str, float]:
+    """From the lowest to the highest phase and arm: under the law, and as published."""
+    phase, arm = law["risk"]["trial_phase"], law["risk"]["treatment_group"]
+    return {
+        "phase_range": phase["Phase III"] - phase["Phase I"],
+        "arm_range": arm["Placebo"] - arm["Active"],
+        "phase_published": PUBLISHED_RISK["Phase III"] - PUBLISHED_RISK["Phase I"],
+        "arm_published": PUBLISHED_RISK["Placebo"] - PUBLISHED_RISK["Active"],
+    }
+
+
+def cut_numbers(law: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of `cuts_sentence`: one setting of the law's risks with its effects."""
+    events, visits = LABELS
+    return {
+        "events_share": law["share_beyond"][events],
+        "events_difference": law["risk_difference"][events],
+        "events_published": PUBLISHED_DIFFERENCE[events],
+        "visits_share": law["share_beyond"][visits],
+        "visits_difference": law["risk_difference"][visits],
+        "visits_effect": law["effect"][visits]["value"],
+        "visits_published": PUBLISHED_DIFFERENCE[visits],
+    }
+
+
+def cuts_sentence(law: Mapping[str, Any]) -> str:
+    """What the two cuts do, in words that follow the numbers; filled by `cut_numbers`."""
+    n = cut_numbers(law)
+    events = "at least as much as" if n["events_difference"] >= n["events_published"] else "less than"
+    visits = "at least as much as" if n["visits_difference"] >= n["visits_published"] else "less than"
+    alone = "Less than half" if n["visits_effect"] < n["visits_difference"] / 2 else "At least half"
+    return (
+        f"Beyond the cut of the adverse-event rate the risk is {{events_difference:.2f}} higher, {events} the "
+        "published {events_published:.2f}, but only {events_share:.2%} of patients lie there. Below the cut of the "
+        f"visit rate lie {{visits_share:.0%}}; their risk is {{visits_difference:.2f}} higher, {visits} the published "
+        f"{{visits_published:.2f}}. {alone} of that is the visits' own doing: with all else alike they add "
+        "{visits_effect:.2f}, the rest comes from short follow-up, which lowers the visit rate and raises the "
+        "adverse-event rate together."
     )
 
 
-def _knowledge(days: list[int]) -> dict[str, str]:
-    return {"enrolment": "enrolment", **{f"day{day}": f"by day {day}" for day in days}}
-
-
-def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, Any]:
-    """Share of the oracle's lift that is there in time, and the best day, for sentences.
-
-    Returns
-    -------
-    dict
-        ``enrolment``, ``full``: aurocs; ``best_day``, ``best_auroc``: of the restricted oracles; ``share_enrolment``,
-        ``share_best``: of the lift over one half; ``verdict_words``: what follows, in words.
-    """
-    full, enrolment = found[setting]["auroc"]["value"], found["enrolment"][setting]["auroc"]
-    days = {int(name[3:]): part[setting]["auroc"] for name, part in found.items() if name.startswith("day")}
-    best = max(days, key=days.get)
-    shares = [(auroc - 0.5) / (full - 0.5) for auroc in (enrolment, days[best])]
-    words = "less than half" if shares[1] < 0.5 else "more than half"
+def chapter_results(
+    trial: pd.DataFrame, described: Mapping[str, Any], law: Mapping[str, Any], compared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything that sentences quote about the published trial and the law, for ``01_generation.json``."""
+    counts = contradiction_counts(trial)
+    baseline = simulate.random_baseline()
     return {
-        "full": full,
-        "enrolment": enrolment,
-        "best_day": best,
-        "best_auroc": days[best],
-        "share_enrolment": shares[0],
-        "share_best": shares[1],
-        "verdict_words": words,
+        "published": {
+            "md5": simulate.md5(trial),
+            "n_patients": len(trial),
+            "n_dropouts": counts.pop("n"),
+            **counts,
+            "descriptives": dict(described),
+            "descriptives_agreeing": summary(descriptives_table(described))["n_agree"],
+            "descriptives_compared": len(PUBLISHED),
+        },
+        "baseline": {
+            "n_patients": len(baseline),
+            "n_dropouts": int(baseline["dropout"].sum()),
+            "repeated_ids": int(baseline["patient_id"].duplicated().sum()),
+        },
+        "formula": numbers(compared),
+        "features": timing_of_inputs(),
+        "law": dict(law),
+        "ranges": ranges(law["default"]),
     }

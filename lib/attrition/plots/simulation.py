@@ -14,20 +14,22 @@ NODES = {
     "phase": (0.0, 3.0, "phase"),
     "gender": (0.0, 1.0, "gender"),
     "days": (0.0, 5.0, "days of follow-up"),
-    "events": (1.5, 4.6, "adverse events"),
-    "visits": (1.5, 5.7, "visits"),
+    "events": (1.2, 4.5, "adverse events"),
+    "visits": (1.75, 5.7, "visits"),
     "last": (3.05, 5.7, "last visit day"),
-    "noise": (1.5, 1.6, "noise"),
+    "noise": (1.2, 1.3, "noise"),
     "risk": (2.0, 3.0, "risk score"),
     "dropout": (3.05, 3.0, "dropout"),
-    "day": (3.05, 1.6, "dropout day"),
+    "day": (3.05, 1.1, "dropout day"),
 }
 EDGES = (
     ("age", "events"),
     ("age", "risk"),
     ("days", "events"),
     ("days", "visits"),
+    ("days", "last"),
     ("days", "risk"),
+    ("days", "day"),
     ("visits", "last"),
     ("visits", "risk"),
     ("events", "risk"),
@@ -115,7 +117,7 @@ def after_dropout(trial: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.scatter(
             part["dropout_day"], part["last_visit_day"], s=14, marker=marker, color=colour(hue), label=label, **edge
         )
-    ax.axline((0, 0), slope=1, color=colour("ink"), linewidth=1)
+    ax.plot([0, 370], [0, 370], color=colour("ink"), linewidth=1)
     ax.set(xlabel="day of dropout", ylabel="day of last visit", xlim=(0, 366), ylim=(-4, 370))
     ax.legend(loc="lower right", frameon=True, framealpha=0.9)
     return ax
@@ -135,7 +137,7 @@ def formula_against_law(by_formula: np.ndarray, truth: np.ndarray, ax: Axes | No
     """
     ax = _axes(ax)
     ax.scatter(truth, by_formula, s=7, color=colour("blue"), alpha=0.45, linewidths=0)
-    ax.axline((0, 0), slope=1, color=colour("ink"), linewidth=1, label="equal")
+    ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=1, label="equal")
     ax.set(xlabel="probability of dropout by the law", ylabel="by the published formula", xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     return ax
