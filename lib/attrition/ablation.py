@@ -13,6 +13,7 @@ from scipy import stats
 
 from attrition import features
 from attrition.replicate import Candidate, Sizes
+from attrition.rules import Measure, grade_effect
 from attrition.study import Study
 
 FINAL = "v3_causal"
@@ -74,7 +75,7 @@ def candidates(n_replicates: int, n_trees: int, n_tree_versions: int) -> list[Ca
         Trials for boosted trees on the earlier versions.
     """
     linear = [Candidate(name, members, n_replicates=n_replicates) for name, members in feature_sets().items()]
-    plain = [Candidate(v, features.VERSIONS[v], "lr", "none", n_replicates) for v in ("v1_counts", FINAL)]
+    plain = [Candidate(FINAL, features.VERSIONS[FINAL], "lr", "none", n_replicates)]
     trees = [
         Candidate(version, members, model, n_replicates=n_trees if version == FINAL else n_tree_versions)
         for model in TREES
@@ -190,22 +191,74 @@ def share_of_attainable_lift(auroc: float, oracle: float) -> float:
     return (auroc - 0.5) / (oracle - 0.5)
 
 
-def verdict(found: Mapping[str, float], published: float) -> str:
-    """Word for a published gain: its direction, and at least half its size, over simulated trials.
+def verdict(found: Mapping[str, float], published: float, smallest_difference: float) -> str:
+    """Word for a published gain by the ledger's rule: direction, half the size, smallest difference of interest.
 
     Examples
     --------
-    >>> verdict({"ci_low": 0.06, "ci_high": 0.08}, 0.11), verdict({"ci_low": 0.01, "ci_high": 0.02}, 0.11)
-    ('supported', 'direction only')
-    >>> verdict({"ci_low": -0.01, "ci_high": 0.02}, 0.11)
+    >>> verdict({"value": 0.07, "ci_low": 0.06, "mc_se": 0.001}, 0.11, 0.01)
+    'supported'
+    >>> verdict({"value": 0.004, "ci_low": 0.003, "mc_se": 0.0005}, 0.11, 0.01)
     'not supported'
     """
-    if found["ci_low"] >= published / 2:
-        return "supported"
-    return "direction only" if found["ci_low"] > 0 else "not supported"
+    measure = Measure(found["value"], found["ci_low"], found.get("ci_high"), found["mc_se"])
+    return grade_effect(measure, published, min(smallest_difference, published / 2))
 
 
-def steps_table(study: Study, setting: str, model: str = "lr") -> pd.DataFrame:
+def in_words(found: Mapping[str, float], smallest_difference: float) -> str:
+    """What a paired difference amounts to, in words that its interval allows.
+
+    Examples
+    --------
+    >>> in_words({"value": 0.004, "ci_low": 0.003, "ci_high": 0.005}, 0.01)
+    'a gain, but smaller than the smallest difference of interest'
+    >>> in_words({"value": 0.0, "ci_low": -0.001, "ci_high": 0.001}, 0.01)
+    'no difference that this study can see'
+    """
+    if found["ci_low"] <= 0 <= found["ci_high"]:
+        return "no difference that this study can see"
+    direction = "gain" if found["value"] > 0 else "loss"
+    near, far = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
+    if far < smallest_difference:
+        return f"a {direction}, but smaller than the smallest difference of interest"
+    if near >= smallest_difference:
+        return f"a {direction} larger than the smallest difference of interest"
+    return f"a {direction} of about the smallest difference of interest"
+
+
+def dropouts_gained(auroc: float, difference: float, prevalence: float, flagged: float = 1 / 3) -> float:
+    r"""What a gain in AUROC buys: further dropouts caught per 1,000 patients when a fixed share is flagged.
+
+    Equal-variance binormal model, :math:`\text{AUROC} = \Phi(\delta / \sqrt{2})`: the threshold is set so that
+    `flagged` of all patients are above it.
+
+    Parameters
+    ----------
+    auroc, difference : float
+        From `auroc` to `auroc` + `difference`.
+    prevalence : float
+    flagged : float
+        Share of patients that can be contacted.
+
+    Examples
+    --------
+    >>> round(dropouts_gained(0.70, 0.01, 0.24), 1)
+    3.7
+    """
+
+    def recall(area: float) -> float:
+        apart = np.sqrt(2) * stats.norm.ppf(area)
+        low, high = -10.0, 10.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            above = prevalence * stats.norm.sf(middle - apart) + (1 - prevalence) * stats.norm.sf(middle)
+            low, high = (middle, high) if above > flagged else (low, middle)
+        return float(stats.norm.sf(low - apart))
+
+    return 1000 * prevalence * (recall(auroc + difference) - recall(auroc))
+
+
+def steps_table(study: Study, setting: str, model: str = "lr", smallest_difference: float = 0.01) -> pd.DataFrame:
     """Paired differences of the published comparisons, one row each, ready for the forest plot."""
     have = set(study.trials["key"])
     rows = []
@@ -213,7 +266,7 @@ def steps_table(study: Study, setting: str, model: str = "lr") -> pd.DataFrame:
         if key(worse, model) in have:
             found = contrast(study, setting, key(better, model), key(worse, model))
             named = {"setting": setting, "model": model, "step": step, "label": STEP_LABELS[step]}
-            word = verdict(found, PUBLISHED[step])
+            word = verdict(found, PUBLISHED[step], smallest_difference)
             rows.append({**named, "published": PUBLISHED[step], **found, "verdict": word})
     return pd.DataFrame(rows)
 
@@ -260,17 +313,25 @@ def only_table(study: Study, setting: str) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True)
 
 
+VERSION_LABELS = {
+    "v1_counts": "v1, counts",
+    "v2_rates": "v2, rates",
+    "v2_interactions": "v2, interactions",
+    "v3_causal": "v3, domain encodings",
+}
+
+
 def models_table(study: Study, setting: str) -> pd.DataFrame:
     """AUROC of every model on every version, with the chance and oracle rows."""
     oracle = float(study.reference.loc[setting, "auroc_oracle"])
-    rows: list[dict[str, Any]] = [{"model": "null", "label": "Chance", "version": "none", "value": 0.5}]
+    rows: list[dict[str, Any]] = [{"model": "null", "label": "Chance", "version": "no features", "value": 0.5}]
     have = set(study.trials["key"])
     for model, label in MODEL_LABELS.items():
         for version in features.VERSIONS:
             if key(version, model) in have:
                 found = level(study, setting, key(version, model))
-                rows.append({"model": model, "label": label, "version": version, **found})
-    rows.append({"model": "oracle", "label": "Oracle", "version": "all", "value": oracle})
+                rows.append({"model": model, "label": label, "version": VERSION_LABELS[version], **found})
+    rows.append({"model": "oracle", "label": "Oracle", "version": "all that is known", "value": oracle})
     table = pd.DataFrame(rows)
     share = share_of_attainable_lift(table["value"], oracle)
     return table.assign(share_of_lift=share).assign(setting=setting)

@@ -268,7 +268,9 @@ def logistic_block(
     for candidate in candidates:
         fit, columns = _fitted(candidate, stacked)
         told = candidate.name in detailed
-        trial_level = _trial_level(candidate, fit, stacked, cross_validate=told)
+        trial_level = _trial_level(
+            candidate, fit, stacked, cross_validate=told and candidate.strategy == "class_weight"
+        )
         scores = _population_scores(people, fit, columns)
         areas = batched.binned_soft_auroc(people.probability, scores)[0] + people.anchor
         for row, (replicate, eta) in enumerate(zip(replicates, scores, strict=True)):
