@@ -1,0 +1,253 @@
+"""Chapter 05's sentences, chosen by the numbers: prose never contradicts a rerun.
+
+Each function returns a mapping with ``sentence`` (a template), the values that fill it, and ``verdict``. Interval
+mappings are written as *value (low to high)* by the report.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from attrition import metrics, models
+
+FITTED = ("lr", "xgb", "lgbm")
+NAMES = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
+Appraisal = dict[str, Any]
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _inside(interval: Mapping[str, float], value: float) -> bool:
+    return interval["ci_low"] <= value <= interval["ci_high"]
+
+
+def discrimination(found: Mapping, differences: Mapping, margin: float) -> Appraisal:
+    """Which model ranks best, by how much, and how much of the attainable it reaches.
+
+    Parameters
+    ----------
+    found : mapping
+        `attrition.evaluation.performance`.
+    differences : mapping
+        `attrition.evaluation.paired` of all ordered pairs of fitted models.
+    margin : float
+        Smallest difference of interest in AUROC.
+    """
+    ranked = sorted(FITTED, key=lambda model: -found[model]["auroc"]["value"])
+    best, second = ranked[:2]
+    gap = differences[f"{best}_less_{second}"]["auroc"]
+    share = metrics.share_of_attainable_lift(found[best]["auroc"]["value"], found["oracle"]["auroc"]["value"])
+    if gap["ci_low"] > margin:
+        how, verdict = "more than the smallest difference of interest", "supported"
+    elif gap["ci_low"] > 0:
+        how, verdict = "clear in direction, but possibly too small to matter", "direction only"
+    else:
+        how, verdict = "not distinguishable from no difference", "not supported"
+    return {
+        "sentence": "{best_name} ranks patients best: AUROC {best_auroc:.3f}, where the oracle has {oracle_auroc:.3f} "
+        "and chance .5, so {share:.0%} of the lift that can be attained. It leads {second_name} by {gap:.3f}, "
+        + how
+        + ".",
+        "verdict": verdict,
+        "best": best,
+        "best_name": models.LABELS[best],
+        "second_name": NAMES[second],
+        "best_auroc": found[best]["auroc"],
+        "oracle_auroc": found["oracle"]["auroc"],
+        "share": share,
+        "gap": gap,
+    }
+
+
+def calibration(found: Mapping) -> Appraisal:
+    """Whose probabilities can be believed: the slope's interval holds 1 and that of calibration-in-the-large 0."""
+    slope_off = [m for m in FITTED if not _inside(found[m]["calibration_slope"], 1)]
+    level_off = [m for m in FITTED if not _inside(found[m]["calibration_in_the_large"], 0)]
+    extreme = [m for m in slope_off if found[m]["calibration_slope"]["value"] < 1]
+    good = [m for m in FITTED if m not in slope_off + level_off]
+    parts = []
+    if extreme:
+        parts.append(f"Predictions of {_listed([NAMES[m] for m in extreme])} are too extreme")
+    if good:
+        parts.append(f"those of {_listed([NAMES[m] for m in good])} are compatible with perfect calibration")
+    if level_off:
+        parts.append(f"on the whole off level: {_listed([NAMES[m] for m in level_off])}")
+    text = "; ".join(parts) or "No model is calibrated"
+    slopes = (
+        "calibration slopes are {lr:.2f} for logistic regression, {xgb:.2f} for XGBoost and {lgbm:.2f} for LightGBM"
+    )
+    return {
+        "sentence": text[0].upper() + text[1:] + ": the " + slopes + ", where 1 is right.",
+        "verdict": "supported" if good else "not supported",
+        "too_extreme": extreme,
+        "off_level": level_off,
+        "calibrated": good,
+        **{model: found[model]["calibration_slope"] for model in FITTED},
+    }
+
+
+def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
+    """What class weights do to the level of predictions in the trial named `rare`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``trial, strategy, auroc, calibration_in_the_large, ci_low, ci_high, recall, flagged_per_100``.
+    rare : str
+    """
+    own = table[table["trial"] == rare].set_index("strategy")
+    plain, weighted = own.loc["none"], own.loc["class_weight"]
+    spoiled = weighted["ci_high"] < 0 and plain["ci_low"] <= 0 <= plain["ci_high"]
+    text = (
+        "Class weights buy recall by breaking the probabilities"
+        if spoiled
+        else "Class weights move the probabilities less than this trial can show"
+    )
+    return {
+        "sentence": text
+        + ": at {rate:.0%} events recall at .35 goes from {recall_plain:.2f} to {recall_weighted:.2f} and "
+        "patients flagged per 100 from {flagged_plain:.0f} to {flagged_weighted:.0f}, while AUROC goes from "
+        "{auroc_plain:.3f} to {auroc_weighted:.3f} and calibration-in-the-large from {level_plain:.2f} to "
+        "{level_weighted:.2f}. The same recall comes free from a lower threshold.",
+        "verdict": "supported" if spoiled else "not supported",
+        "rate": weighted["events"] / weighted["n"],
+        "recall_plain": plain["recall"],
+        "recall_weighted": weighted["recall"],
+        "flagged_plain": plain["flagged_per_100"],
+        "flagged_weighted": weighted["flagged_per_100"],
+        "auroc_plain": plain["auroc"],
+        "auroc_weighted": weighted["auroc"],
+        "level_plain": plain["calibration_in_the_large"],
+        "level_weighted": weighted["calibration_in_the_large"],
+    }
+
+
+def decisions(conclusions: Mapping[str, Mapping], low: float, high: float) -> Appraisal:
+    """Whether any fitted model beats both defaults somewhere between the lowest and highest stated threshold."""
+    useful = [model for model in FITTED if conclusions[model]["use"]]
+    values: dict[str, Any] = {"low": low, "high": high, "useful": useful}
+    if not useful:
+        text = "Do not use any of the three models: at no threshold from {low:.2f} to {high:.2f} does one beat both "
+        return {**values, "sentence": text + "contacting everybody and contacting nobody.", "verdict": "not supported"}
+    best = max(useful, key=lambda model: conclusions[model]["best_over_default"])
+    own = conclusions[best]
+    values |= {"best": models.LABELS[best], "first": own["better_from"], "last": own["better_to"]}
+    values |= {"at": own["best_threshold"], "gain": 100 * own["best_over_default"]}
+    text = (
+        "{best} is worth acting on at thresholds from {first:.2f} to {last:.2f}; its largest advantage over the better "
+    )
+    text += "default is {gain:.1f} net leavers per 100 patients, at {at:.2f}."
+    others = [NAMES[m] for m in FITTED if m not in useful]
+    text += f" Do not use {_listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
+    return {**values, "sentence": text, "verdict": "supported"}
+
+
+def stability(summary: Mapping[str, float], threshold: float, often: float) -> Appraisal:
+    """How far another sample of the same size would have moved the same patients."""
+    unsteady = summary[f"unsteady_at_{threshold:g}"]
+    text = "Most patients keep their band" if summary["changes_band"] < 0.25 else "Many patients change their band"
+    return {
+        "sentence": text
+        + " when the model is developed again: {band:.0%} of patient-model pairs fall into another band, and "
+        "{unsteady:.0%} of patients are classed otherwise at {threshold:g} by more than {often:.0%} of models. The "
+        "mean absolute difference from the original prediction is {mape:.3f}, and the 95 % range of a patient's predictions "
+        "is {width:.2f} wide at the median.",
+        "verdict": "exploratory",
+        "band": summary["changes_band"],
+        "unsteady": unsteady,
+        "threshold": threshold,
+        "often": often,
+        "mape": summary["mape"],
+        "width": summary["median_width"],
+    }
+
+
+def burden(table: pd.DataFrame, importance: pd.DataFrame) -> Appraisal:
+    """Whether the published favourite feature earns its place, against a law that does not know it."""
+    own = table.set_index("feature").loc["burden"]
+    loss = importance.set_index("column").loc["burden"]
+    rank = int(importance["importance"].rank(ascending=False)[importance["column"] == "burden"].iloc[0])
+    needed = loss["ci_low"] > 0 and rank == 1
+    interval = {"value": own["coefficient"], "ci_low": own["ci_low"], "ci_high": own["ci_high"]}
+    dropped = {"value": loss["importance"], "ci_low": loss["ci_low"], "ci_high": loss["ci_high"]}
+    zero = _inside(interval, 0)
+    text = "The law gives burden no weight of its own, and "
+    text += "the fitted coefficient agrees" if zero else "the fitted coefficient differs from that"
+    return {
+        "sentence": text
+        + ": {coefficient:.2f} log odds a standard deviation. Shuffling burden in held-out patients costs "
+        "{loss:.3f} of AUROC, rank {rank} of {features} features.",
+        "verdict": "supported" if needed else "not supported",
+        "coefficient": interval,
+        "loss": dropped,
+        "rank": rank,
+        "features": len(importance),
+    }
+
+
+def law_coverage(table: pd.DataFrame) -> Appraisal:
+    """How many intervals of coefficients hold what the law puts on the feature."""
+    held = (table["ci_low"] <= table["law"]) & (table["law"] <= table["ci_high"])
+    own = table[table["law"] != 0]
+    found = ((own["ci_low"] > 0) & (own["law"] > 0)) | ((own["ci_high"] < 0) & (own["law"] < 0))
+    return {
+        "sentence": "{held} of {n} intervals hold the law's weight; of the {known} features that the law uses as they "
+        "stand, {found} have an interval on the right side of zero.",
+        "verdict": "exploratory",
+        "held": int(held.sum()),
+        "n": len(table),
+        "known": len(own),
+        "found": int(found.sum()),
+    }
+
+
+def subgroups(found: Mapping[str, Any]) -> Appraisal:
+    """Whether calibration differs by subgroup more than chance would have it."""
+    text = (
+        "No subgroup is off level beyond chance"
+        if not found["n_miscalibrated"]
+        else "Off level: " + _listed(list(found["miscalibrated"]))
+    )
+    return {
+        "sentence": text + ". Of {n_large} subgroups that are large enough, {n_miscalibrated} have an interval of "
+        "calibration-in-the-large without 0, where {expected:.1f} would by chance alone; {n_small} are marked small.",
+        "verdict": "exploratory",
+        "n_large": found["n_subgroups"] - found["n_small"],
+        "n_miscalibrated": found["n_miscalibrated"],
+        "expected": found["expected_by_chance"],
+        "n_small": found["n_small"],
+    }
+
+
+def sample_size(needed: pd.DataFrame, n_patients: int, shrinkage: float) -> Appraisal:
+    """Whether the trial has the patients that its model needs."""
+    largest = needed.loc[needed["n"].idxmax()]
+    text = "The trial is large enough" if n_patients >= largest["n"] else "The trial is too small"
+    return {
+        "sentence": text
+        + " for logistic regression on nine features: {criterion} asks for {n_needed:,} patients, it has "
+        "{n_patients:,}. The expected shrinkage at this size is {shrinkage:.2f}.",
+        "verdict": "supported" if n_patients >= largest["n"] else "not supported",
+        "criterion": largest["criterion"],
+        "n_needed": int(largest["n"]),
+        "n_patients": n_patients,
+        "shrinkage": shrinkage,
+    }
+
+
+def coverage(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> Appraisal:
+    """Whether every 95 % interval covers as it should, as far as the number of simulated trials can tell."""
+    off = table[(table["ci_high"] < low) | (table["ci_low"] > high)]
+    names = (off["measure"] + " (" + off["method"] + ")").tolist()
+    text = "No interval method is caught outside 93 to 97 %" if off.empty else f"Outside 93 to 97 %: {_listed(names)}"
+    return {
+        "sentence": text + ": observed coverage runs from {lowest:.1%} to {highest:.1%} over {methods} methods.",
+        "verdict": "supported" if off.empty else "not supported",
+        "outside": names,
+        "lowest": table["coverage"].min(),
+        "highest": table["coverage"].max(),
+        "methods": len(table),
+    }
