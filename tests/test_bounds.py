@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from attrition import bounds
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 from sklearn.model_selection import train_test_split
+
+from attrition import bounds
 
 
 @pytest.fixture

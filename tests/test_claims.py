@@ -12,8 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import pytest
 import yaml
-from attrition import claims, paths, results, rules
 from sklearn.model_selection import StratifiedKFold
+
+from attrition import claims, paths, results, rules
 
 LEDGER = claims.load()
 RAW = {entry["id"]: entry for entry in yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))}

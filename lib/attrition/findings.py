@@ -209,17 +209,20 @@ def honest_words(auroc: Mapping[str, float]) -> str:
     return "is worse than chance" if auroc["ci_high"] < 0.5 else "cannot be told from chance"
 
 
-def pilot_finding(rows: Sequence[Row], auroc: Mapping[str, Mapping[str, float]], at_risk: int, events: int) -> Finding:
-    """What can be predicted at day 28 of the real trial."""
+def pilot_finding(
+    rows: Sequence[Row], auroc: Mapping[str, Mapping[str, float]], day: int, at_risk: int, events: int
+) -> Finding:
+    """What can be predicted at one landmark day of the real trial."""
     row = by_id(rows)["C53"]
     template = (
-        "In the real trial, among {at_risk} patients still in it at day 28 of whom {events} leave by week "
+        "In the real trial, among {at_risk} patients still in it at day {day} of whom {events} leave by week "
         "24, a logistic regression "
         "on all that was known by then has an AUROC of {found:.3f}: it {words}. The published attempt, "
         "which counted adverse "
         "events over the whole follow-up, reports {claimed:.3f}."
     )
     values = {
+        "day": day,
         "at_risk": at_risk,
         "events": events,
         "found": auroc["all"],

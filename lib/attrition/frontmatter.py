@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from attrition import digests, paths
 from attrition.rules import RULES, VERDICTS
 
 Row = Mapping[str, Any]
@@ -69,8 +70,7 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is: id, kind, rule, margin, verdict, reason, and the other "
-    "prevalence's verdict."""
+    """Why each verdict is what it is: estimand, rule, margin, verdict, reason, and the verdict at the other event rate."""
     return pd.DataFrame(
         {
             "id": row["id"],
@@ -193,3 +193,10 @@ def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
+
+
+def checksums(found: Mapping[str, Any]) -> dict[str, str]:
+    """What identifies data and protocol: the published trial's MD5, SHA-256 of parameters, ledger and lock."""
+    files = {"parameters": paths.PARAMS, "claim ledger": paths.CLAIMS, "lock of packages": paths.LOCK}
+    fixed = {f"{name} (sha256)": digests.file_digest(path) for name, path in files.items() if path.exists()}
+    return {"published trial (md5)": found["01_generation"]["published"]["md5"], **fixed}

@@ -86,7 +86,7 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
         engineering_finding(rows),
         models_finding(rows, lr, oracle["auroc"]["value"]),
         split_finding(rows),
-        pilot_finding(rows, at["auroc"], at["at_risk"], at["primary"]),
+        pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
         leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
     ]
 

@@ -63,13 +63,13 @@ def operating_points(points: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def flow(columns: Mapping[str, Sequence[tuple[str, int, str]]], ax: Axes | None = None) -> Axes:
+def flow(columns: Mapping[str, Sequence[tuple[str, int, str, bool]]], ax: Axes | None = None) -> Axes:
     """Participant flow: a column of boxes a study, joined by arrows from top to bottom.
 
     Parameters
     ----------
-    columns : mapping of str to sequence of (label, n, note)
-        Study to its steps; `note` is set below in smaller type and may be empty.
+    columns : mapping of str to sequence of (label, n, note, beside)
+        Study to its steps; `note` is set below and may be empty; a step that is `beside` the one above gets no arrow.
     ax : Axes, optional
 
     Returns
@@ -80,9 +80,9 @@ def flow(columns: Mapping[str, Sequence[tuple[str, int, str]]], ax: Axes | None 
     depth = max(len(steps) for steps in columns.values())
     for x, (study, steps) in enumerate(columns.items()):
         ax.text(x, -0.62, study, ha="center", va="center", weight="bold", color=style.LIGHT["ink"])
-        for y, step in enumerate(steps):
-            _box(ax, x, y, *step)
-            if y:
+        for y, (*text, beside) in enumerate(steps):
+            _box(ax, x, y, *text)
+            if y and not beside:
                 arrow = {"arrowstyle": "->", "color": style.LIGHT["muted"], "shrinkA": 0, "shrinkB": 0}
                 ax.annotate("", (x, y - 0.33), (x, y - 0.67), arrowprops=arrow)
     ax.set(xlim=(-0.52, len(columns) - 0.48), ylim=(depth - 0.6, -0.85))
