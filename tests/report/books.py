@@ -27,7 +27,7 @@ claims = pd.DataFrame({
     "claim": [f"Claim number {i} about the area under the curve of some model" for i in range(1, 55)],
     "published": ["0.643"] * 54,
     "found": ["0.61 (0.57 to 0.65)"] * 54,
-    "verdict": [verdicts[i * i % 6] for i in range(54)],
+    "verdict": [verdicts[i % 6] for i in range(54)],
     "evidence": ["fig-roc tbl-models"] * 54,
 })
 report.ledger(claims, notes="Rules are written in `claims.yaml` before the run.")
@@ -148,7 +148,8 @@ def run(source: str, where: dict[str, Any]) -> list[Any]:
             exec(source, where)
         except Exception as error:
             lines = traceback.format_exc().splitlines()
-            outputs.append(dict(output_type="error", ename=type(error).__name__, evalue=str(error), traceback=lines))
+            told = {"ename": type(error).__name__, "evalue": str(error), "traceback": lines}
+            outputs.append({"output_type": "error", **told})
     return [nbformat.from_dict(output) for output in outputs]
 
 

@@ -11,12 +11,14 @@ from typing import Any
 from attrition import results
 from attrition.report import checks, markdown, sanitise
 from attrition.report.errors import BuildError
-from attrition.report.exporter import Book
+from attrition.report.exporter import FRONT, Book
 from attrition.report.manuscript import Chapter, gather
 from attrition.report.outputs import chip
 
 HERE = Path(__file__).parent
 MADE = "how-made"
+TITLE = "Who left this trial, and could it be told early?"
+"""Title of a book without a front page of its own: a reader's own trial."""
 __all__ = ["BuildError", "build"]
 
 
@@ -65,6 +67,8 @@ def compose(executed: Path, made: Mapping[str, Any] | None = None, quick: bool =
     manuscript = gather(executed)
     book = Book(manuscript, {MADE: "How it was made"} if made else {})
     pages = [_page(book, chapter) for chapter in manuscript.chapters]
+    if pages[0]["number"] != FRONT:
+        pages.insert(0, {"number": FRONT, "title": TITLE, "short": "Findings", "sections": [], "html": ""})
     pages[0]["html"] = _front(book, pages[0]["html"])
     book.dangling()
     return _shell(book, pages, made, quick)
@@ -73,19 +77,19 @@ def compose(executed: Path, made: Mapping[str, Any] | None = None, quick: bool =
 def _page(book: Book, chapter: Chapter) -> dict[str, Any]:
     html = book.render(chapter)
     title = markdown.inline(chapter.title, markdown.Renderer(chapter.cells[0].where, book.label))
-    short = "Findings" if chapter.number == "00" else re.sub(r"</?a\b[^>]*>", "", title)
+    short = "Findings" if chapter.number == FRONT else re.sub(r"</?a\b[^>]*>", "", title)
     sections = [(id, re.sub(r"</?a\b[^>]*>", "", text)) for id, text in book.sections[chapter.number]]
     return {"number": chapter.number, "title": title, "short": short, "sections": sections, "html": html}
 
 
 def _front(book: Book, html: str) -> str:
     """Front page: findings first, also when chapter 00 states none of its own, and a list of the others."""
-    first, rest = book.manuscript.chapters[0], book.manuscript.findings()
-    own = {item.id for item in rest if item.chapter is first}
+    rest = book.manuscript.findings()
+    own = {item.id for item in rest if item.chapter.number == FRONT}
     if not own and not book.outputs.on_front and rest:
         cards = "".join(book.outputs.card(item, anchored=False) for item in rest)
         return f'<div class="findings">{cards}</div>\n{html}'
-    others = [item for item in rest if item.id not in own | book.outputs.on_front and item.chapter is not first]
+    others = [item for item in rest if item.id not in own | book.outputs.on_front]
     if not others:
         return html
     rows = "".join(

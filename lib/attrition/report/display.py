@@ -82,6 +82,19 @@ def _figure_of(drawn: Any) -> Any:
     return getattr(figure, "figure", None) or figure
 
 
+SMALLEST = 8.95
+"""Smallest text of a figure, in points: a phone shows it at nine pixels."""
+
+
+def _legible(drawn: Any, id: str) -> None:
+    from matplotlib.text import Text
+
+    for item in drawn.findobj(Text):
+        if item.get_visible() and item.get_text().strip() and item.get_fontsize() < SMALLEST:
+            size = item.get_fontsize()
+            raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9, for phones")
+
+
 def figure(
     ax_or_fig: Any, id: str, caption: str, alt: str, data: pd.DataFrame | None = None, raster: bool = False
 ) -> None:
@@ -105,7 +118,7 @@ def figure(
     Raises
     ------
     ValueError
-        Missing id, caption or alternative text, both texts equal, or too wide.
+        Missing id, caption or alternative text, both texts equal, wider than 5.5 inches, text below 9 points.
     """
     import matplotlib.pyplot as plt
 
@@ -119,6 +132,7 @@ def figure(
     width = drawn.get_size_inches()[0]
     if width > style.WIDTH + 1e-6:
         raise ValueError(f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text")
+    _legible(drawn, id)
     picture = svg.draw(drawn, raster)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
@@ -150,7 +164,7 @@ def _spec(
     for position, name in enumerate(df.columns):
         raw = shown.iloc[:, position]
         values = [text.cell(value, formats.get(name)) for value in raw.tolist()]
-        label = labels.get(name, str(name).replace("_", " "))
+        label = labels.get(name, text.heading(str(name)))
         columns.append({"label": label, "align": _column(values, raw, align.get(name))})
         cells.append(values)
     rows = [list(row) for row in zip(*cells, strict=True)]
@@ -188,7 +202,7 @@ def table(
     notes : str, optional
         Markdown below the table: units, what an interval is, abbreviations.
     labels : mapping, optional
-        Column to heading, with its unit; otherwise the name with blanks for underscores.
+        Column to heading, with its unit; otherwise made from the name.
     align : mapping, optional
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
     max_rows : int, optional

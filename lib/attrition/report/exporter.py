@@ -20,6 +20,7 @@ from attrition.report.manuscript import Cell, Chapter, Manuscript
 from attrition.report.outputs import Outputs
 
 TEMPLATES = Path(__file__).with_name("templates")
+FRONT = "00"
 PRIORITY = ["image/svg+xml", "text/html", "text/markdown", "text/latex", "text/plain"]
 TOKENS = (
     (Comment, "c"),
@@ -129,7 +130,7 @@ class Book:
     @staticmethod
     def chapter_label(chapter: Chapter) -> str:
         """Text of a reference to a chapter."""
-        return "the front page" if chapter.number == "00" else f"chapter {int(chapter.number)}"
+        return "the front page" if chapter.number == FRONT else f"chapter {int(chapter.number)}"
 
     def label(self, target: str, where: str) -> str:
         """Text of a reference; headings and cells are looked up when all chapters are rendered."""
@@ -167,7 +168,7 @@ class Book:
             count += 1
             name = f"{base}-{count}"
         self.anchors.add(name)
-        deeper = min(level + (number != "00"), 6)
+        deeper = min(level + (number != FRONT), 6)
         if level == 2:
             self.sections[number].append((name, text))
         return f'<h{deeper} id="{name}">{text}</h{deeper}>\n'

@@ -135,12 +135,9 @@ class Outputs:
         evidence = ", ".join(self._link(name) for name in known["evidence"])
         makers = {self.items[name].cell.anchor: self.items[name].cell for name in known["evidence"]}
         makers.setdefault(item.cell.anchor, item.cell)
-        cells = ", ".join(
-            f'<a href="#{anchor}">chapter {int(cell.where[:2])}, cell {cell.number}</a>'
-            for anchor, cell in makers.items()
-        )
+        cells = _made_in(list(makers.values()), here=item.cell if anchored else None)
         place = f' id="{item.id}"' if anchored else ""
-        there = "" if anchored else f' · <a href="#{item.id}">Read it in chapter {int(item.chapter.number)}</a>'
+        there = "" if anchored else f' · <a href="#{item.id}">In context: chapter {int(item.chapter.number)}</a>'
         tone = words.VERDICTS[known["verdict"]][0]
         return (
             f'<article class="finding {tone}"{place}><p>{chip(known["verdict"])}</p>'
@@ -192,6 +189,18 @@ def chip(word: str) -> str:
     return f'<span class="chip {tone}"><span aria-hidden="true">{mark}</span> {word}</span>'
 
 
+def _made_in(cells: list[Cell], here: Cell | None) -> str:
+    """Links to cells, named once a chapter."""
+    chapters: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.anchor):
+        chapters.setdefault(cell.where[:2], []).append(cell)
+    parts = []
+    for number, group in chapters.items():
+        links = ", ".join(f'<a href="#{cell.anchor}">cell {cell.number}</a>' for cell in group)
+        parts.append(links if here and here.where[:2] == number else f"chapter {int(number)}: {links}")
+    return "; ".join(parts)
+
+
 def _download(id: str, csv: str | None, file: str) -> str:
     if csv is None:
         return f"All rows: <code>{escape(file)}</code>, beside this report."
@@ -206,7 +215,9 @@ def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
     names = [row[0] for row in rows]
     heading = len(columns) > 1 and marks[0] == "l" and all(names) and len(set(names)) == len(names)
     head = "".join(
-        f'<th scope="col" class="{mark}">{escape(column["label"])}</th>' if column["label"].strip() else "<td></td>"
+        f'<th scope="col" class="{mark}{" w" if len(column["label"]) > 12 else ""}">{escape(column["label"])}</th>'
+        if column["label"].strip()
+        else "<td></td>"
         for column, mark in zip(columns, marks, strict=True)
     )
     body = []

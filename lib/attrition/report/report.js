@@ -40,8 +40,10 @@
   all("table.sort").forEach(table => {
     const heads = all("thead th", table), body = table.tBodies[0];
     heads.forEach(head => {
-      const button = document.createElement("button");
-      button.type = "button";
+      const button = document.createElement("span"); // a real button is not printed in repeated heads
+      button.setAttribute("role", "button");
+      button.tabIndex = 0;
+      button.onkeydown = e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); button.click(); } };
       button.append(...head.childNodes);
       head.append(button);
       button.onclick = () => {

@@ -23,7 +23,7 @@ def escape(text: str) -> str:
     >>> print(escape("<b>a*b</b>"))
     \<b\>a\*b\</b\>
     """
-    return MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", MARKDOWN.sub(r"\\\1", " ".join(text.split())))
 
 
 def number(text: str) -> str:
@@ -106,6 +106,35 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     if isinstance(value, numbers.Real):
         return number(f"{value:.3f}" if abs(value) >= 5e-4 or value == 0 else f"{value:.1e}")
     return str(value)
+
+
+TERMS = {
+    "auroc": "AUROC",
+    "ci": "CI",
+    "ci_low": "interval, low",
+    "ci_high": "interval, high",
+    "mc_se": "Monte-Carlo SE",
+    "auprc": "AUPRC",
+    "psi": "PSI",
+    "smd": "SMD",
+    "n": "n",
+    "p": "p",
+}
+
+
+def heading(name: str) -> str:
+    """Heading of a column from its name.
+
+    Examples
+    --------
+    >>> [heading(name) for name in ("brier_score", "auroc_oracle", "n", "ci_low", "Age (years)")]
+    ['Brier score', 'AUROC oracle', 'n', 'interval, low', 'Age (years)']
+    """
+    if name in TERMS:
+        return TERMS[name]
+    words = [TERMS.get(word, word) for word in name.split("_")]
+    told = " ".join(words)
+    return told[:1].upper() + told[1:] if re.fullmatch(r"[a-z]\w{2,}", name) else told
 
 
 def is_number(text: str) -> bool:

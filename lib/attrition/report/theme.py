@@ -62,7 +62,7 @@ def _single_quotes(match: re.Match[str]) -> str:
 
 def _address(svg: str) -> str:
     svg = re.sub(r"<[^<>]*>", _single_quotes, svg.replace("\n", " "))
-    coded = svg.replace("%", "%25").replace("#", "%23")
+    coded = svg.replace("%", "%25").replace("#", "%23").replace("<", "%3C").replace(">", "%3E")
     plain = "data:image/svg+xml;charset=utf-8," + coded.replace("&", "&amp;").replace('"', "&quot;")
     packed = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     return min(plain, packed, key=len)
