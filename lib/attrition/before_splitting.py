@@ -98,7 +98,7 @@ def study(
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean of each way over trials and its mean error against the truth, with intervals.
+    """Mean of each way over trials, and its paired difference to the right way, with intervals.
 
     Parameters
     ----------
@@ -108,15 +108,18 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns model, way, n_trials, truth, value, error, error_ci_low, error_ci_high, error_mc_se.
+        Columns model, way, n_trials, truth, value, inflation, ci_low, ci_high, mc_se; the last four are of the
+        difference between the way and `INSIDE` on the same trials (NaN for `INSIDE`).
     """
     found = []
     for (model, way), part in rows.groupby(["model", "way"], sort=False):
-        error = imbalance.mean_interval((part["value"] - part["truth"]).to_numpy())
+        right = rows[(rows["model"] == model) & (rows["way"] == INSIDE)]
+        gain = part["value"].to_numpy() - right["value"].to_numpy()
+        interval = imbalance.mean_interval(gain if way != INSIDE else np.array([]))
         found.append(
             {"model": model, "way": way, "n_trials": len(part)}
-            | {"truth": part["truth"].mean(), "value": part["value"].mean(), "error": error["value"]}
-            | {f"error_{key}": error[key] for key in ("ci_low", "ci_high", "mc_se")}
+            | {"truth": part["truth"].mean(), "value": part["value"].mean(), "inflation": interval.pop("value")}
+            | interval
         )
     return pd.DataFrame(found)
 
@@ -129,7 +132,7 @@ def conclude(table: pd.DataFrame, margin: float) -> dict:
     table : DataFrame
         From `summary`.
     margin : float
-        Smallest error in AUROC that matters.
+        Smallest inflation of the AUROC that matters.
 
     Returns
     -------
@@ -137,19 +140,20 @@ def conclude(table: pd.DataFrame, margin: float) -> dict:
         ``sentence`` (a template), its values, and ``deceptive`` (ways).
     """
     wrong = table[table["way"] != INSIDE]
-    bad = wrong[(wrong["error"] >= margin) & (wrong["error_ci_low"] > 0)]
-    right = table[table["way"] == INSIDE]
-    values = {"margin": margin, "inside": float(right["error"].abs().max())}
-    harmless = [WAYS[way].lower() for way in WAYS if way != INSIDE and way not in set(bad["way"])]
+    bad = wrong[(wrong["inflation"] >= margin) & (wrong["ci_low"] > 0)]
+    harmless = [WAYS[way] for way in WAYS if way != INSIDE and way not in set(bad["way"])]
     if bad.empty:
-        sentence = "No way of preparing the rows before splitting overstates the AUROC by {margin:.2f} or more here."
-        return {"sentence": sentence, "deceptive": [], **values}
-    worst = bad.loc[bad["error"].idxmax()]
-    values |= {"worst": float(worst["error"]), "value": float(worst["value"]), "truth": float(worst["truth"])}
+        sentence = "No way of preparing the rows before splitting raised the AUROC by {margin:.2f} or more here."
+        return {"sentence": sentence, "deceptive": [], "margin": margin}
+    worst = bad.loc[bad["inflation"].idxmax()]
+    values = {key: float(worst[key]) for key in ("value", "truth", "inflation")} | {"margin": margin}
     values |= {"model": models.LABELS[worst["model"]], "way": WAYS[worst["way"]].lower()}
     sentence = (
-        "Worst is {model} with {way}: cross-validation reports an AUROC of {value:.3f} for a model whose AUROC in the "
-        "population is {truth:.3f}. Inside the folds the error is at most {inside:.3f}"
+        "Worst is {model} with {way}: cross-validation reports an AUROC of {value:.2f} for a model whose AUROC in the "
+        "population is {truth:.2f}."
     )
-    sentence += f", and so little is lost by what was {', '.join(harmless)}." if harmless else "."
+    if harmless:
+        values |= {"harmless": ", ".join(harmless).lower()}
+        values |= {"small": float(wrong[~wrong["way"].isin(bad["way"])]["inflation"].abs().max())}
+        sentence += " By itself, what is {harmless} moves it by at most {small:.4f}: wrong, but not what deceives."
     return {"sentence": sentence, "deceptive": sorted(set(bad["way"])), **values}

@@ -268,3 +268,101 @@ def as_results(table: pd.DataFrame) -> dict[str, Any]:
         interval |= {"n_trials": row["n_trials"], "difference": gain}
         place.setdefault(row["strategy"], {})[row["measure"]] = interval
     return found
+
+
+def _pick(table: pd.DataFrame, **where: str) -> pd.DataFrame:
+    for key, value in where.items():
+        table = table[table[key] == value]
+    return table
+
+
+def _place(row: pd.Series) -> str:
+    return f"{models.STRATEGIES[row['strategy']]}, {models.LABELS[row['model']]}, {row['event_rate']}"
+
+
+def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, Any]]:
+    gains = _pick(table[table["strategy"].isin(RESAMPLED)], measure="auroc")
+    helped = gains[(gains["difference_value"] >= margin) & (gains["difference_ci_low"] > 0)]
+    best = gains.loc[gains["difference_value"].idxmax()]
+    values = {"auroc_gain": float(best["difference_value"]), "auroc_place": _place(best), "margin": margin}
+    values |= {"n_helped": len(helped), "n_gains": len(gains)}
+    if helped.empty:
+        return (
+            "In none of {n_gains} combinations of strategy, model and event rate did balancing raise the AUROC by the "
+            "{margin:.2f} that matters beyond doubt; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
+            values,
+        )
+    return (
+        "Balancing raised the AUROC by the {margin:.2f} that matters in {n_helped} of {n_gains} combinations of "
+        "strategy, model and event rate; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
+        values,
+    )
+
+
+def _calibration(table: pd.DataFrame, rate: str) -> tuple[str, dict[str, Any], bool]:
+    found = _pick(table, event_rate=rate, model="lr", measure="calibration_in_the_large").set_index("strategy")["value"]
+    shifted = found[list(RESAMPLED)]
+    worse = bool((shifted.abs() > abs(found["none"]) + 0.1).all())
+    values = {"rate": rate, "citl_none": found["none"], "citl_low": shifted.min(), "citl_high": shifted.max()}
+    how = "costs calibration" if worse else "leaves calibration about as it was"
+    return (
+        f"It {how}: logistic regression's calibration-in-the-large goes from {{citl_none:.2f}} to between "
+        "{citl_low:.2f} and {citl_high:.2f} ({rate}).",
+        values,
+        worse,
+    )
+
+
+def _worth(table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
+    rows = table[table["measure"].str.startswith("net_benefit_") & table["strategy"].isin(RESAMPLED)]
+    lower, higher = (rows["difference_ci_high"] < 0).sum(), (rows["difference_ci_low"] > 0).sum()
+    return (
+        "Net benefit falls beyond doubt in {n_lower} of {n_worth} comparisons and rises in {n_higher}.",
+        {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows)},
+    )
+
+
+def _recall(table: pd.DataFrame, rate: str) -> tuple[str, dict[str, Any], bool]:
+    found = _pick(table, event_rate=rate, model="lr", measure="recall").set_index("strategy")["value"]
+    values = {f"recall_{name}": float(found[name]) for name in ("none", "class_weight", "threshold")}
+    same = bool(found["threshold"] >= found["class_weight"] - 0.05)
+    verb = "does the same" if same else "does less"
+    return (
+        "Recall at one half does rise with class weights, from {recall_none:.2f} to {recall_class_weight:.2f}, but "
+        f"moving the threshold of the plain model {verb}: {{recall_threshold:.2f}}.",
+        values,
+        same,
+    )
+
+
+def conclude(table: pd.DataFrame, margin: float, rate: str = "p24") -> dict[str, Any]:
+    """Concluding sentences about balancing, chosen from the numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `summary`.
+    margin : float
+        Smallest gain in AUROC that matters.
+    rate : str
+        Event rate of the sentences on calibration and recall.
+
+    Returns
+    -------
+    dict
+        ``sentence`` (a template), its values, ``verdict`` on "balance the classes for a better model", ``advice``.
+    """
+    discrimination, a = _discrimination(table, margin)
+    calibration_, b, worse = _calibration(table, rate)
+    worth, c = _worth(table)
+    recall, d, same = _recall(table, rate)
+    verdict = "not supported"
+    if a["n_helped"]:
+        verdict = "supported" if a["n_helped"] > a["n_gains"] / 2 and c["n_higher"] > c["n_lower"] else "direction only"
+    advice = (
+        "Fit without balancing and move the threshold to where the costs put it."
+        if same and worse
+        else "No strategy is better throughout; choose by net benefit at the threshold in use."
+    )
+    sentence = " ".join((discrimination, calibration_, worth, recall))
+    return {"sentence": sentence, "verdict": verdict, "advice": advice} | a | b | c | d

@@ -180,35 +180,45 @@ def _oof_rows(name: str, fold: resampling.Fold, ids: np.ndarray, y: np.ndarray, 
 
 
 def compare(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
-    """AUROC of published and tuned settings on the same folds, with the paired difference (DeLong).
+    """AUROC of published and tuned settings on the same folds, with the paired difference.
+
+    AUROCs are taken a fold and averaged: tuned models of different folds may shrink differently, so that their scores
+    have no common scale and must not be pooled (column ``tuned_pooled`` shows what pooling would say).
 
     Parameters
     ----------
     untuned, tuned : DataFrame
-        Out-of-fold rows of one repeat.
+        Out-of-fold rows of the same folds.
 
     Returns
     -------
     DataFrame
-        Columns model, n, events, published, tuned, difference, ci_low, ci_high.
+        Columns model, n, events, published, tuned, difference, ci_low, ci_high, tuned_pooled. The interval adds
+        DeLong's variances of the folds.
     """
     rows = []
     for name, part in tuned.groupby("model", sort=False):
-        both = part.merge(
-            untuned[untuned["model"] == name], on=["repeat", "patient_id", "y"], suffixes=("", "_published")
-        )
-        y, new, old = (both[key].to_numpy() for key in ("y", "y_prob", "y_prob_published"))
-        test = intervals.delong_test(y, new, old)
+        published = untuned[untuned["model"] == name].rename(columns={"y_prob": "y_prob_published"})
+        keys = ["repeat", "fold", "patient_id", "y"]
+        both = part.merge(published[[*keys, "y_prob_published"]], on=keys, validate="one_to_one")
+        events = int(both["y"].sum())
         rows.append(
-            {
-                "model": name,
-                "n": len(y),
-                "events": int(y.sum()),
-                "published": metrics.auroc(y, old),
-                "tuned": metrics.auroc(y, new),
-                "difference": test["value"],
-                "ci_low": test["ci_low"],
-                "ci_high": test["ci_high"],
-            }
+            {"model": name, "n": len(both), "events": events}
+            | _paired(both)
+            | {"tuned_pooled": metrics.auroc(both["y"].to_numpy(), both["y_prob"].to_numpy())}
         )
     return pd.DataFrame(rows)
+
+
+def _paired(both: pd.DataFrame) -> dict[str, float]:
+    aurocs, variances = [], []
+    for _, part in both.groupby(["repeat", "fold"], sort=False):
+        value, covariance = intervals.delong(part["y"], part[["y_prob_published", "y_prob"]].to_numpy())
+        aurocs.append(value)
+        variances.append(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    published, tuned = np.mean(aurocs, axis=0)
+    se = float(np.sqrt(max(sum(variances), 0.0))) / len(variances)
+    found = intervals.wald(float(tuned - published), se)
+    return {"published": float(published), "tuned": float(tuned), "difference": found["value"]} | {
+        key: found[key] for key in ("ci_low", "ci_high")
+    }

@@ -1,0 +1,172 @@
+"""Figures of the modelling chapter: published against found, folds, ways, strategies, validation schemes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from attrition.plots.style import MARKERS, colour
+
+MODELS = ("lr", "xgb", "lgbm")
+MARKER = dict(zip(MODELS, MARKERS, strict=False))
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]
+
+
+def _rows(ax: Axes, labels: list[str]) -> np.ndarray:
+    """One labelled row each, the first on top."""
+    y = np.arange(len(labels))
+    ax.set_yticks(y, labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    return y
+
+
+def published_and_found(table: pd.DataFrame, measures: Mapping[str, str], ax: Axes | None = None) -> Axes:
+    """Published figure (open) and recomputed figure (filled) of each model and measure, joined by a line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns key (model), measure, published, found.
+    measures : mapping of str to str
+        Measures from top to bottom and their names.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    y = dict(zip(measures, _rows(ax, list(measures.values())), strict=True))
+    for shift, name in zip((-0.22, 0, 0.22), MODELS, strict=True):
+        part = table[(table["key"] == name) & table["measure"].isin(measures)]
+        at = part["measure"].map(y) + shift
+        ax.hlines(at, part["published"], part["found"], color=colour(name), linewidth=1)
+        ax.plot(part["found"], at, MARKER[name], color=colour(name), label=part["model"].iloc[0])
+        ax.plot(part["published"], at, MARKER[name], color=colour(name), markerfacecolor=colour("paper"))
+    ax.set_xlabel("open: published; filled: recomputed")
+    ax.legend(loc="lower right")
+    return ax
+
+
+def fold_distribution(
+    folds: pd.DataFrame, labels: Mapping[str, str], references: Mapping[str, float], ax: Axes | None = None
+) -> Axes:
+    """AUROC of every fold as a point, the mean as a tick, and reference lines.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        Columns model, repeat, fold, value.
+    labels : mapping of str to str
+        Models from top to bottom and their names.
+    references : mapping of str to float
+        Vertical lines by colour name.
+    ax : matplotlib Axes, optional
+    """
+    ax = _axes(ax)
+    for (name, part), row in zip(_parts(folds, labels), _rows(ax, list(labels.values())), strict=True):
+        spread = np.linspace(-0.25, 0.25, len(part)) if len(part) > 1 else np.zeros(1)
+        ax.plot(part["value"], row + spread, MARKER.get(name, "o"), color=colour(name), markersize=3.5, alpha=0.7)
+        ax.plot(part["value"].mean(), row, "|", color=colour("ink"), markersize=26, markeredgewidth=2)
+    for name, value in references.items():
+        ax.axvline(value, color=colour(name), linestyle=":", linewidth=1.2)
+    ax.set_xlabel("AUROC in a test fold")
+    return ax
+
+
+def _parts(table: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[str, pd.DataFrame]]:
+    return [(name, table[table["model"] == name]) for name in names]
+
+
+def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
+    """Cross-validated AUROC of each way (filled) and the population's (tick), by model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `attrition.before_splitting.summary`.
+    labels : mapping of str to str
+        Ways from top to bottom and their names.
+    ax : matplotlib Axes, optional
+    """
+    ax = _axes(ax)
+    rows = dict(zip(labels, _rows(ax, list(labels.values())), strict=True))
+    names = list(dict.fromkeys(table["model"]))
+    for shift, name in zip(np.linspace(-0.15, 0.15, len(names)), names, strict=True):
+        part = table[table["model"] == name]
+        at = part["way"].map(rows) + shift
+        ax.hlines(at, part["truth"], part["value"], color=colour(name), linewidth=1)
+        ax.plot(part["value"], at, MARKER[name], color=colour(name))
+        ax.plot(part["truth"], at, "|", color=colour("ink"), markersize=12, markeredgewidth=1.6)
+    ax.set_xlabel("AUROC: marker, cross-validated; tick, in the population")
+    return ax
+
+
+def strategies(
+    table: pd.DataFrame, measure: str, labels: Mapping[str, str], label: str, ax: Axes | None = None
+) -> Axes:
+    """Mean of a measure with its Monte-Carlo interval: strategies by row, models by marker.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of one event rate of `attrition.imbalance.summary`.
+    measure : str
+    labels : mapping of str to str
+        Strategies from top to bottom and their names.
+    label : str
+        Of the axis.
+    ax : matplotlib Axes, optional
+    """
+    ax = _axes(ax)
+    rows = dict(zip(labels, _rows(ax, list(labels.values())), strict=True))
+    for shift, name in zip((-0.22, 0, 0.22), MODELS, strict=True):
+        part = table[(table["model"] == name) & (table["measure"] == measure)]
+        at = part["strategy"].map(rows) + shift
+        ax.hlines(at, part["ci_low"], part["ci_high"], color=colour(name), linewidth=1.4)
+        ax.plot(part["value"], at, MARKER[name], color=colour(name), label=name)
+    ax.set_xlabel(label)
+    return ax
+
+
+def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label: str, ax: Axes | None = None) -> Axes:
+    """A performance measure of each scheme with two Monte-Carlo errors either side, trial sizes by marker.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `attrition.validation.summary`.
+    measure : {"bias", "rmse", "coverage"}
+    labels : mapping of str to str
+        Schemes from top to bottom and their names.
+    label : str
+        Of the axis.
+    ax : matplotlib Axes, optional
+    """
+    ax = _axes(ax)
+    rows = dict(zip(labels, _rows(ax, list(labels.values())), strict=True))
+    sizes = sorted(table["n_patients"].unique())
+    hues = ("ochre", "teal", "purple", "blue")
+    for i, (size, shift) in enumerate(zip(sizes, np.linspace(-0.22, 0.22, len(sizes)), strict=True)):
+        part = table[table["n_patients"] == size]
+        at, error, hue = part["scheme"].map(rows) + shift, 2 * part[f"{measure}_se"], colour(hues[i % len(hues)])
+        ax.hlines(at, part[measure] - error, part[measure] + error, color=hue, linewidth=1.2)
+        ax.plot(part[measure], at, MARKERS[i], color=hue, label=f"n = {size}", markersize=4)
+    ax.set_xlabel(label)
+    return ax
+
+
+def legend_below(axes: list[Axes], names: Mapping[str, str] | None = None) -> None:
+    """One legend for all panels, below them."""
+    handles, labels = axes[0].get_legend_handles_labels()
+    shown = [names.get(label, label) for label in labels] if names else labels
+    axes[0].figure.legend(handles, shown, loc="outside lower center", ncols=len(shown))
