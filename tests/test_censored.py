@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from attrition import censored, seeds
 from sklearn.metrics import roc_auc_score
-from test_survival import competing, golden
+
+from attrition import censored, seeds
+from tests.test_survival import competing, golden
 
 
 def samples():

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from attrition import hazards, seeds, survival
-from test_survival import DAYS, golden
+from tests.test_survival import DAYS, golden
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import seeds, survival
 from statsmodels.duration.survfunc import CumIncidenceRight
+
+from attrition import seeds, survival
 
 GOLDEN = Path(__file__).parent / "golden"
 DAYS = [14, 28, 56, 84, 120, 168]

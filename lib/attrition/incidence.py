@@ -12,6 +12,8 @@ PRIMARY = "primary"
 COMPETING = "competing"
 CAUSE = {PRIMARY: 1, COMPETING: 2}
 VALUE = ("value", "ci_low", "ci_high")
+MEASURES = ("risk", "risk_difference", "days_lost", "days_difference")
+ONE_ARM = "one arm only"
 
 
 def coded(trial: Trial) -> pd.DataFrame:
@@ -163,7 +165,21 @@ def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
             named["days_difference"] = survival.risk_difference(lost, first[1])
         first = first or (risk, lost)
         rows.append(row | {k: v for name, part in named.items() for k, v in _flat(name, part).items()})
-    return pd.DataFrame(rows)
+    columns = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows).reindex(columns=["arm", "n", "events", *columns])
+
+
+def level_for_all(trial: Trial, level: float = 0.95) -> float:
+    """Level of each interval that makes the comparisons of all arms with the first one hold at once (Bonferroni).
+
+    Examples
+    --------
+    >>> from attrition import cdisc
+    >>> level_for_all(cdisc.load("pilot"))
+    0.975
+    """
+    comparisons = max(coded(trial)["arm"].nunique() - 1, 1)
+    return 1 - (1 - level) / comparisons
 
 
 def _flat(name: str, part: Mapping[str, float]) -> dict[str, float]:
@@ -173,6 +189,22 @@ def _flat(name: str, part: Mapping[str, float]) -> dict[str, float]:
 def interval(row: pd.Series, name: str) -> dict[str, float]:
     """The interval `name` of a row of `arm_differences`, as results and sentences take it."""
     return {"value": row[name], "ci_low": row[f"{name}_low"], "ci_high": row[f"{name}_high"]}
+
+
+def written(differences: pd.DataFrame) -> pd.DataFrame:
+    """The table of `arm_differences` for readers: each interval in one column."""
+    table = differences[["arm", "n", "events"]].copy()
+    for name in MEASURES:
+        style, scale = ("{:.1f} %", 100) if name.startswith("risk") else ("{:.1f}", 1)
+        columns = [name, f"{name}_low", f"{name}_high"]
+        rows = (differences[columns] * scale).to_numpy()
+        table[name] = [
+            "{} ({} to {})".format(*(style.format(part).removesuffix(" %" * (k > 0)) for k, part in enumerate(row)))
+            if row[0] == row[0]
+            else None
+            for row in rows
+        ]
+    return table
 
 
 def arm_columns(trial: Trial) -> pd.DataFrame:
@@ -210,7 +242,7 @@ def arm_hazards(trial: Trial, fewest: int, level: float = 0.95) -> tuple[pd.Data
     ratios, checks = [], []
     for reason in (PRIMARY, *trial.groups):
         event = patients["cause"].eq(1) if reason == PRIMARY else patients["reason"].eq(reason)
-        table = pd.DataFrame({"reason": reason, "arm": list(X.columns), "events": int(event.sum())})
+        table = pd.DataFrame({"reason": reason, "arm": list(X.columns) or [ONE_ARM], "events": int(event.sum())})
         if X.shape[1] and _estimable(event, patients["arm"], fewest):
             fit = hazards.cause_specific_cox(patients["time"], event, X, level)
             table = table.assign(**{name: fit[name] for name in ("hazard_ratio", "ci_low", "ci_high")})
@@ -221,6 +253,39 @@ def arm_hazards(trial: Trial, fewest: int, level: float = 0.95) -> tuple[pd.Data
     found = pd.concat(checks, ignore_index=True) if checks else pd.DataFrame(columns=["arm", "p", "reason"])
     order = ["reason", "arm", "statistic", "df", "p", "correlation"]
     return pd.concat(ratios, ignore_index=True).reindex(columns=columns), found.reindex(columns=order)
+
+
+def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple[str, pd.DataFrame, dict[str, float]]:
+    """Scaled Schoenfeld residuals of the reason with the most events among those with a model.
+
+    Parameters
+    ----------
+    trial : Trial
+    checks : pandas.DataFrame
+        Of `arm_hazards`; not empty.
+
+    Returns
+    -------
+    reason : str
+    residuals : pandas.DataFrame
+        ``day`` and one column an arm.
+    coefficients : dict of str to float
+        Log hazard ratio of each arm, constant over time.
+    """
+    patients, X = coded(trial), arm_columns(trial)
+    counts = patients.loc[patients["reason"].isin(checks["reason"]), "reason"].value_counts()
+    reason = PRIMARY if counts.empty else str(counts.index[0])
+    event = patients["cause"].eq(1) if reason == PRIMARY else patients["reason"].eq(reason)
+    beta = hazards.fit_cox(patients["time"], event, X)
+    residuals = hazards.scaled_schoenfeld(patients["time"], event, X)
+    return reason, residuals, dict(zip(X.columns, beta, strict=True))
+
+
+def at_risk_rows(trial: Trial, days: Sequence[float], by_arm: bool = False) -> dict[str, list[int]]:
+    """Numbers at risk below a figure: one row for all patients, or one an arm."""
+    patients = coded(trial)
+    parts = dict(tuple(patients.groupby("arm", observed=True))) if by_arm else {"all": patients}
+    return {str(name): survival.numbers_at_risk(part["time"], days).tolist() for name, part in parts.items()}
 
 
 def verdict_of(difference: Mapping[str, float], margin: float) -> str:

@@ -42,8 +42,25 @@ def mistake(over: pd.DataFrame, day: float) -> Reading:
     )
 
 
+def wrong_sum(over: pd.DataFrame, day: float) -> Reading:
+    """What the risks of 1 - Kaplan-Meier add up to, before the right estimate is shown."""
+    total = over[over["reason"] == "sum"].iloc[0]
+    values = {"day": day, "wrong": total["one_minus_km"], "right": total["incidence"]}
+    if total["difference"] <= 0:
+        return Reading(
+            "On day {day:g} the curves add up to {wrong:.1%}, the share that had left.", "exploratory", values
+        )
+    return Reading(
+        "Each curve looks plausible; together they do not: on day {day:g} they add up to {wrong:.1%}, while "
+        "{right:.1%} had left. A patient who is gone is treated as one who might still leave, and those who remain "
+        "are made to stand for that patient too.",
+        "supported",
+        values,
+    )
+
+
 def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
-    """Whether an arm's risk differs from the first arm's; see `incidence.arm_differences`."""
+    """Whether an arm's risk differs from the first arm's; `incidence.arm_differences` at `incidence.level_for_all`."""
     if len(differences) < 2:
         return Reading(SINGLE, "not testable")
     row, verdict = incidence.largest_difference(differences, margin)
@@ -51,7 +68,7 @@ def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
     gap = incidence.interval(pd.Series(row), "risk_difference")
     values = {"day": day, "arm": row["arm"], "first": first["arm"], "risk": row["risk"], "base": first["risk"]}
     values |= {"gap": {key: 100 * part for key, part in gap.items()}, "margin": 100 * margin}
-    values |= {"days": incidence.interval(pd.Series(row), "days_difference")}
+    values |= {"days": incidence.interval(pd.Series(row), "days_difference"), "comparisons": len(differences) - 1}
     meaning = {
         "supported": "at least the smallest difference of interest ({margin:.0f} points)",
         "direction only": "clear in direction, but below the smallest difference of interest ({margin:.0f} points)",
@@ -60,7 +77,8 @@ def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
     return Reading(
         "By day {day:g} the risk of leaving was {risk:.1%} in the arm {arm} and {base:.1%} in the arm {first}: a "
         "difference of {gap:.1f} percentage points, " + meaning + ". Per patient, that is {days:.1f} days in the "
-        "trial lost before the horizon.",
+        "trial lost before the horizon."
+        + (" (Intervals hold for the {comparisons} comparisons at once.)" if len(differences) > 2 else ""),
         verdict,
         values,
     )

@@ -18,7 +18,7 @@ from attrition.discrete import discrete_risk, period_edges
 from attrition.incidence import coded
 
 NAMES = {
-    "null": "nobody's data: one risk for all",
+    "null": "one risk for everybody",
     "arm_only": "arm only",
     "cox": "Cox, all that was known",
     "discrete": "discrete time, all that was known",

@@ -26,6 +26,12 @@ def _days(ax: Axes, horizon: float, marks: Sequence[float]) -> None:
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
+def _nothing(ax: Axes, why: str) -> Axes:
+    ax.text(0.5, 0.5, why, ha="center", va="center", color=LIGHT["muted"], transform=ax.transAxes)
+    ax.set_axis_off()
+    return ax
+
+
 def _names(table: pd.DataFrame, key: str) -> list[str]:
     return [str(name) for name in dict.fromkeys(table[key])]
 
@@ -171,6 +177,8 @@ def hazard_ratios(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     table = table.dropna(subset=["hazard_ratio"])
+    if table.empty:
+        return _nothing(_axes(ax, 1.4), "No reason has enough events in every arm")
     ax, arms = _axes(ax, 1.4 + 0.3 * len(table)), _names(table, "arm")
     colours, reasons = cycle(arms), _names(table, "reason")
     place = {reason: k for k, reason in enumerate(reversed(reasons))}
@@ -252,6 +260,8 @@ def accuracy(
     """
     ax, days = _axes(ax), sorted(table["landmark"].unique())
     table = table.dropna(subset=[metric])
+    if table.empty:
+        return _nothing(ax, "No landmark has enough events for a prediction")
     hues = [LIGHT[hue] for hue in ("muted", "purple", "blue", "ochre", "teal", "green")]
     for k, (model, name) in enumerate(names.items()):
         part = table[table["model"] == model]
