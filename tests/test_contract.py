@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import contract, simulate
-from attrition.contract import ContractError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from attrition import contract, paths, simulate
+from attrition.contract import ContractError
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +298,7 @@ def test_columns_made_from_the_outcome_are_flagged(published):
 
 # --- fuzz
 
+PUBLISHED = simulate.published_trial().head(30).astype(str).astype(object)
 ALPHABET = st.sampled_from(list('ab01,;"\n\r\t .é\x00'))
 CELL = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8)
 
@@ -326,7 +328,8 @@ def test_any_table_comes_back_as_written(data, width, n):
     assert again.shape == table.shape
 
 
-@settings(deadline=None, max_examples=200)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=120)
 @given(st.integers(0, 13), st.integers(0, 29), CELL | st.integers(-5, 400).map(str))
 def test_any_cell_is_kept_exactly_or_refused_without_being_shown(column, row, cell):
     table = PUBLISHED.copy()
@@ -340,4 +343,9 @@ def test_any_cell_is_kept_exactly_or_refused_without_being_shown(column, row, ce
         assert str(trial.loc[row, name]) == (cell.lstrip("0") or "0" if trial[name].dtype == "int64" else cell)
 
 
-PUBLISHED = simulate.published_trial().head(30).astype(str).astype(object)
+def test_the_data_dictionary_of_the_readme_is_the_contract():
+    readme = (paths.ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    for row in contract.dictionary().itertuples(index=False):
+        assert f"| `{row.column}` | {row.meaning} | {row.unit} | {row.allowed} |" in readme
+    assert simulate.PUBLISHED_MD5 in readme
+    assert simulate.md5(simulate.random_baseline()) in readme

@@ -10,6 +10,8 @@ Under this law leaving does not stop the clock, hence the counts by day d are th
 every patient at risk and nothing of the future leaks into them.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm, poisson
@@ -44,28 +46,39 @@ def _still_in_trial(day: int) -> tuple[np.ndarray, np.ndarray]:
     return early, late
 
 
+@lru_cache(maxsize=2)
+def _dropout_grids(law: Law, prevalence_offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """P(dropout) and P(dropout on the early branch) for every combination of `oracle.score_grid`."""
+    score = oracle.score_grid(law)
+    return tuple(np.interp(score, GRID, curve) for curve in _noise_integrals(law, prevalence_offset))
+
+
 def _outcome_grids(law: Law, day: int, prevalence_offset: float) -> tuple[np.ndarray, np.ndarray]:
     """P(dropout after `day`) and P(at risk at `day`) for every combination of `oracle.score_grid`."""
-    total, early = _noise_integrals(law, prevalence_offset)
-    score = oracle.score_grid(law)
+    drops, drops_early = _dropout_grids(law, prevalence_offset)
     shape = (-1, 1, 1, 1, 1, 1)
     stays_early, stays_late = (part.reshape(shape) for part in _still_in_trial(day))
-    drops = np.interp(score, GRID, total)
-    drops_early = np.interp(score, GRID, early)
     after = drops_early * stays_early + (drops - drops_early) * stays_late
     return after, after + 1 - drops
 
 
-def _seen_visits(law: Law, day: int, share: np.ndarray) -> np.ndarray:
+def _share_seen(day: int) -> np.ndarray:
+    """Share of the follow-up that has passed by `day`, (days,); 0 where it has ended, which is not at risk."""
+    return np.where(day < DAYS, day / DAYS, 0.0)
+
+
+def _seen_visits(law: Law, day: int) -> np.ndarray:
     """P(days, visits in all, visits seen by `day`), shape (days, seen, visits)."""
+    share = _share_seen(day)
     joint = oracle.visits_given_days(law) / len(DAYS) * (day < DAYS)[:, None]
     seen = binom.pmf(VISITS[None, :, None], VISITS[None, None, :], share[:, None, None])
     return joint[:, None, :] * seen
 
 
-def _seen_events(day: int, share: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=1)
+def _seen_events(day: int) -> np.ndarray:
     """P(events seen by `day`, events in all | age, days), shape (ages, seen, days, events): a thinned Poisson."""
-    mean = laws.adverse_event_mean(AGES[:, None], DAYS)
+    share, mean = _share_seen(day), laws.adverse_event_mean(AGES[:, None], DAYS)
     seen = poisson.pmf(EVENTS, (mean * share)[..., None])
     later = poisson.pmf(EVENTS, (mean * (1 - share))[..., None])
     joint = np.zeros((len(AGES), len(EVENTS), len(DAYS), len(EVENTS)))
@@ -97,8 +110,7 @@ def at_day(law: Law, day: int, prevalence_offset: float = 0.0) -> pd.DataFrame:
     >>> len(states), bool(abs(states["weight"].sum() - 1) < 1e-6)
     (603, True)
     """
-    share = np.where(day < DAYS, day / DAYS, 0.0)
-    visits, events = _seen_visits(law, day, share), _seen_events(day, share)
+    visits, events = _seen_visits(law, day), _seen_events(day)
     young = oracle.is_young(law).astype(int)
     sums = []
     for outcome in _outcome_grids(law, day, prevalence_offset):
