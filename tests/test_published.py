@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from attrition import features, published, simulate
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from attrition import features, published, simulate
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +98,16 @@ def test_configured_folds_are_refused_by_scikit_learn():
     assert "random_state" in published.stratified_kfold_error()
 
 
-def test_comparison_lists_every_published_figure(found):
-    table = published.comparison(found)
-    assert len(table) == 15
-    assert (table["difference"] == table["found"] - table["published"]).all()
+def test_comparison_marks_what_rounds_to_the_printed_figure(trial):
+    table = published.comparison(published.replicate(trial, simulate.random_baseline(), n_candidates=2))
+    assert len(table) == 15 + len(published.OTHERS)
+    assert np.allclose(table["difference"], table["found"] - table["published"])
+    assert (table.loc[table["reproduces"], "difference"].abs() < 0.0051).all()
+    auroc = table[(table["key"] == "lr") & (table["measure"] == "test_auroc")]
+    assert auroc["reproduces"].item()
+    assert published.conclude(table)["verdict"] == "direction only"
+    assert published.conclude(table.assign(reproduces=True))["verdict"] == "reproduced"
+    assert published.conclude(table.assign(reproduces=False))["verdict"] == "not supported"
 
 
 @pytest.mark.slow

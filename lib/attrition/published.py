@@ -29,6 +29,30 @@ PUBLISHED: dict[str, dict[str, float]] = {
     "lgbm": {"cv_auroc": 0.643, "test_auroc": 0.618, "recall": 0.700, "precision": 0.660, "f1": 0.679},
 }
 """What was published (claims C01-C11), to print beside what comes out."""
+_LR = ("lr", "Logistic regression")
+_XGB = ("xgb", "XGBoost")
+_BASELINE = ("baseline", "Logistic regression, random data")
+OTHERS: tuple[tuple[tuple[str, str, str], str, float, int], ...] = (
+    ((*_LR, "recall at .35"), "lr.low_threshold.recall", 0.85, 2),
+    ((*_LR, "precision at .35"), "lr.low_threshold.precision", 0.55, 2),
+    ((*_LR, "sd of fold AUROCs"), "lr.cv_sd", 0.023, 3),
+    ((*_LR, "coefficient of burden"), "lr_coefficients.burden", 0.45, 2),
+    ((*_LR, "coefficient of adverse-event rate"), "lr_coefficients.adverse_event_rate", 0.32, 2),
+    ((*_LR, "coefficient of visit rate"), "lr_coefficients.visit_rate", -0.28, 2),
+    ((*_LR, "coefficient of phase"), "lr_coefficients.trial_phase_risk", 0.21, 2),
+    ((*_LR, "coefficient of arm"), "lr_coefficients.treatment_risk", 0.15, 2),
+    ((*_XGB, "gain share of burden"), "xgb_gain_shares.burden", 0.38, 2),
+    ((*_XGB, "gain share of adverse-event rate"), "xgb_gain_shares.adverse_event_rate", 0.24, 2),
+    ((*_XGB, "gain share of visit rate"), "xgb_gain_shares.visit_rate", 0.19, 2),
+    ((*_XGB, "gain share of age x adverse"), "xgb_gain_shares.age_adverse_risk", 0.11, 2),
+    ((*_XGB, "gain share of phase"), "xgb_gain_shares.trial_phase_risk", 0.08, 2),
+    ((*_XGB, "scale_pos_weight"), "scale_pos_weight", 3.17, 2),
+    ((*_XGB, "test AUROC after random search"), "random_search.test_auroc", 0.615, 3),
+    ((*_BASELINE, "test_auroc"), "random_baseline.unbalanced.test_auroc", 0.47, 2),
+    ((*_BASELINE, "recall"), "random_baseline.unbalanced.recall", 0.12, 2),
+    ((*_BASELINE, "precision"), "random_baseline.unbalanced.precision", 0.24, 2),
+)
+"""Other published figures: (model, name, measure), place in `replicate`'s result, value, printed decimals."""
 PUBLISHED_FOLDS = (0.721, 0.695, 0.682, 0.708, 0.685)
 XGB_SEARCH = {
     "n_estimators": [100, 200, 300],
@@ -265,10 +289,68 @@ def sizes(parts: Split) -> dict[str, int]:
 
 
 def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
-    """Published and found figures side by side: columns model, measure, published, found, difference."""
+    """All published figures of this protocol beside the recomputed ones.
+
+    Parameters
+    ----------
+    found : mapping
+        From `replicate`.
+
+    Returns
+    -------
+    DataFrame
+        Columns key (of the model), model, measure, published, found, difference, reproduces (rounds to what was
+        printed).
+    """
     rows = [
-        (models.LABELS[name], measure, value, found[name][measure], found[name][measure] - value)
+        (name, models.LABELS[name], measure, value, found[name][measure], 3)
         for name, measures in PUBLISHED.items()
         for measure, value in measures.items()
     ]
-    return pd.DataFrame(rows, columns=["model", "measure", "published", "found", "difference"])
+    rows += [(*key, value, _look_up(found, path), decimals) for key, path, value, decimals in OTHERS]
+    table = pd.DataFrame(rows, columns=["key", "model", "measure", "published", "found", "decimals"])
+    rounded = [round(value, places) for value, places in zip(table["found"], table["decimals"], strict=True)]
+    table = table.assign(difference=table["found"] - table["published"])
+    return table.assign(reproduces=np.isclose(rounded, table["published"])).drop(columns="decimals")
+
+
+def _look_up(found: Mapping[str, Any], path: str) -> float:
+    for key in path.split("."):
+        found = found[key]
+    return float(found)  # type: ignore[arg-type]
+
+
+def conclude(table: pd.DataFrame) -> dict[str, Any]:
+    """Sentence about what reproduces, chosen from the numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `comparison`.
+
+    Returns
+    -------
+    dict
+        ``sentence`` (a template), its values and ``verdict``.
+    """
+    auroc = table[table["measure"].isin(("cv_auroc", "test_auroc")) & table["key"].isin(TREES_AND_LINE)]
+    rest = table.drop(auroc.index)
+    recall = table[(table["key"] == "lr") & (table["measure"] == "recall")].iloc[0]
+    values = {
+        "n_auroc": len(auroc),
+        "n_auroc_same": int(auroc["reproduces"].sum()),
+        "n_rest": len(rest),
+        "n_rest_same": int(rest["reproduces"].sum()),
+        "recall": recall["found"],
+        "recall_published": recall["published"],
+    }
+    shares = [values["n_auroc_same"] / len(auroc), values["n_rest_same"] / len(rest)]
+    verdict = "reproduced" if min(shares) == 1 else "direction only" if shares[0] > 0.5 else "not supported"
+    sentence = (
+        "{n_auroc_same} of the {n_auroc} published AUROCs come out to the printed digit, but only {n_rest_same} of the "
+        "{n_rest} other figures"
+        if shares[0] > shares[1]
+        else "{n_auroc_same} of the {n_auroc} published AUROCs and {n_rest_same} of the {n_rest} other figures come out"
+    )
+    sentence += ": recall of logistic regression is {recall:.3f} where {recall_published:.3f} was published."
+    return {"sentence": sentence, "verdict": verdict, **values}
