@@ -179,7 +179,7 @@ def seeds(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = plt.subplots(figsize=(5.5, 2.7))[1] if ax is None else ax
-    wide = table.pivot(index="split_seed", columns="model", values="auroc").loc[table["split_seed"].unique()]
+    wide = table.pivot_table(index="split_seed", columns="model", values="auroc").loc[table["split_seed"].unique()]
     words = {"lr": "Logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
     for k, model in enumerate(table["model"].unique()):
         style = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(model)}

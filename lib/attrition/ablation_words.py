@@ -1,0 +1,132 @@
+"""Sentences of chapter 03, made from the numbers they state, so that a rerun cannot contradict its prose."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from attrition.ablation import MODEL_LABELS, STEP_LABELS, in_words
+
+Found = Mapping[str, Any]
+
+
+def signed(found: Found) -> str:
+    """A difference with its interval.
+
+    Examples
+    --------
+    >>> signed({"value": 0.0109, "ci_low": 0.0105, "ci_high": 0.0113})
+    '+0.0109 (+0.0105 to +0.0113)'
+    """
+    return f"{found['value']:+.4f} ({found['ci_low']:+.4f} to {found['ci_high']:+.4f})"
+
+
+def step(name: str, found: Found, smallest_difference: float, published: float) -> str:
+    """What one published step is worth, over simulated trials."""
+    words = in_words(found, smallest_difference)
+    published_text = f"{published:+.3f} was published"
+    return f"{STEP_LABELS[name]}: {signed(found)} AUROC for logistic regression, {words}; {published_text}"
+
+
+def steps_reading(paired: Found, smallest_difference: float) -> str:
+    """Which of the three steps carries the whole gain, and whether any reaches the smallest difference of interest."""
+    names = ("rates_minus_counts", "interactions", "domain")
+    largest = max(names, key=lambda name: paired[name]["value"])
+    reaching = [STEP_LABELS[n].lower() for n in names if paired[n]["ci_low"] >= smallest_difference]
+    harmful = [STEP_LABELS[n].lower() for n in names if paired[n]["ci_high"] < 0]
+    sentence = f"The largest step is: {STEP_LABELS[largest].lower()}, {signed(paired[largest])}."
+    reached = (
+        f"Above the smallest difference of interest: {', '.join(reaching)}."
+        if reaching
+        else ("No single step is certain to reach the smallest difference of interest.")
+    )
+    lost = f" Below zero: {', '.join(harmful)}." if harmful else ""
+    return f"{sentence} {reached}{lost}"
+
+
+def burden(left_out: Found, alone: Found, rank: int, n_features: int, smallest_difference: float) -> str:
+    """Burden left out against burden alone."""
+    lost = in_words(left_out, smallest_difference)
+    place = "the most valuable feature" if rank == 1 else f"number {rank} of {n_features} features"
+    return (
+        f"With burden, v3 shows {lost}: {signed(left_out)}; by that measure burden is {place}. "
+        f"Alone it reaches an AUROC of {alone['value']:.3f}, {alone['share_of_lift']:.0%} of the attainable lift"
+    )
+
+
+def redundancy(left_out: Found, alone: Found, smallest_difference: float) -> str:
+    """Why a feature can be strong alone and worth nothing beside the others."""
+    strong = alone["share_of_lift"] >= 0.8
+    idle = left_out["ci_high"] < smallest_difference
+    if strong and idle:
+        return "Strong alone and idle in company is one fact: the other features carry the same information"
+    if idle:
+        return "It is neither strong alone nor missed in company"
+    return "It carries something that the other features do not"
+
+
+def models(found: Found, smallest_difference: float) -> str:
+    """The three models against each other."""
+    best = max(MODEL_LABELS, key=lambda model: found[model]["value"])
+    pairs = {"lr_minus_xgb": "Logistic regression less XGBoost", "lr_minus_lgbm": "less LightGBM"}
+    gaps = ", ".join(f"{words} {signed(found[name])}" for name, words in pairs.items())
+    trees = in_words(found["lgbm_minus_xgb"], smallest_difference)
+    return (
+        f"{MODEL_LABELS[best]} is best, with {found['share_of_lift'][best]:.0%} of the attainable lift. {gaps}. "
+        f"LightGBM against XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
+    )
+
+
+def learning(summary: pd.DataFrame) -> str:
+    """How many patients the trees need to reach what logistic regression has with few."""
+    linear = summary[summary["model"] == "lr"].sort_values("n_train")
+    parts = []
+    for model in ("xgb", "lgbm"):
+        last = summary[summary["model"] == model].sort_values("n_train").iloc[-1]
+        enough = linear[linear["value"] >= last["value"]]
+        name, size = MODEL_LABELS[model], f"{last['n_train']:,.0f}"
+        if enough.empty:
+            parts.append(f"{name} trained on {size} patients has passed logistic regression at every size")
+        else:
+            few = f"{enough['n_train'].iloc[0]:,.0f}"
+            parts.append(
+                f"{name} trained on {size} patients reaches {last['value']:.3f}, "
+                f"which logistic regression has with {few}"
+            )
+    return "; ".join(parts)
+
+
+def one_split(spread: Found, published: Found) -> str:
+    """Whether the published difference between models is within the spread of one split.
+
+    Parameters
+    ----------
+    spread : mapping
+        q025 and q975 of logistic regression's test AUROC over trials.
+    published : mapping of str to float
+        Published test AUROC of each model.
+    """
+    gap = max(published.values()) - min(published.values())
+    reach = spread["q975"] - spread["q025"]
+    word = "smaller" if gap < reach else "larger"
+    return (
+        f"From the same law, 95 % of trials put logistic regression's test AUROC between {spread['q025']:.3f} and "
+        f"{spread['q975']:.3f}, a range of {reach:.3f}; the published models differ by {gap:.3f} at most, "
+        f"{word} than that"
+    )
+
+
+def seeds(table: pd.DataFrame) -> str:
+    """Which models the split seeds call best.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `attrition.one_split.other_seeds`.
+    """
+    best = table.drop_duplicates("split_seed")["best"].value_counts()
+    orders = table.sort_values("rank").groupby("split_seed")["model"].agg(tuple).nunique()
+    named = ", ".join(f"{label} under {count}" for label, count in sorted(best.items()))
+    flips = "The ranking changes with the seed" if orders > 1 else "The ranking happens to be the same under each"
+    counted = f"{orders} different rankings from {table['split_seed'].nunique()} seeds"
+    return f"Best model by split seed: {named}. {flips} ({counted})"
