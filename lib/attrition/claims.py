@@ -256,12 +256,11 @@ def _first_or_all(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _reason(claim: Claim, rows: Sequence[Mapping[str, Any]], verdict: str) -> str:
+def _reason(rows: Sequence[Mapping[str, Any]], verdict: str) -> str:
     decisive = [row for row in rows if row["verdict"] == verdict]
     told = [f"{row['label']}: {row['reason']}" if row["label"] else row["reason"] for row in decisive]
-    text = "; ".join(told)
-    if len(decisive) < len(rows):
-        text += f" ({len(decisive)} of {len(rows)} statements; the others fare better)"
+    others = [f"{row['label']}: {row['verdict']} ({row['reason']})" for row in rows if row["verdict"] != verdict]
+    text = "; ".join([*told, *others])
     return text[0].upper() + text[1:] + "."
 
 
@@ -293,7 +292,7 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         "rule": " + ".join(dict.fromkeys(row["rule"] for row in rows)),
         "verdict": verdict,
         "evidence": list(claim.evidence),
-        "reason": _reason(claim, rows, verdict),
+        "reason": _reason(rows, verdict),
         "beside": _beside(claim, found),
         "statements": rows,
     }

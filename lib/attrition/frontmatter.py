@@ -70,7 +70,7 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is: estimand, rule, margin, verdict, reason, and the verdict at the other event rate."""
+    """Why each verdict is what it is, and what the verdict is at the other event rate."""
     return pd.DataFrame(
         {
             "id": row["id"],

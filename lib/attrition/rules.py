@@ -76,7 +76,8 @@ def _number(value: float, decimals: int) -> str:
     return f"{value:.{max(decimals, 0)}f}"
 
 
-def _with_interval(measure: Measure, decimals: int = 3, sign: bool = False) -> str:
+def _with_interval(measure: Measure, sign: bool = False) -> str:
+    decimals = 3 if abs(measure.value) >= 0.002 else 4
     form = f"{{:{'+' if sign else ''}.{decimals}f}}"
     text = form.format(measure.value)
     if measure.ci_low is None or measure.ci_high is None:
@@ -161,6 +162,8 @@ def direction_and_half(args: Mapping[str, Any], read: Source) -> Outcome:
         reason += f", below the smallest difference of interest {margin:.2g}"
     elif verdict == "not supported" and sign * measure.value >= margin:
         reason += ", with an interval that includes none"
+    elif verdict == "not supported":
+        reason += ", not in the claimed direction"
     return Outcome(verdict, reason, published, measure, {"margin": margin})
 
 
