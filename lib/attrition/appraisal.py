@@ -153,8 +153,8 @@ def stability(summary: Mapping[str, float], threshold: float, often: float) -> A
         "sentence": text
         + " when the model is developed again: {band:.0%} of patient-model pairs fall into another band, and "
         "{unsteady:.0%} of patients are classed otherwise at {threshold:g} by more than {often:.0%} of models. The "
-        "mean absolute difference from the original prediction is {mape:.3f}, and the 95 % range of a patient's predictions "
-        "is {width:.2f} wide at the median.",
+        "mean absolute difference from the original prediction is {mape:.3f}, and the 95 % range of a patient's "
+        "predictions is {width:.2f} wide at the median.",
         "verdict": "exploratory",
         "band": summary["changes_band"],
         "unsteady": unsteady,

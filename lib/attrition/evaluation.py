@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import decision, metrics, models, oracle, paths, resampling, seeds, simulate
-from attrition.intervals import Interval, percentile_interval, replicates
+from attrition import decision, metrics, models, oracle, paths, resampling, seeds, simulate, subgroups
+from attrition.intervals import Interval, calibration_in_the_large_interval, percentile_interval, replicates
 from attrition.results import MissingResult
 
 MODELS = ("lr", "xgb", "lgbm", "oracle", "null")
@@ -279,3 +279,72 @@ def class_weight_study(seed: int, n_patients: int, n_folds: int, settings: Mappi
             rows = rows.sort_values("patient_id")
             found[name, strategy] = (rows["y"].to_numpy(), rows["y_prob"].to_numpy())
     return found
+
+
+def class_weight_table(study: Mapping[tuple[str, str], tuple[NDArray, NDArray]], threshold: float) -> pd.DataFrame:
+    """Measures of `class_weight_study`, with the interval of calibration-in-the-large as ``ci_low, ci_high``."""
+    rows = []
+    for (name, strategy), (y, y_prob) in study.items():
+        level = calibration_in_the_large_interval(y, y_prob)
+        at = metrics.classification(y, y_prob, threshold)
+        row = {"trial": name, "strategy": strategy, "n": y.size, "events": int(y.sum())}
+        row |= {"auroc": metrics.auroc(y, y_prob), "calibration_slope": metrics.calibration_slope(y, y_prob)}
+        row |= {"calibration_in_the_large": level["value"], "ci_low": level["ci_low"], "ci_high": level["ci_high"]}
+        row |= {"brier": metrics.brier_score(y, y_prob)}
+        row |= {key: at[key] for key in ("recall", "precision", "flagged_per_100")}
+        rows.append(row | {"net_benefit": decision.net_benefit(y, y_prob, threshold)})
+    return pd.DataFrame(rows)
+
+
+def conclusion_table(conclusions: Mapping[str, Mapping], held_out: Predictions) -> pd.DataFrame:
+    """`attrition.decision.conclude` of every model for readers."""
+    rows = []
+    for model, found in conclusions.items():
+        row = {"model": models.LABELS[model], "n": held_out.y.size, "events": int(held_out.y.sum())}
+        row |= {"conclusion": "use" if found["use"] else "do not use"}
+        row |= {key: found[key] for key in ("better_from", "better_to", "best_threshold")}
+        rows.append(row | {"gain_per_100": 100 * found["best_over_default"]})
+    return pd.DataFrame(rows)
+
+
+def money_table(curve: pd.DataFrame, everybody: NDArray, cost: float) -> pd.DataFrame:
+    """Decision curves in dollars per 100 patients: ``model, threshold, money``, with the model ``all``."""
+    thresholds = curve["threshold"].unique()
+    frames = [pd.DataFrame({"model": "all", "threshold": thresholds, "net_benefit": everybody}), curve]
+    table = pd.concat(frames, ignore_index=True)[["model", "threshold", "net_benefit"]]
+    return table.assign(money=decision.money_per_100(table["net_benefit"], table["threshold"], cost))
+
+
+def money_at(table: pd.DataFrame, model: str, threshold: float) -> dict[str, float]:
+    """Dollars per 100 patients at one threshold: ``model, everybody, added`` over the better default."""
+    own = table[np.isclose(table["threshold"], threshold)].set_index("model")["money"]
+    worth = {"model": float(own[model]), "everybody": float(own["all"])}
+    return worth | {"added": worth["model"] - max(worth["everybody"], 0.0)}
+
+
+def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDArray]:
+    """The subgroups that were fixed beforehand: age, gender, arm and phase."""
+    return {
+        "age": subgroups.age_group(trial["age"], age_groups),
+        "gender": trial["gender"].to_numpy(),
+        "arm": trial["treatment_group"].to_numpy(),
+        "phase": trial["trial_phase"].to_numpy(),
+    }
+
+
+def subgroup_display(table: pd.DataFrame, oracle_table: pd.DataFrame) -> pd.DataFrame:
+    """`attrition.subgroups.subgroup_table` for readers, with the oracle's AUROC in the same subgroups."""
+
+    def cells(source: pd.DataFrame, name: str) -> list[str | None]:
+        columns = source[[name, f"{name}_low", f"{name}_high"]]
+        return [
+            as_text(dict(zip(("value", "ci_low", "ci_high"), row, strict=True)), 2)
+            for row in columns.itertuples(index=False)
+        ]
+
+    shown = table[["characteristic", "subgroup", "n", "events"]].assign(size=np.where(table["small"], "small", ""))
+    return shown.assign(
+        auroc=cells(table, "auroc"),
+        oracle_auroc=cells(oracle_table, "auroc"),
+        calibration_in_the_large=cells(table, "calibration_in_the_large"),
+    )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics
+from attrition.calibration import CalibrationCurve
 from attrition.intervals import LEVEL
 from attrition.plots.style import DASHES, colour
 
@@ -131,7 +132,7 @@ def precision_recall(
 
 
 def calibration(
-    curves: Mapping[str, metrics.calibration_curve], scores: Mapping[str, ArrayLike], axes: NDArray | None = None
+    curves: Mapping[str, CalibrationCurve], scores: Mapping[str, ArrayLike], axes: NDArray | None = None
 ) -> Figure:
     """Calibration curves with bands above the distribution of the predictions.
 
@@ -164,6 +165,28 @@ def calibration(
     top.legend(loc="upper left")
     bottom.set(xlabel="predicted probability", ylabel="share")
     return top.figure
+
+
+def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = None) -> Axes:
+    """Calibration curves of two ways to fit one model, by name.
+
+    Parameters
+    ----------
+    curves : mapping of str to attrition.calibration.CalibrationCurve
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    ax.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
+    for (name, curve), hue, dash in zip(curves.items(), ("blue", "vermilion"), DASHES, strict=False):
+        ax.plot(curve.predicted, curve.observed, color=colour(hue), linestyle=dash, label=name)
+        ax.fill_between(curve.predicted, curve.ci_low, curve.ci_high, color=colour(hue), alpha=0.15, linewidth=0)
+    ax.set(xlabel="predicted probability", ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
+    ax.legend(loc="upper left")
+    return ax
 
 
 def instability(table: pd.DataFrame, ax: Axes | None = None) -> Axes:

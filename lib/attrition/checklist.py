@@ -1,0 +1,115 @@
+"""TRIPOD+AI and PROBAST+AI: what each item asks for, and where the report shows it.
+
+The items live in ``checklist.yaml``. Each links to figures, tables or chapters by id, and the build refuses an id that
+no chapter shows; or it is *not done* and says why.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+NAMES = {"tripod_ai": "TRIPOD+AI", "probast_ai": "PROBAST+AI"}
+STATES = ("shown", "partly", "not done")
+_KEYS = {"item", "topic", "state"}
+
+
+@cache
+def items(name: str) -> tuple[dict[str, Any], ...]:
+    """Items of one checklist.
+
+    Parameters
+    ----------
+    name : {"tripod_ai", "probast_ai"}
+
+    Returns
+    -------
+    tuple of dict
+        ``item, topic, state`` with ``shows`` and ``anchors``, or with ``reason`` when not done.
+
+    Raises
+    ------
+    ValueError
+        For an item that neither links to something nor says why it is not done.
+
+    Examples
+    --------
+    >>> items("tripod_ai")[0]["topic"]
+    'title'
+    """
+    path = Path(__file__).with_name("checklist.yaml")
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))[name]
+    for entry in found:
+        _check(entry, f"{path.name}, {name} {entry.get('item')}")
+    return tuple(found)
+
+
+def _check(entry: dict[str, Any], where: str) -> None:
+    wanted = _KEYS | ({"reason"} if entry.get("state") == "not done" else {"shows", "anchors"})
+    if set(entry) != wanted or entry["state"] not in STATES:
+        raise ValueError(f"{where}: an item holds {', '.join(sorted(wanted))} and a state of {', '.join(STATES)}")
+    if not entry.get("anchors", True) or not all(str(value).strip() for value in entry.values()):
+        raise ValueError(f"{where}: nothing may be empty")
+
+
+def anchors(name: str) -> set[str]:
+    """Every id that a checklist links to.
+
+    Examples
+    --------
+    >>> "tbl-performance" in anchors("tripod_ai")
+    True
+    """
+    return {anchor for entry in items(name) for anchor in entry.get("anchors", ())}
+
+
+def table(name: str) -> pd.DataFrame:
+    """A checklist as plain text: ``item, topic, state, shown, where``."""
+    return pd.DataFrame(
+        {
+            "item": entry["item"],
+            "topic": entry["topic"],
+            "state": entry["state"],
+            "shown": entry.get("shows") or entry["reason"],
+            "where": ", ".join(entry.get("anchors", ())),
+        }
+        for entry in items(name)
+    )
+
+
+def markdown(name: str) -> str:
+    """A checklist as a Markdown table whose links the report fills in.
+
+    Examples
+    --------
+    >>> markdown("tripod_ai").splitlines()[0]
+    '| item | topic | what this report shows | where |'
+    """
+    lines = ["| item | topic | what this report shows | where |", "|---|---|---|---|"]
+    for entry in items(name):
+        if entry["state"] == "not done":
+            shown, where = f"**not done:** {entry['reason']}", "–"
+        else:
+            shown = ("*in part:* " if entry["state"] == "partly" else "") + entry["shows"]
+            where = ", ".join(f"[](#{anchor})" for anchor in entry["anchors"])
+        lines.append(f"| {entry['item']} | {entry['topic']} | {shown} | {where} |")
+    return "\n".join(lines)
+
+
+def counts() -> dict[str, dict[str, int]]:
+    """Items of each checklist by state.
+
+    Examples
+    --------
+    >>> sorted(counts())
+    ['probast_ai', 'tripod_ai']
+    """
+    return {name: {state: sum(e["state"] == state for e in items(name)) for state in STATES} for name in NAMES}
+
+
+def summary() -> pd.DataFrame:
+    """`counts` as a table: ``checklist, items, shown, partly, not_done``."""
+    rows = [{"checklist": NAMES[name], "items": len(items(name)), **found} for name, found in counts().items()]
+    return pd.DataFrame(rows).rename(columns={"not done": "not_done", "partly": "in_part"})
