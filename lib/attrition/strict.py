@@ -8,9 +8,9 @@ problem is collected with its line and column. No message holds a cell's content
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 import pandas as pd
@@ -227,3 +227,44 @@ def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem
 
 def _cells(n: int) -> str:
     return f"{n} cell{'s' * (n != 1)}"
+
+
+def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
+    """`read_strict` a piece at a time, in memory bounded by `rows`.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    rows : int
+        Rows a piece.
+    missing : collection of str
+
+    Yields
+    ------
+    DataFrame of text (at most rows, k)
+        As from `read_strict`; the index goes on counting lines.
+
+    Raises
+    ------
+    ContractError
+        As `read_strict`, when the piece is reached in which something is wrong.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.readline()
+            header, line = head, 1
+            while piece := list(islice(file, rows)):
+                # a quoted cell may hold line breaks: go on until the quotes are even
+                while b"".join(piece).count(b'"') % 2 and (more := file.readline()):
+                    piece.append(more)
+                read = parse(header + b"".join(piece), path.name, missing)
+                yield read.set_axis(read.index + line - 1)
+                line += len(piece)
+            if line == 1:
+                parse(head, path.name, missing)
+    except OSError as error:
+        raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
+    except ContractError as error:
+        shifted = [Problem(p.column, p.rule, p.line + line - 1 if p.line > 1 else p.line) for p in error.problems]
+        raise ContractError(path.name, shifted) from None

@@ -50,7 +50,8 @@ def environment() -> dict[str, str]:
     return {**os.environ, **QUIET}
 
 
-def _client() -> Any:
+def client() -> Any:
+    """Client of the store."""
     os.environ.update(QUIET)
     from mlflow import MlflowClient
 
@@ -65,14 +66,13 @@ def _first_come() -> Iterator[None]:
         yield
 
 
-def _experiment(client: Any, study: str) -> str:
+def experiment(client: Any, study: str) -> str:
+    """Id of a study's experiment, made when it is not there yet."""
     found = client.get_experiment_by_name(study)
     if found:
         return found.experiment_id
     local = store_uri().startswith("sqlite")
-    return client.create_experiment(
-        study, artifact_location=(folder() / "artifacts").as_uri() if local else None
-    )
+    return client.createexperiment(study, artifact_location=(folder() / "artifacts").as_uri() if local else None)
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -105,13 +105,12 @@ def _log_inputs(client: Any, run_id: str, data: Iterable[Path]) -> None:
         client.set_tag(run_id, f"sha256.{path.name}", file_digest(path))
 
 
-def _log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+def log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    """Log parameters as text and every number among the results as a metric."""
     from mlflow.entities import Metric, Param
 
     given = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in params.items()]
-    taken = [
-        Metric(key.replace(" ", "_"), value, 0, 0) for key, value in flat(results.plain(metrics)).items()
-    ]
+    taken = [Metric(key.replace(" ", "_"), value, 0, 0) for key, value in flat(results.plain(metrics)).items()]
     client.log_batch(run_id, params=given)
     for first in range(0, len(taken), 1000):
         client.log_batch(run_id, metrics=taken[first : first + 1000])
@@ -146,18 +145,16 @@ def log_chapter(
     """
     try:
         with _first_come():
-            client = _client()
-            experiment = _experiment(client, STUDIES.get(chapter, "simulated trial"))
-        run = client.create_run(experiment, run_name=chapter, tags={"chapter": chapter})
+            store = client()
+            study = experiment(store, STUDIES.get(chapter, "simulated trial"))
+        run = store.create_run(study, run_name=chapter, tags={"chapter": chapter})
         run_id = run.info.run_id
-        _log_numbers(client, run_id, params, metrics)
-        _log_inputs(client, run_id, list(data))
+        log_numbers(store, run_id, params, metrics)
+        _log_inputs(store, run_id, list(data))
         for name, table in (tables or {}).items():
-            client.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
-        client.set_terminated(run_id)
+            store.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
+        store.set_terminated(run_id)
     except Exception as error:  # any store, any failure: the report must not be lost
-        warnings.warn(
-            f"the run of {chapter} was not tracked: {type(error).__name__}", TrackingWarning, stacklevel=2
-        )
+        warnings.warn(f"the run of {chapter} was not tracked: {type(error).__name__}", TrackingWarning, stacklevel=2)
         return None
     return run_id

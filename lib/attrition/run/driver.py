@@ -65,10 +65,10 @@ class Outcome:
 
 
 def keys(request: Request, inputs: str = "") -> dict[str, tuple[str, str]]:
-    """Code key and own key of every chapter, whether requested or not."""
+    """Code key and own key of every requested chapter and of those it reads from."""
     resolved = params.read(request.profile)
     found: dict[str, tuple[str, str]] = {}
-    for chapter in plan.in_order(plan.CHAPTERS):
+    for chapter in plan.with_needs(request.chapters, plan.CHAPTERS):
         given = request.parameters(chapter, resolved["seed"])
         values = {**given, **params.as_dict(resolved[chapter.name])}
         needs = [found[name][0] for name in chapter.needs]

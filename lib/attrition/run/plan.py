@@ -48,7 +48,7 @@ CHAPTERS = (
     Chapter("05_evaluation", needs=("01_generation", "04_modelling"), seconds=25),
     Chapter("06_real_trial", seconds=40, on_trial=True),
     Chapter("07_time_to_dropout", needs=("06_real_trial",), seconds=15, on_trial=True),
-    Chapter("08_monitoring", needs=("01_generation", "04_modelling"), seconds=15),
+    Chapter("08_monitoring", seconds=25),
     Chapter(
         "00_findings",
         needs=(
@@ -95,6 +95,22 @@ def in_order(chapters: Iterable[Chapter]) -> list[Chapter]:
     by_name = {c.name: c for c in chapters}
     graph = {c.name: [n for n in c.needs if n in by_name] for c in by_name.values()}
     return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+
+
+def with_needs(chapters: Iterable[Chapter], known: Iterable[Chapter] | None = None) -> list[Chapter]:
+    """`chapters` and all that they read from, directly or not, in order.
+
+    Examples
+    --------
+    >>> [c.name for c in with_needs([find("07")])]
+    ['06_real_trial', '07_time_to_dropout']
+    """
+    by_name = {c.name: c for c in known or CHAPTERS}
+    wanted = {c.name for c in chapters}
+    for chapter in reversed(in_order(by_name.values())):
+        if chapter.name in wanted:
+            wanted.update(chapter.needs)
+    return in_order(by_name[name] for name in by_name if name in wanted)
 
 
 def dependants(chapter: Chapter, chapters: Iterable[Chapter] = CHAPTERS) -> list[Chapter]:

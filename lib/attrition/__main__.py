@@ -1,0 +1,99 @@
+"""``python -m attrition score PATIENTS.csv``: score new patients from the command line."""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+USAGE, CONTRACT, OUTPUT = 2, 3, 6
+
+
+def parser() -> argparse.ArgumentParser:
+    """Command line of scoring."""
+    command = argparse.ArgumentParser(prog="python -m attrition", description="Use a trained model.")
+    tasks = command.add_subparsers(dest="task", required=True)
+    task = tasks.add_parser("score", help="probability, band and action for each patient of a CSV file")
+    task.add_argument("patients", type=Path, metavar="PATIENTS.csv")
+    task.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
+    task.add_argument("--threshold", default="seed", help="probability from which a patient is flagged, or a preset")
+    task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
+    return command
+
+
+def _threshold(word: str) -> float:
+    from attrition.score import PRESETS
+
+    if word in PRESETS:
+        return PRESETS[word]
+    value = float(word)
+    if not 0 < value < 1:
+        raise ValueError
+    return value
+
+
+def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
+    """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
+    counts = {"rows": 0, "refused": 0, "outside": 0}
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    told = time.perf_counter()
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            for piece in pieces:
+                piece.to_csv(file, index=False, header=not counts["rows"], lineterminator="\n", float_format="%.6f")
+                counts["rows"] += len(piece)
+                counts["refused"] += int((piece["refused"] != "").sum())
+                counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
+                if time.perf_counter() - told > 2:
+                    told = time.perf_counter()
+                    print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return counts
+
+
+def score(args: argparse.Namespace) -> int:
+    """Score a file; the exit code is 3 when rows were refused."""
+    from attrition import registry, strict
+    from attrition import score as scoring
+
+    target = args.out or args.patients.with_suffix(".scored.csv")
+    started = time.perf_counter()
+    try:
+        threshold = _threshold(args.threshold)
+        scorer = scoring.Scorer.load(registry.find(args.model))
+        counts = _write(scoring.file(args.patients, scorer, threshold), target)
+    except strict.ContractError as error:
+        print(error, file=sys.stderr)
+        return CONTRACT
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except ValueError:
+        known = ", ".join(scoring.PRESETS)
+        print(f"--threshold {args.threshold}: a number between 0 and 1, or one of {known}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"cannot write {target.name}: {error.strerror}", file=sys.stderr)
+        return OUTPUT
+    rate = counts["rows"] / (time.perf_counter() - started)
+    print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second")
+    return CONTRACT if counts["refused"] else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse and run."""
+    return score(parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)

@@ -1,0 +1,101 @@
+"""Fitted models on disk without pickles: skops with a constant allow-list, boosters in their own format.
+
+A pickle runs whatever it contains when it is opened. A skops file is opened against a list of types that was reviewed
+once and is written down here; anything else in the file is refused.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from attrition import results
+from attrition.features import FeatureVersion
+
+TRUSTED = {"lr": ["attrition.features.FeatureVersion"], "null": ["attrition.features.FeatureVersion"]}
+"""Types beyond scikit-learn's own that a saved model may contain."""
+
+
+class UnsafeModel(ValueError):
+    """A model file holds types that nobody has reviewed."""
+
+
+class Booster:
+    """A booster in its own format behind the feature version it was fitted on.
+
+    Parameters
+    ----------
+    kind : {"xgb", "lgbm"}
+    booster : xgboost.Booster or lightgbm.Booster
+    version : str
+        Feature version.
+    """
+
+    def __init__(self, kind: str, booster: Any, version: str):
+        self.kind, self.booster, self.version = kind, booster, version
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities, shape (n_patients, 2), from raw contract columns."""
+        matrix = FeatureVersion(self.version).fit(X).transform(X)
+        if self.kind == "xgb":
+            import xgboost
+
+            event = self.booster.predict(xgboost.DMatrix(matrix))
+        else:
+            event = self.booster.predict(matrix.to_numpy(), num_threads=1)
+        return np.column_stack([1 - event, event])
+
+
+def save(model: str, fitted: Pipeline, version: str, folder: Path) -> None:
+    """Save a fitted pipeline of `attrition.models`.
+
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS`.
+    fitted : sklearn.pipeline.Pipeline
+        From raw contract columns to a probability.
+    version : str
+        Feature version.
+    folder : pathlib.Path
+        Gets ``format.json`` and ``model.skops``, ``model.json`` (XGBoost) or ``model.txt`` (LightGBM).
+    """
+    results.publish(folder / "format.json", json.dumps({"model": model, "version": version}, sort_keys=True) + "\n")
+    last = fitted[-1]
+    if model == "xgb":
+        results.publish(folder / "model.json", bytes(last.get_booster().save_raw("json")))
+    elif model == "lgbm":
+        results.publish(folder / "model.txt", last.booster_.model_to_string())
+    else:
+        import skops.io
+
+        results.publish(folder / "model.skops", skops.io.dumps(fitted))
+
+
+def load(folder: Path) -> Pipeline | Booster:
+    """Load what `save` wrote.
+
+    Raises
+    ------
+    UnsafeModel
+        When the file holds a type outside the allow-list.
+    """
+    known = json.loads((folder / "format.json").read_text(encoding="utf-8"))
+    model, version = known["model"], known["version"]
+    if model == "xgb":
+        import xgboost
+
+        return Booster(model, xgboost.Booster(params={"nthread": 1}, model_file=folder / "model.json"), version)
+    if model == "lgbm":
+        import lightgbm
+
+        return Booster(model, lightgbm.Booster(model_file=folder / "model.txt"), version)
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(folder / "model.skops", trusted=TRUSTED[model])
+    except UntrustedTypesFoundException:
+        raise UnsafeModel(f"{folder.name}/model.skops holds types that are not on the reviewed list") from None

@@ -1,0 +1,262 @@
+"""Score new patients: probability, band, action, interval, and what to be careful about.
+
+The contract runs first. A row that breaks it is refused with the reason, the others are scored; a value outside what
+the model was trained on is scored and flagged.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from attrition import contract, costs, features, models, results, saving, strict
+from attrition.contract import TRIAL, Contract
+
+CHUNK = 50_000
+INPUT = Contract(
+    columns=tuple(c for c in TRIAL.columns if c.name in ("patient_id", *features.RAW_COLUMNS)),
+    rules=(
+        "last_visit_day lies within the follow-up",
+        "last_visit_day is 0 exactly when there are no visits",
+    ),
+    unique_patients=False,
+)
+PRESETS = {"even": 0.5, "seed": 0.35}
+"""Named thresholds: one half (a missed dropout costs as much as a needless contact), and the seed document's."""
+OUTPUT = ("patient_id", "probability", "ci_low", "ci_high", "band", "action", "flagged", "outside_training", "refused")
+
+
+@dataclass(frozen=True)
+class Support:
+    """What the training patients looked like: a range for each number, a list for each category.
+
+    Parameters
+    ----------
+    ranges : dict
+        Column to lowest and highest value.
+    levels : dict
+        Column to values.
+    """
+
+    ranges: dict[str, list[float]]
+    levels: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, trial: pd.DataFrame) -> Self:
+        """Support of the training patients."""
+        columns = {c.name: c for c in INPUT.columns if c.name != "patient_id"}
+        numbers = [name for name, c in columns.items() if c.kind == contract.COUNT]
+        ranges = {name: [int(trial[name].min()), int(trial[name].max())] for name in numbers}
+        levels = {name: sorted(trial[name].unique()) for name in columns if name not in ranges}
+        return cls(ranges, levels)
+
+    def outside(self, patients: pd.DataFrame) -> pd.Series:
+        """Columns in which each patient lies outside, as text; empty where none.
+
+        Returns
+        -------
+        pandas.Series of str, shape (n_patients,)
+        """
+        told = pd.Series("", index=patients.index, dtype="str")
+        for name, (low, high) in self.ranges.items():
+            told = told.mask(patients[name] < low, told + f"{name} below {low}; ")
+            told = told.mask(patients[name] > high, told + f"{name} above {high}; ")
+        for name, known in self.levels.items():
+            told = told.mask(~patients[name].isin(known), told + f"{name} not seen in training; ")
+        return told.str.removesuffix("; ")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Logistic regressions refitted on bootstrap samples of the training patients.
+
+    Parameters
+    ----------
+    mean, scale : numpy.ndarray, shape (n_bootstraps, n_features)
+    coefficient : numpy.ndarray, shape (n_bootstraps, n_features)
+    intercept : numpy.ndarray, shape (n_bootstraps,)
+    version : str
+        Feature version.
+    """
+
+    mean: NDArray
+    scale: NDArray
+    coefficient: NDArray
+    intercept: NDArray
+    version: str
+
+    def interval(self, patients: pd.DataFrame, level: float = 0.95) -> NDArray:
+        """Percentile interval of each patient's probability over the refitted models, shape (n_patients, 2)."""
+        X = features.matrix(patients, self.version).to_numpy()
+        slope = self.coefficient / self.scale
+        base = self.intercept - (self.mean * slope).sum(1)
+        bounds = np.quantile(X @ slope.T + base, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        return 1 / (1 + np.exp(-bounds.T))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model with all that scoring needs.
+
+    Parameters
+    ----------
+    model : Pipeline or attrition.saving.Booster
+    support : Support
+    ensemble : Ensemble or None
+        None for models whose refits are not stored; scores then have no interval.
+    card : dict
+        What the model is: name, feature version, patients, events, checksum of the data.
+    """
+
+    model: Any
+    support: Support
+    ensemble: Ensemble | None
+    card: dict[str, Any]
+
+    def probability(self, patients: pd.DataFrame) -> NDArray:
+        """Predicted probability of dropout, shape (n_patients,), for rows that satisfy the contract."""
+        return models.probability(self.model, patients)
+
+    def score(self, patients: pd.DataFrame, threshold: float = PRESETS["seed"]) -> pd.DataFrame:
+        """Score patients that satisfy the contract.
+
+        Parameters
+        ----------
+        patients : pandas.DataFrame, shape (n_patients, ...)
+            Columns of `INPUT`; others are ignored.
+        threshold : float
+            Probability from which a patient is flagged.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `OUTPUT`, in the order and with the index of `patients`.
+        """
+        probability = self.probability(patients)
+        band = costs.band_of(probability)
+        made = pd.DataFrame({"patient_id": patients["patient_id"], "probability": probability}, index=patients.index)
+        interval = self.ensemble.interval(patients) if self.ensemble else np.full((len(patients), 2), np.nan)
+        made["ci_low"], made["ci_high"] = interval.T
+        made["band"] = pd.array([b["band"] for b in costs.BANDS], dtype="str").take(band)
+        made["action"] = pd.array([b["action"] for b in costs.BANDS], dtype="str").take(band)
+        made["flagged"] = pd.array(np.where(probability >= threshold, "yes", "no"), dtype="str")
+        made["outside_training"] = self.support.outside(patients)
+        made["refused"] = ""
+        return made[list(OUTPUT)]
+
+    def check_and_score(self, text: pd.DataFrame, threshold: float = PRESETS["seed"]) -> pd.DataFrame:
+        """Hold rows of text against the contract, score those that satisfy it, refuse the others with the reason.
+
+        Parameters
+        ----------
+        text : pandas.DataFrame of text
+            From `attrition.strict`; its index gives the lines.
+        threshold : float
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `OUTPUT`, one row a row of `text`, in its order.
+
+        Raises
+        ------
+        attrition.strict.ContractError
+            When a column is missing, so that no row can be scored.
+        """
+        reasons = refusals(text)
+        good = text.loc[~text.index.isin(list(reasons))]
+        parts = []
+        if len(good):
+            patients = contract.validate(good, INPUT).trial
+            parts.append(self.score(patients, threshold).set_axis(good.index))
+        if reasons:
+            lost = pd.DataFrame(index=pd.Index(reasons), columns=list(OUTPUT), dtype=object)
+            lost["patient_id"], lost["refused"] = text.loc[list(reasons), "patient_id"], pd.Series(reasons)
+            parts.append(lost)
+        return pd.concat(parts).loc[text.index] if parts else pd.DataFrame(columns=list(OUTPUT))
+
+    def save(self, folder: Path) -> None:
+        """Write the scorer: model, support, ensemble, card. No pickles."""
+        name, version = self.card["model"], self.card["feature_version"]
+        saving.save(name, self.model, version, folder)
+        support = {"ranges": self.support.ranges, "levels": self.support.levels}
+        for file, content in (("card.json", self.card), ("support.json", support)):
+            results.publish(folder / file, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        if self.ensemble:
+            arrays = {k: getattr(self.ensemble, k).tolist() for k in ("mean", "scale", "coefficient", "intercept")}
+            results.publish(folder / "ensemble.json", json.dumps(arrays) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what `save` wrote."""
+        folder = Path(folder)
+        read = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("*.json") if p.stem != "model"}
+        if "card" not in read:
+            raise FileNotFoundError(f"{folder.name} holds no saved model (card.json is missing)")
+        arrays = {key: np.array(value) for key, value in read.get("ensemble", {}).items()}
+        ensemble = Ensemble(**arrays, version=read["card"]["feature_version"]) if arrays else None
+        return cls(saving.load(folder), Support(**read["support"]), ensemble, read["card"])
+
+
+def refusals(text: pd.DataFrame) -> dict[int, str]:
+    """Rows that cannot be scored: line to reason, without any value.
+
+    Raises
+    ------
+    attrition.strict.ContractError
+        When something is wrong with the table as a whole.
+    """
+    try:
+        contract.validate(text, INPUT)
+    except strict.ContractError as error:
+        if any(problem.line <= 1 for problem in error.problems):
+            raise
+        reasons: dict[int, list[str]] = {}
+        for problem in error.problems:
+            reasons.setdefault(problem.line, []).append(f"{problem.column}: {problem.rule}".removeprefix(": "))
+        # a row with a bad cell never reaches the rules across columns: look again without it
+        rest = text.loc[~text.index.isin(list(reasons))]
+        return {line: "; ".join(told) for line, told in reasons.items()} | (refusals(rest) if len(rest) else {})
+    return {}
+
+
+def file(path: Path, scorer: Scorer, threshold: float = PRESETS["seed"], chunk: int = CHUNK) -> Iterator[pd.DataFrame]:
+    """Score a file piece by piece, in bounded memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV with the columns of `INPUT`; others are dropped unseen.
+    scorer : Scorer
+    threshold : float
+    chunk : int
+        Rows at a time.
+
+    Yields
+    ------
+    pandas.DataFrame
+        As `Scorer.check_and_score`.
+    """
+    for text in strict.read_pieces(path, chunk):
+        yield scorer.check_and_score(text, threshold)
+
+
+def summary(scored: Mapping[str, int]) -> str:
+    """One line on what was scored.
+
+    Examples
+    --------
+    >>> summary({"rows": 3, "refused": 1, "outside": 0})
+    '2 patients scored, 1 row refused (column "refused" says why), 0 outside what the model was trained on'
+    """
+    rows, refused = scored["rows"], scored["refused"]
+    words = "row" if refused == 1 else "rows"
+    return (
+        f'{rows - refused:,} patients scored, {refused:,} {words} refused (column "refused" says why), '
+        f"{scored['outside']:,} outside what the model was trained on"
+    )

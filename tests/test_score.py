@@ -1,0 +1,193 @@
+"""Scoring: what is saved is what was fitted, what cannot be scored is refused row by row."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attrition import __main__ as command
+from attrition import features, models, registry, results, saving, score, seeds, simulate, strict
+
+COLUMNS = [c.name for c in score.INPUT.columns]
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return simulate.published_trial()
+
+
+@pytest.fixture(scope="module")
+def data(trial, tmp_path_factory):
+    return results.publish(tmp_path_factory.mktemp("data") / "trial.csv", simulate.csv_text(trial))
+
+
+@pytest.fixture(scope="module")
+def scorer(trial, data):
+    return registry.train("lr", trial, data, 30, 42)
+
+
+@pytest.fixture(scope="module")
+def saved(scorer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("champion")
+    scorer.save(folder)
+    return folder
+
+
+@pytest.fixture
+def patients(trial, tmp_path):
+    """Write a CSV of patients with changes to single cells: ``{(row, column): text}``."""
+
+    def write(n=5, changes=()):
+        text = trial[COLUMNS].head(n).astype("str")
+        for (row, column), cell in dict(changes).items():
+            text.loc[row, column] = cell
+        path = tmp_path / "patients.csv"
+        text.to_csv(path, index=False)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("model", ["lr", "xgb", "lgbm", "null"])
+def test_a_saved_model_predicts_the_same_bits(model, trial, tmp_path):
+    fitted = models.pipeline(model, strategy="none").fit(trial, trial["dropout"])
+    saving.save(model, fitted, "v3_causal", tmp_path)
+    again = saving.load(tmp_path)
+    expected, found = models.probability(fitted, trial), models.probability(again, trial)
+    assert np.array_equal(expected.astype(np.float32), found.astype(np.float32))
+    if model in ("lr", "null"):
+        assert np.array_equal(expected, found)
+    assert not list(tmp_path.glob("*.pkl"))
+
+
+def test_a_model_file_with_a_type_nobody_reviewed_is_refused(trial, tmp_path):
+    from sklearn.preprocessing import FunctionTransformer
+
+    fitted = models.pipeline("lr", strategy="none").fit(trial, trial["dropout"])
+    fitted.steps.insert(1, ("smuggled", FunctionTransformer(pd.DataFrame.copy)))
+    saving.save("lr", fitted, "v3_causal", tmp_path)
+    with pytest.raises(saving.UnsafeModel, match="reviewed list"):
+        saving.load(tmp_path)
+
+
+def test_a_scorer_survives_the_disk(scorer, saved, trial):
+    again = score.Scorer.load(saved)
+    pd.testing.assert_frame_equal(scorer.score(trial), again.score(trial), check_exact=True)
+
+
+def test_bands_and_flags_follow_the_probability(scorer, trial):
+    made = scorer.score(trial, threshold=0.5)
+    assert ((made["probability"] >= 0.5) == (made["flagged"] == "yes")).all()
+    assert made.loc[made["probability"] >= 0.75, "band"].eq("critical").all()
+    assert made.loc[made["probability"] < 0.35, "action"].eq("automated message").all()
+
+
+def test_intervals_are_quantiles_of_scikit_learns_refits(trial, scorer):
+    """The batched refits equal scikit-learn's on the same bootstrap samples."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = seeds.stream(42, "champion", "bootstrap")
+    counts = rng.multinomial(len(trial), np.full(len(trial), 1 / len(trial)), 30)
+    X, y = features.matrix(trial, "v3_causal").to_numpy(), trial["dropout"].to_numpy()
+    refits = []
+    for count in counts:
+        rows = np.repeat(np.arange(len(trial)), count)
+        refit = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-10, max_iter=1000)).fit(X[rows], y[rows])
+        refits.append(refit.predict_proba(X[:20])[:, 1])
+    expected = np.quantile(refits, [0.025, 0.975], axis=0).T
+    found = scorer.ensemble.interval(trial.head(20))
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_values_outside_training_are_flagged_not_refused(scorer, patients):
+    text = strict.read_strict(patients(changes={(0, "age"): "99"}))
+    made = scorer.check_and_score(text)
+    assert made["outside_training"].iloc[0] == "age above 84"
+    assert (made["refused"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "reason"),
+    [
+        ("age", "61.5", "age: not written as a whole number"),
+        ("age", "", "age: the cell is empty"),
+        ("treatment_group", "Secret", "treatment_group: not one of"),
+        ("adverse_events", "-1", "adverse_events: a negative number"),
+        ("last_visit_day", "3000", "last_visit_day lies within the follow-up"),
+    ],
+)
+def test_a_bad_row_is_refused_with_the_reason_and_the_others_are_scored(scorer, patients, column, cell, reason):
+    made = scorer.check_and_score(strict.read_strict(patients(changes={(2, column): cell})))
+    assert len(made) == 5
+    assert reason in made["refused"].iloc[2]
+    assert pd.isna(made["probability"].iloc[2])
+    assert made["probability"].drop(made.index[2]).notna().all()
+    assert not cell or cell not in made["refused"].iloc[2]
+
+
+def test_pieces_give_the_same_scores_as_the_whole(scorer, patients):
+    path = patients(n=23, changes={(20, "age"): "x"})
+    whole = pd.concat(score.file(path, scorer, chunk=1000))
+    pieces = pd.concat(score.file(path, scorer, chunk=4))
+    pd.testing.assert_frame_equal(whole, pieces, check_dtype=False)
+
+
+def test_a_problem_in_a_later_piece_names_its_line(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2\n" * 6 + "1,2,3\n")
+    with pytest.raises(strict.ContractError, match="line 8"):
+        list(strict.read_pieces(path, 4))
+
+
+def test_quoted_line_breaks_do_not_tear_a_piece(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n1,"x\ny"\n2,z\n3,"p\n\nq"\n')
+    assert pd.concat(strict.read_pieces(path, 1))["a"].tolist() == strict.read_strict(path)["a"].tolist()
+
+
+def test_the_command_writes_scores_and_says_what_it_did(saved, patients, tmp_path, capsys):
+    path = patients(n=10, changes={(3, "age"): "x"})
+    assert command.main(["score", str(path), "--model", str(saved)]) == 3
+    out = capsys.readouterr().out
+    assert "9 patients scored, 1 row refused" in out
+    written = pd.read_csv(tmp_path / "patients.scored.csv", dtype=str)
+    assert written["patient_id"].tolist()[0] == "P-0001"
+    assert written["probability"].notna().sum() == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--model", "nowhere"], 2, "no model 'nowhere'"),
+        (["--threshold", "35"], 2, "a number between 0 and 1, or one of even, seed"),
+    ],
+)
+def test_the_command_refuses_what_it_does_not_know(saved, patients, words, code, told, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    arguments = ["score", str(patients()), *(["--model", str(saved)] if "--model" not in words else []), *words]
+    assert command.main(arguments) == code
+    assert told in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(saved, tmp_path, capsys):
+    path = tmp_path / "patients.csv"
+    path.write_text("patient_id;age\n1;2\n")
+    assert command.main(["score", str(path), "--model", str(saved)]) == 3
+    assert "semicolons" in capsys.readouterr().err
+    assert not (tmp_path / "patients.scored.csv").exists()
+
+
+def test_the_champion_rule_prefers_the_simpler_model_within_the_margin():
+    rule = {"among": ["lr", "xgb"], "metric": "auroc", "better": "higher", "margin": 0.01}
+    assert registry.choose({"lr": {"auroc": {"value": 0.69}}, "xgb": {"auroc": {"value": 0.695}}}, rule) == "lr"
+    assert registry.choose({"lr": {"auroc": {"value": 0.60}}, "xgb": {"auroc": {"value": 0.695}}}, rule) == "xgb"
+
+
+def test_the_card_leads_to_the_data(saved, data):
+    from attrition.digests import file_digest
+
+    card = json.loads((saved / "card.json").read_text())
+    assert card["data_sha256"] == file_digest(data)
