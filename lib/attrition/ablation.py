@@ -245,7 +245,7 @@ def dropouts_gained(auroc: float, difference: float, prevalence: float, flagged:
     Examples
     --------
     >>> round(dropouts_gained(0.70, 0.01, 0.24), 1)
-    3.7
+    2.8
     """
 
     def recall(area: float) -> float:
@@ -315,6 +315,13 @@ def only_table(study: Study, setting: str) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True)
 
 
+def with_references(table: pd.DataFrame, oracle: float) -> pd.DataFrame:
+    """A table of AUROCs (label, value, share_of_lift, ...) between a row for chance and one for the oracle."""
+    chance = pd.DataFrame([{"label": "Chance", "value": 0.5, "share_of_lift": 0.0}])
+    best = pd.DataFrame([{"label": "Oracle", "value": oracle, "share_of_lift": 1.0}])
+    return pd.concat([chance, table, best], ignore_index=True)
+
+
 def single_features(people: Population) -> pd.DataFrame:
     """AUROC in the population of each feature by itself, in its better direction, best first.
 
@@ -347,14 +354,11 @@ VERSION_LABELS = {
 def models_table(study: Study, setting: str) -> pd.DataFrame:
     """AUROC of every model on every version, with the chance and oracle rows."""
     oracle = float(study.reference.loc[setting, "auroc_oracle"])
-    rows: list[dict[str, Any]] = [{"model": "null", "label": "Chance", "version": "no features", "value": 0.5}]
-    have = set(study.trials["key"])
+    have, rows = set(study.trials["key"]), []
     for model, label in MODEL_LABELS.items():
-        for version in features.VERSIONS:
+        for version, words in VERSION_LABELS.items():
             if key(version, model) in have:
                 found = level(study, setting, key(version, model))
-                rows.append({"model": model, "label": label, "version": VERSION_LABELS[version], **found})
-    rows.append({"model": "oracle", "label": "Oracle", "version": "all that is known", "value": oracle})
-    table = pd.DataFrame(rows)
-    share = share_of_attainable_lift(table["value"], oracle)
-    return table.assign(share_of_lift=share).assign(setting=setting)
+                share = share_of_attainable_lift(found["value"], oracle)
+                rows.append({"label": label, "model": model, "version": words, **found, "share_of_lift": share})
+    return with_references(pd.DataFrame(rows), oracle).assign(setting=setting)
