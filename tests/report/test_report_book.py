@@ -129,18 +129,22 @@ def test_results_of_a_last_line_are_shown(out, kind):
 def test_traces_of_the_run_are_scrubbed(out):
     warning = v4.new_output("stream", name="stderr", text="/tmp/ipykernel_9/1.py: UserWarning")
     printed = v4.new_output("stream", name="stdout", text="10%\r100%\n\x1b[31mread /home/ada/x/trial.csv\x1b[0m\n")
-    shown = v4.new_output("execute_result", {"text/plain": "<Axes at 0x7f3a2b1c4d50>"})
-    html = book.compose(stub(out / "traces", warning, printed, shown))
+    shown = v4.new_output("execute_result", {"text/plain": "<Model at 0x7f3a2b1c4d50>"})
+    noise = v4.new_output("execute_result", {"text/plain": "PosixPath('results/01.json')"})
+    html = book.compose(stub(out / "traces", warning, printed, shown, noise))
     assert "ipykernel" not in html
     assert "10%\r" not in html
     assert "100%\nread ~/x/trial.csv" in html
-    assert "&lt;Axes at 0x…&gt;" in html
+    assert "&lt;Model at 0x…&gt;" in html
+    assert "PosixPath" not in html
     assert sanitise.traces(html) == []
 
 
 def test_a_trial_of_the_reader_needs_no_front_page(out):
-    folder = books.write(out / "own", {"05_evaluation": books.EVALUATION})
+    beyond = "As [](#tbl-ledger) and [the ablation](03_feature_ablation.ipynb) show."
+    folder = books.write(out / "own", {"05_evaluation": [*books.EVALUATION, beyond]})
     html = book.compose(folder)
+    assert "As the published report and the ablation show." in html
     assert checks.problems(html) == []
     assert html.index("Trees are worse") < html.index("Chapter 5")
 

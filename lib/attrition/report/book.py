@@ -70,7 +70,8 @@ def compose(executed: Path, made: Mapping[str, Any] | None = None, quick: bool =
     if pages[0]["number"] != FRONT:
         pages.insert(0, {"number": FRONT, "title": TITLE, "short": "Findings", "sections": [], "html": ""})
     pages[0]["html"] = _front(book, pages[0]["html"])
-    book.dangling()
+    for page in pages:
+        page["html"] = book.settle(page["html"])
     return _shell(book, pages, made, quick)
 
 

@@ -164,7 +164,7 @@ def _spec(
     for position, name in enumerate(df.columns):
         raw = shown.iloc[:, position]
         values = [text.cell(value, formats.get(name)) for value in raw.tolist()]
-        label = labels.get(name, text.heading(str(name)))
+        label = text.heading(str(labels.get(name, name)))
         columns.append({"label": label, "align": _column(values, raw, align.get(name))})
         cells.append(values)
     rows = [list(row) for row in zip(*cells, strict=True)]

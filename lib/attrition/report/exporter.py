@@ -21,6 +21,7 @@ from attrition.report.outputs import Outputs
 
 TEMPLATES = Path(__file__).with_name("templates")
 FRONT = "00"
+ELSEWHERE = "the published report"
 PRIORITY = ["image/svg+xml", "text/html", "text/markdown", "text/latex", "text/plain"]
 TOKENS = (
     (Comment, "c"),
@@ -119,6 +120,7 @@ class Book:
         self.labels = {item.id: item.label for item in manuscript.items.values()}
         self.labels |= {f"ch-{chapter.number}": self.chapter_label(chapter) for chapter in manuscript.chapters}
         self.labels |= extra or {}
+        self.complete = any(chapter.number == FRONT for chapter in manuscript.chapters)
         self.later: dict[str, str] = {}
         self.sections: dict[str, list[tuple[str, str]]] = {}
         self.anchors: set[str] = set()
@@ -138,17 +140,24 @@ class Book:
             self.later.setdefault(target, where)
         return self.labels.get(target, target)
 
-    def dangling(self) -> None:
-        """Refuse references to what no chapter shows.
+    def settle(self, html: str) -> str:
+        """Check the references that were left for later.
+
+        In a book without a front page (a reader's own trial) a reference to a chapter that was not run becomes text.
 
         Raises
         ------
         BuildError
-            For the first one, with the notebook and the cell that refers to it.
+            For the first reference to what no chapter shows, with the notebook and the cell that refers to it.
         """
         for target, where in self.later.items():
-            if target not in self.anchors:
+            if target in self.anchors:
+                continue
+            if self.complete:
                 raise BuildError(f"a reference to #{target}, which is nowhere in the book", where)
+            link = re.compile(rf'<a href="#{re.escape(target)}">(.*?)</a>')
+            html = link.sub(lambda m, name=target: ELSEWHERE if m[1] == name else m[1], html)
+        return html
 
     def prose(self, name: str) -> str:
         """HTML of a Markdown cell, by its anchor."""

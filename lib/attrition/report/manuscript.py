@@ -14,6 +14,10 @@ HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
 
 
+NOISE = re.compile(r"(Posix|Windows)Path\(|\[?<(Axes|Figure|matplotlib|seaborn)\b|Text\(")
+"""What a last line without semicolon leaves behind: nothing a reader wants."""
+
+
 @dataclass
 class Cell:
     """One cell that the report shows."""
@@ -86,6 +90,8 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
     if known.get("kind") == "caption":
         return None
     data = {mime: _joined(value) for mime, value in output["data"].items() if isinstance(value, str | list)}
+    if set(data) == {"text/plain"} and NOISE.match(data["text/plain"]):
+        return None
     if not any(value.strip() for value in data.values()):
         raise BuildError("an output is empty", where)
     cleaned = {mime: value if mime.startswith("image/") else sanitise.scrub(value) for mime, value in data.items()}

@@ -208,17 +208,25 @@ def _download(id: str, csv: str | None, file: str) -> str:
     return f'<a download="{escape(id)}.csv" href="{escape(href.replace(" ", "%20"))}">Download {escape(id)}.csv</a>'
 
 
+def _width(label: str, cells: tuple[str, ...]) -> str:
+    """Class of a column that must not be squeezed on a phone."""
+    longest = max(map(len, cells), default=0)
+    return " x" if longest > 30 else " w" if max(longest, len(label)) > 12 else ""
+
+
 def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
     """Table of plain text cells; the first column heads its rows when it names them."""
     columns, rows = spec["columns"], spec["rows"]
     marks = [column["align"][0] for column in columns]
     names = [row[0] for row in rows]
     heading = len(columns) > 1 and marks[0] == "l" and all(names) and len(set(names)) == len(names)
+    kinds = [
+        f"{mark}{_width(column['label'], cells)}"
+        for mark, column, cells in zip(marks, columns, zip(*rows, strict=True), strict=True)
+    ]
     head = "".join(
-        f'<th scope="col" class="{mark}{" w" if len(column["label"]) > 12 else ""}">{escape(column["label"])}</th>'
-        if column["label"].strip()
-        else "<td></td>"
-        for column, mark in zip(columns, marks, strict=True)
+        f'<th scope="col" class="{kind}">{escape(column["label"])}</th>' if column["label"].strip() else "<td></td>"
+        for column, kind in zip(columns, kinds, strict=True)
     )
     body = []
     for row in rows:

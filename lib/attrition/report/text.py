@@ -99,6 +99,8 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
         return number(form(value) if callable(form) else form.format(value))
     if callable(form):
         return form(value)
+    if isinstance(value, str):
+        return number(value) if is_number(value) else value
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, numbers.Integral):
@@ -132,9 +134,8 @@ def heading(name: str) -> str:
     """
     if name in TERMS:
         return TERMS[name]
-    words = [TERMS.get(word, word) for word in name.split("_")]
-    told = " ".join(words)
-    return told[:1].upper() + told[1:] if re.fullmatch(r"[a-z]\w{2,}", name) else told
+    told = " ".join(TERMS.get(word, word) for word in name.split("_")) if re.fullmatch(r"\w+", name) else name
+    return told[:1].upper() + told[1:] if re.match(r"[a-z]{3}", told) else told
 
 
 def is_number(text: str) -> bool:
