@@ -359,3 +359,9 @@ def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) 
     beta = fit(np.concatenate([everyone, 1 - outer]), np.concatenate([best, chosen]))
     nested = (fit.scores(beta[1:]) * outer).sum(axis=0)
     return fit.raw(beta[:1])[0], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, nested, outer)}
+
+
+def as_intervals(found: Estimates) -> dict[str, dict[str, float]]:
+    """Interval mappings ``{"value", "ci_low", "ci_high"}`` by scheme."""
+    keys = ("value", "ci_low", "ci_high")
+    return {scheme: dict(zip(keys, numbers, strict=True)) for scheme, numbers in found.by_scheme.items()}
