@@ -64,7 +64,10 @@ def rows():
     return [
         row("C01", plain_part(0.643)),
         row("C10", plain_part(0.618, "not supported")),
-        row("C12", effect_part(0.025, 0.03, rule="order") | {"leads": [lead, dict(lead)]}),
+        row(
+            "C12",
+            effect_part(0.025, 0.03, rule="order") | {"leads": [lead, dict(lead)], "steps": [dict(lead), dict(lead)]},
+        ),
         row(
             "C28",
             effect_part(38, 34.6, verdict="impossible", rule="relative_change"),
@@ -91,6 +94,12 @@ def found():
         "03_feature_ablation": {
             "models": {"default": {"lr": interval(0.69)}},
             "paired": {"default": {"burden": interval(0.0004, n_replicates=200)}},
+        },
+        "05_evaluation": {
+            "decision": {
+                **{"sentence": "{best} is worth {gain:.1f} leavers.", "verdict": "supported"},
+                **{"best": "LR", "gain": 2.0, "conclusions": {"lr": {"use": True}}},
+            }
         },
         "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},
         "06_real_trial": {
@@ -165,9 +174,12 @@ def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
     before = told(findings.models_finding(rows, lr, 0.709))
     rows[2]["statements"][0]["leads"][1] |= {"measured": -0.01, "ci_low": -0.02, "ci_high": 0.0}
     after = told(findings.models_finding(rows, lr, 0.709))
-    assert "ranks patients better than" in before
+    assert "ranks patients better than the boosted trees" in before
     assert "does not rank patients better" in after
     assert "91%" in before
+    assert "does not hold" not in before
+    rows[2]["statements"][0]["steps"][1] |= {"measured": -0.001, "ci_low": -0.002, "ci_high": 0.0}
+    assert "LightGBM beats XGBoost does not hold" in told(findings.models_finding(rows, lr, 0.709))
 
 
 @pytest.mark.parametrize(("spread", "wording"), [(0.036, "well inside"), (0.012, "at the edge of"), (0.002, "beyond")])

@@ -65,8 +65,8 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
     verdict = "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported"
     rest = [f"{counts[v]} {v}" for v in VERDICTS[2:] if counts[v]]
     template = (
-        "Of {n} published figures {holding} hold ({reproduced} reproduced on the published data, "
-        "{supported} supported over "
+        "Of {n} published figures {holding} hold ({reproduced} reproduced on the published data, {supported} "
+        "supported over "
         "simulated trials)" + ("; {rest}." if rest else ".")
     )
     values = {"n": len(rows), "holding": holding, "rest": listed(rest) if rest else "", **counts}
@@ -130,10 +130,8 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
     part = _effect(whole)
     template = (
         "All feature engineering together is worth {found:+.3f} of AUROC to a logistic regression, where "
-        "{claimed:+.2f} was "
-        "published: the claim {words}. Burden, published as the most valuable feature with "
-        "{burden_claimed:+.3f}, adds "
-        "{burden:+.4f}, {relation}, and ranks {place} of {n}."
+        "{claimed:+.2f} was published: the claim {words}. Burden, published as the most valuable feature with "
+        "{burden_claimed:+.3f}, adds {burden:+.4f}, {relation}, and ranks {place} of {n}."
     )
     values = {
         "found": measured_effect(whole),
@@ -145,11 +143,16 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
         "place": rank["statements"][0]["place"],
         "n": len(rank["statements"][0]["values"]),
     }
-    return Finding("finding-engineering", template, part["verdict"], tuple(whole["evidence"]), values)
+    evidence = tuple(dict.fromkeys([*whole["evidence"], *burden["evidence"]]))
+    return Finding("finding-engineering", template, part["verdict"], evidence, values)
+
+
+def _interval(step: Row) -> dict[str, float]:
+    return {"value": step["measured"], "ci_low": step["ci_low"], "ci_high": step["ci_high"]}
 
 
 def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) -> Finding:
-    """Which model is best, and how close it comes to what is attainable.
+    """Which model is best, whether the published order holds, and how close the best comes to what is attainable.
 
     Parameters
     ----------
@@ -159,24 +162,41 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
         AUROC of the true probabilities.
     """
     row = by_id(rows)["C12"]
-    leads = {
-        key: {k: lead[k] for k in ("ci_low", "ci_high")} | {"value": lead["measured"]}
-        for key, lead in zip(("lgbm", "xgb"), row["statements"][0]["leads"], strict=True)
-    }
-    ahead = all(lead["ci_low"] is not None and lead["ci_low"] > 0 for lead in leads.values())
-    opening = (
-        "Logistic regression ranks patients better than the boosted trees"
-        if ahead
-        else "Logistic regression does not rank patients better than both boosted trees"
-    )
-    template = opening + (
-        " (by {lgbm:.3f} of AUROC against LightGBM, by {xgb:.3f} against XGBoost) and reaches {share:.0%} "
-        "of the attainable lift over chance: an AUROC of {lr:.3f} where the true probabilities give "
+    part = row["statements"][0]
+    lgbm, xgb = map(_interval, part["leads"])
+    second = _interval(part["steps"][1])
+    if min(lgbm["ci_low"], xgb["ci_low"]) > 0:
+        template = (
+            "Logistic regression ranks patients better than the boosted trees, by {lgbm:.3f} of AUROC than LightGBM "
+            "and by {xgb:.3f} than XGBoost"
+        )
+    else:
+        template = (
+            "Logistic regression does not rank patients better than both boosted trees: its lead in AUROC is "
+            "{lgbm:+.3f} over LightGBM and {xgb:+.3f} over XGBoost"
+        )
+    if second["ci_low"] < row["margin"]:
+        template += "; that LightGBM beats XGBoost does not hold ({second:+.4f})"
+    template += (
+        ". It reaches {share:.0%} of the attainable lift over chance, {lr:.3f} where the true probabilities give "
         "{oracle:.3f}."
     )
     share = (lr["value"] - 0.5) / (oracle - 0.5)
-    values = {**leads, "share": share, "lr": lr, "oracle": oracle}
+    values = {"lgbm": lgbm, "xgb": xgb, "second": second, "share": share, "lr": lr, "oracle": oracle}
     return Finding("finding-models", template, row["verdict"], tuple(row["evidence"]), values)
+
+
+def worth_finding(decision: Mapping[str, Any]) -> Finding:
+    """What predictions in the simulated trial would be worth if they came in time.
+
+    Parameters
+    ----------
+    decision : mapping
+        ``decision`` of chapter 05: ``sentence`` (a template), ``verdict`` and the sentence's values.
+    """
+    known = {key: value for key, value in decision.items() if key not in ("sentence", "verdict", "conclusions")}
+    template = "If the simulated trial's predictors were known in time, which they are not: " + decision["sentence"]
+    return Finding("finding-worth", template, decision["verdict"], ("fig-decision-gains", "tbl-decisions"), known)
 
 
 def split_finding(rows: Sequence[Row]) -> Finding:
@@ -187,13 +207,13 @@ def split_finding(rows: Sequence[Row]) -> Finding:
     ratio = abs(one - other) / (2**0.5 * spread)
     wording = "well inside" if ratio < 1 else "at the edge of" if ratio < 2 else "beyond"
     template = (
-        "One split with 200 test patients scatters with a standard deviation of {spread:.3f} in AUROC, "
-        "against the {claimed:.2f} that was published as a sign of stability; a difference such as {one:.3f} "
-        "against {other:.3f} is {wording} that noise."
+        "One split with 200 test patients scatters with a standard deviation of {spread:.3f} in AUROC, against the "
+        "{claimed:.2f} that was published as a sign of stability; a difference such as {one:.3f} against "
+        "{other:.3f} is {wording} that noise."
     )
     claimed = row["statements"][0]["published"]
     values = {"spread": spread, "wording": wording, "claimed": claimed, "one": one, "other": other}
-    return Finding("finding-one-split", template, row["verdict"], tuple(row["evidence"]), values)
+    return Finding("finding-noise", template, row["verdict"], tuple(row["evidence"]), values)
 
 
 def honest_words(auroc: Mapping[str, float]) -> str:
@@ -215,11 +235,9 @@ def pilot_finding(
     """What can be predicted at one landmark day of the real trial."""
     row = by_id(rows)["C53"]
     template = (
-        "In the real trial, among {at_risk} patients still in it at day {day} of whom {events} leave by week "
-        "24, a logistic regression "
-        "on all that was known by then has an AUROC of {found:.3f}: it {words}. The published attempt, "
-        "which counted adverse "
-        "events over the whole follow-up, reports {claimed:.3f}."
+        "In the real trial, among {at_risk} patients still in it at day {day} of whom {events} leave by week 24, a "
+        "logistic regression on all that was known by then has an AUROC of {found:.3f}: it {words}. The published "
+        "attempt, which counted adverse events over the whole follow-up, reports {claimed:.3f}."
     )
     values = {
         "day": day,
@@ -249,15 +267,13 @@ def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evid
     sure = price["ci_low"] > 0 and price["value"] >= smallest
     verdict = "supported" if sure else "direction only" if price["ci_low"] > 0 else "not supported"
     template = (
-        "Leaks make models look good: of {n} ways to let a model see more than was known, {harmful} raise "
-        "the AUROC beyond doubt; "
-        "the dearest, {name}, turns {honest:.3f} into {leaky:.3f}, a gift of {price:+.3f}."
+        "Leaks make models look good: of {n} ways to let a model see more than was known, {harmful} raise the AUROC "
+        "beyond doubt; the dearest, {name}, turns {honest:.3f} into {leaky:.3f}, a gift of {price:+.3f}."
     )
     if not harmful:
         template = (
-            "Of {n} ways to let a model see more than was known, none raises the AUROC beyond doubt; the "
-            "largest difference, by "
-            "{name}, is {price:+.3f}."
+            "Of {n} ways to let a model see more than was known, none raises the AUROC beyond doubt; the largest "
+            "difference, by {name}, is {price:+.3f}."
         )
     shown = {"n": len(leaks), "harmful": harmful, "name": name.replace("_", " "), "price": price}
     values = {**shown, "honest": dearest["honest"], "leaky": dearest["leaky"]}

@@ -34,6 +34,8 @@ def _found(part: Row) -> str:
         return ""
     digits = part.get("decimals", 0 if float(part["measured"]).is_integer() else 3)
     sign = "+" if part["rule"] == "direction_and_half" else ""
+    if sign and abs(part["measured"]) < 0.002:
+        digits = 4
     text = f"{part['measured']:{sign}.{max(digits, 0)}f}"
     if part["ci_low"] is None or part["ci_high"] is None:
         return text

@@ -17,7 +17,7 @@ from attrition.findings import (
     measured_effect,
     models_finding,
     pilot_finding,
-    split_finding,
+    worth_finding,
 )
 from attrition.params import Findings
 
@@ -45,14 +45,14 @@ def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
     above = int((points["least"] > points["published"]).sum())
     unmatched = points.loc[points["matrices"] == 0, "claim"].tolist()
     template = (
-        "{above} of {n} published operating points need a concave curve with an AUROC of at least "
-        "{low:.2f} to {high:.2f}, where {published_low:.3f} to {published_high:.3f} was published. "
+        "{above} of {n} published operating points need a concave curve with an AUROC of at least {low:.2f} to "
+        "{high:.2f}, where {published_low:.3f} to {published_high:.3f} was published. "
     )
     if unmatched:
         template += "For {unmatched} no confusion matrix of 200 patients has the two printed figures at all. "
     template += (
-        "A curve that is not concave could have less area, down to {any_low:.3f}, but then a better ranking "
-        "could be made from the same score; [](#tbl-arithmetic) has the proof for each."
+        "A curve that is not concave could have less area, down to {any_low:.3f}, but then a better ranking could "
+        "be made from the same score; [](#tbl-arithmetic) has the proof for each."
     )
     values = {
         "above": count(above).capitalize(),
@@ -85,7 +85,7 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
         ledger_finding(rows),
         engineering_finding(rows),
         models_finding(rows, lr, oracle["auroc"]["value"]),
-        split_finding(rows),
+        worth_finding(found["05_evaluation"]["decision"]),
         pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
         leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
     ]
@@ -112,20 +112,16 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
     replicates = study["paired"]["default"]["burden"]["n_replicates"]
     parts = {
         "Background": (
-            "Published models claim to predict who leaves a clinical trial. We ask what is true of one "
-            "such document's {n} figures, "
-            "and what can be predicted in a real trial with what is known in time.",
+            "Published models claim to predict who leaves a clinical trial. We ask what is true of one such "
+            "document's {n} figures, and what can be predicted in a real trial with what is known in time.",
             {"n": len(rows)},
         ),
         "Methods": (
-            "The simulated trial of {patients:,} patients was regenerated to the byte, and {replicates} "
-            "further trials a setting were "
-            "drawn from its law; paired differences were taken on patients that no model saw, against the "
-            "true probabilities. "
-            "In the CDISC pilot ({randomised} randomised, {events} discontinuations by week 24) models "
-            "were developed and "
-            "evaluated at landmark days by repeated cross-validation, on records known by then. Verdicts "
-            "follow rules written before the run.",
+            "The simulated trial of {patients:,} patients was regenerated to the byte, and {replicates} further "
+            "trials a setting were drawn from its law; paired differences were taken on patients that no model saw, "
+            "against the true probabilities. In the CDISC pilot ({randomised} randomised, {events} discontinuations "
+            "by week 24) models were developed and evaluated at landmark days by repeated cross-validation, on "
+            "records known by then. Verdicts follow rules written before the run.",
             {
                 "patients": found["01_generation"]["published"]["n_patients"],
                 "replicates": replicates,
@@ -134,11 +130,9 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
             },
         ),
         "Results": (
-            "{reproduced} figures are reproduced, {supported} supported, {impossible} impossible, {rest} "
-            "neither. Feature engineering adds "
-            "{gain:+.3f} of AUROC (published {claimed:+.2f}). At day {day} of the real trial the AUROC is "
-            "{auroc:.3f} with {at_risk} at "
-            "risk and {leave} events.",
+            "{reproduced} figures are reproduced, {supported} supported, {impossible} impossible, {rest} neither. "
+            "Feature engineering adds {gain:+.3f} of AUROC (published {claimed:+.2f}). At day {day} of the real "
+            "trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
             {
                 **{key: counts[key] for key in ("reproduced", "supported", "impossible")},
                 "rest": counts["not testable"] + counts["direction only"] + counts["not supported"],
@@ -178,15 +172,12 @@ def cautions(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> tupl
     worst = max(real["landmarks"][str(day)]["primary"] for day in p.landmarks)
     simulated = found["01_generation"]["oracle"]["default"]["auroc"]["value"]
     template = (
-        "The simulated AUROCs, up to {ceiling:.3f} for a reader who knows the true probabilities, say "
-        "nothing about patients: its law was "
-        "invented, and its predictors look past the day of dropout. The real trial has at most {events} "
-        "events after a landmark, one "
-        "disease and one sponsor: an interval that includes one half does not prove that nothing can be "
-        "predicted, and one that "
-        "excludes it does not carry over. A figure called impossible need not be a lie; a slip of the pen "
-        "suffices. No association "
-        "here is a cause of leaving, and {n_open} claims that are not testable are not thereby refuted."
+        "The simulated AUROCs, up to {ceiling:.3f} for a reader who knows the true probabilities, say nothing about "
+        "patients: its law was invented, and its predictors look past the day of dropout. The real trial has at "
+        "most {events} events after a landmark, one disease and one sponsor: an interval that includes one half "
+        "does not prove that nothing can be predicted, and one that excludes it does not carry over. A figure "
+        "called impossible may be a slip of the pen. No association here is a cause of leaving, and {n_open} claims "
+        "that are not testable are not thereby refuted."
     )
     return template, {"ceiling": simulated, "events": worst, "n_open": count(count_verdicts(rows)["not testable"])}
 
@@ -198,9 +189,8 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     most = "Most" if holding > len(rows) / 2 else "Few" if holding < len(rows) / 4 else "Some"
     landmarks = {str(day): found["06_real_trial"]["landmarks"][str(day)] for day in p.landmarks}
     template = (
-        "{most} of the published figures survive ({holding} of {n}); {impossible} could have been refuted "
-        "with a pencil. What remains is "
-        "that {usable}. {advice}"
+        "{most} of the published figures survive ({holding} of {n}); {impossible} cannot be right whatever the "
+        "data. What remains is that {usable}. {advice}"
     )
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
     values |= {"usable": _usable_words(landmarks), "advice": advice(landmarks)}
@@ -218,10 +208,9 @@ def flow_words(columns: Mapping[str, Sequence[Any]]) -> tuple[str, dict[str, Any
     real = columns["CDISC pilot"]
     last = real[-1]
     template = (
-        "Of {randomised} randomised patients {left} are {label}: whoever wants to act must do so on ever "
-        "fewer patients, and every "
-        "model after the last landmark rests on the events among them. The simulated trial has no "
-        "screening and no loss before "
-        "the first visit; its patients are all held to be at risk from the first day."
+        "Of {randomised} randomised patients {left} are {label}: whoever wants to act must do so on ever fewer "
+        "patients, and every model after the last landmark rests on the events among them. The simulated trial has "
+        "no screening and no loss before the first visit; its patients are all held to be at risk from the first "
+        "day."
     )
     return template, {"randomised": real[1].n, "left": last.n, "label": last.label}
