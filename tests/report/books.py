@@ -12,10 +12,12 @@ from attrition import report
 HOSTILE = "<img src=x onerror=\"window.hit='yes'\"><script>window.hit='yes'</script>"
 
 FRONT = [
-    """# Can we tell early who will leave a trial?
+    """# Can we tell early who will leave a trial? A synthetic report for tests
 
 A synthetic report for tests. It asks one question, of simulated patients, and answers it with the
-numbers of its own chapters. Nothing here is a result.""",
+numbers of its own chapters. Nothing here is a result.
+
+*Reads* nothing. *Writes* nothing.""",
     """```python
 report.findings()
 ```""",
@@ -24,7 +26,7 @@ report.findings()
 verdicts = list(words.VERDICTS)
 claims = pd.DataFrame({
     "id": [f"C{i:02d}" for i in range(1, 55)],
-    "claim": [f"Claim number {i} about the area under the curve of some model" for i in range(1, 55)],
+    "claim": [f"Claim number {i} about the area under the curve of some model" for i in range(1, 54)] + [HOSTILE],
     "published": ["0.643"] * 54,
     "found": ["0.61 (0.57 to 0.65)"] * 54,
     "verdict": [verdicts[i % 6] for i in range(54)],
@@ -119,7 +121,7 @@ report.table(
 rng = np.random.default_rng(0)
 fig, ax = plt.subplots(figsize=(5.5, 3.2))
 ax.scatter(rng.normal(size=3000), rng.normal(size=3000), s=5, alpha=0.5, lw=0, color=colour("lr"))
-ax.set(xlabel="Linear predictor", ylabel="Residual")
+ax.set(xlabel="Linear predictor", ylabel="Residual", title=HOSTILE[:20])
 report.figure(
     ax, id="fig-cloud", caption="Three thousand residuals.", raster=True,
     alt="A round cloud of points without any trend.",
@@ -131,6 +133,8 @@ report.table(
     caption="Hostile text " + HOSTILE, notes="Note " + HOSTILE,
 )
 report.prose("A site is called {name}.", name=HOSTILE)
+report.callout("note", "A box about {name}.", name=HOSTILE)
+report.finding("finding-hostile", "Said of " + HOSTILE, "exploratory", ["tbl-hostile"])
 report.finding(
     id="finding-trees", verdict="not supported", evidence=["tbl-models", "fig-roc"],
     sentence="Trees are worse than logistic regression by 0.039 (0.012 to 0.066), so they do not win.",

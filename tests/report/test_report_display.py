@@ -115,7 +115,7 @@ def test_table_shows_text_as_text_and_numbers_to_the_right(out):
     spec = output["metadata"]["attrition"]["data"]
     assert spec["rows"] == [["<i>x</i>", "1,234", "0.50"], ["=1+1", "−5", "–"]]
     assert [c["align"] for c in spec["columns"]] == ["left", "right", "right"]
-    assert [c["label"] for c in spec["columns"]] == ["<b>", "N events", "AUROC"]
+    assert [c["label"] for c in spec["columns"]] == ["<b>", "n events", "AUROC"]
     assert "<i>" not in output["data"]["text/html"]
     written = (paths.tables() / "tbl-a.csv").read_text()
     assert "'=1+1" in written

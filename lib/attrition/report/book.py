@@ -149,7 +149,9 @@ def _shell(book: Book, pages: list[dict[str, Any]], made: Mapping[str, Any] | No
     told = "".join(f"<h3>{_said(key)}</h3>{_made(value)}" for key, value in (made or {}).items())
     template = book.exporter.environment.get_template("shell.html.j2")
     title = pages[0]["title"]
+    question, mark, rest = title.partition("? ")
+    shown = f'{question}? <span class="sub">{rest}</span>' if mark else title
     return template.render(
-        css=css, js=js, csp=_csp(css, js), chapters=pages, made=told, quick=quick, title=title,
+        css=css, js=js, csp=_csp(css, js), chapters=pages, made=told, quick=quick, title=shown,
         title_text=escape(unescape(re.sub(r"<[^>]*>", "", title))),
     )  # fmt: skip

@@ -167,7 +167,8 @@ class Book:
         def heading(text: str, level: int) -> str:
             return self._heading(text, max(level, 2), cell)
 
-        return markdown.render(source, markdown.Renderer(cell.where, self.label, heading))
+        html = markdown.render(source, markdown.Renderer(cell.where, self.label, heading))
+        return html.replace("<p><em>Reads</em>", '<p class="meta"><em>Reads</em>')
 
     def _heading(self, text: str, level: int, cell: Cell) -> str:
         number = self.chapter.number
