@@ -44,6 +44,38 @@ def steps_reading(paired: Found, smallest_difference: float) -> str:
     return f"{sentence} {reached}{lost}"
 
 
+def extent(table: pd.DataFrame) -> str:
+    """Smallest and largest estimate of a forest plot, for its alternative text."""
+    return f"estimates run from {table['value'].min():+.4f} to {table['value'].max():+.4f}"
+
+
+def levels_extent(table: pd.DataFrame) -> str:
+    """Range of each model's estimates over feature versions, for the alternative text."""
+    known = table.dropna(subset="model")
+    parts = [
+        f"{label} {part['value'].min():.3f} to {part['value'].max():.3f}" for label, part in known.groupby("label")
+    ]
+    return ", ".join(parts)
+
+
+def curve_extent(summary: pd.DataFrame) -> str:
+    """First and last point of each learning curve, for the alternative text."""
+    ordered = summary.sort_values("n_train").groupby("model")["value"]
+    ends = ordered.agg(["first", "last"])
+    return ", ".join(f"{MODEL_LABELS[m]} from {a:.3f} to {b:.3f}" for m, a, b in ends.itertuples())
+
+
+def costly(left_out: Mapping[str, Found]) -> str:
+    """How many features would better be left out, and why that can be."""
+    below = [name for name, found in left_out.items() if found["ci_high"] < 0]
+    if not below:
+        return "No feature costs AUROC to include"
+    return (
+        f"{len(below)} of {len(left_out)} features cost AUROC to include: their coefficients are worth little "
+        "and are still estimated with error"
+    )
+
+
 def burden(left_out: Found, alone: Found, rank: int, n_features: int, smallest_difference: float) -> str:
     """Burden left out against burden alone."""
     lost = in_words(left_out, smallest_difference)
@@ -113,6 +145,15 @@ def one_split(spread: Found, published: Found) -> str:
         f"From the same law, 95 % of trials put logistic regression's test AUROC between {spread['q025']:.3f} and "
         f"{spread['q975']:.3f}, a range of {reach:.3f}; the published models differ by {gap:.3f} at most, "
         f"{word} than that"
+    )
+
+
+def spread_of_splits(found: Found, published: Mapping[str, float]) -> str:
+    """The standard deviation of one split against the published differences between models."""
+    sd, gap = found["value"], max(published.values()) - min(published.values())
+    return (
+        f"one split of 200 patients has a standard deviation of {sd:.3f} between trials; "
+        f"the published models differ by {gap:.3f} at most, {gap / sd:.1f} times that"
     )
 
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from attrition.plots.style import DASHES, LIGHT, MARKERS, colour
 
@@ -36,6 +37,7 @@ def _rows(ax: Axes, labels: Sequence[str]) -> dict[str, float]:
     ax.set_ylim(-len(labels) + 0.4, 0.6)
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     return places
 
 
@@ -43,7 +45,8 @@ def _estimate(ax: Axes, row: pd.Series, y: float, hue: str, marker: str, label: 
     if "spread_low" in row and np.isfinite(row["spread_low"]):
         ax.plot([row["spread_low"], row["spread_high"]], [y, y], color=hue, linewidth=0.9, alpha=0.55)
     ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=hue, linewidth=3.2, solid_capstyle="butt")
-    ax.plot(row["value"], y, marker, color=hue, markersize=5, markeredgecolor=LIGHT["paper"], label=label)
+    edge = {"markeredgecolor": LIGHT["paper"], "markeredgewidth": 0.6}
+    ax.plot(row["value"], y, marker, color=hue, markersize=6, linestyle="none", label=label, **edge)
 
 
 def differences(

@@ -1,0 +1,135 @@
+"""Forest plots and learning curves draw the numbers that they are given."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from attrition import ablation_words
+from attrition.plots import forest, learning
+from attrition.plots.style import LIGHT
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def differences():
+    table = pd.DataFrame({"label": ["a", "b"] * 2, "setting": ["default"] * 2 + ["p24"] * 2})
+    table["value"] = [0.01, -0.002, 0.02, 0.0]
+    table["ci_low"], table["ci_high"] = table["value"] - 0.001, table["value"] + 0.001
+    table["spread_low"], table["spread_high"] = table["value"] - 0.01, table["value"] + 0.01
+    return table.assign(published=0.05)
+
+
+def points(ax, marker):
+    return sorted(x for line in ax.lines if line.get_marker() == marker for x in np.atleast_1d(line.get_xdata()))
+
+
+def test_differences_are_drawn_where_they_are(differences):
+    ax = forest.differences(differences, 0.01)
+    assert points(ax, "o") == pytest.approx([-0.002, 0.01])
+    assert points(ax, "s") == pytest.approx([0.0, 0.02])
+    assert points(ax, "x") == pytest.approx([0.05, 0.05])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert ax.figure.get_size_inches()[0] <= 5.5
+
+
+def test_the_smallest_difference_is_shaded_to_both_sides(differences):
+    ax = forest.differences(differences, 0.01)
+    box = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx((-0.01, 0.01))
+
+
+def test_given_axes_are_used(differences):
+    ax = plt.subplots()[1]
+    assert forest.differences(differences, 0.01, ax=ax) is ax
+
+
+def test_levels_show_chance_and_oracle(differences):
+    table = differences.assign(model=["lr", "lr", "xgb", "xgb"], value=0.6)
+    ax = forest.levels(table, 0.71)
+    assert {line.get_label() for line in ax.lines} >= {"Chance", "Oracle", "Logistic regression", "XGBoost"}
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_label() == "Oracle"] == [0.71]
+
+
+def test_colours_come_from_the_study(differences):
+    ax = forest.differences(differences, 0.01)
+    assert {mpl.colors.to_hex(line.get_color()) for line in ax.lines} <= set(LIGHT.values())
+
+
+def test_one_split_has_a_row_a_model():
+    quantiles = {"q025": 0.6, "q250": 0.65, "q500": 0.7, "q750": 0.72, "q975": 0.78}
+    rows = [{"label": m, "model": m, "truth": 0.7, "published": 0.64, **quantiles} for m in ("lr", "xgb")]
+    ax = forest.one_split(pd.DataFrame(rows))
+    assert len(ax.get_yticks()) == 2
+    assert points(ax, "x") == [0.64, 0.64]
+
+
+def test_seeds_keep_their_order():
+    table = pd.DataFrame({"split_seed": [42, 42, 1, 1], "model": ["lr", "xgb"] * 2, "auroc": [0.64, 0.6, 0.74, 0.65]})
+    ax = forest.seeds(table)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["42", "1"]
+    assert list(ax.lines[0].get_ydata()) == [0.64, 0.74]
+
+
+def test_learning_curve_has_a_line_a_model():
+    table = pd.DataFrame(
+        {"model": ["lr", "lr", "xgb", "xgb"], "n_train": [200, 1000] * 2, "value": [0.69, 0.7, 0.63, 0.65]}
+    )
+    table["ci_low"], table["ci_high"] = table["value"] - 0.01, table["value"] + 0.01
+    ax = learning.learning_curve(table, 0.71)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Logistic regression", "XGBoost"]
+    assert ax.get_xscale() == "log"
+
+
+def found(value, low, high):
+    return {"value": value, "ci_low": low, "ci_high": high}
+
+
+def test_steps_reading_names_the_largest_and_the_harmful():
+    paired = {
+        "rates_minus_counts": found(0.02, 0.015, 0.025),
+        "interactions": found(-0.002, -0.003, -0.001),
+        "domain": found(0.001, -0.001, 0.003),
+    }
+    told = ablation_words.steps_reading(paired, 0.01)
+    assert told.startswith("The largest step is: rates instead of counts")
+    assert "Below zero: interactions added." in told
+    weaker = paired | {"rates_minus_counts": found(0.009, 0.008, 0.0095)}
+    assert "No single step is certain" in ablation_words.steps_reading(weaker, 0.01)
+
+
+def test_words_turn_with_the_numbers():
+    gain = ablation_words.one_split({"q025": 0.63, "q975": 0.77}, {"lr": 0.643, "xgb": 0.604})
+    loss = ablation_words.one_split({"q025": 0.69, "q975": 0.70}, {"lr": 0.643, "xgb": 0.604})
+    assert "smaller than that" in gain
+    assert "larger than that" in loss
+    assert ablation_words.costly({"a": found(0.01, 0.0, 0.02)}).startswith("No feature")
+    assert ablation_words.costly({"a": found(-0.01, -0.02, -0.001)}).startswith("1 of 1")
+    alone = {"share_of_lift": 0.9}
+    assert "same information" in ablation_words.redundancy(found(0, -0.001, 0.001), alone, 0.01)
+    assert "do not" in ablation_words.redundancy(found(0.05, 0.04, 0.06), alone, 0.01)
+
+
+def test_seeds_sentence_counts_rankings():
+    rows = [(42, "lr", "Logistic regression", 1), (42, "xgb", "XGBoost", 2), (1, "lr", "Logistic regression", 2)]
+    rows.append((1, "xgb", "XGBoost", 1))
+    table = pd.DataFrame(rows, columns=["split_seed", "model", "label", "rank"])
+    best = table[table["rank"] == 1].set_index("split_seed")["label"]
+    told = ablation_words.seeds(table.assign(best=table["split_seed"].map(best)))
+    assert "The ranking changes with the seed (2 different rankings from 2 seeds)" in told
+
+
+def test_learning_sentence_finds_the_smaller_trial():
+    rows = [("lr", 200, 0.69), ("lr", 500, 0.70), ("xgb", 200, 0.63), ("xgb", 500, 0.695)]
+    rows += [("lgbm", 200, 0.63), ("lgbm", 500, 0.71)]
+    told = ablation_words.learning(pd.DataFrame(rows, columns=["model", "n_train", "value"]))
+    assert "XGBoost trained on 500 patients reaches 0.695, which logistic regression has with 500" in told
+    assert "LightGBM trained on 500 patients has passed logistic regression" in told
