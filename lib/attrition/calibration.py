@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 EDGE = 1e-12
 MIN_SPREAD = 0.01
@@ -33,17 +34,6 @@ def logit(p: ArrayLike) -> NDArray:
     """
     p = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
     return np.log(p) - np.log1p(-p)
-
-
-def expit(x: ArrayLike) -> NDArray:
-    """Inverse of `logit`, without overflow.
-
-    Examples
-    --------
-    >>> expit([0.0, -800.0]).tolist()
-    [0.5, 0.0]
-    """
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=float)))
 
 
 def fit_logistic(
@@ -78,14 +68,19 @@ def fit_logistic(
     >>> round(float(np.exp(beta[0, 0])), 6)
     3.0
     """
-    n_terms, n_columns = X.shape[1], weights.shape[1]
+    n_columns = weights.shape[1]
     pairs = (X[:, :, None] * X[:, None, :]).reshape(len(X), -1).T
     shift = np.broadcast_to(offset, y.shape)[:, None]
-    beta = np.zeros((n_terms, n_columns))
+    beta = np.zeros((X.shape[1], n_columns))
+    if n_columns > 1:
+        together, _ = fit_logistic(X, y, weights.mean(axis=1, keepdims=True), offset, n_steps, tol)
+        beta += np.nan_to_num(together)
     for _ in range(n_steps):
         p = expit(X @ beta + shift)
         score = X.T @ (weights * (y[:, None] - p))
-        information = (pairs @ (weights * p * (1 - p))).T.reshape(n_columns, n_terms, n_terms)
+        p *= 1 - p
+        p *= weights
+        information = (pairs @ p).T.reshape(n_columns, X.shape[1], X.shape[1])
         step = _solve(information, score)
         beta += step
         if np.nanmax(np.abs(step), initial=0.0) < tol:
@@ -95,8 +90,12 @@ def fit_logistic(
 
 
 def _solve(information: NDArray, score: NDArray) -> NDArray:
-    usable = np.isfinite(information).all(axis=(1, 2))
-    usable[usable] &= np.linalg.cond(information[usable]) < 1e12
+    """Newton steps; NaN where the information, scaled to a unit diagonal, is all but singular."""
+    scale = np.sqrt(np.einsum("bii->bi", information))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = information / (scale[:, :, None] * scale[:, None, :])
+    usable = np.isfinite(scaled).all(axis=(1, 2))
+    usable[usable] &= np.abs(np.linalg.det(scaled[usable])) > 1e-10
     step = np.full(score.shape, np.nan)
     if usable.any():
         step[:, usable] = np.linalg.solve(information[usable], score.T[usable][:, :, None])[:, :, 0].T

@@ -86,7 +86,7 @@ class Evaluation:
     smallest_difference: float
     smallest_net_benefit: float
     n_bootstraps: int
-    n_bootstraps_ici: int
+    n_bootstraps_curves: int
     thresholds: dict
     decision_threshold: float
     contact_cost: float
