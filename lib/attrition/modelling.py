@@ -1,4 +1,4 @@
-"""Rows and tables of the modelling chapter: out-of-fold predictions beside the oracle, and what is shown of the studies."""
+"""Rows and tables of the modelling chapter: predictions beside the oracle, and what is shown of the studies."""
 
 import numpy as np
 import pandas as pd
@@ -126,14 +126,12 @@ def tuning_sentence(compared: pd.DataFrame) -> dict:
     names = ", ".join(models.LABELS[name] for name in better["model"])
     values = {"names": names, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
     if better.empty:
-        sentence = (
-            "Tuning raised no model's AUROC beyond doubt; the best tuned model, {best}, reaches {best_auroc:.3f}."
-        )
+        sentence = "Tuning raised no model's AUROC beyond doubt; the best tuned model is {best} with {best_auroc:.3f}."
         return {"sentence": sentence, **values}
     values |= {"low": better["difference"].min(), "high": better["difference"].max()}
     sentence = (
         "Tuning helps {names}: the paired gain in AUROC is {low:.3f} to {high:.3f}. "
-        "The best tuned model, {best}, reaches {best_auroc:.3f}."
+        "The best tuned model is {best} with {best_auroc:.3f}."
     )
     return {"sentence": sentence, **values}
 

@@ -21,9 +21,9 @@ NOMINAL = 0.95
 COVERAGE_RANGE = (0.93, 0.97)
 TUNED = ("tuned_cv", "nested")
 """Schemes that validate a model whose penalty is tuned; their truth is that of the tuned model."""
-VALIDATIONS = tuple(scheme for scheme in SCHEMES if scheme not in ("apparent", "tuned_cv"))
-"""Schemes among which the report chooses; the others show what they guard against."""
-ROW_WISE = ("cv5", "repeated_cv5", "repeated_cv5_corrected", "nested")
+VALIDATIONS = tuple(scheme for scheme in SCHEMES if scheme not in ("apparent", *TUNED))
+"""Schemes among which the report chooses for models with fixed settings."""
+ROW_WISE = ("cv5", "repeated_cv5", "repeated_cv5_corrected")
 """Schemes that predict every patient out of sample, as calibration and decision curves need."""
 
 

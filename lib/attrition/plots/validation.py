@@ -170,3 +170,12 @@ def legend_below(axes: list[Axes], names: Mapping[str, str] | None = None) -> No
     handles, labels = axes[0].get_legend_handles_labels()
     shown = [names.get(label, label) for label in labels] if names else labels
     axes[0].figure.legend(handles, shown, loc="outside lower center", ncols=len(shown))
+
+
+def mark(ax: Axes, low: float, high: float | None = None) -> Axes:
+    """Mark where a measure should be: a line at one value, or a band between two."""
+    if high is None:
+        ax.axvline(low, color=colour("muted"), linewidth=1, zorder=0)
+    else:
+        ax.axvspan(low, high, color=colour("grid"), alpha=0.6, zorder=0)
+    return ax
