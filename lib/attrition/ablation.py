@@ -86,6 +86,14 @@ def candidates(n_replicates: int, n_trees: int, n_tree_versions: int) -> list[Ca
     return linear + plain + trees
 
 
+def plan(params: Any) -> dict[str, list[Candidate]]:
+    """Everything that chapter 03 fits, by prevalence setting, as fixed in ``params.yaml``."""
+    return {
+        setting: candidates(params.n_replicates, n_trees, params.n_replicates_tree_versions)
+        for setting, n_trees in params.n_replicates_trees.items()
+    }
+
+
 def sizes(params: Any) -> Sizes:
     """Sizes of the study as fixed in ``params.yaml``."""
     return Sizes(params.n_patients, params.n_test, params.n_population)

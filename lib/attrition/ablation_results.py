@@ -28,7 +28,7 @@ MODEL_CONTRASTS_PUBLISHED |= {"lr_v3_minus_xgb_v1": 0.12}
 def steps(study: Study, setting: str, model: str = "lr") -> dict[str, Interval]:
     """Paired differences of the published comparisons that `model` was fitted for."""
     have = set(study.trials["key"])
-    chosen = {step: pair for step, pair in STEPS.items() if key(pair[1], model) in have}
+    chosen = {step: pair for step, pair in STEPS.items() if {key(name, model) for name in pair} <= have}
     return {step: contrast(study, setting, *(key(name, model) for name in pair)) for step, pair in chosen.items()}
 
 
@@ -107,6 +107,37 @@ def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
         share = ablation.share_of_attainable_lift(found["value"], oracle)
         rows.append({"model": model, "n_train": int(n_train), **found, "oracle": oracle, "share_of_lift": share})
     return pd.DataFrame(rows)
+
+
+HEADINGS = {
+    "label": "model",
+    "n_features": "number",
+    "value": "AUROC",
+    "share_of_lift": "share of attainable lift",
+    "n_replicates": "trials",
+    "spread_low": "spread, low",
+    "spread_high": "spread, high",
+}
+FORMATS = {"share_of_lift": "{:.0%}", "n_features": "{:.0f}", "n_replicates": "{:.0f}"}
+LEVEL = ("value", "ci_low", "ci_high", "share_of_lift", "n_replicates")
+
+
+def shown(table: pd.DataFrame, *first: str, **headings: str) -> dict[str, Any]:
+    """Columns of a table of AUROCs with their headings and formats, as `attrition.report.table` takes them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns of `LEVEL`.
+    *first : str
+        Columns that stand before these.
+    **headings : str
+        Other headings than `HEADINGS`.
+    """
+    columns = [*first, *LEVEL]
+    labels = {name: heading for name, heading in (HEADINGS | headings).items() if name in columns}
+    formats = {name: form for name, form in FORMATS.items() if name in columns}
+    return {"df": table[columns], "labels": labels, "formats": formats}
 
 
 def baseline(found: pd.DataFrame) -> dict[str, Any]:

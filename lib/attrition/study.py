@@ -118,7 +118,7 @@ def _reference(seed: int, setting: str, sizes: Sizes) -> dict[str, Any]:
 
 def run(
     seed: int,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Candidate] | Mapping[str, Sequence[Candidate]],
     sizes: Sizes,
     settings: Sequence[str] = SETTINGS,
     detailed: Sequence[str] = ("v3_causal",),
@@ -128,9 +128,11 @@ def run(
     Parameters
     ----------
     seed : int
-    candidates : sequence of Candidate
+    candidates : sequence of Candidate, or mapping of setting to such a sequence
+        The same names in every setting; numbers of trials may differ.
     sizes : Sizes
     settings : sequence of str
+        Not used when `candidates` is a mapping.
     detailed : sequence of str
         Feature sets of logistic regression that also get operating points and cross-validation.
 
@@ -138,16 +140,17 @@ def run(
     -------
     Study
     """
-    tasks = {setting: _tasks(seed, setting, candidates, sizes, detailed) for setting in settings}
+    planned = candidates if isinstance(candidates, Mapping) else dict.fromkeys(settings, candidates)
+    tasks = {setting: _tasks(seed, setting, due, sizes, detailed) for setting, due in planned.items()}
     done = iter(compute([task for each in tasks.values() for task in each], "trials"))
     records, covariance = [], {}
-    for setting in settings:
+    for setting in planned:
         blocks = [next(done) for _ in tasks[setting]]
         records += [record for block, _ in blocks for record in block]
         people = population(seed, setting, sizes.n_population)
         covariance[setting] = _covariance(people, [influence for _, influence in blocks])
     trials = pd.DataFrame(records).sort_values(["setting", "key", "replicate"], ignore_index=True)
-    reference = pd.DataFrame([_reference(seed, setting, sizes) for setting in settings])
+    reference = pd.DataFrame([_reference(seed, setting, sizes) for setting in planned])
     return Study(trials, covariance, reference.set_index("setting"))
 
 
