@@ -74,10 +74,22 @@ def test_pair_wins_give_the_mean_auroc_of_the_repeats():
     time, cause = competing(rng, 120)
     scores = rng.random((4, 120)).round(1)
     cases, controls = censored.roles(time, cause, 100)
-    wins = censored.pair_wins(scores, cases, controls)
+    wins, pairs = censored.pair_wins(scores, cases, controls)
     a, b = cases[cases > 0], controls[controls > 0]
     mean = np.mean([censored.auroc(score, time, cause, 100) for score in scores])
-    assert a @ wins @ b / (a.sum() * b.sum()) == pytest.approx(mean, rel=1e-12)
+    assert a @ wins @ b / (a @ pairs @ b) == pytest.approx(mean, rel=1e-12)
+
+
+def test_pair_wins_compare_within_folds_only():
+    rng = seeds.stream(8, "folds")
+    time, cause = competing(rng, 120, censoring=False)
+    score, fold = rng.random(120), np.repeat([0, 1], 60)
+    cases, controls = censored.roles(time, cause, 100)
+    shifted, _ = censored.pair_wins(score + 5 * fold, cases, controls, fold)
+    wins, pairs = censored.pair_wins(score, cases, controls, fold)
+    np.testing.assert_array_equal(shifted, wins)
+    halves = [censored.roles(time[fold == k], cause[fold == k], 100) for k in (0, 1)]
+    assert pairs.sum() == sum(a.sum() * b.sum() for a, b in halves)
 
 
 def test_auroc_without_a_case_is_not_a_number():

@@ -90,7 +90,7 @@ def test_preparation_uses_the_training_part_only():
 
 def test_folds_are_the_same_for_all_models_and_runs(trial):
     s = timeto.sample(trial, 30)
-    first, again = (timeto.out_of_fold(s, 0.7, 30, 5, 2, 42) for _ in range(2))
+    first, again = (timeto.out_of_fold(s, timeto.folds_of(s, 5, 2, 42), 0.7, 30) for _ in range(2))
     assert set(first) == set(timeto.NAMES)
     for name, risks in first.items():
         np.testing.assert_array_equal(risks, again[name])
@@ -101,14 +101,16 @@ def test_a_patients_own_outcome_does_not_reach_its_prediction(trial):
     s = timeto.sample(trial, 30)
     shuffled = s.features.sample(frac=1, random_state=0).set_index(s.features.index)
     noise = timeto.Sample(s.day, s.horizon, s.time, s.cause, shuffled, s.from_arm)
-    table, _ = timeto.score(noise, timeto.out_of_fold(noise, 0.7, 30, 5, 4, 42), 100, 42)
+    folds = timeto.folds_of(noise, 5, 4, 42)
+    table, _ = timeto.score(noise, timeto.out_of_fold(noise, folds, 0.7, 30), folds, 100, 42)
     assert table["auroc"].max() < 0.62
 
 
 def test_scores_are_means_over_the_repeats(trial):
     s = timeto.sample(trial, 30)
-    risks = timeto.out_of_fold(s, 0.7, 30, 5, 3, 42)
-    table, draws = timeto.score(s, risks, 50, 42)
+    folds = timeto.folds_of(s, 5, 3, 42)
+    risks = timeto.out_of_fold(s, folds, 0.7, 30)
+    table, draws = timeto.score(s, risks, folds, 50, 42)
     row = table.set_index("model").loc["cox"]
     arguments = (s.time, s.cause, s.ahead)
     assert row["auroc"] == pytest.approx(np.mean([censored.auroc(risk, *arguments) for risk in risks["cox"]]))
@@ -118,8 +120,18 @@ def test_scores_are_means_over_the_repeats(trial):
     assert row["brier"] == pytest.approx(briers["cox"])
     assert row["ipa"] == pytest.approx(1 - briers["cox"] / briers["null"])
     gain = timeto.difference(draws, "cox", "arm_only")
-    assert gain["value"] == pytest.approx(row["auroc"] - table.set_index("model").loc["arm_only", "auroc"])
+    within = table.set_index("model")["auroc_within"]
+    assert gain["value"] == pytest.approx(within["cox"] - within["arm_only"])
+    assert within["null"] == 0.5
     assert gain["ci_low"] < gain["value"] < gain["ci_high"]
+
+
+@pytest.mark.slow
+def test_within_a_fold_a_score_without_information_has_auroc_one_half_and_pooled_it_has_less():
+    tables = [timeto.accuracy(made(n=150, effect=0.0, draw=draw), [0], SIZES, 42)[0] for draw in range(20)]
+    arm = pd.concat(tables).query("model == 'arm_only'")[["auroc", "auroc_within"]].mean()
+    assert arm["auroc"] < arm["auroc_within"] - 0.01
+    assert arm["auroc_within"] == pytest.approx(0.5, abs=0.025)
 
 
 def test_the_arm_is_found_and_blinding_loses_it():
@@ -148,6 +160,13 @@ def test_sentence_on_predictions_follows_the_numbers(gain, verdict):
     said = readings.predictions(pd.DataFrame([row]), gains, 0.05)
     assert said.verdict == verdict
     assert ("does not show" in fill(said)) == (verdict == "not supported")
+
+
+def test_one_arm_leaves_nothing_to_blind():
+    table, gains = timeto.accuracy(made(arms=("only",), n=200), [0], SIZES, 42)
+    assert table["model"].tolist() == ["null", "cox", "discrete"]
+    assert "one risk for everybody" in fill(readings.predictions(table, gains, 0.05))
+    assert readings.without_arm(table).verdict == "not testable"
 
 
 def test_censored_trial_runs():

@@ -165,11 +165,15 @@ def auroc(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) ->
     return float(case @ lower / pairs) if pairs > 0 else float("nan")
 
 
-def pair_wins(scores: ArrayLike, cases: ArrayLike, controls: ArrayLike) -> np.ndarray:
-    """Share of the repeats in which each case ranks above each control (a tie counts one half).
+def pair_wins(
+    scores: ArrayLike, cases: ArrayLike, controls: ArrayLike, folds: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each case ranks above each control (a tie counts one half), over repeats of cross-validation.
 
-    The mean over repeats of the AUROC of each repeat is then one weighted mean of this table, for the sample and for
-    every bootstrap sample of patients.
+    The AUROC is then a ratio of two weighted sums over these tables, for the sample and for every bootstrap sample of
+    patients. Without `folds` it is the mean over repeats of the AUROC of each repeat. With them, only patients of one
+    test fold are compared, whose scores come from one fit: across folds, a score of few values such as the arm breaks
+    its ties against itself, because a patient's own event is missing from the fit.
 
     Parameters
     ----------
@@ -177,19 +181,28 @@ def pair_wins(scores: ArrayLike, cases: ArrayLike, controls: ArrayLike) -> np.nd
         Out-of-fold scores.
     cases, controls : array_like, shape (n_patients,)
         Weights, see `roles`.
+    folds : array_like of int, shape (n_repeats, n_patients), optional
+        Test fold of each patient in each repeat.
 
     Returns
     -------
-    ndarray, shape (n_cases, n_controls)
-        Of the patients whose weight is positive.
+    wins, pairs : ndarray, shape (n_cases, n_controls)
+        Of the patients whose weight is positive: wins, and comparisons made.
+
+    References
+    ----------
+    Parker BJ, Gunter S, Bedo J (2007), BMC Bioinformatics 8:326.
     """
     scores = np.atleast_2d(np.asarray(scores, dtype=float))
-    of_cases, of_controls = scores[:, np.asarray(cases) > 0], scores[:, np.asarray(controls) > 0]
-    wins = np.zeros((of_cases.shape[1], of_controls.shape[1]))
-    for case, control in zip(of_cases, of_controls, strict=True):
-        difference = case[:, None] - control
-        wins += (difference > 0) + 0.5 * (difference == 0)
-    return wins / len(scores)
+    folds = np.zeros(scores.shape, dtype=int) if folds is None else np.atleast_2d(np.asarray(folds))
+    case, control = np.flatnonzero(np.asarray(cases) > 0), np.flatnonzero(np.asarray(controls) > 0)
+    wins, pairs = np.zeros((2, len(case), len(control)))
+    for score, fold in zip(scores, folds, strict=True):
+        together = fold[case][:, None] == fold[control]
+        difference = score[case][:, None] - score[control]
+        wins += together * ((difference > 0) + 0.5 * (difference == 0))
+        pairs += together
+    return wins, pairs
 
 
 def concordance(

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import incidence
+from attrition import incidence, timeto
 
+ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
 SINGLE = "This trial has one arm, so no arms are compared."
 
 
@@ -34,7 +35,7 @@ def mistake(over: pd.DataFrame, day: float) -> Reading:
     values = {"day": day, "reason": worst["reason"], "wrong": worst["one_minus_km"], "right": worst["incidence"]}
     values |= {"wrong_sum": total["one_minus_km"], "right_sum": total["incidence"], "gap": 100 * worst["difference"]}
     return Reading(
-        "Counting the other reasons as censored overstates every risk: by day {day:g} it gives {wrong:.1%} for the "
+        "Counting the other reasons as censored overstates the risks: by day {day:g} it gives {wrong:.1%} for the "
         "reason {reason} where {right:.1%} left for it ({gap:.1f} percentage points too much), and over all reasons "
         "it adds up to {wrong_sum:.1%} where {right_sum:.1%} had left.",
         "supported",
@@ -128,16 +129,18 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Read
     row = table[(table["landmark"] == best["landmark"]) & (table["model"] == best["model"])].iloc[0]
     values = {"n": len(own), "clear": sum(word != "not supported" for word in verdicts), "day": best["landmark"]}
     values |= {"gain": {key: best[key] for key in ("value", "ci_low", "ci_high")}, "margin": margin}
-    values |= {"auroc": {"value": row["auroc"], "ci_low": row["auroc_low"], "ci_high": row["auroc_high"]}}
-    values |= {"ipa": {"value": row["ipa"], "ci_low": row["ipa_low"], "ci_high": row["ipa_high"]}}
+    values |= {"auroc": {key: row[f"auroc_within{end}"] for key, end in ENDS.items()}}
+    values |= {"ipa": {key: row[f"ipa{end}"] for key, end in ENDS.items()}}
+    bar = "the arm alone" if timeto.REFERENCE in set(table["model"]) else "one risk for everybody"
     start = {
-        "supported": "What was known by a landmark adds to the arm",
-        "direction only": "What was known by a landmark adds a little to the arm",
-        "not supported": "What was known by a landmark does not show that it ranks patients better than the arm alone",
+        "supported": "What was known by a landmark ranks patients better than " + bar,
+        "direction only": "What was known by a landmark ranks patients a little better than " + bar,
+        "not supported": "What was known by a landmark does not show that it ranks patients better than " + bar,
     }[verdict]
     return Reading(
         start + ": {clear} of {n} gains in AUROC have an interval above 0. The largest, at day {day:g}, is {gain:.3f}, "
-        "with AUROC {auroc:.3f} and an index of prediction accuracy of {ipa:.3f}; {margin:.2f} was of interest.",
+        "with AUROC {auroc:.3f} (compared within test folds) and an index of prediction accuracy of {ipa:.3f}; "
+        "a gain of {margin:.2f} was of interest.",
         verdict,
         values,
     )
@@ -147,14 +150,16 @@ def without_arm(table: pd.DataFrame) -> Reading:
     """What is left when the arm is blinded, as in a running trial."""
     own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc"])
     if own.empty:
-        return Reading("Without a prediction there is nothing to blind.", "not testable")
+        return Reading("Without arms, or without predictions, there is nothing to blind.", "not testable")
     best = own.loc[own["auroc"].idxmax()]
-    values = {"best": {"value": best["auroc"], "ci_low": best["auroc_low"], "ci_high": best["auroc_high"]}}
+    values = {"best": {key: best[f"auroc{end}"] for key, end in ENDS.items()}}
     values |= {"day": best["landmark"], "better": int((own["ipa"] > 0).sum()), "n": len(own)}
     chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
     return Reading(
         "With the arm blinded the best of {n} models has AUROC {best:.3f} (day {day:g}), " + chance + "; {better} of "
-        "{n} have a better Brier score than one risk for everybody.",
+        "{n} have a better Brier score than one risk for everybody. In a running trial the arm is not known, so "
+        "this is what a site could use. A little below one half is where cross-validation puts a model that knows "
+        "nothing: a patient's own event is missing from the fit.",
         "supported" if best["auroc_low"] > 0.5 else "not supported",
         values,
     )

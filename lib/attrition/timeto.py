@@ -28,9 +28,11 @@ NAMES = {
 REFERENCE = "arm_only"
 """What a prediction has to beat: knowing the arm and nothing else."""
 COLUMNS = [
-    "landmark", "model", "n", "events", "auroc", "auroc_low", "auroc_high", "brier", "brier_low", "brier_high",
+    "landmark", "model", "n", "events", "auroc", "auroc_low", "auroc_high",
+    "auroc_within", "auroc_within_low", "auroc_within_high", "brier", "brier_low", "brier_high",
     "ipa", "ipa_low", "ipa_high", "predicted", "observed", "wolbers", "uno",
 ]  # fmt: skip
+SHOWN = [name for name in COLUMNS if not name.startswith(("auroc_low", "auroc_high", "auroc_within_", "brier_"))]
 
 
 @dataclass(frozen=True)
@@ -120,38 +122,58 @@ def _models(s: Sample, spread: float, period: float) -> Mapping[str, tuple[Model
     table = {"null": (null, ~everything), "arm_only": (cox, s.from_arm)}
     table |= {"cox": (cox, everything), "discrete": (discrete, everything)}
     table |= {"cox_without_arm": (cox, ~s.from_arm), "discrete_without_arm": (discrete, ~s.from_arm)}
-    return {name: item for name, item in table.items() if name == "null" or item[1].any()}
+    blind = {"arm_only", "cox_without_arm", "discrete_without_arm"} if not s.from_arm.any() else set()
+    return {name: item for name, item in table.items() if name not in blind}
 
 
-def out_of_fold(
-    s: Sample, spread: float, period: float, n_folds: int, n_repeats: int, seed: int
-) -> dict[str, np.ndarray]:
-    """Cross-validated risks by the horizon, the same stratified folds for every model.
+def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
+    """Test fold of every patient in every repeat, stratified by the primary event.
 
     Parameters
     ----------
     s : Sample
-    spread : float
-        Standard deviation of patients' log hazards before seeing data, see `penalty_of`.
-    period : float
-        Length of a period of the discrete-time model, in days.
     n_folds, n_repeats : int
     seed : int
         Of the stream ``("time to dropout", landmark, repeat)``.
 
     Returns
     -------
-    dict of str to ndarray, shape (n_repeats, n_patients)
-        Model (a key of `NAMES`) to risks.
+    ndarray of int, shape (n_repeats, n_patients)
     """
     from sklearn.model_selection import StratifiedKFold
 
-    models, values = _models(s, spread, period), s.features.to_numpy()
-    risks = {name: np.zeros((n_repeats, len(s.time))) for name in models}
+    labels = np.zeros((n_repeats, len(s.time)), dtype=int)
     for repeat in range(n_repeats):
         state = seeds.integer(seed, "time to dropout", s.day, repeat)
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=state).split(s.time, s.cause == 1)
-        for train, test in folds:
+        splits = StratifiedKFold(n_folds, shuffle=True, random_state=state).split(s.time, s.cause == 1)
+        for fold, (_, test) in enumerate(splits):
+            labels[repeat, test] = fold
+    return labels
+
+
+def out_of_fold(s: Sample, folds: np.ndarray, spread: float, period: float) -> dict[str, np.ndarray]:
+    """Cross-validated risks by the horizon, the same folds for every model.
+
+    Parameters
+    ----------
+    s : Sample
+    folds : ndarray of int, shape (n_repeats, n_patients)
+        See `folds_of`.
+    spread : float
+        Standard deviation of patients' log hazards before seeing data, see `penalty_of`.
+    period : float
+        Length of a period of the discrete-time model, in days.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_repeats, n_patients)
+        Model (a key of `NAMES`) to risks; with a single arm, nothing that sets it apart.
+    """
+    models, values = _models(s, spread, period), s.features.to_numpy()
+    risks = {name: np.zeros(folds.shape) for name in models}
+    for repeat, labels in enumerate(folds):
+        for fold in np.unique(labels):
+            train, test = labels != fold, labels == fold
             X, X_new = prepared(values[train], values[test])
             for name, (model, columns) in models.items():
                 predicted = model(s.time[train], s.cause[train], X[:, columns], X_new[:, columns])
@@ -163,12 +185,12 @@ def _ratio(weights: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> np.ndarr
     return (weights @ top) / (weights @ bottom)
 
 
-def _boot_auroc(s: Sample, risks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _boot_auroc(s: Sample, risks: np.ndarray, weights: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
     cases, controls = censored.roles(s.time, s.cause, s.ahead)
-    wins = censored.pair_wins(risks, cases, controls)
+    wins, pairs = censored.pair_wins(risks, cases, controls, folds)
     a, b = (weights[:, part > 0] * part[part > 0] for part in (cases, controls))
-    pairs = a.sum(axis=1) * b.sum(axis=1)
-    return np.divide(((a @ wins) * b).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    top, bottom = (((a @ part) * b).sum(axis=1) for part in (wins, pairs))
+    return np.divide(top, bottom, out=np.full(len(weights), np.nan), where=bottom > 0)
 
 
 def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
@@ -178,7 +200,7 @@ def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
 
 
 def score(
-    s: Sample, risks: Mapping[str, np.ndarray], n_bootstrap: int, seed: int, level: float = 0.95
+    s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray, n_bootstrap: int, seed: int, level: float = 0.95
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Accuracy of out-of-fold risks at the horizon, with patient-bootstrap intervals.
 
@@ -187,6 +209,8 @@ def score(
     s : Sample
     risks : mapping
         See `out_of_fold`.
+    folds : ndarray of int, shape (n_repeats, n_patients)
+        See `folds_of`.
     n_bootstrap : int
         Resamples of patients; predictions and censoring weights stay as they are.
     seed : int
@@ -196,11 +220,13 @@ def score(
     -------
     table : pandas.DataFrame
         One row a model: ``model``, ``n``, ``events``, ``auroc`` (cumulative/dynamic, competing events as controls, a
-        repeat at a time and then averaged; one half by definition for the model without predictors), ``brier`` (IPCW),
+        repeat at a time and then averaged; one half by definition for the model without predictors),
+        ``auroc_within`` (the same, patients compared within a test fold only), ``brier`` (IPCW),
         ``ipa`` (1 - Brier / Brier of the null model), each with ``_low`` and ``_high``; ``predicted`` and ``observed``
         mean risk; ``wolbers`` and ``uno`` concordances.
     draws : dict of str to ndarray, shape (n_bootstrap + 1,)
-        AUROC of each model on the sample (first) and its resamples, for paired differences.
+        Within-fold AUROC of each model on the sample (first) and its resamples, for paired differences: pooled over
+        folds, the reference would be handicapped, see `censored.pair_wins`.
     """
     rng = seeds.stream(seed, "time to dropout", "bootstrap", s.day)
     n, tail = len(s.time), (1 - level) / 2
@@ -214,9 +240,10 @@ def score(
     rows, draws = [], {}
     for name, risk in risks.items():
         constant = name == "null"
-        draws[name] = np.full(len(weights), 0.5) if constant else _boot_auroc(s, risk, weights)
+        draws[name] = _boot_auroc(s, risk, weights, folds)
         found = {
-            "auroc": draws[name],
+            "auroc": np.full(len(weights), 0.5) if constant else _boot_auroc(s, risk, weights),
+            "auroc_within": draws[name],
             "brier": weights @ parts[name] / n,
             "ipa": 1 - _ratio(weights, parts[name], parts["null"]),
         }
@@ -263,7 +290,8 @@ def accuracy(trial: Trial, days: ArrayLike, p: Any, seed: int) -> tuple[pd.DataF
     table : pandas.DataFrame
         See `score`; a landmark with too few events has one row with its counts only.
     gains : pandas.DataFrame
-        ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: AUROC less that of `REFERENCE`, paired.
+        ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`,
+        paired.
     """
     tables, gains = [], []
     for day in days:
@@ -272,8 +300,9 @@ def accuracy(trial: Trial, days: ArrayLike, p: Any, seed: int) -> tuple[pd.DataF
             counts = {"landmark": s.day, "model": "null", "n": len(s.time), "events": int((s.cause == 1).sum())}
             tables.append(pd.DataFrame([counts]))
             continue
-        risks = out_of_fold(s, p.log_hazard_sd, p.period_days, p.folds, p.repeats, seed)
-        table, draws = score(s, risks, p.bootstrap, seed)
+        folds = folds_of(s, p.folds, p.repeats, seed)
+        risks = out_of_fold(s, folds, p.log_hazard_sd, p.period_days)
+        table, draws = score(s, risks, folds, p.bootstrap, seed)
         tables.append(table)
         floor = REFERENCE if REFERENCE in draws else "null"
         gains += [
