@@ -119,7 +119,7 @@ class Reading:
     contradictions: pd.DataFrame
 
 
-_START, _LATER, _OUTCOME = "enrolment", "after the outcome (totals over the full follow-up)", "outcome"
+_START, _LATER, _OUTCOME = "enrolment", "after the outcome", "outcome"
 _LONGEST = 3650
 TRIAL = Contract(
     columns=(

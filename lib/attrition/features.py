@@ -62,9 +62,7 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
 
 _LIST = (
     Feature("age", "age", ("baseline",), AT_ENROLMENT, "years", _column("age")),
-    Feature(
-        "days_in_trial", "days_in_trial", ("follow_up",), AFTER_OUTCOME, "days", _column("days_in_trial")
-    ),
+    Feature("days_in_trial", "days_in_trial", ("follow_up",), AFTER_OUTCOME, "days", _column("days_in_trial")),
     Feature(
         "visits_completed",
         "visits_completed",
@@ -73,9 +71,7 @@ _LIST = (
         "visits",
         _column("visits_completed"),
     ),
-    Feature(
-        "adverse_events", "adverse_events", ("counts",), AFTER_OUTCOME, "events", _column("adverse_events")
-    ),
+    Feature("adverse_events", "adverse_events", ("counts",), AFTER_OUTCOME, "events", _column("adverse_events")),
     Feature(
         "visit_rate",
         "visits_completed / (days_in_trial / 30 + 1)",
@@ -214,7 +210,7 @@ def table() -> pd.DataFrame:
             "feature": feature.name,
             "formula": feature.formula,
             "group": feature.groups[0],
-            "known_at": feature.known_at,
+            "known_at": feature.known_at.partition(" (")[0],
             "unit": feature.unit,
             "versions": ", ".join(name for name, members in VERSIONS.items() if feature.name in members),
         }

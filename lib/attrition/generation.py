@@ -169,8 +169,8 @@ def cut_effects(law: Law, patients: pd.DataFrame, rng: np.random.Generator, prev
 
 
 LABELS = {
-    "adverse_event_rate_above_01": "adverse-event rate above .1 a day",
-    "visit_rate_below_05": "visit rate below .5",
+    "adverse_event_rate_above_01": "adverse events > .1 a day",
+    "visit_rate_below_05": "visit rate < .5",
 }
 PUBLISHED_RISK = {
     "Phase I": 0.2,
@@ -213,14 +213,14 @@ def formula_terms(law: Law = PUBLISHED_LAW) -> pd.DataFrame:
     """Term by term: the published formula and the law that made the published data."""
     return pd.DataFrame(
         [
-            ("adverse events a day", "0.35", f"{law.weight_adverse_events * law.adverse_event_scale:g}"),
-            ("1 - visit rate", "0.30", f"{law.weight_missed_visits:g}"),
-            ("phase risk", "0.20", f"{law.weight_phase:g}"),
-            ("arm risk", "not there", f"{law.weight_arm:g}"),
-            ("young, below 39 years", "not there", f"{law.weight_young:g}"),
-            ("slope before the sigmoid", "1", f"{law.slope:g}"),
-            ("offset", "0", f"{law.offset:g}"),
-            ("unobserved noise, SD", "0", f"{law.noise_sd:g}"),
+            ("adverse events a day", "0.35", f"{law.weight_adverse_events * law.adverse_event_scale:.2f}"),
+            ("1 - visit rate", "0.30", f"{law.weight_missed_visits:.2f}"),
+            ("phase risk", "0.20", f"{law.weight_phase:.2f}"),
+            ("arm risk", "not there", f"{law.weight_arm:.2f}"),
+            ("young, below 39 years", "not there", f"{law.weight_young:.2f}"),
+            ("slope before the sigmoid", "1.00", f"{law.slope:.2f}"),
+            ("offset", "0.00", f"{law.offset:.2f}"),
+            ("unobserved noise, SD", "0.00", f"{law.noise_sd:.2f}"),
         ],
         columns=["term", "published", "law"],
     )
@@ -256,8 +256,8 @@ def identity(trial: pd.DataFrame) -> str:
 
 def timing_of_inputs() -> dict[str, int]:
     """How many published inputs there are (``all``) and how many are known only after the outcome (``late``)."""
-    table = features.table()
-    return {"all": len(table), "late": int((table["known_at"] == features.AFTER_OUTCOME).sum())}
+    known = [feature.known_at for feature in features.FEATURES.values()]
+    return {"all": len(known), "late": known.count(features.AFTER_OUTCOME)}
 
 
 def contradiction_counts(trial: pd.DataFrame) -> dict[str, int]:
