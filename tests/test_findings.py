@@ -83,7 +83,11 @@ def rows():
 
 @pytest.fixture
 def found():
-    at = {"at_risk": 200, "primary": 60, "auroc": {"all": interval(0.55, 0.08)}}
+    at = {
+        "at_risk": 200,
+        "primary": 60,
+        "auroc": dict.fromkeys(("all", "all_without_arm", "arm_only"), interval(0.55, 0.08)),
+    }
     leak = {"honest": 0.55, "leaky": 0.9, "difference": 0.35, "ci_low": 0.2, "ci_high": 0.5}
     none = {"honest": 0.55, "leaky": 0.56, "difference": 0.01, "ci_low": -0.04, "ci_high": 0.06}
     return {
@@ -103,6 +107,7 @@ def found():
         },
         "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},
         "06_real_trial": {
+            "conclusions": {"use": "not supported"},
             "flow": {
                 **{"screened": 306, "screen_failures": 52, "randomised": 254, "primary": 107},
                 **{"deaths": 3, "sponsor": 2},
@@ -193,8 +198,12 @@ def test_split_noise_is_worded_by_its_size(rows, spread, wording):
     [(0.55, 0.08, "cannot be told from chance"), (0.65, 0.08, "is better than chance"), (0.4, 0.05, "is worse than")],
 )
 def test_pilot_sentence_follows_the_interval(rows, value, half, words):
-    finding = findings.pilot_finding(rows, {"all": interval(value, half)}, 28, 200, 60)
-    assert words in told(finding)
+    chance, moved = interval(0.52, 0.07), interval(value, half)
+    for name, other in (("all", "all_without_arm"), ("all_without_arm", "all")):
+        auroc = {name: moved, other: chance, "arm_only": chance}
+        text = told(findings.pilot_finding(rows, auroc, 28, 200, 60))
+        assert words in text
+        assert "cannot be told from chance" in text
 
 
 @pytest.mark.parametrize(
@@ -214,14 +223,16 @@ def test_leak_finding_follows_the_intervals(found, difference, half, verdict, wo
     assert words in told(finding)
 
 
-def test_conclusion_turns_with_the_landmarks(rows, found):
-    before = told(frontpage.abstract(rows, found, P)[-1])
-    found["06_real_trial"]["landmarks"]["56"]["auroc"]["all"] = interval(0.7, 0.05)
+def test_conclusion_turns_with_the_landmarks_and_the_decision(rows, found):
+    real = found["06_real_trial"]
+    assert "at no landmark. Such" in told(frontpage.abstract(rows, found, P)[-1])
+    real["landmarks"]["56"]["auroc"]["all"] = interval(0.7, 0.05)
+    assert "at day 56, but without the treatment arm at no" in told(frontpage.abstract(rows, found, P)[-1])
+    real["landmarks"]["56"]["auroc"]["all_without_arm"] = interval(0.7, 0.05)
+    real["conclusions"]["use"] = "supported"
     after = told(frontpage.abstract(rows, found, P)[-1])
-    assert "at no landmark day" in before
-    assert "should not decide" in before
-    assert "at day 56" in after
-    assert "matter of costs" in after
+    assert "at day 56, with or without the arm" in after
+    assert "can be worth its cost" in after
 
 
 def test_settings_sentence_names_what_differs(rows):

@@ -91,16 +91,46 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
     ]
 
 
-def _better_than_chance(landmarks: Mapping[str, Any]) -> list[str]:
-    return [day for day, at in landmarks.items() if at["auroc"]["all"]["ci_low"] > 0.5]
+def _better_than_chance(landmarks: Mapping[str, Any], predictors: str) -> list[str]:
+    better = [day for day, at in landmarks.items() if at["auroc"][predictors]["ci_low"] > 0.5]
+    return [f"day {day}" for day in sorted(better, key=int)]
 
 
-def _usable_words(landmarks: Mapping[str, Any]) -> str:
-    better = _better_than_chance(landmarks)
-    if not better:
-        return "at no landmark day can a patient who will leave be told from one who will stay better than by chance"
-    days = listed([f"day {day}" for day in sorted(better, key=int)])
-    return f"patients who will leave can be told from those who will stay better than by chance at {days}"
+def usable_words(landmarks: Mapping[str, Any]) -> str:
+    """At which landmarks leavers can be told from stayers, with the treatment arm known and without it.
+
+    Parameters
+    ----------
+    landmarks : mapping
+        Day to ``auroc``, with the intervals ``all`` and ``all_without_arm``.
+
+    Examples
+    --------
+    >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
+    >>> usable_words({"28": {"auroc": {"all": better, "all_without_arm": chance}}})
+    'leavers can be told from stayers better than by chance at day 28, but without the treatment arm at no landmark'
+    """
+    known, blinded = (_better_than_chance(landmarks, name) for name in ("all", "all_without_arm"))
+    if not known and not blinded:
+        return "leavers can be told from stayers better than by chance at no landmark"
+    if known == blinded:
+        return f"leavers can be told from stayers better than by chance at {listed(known)}, with or without the arm"
+    told = f"at {listed(known)}" if known else "at no landmark"
+    untold = f"at {listed(blinded)}" if blinded else "at no landmark"
+    return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
+
+
+def advice(use: str) -> str:
+    """What to do with such predictions, by the real trial's verdict on acting on them.
+
+    Examples
+    --------
+    >>> advice("not supported")
+    'Such predictions should not decide whom to contact.'
+    """
+    if use == "supported":
+        return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
+    return "Such predictions should not decide whom to contact."
 
 
 def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list[Finding]:
@@ -146,24 +176,10 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         ),
         "Conclusions": (
             "In this real trial {usable}. {advice}",
-            {"usable": _usable_words(landmarks), "advice": advice(landmarks)},
+            {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])},
         ),
     }
     return [Finding(key, f"**{key}.** {template}", "", (), values) for key, (template, values) in parts.items()]
-
-
-def advice(landmarks: Mapping[str, Any]) -> str:
-    """What to do with such predictions, by how many landmarks rank better than chance.
-
-    Examples
-    --------
-    >>> advice({"28": {"auroc": {"all": {"ci_low": 0.45}}}})
-    'Such a model should not decide whom to contact.'
-    """
-    share = len(_better_than_chance(landmarks)) / len(landmarks)
-    if not share:
-        return "Such a model should not decide whom to contact."
-    return "Whether that is enough to act on is a matter of costs, which the decision curves answer."
 
 
 def cautions(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> tuple[str, dict[str, Any]]:
@@ -187,13 +203,14 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     counts = count_verdicts(rows)
     holding = counts["reproduced"] + counts["supported"]
     most = "Most" if holding > len(rows) / 2 else "Few" if holding < len(rows) / 4 else "Some"
-    landmarks = {str(day): found["06_real_trial"]["landmarks"][str(day)] for day in p.landmarks}
+    real = found["06_real_trial"]
+    landmarks = {str(day): real["landmarks"][str(day)] for day in p.landmarks}
     template = (
         "{most} of the published figures survive ({holding} of {n}); {impossible} cannot be right whatever the "
         "data. What remains is that {usable}. {advice}"
     )
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
-    values |= {"usable": _usable_words(landmarks), "advice": advice(landmarks)}
+    values |= {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])}
     return Finding("lesson", template, "", (), values)
 
 
