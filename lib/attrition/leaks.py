@@ -15,7 +15,7 @@ from attrition import intervals, landmark, leaky_procedures, metrics, seeds
 from attrition.cdisc import Trial
 from attrition.guard import LeakError, guard, guard_folds, guard_procedure
 from attrition.leaky_procedures import Scores, Task, logistic_oof
-from attrition.prediction import Problem, problem
+from attrition.prediction import Problem, enough, problem
 from attrition.resampling import repeated_folds
 
 __all__ = ["FEATURES", "PROCEDURES", "LeakError", "guard", "guard_folds", "guard_procedure", "price_list"]
@@ -142,6 +142,10 @@ PROCEDURES = (
         leaky_procedures.repeated,
     ),
 )
+COLUMNS = (
+    *("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high"),
+    *("n_patients", "n_events"),
+)
 LABELS = {leak.name: leak.label for leak in (*FEATURES, *PROCEDURES)}
 HOW = {leak.name: leak.how for leak in (*FEATURES, *PROCEDURES)}
 
@@ -206,6 +210,23 @@ def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray)
     return rows
 
 
+def wrong_way(trial: Trial, of: Problem, p, seed: int) -> dict:
+    """The usual notebook: everything in the final data, counted over the whole follow-up, in one model.
+
+    Returns
+    -------
+    dict
+        As `price`: the honest model of baseline, arm and adverse events against the same with all `FEATURES` added.
+    """
+    X = filled(of.X[of.columns("adverse_events")])
+    folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
+    leaky = np.column_stack([X, *(leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES)])
+    patient = np.arange(len(of.y))
+    honest, other = (logistic_oof(table, of.y, folds, p.ridge_c) for table in (X, leaky[:, leaky.std(axis=0) > 0]))
+    weights = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.bootstrap)
+    return price("wrong_way", (patient, of.y, honest), (patient, of.y, other), weights)
+
+
 def wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> np.ndarray:
     """Many columns to choose from: last value and change of every lab test, or noise where there are too few."""
     view = landmark.known(trial, of.landmark)
@@ -243,9 +264,12 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 %, patient bootstrap), n_patients, n_events.
+        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 %, patient bootstrap), n_patients, n_events;
+        empty when no landmark has enough events.
     """
-    problems = [problem(trial, day) for day in trial.landmarks]
+    problems = [of for of in (problem(trial, day) for day in trial.landmarks) if enough(of)]
+    if not problems:
+        return pd.DataFrame(columns=COLUMNS)
     most, fewest = max(problems, key=lambda of: of.n_events), min(problems, key=lambda of: of.n_events)
     site = trial.patients.set_index("id")["site"]
     tasks: dict[str, Task] = {}
@@ -264,7 +288,7 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table.insert(1, "label", table["leak"].map(LABELS))
     table.insert(2, "how", table["leak"].map(HOW))
-    return table
+    return table[list(COLUMNS)]
 
 
 def _draws(task: Task, n_resamples: int, seed: int) -> np.ndarray:

@@ -211,6 +211,11 @@ def available(chosen: Mapping[str, tuple[str, BaseEstimator]], of: Problem) -> d
     return kept
 
 
+def enough(of: Problem) -> bool:
+    """Whether at least `MINIMUM_EVENTS` patients have the event and as many have not."""
+    return min(of.n_events, len(of.y) - of.n_events) >= MINIMUM_EVENTS
+
+
 def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]:
     """Stratified folds of a problem, the same for all models.
 
@@ -219,8 +224,7 @@ def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]
     ValueError
         Fewer than `MINIMUM_EVENTS` events or non-events: no prediction can be judged on them.
     """
-    fewest = min(of.n_events, len(of.y) - of.n_events)
-    if fewest < MINIMUM_EVENTS:
+    if not enough(of):
         raise ValueError(
             f"day {of.landmark}: {of.n_events} events among {len(of.y)} patients; "
             f"prediction needs {MINIMUM_EVENTS} with and without the event"
