@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from attrition import bounds
+from attrition import bounds, printed
 
 VERDICTS = ("reproduced", "supported", "not testable", "direction only", "not supported", "impossible")
 Z = 1.959963984540054
@@ -92,7 +92,7 @@ def rounds_to(args: Mapping[str, Any], read: Source) -> Outcome:
     """
     published, decimals = args["published"], args["decimals"]
     measure = read(args["measured"]).scaled(args.get("scale", 1))
-    agrees = bounds.rounds_to(measure.value, published, decimals)
+    agrees = printed.rounds_to(measure.value, published, decimals)
     shown = _number(measure.value, decimals if agrees else decimals + 1)
     reason = f"published {_number(published, decimals)}, recomputed {shown}"
     verdict = "reproduced" if agrees else "not supported"
@@ -105,13 +105,13 @@ def attainable(args: Mapping[str, Any], read: Source) -> Outcome:
     Arguments: ``published``, ``decimals``, ``denominators`` (numbers or references).
     """
     sizes = [round(read(size).value) for size in args["denominators"]]
-    counts = {n: bounds.attainable(args["published"], n, args["decimals"]) for n in sizes}
+    counts = {n: printed.attainable(args["published"], n, args["decimals"]) for n in sizes}
     fits = [f"{k}/{n}" for n, found in counts.items() for k in found]
-    printed = _number(args["published"], args["decimals"])
+    shown = _number(args["published"], args["decimals"])
     listed = " or ".join(str(n) for n in dict.fromkeys(sizes))
     if fits:
-        return Outcome("reproduced", f"{printed} is attainable as {fits[0]}", args["published"])
-    return Outcome("impossible", f"no whole number out of {listed} rounds to {printed}", args["published"])
+        return Outcome("reproduced", f"{shown} is attainable as {fits[0]}", args["published"])
+    return Outcome("impossible", f"no whole number out of {listed} rounds to {shown}", args["published"])
 
 
 def _too_coarse(measure: Measure, margin: float) -> str | None:
@@ -279,7 +279,7 @@ def sums(args: Mapping[str, Any], read: Source) -> Outcome:
     """
     total = math.fsum(args["terms"])
     targets = [read(target).value for target in args["totals"]]
-    fits = any(bounds.sums_to(args["terms"], target, args.get("decimals")) for target in targets)
+    fits = any(printed.sums_to(args["terms"], target, args.get("decimals")) for target in targets)
     wanted = " or ".join(f"{target:g}" for target in dict.fromkeys(targets))
     terms = " + ".join(f"{term:g}" for term in args["terms"])
     shown = f"{terms} = {total:g}" if len(args["terms"]) > 1 else f"{total:g}"
@@ -293,8 +293,8 @@ def sd_of_folds(args: Mapping[str, Any], read: Source) -> Outcome:
     Arguments: ``folds``, ``mean``, ``sd``, ``decimals``.
     """
     folds, decimals = args["folds"], args["decimals"]
-    agrees = bounds.folds_agree(folds, args["mean"], args["sd"], decimals)
-    population, sample = (sum(bounds.sd_range(folds, decimals, ddof)) / 2 for ddof in (0, 1))
+    agrees = printed.folds_agree(folds, args["mean"], args["sd"], decimals)
+    population, sample = (sum(printed.sd_range(folds, decimals, ddof)) / 2 for ddof in (0, 1))
     reason = (
         f"the folds have mean {sum(folds) / len(folds):.4f} and standard deviation {population:.4f} (divisor n) or "
         f"{sample:.4f} (n - 1), printed {args['mean']:.{decimals}f} and {args['sd']:.{decimals}f}"
@@ -308,9 +308,9 @@ def relative_change(args: Mapping[str, Any], read: Source) -> Outcome:
 
     Arguments: ``before``, ``after``, ``decimals`` (of the two), ``published`` (per cent, whole).
     """
-    low, high = bounds.relative_change(args["before"], args["after"], args["decimals"])
-    printed = bounds.interval(args["published"], 0)
-    fits = 100 * low <= printed[1] and 100 * high >= printed[0]
+    low, high = printed.relative_change(args["before"], args["after"], args["decimals"])
+    least, most = printed.interval(args["published"], 0)
+    fits = 100 * low <= most and 100 * high >= least
     change = 100 * (args["after"] / args["before"] - 1)
     reason = (
         f"from {args['before']} to {args['after']} is {change:+.1f} % "
