@@ -159,7 +159,7 @@ def test_sentence_on_predictions_follows_the_numbers(gain, verdict):
     row = dict.fromkeys(timeto.COLUMNS, 0.1) | {"landmark": 30, "model": "cox"}
     said = readings.predictions(pd.DataFrame([row]), gains, 0.05)
     assert said.verdict == verdict
-    assert ("does not show" in fill(said)) == (verdict == "not supported")
+    assert ("It is not shown" in fill(said)) == (verdict == "not supported")
 
 
 def test_one_arm_leaves_nothing_to_blind():

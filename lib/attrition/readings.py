@@ -135,7 +135,7 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Read
     start = {
         "supported": "What was known by a landmark ranks patients better than " + bar,
         "direction only": "What was known by a landmark ranks patients a little better than " + bar,
-        "not supported": "What was known by a landmark does not show that it ranks patients better than " + bar,
+        "not supported": "It is not shown that what was known by a landmark ranks patients better than " + bar,
     }[verdict]
     return Reading(
         start + ": {clear} of {n} gains in AUROC have an interval above 0. The largest, at day {day:g}, is {gain:.3f}, "
