@@ -19,12 +19,12 @@ PAIR = [
     Candidate("v3_causal", features.VERSIONS["v3_causal"], n_replicates=7),
     Candidate("v1_counts", features.VERSIONS["v1_counts"], n_replicates=7),
 ]
+TREES = Candidate("v3_causal", features.VERSIONS["v3_causal"], "xgb", n_replicates=2)
 
 
 @pytest.fixture(scope="module")
 def small():
-    trees = Candidate("v3_causal", features.VERSIONS["v3_causal"], "xgb", n_replicates=2)
-    return study.run(5, [*PAIR, trees], SMALL)
+    return study.run(5, [*PAIR, TREES], SMALL)
 
 
 def test_one_row_a_trial_candidate_and_setting(small):
@@ -64,9 +64,10 @@ def test_results_do_not_depend_on_batching(small, monkeypatch):
 def test_results_do_not_depend_on_workers(small, monkeypatch, backend):
     monkeypatch.setattr(study, "BLOCK", 4)
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        again = study.run(5, PAIR, SMALL)
-    ours = small.trials[small.trials["model"] == "lr"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(again.trials, ours[again.trials.columns], check_exact=True)
+        again = study.run(5, {setting: [*PAIR, TREES] for setting in study.SETTINGS}, SMALL)
+    pd.testing.assert_frame_equal(again.trials, small.trials, check_exact=True)
+    for setting, covariance in small.covariance.items():
+        pd.testing.assert_frame_equal(again.covariance[setting], covariance, check_exact=True)
 
 
 def test_logistic_regression_equals_scikit_learn(small):

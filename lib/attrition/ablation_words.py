@@ -18,7 +18,7 @@ def signed(found: Found) -> str:
     >>> signed({"value": 0.0109, "ci_low": 0.0105, "ci_high": 0.0113})
     '+0.0109 (+0.0105 to +0.0113)'
     """
-    return f"{found['value']:+.4f} ({found['ci_low']:+.4f} to {found['ci_high']:+.4f})"
+    return f"{found['value']:+.4f} ({found['ci_low']:+.4f} to {found['ci_high']:+.4f})".replace("-", "\N{MINUS SIGN}")
 
 
 def step(name: str, found: Found, smallest_difference: float, published: float) -> str:
@@ -167,7 +167,8 @@ def seeds(table: pd.DataFrame) -> str:
     """
     best = table.drop_duplicates("split_seed")["best"].value_counts()
     orders = table.sort_values("rank").groupby("split_seed")["model"].agg(tuple).nunique()
-    named = ", ".join(f"{label} under {count}" for label, count in sorted(best.items()))
+    n_seeds = table["split_seed"].nunique()
+    named = ", ".join(f"{label} under {count} of {n_seeds}" for label, count in sorted(best.items()))
     flips = "The ranking changes with the seed" if orders > 1 else "The ranking happens to be the same under each"
-    counted = f"{orders} different rankings from {table['split_seed'].nunique()} seeds"
+    counted = f"{orders} different rankings from {n_seeds} seeds"
     return f"Best model by split seed: {named}. {flips} ({counted})"

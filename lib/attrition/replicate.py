@@ -229,9 +229,9 @@ def cross_validated_auroc(X: np.ndarray, y: np.ndarray, class_weight: str | None
     return batched.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)
 
 
-Block = tuple[list[dict[str, Any]], dict[str, np.ndarray]]
-INFLUENCE_REPLICATES = 8
-"""Logistic regressions whose influence functions are averaged; the mean over trials hardly changes with more."""
+Block = tuple[list[dict[str, Any]], dict[str, list[np.ndarray]]]
+INFLUENCE_REPLICATES = 4
+"""Trials whose influence functions are averaged; their mean hardly changes with more."""
 
 
 def logistic_block(
@@ -257,14 +257,14 @@ def logistic_block(
     -------
     records : list of dict
         Rows of `Study.trials`.
-    influence : dict of ndarray (n_population,)
-        Mean influence of each patient on each candidate's AUROC; from the first few replicates only.
+    influence : dict of list of ndarray (n_population,)
+        Influence of each patient on each candidate's AUROC, one array a replicate; of the first few replicates only.
     """
     people = population(seed, setting, sizes.n_population)
     trials = [draw(seed, setting, r, sizes) for r in replicates]
     stacked = Trial(*(np.stack([getattr(t, part) for t in trials]) for part in Trial.__annotations__))
     records: list[dict[str, Any]] = []
-    influence: dict[str, np.ndarray] = {}
+    influence: dict[str, list[np.ndarray]] = {}
     for candidate in candidates:
         fit, columns = _fitted(candidate, stacked)
         told = candidate.name in detailed
@@ -279,8 +279,7 @@ def logistic_block(
             records.append(record | (operating_points(people.probability, eta) if told else {}))
         first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
         if first:
-            parts = [batched.soft_auroc_influence(people.probability, eta) for eta in first]
-            influence[candidate.key] = np.mean(parts, axis=0)
+            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, eta) for eta in first]
     return records, influence
 
 
@@ -318,7 +317,8 @@ def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[C
         record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
         test_auroc = batched.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
         records.append(record | {"auroc": area, "test_auroc": test_auroc})
-        influence[candidate.key] = batched.soft_auroc_influence(people.probability, log_odds)
+        if replicate < INFLUENCE_REPLICATES:
+            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, log_odds)]
     return records, influence
 
 

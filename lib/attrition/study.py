@@ -101,9 +101,9 @@ def compute(tasks: Sequence[Any], label: str) -> list[Any]:
     return done
 
 
-def _covariance(people: Population, parts: Sequence[dict[str, np.ndarray]]) -> pd.DataFrame:
+def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]) -> pd.DataFrame:
     keys = sorted({key for part in parts for key in part})
-    means = {key: np.mean([part[key] for part in parts if key in part], axis=0) for key in keys}
+    means = {key: np.mean([each for part in parts for each in part.get(key, [])], axis=0) for key in keys}
     means["oracle"] = batched.soft_auroc_influence(people.probability, people.probability)
     stacked = np.stack(list(means.values()))
     return pd.DataFrame(stacked @ stacked.T, index=list(means), columns=list(means))
