@@ -24,7 +24,38 @@ def _inside(interval: Mapping[str, float], value: float) -> bool:
     return interval["ci_low"] <= value <= interval["ci_high"]
 
 
-def discrimination(found: Mapping, differences: Mapping, margin: float) -> Appraisal:
+def repeats(table: pd.DataFrame, found: Mapping) -> Appraisal:
+    """How little the spread over repeats says, and what averaging scores first does.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `attrition.evaluation.auroc_by_repeat`.
+    found : mapping
+        `attrition.evaluation.performance`.
+    """
+    own = table.set_index("model")
+    lr, null = own.loc[models.LABELS["lr"]], own.loc[models.LABELS["null"]]
+    shift = (own["of_averaged_scores"] - own["mean"]).drop(models.LABELS["oracle"])
+    most = shift.abs().idxmax()
+    values = {"half": (found["lr"]["auroc"]["ci_high"] - found["lr"]["auroc"]["ci_low"]) / 2, "most": most}
+    values |= {"from_": own.loc[most, "mean"], "to": own.loc[most, "of_averaged_scores"], "null": null["mean"]}
+    if lr["n_repeats"] > 1:
+        values["sd"] = lr["sd"]
+        text = (
+            "Splitting again moves the AUROC of logistic regression by {sd:.4f}, which says nothing about its error on "
+        )
+        text += "other patients: half its interval is {half:.3f} wide. "
+    else:
+        text = "One repeat says nothing about spread; half the interval of logistic regression is {half:.3f} wide. "
+    text += (
+        "Averaging a patient's scores over repeats first would change {most} most, from {from_:.3f} to {to:.3f}: that "
+    )
+    text += "is another model, an ensemble. The null model has {null:.3f}."
+    return {"sentence": text, "verdict": "exploratory", **values}
+
+
+def discrimination(found: Mapping, differences: Mapping, margin: float, expected: Mapping[str, float]) -> Appraisal:
     """Which model ranks best, by how much, and how much of the attainable it reaches.
 
     Parameters
@@ -35,11 +66,13 @@ def discrimination(found: Mapping, differences: Mapping, margin: float) -> Appra
         `attrition.evaluation.paired` of all ordered pairs of fitted models.
     margin : float
         Smallest difference of interest in AUROC.
+    expected : mapping of str to float
+        `attrition.evaluation.expected_auroc`: without the luck of the outcomes drawn.
     """
     ranked = sorted(FITTED, key=lambda model: -found[model]["auroc"]["value"])
     best, second = ranked[:2]
     gap = differences[f"{best}_less_{second}"]["auroc"]
-    share = metrics.share_of_attainable_lift(found[best]["auroc"]["value"], found["oracle"]["auroc"]["value"])
+    share = metrics.share_of_attainable_lift(expected[best], expected["oracle"])
     if gap["ci_low"] > margin:
         how, verdict = "more than the smallest difference of interest", "supported"
     elif gap["ci_low"] > 0:
@@ -48,9 +81,8 @@ def discrimination(found: Mapping, differences: Mapping, margin: float) -> Appra
         how, verdict = "not distinguishable from no difference", "not supported"
     return {
         "sentence": "{best_name} ranks patients best: AUROC {best_auroc:.3f}, where the oracle has {oracle_auroc:.3f} "
-        "and chance .5, so {share:.0%} of the lift that can be attained. It leads {second_name} by {gap:.3f}, "
-        + how
-        + ".",
+        "and chance .5. Over all outcomes that these patients could have had, it reaches {share:.0%} of the lift that "
+        "can be attained. It leads {second_name} by {gap:.3f}, " + how + ".",
         "verdict": verdict,
         "best": best,
         "best_name": models.LABELS[best],

@@ -117,7 +117,8 @@ def _bootstrapped(y: NDArray, a: NDArray, b: NDArray, weights: NDArray) -> dict[
         value, other = intervals.replicates(metric, y, b, weights)
         difference = drawn[name][0] - value, drawn[name][1] - other
         found[label, method] = intervals.percentile_interval(*difference)
-    return found
+    measure = intervals.replicates(metrics.ici, y, a, weights)
+    return found | {("ICI", "bootstrap, centred"): intervals.centred_interval(*measure)}
 
 
 def _hits(found: dict, values: dict[str, float]) -> dict[tuple[str, str], tuple[bool, float]]:

@@ -13,7 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attrition import decision, metrics, models, oracle, paths, resampling, seeds, simulate, subgroups
-from attrition.intervals import Interval, calibration_in_the_large_interval, percentile_interval, replicates
+from attrition.intervals import (
+    Interval,
+    calibration_in_the_large_interval,
+    centred_interval,
+    percentile_interval,
+    replicates,
+)
 from attrition.results import MissingResult
 
 MODELS = ("lr", "xgb", "lgbm", "oracle", "null")
@@ -123,8 +129,9 @@ def performance(
     for model, y_prob in held_out.y_prob.items():
         found[model] = {}
         for name, metric in MEASURES.items():
+            interval = centred_interval if name == "ici" else percentile_interval
             drawn = weights[:, :n_ici] if name == "ici" else weights
-            found[model][name] = percentile_interval(*replicates(metric, held_out.y, y_prob, drawn))
+            found[model][name] = interval(*replicates(metric, held_out.y, y_prob, drawn))
         found[model]["net_benefit"] = decision.net_benefit_interval(held_out.y, y_prob, threshold, weights)
     return found
 
@@ -172,11 +179,12 @@ def expected_auroc(held_out: Predictions) -> dict[str, float]:
 
 
 def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
-    """AUROC of each repeat: ``model, n, events, n_repeats, mean, sd, lowest, highest, of_averaged_scores``.
+    """AUROC of each repeat: ``model, n, events, n_repeats, mean, sd, lowest, highest``.
 
-    The last column is what averaging a patient's scores over repeats first would give.
+    ``of_averaged_scores`` is what averaging a patient's scores over repeats first would give, ``expected`` the
+    AUROC over all outcomes that these patients could have had under the law.
     """
-    rows = []
+    rows, expected = [], expected_auroc(held_out)
     for model, y_prob in held_out.y_prob.items():
         values = np.array([metrics.auroc(held_out.y, column) for column in y_prob.T])
         row = {"model": models.LABELS[model], "n": held_out.y.size, "events": int(held_out.y.sum())}
@@ -186,7 +194,8 @@ def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
             "sd": values.std(ddof=1) if values.size > 1 else np.nan,
         }
         row |= {"lowest": values.min(), "highest": values.max()}
-        rows.append(row | {"of_averaged_scores": metrics.auroc(held_out.y, y_prob.mean(axis=1))})
+        row |= {"of_averaged_scores": metrics.auroc(held_out.y, y_prob.mean(axis=1)), "expected": expected[model]}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

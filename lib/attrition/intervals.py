@@ -197,17 +197,39 @@ def bootstrap_weights(
 def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVEL) -> Interval:
     """Percentile interval from bootstrap replicates; undefined replicates are left out.
 
+    An estimate at the end of its range (the scaled Brier score of the event rate itself is 0 and every resample
+    is below) would lie outside; the interval is then extended to it.
+
     Examples
     --------
-    >>> percentile_interval(2.0, np.arange(101.0), level=0.5)
-    {'value': 2.0, 'ci_low': 25.0, 'ci_high': 75.0}
+    >>> percentile_interval(40.0, np.arange(101.0), level=0.5)
+    {'value': 40.0, 'ci_low': 25.0, 'ci_high': 75.0}
     """
     usable = np.asarray(replicates, dtype=float)
     usable = usable[np.isfinite(usable)]
     if not np.isfinite(value) or usable.size < 2:
         return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
     low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
+    return Interval(value=float(value), ci_low=float(min(low, value)), ci_high=float(max(high, value)))
+
+
+def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, floor: float = 0.0) -> Interval:
+    """Percentile interval moved so that the replicates' median is the estimate, cut off at a floor.
+
+    For measures such as the ICI that cannot be negative: resampling adds noise to a curve that is noisy already,
+    so the plain percentiles lie above the estimate.
+
+    Examples
+    --------
+    >>> centred_interval(1.0, np.arange(101.0), level=0.5)
+    {'value': 1.0, 'ci_low': 0.0, 'ci_high': 26.0}
+    """
+    usable = np.asarray(replicates, dtype=float)
+    usable = usable[np.isfinite(usable)]
+    if not np.isfinite(value) or usable.size < 2:
+        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2]) - np.median(usable)
+    return Interval(value=float(value), ci_low=float(max(value + low, floor)), ci_high=float(value + high))
 
 
 def bootstrap(

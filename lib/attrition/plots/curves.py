@@ -231,7 +231,7 @@ def classification_instability(table: pd.DataFrame, thresholds: list[float], ax:
         binned = ordered.groupby((ordered["prediction"] * 50).round() / 50)[f"changes_at_{t:g}"].mean()
         ax.plot(binned.index, 100 * binned, color=colour(hue), linestyle=dash, label=f"threshold {t:g}")
     ax.set(xlabel="prediction of the model", ylabel="models that disagree (%)", xlim=(0, 1), ylim=(0, None))
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper left")
     return ax
 
 
