@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from attrition import bounds, printed
+from attrition import bounds
+from attrition import printed as figures
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.mark.parametrize("module", [bounds, printed])
+@pytest.mark.parametrize("module", [bounds, figures])
 def test_doctests(module):
     assert doctest.testmod(module).failed == 0
 
@@ -27,16 +28,16 @@ def test_doctests(module):
 def test_attainable_equals_enumeration(printed, decimals, n):
     half = 0.5 * 10.0**-decimals
     expected = [k for k in range(n + 1) if abs(k / n - printed) <= half + 1e-12]
-    assert printed.attainable(printed, n, decimals) == expected
+    assert figures.attainable(printed, n, decimals) == expected
 
 
 def test_published_recalls_are_no_counts_of_48_dropouts():
-    assert [printed.attainable(r, 48) for r in (0.720, 0.680, 0.700)] == [[], [], []]
-    assert printed.attainable(0.85, 48, decimals=2) == [41]
+    assert [figures.attainable(r, 48) for r in (0.720, 0.680, 0.700)] == [[], [], []]
+    assert figures.attainable(0.85, 48, decimals=2) == [41]
 
 
 def test_matrices_equal_enumeration_and_scikit_learn():
-    found = printed.matrices(0.7, 0.6, 10, 20, decimals=1)
+    found = figures.matrices(0.7, 0.6, 10, 20, decimals=1)
     expected = [
         (tp, fp)
         for tp, fp in itertools.product(range(11), range(21))
@@ -49,22 +50,22 @@ def test_matrices_equal_enumeration_and_scikit_learn():
     assert confusion_matrix(y_true, y_pred).ravel().tolist() == [m.tn, m.fp, m.fn, m.tp]
     assert recall_score(y_true, y_pred) == pytest.approx(m.point[0])
     assert precision_score(y_true, y_pred) == pytest.approx(
-        printed.precision_from(m.point[0], 1 - m.point[1], m.positives / m.n)
+        figures.precision_from(m.point[0], 1 - m.point[1], m.positives / m.n)
     )
     assert (m.n, m.negatives) == (30, 20)
 
 
 def test_bayes_rule_inverts(rng):
     for recall, fpr, prevalence in rng.uniform(0.05, 0.95, (50, 3)):
-        precision = printed.precision_from(recall, 1 - fpr, prevalence)
-        assert printed.fpr_from(recall, precision, prevalence) == pytest.approx(fpr)
+        precision = figures.precision_from(recall, 1 - fpr, prevalence)
+        assert figures.fpr_from(recall, precision, prevalence) == pytest.approx(fpr)
 
 
 def test_sd_range_holds_every_unrounded_sample(rng):
     printed = np.array([0.721, 0.695, 0.682, 0.708, 0.685])
     unrounded = printed + rng.uniform(-0.0005, 0.0005, (20_000, 5))
     for ddof in (0, 1):
-        low, high = printed.sd_range(printed, 3, ddof)
+        low, high = figures.sd_range(printed, 3, ddof)
         sd = unrounded.std(axis=1, ddof=ddof)
         assert low <= sd.min()
         assert sd.max() <= high
@@ -74,12 +75,12 @@ def test_folds_agree_accepts_what_rounding_made(rng):
     for ddof in (0, 1):
         exact = rng.normal(0.7, 0.02, (200, 5))
         for folds in exact:
-            shown = printed.folds_agree(folds.round(3), round(folds.mean(), 3), round(folds.std(ddof=ddof), 3))
+            shown = figures.folds_agree(folds.round(3), round(folds.mean(), 3), round(folds.std(ddof=ddof), 3))
             assert shown == {"mean": True, "sd": True}
 
 
 def test_relative_change_holds_every_unrounded_pair(rng):
-    low, high = printed.relative_change(0.52, 0.70, 2)
+    low, high = figures.relative_change(0.52, 0.70, 2)
     before, after = 0.52 + rng.uniform(-0.005, 0.005, 5000), 0.70 + rng.uniform(-0.005, 0.005, 5000)
     change = after / before - 1
     assert low <= change.min() <= change.max() <= high
@@ -90,7 +91,7 @@ def test_relative_change_holds_every_unrounded_pair(rng):
 def test_split_sizes_as_scikit_learn_splits(n, share, rate):
     y = np.repeat([1, 0], [round(n * rate), n - round(n * rate)])
     train, test = train_test_split(y, test_size=share, random_state=1, stratify=y)
-    sizes = printed.split_sizes(n, share, rate)
+    sizes = figures.split_sizes(n, share, rate)
     assert (sizes["train"], sizes["test"]) == (len(train), len(test))
     assert abs(sizes["test_events"] - test.sum()) <= 1
     assert sizes["train_events"] + sizes["test_events"] == y.sum()
@@ -144,9 +145,9 @@ def test_concave_bounds_at_the_corners():
 
 
 def test_smallest_auc_is_the_minimum_over_the_rounding_box():
-    ends = [np.linspace(*printed.interval(value, 2), 41) for value in (0.85, 0.55)]
+    ends = [np.linspace(*figures.interval(value, 2), 41) for value in (0.85, 0.55)]
     for concave, curve in ((False, bounds.auc_bounds), (True, bounds.concave_auc_bounds)):
-        box = [curve(t, printed.fpr_from(t, p, 0.24))[0] for t, p in itertools.product(*ends)]
+        box = [curve(t, figures.fpr_from(t, p, 0.24))[0] for t, p in itertools.product(*ends)]
         assert bounds.smallest_auc(0.85, 0.55, 0.24, 2, concave) == pytest.approx(min(box), abs=1e-12)
 
 
