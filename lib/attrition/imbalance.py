@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn import config_context
 
 from attrition import batched, calibration, features, models, oracle, seeds, simulate
 from attrition.law import PUBLISHED_LAW
@@ -195,12 +196,24 @@ def study(
     """
     found = settings(rates)
     everyone = populations(found, n_population, seed)
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return pd.DataFrame(_rows(found, everyone, n_trials, n_patients, net_benefit_at, seed))
+
+
+def _rows(
+    found: list[Setting],
+    everyone: Mapping[str, Population],
+    n_trials: Mapping[str, int],
+    n_patients: int,
+    net_benefit_at: list[float],
+    seed: int,
+) -> list[dict[str, Any]]:
     rows = [row for s in found for row in reference_rows(s, everyone[s.name], net_benefit_at)]
     for setting in found:
         for model, trials in n_trials.items():
             for trial in range(trials):
                 rows += _trial_rows(model, setting, trial, n_patients, everyone[setting.name], net_benefit_at, seed)
-    return pd.DataFrame(rows)
+    return rows
 
 
 def mean_interval(values: Array, level: float = 0.95) -> dict[str, float]:
@@ -276,8 +289,12 @@ def _pick(table: pd.DataFrame, **where: str) -> pd.DataFrame:
     return table
 
 
+def _in_words(rate: str) -> str:
+    return f"{rate.removeprefix('p')} % events" if rate.startswith("p") else "the law's own event rate"
+
+
 def _place(row: pd.Series) -> str:
-    return f"{models.STRATEGIES[row['strategy']]}, {models.LABELS[row['model']]}, {row['event_rate']}"
+    return f"{models.STRATEGIES[row['strategy']]}, {models.LABELS[row['model']]}, {_in_words(row['event_rate'])}"
 
 
 def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, Any]]:
@@ -286,10 +303,13 @@ def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, 
     best = gains.loc[gains["difference_value"].idxmax()]
     values = {"auroc_gain": float(best["difference_value"]), "auroc_place": _place(best), "margin": margin}
     values |= {"n_helped": len(helped), "n_gains": len(gains)}
+    values |= {"n_excluded": int((gains["difference_ci_high"] < margin).sum())}
+    values |= {"largest_mc_se": float(gains["difference_mc_se"].max())}
     if helped.empty:
         return (
             "In none of {n_gains} combinations of strategy, model and event rate did balancing raise the AUROC by the "
-            "{margin:.2f} that matters beyond doubt; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
+            "{margin:.2f} that matters beyond doubt, and in {n_excluded} such a gain is ruled out; the largest mean gain "
+            "is {auroc_gain:.3f} ({auroc_place}).",
             values,
         )
     return (
@@ -303,7 +323,12 @@ def _calibration(table: pd.DataFrame, rate: str) -> tuple[str, dict[str, Any], b
     found = _pick(table, event_rate=rate, model="lr", measure="calibration_in_the_large").set_index("strategy")["value"]
     shifted = found[list(RESAMPLED)]
     worse = bool((shifted.abs() > abs(found["none"]) + 0.1).all())
-    values = {"rate": rate, "citl_none": found["none"], "citl_low": shifted.min(), "citl_high": shifted.max()}
+    values = {
+        "rate": _in_words(rate),
+        "citl_none": found["none"],
+        "citl_low": shifted.min(),
+        "citl_high": shifted.max(),
+    }
     how = "costs calibration" if worse else "leaves calibration about as it was"
     return (
         f"It {how}: logistic regression's calibration-in-the-large goes from {{citl_none:.2f}} to between "

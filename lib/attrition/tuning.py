@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, StratifiedKFold
@@ -165,7 +166,8 @@ def nested(
     for name in names:
         for fold in folds:
             fitted = clone(tuned_pipeline(name, strategy=strategy, seed=seed, budget=budget))
-            fitted.fit(trial.iloc[fold.train], y[fold.train])
+            with config_context(assume_finite=True, skip_parameter_validation=True):
+                fitted.fit(trial.iloc[fold.train], y[fold.train])
             parts.append(_oof_rows(name, fold, ids, y, models.probability(fitted, trial.iloc[fold.test])))
             found = fitted.named_steps["search"]
             settings = {key.removeprefix("classify__"): value for key, value in found.best_params_.items()}
