@@ -308,8 +308,8 @@ def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, 
     if helped.empty:
         return (
             "In none of {n_gains} combinations of strategy, model and event rate did balancing raise the AUROC by the "
-            "{margin:.2f} that matters beyond doubt, and in {n_excluded} such a gain is ruled out; the largest mean gain "
-            "is {auroc_gain:.3f} ({auroc_place}).",
+            "{margin:.2f} that matters beyond doubt, and in {n_excluded} such a gain is ruled out; the largest mean "
+            "gain is {auroc_gain:.3f} ({auroc_place}).",
             values,
         )
     return (
