@@ -53,7 +53,7 @@ def published_and_found(table: pd.DataFrame, measures: Mapping[str, str], ax: Ax
         ax.plot(part["found"], at, MARKER[name], color=colour(name), label=part["model"].iloc[0])
         ax.plot(part["published"], at, MARKER[name], color=colour(name), markerfacecolor=colour("paper"))
     ax.set_xlabel("open: published; filled: recomputed")
-    ax.legend(loc="lower right")
+    ax.figure.legend(loc="outside lower center", ncols=len(MODELS))
     return ax
 
 
@@ -107,7 +107,7 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
         ax.hlines(at, part["truth"], part["value"], color=colour(name), linewidth=1)
         ax.plot(part["value"], at, MARKER[name], color=colour(name))
         ax.plot(part["truth"], at, "|", color=colour("ink"), markersize=12, markeredgewidth=1.6)
-    ax.set_xlabel("AUROC: marker, cross-validated; tick, in the population")
+    ax.set_xlabel("AUROC (tick: in the population)")
     return ax
 
 
