@@ -7,7 +7,7 @@ deficiencies, and lines also differ by dash or marker wherever two meet.
 
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.style
 
 MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
 WIDTH = 5.5
@@ -104,4 +104,4 @@ def cycle(names: list[str]) -> dict[str, str]:
 
 def use() -> None:
     """Apply the study's style to matplotlib; `attrition.report` does it on import."""
-    mpl.style.use(MPLSTYLE)
+    matplotlib.style.use(MPLSTYLE)
