@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import cdisc, landmark
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from attrition import cdisc, landmark
 
 LANDMARKS = (28, 56, 84)
 
@@ -149,12 +150,6 @@ def test_dictionary_declares_every_feature(pilot):
         declared = landmark.dictionary(pilot, day)
         assert declared["feature"].tolist() == list(landmark.features(pilot, day))
         assert (declared["known_day"] <= landmark.cut_day(day)).all()
-
-
-def test_a_landmark_day_sees_half_of_the_visit_planned_for_it(pilot):
-    seen = landmark.visit_seen(pilot, 28)
-    assert seen["planned"] == 28
-    assert 0.4 < seen["attended_by"] < 0.6 < seen["attended_within"]
 
 
 def test_follow_up_that_ends_early_has_no_target(small):

@@ -5,10 +5,9 @@ later of onset and collection) is at most the landmark. Deleting or changing any
 feature table identical to the byte; `tests/test_landmark.py` holds this as a property.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from attrition.cdisc import CENSORED, COMPETING, COMPLETED, Trial
@@ -315,6 +314,18 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["feature", "group", "rule", "known_day", "missing"])
 
 
+def origin(column: str, features: Iterable[str]) -> str | None:
+    """The feature that a column of a model's input comes from: itself, or the category of a 0/1 column.
+
+    Examples
+    --------
+    >>> origin("arm_placebo", ["age", "arm"]), origin("age", ["age", "arm"]), origin("planted", ["age"])
+    ('arm', 'age', None)
+    """
+    fitting = [name for name in features if column == name or column.startswith(f"{name}_")]
+    return max(fitting, key=len, default=None)
+
+
 def counts(trial: Trial, landmark: int) -> dict[str, int]:
     """Patients at risk at a landmark and their events in (landmark, horizon]: the report's ``landmarks.L``.
 
@@ -334,25 +345,3 @@ def table(trial: Trial, landmarks: Sequence[int] | None = None) -> pd.DataFrame:
     rows = pd.DataFrame([{"landmark": day, **counts(trial, day)} for day in days])
     rows.insert(3, "risk", rows["primary"] / (rows["at_risk"] - rows["censored"]))
     return rows
-
-
-def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
-    """What a landmark sees of the visit planned nearest to it (a planned day is not the day it happens).
-
-    Returns
-    -------
-    dict
-        planned (day), attended_by (share of patients at risk with a visit from a week before the planned day to the
-        landmark), attended_within (share with a visit within a week of the planned day), median_day.
-    """
-    nearest = min(trial.schedule, key=lambda day: (abs(day - landmark), day), default=landmark)
-    ids = at_risk(trial, landmark)
-    visits = trial.events[trial.events["kind"].eq("visit") & trial.events["id"].isin(ids)]
-    near = visits[(visits["day"] - nearest).abs() <= VISIT_WINDOW]
-    first = near.groupby("id")["day"].min()
-    return {
-        "planned": int(nearest),
-        "attended_by": float((first <= landmark).sum() / len(ids)),
-        "attended_within": float(len(first) / len(ids)),
-        "median_day": float(np.median(first)) if len(first) else float("nan"),
-    }

@@ -270,6 +270,20 @@ def lag(table: pd.DataFrame) -> Reading:
     )
 
 
+def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
+    """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
+    values = {"day": day, "at_risk": at_risk, **found}
+    if not found["stopped"]:
+        return Reading("Nobody at risk on day {day} is known to have had the last dose by then.", "exploratory", values)
+    return Reading(
+        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had their last dose, and {primary} of "
+        "these have the primary event: by the record they were still in, in fact they were leaving. That is known in "
+        "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
+        "exploratory",
+        values,
+    )
+
+
 def wrong(price: dict | None, day: int | None, suspicious: float) -> Reading:
     """What the usual notebook would report; see `leaks.wrong_way`."""
     if price is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, guard, landmark, params, prediction, samplesize, tracking
+from attrition import decision, guard, landmark, params, participants, prediction, samplesize, tracking
 from attrition.calibration import CalibrationCurve, calibration_curve
 from attrition.cdisc import Trial
 from attrition.prediction import LABELS, Problem
@@ -228,7 +228,8 @@ def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
     """The results of the chapter: flow, landmarks and leaks, keyed as the report names them."""
     landmarks: dict[str, Any] = {}
     for day in (0, *trial.landmarks):
-        entry: dict[str, Any] = {**landmark.counts(trial, day), "seen": landmark.visit_seen(trial, day)}
+        entry: dict[str, Any] = {**landmark.counts(trial, day), "seen": participants.visit_seen(trial, day)}
+        entry["off_treatment"] = participants.off_treatment(trial, day)
         if day in study.problems:
             models = list(study.predictions[day])
             entry["auroc"] = {name: auroc(study, day, name) for name in models}

@@ -149,10 +149,13 @@ def _scored(frame: pd.DataFrame, name: pd.Series, reference: pd.Series) -> pd.Da
 
 
 def _exposure(source: Source, reference: pd.Series) -> pd.DataFrame:
-    """Start of each dosing record; its end is known only later and is not read."""
-    frame = source.read("ex", [ID, "EXDOSE", "EXSTDTC", "EXSTDY"])
-    day = days.first_known(frame["EXSTDY"], frame["EXSTDTC"], frame[ID].map(reference))
-    return _events(frame, "exposure", pd.Series("dose", index=frame.index), day, day, value=frame["EXDOSE"])
+    """Start of each dosing record, and its end, which is never known in time."""
+    frame = source.read("ex", [ID, "EXDOSE", "EXSTDTC", "EXSTDY", "EXENDTC", "EXENDY"])
+    first_dose, name = frame[ID].map(reference), pd.Series("dose", index=frame.index)
+    start = days.first_known(frame["EXSTDY"], frame["EXSTDTC"], first_dose)
+    end = days.first_known(frame["EXENDY"], frame["EXENDTC"], first_dose)
+    starts = _events(frame, "exposure", name, start, start, value=frame["EXDOSE"])
+    return pd.concat([starts, _events(frame, "end of exposure", name, end, np.nan)], ignore_index=True)
 
 
 def _schedule(source: Source, definitions: Definitions) -> tuple[int, ...]:

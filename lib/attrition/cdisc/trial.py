@@ -9,7 +9,8 @@ import pandas as pd
 from attrition.cdisc.definitions import CENSORED, COMPETING, COMPLETED, NO_EVENT, Definitions, resolve
 from attrition.cdisc.sources import CdiscError
 
-KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure")
+KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure", "end of exposure")
+"""Kinds of events. An end of exposure is known in hindsight only: it describes, and makes no feature."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
 
