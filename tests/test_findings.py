@@ -148,7 +148,7 @@ def test_ledger_finding_follows_the_counts(rows, holding, verdict):
         each["verdict"] = "reproduced" if i < holding else "impossible"
     finding = findings.ledger_finding(rows)
     assert finding.verdict == verdict
-    assert f"Of 9 published figures {holding} hold" in told(finding)
+    assert f"Of 9 published figures {holding} hold:" in told(finding)
     assert ("impossible" in told(finding)) == (holding < 9)
 
 

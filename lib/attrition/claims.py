@@ -259,7 +259,11 @@ def _first_or_all(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
 def _reason(rows: Sequence[Mapping[str, Any]], verdict: str) -> str:
     decisive = [row for row in rows if row["verdict"] == verdict]
     told = [f"{row['label']}: {row['reason']}" if row["label"] else row["reason"] for row in decisive]
-    others = [f"{row['label']}: {row['verdict']} ({row['reason']})" for row in rows if row["verdict"] != verdict]
+    others = [
+        f"{row['label']}{': ' if row['label'] else ''}{row['verdict']} ({row['reason']})"
+        for row in rows
+        if row["verdict"] != verdict
+    ]
     text = "; ".join([*told, *others])
     return text[0].upper() + text[1:] + "."
 

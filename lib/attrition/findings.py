@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attrition.claims import count_verdicts
-from attrition.rules import VERDICTS
 
 Row = Mapping[str, Any]
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -63,12 +62,17 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
     holding = counts["reproduced"] + counts["supported"]
     share = holding / len(rows)
     verdict = "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported"
-    rest = [f"{counts[v]} {v}" for v in VERDICTS[2:] if counts[v]]
+    said = {
+        "not testable": "are not testable",
+        "direction only": "hold in direction only",
+        "not supported": "are not supported",
+        "impossible": "are impossible",
+    }
+    rest = [f"{counts[verdict]} {words}" for verdict, words in said.items() if counts[verdict]]
     template = (
-        "Of {n} published figures {holding} hold ({reproduced} reproduced on the published data, {supported} "
-        "supported over "
-        "simulated trials)" + ("; {rest}." if rest else ".")
-    )
+        "Of {n} published figures {holding} hold: {reproduced} are reproduced on the published data, {supported} "
+        "supported over trials."
+    ) + (" Of the others, {rest}." if rest else "")
     values = {"n": len(rows), "holding": holding, "rest": listed(rest) if rest else "", **counts}
     return Finding("finding-ledger", template, verdict, ("tbl-ledger", "tbl-arithmetic"), values)
 
@@ -79,13 +83,13 @@ def effect_words(row: Row) -> str:
     Examples
     --------
     >>> effect_words({"verdict": "direction only"})
-    'has the claimed direction at less than half the claimed size'
+    'has the right direction at less than half the size'
     """
     return {
         "reproduced": "is what the published data give",
         "supported": "holds, in direction and to at least half its size",
         "not testable": "cannot be settled",
-        "direction only": "has the claimed direction at less than half the claimed size",
+        "direction only": "has the right direction at less than half the size",
         "not supported": "does not hold",
         "impossible": "cannot be right",
     }[row["verdict"]]
@@ -148,7 +152,8 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
 
 
 def _interval(step: Row) -> dict[str, float]:
-    return {"value": step["measured"], "ci_low": step["ci_low"], "ci_high": step["ci_high"]}
+    ends = {key: step["measured"] if step[key] is None else step[key] for key in ("ci_low", "ci_high")}
+    return {"value": step["measured"], **ends}
 
 
 def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) -> Finding:
@@ -176,7 +181,7 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
             "{lgbm:+.3f} over LightGBM and {xgb:+.3f} over XGBoost"
         )
     if second["ci_low"] < row["margin"]:
-        template += "; that LightGBM beats XGBoost does not hold ({second:+.4f})"
+        template += "; that LightGBM beats XGBoost does not hold, the difference being {second:+.4f}"
     template += (
         ". It reaches {share:.0%} of the attainable lift over chance, {lr:.3f} where the true probabilities give "
         "{oracle:.3f}."

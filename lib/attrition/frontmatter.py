@@ -76,11 +76,10 @@ def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": row["id"],
-            "estimand": row["estimand"],
-            "rule": row["rule"].replace("_", " "),
-            "margin": row["margin"],
             "verdict": row["verdict"],
             "reason": row["reason"],
+            "estimand": row["estimand"],
+            "margin": row["margin"],
             "other_setting": row["beside"]["verdict"] if row["beside"] else None,
         }
         for row in rows

@@ -160,9 +160,9 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
             },
         ),
         "Results": (
-            "{reproduced} figures are reproduced, {supported} supported, {impossible} impossible, {rest} neither. "
-            "Feature engineering adds {gain:+.3f} of AUROC (published {claimed:+.2f}). At day {day} of the real "
-            "trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
+            "Of the figures {reproduced} are reproduced, {supported} supported, {impossible} impossible and {rest} "
+            "neither. Feature engineering adds {gain:+.3f} of AUROC (published {claimed:+.2f}). At day {day} of the "
+            "real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
             {
                 **{key: counts[key] for key in ("reproduced", "supported", "impossible")},
                 "rest": counts["not testable"] + counts["direction only"] + counts["not supported"],
