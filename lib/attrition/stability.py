@@ -158,7 +158,7 @@ def summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, float]:
 
 
 def calibration_instability(
-    y_true: ArrayLike, original: NDArray, resampled: NDArray, grid: ArrayLike
+    y_true: ArrayLike, original: NDArray, resampled: NDArray, grid: ArrayLike, n_curves: int | None = None
 ) -> tuple[NDArray, Interval]:
     """Calibration of the resampled models on the original patients.
 
@@ -168,10 +168,12 @@ def calibration_instability(
     resampled : array of shape (n_patients, n_resamples)
     grid : array of shape (n_grid,)
         Predicted probabilities at which curves are drawn.
+    n_curves : int, optional
+        Curves of the first so many models; all when left out.
 
     Returns
     -------
-    curves : array of shape (n_grid, n_resamples)
+    curves : array of shape (n_grid, n_curves)
         Observed frequency by predicted probability, one curve a model.
     slope : Interval
         Calibration slope of the original model, with the range of the resampled ones.
@@ -185,6 +187,6 @@ def calibration_instability(
     >>> curves.shape
     (2, 2)
     """
-    curves = [metrics.calibration_curve(y_true, column, grid).observed for column in resampled.T]
+    curves = [metrics.calibration_curve(y_true, column, grid).observed for column in resampled.T[:n_curves]]
     slopes = [metrics.calibration_slope(y_true, column) for column in resampled.T]
     return np.column_stack(curves), percentile_interval(metrics.calibration_slope(y_true, original), slopes)

@@ -189,13 +189,15 @@ def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = N
     return ax
 
 
-def instability(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> Axes:
     """Range of the predictions of each patient over resampled models, by the original prediction.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `attrition.stability.per_patient`.
+    every : int
+        Draw one of so many patients, in the order of their predictions.
     ax : matplotlib Axes, optional
 
     Returns
@@ -203,8 +205,8 @@ def instability(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     ax = _axes(ax)
-    ordered = table.sort_values("prediction")
-    ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.5, alpha=0.5)
+    ordered = table.sort_values("prediction", kind="stable").iloc[::every]
+    ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.9, alpha=0.6)
     ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=0.9)
     ax.set(xlabel="prediction of the model", ylabel="95 % range over resampled models", xlim=(0, 1), ylim=(0, 1))
     return ax
