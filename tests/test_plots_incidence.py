@@ -67,17 +67,17 @@ def test_mistake_is_dashed_and_right_is_solid(trial):
 
 def test_hazard_ratios_without_an_estimate_say_so(trial):
     ratios, _ = incidence.arm_hazards(trial, fewest=10_000)
-    assert "enough events" in draw.hazard_ratios(ratios).texts[0].get_text()
+    assert "enough events" in draw.hazard_ratios(ratios, trial.arms).texts[0].get_text()
     ratios, _ = incidence.arm_hazards(trial, fewest=10)
     marks = np.concatenate(
-        [line.get_xdata() for line in draw.hazard_ratios(ratios).lines if line.get_marker() != "None"]
+        [line.get_xdata() for line in draw.hazard_ratios(ratios, trial.arms).lines if line.get_marker() != "None"]
     )
     assert set(ratios["hazard_ratio"].dropna()) <= set(marks)
 
 
 def test_residuals_of_a_constant_effect_smooth_to_it(trial):
     residuals = pd.DataFrame({"day": np.arange(50.0), "arm": np.full(50, 0.7)})
-    ax = draw.drift_of_effect(residuals, {"arm": 0.7})
+    ax = draw.drift_of_effect(residuals, {"arm": 0.7}, ["first", "arm"])
     np.testing.assert_allclose(drawn(ax, "arm")[1], 0.7, atol=1e-12)
 
 
@@ -88,3 +88,13 @@ def test_accuracy_leaves_out_what_has_no_estimate():
     assert drawn(ax, "Cox")[1].tolist() == [0.6]
     empty = table.assign(auroc=np.nan)
     assert "enough events" in draw.accuracy(empty, "auroc", 0.5, "AUROC", {"cox": "Cox"}).texts[0].get_text()
+
+
+def test_an_arm_keeps_its_colour_in_every_figure(trial):
+    ratios, _ = incidence.arm_hazards(trial, fewest=10)
+    curves = draw.curves(incidence.primary(trial, incidence.steps(trial), by="arm"), "group", [30])
+    forest = draw.hazard_ratios(ratios, trial.arms)
+    for arm in trial.arms[1:]:
+        lines = [line for ax in (curves, forest) for line in ax.lines if line.get_label() == arm]
+        assert len({line.get_color() for line in lines}) == 1
+        assert len(lines) == 2

@@ -68,7 +68,7 @@ def curves(
     _days(ax, table["day"].max(), marks)
     ax.set(ylim=(0, top), ylabel="Cumulative incidence")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.legend(loc="upper left")
+    ax.legend(loc="best")
     return ax
 
 
@@ -159,17 +159,19 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
     _days(ax, wrong["day"].max(), marks)
     ax.set(ylim=(0, None), ylabel="Stated risk of the reason")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.legend(loc="upper left")
+    ax.legend(loc="best")
     return ax
 
 
-def hazard_ratios(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def hazard_ratios(table: pd.DataFrame, arms: Sequence[str], ax: Axes | None = None) -> Axes:
     """Hazard ratios with their intervals on a log axis, grouped by reason.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``reason``, ``arm``, ``hazard_ratio``, ``ci_low``, ``ci_high``; rows without an estimate are left out.
+    arms : sequence of str
+        All arms of the trial in order, so that each keeps its colour.
     ax : matplotlib Axes, optional
 
     Returns
@@ -179,8 +181,8 @@ def hazard_ratios(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table = table.dropna(subset=["hazard_ratio"])
     if table.empty:
         return _nothing(_axes(ax, 1.4), "No reason has enough events in every arm")
-    ax, arms = _axes(ax, 1.4 + 0.3 * len(table)), _names(table, "arm")
-    colours, reasons = cycle(arms), _names(table, "reason")
+    ax, colours = _axes(ax, 1.4 + 0.3 * len(table)), cycle([str(arm) for arm in arms])
+    arms, reasons = _names(table, "arm"), _names(table, "reason")
     place = {reason: k for k, reason in enumerate(reversed(reasons))}
     for k, (arm, marker) in enumerate(zip(arms, (MARKERS * len(arms))[: len(arms)], strict=True)):
         part = table[table["arm"].astype(str) == arm]
@@ -199,7 +201,9 @@ def hazard_ratios(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], ax: Axes | None = None) -> Axes:
+def drift_of_effect(
+    residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str], ax: Axes | None = None
+) -> Axes:
     """Scaled Schoenfeld residuals over time, smoothed: a flat line is a constant hazard ratio.
 
     Parameters
@@ -208,6 +212,8 @@ def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], 
         ``day`` and one column a predictor, see `hazards.scaled_schoenfeld`.
     coefficients : mapping of str to float
         The constant log hazard ratio of each predictor (dotted).
+    arms : sequence of str
+        All arms of the trial in order, so that each keeps its colour.
     ax : matplotlib Axes, optional
 
     Returns
@@ -215,7 +221,7 @@ def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], 
     matplotlib Axes
     """
     ax, names = _axes(ax), [name for name in residuals if name != "day"]
-    colours = cycle([str(name) for name in names])
+    colours = cycle([str(arm) for arm in arms])
     for name, marker, dash in zip(names, MARKERS, DASHES, strict=False):
         colour = colours[str(name)]
         ax.plot(residuals["day"], residuals[name], marker, color=colour, alpha=0.35, markersize=3.2, mew=0)
