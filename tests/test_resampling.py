@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import models, resampling
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
@@ -14,6 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from xgboost import XGBClassifier
+
+from attrition import models, resampling, tuning
 
 SPIED = {
     StandardScaler: ("partial_fit",),
@@ -77,15 +78,25 @@ def test_no_step_sees_a_test_fold(name, strategy, spy, outcome):
 
 
 def test_no_selection_or_search_sees_an_outer_test_fold(spy, outcome):
-    pipe = Pipeline(
-        [("scale", StandardScaler()), ("select", SelectKBest(k="all")), ("fit", LogisticRegression())]
-    )
+    pipe = Pipeline([("scale", StandardScaler()), ("select", SelectKBest(k="all")), ("fit", LogisticRegression())])
     search = GridSearchCV(pipe, {"fit__C": [0.1, 1.0]}, cv=3)
     for fold in resampling.repeated_folds(outcome, n_folds=3):
         spy.clear()
         resampling.out_of_fold({"nested": search}, np.eye(len(outcome)), outcome, [fold])
         assert len(spy) == 3 * (2 * 3 + 1)
         assert all(patients <= set(fold.train) for _, patients in spy)
+
+
+@pytest.mark.parametrize("name", ["lr", "xgb", "lgbm"])
+def test_no_tuning_sees_an_outer_test_fold(name, spy, outcome):
+    budget = tuning.Budget(n_candidates=2, n_folds=2, min_trees=2, max_trees=6)
+    for fold in resampling.repeated_folds(outcome, n_folds=3):
+        spy.clear()
+        search = tuning.search(name, budget=budget)
+        resampling.out_of_fold({"tuned": search}, np.eye(len(outcome)), outcome, [fold])
+        assert len(spy) >= tuning.fits(name, budget)["fits"]
+        assert all(patients <= set(fold.train) for _, patients in spy)
+        assert min(len(patients) for _, patients in spy) < len(fold.train)
 
 
 def test_the_spy_catches_a_scaler_fitted_before_splitting(spy, outcome):
@@ -128,8 +139,7 @@ def test_out_of_fold_rows_are_tidy_and_shared_by_all_models(outcome):
     assert not oof.duplicated(["model", "repeat", "patient_id"]).any()
     assert len(oof) == 2 * 2 * len(outcome)
     lr, null = (
-        oof[oof["model"] == name].drop(columns=["model", "y_prob"]).reset_index(drop=True)
-        for name in estimators
+        oof[oof["model"] == name].drop(columns=["model", "y_prob"]).reset_index(drop=True) for name in estimators
     )
     pd.testing.assert_frame_equal(lr, null)
     by_id = dict(zip(ids, outcome, strict=True))
@@ -142,9 +152,7 @@ def test_out_of_fold_equals_a_plain_loop(outcome):
     oof = resampling.out_of_fold({"lr": models.classifier("lr", "none")}, X, outcome, [fold])
     scaler = StandardScaler().fit(X[fold.train])
     expected = LogisticRegression(max_iter=1000).fit(scaler.transform(X[fold.train]), outcome[fold.train])
-    assert np.allclose(
-        oof["y_prob"], expected.predict_proba(scaler.transform(X[fold.test]))[:, 1], atol=1e-12
-    )
+    assert np.allclose(oof["y_prob"], expected.predict_proba(scaler.transform(X[fold.test]))[:, 1], atol=1e-12)
 
 
 def test_metrics_are_taken_per_repeat_and_fold(outcome):

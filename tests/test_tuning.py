@@ -25,8 +25,9 @@ def nested(trial, folds):
     return tuning.nested(["lr", "xgb", "lgbm"], trial, folds, budget=SMALL)
 
 
+@pytest.mark.parametrize("budget", [SMALL, tuning.Budget(2, 2, 2, 6), tuning.Budget(4, 2, 2, 30)])
 @pytest.mark.parametrize("model", ["lr", "xgb", "lgbm"])
-def test_budget_is_what_is_spent(model, trial, monkeypatch):
+def test_budget_is_what_is_spent(model, budget, trial, monkeypatch):
     classifier = type(models.classifier(model, "none").named_steps["classify"])
     trees, original = [], classifier.fit
 
@@ -35,8 +36,8 @@ def test_budget_is_what_is_spent(model, trial, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(classifier, "fit", counted)
-    tuning.tuned_pipeline(model, budget=SMALL).fit(trial, trial["dropout"])
-    stated = tuning.fits(model, SMALL)
+    tuning.tuned_pipeline(model, budget=budget).fit(trial, trial["dropout"])
+    stated = tuning.fits(model, budget)
     assert len(trees) == stated["fits"]
     assert sum(trees) == stated["trees"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from attrition import imbalance, metrics, models, oracle, resampling, schemes
+from attrition import imbalance, metrics, models, oracle, resampling, schemes, tuning
 from attrition.law import PUBLISHED_LAW
 
 SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
@@ -117,6 +117,20 @@ def chosen_table(chosen: pd.DataFrame) -> pd.DataFrame:
     ]
     shown = chosen.assign(model=chosen["model"].map(models.LABELS), fold=chosen["fold"] + 1, settings=words)
     return shown[["model", "fold", "inner_auroc", "settings"]]
+
+
+def chosen_sentence(chosen: pd.DataFrame) -> dict:
+    """Sentence on what the searches chose for boosted models: template and values."""
+    boosted = chosen[chosen["model"].isin(tuning.BOOSTED)]
+    slow = int((boosted["learning_rate"] < 0.1).sum())
+    plain = int(((boosted["max_depth"] == 1) | (boosted["reg_lambda"] >= 10)).sum())
+    sentence = (
+        "Of {n_folds} searches for boosted models, {slow} chose a learning rate below the published .1, and {plain} "
+        "stumps or a penalty of 10 or more"
+    )
+    if min(slow, plain) > len(boosted) / 2:
+        sentence += ": as close to a linear model as they get. The published settings learn the noise of their patients"
+    return {"sentence": sentence + ".", "n_folds": len(boosted), "slow": slow, "plain": plain}
 
 
 def tuning_sentence(compared: pd.DataFrame) -> dict:

@@ -18,6 +18,8 @@ from sklearn.pipeline import Pipeline
 from attrition import intervals, metrics, models, resampling
 from attrition.features import FeatureVersion
 
+FACTOR = 3
+"""Halving keeps one candidate in this many, and gives those as many times the trees."""
 BOOSTED = ("xgb", "lgbm")
 """Models with a number of trees: the resource that halving spends."""
 
@@ -85,7 +87,7 @@ def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | 
         base,
         space,
         n_candidates=budget.n_candidates,
-        factor=3,
+        factor=FACTOR,
         resource="classify__n_estimators",
         min_resources=budget.min_trees,
         max_resources=budget.max_trees,
@@ -122,10 +124,11 @@ def fits(model: str, budget: Budget) -> dict[str, int]:
         candidates = np.prod([len(_spread(values, budget.n_candidates)) for values in _space(model).values()])
         return {"candidates": int(candidates), "fits": int(candidates) * budget.n_folds + 1, "trees": 0}
     n_fits, trees, kept, size = 1, 0, budget.n_candidates, budget.min_trees
-    while size <= budget.max_trees:
+    while True:
         n_fits, trees = n_fits + kept * budget.n_folds, trees + kept * size * budget.n_folds
-        last, size, kept = size, size * 3, max(1, int(np.ceil(kept / 3)))
-    return {"candidates": budget.n_candidates, "fits": n_fits, "trees": trees + last}
+        if kept < FACTOR or size * FACTOR > budget.max_trees:
+            return {"candidates": budget.n_candidates, "fits": n_fits, "trees": trees + size}
+        kept, size = int(np.ceil(kept / FACTOR)), size * FACTOR
 
 
 @dataclass(frozen=True)
