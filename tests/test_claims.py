@@ -251,6 +251,16 @@ def replacements(old):
             yield value
 
 
+def make_true(ideal, source, effect, prevalence):
+    """Put numbers in place that give exactly `effect`; of a difference, the first term moves."""
+    measured, base = (source["minus"][0], source["minus"][1]) if isinstance(source, dict) else (source, 0.0)
+    if isinstance(base, str):
+        base = claims.look_up(ideal, base.replace("{prevalence}", prevalence))
+    found = {"value": base + effect, "ci_low": base + effect - 1e-5, "ci_high": base + effect + 1e-5, "mc_se": 1e-6}
+    plain = isinstance(source, dict) and isinstance(source["minus"][1], str)
+    put(ideal, measured.replace("{prevalence}", prevalence), base + effect if plain else found)
+
+
 def truthful(claim, found):
     """Results changed so that every measured statement of the claim comes out as published."""
     ideal = copy.deepcopy(found)
@@ -261,6 +271,8 @@ def truthful(claim, found):
         if statement.rule == "rounds_to" and isinstance(args["measured"], dict):
             count, total = args["measured"]["over"]
             put(ideal, count, args["published"] / args["scale"] * claims.look_up(found, total))
+        if statement.rule == "direction_and_half":
+            make_true(ideal, args["measured"], args["published"], claim.prevalence or "default")
         if statement.rule == "equal":
             for reference in args["measured"]:
                 put(ideal, reference, 0.65)

@@ -225,9 +225,9 @@ def flow_words(columns: Mapping[str, Sequence[Any]]) -> tuple[str, dict[str, Any
     real = columns["CDISC pilot"]
     last = real[-1]
     template = (
-        "Of {randomised} randomised patients {left} are {label}: whoever wants to act must do so on ever fewer "
-        "patients, and every model after the last landmark rests on the events among them. The simulated trial has "
-        "no screening and no loss before the first visit; its patients are all held to be at risk from the first "
-        "day."
+        "Of {randomised} randomised patients {left} are {label} ({note}): the later one waits, the fewer are left to "
+        "act for, and to learn from. The simulated trial has no screening and no loss before the first visit; its "
+        "patients are all held to be at risk from the first day. [](#fig-participant-flow) has the real trial's "
+        "reasons."
     )
-    return template, {"randomised": real[1].n, "left": last.n, "label": last.label}
+    return template, {"randomised": real[1].n, "left": last.n, "label": last.label, "note": last.note}
