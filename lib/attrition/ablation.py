@@ -63,7 +63,7 @@ def feature_sets() -> dict[str, tuple[str, ...]]:
     return {**features.VERSIONS, **left_out, **alone}
 
 
-def candidates(n_replicates: int, n_trees: int, n_tree_versions: int) -> list[Candidate]:
+def candidates(n_replicates: int, n_trees: int, n_tree_versions: int, n_alone: int | None = None) -> list[Candidate]:
     """Everything that chapter 03 fits.
 
     Parameters
@@ -74,8 +74,14 @@ def candidates(n_replicates: int, n_trees: int, n_tree_versions: int) -> list[Ca
         Trials for the boosted trees that a published comparison needs: both on v3, XGBoost on counts.
     n_tree_versions : int
         Trials for boosted trees on the other versions.
+    n_alone : int, optional
+        Trials for logistic regression on one group alone; `n_replicates` by default.
     """
-    linear = [Candidate(name, members, n_replicates=n_replicates) for name, members in feature_sets().items()]
+    n_alone = n_alone or n_replicates
+    linear = [
+        Candidate(name, members, n_replicates=n_alone if name.startswith("only_") else n_replicates)
+        for name, members in feature_sets().items()
+    ]
     plain = [Candidate(FINAL, features.VERSIONS[FINAL], "lr", "none", n_replicates)]
     ledger = {("xgb", FINAL), ("lgbm", FINAL), ("xgb", "v1_counts")}
     trees = [
@@ -89,7 +95,7 @@ def candidates(n_replicates: int, n_trees: int, n_tree_versions: int) -> list[Ca
 def plan(params: Any) -> dict[str, list[Candidate]]:
     """Everything that chapter 03 fits, by prevalence setting, as fixed in ``params.yaml``."""
     return {
-        setting: candidates(params.n_replicates, n_trees, params.n_replicates_tree_versions)
+        setting: candidates(params.n_replicates, n_trees, params.n_replicates_tree_versions, params.n_replicates_alone)
         for setting, n_trees in params.n_replicates_trees.items()
     }
 

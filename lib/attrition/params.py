@@ -41,6 +41,7 @@ class FeatureAblation:
 
     smallest_difference: float
     n_replicates: int
+    n_replicates_alone: int
     n_replicates_trees: dict
     n_replicates_tree_versions: int
     n_patients: int

@@ -69,10 +69,11 @@ def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Size
     for r in range(max((c.n_replicates for c in trees), default=0)):
         due = [c for c in trees if c.n_replicates > r]
         tasks.append(joblib.delayed(boosted_task)(seed, setting, r, due, sizes))
-    n_linear = max((c.n_replicates for c in linear), default=0)
-    for first in range(0, n_linear, BLOCK):
-        block = range(first, min(first + BLOCK, n_linear))
-        tasks.append(joblib.delayed(logistic_block)(seed, setting, block, linear, sizes, detailed))
+    for n in sorted({c.n_replicates for c in linear}, reverse=True):
+        due = [c for c in linear if c.n_replicates == n]
+        for first in range(0, n, BLOCK):
+            block = range(first, min(first + BLOCK, n))
+            tasks.append(joblib.delayed(logistic_block)(seed, setting, block, due, sizes, detailed))
     return tasks
 
 
