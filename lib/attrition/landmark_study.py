@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, guard, landmark, params, participants, prediction, samplesize, tracking
+from attrition import decision, guard, landmark, params, participants, paths, prediction, samplesize, tracking
 from attrition.calibration import CalibrationCurve, calibration_curve
 from attrition.cdisc import Trial
 from attrition.prediction import LABELS, Problem
@@ -308,10 +308,11 @@ def as_parquet(table: pd.DataFrame) -> bytes:
 
 
 def track(trial: Trial, p: Any, seed: int, found: dict[str, Any], study: Study, prices: pd.DataFrame) -> None:
-    """Log the chapter to the tracking store: parameters, counts, measures, tables of results."""
+    """Log the chapter to the tracking store: parameters, digests of what it handed on, measures, tables of results."""
     tracking.log_chapter(
         "06_real_trial",
         params=params.as_dict(p) | {"seed": seed, "trial": trial.name},
         metrics={key: found[key] for key in ("flow", "landmarks", "leaks")},
+        data=[paths.processed() / f"{name}.parquet" for name in handed_on(trial)],
         tables={"auroc": study.summary, "leaks": prices},
     )
