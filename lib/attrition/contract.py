@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from attrition import law, simulate, timing
@@ -279,13 +280,13 @@ def _duplicates(patients: pd.Series) -> list[Problem]:
 
 def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:
     reasons = {
-        ID: lambda cell: None,
         LEVELS: lambda cell: None if cell in column.levels else f"not one of {', '.join(column.levels)}",
         COUNT: _why_not_a_count,
     }
-    why = {cell: reasons[column.kind](cell) for cell in cells.dropna().unique()}
-    reason = cells.map(why).where(cells.notna(), "the cell is empty")
-    return [Problem(column.name, rule, line) for line, rule in reason.dropna().items()]
+    known = [] if column.kind == ID else cells.dropna().unique()
+    why = {cell: reason for cell in known if (reason := reasons[column.kind](cell))}
+    bad = cells[cells.isin(list(why)) | cells.isna()]
+    return [Problem(column.name, why.get(cell, "the cell is empty"), line) for line, cell in bad.items()]
 
 
 NOT_A_COUNT = (
@@ -317,7 +318,13 @@ def _why_not_a_count(cell: str) -> str | None:
 
 def _as_numbers(text: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     counts = [column.name for column in contract.columns if column.kind == COUNT]
-    return text.assign(**{name: text[name].map(int).astype("int64") for name in counts})
+    return text.assign(**{name: _whole(text[name]) for name in counts})
+
+
+def _whole(cells: pd.Series) -> np.ndarray:
+    """Text of digits as 64-bit integers; each distinct cell is converted once."""
+    place, known = pd.factorize(cells)
+    return np.array([int(cell) for cell in known], dtype=np.int64)[place]
 
 
 @lru_cache(maxsize=8)

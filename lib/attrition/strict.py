@@ -146,7 +146,8 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     index = pd.Index(lines[1:], name="line")
     columns = [pd.Series(cells, dtype="str", index=index) for cells in zip(*rows[1:], strict=True)]
     table = pd.concat(columns, axis=1, keys=header)
-    return table.mask(table.isin(list(missing)))
+    absent = table.isin(list(missing))
+    return table.mask(absent) if absent.any(axis=None) else table
 
 
 def _refuse(file: str, rule: str, line: int = 0) -> ContractError:

@@ -72,7 +72,7 @@ def experiment(client: Any, study: str) -> str:
     if found:
         return found.experiment_id
     local = store_uri().startswith("sqlite")
-    return client.createexperiment(study, artifact_location=(folder() / "artifacts").as_uri() if local else None)
+    return client.create_experiment(study, artifact_location=(folder() / "artifacts").as_uri() if local else None)
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
