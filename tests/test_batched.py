@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from attrition import batched
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from attrition import batched
 
 
 @pytest.fixture

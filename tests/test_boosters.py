@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import logit
+
 from attrition import boosters, features, models
 from attrition.replicate import Sizes, draw, population, positions
-from scipy.special import logit
 
 
 @pytest.fixture(scope="module")
