@@ -14,7 +14,7 @@ import pytest
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from attrition import claims, paths, results, rules
+from attrition import claims, frontpage, paths, results, rules
 
 LEDGER = claims.load()
 RAW = {entry["id"]: entry for entry in yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))}
@@ -481,3 +481,13 @@ def test_published_figures_match_the_statement_they_stand_for():
         stated = {abs(float(n)) for n in re.findall(r"\d+\.?\d*", args)}
         if not numbers & stated:
             assert claim.kind == "method" or "(" in claim.published, claim.id
+
+
+def test_evidence_is_an_id_that_some_notebook_shows():
+    shown = set()
+    for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            shown |= set(re.findall(r'id="((?:fig|tbl)-[a-z0-9-]+)"', "".join(cell["source"])))
+    named = {identifier for claim in LEDGER for identifier in claim.evidence} | set(frontpage.LEAK_EVIDENCE)
+    assert named <= shown
