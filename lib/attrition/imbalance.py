@@ -299,22 +299,16 @@ def _place(row: pd.Series) -> str:
 
 def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, Any]]:
     gains = _pick(table[table["strategy"].isin(RESAMPLED)], measure="auroc")
-    helped = gains[(gains["difference_value"] >= margin) & (gains["difference_ci_low"] > 0)]
     best = gains.loc[gains["difference_value"].idxmax()]
+    helped, excluded = gains["difference_ci_low"] >= margin, gains["difference_ci_high"] < margin
     values = {"auroc_gain": float(best["difference_value"]), "auroc_place": _place(best), "margin": margin}
-    values |= {"n_helped": len(helped), "n_gains": len(gains)}
-    values |= {"n_excluded": int((gains["difference_ci_high"] < margin).sum())}
+    values |= {"n_helped": int(helped.sum()), "n_excluded": int(excluded.sum()), "n_gains": len(gains)}
+    values |= {"n_open": len(gains) - values["n_helped"] - values["n_excluded"]}
     values |= {"largest_mc_se": float(gains["difference_mc_se"].max())}
-    if helped.empty:
-        return (
-            "In none of {n_gains} combinations of strategy, model and event rate did balancing raise the AUROC by the "
-            "{margin:.2f} that matters beyond doubt, and in {n_excluded} such a gain is ruled out; the largest mean "
-            "gain is {auroc_gain:.3f} ({auroc_place}).",
-            values,
-        )
     return (
-        "Balancing raised the AUROC by the {margin:.2f} that matters in {n_helped} of {n_gains} combinations of "
-        "strategy, model and event rate; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
+        "Of {n_gains} combinations of balancing strategy, model and event rate, {n_helped} raise the AUROC by the "
+        "{margin:.2f} that matters beyond doubt; in {n_excluded} such a gain is ruled out, in {n_open} the trials are "
+        "too few to say; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
         values,
     )
 
