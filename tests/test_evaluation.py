@@ -118,12 +118,20 @@ def test_the_sentence_on_ranking_follows_the_interval(half, verdict):
 
 
 def test_the_sentence_on_acting_can_be_no():
-    no = {"use": False, "better_from": None, "better_to": None, "best_threshold": 0.5, "best_over_default": 0.0}
-    yes = no | {"use": True, "better_from": 0.4, "better_to": 0.6, "best_over_default": 0.05}
-    assert appraisal.decisions(dict.fromkeys(appraisal.FITTED, no), 0.35, 0.75)["sentence"].startswith("Do not use any")
-    mixed = appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75)
+    no = {"use": False, "better_from": None, "better_to": None, "best_threshold": 0.5}
+    no |= {"best_over_default": 0.0, "best_over_default_low": -0.01}
+    yes = no | {
+        "use": True,
+        "better_from": 0.4,
+        "better_to": 0.6,
+        "best_over_default": 0.05,
+        "best_over_default_low": 0.02,
+    }
+    assert appraisal.decisions(dict.fromkeys(appraisal.FITTED, no), 0.35, 0.75, 0.01)["verdict"] == "not supported"
+    mixed = appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75, 0.01)
     assert mixed["verdict"] == "supported"
     assert "Do not use XGBoost and LightGBM" in mixed["sentence"]
+    assert appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75, 0.03)["verdict"] == "direction only"
 
 
 def test_the_sentence_on_calibration_names_who_is_too_extreme():

@@ -14,6 +14,10 @@ from attrition import metrics, models
 FITTED = ("lr", "xgb", "lgbm")
 NAMES = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
 Appraisal = dict[str, Any]
+TOO_LATE = (
+    " But its features count the whole follow-up: this is what the score would be worth, not that it can be had "
+    "in time."
+)
 
 
 def _listed(names: list[str]) -> str:
@@ -157,8 +161,18 @@ def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
     }
 
 
-def decisions(conclusions: Mapping[str, Mapping], low: float, high: float) -> Appraisal:
-    """Whether any fitted model beats both defaults somewhere between the lowest and highest stated threshold."""
+def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, smallest: float) -> Appraisal:
+    """Whether any fitted model beats both defaults somewhere between the lowest and highest stated threshold.
+
+    Parameters
+    ----------
+    conclusions : mapping of str to mapping
+        `attrition.decision.conclude` of each model.
+    low, high : float
+        Ends of the thresholds under consideration.
+    smallest : float
+        Smallest net benefit of interest.
+    """
     useful = [model for model in FITTED if conclusions[model]["use"]]
     values: dict[str, Any] = {"low": low, "high": high, "useful": useful}
     if not useful:
@@ -168,13 +182,16 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float) -> Ap
     own = conclusions[best]
     values |= {"best": models.LABELS[best], "first": own["better_from"], "last": own["better_to"]}
     values |= {"at": own["best_threshold"], "gain": 100 * own["best_over_default"]}
+    values |= {"at_least": 100 * own["best_over_default_low"], "smallest": 100 * smallest}
     text = (
         "{best} is worth acting on at thresholds from {first:.2f} to {last:.2f}; its largest advantage over the better "
     )
-    text += "default is {gain:.1f} net leavers per 100 patients, at {at:.2f}."
+    text += "default is {gain:.1f} net leavers per 100 patients (at least {at_least:.1f}), at {at:.2f}."
     others = [NAMES[m] for m in FITTED if m not in useful]
     text += f" Do not use {_listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
-    return {**values, "sentence": text, "verdict": "supported"}
+    enough = own["best_over_default_low"] > smallest
+    text += "" if enough else " That may be less than the smallest difference of interest, {smallest:.0f} per 100."
+    return {**values, "sentence": text, "verdict": "supported" if enough else "direction only"}
 
 
 def stability(summary: Mapping[str, float], threshold: float, often: float) -> Appraisal:

@@ -261,7 +261,8 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, object]:
     dict
         ``use`` (bool), ``conclusion`` (a sentence), ``better_from, better_to`` (lowest and highest
         threshold at which the model beats both defaults, else None), ``n_thresholds, n_better`` and the
-        best threshold by the smaller of its two differences: ``best_threshold, best_over_default``.
+        best threshold by the smaller of its two differences: ``best_threshold, best_over_default``,
+        with the smaller of the two lower ends there as ``best_over_default_low``.
 
     Notes
     -----
@@ -292,4 +293,5 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, object]:
         "n_better": len(better),
         "best_threshold": float(own.loc[gain.idxmax(), "threshold"]),
         "best_over_default": float(gain.max()),
+        "best_over_default_low": float(own.loc[gain.idxmax(), ["over_all_low", "over_none_low"]].min()),
     }

@@ -271,15 +271,15 @@ def class_weight_study(seed: int, n_patients: int, n_folds: int, settings: Mappi
     Returns
     -------
     dict
-        ``predictions``: (setting, strategy) to (y, y_prob) of the patients.
+        (setting, strategy) to (y, y_prob) of the patients; strategies ``none, class_weight, oracle, null``.
     """
     found = {}
     for name, rate in settings.items():
+        offset = oracle.offset_for_prevalence(simulate.PUBLISHED_LAW, rate) if rate else 0.0
         if rate == 0:
             trial = simulate.published_trial()
         else:
             rng = seeds.stream(seed, "class_weights", name)
-            offset = oracle.offset_for_prevalence(simulate.PUBLISHED_LAW, rate)
             trial = simulate.draw_trial(simulate.PUBLISHED_LAW, n_patients, rng, prevalence_offset=offset)
         y = trial["dropout"].to_numpy()
         folds = resampling.repeated_folds(y, n_folds, 1, seeds.integer(seed, "class_weights"))
@@ -287,6 +287,8 @@ def class_weight_study(seed: int, n_patients: int, n_folds: int, settings: Mappi
             rows = resampling.out_of_fold({"lr": models.pipeline("lr", strategy=strategy)}, trial, y, folds)
             rows = rows.sort_values("patient_id")
             found[name, strategy] = (rows["y"].to_numpy(), rows["y_prob"].to_numpy())
+        found[name, "oracle"] = (y, oracle.of_patients(simulate.PUBLISHED_LAW, trial, offset))
+        found[name, "null"] = (y, np.full(y.size, y.mean()))
     return found
 
 
@@ -312,7 +314,8 @@ def conclusion_table(conclusions: Mapping[str, Mapping], held_out: Predictions) 
         row = {"model": models.LABELS[model], "n": held_out.y.size, "events": int(held_out.y.sum())}
         row |= {"conclusion": "use" if found["use"] else "do not use"}
         row |= {key: found[key] for key in ("better_from", "better_to", "best_threshold")}
-        rows.append(row | {"gain_per_100": 100 * found["best_over_default"]})
+        row |= {"gain_per_100": 100 * found["best_over_default"], "gain_low": 100 * found["best_over_default_low"]}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -125,17 +125,53 @@ def boosted_stability(X: pd.DataFrame, y: NDArray, weights: NDArray, name: str =
     return stability.bootstrap_estimator(fit_predict, weights)
 
 
+def stability_summaries(
+    fitted: Mapping[str, tuple[NDArray, NDArray]],
+    y: NDArray,
+    true: NDArray,
+    weights: NDArray,
+    thresholds: Mapping[str, float],
+    often: float,
+) -> dict[str, dict[str, float]]:
+    """`attrition.stability.summary` of fitted models, of the oracle (which never moves) and of the null model.
+
+    Parameters
+    ----------
+    fitted : mapping of str to (original, resampled)
+    y, true : array of shape (n_patients,)
+    weights : array of shape (n_patients, n_resamples)
+        The samples on which the null model takes its event rate.
+    thresholds : mapping of str to float
+    often : float
+        See `attrition.stability.summary`.
+    """
+    n = y.size
+    null = np.full(n, y.mean()), np.broadcast_to(y @ weights / n, (n, weights.shape[1]))
+    everyone = {**fitted, "oracle": (true, true[:, None]), "null": null}
+    at = list(thresholds.values())
+    return {name: stability.summary(stability.per_patient(*pair, at), often) for name, pair in everyone.items()}
+
+
 def stability_table(
     found: Mapping[str, Mapping[str, float]],
     n_models: Mapping[str, int],
+    otherwise: int,
     n_patients: int,
     n_events: int,
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Stability of every model for readers, with unsteady patients at each threshold."""
+    """Stability of every model for readers, with unsteady patients at each threshold.
+
+    `n_models` gives the number of models developed again where it is not `otherwise`.
+    """
     rows = []
     for name, summary in found.items():
-        row = {"model": models.LABELS[name], "n": n_patients, "events": n_events, "models": n_models[name]}
+        row = {
+            "model": models.LABELS[name],
+            "n": n_patients,
+            "events": n_events,
+            "models": n_models.get(name, otherwise),
+        }
         row |= {
             "mape": summary["mape"],
             "median_width": summary["median_width"],
