@@ -135,7 +135,7 @@ def read(path: Path) -> Chapter:
         _shows_all(cell)
         cells.append(cell)
     first = cells[0].source if cells and cells[0].kind == "markdown" else ""
-    title = re.match(r"#\s+(.+)", first)
+    title = re.match(r"(?:#\s+)+(.+)", first)
     if title is None:
         raise BuildError("the notebook must begin with a level-1 heading", f"{name}, cell 1")
     return Chapter(name, cells, title[1].strip())

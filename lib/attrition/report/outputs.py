@@ -10,6 +10,8 @@ from attrition.report.errors import BuildError
 from attrition.report.manuscript import Cell, Item, Manuscript, about
 
 FIGURE_LIMIT = 150 * 1024
+LONG_TABLE = 24
+"""Tables of more rows scroll inside themselves."""
 
 
 class Outputs:
@@ -81,10 +83,11 @@ class Outputs:
         item, spec = self.items[known["id"]], known["data"]
         notes = f'<p class="notes">{self._inline(known["notes"], cell)}</p>' if known.get("notes") else ""
         offer = _download(item.id, known.get("csv"), known["csv_file"])
+        long = " long" if len(spec["rows"]) > LONG_TABLE else ""
         first = f"First {len(spec['rows'])} of {spec['total']:,} rows. " if len(spec["rows"]) < spec["total"] else ""
         return (
             f'<figure class="tbl" id="{item.id}">{self._caption(item, known["caption"], cell)}'
-            f'<div class="scroll">{_table(spec, labelled=f"{item.id}-t")}</div>{notes}'
+            f'<div class="scroll{long}">{_table(spec, labelled=f"{item.id}-t")}</div>{notes}'
             f'<p class="behind">{first}{offer}</p></figure>'
         )
 
@@ -103,7 +106,7 @@ class Outputs:
             f'<figure class="tbl ledger" id="{item.id}">{self._caption(item, known["caption"], cell)}'
             f'<ol class="strip">{strip}</ol><ul class="key">{key}</ul>{notes}'
             f'<details class="full"><summary>All {len(names)} claims as a table</summary>'
-            f'<div class="scroll">{self._claims(item, known)}</div></details>'
+            f'<div class="scroll long">{self._claims(item, known)}</div></details>'
             f'<p class="behind">{_download(item.id, known.get("csv"), known["csv_file"])}</p></figure>'
         )
 
@@ -211,7 +214,8 @@ def _download(id: str, csv: str | None, file: str) -> str:
 def _width(label: str, cells: tuple[str, ...]) -> str:
     """Class of a column that must not be squeezed on a phone."""
     longest = max(map(len, cells), default=0)
-    return " x" if longest > 30 else " w" if max(longest, len(label)) > 12 else ""
+    steps = ((90, " xx"), (28, " x"), (17, " v"))
+    return next((name for least, name in steps if longest > least), " w" if max(longest, len(label)) > 12 else "")
 
 
 def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:

@@ -83,7 +83,7 @@
   marks.forEach(e => seen.observe(e));
 
   const sizes = new ResizeObserver(list => list.forEach(({ target: e }) => {
-    if (e.scrollWidth > e.clientWidth + 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
+    if (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
   }));
   all(".scroll").forEach(e => sizes.observe(e));
 })();

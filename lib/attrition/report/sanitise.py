@@ -53,6 +53,7 @@ def html(fragment: str) -> str:
     return _cleaner().clean(fragment)
 
 
+SUSPECT = re.compile(r"[/\\\x1b\r]|0x")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 TEMPORARY = re.compile(r"(?:/tmp|/var/folders|/private/var)/[^\s'\"<>:,;)]*")
@@ -79,6 +80,8 @@ def scrub(text: str) -> str:
     >>> scrub("<Axes at 0x7f3a2b1c4d50> of /home/ada/study/data.csv")
     '<Axes at 0x…> of ~/study/data.csv'
     """
+    if not SUSPECT.search(text):
+        return text
     text = ANSI.sub("", text)
     text = "\n".join(line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n"))
     for root, name in ((str(paths.out()), ""), *_roots()):

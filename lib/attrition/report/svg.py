@@ -20,6 +20,8 @@ from attrition.plots.style import DARK, LIGHT
 FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 """Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
 RASTER_DPI = 192
+LONG_PATH = 150
+"""Lines of more points are drawn to a tenth of a point."""
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 PARTNER = {matplotlib.colors.to_rgb(LIGHT[name]): DARK[name] for name in LIGHT}
@@ -64,6 +66,18 @@ def _short_numbers(match: re.Match[str]) -> str:
     return match[1] + re.sub(r"-?\d+\.\d+", _shorter, match[2]) + '"'
 
 
+def _short_path(match: re.Match[str]) -> str:
+    """Path without spare blanks; a run of lines says so once."""
+    path = re.sub(r"\s*([A-Za-z])\s*", r"\1", match[2].strip())
+    if path.count("L") > LONG_PATH:
+        path = re.sub(r"-?\d*\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path)
+    first, *rest = path.split("L")
+    joined = [first]
+    for part in rest:
+        joined.append(part if joined[-1][-1:].isdigit() and len(joined) > 1 else "L" + part)
+    return f'{match[1]}{" ".join(joined).replace(" L", "L")}"'
+
+
 def tidy(svg: str) -> str:
     """Drop what no reader sees, round coordinates to a hundredth of a point, name the fonts.
 
@@ -76,6 +90,7 @@ def tidy(svg: str) -> str:
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"font-family: [^;\"]*", f"font-family: {FONTS}", svg)
     svg = re.sub(r'(\b(?:d|x|y|cx|cy|r|transform|points)=")([^"]*)"', _short_numbers, svg)
+    svg = re.sub(r'(\bd=")([^"]*)"', _short_path, svg)
     svg = re.sub(r'(style="[^"]*)"', lambda m: m[1].replace("; ", ";").replace(": ", ":") + '"', svg)
     svg = re.sub(r'"data:image/png;base64,([^"]*)"', _webp, svg)
     return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg)).strip()
@@ -86,7 +101,7 @@ def _webp(match: re.Match[str]) -> str:
 
     buffer = io.BytesIO()
     picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"\s", "", match[1]))))
-    picture.save(buffer, "WEBP", lossless=True, method=4, exact=False)
+    picture.save(buffer, "WEBP", lossless=True, quality=100, method=6, exact=False)
     return f'"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"'
 
 
