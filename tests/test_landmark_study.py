@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from attrition import cdisc, guard, landmark_readings, landmark_study, leaks, params, participants, prediction, results
 from attrition.guard import LeakError
@@ -148,3 +149,15 @@ def test_figures_draw_what_they_are_given(made, study, prices):
 def test_paired_models_are_named_for_readers(study):
     assert set(landmark_study.paired(study)["first"]) <= set(prediction.LABELS.values())
     assert landmark_study.wide(study).iloc[0, 0] == prediction.LABELS["null"]
+
+
+def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
+    everybody = landmark_study.auroc(study, 28, "all")
+    assert landmark_study.on_treatment(made, study, 28)["auroc"] == pytest.approx(everybody)
+    ids = study.problems[28].X.index
+    ends = pd.DataFrame({"id": ids[:20], "kind": "end of exposure", "name": "dose", "day": 20.0})
+    told = dataclasses.replace(made, events=pd.concat([made.events, ends], ignore_index=True))
+    found = landmark_study.on_treatment(told, study, 28)
+    of, y_prob = study.problems[28], study.predictions[28]["all"][:, 0]
+    assert found["n_patients"] == len(ids) - 20
+    assert found["auroc"]["value"] == pytest.approx(roc_auc_score(of.y[20:], y_prob[20:]))

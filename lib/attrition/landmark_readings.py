@@ -274,11 +274,25 @@ def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
     """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
     values = {"day": day, "at_risk": at_risk, **found}
     if not found["stopped"]:
-        return Reading("Nobody at risk on day {day} is known to have had the last dose by then.", "exploratory", values)
+        return Reading(
+            "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
+        )
     return Reading(
         "Of the {at_risk} patients at risk on day {day}, {stopped} had already had their last dose, and {primary} of "
         "these have the primary event: by the record they were still in, in fact they were leaving. That is known in "
         "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
+        "exploratory",
+        values,
+    )
+
+
+def on_treatment(found: dict, day: int, everybody: dict[str, float]) -> Reading:
+    """The full model among those who were still taking treatment; see `landmark_study.on_treatment`."""
+    values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
+    values |= {"all": everybody}
+    return Reading(
+        "Among the {n} patients at risk on day {day} who were still taking treatment ({events} events), the full model "
+        "has an AUROC of {auroc:.3f}; among all at risk it has {all:.3f}.",
         "exploratory",
         values,
     )

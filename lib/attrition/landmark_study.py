@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, guard, landmark, params, participants, paths, prediction, samplesize, tracking
+from attrition import (
+    decision,
+    guard,
+    intervals,
+    landmark,
+    metrics,
+    params,
+    participants,
+    paths,
+    prediction,
+    samplesize,
+    tracking,
+)
 from attrition.calibration import CalibrationCurve, calibration_curve
 from attrition.cdisc import Trial
 from attrition.prediction import LABELS, Problem
@@ -174,6 +186,21 @@ def decisions(study: Study, day: int, models: Sequence[str] = ("all", "arm_only"
     return curve, np.asarray(decision.treat_all(of.y, GRID))
 
 
+def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any]:
+    """AUROC among the patients at risk who had not had their last dose by the landmark: a sensitivity analysis.
+
+    Returns
+    -------
+    dict
+        auroc (an interval), n_patients, n_events.
+    """
+    of = study.problems[day]
+    still = ~of.X.index.isin(participants.stopped(trial, day))
+    y, y_prob, weights = of.y[still], study.predictions[day][model][still], study.weights[day][still]
+    found = intervals.bootstrap(metrics.auroc, y, y_prob, weights)
+    return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
+
+
 def definitions(trial: Trial) -> pd.DataFrame:
     """The definitions that the counts follow from: term and meaning."""
     competing = ", ".join(term.lower() for term in trial.definitions.competing)
@@ -238,6 +265,7 @@ def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
             measures = study.summary[study.summary["landmark"] == day].set_index(["model", "measure"])
             brier = {name: interval(measures.loc[(name, "brier_score")]) for name in models if name != "cox"}
             entry["brier_score"] = brier
+            entry["on_treatment"] = on_treatment(trial, study, day)
             entry["n_features"] = len(study.problems[day].columns("all"))
         if day in study.skipped:
             entry["skipped"] = study.skipped[day]

@@ -60,6 +60,12 @@ def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
     }
 
 
+def stopped(trial: Trial, landmark: int) -> pd.Index:
+    """Patients at risk whose dosing had ended by the landmark; empty where the source does not tell."""
+    ends = trial.events[trial.events["kind"].eq("end of exposure")].groupby("id")["day"].max()
+    return pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
+
+
 def off_treatment(trial: Trial, landmark: int) -> dict[str, int]:
     """Patients who count as at risk although their last dose lies behind them: seen in hindsight only.
 
@@ -69,7 +75,6 @@ def off_treatment(trial: Trial, landmark: int) -> dict[str, int]:
         stopped (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event).
         Both 0 where the source does not tell when dosing ended.
     """
-    ends = trial.events[trial.events["kind"].eq("end of exposure")].groupby("id")["day"].max()
     outcome = target(trial, landmark)
-    stopped = outcome.index.isin(ends.index[ends <= landmark])
-    return {"stopped": int(stopped.sum()), "primary": int(outcome[stopped].sum())}
+    gone = outcome.index.isin(stopped(trial, landmark))
+    return {"stopped": int(gone.sum()), "primary": int(outcome[gone].sum())}
