@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from attrition import features, models, simulate
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from xgboost import XGBClassifier
+
+from attrition import features, models, simulate
 
 NAMES = ("lr", "xgb", "lgbm")
 
@@ -82,9 +83,7 @@ def test_balancing_doubles_the_mean_probability_of_a_rare_outcome(strategy, rare
 
 def test_recalibration_gives_the_event_rate_back(rare):
     X, y = rare
-    assert models.probability(fitted("lr", "recalibrated", rare), X).mean() == pytest.approx(
-        y.mean(), abs=0.01
-    )
+    assert models.probability(fitted("lr", "recalibrated", rare), X).mean() == pytest.approx(y.mean(), abs=0.01)
 
 
 def test_recalibration_keeps_the_ranking(rare):
