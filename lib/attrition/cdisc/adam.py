@@ -127,7 +127,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     adverse, dated = _adverse_events(source, reference)
     vitals, visits = _vital_signs(source, reference, definitions)
     parts = [adverse, visits, vitals, _labs(source, reference), _questionnaires(source, reference, definitions)]
-    events = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    events = pd.concat([part for part in parts if not part.empty] or parts, ignore_index=True)
     notes = () if dated else (NEVER_COLLECTED,)
     screened = {"screened": None, "screen_failures": None}
     return assemble(source.label, "adam", definitions, patients, events, screened, notes=notes)

@@ -41,7 +41,9 @@ class Definitions:
     landmarks : tuple of int
         Study days at which a prediction is made; empty: one sixth, one third and one half of the horizon.
     arms : tuple of str
-        Order of the arms; empty: as the data sort them.
+        Order of the arms, the reference first; empty: see `ordered_arms`.
+    reference : str
+        Reference arm, where `arms` is empty; empty: see `ordered_arms`.
     completed : frozenset of str
         Disposition terms that are no discontinuation.
     competing : mapping of str to str
@@ -75,6 +77,7 @@ class Definitions:
     horizon: int | None = None
     landmarks: tuple[int, ...] = ()
     arms: tuple[str, ...] = ()
+    reference: str = ""
     completed: frozenset[str] = frozenset({"COMPLETED"})
     competing: Mapping[str, str] = field(default_factory=lambda: STANDARD_COMPETING)
     reasons: Mapping[str, str] = field(default_factory=lambda: STANDARD_REASONS)
@@ -134,6 +137,35 @@ PILOT = Definitions(
 KNOWN = {"CDISCPILOT01": PILOT}
 
 
+CONTROLS = ("placebo", "control", "sham", "standard of care", "usual care", "standard care")
+"""Parts of the name of an arm that serves as reference, in order of preference."""
+
+
+def ordered_arms(arm: pd.Series, reference: str = "") -> tuple[str, ...]:
+    """Arms with the reference first: the declared one, else one called like a control, else the largest.
+
+    Parameters
+    ----------
+    arm : pandas.Series of str
+        Arm of every patient.
+    reference : str
+        Declared reference arm; ignored when nobody is in it.
+
+    Examples
+    --------
+    >>> ordered_arms(pd.Series(["10 mg", "20 mg", "placebo"]))
+    ('placebo', '10 mg', '20 mg')
+    >>> ordered_arms(pd.Series(["B", "NA", "B"]))
+    ('B', 'NA')
+    """
+    sizes = arm.value_counts()
+    names = sorted(sizes.index)
+    called = [name for part in CONTROLS for name in names if part in name.lower()]
+    largest = sorted(names, key=lambda name: -sizes[name])
+    first = reference if reference in names else [*called, *largest][0]
+    return (first, *(name for name in names if name != first))
+
+
 def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
     """Fill in what the definitions leave to the data: arms, horizon, landmarks.
 
@@ -151,7 +183,7 @@ def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
     Definitions
         With a horizon, landmarks and arms.
     """
-    arms = definitions.arms or tuple(sorted(patients["arm"].unique()))
+    arms = definitions.arms or ordered_arms(patients["arm"], definitions.reference)
     horizon = definitions.horizon or _horizon(patients)
     landmarks = definitions.landmarks or tuple(round(horizon * part) for part in (1 / 6, 1 / 3, 1 / 2))
     return dataclasses.replace(definitions, arms=arms, horizon=horizon, landmarks=landmarks)

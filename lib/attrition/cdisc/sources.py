@@ -1,11 +1,14 @@
 """Where the domains come from: the pilot's package, or a folder of parquet, XPT, sas7bdat or CSV files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+
+from attrition.strict import ContractError, read_strict
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 NUMERIC = frozenset(
@@ -16,8 +19,13 @@ DAY_COLUMNS = frozenset({"AEDY", "VSDY", "LBDY", "QSDY", "DSDY"})
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 
 
+TEXT_COLUMNS = frozenset({"USUBJID", "STUDYID", "SITEID", "SITEGR1", "ARM", "ARMCD", "TRT01P"})
+
+
 class CdiscError(ValueError):
     """A folder or file that cannot be read as SDTM or ADaM; the message names file, column and rule, never a value."""
+
+    exit_code = 3
 
 
 def _is_numeric(column: str) -> bool:
@@ -29,12 +37,18 @@ def _clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     frame = frame.rename(columns=str.upper)
     for column in frame.columns:
         values = frame[column]
+        if column in TEXT_COLUMNS and pd.api.types.is_numeric_dtype(values):
+            whole = values.astype("Int64") if (values.dropna() % 1 == 0).all() else values
+            frame[column] = whole.astype("str").where(values.notna())
+            continue
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
             continue
         if _is_numeric(column):
             frame[column] = _numbers(values, name)
         elif pd.api.types.is_string_dtype(values):
             frame[column] = values.where(values.str.strip() != "")
+        elif values.isna().all():
+            frame[column] = values.astype("str")
     return frame
 
 
@@ -169,15 +183,22 @@ class Folder(Source):
         return tuple(self.files)
 
     def columns(self, name: str) -> list[str]:
-        return [column.upper() for column in _header(self.files[name])]
+        return [column.upper() for column in self._readable(name, _header)]
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
+        spelled = {column.upper(): column for column in self._readable(name, _header)}
+        return self._readable(name, _content, [spelled[column] for column in columns])
+
+    def _readable(self, name: str, reader: Callable, *arguments: Any) -> Any:
+        """What the reader makes of a file; a broken file is refused by its name, whatever the reader raises."""
         path = self.files[name]
-        spelled = {column.upper(): column for column in _header(path)}
         try:
-            return _content(path, [spelled[column] for column in columns])
-        except (OSError, UnicodeDecodeError) as error:
-            raise CdiscError(f"{path.name} cannot be read: {error}") from error
+            return reader(path, *arguments)
+        except ContractError:
+            raise
+        except Exception as error:
+            kind = path.suffix.lower().removeprefix(".")
+            raise CdiscError(f"{path.name}: this is no {kind} file that can be read ({type(error).__name__})") from None
 
 
 def _header(path: Path) -> list[str]:
@@ -200,8 +221,6 @@ def _content(path: Path, columns: list[str]) -> pd.DataFrame:
     if ending == ".parquet":
         return pd.read_parquet(path, columns=columns)
     if ending == ".csv":
-        from attrition.contract import read_strict
-
         return read_strict(path)[columns]
     import pyreadstat
 
