@@ -134,6 +134,7 @@ report.table(
 )
 report.prose("A site is called {name}.", name=HOSTILE)
 report.callout("note", "A box about {name}.", name=HOSTILE)
+report.callout("note", "Another box of its kind.")
 report.finding("finding-hostile", "Said of " + HOSTILE, "exploratory", ["tbl-hostile"])
 report.finding(
     id="finding-trees", verdict="not supported", evidence=["tbl-models", "fig-roc"],

@@ -163,9 +163,7 @@ class Outputs:
     def _callout(self, output: dict[str, Any], known: dict[str, Any], cell: Cell) -> str:
         body = self._block(known["markdown"], cell)
         title = escape(known["title"])
-        return (
-            f'<aside class="box {escape(known["tone"])}" aria-label="{title}"><p class="head">{title}</p>{body}</aside>'
-        )
+        return f'<div class="box {escape(known["tone"])}" role="note"><p class="head">{title}</p>{body}</div>'
 
     def _other(self, output: dict[str, Any], known: dict[str, Any], cell: Cell) -> str:
         """Outputs of other libraries, by the report's own order of mime types."""
