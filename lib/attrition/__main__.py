@@ -31,9 +31,12 @@ def _threshold(word: str) -> float:
 
     if word in PRESETS:
         return PRESETS[word]
-    value = float(word)
+    try:
+        value = float(word)
+    except ValueError:
+        value = float("nan")
     if not 0 < value < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"a number between 0 and 1, or one of {', '.join(PRESETS)}")
     return value
 
 
@@ -61,24 +64,22 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
 
 def score(args: argparse.Namespace) -> int:
     """Score a file; the exit code is 3 when rows were refused."""
-    from attrition import registry, strict
+    from attrition import registry, saving, strict
     from attrition import score as scoring
 
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
-        threshold = _threshold(args.threshold)
-        scorer = scoring.Scorer.load(registry.find(args.model))
-        counts = _write(scoring.file(args.patients, scorer, threshold), target)
+        scorer = registry.load(args.model)
+        counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
     except strict.ContractError as error:
         print(error, file=sys.stderr)
         return CONTRACT
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
+    except argparse.ArgumentTypeError as error:
+        print(f"--threshold {args.threshold}: {error}", file=sys.stderr)
         return USAGE
-    except ValueError:
-        known = ", ".join(scoring.PRESETS)
-        print(f"--threshold {args.threshold}: a number between 0 and 1, or one of {known}", file=sys.stderr)
+    except (FileNotFoundError, saving.UnsafeModel) as error:
+        print(error, file=sys.stderr)
         return USAGE
     except OSError as error:
         print(f"cannot write {target.name}: {error.strerror}", file=sys.stderr)

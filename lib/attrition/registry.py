@@ -5,21 +5,32 @@ The scorer on disk is complete without MLflow. The registry adds what a group ne
 how it performed.
 """
 
-import warnings
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from attrition import batched, features, models, paths, score, seeds, tracking
+from attrition import batched, features, models, paths, results, score, seeds, tracking
 from attrition.digests import digest, file_digest
 
 NAME = "trial-dropout"
 ALIAS = "champion"
 VERSION = "v3_causal"
 STRATEGY = "none"
+PACKAGES = (
+    *("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost", "lightgbm"),
+    *("skops", "pandera", "mlflow", "filelock"),
+)
+"""What scoring imports, directly; see `requirements`."""
+EXAMPLE = {
+    **{"patient_id": "EXAMPLE-1", "age": "50", "treatment_group": "Control", "trial_phase": "Phase II"},
+    **{"days_in_trial": "180", "visits_completed": "4", "last_visit_day": "150", "adverse_events": "2"},
+}
+"""An invented patient, kept with the model to show how it is asked."""
 
 
 def folder() -> Path:
@@ -110,23 +121,67 @@ def train(model: str, trial: pd.DataFrame, data: Path, n_bootstraps: int, seed: 
     return score.Scorer(fitted, score.Support.of(trial), ensemble, card)
 
 
-def reference_predictions(scorer: score.Scorer, trial: pd.DataFrame) -> pd.DataFrame:
-    """Predictions kept beside the model, so that a later load can be held against them exactly."""
-    return pd.DataFrame({"patient_id": trial["patient_id"], "probability": scorer.probability(trial)})
+@dataclass(frozen=True)
+class Record:
+    """What the store keeps beside the champion; numbers about models, never a patient.
+
+    Parameters
+    ----------
+    metrics : mapping
+        Performance, nested.
+    tables : mapping of str to pandas.DataFrame
+        Among them the candidates.
+    figures : mapping of str to matplotlib Figure
+    data : iterable of pathlib.Path
+        Files that the champion was made from.
+    parent : str, optional
+        Run of the chapter.
+    """
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    data: Iterable[Path] = ()
+    parent: str | None = None
 
 
-def register(scorer: score.Scorer, saved: Path, metrics: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
-    """Log the scorer as a model, register it and point the alias to it.
+def predictions_file() -> Path:
+    """Where the champion's predictions of its own trial lie, for a later load to be held against."""
+    return paths.processed() / "champion_predictions.parquet"
+
+
+def keep_predictions(scorer: score.Scorer, trial: pd.DataFrame) -> Path:
+    """Write the predictions that a later load must reproduce to the bit; see `predictions_file`."""
+    predictions = {"patient_id": trial["patient_id"], "probability": scorer.probability(trial)}
+    return results.write_parquet(predictions_file(), pd.DataFrame(predictions))
+
+
+def traces(scorer: score.Scorer, saved: Path) -> dict[str, str]:
+    """Tags that lead from a model to what it was made from.
+
+    Returns
+    -------
+    dict of str
+        ``data``, ``data_sha256`` (equal to the file's ``sha256sum``), ``feature_version``, ``code_sha256``,
+        ``scorer_sha256`` and ``identity``, which is the same exactly when scorer, code and packages are.
+    """
+    files = sorted(path for path in saved.iterdir() if path.is_file())
+    scorer_digest = digest(*(part for path in files for part in (path.name, path.read_bytes())))
+    known = {key: str(scorer.card[key]) for key in ("model", "data", "data_sha256", "feature_version")}
+    code = code_digest()
+    identity = digest(scorer_digest, code, *requirements())
+    return known | {"code_sha256": code, "scorer_sha256": scorer_digest, "identity": identity}
+
+
+def register(scorer: score.Scorer, saved: Path, record: Record | None = None) -> str | None:
+    """Log the scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
 
     Parameters
     ----------
     scorer : attrition.score.Scorer
     saved : pathlib.Path
-        Folder that it was saved to.
-    metrics : mapping
-        Performance, nested.
-    tags : mapping
-        Further tags of the model version.
+        Folder that it was saved to, and nothing else.
+    record : Record, optional
 
     Returns
     -------
@@ -134,45 +189,85 @@ def register(scorer: score.Scorer, saved: Path, metrics: Mapping[str, Any], tags
         Version, or None when the store failed (a `tracking.TrackingWarning` says why).
     """
     try:
-        return _register(scorer, saved, metrics, tags)
+        with tracking.first_come() as client:
+            tags = traces(scorer, saved)
+            version = _known_version(client, tags["identity"]) or _new_version(
+                client, scorer, saved, tags, record or Record()
+            )
+            client.set_registered_model_alias(NAME, ALIAS, version)
+        return version
     except Exception as error:  # any store, any failure: the report must not be lost
-        told = f"the champion was not registered: {type(error).__name__}"
-        warnings.warn(told, tracking.TrackingWarning, stacklevel=2)
+        tracking.warn_of("the champion was not registered", error)
         return None
 
 
-def _register(scorer: score.Scorer, saved: Path, metrics: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-    client = tracking.client()
-    import mlflow
+def _known_version(client: Any, identity: str) -> str | None:
+    found = client.search_model_versions(f"name = '{NAME}'")
+    same = [int(v.version) for v in found if v.tags.get("identity") == identity and v.status == "READY"]
+    return str(max(same)) if same else None
 
-    mlflow.set_tracking_uri(tracking.store_uri())
-    mlflow.set_registry_uri(tracking.store_uri())
-    experiment = tracking.experiment(client, "simulated trial")
-    run = client.create_run(experiment, run_name="champion", tags={"chapter": "08_monitoring"})
-    tracking.log_numbers(client, run.info.run_id, scorer.card, metrics)
-    with mlflow.start_run(run_id=run.info.run_id):
-        logged = mlflow.pyfunc.log_model(
-            name="scorer",
-            python_model=str(Path(__file__).with_name("serving.py")),
-            artifacts={"scorer": str(saved)},
-            signature=signature(),
-            pip_requirements=requirements(),
-            registered_model_name=NAME,
-        )
-    version = str(logged.registered_model_version)
-    for key, value in (scorer.card | dict(tags)).items():
-        client.set_model_version_tag(NAME, version, key, str(value))
-    client.set_registered_model_alias(NAME, ALIAS, version)
-    return version
+
+def _new_version(client: Any, scorer: score.Scorer, saved: Path, tags: dict[str, str], record: Record) -> str:
+    experiment = tracking.experiment(client, tracking.SIMULATED)
+    about = {"chapter": "08_monitoring", **({"mlflow.parentRunId": record.parent} if record.parent else {})}
+    run_id = client.create_run(experiment, run_name="champion", tags=about | tags).info.run_id
+    tracking.log_numbers(client, run_id, scorer.card, record.metrics)
+    tracking.log_inputs(client, run_id, record.data)
+    tracking.log_tables(client, run_id, record.tables)
+    for name, figure in record.figures.items():
+        client.log_figure(run_id, figure, f"figures/{name}.png")
+    logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
+    with tempfile.TemporaryDirectory() as place:
+        client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.set_terminated(run_id)
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME, description="Probability that a patient leaves the trial.")
+    made = client.create_model_version(NAME, logged.artifact_location, run_id, tags=tags, model_id=logged.model_id)
+    return str(made.version)
+
+
+def pack(saved: Path, target: Path) -> Path:
+    """Write a saved scorer as an MLflow model: code instead of a pickle, signature, pinned packages.
+
+    Parameters
+    ----------
+    saved : pathlib.Path
+        Folder that a scorer was saved to.
+    target : pathlib.Path
+        New folder.
+
+    Returns
+    -------
+    pathlib.Path
+        `target`.
+    """
+    import mlflow.pyfunc
+
+    mlflow.pyfunc.save_model(
+        target,
+        python_model=str(Path(__file__).with_name("serving.py")),
+        artifacts={"scorer": str(saved)},
+        signature=signature(),
+        input_example=pd.DataFrame([EXAMPLE]),
+        pip_requirements=requirements(),
+    )
+    return target
 
 
 def signature() -> Any:
-    """Signature of the scorer: text columns in, so that the contract sees what was sent and nothing is coerced."""
+    """Names and kinds of what the model takes and gives.
+
+    Every column is text, so that the contract sees what was sent and nothing is coerced; none is marked as required,
+    because MLflow's own message about a missing one repeats the patients it was sent.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    ids = [ColSpec(DataType.string, c.name) for c in score.INPUT.columns]
-    return ModelSignature(inputs=Schema(ids))
+    numbers = ("probability", "ci_low", "ci_high")
+    given = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
+    made = [ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT]
+    return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]))
 
 
 def requirements() -> list[str]:
@@ -180,38 +275,54 @@ def requirements() -> list[str]:
     from attrition.run.environment import pins
 
     locked = pins()
-    wanted = ("numpy", "pandas", "scikit-learn", "scipy", "skops", "pandera", "mlflow", "xgboost-cpu", "lightgbm")
-    return [f"{name}=={locked[name]}" for name in wanted if name in locked]
+    return [f"{name}=={locked[name]}" for name in PACKAGES if name in locked]
 
 
-def sources_digest() -> str:
-    """Digest of the library's code, to tell which code made a model."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return digest(*(part for path in files for part in (path.name, path.read_bytes())))
+def code_digest() -> str:
+    """Digest of the library modules that training and scoring reach, to tell which code made a model."""
+    from attrition.run.fingerprint import modules
+
+    here = Path(__file__)
+    return digest(*(f"{k}={v}" for path in (here, here.with_name("serving.py")) for k, v in _reached(path, modules)))
 
 
-def find(model: str) -> Path:
-    """Folder of a scorer, by path or by registered name (``trial-dropout@champion``).
+def _reached(path: Path, modules: Any) -> list[tuple[str, str]]:
+    source = path.read_text(encoding="utf-8")
+    return [(path.name, digest(source)), *sorted(modules(source).items())]
+
+
+def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
+    """Load a scorer, by folder or by registered name.
+
+    Parameters
+    ----------
+    model : str
+        A folder with ``card.json``, or ``name@alias`` (``trial-dropout@champion``).
 
     Raises
     ------
     FileNotFoundError
         With what to run.
     """
-    place = Path(model)
-    if (place / "card.json").exists():
-        return place
-    name, _, alias = model.partition("@")
-    try:
-        client = tracking.client()
-        import mlflow
+    if (Path(model) / "card.json").exists():
+        return score.Scorer.load(model)
+    name, _, alias = model.removeprefix("models:/").partition("@")
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            folder = _fetched(name, alias or ALIAS, place)
+        except Exception as error:
+            raise FileNotFoundError(
+                f"no model {model!r}: neither a folder with card.json nor a registered name@alias "
+                f"({type(error).__name__}); ./run_all.sh registers {NAME}@{ALIAS}"
+            ) from None
+        return score.Scorer.load(folder)
 
-        version = client.get_model_version_by_alias(name, alias or ALIAS)
-        mlflow.set_tracking_uri(tracking.store_uri())
-        local = mlflow.artifacts.download_artifacts(f"models:/{name}/{version.version}")
-    except Exception as error:
-        raise FileNotFoundError(
-            f"no model {model!r}: neither a folder with card.json nor a registered name@alias "
-            f"({type(error).__name__}); ./run_all.sh registers {NAME}@{ALIAS}"
-        ) from None
+
+def _fetched(name: str, alias: str, place: str) -> Path:
+    client = tracking.client()
+    import mlflow.artifacts
+
+    version = client.get_model_version_by_alias(name, alias).version
+    uri, store = client.get_model_version_download_uri(name, version), tracking.store_uri()
+    local = mlflow.artifacts.download_artifacts(uri, dst_path=place, tracking_uri=store, registry_uri=store)
     return next(Path(local).rglob("card.json")).parent

@@ -4,7 +4,10 @@ A pickle runs whatever it contains when it is opened. A skops file is opened aga
 once and is written down here; anything else in the file is refused.
 """
 
+import io
 import json
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +74,27 @@ def save(model: str, fitted: Pipeline, version: str, folder: Path) -> None:
     else:
         import skops.io
 
-        results.publish(folder / "model.skops", skops.io.dumps(fitted))
+        results.publish(folder / "model.skops", _steady(skops.io.dumps(fitted)))
+
+
+ADDRESS = re.compile(r'(?P<before>"__id__": |"file": ")(?P<address>[0-9]+)')
+
+
+def _steady(content: bytes) -> bytes:
+    """The same model as the same bytes: addresses in memory are numbered, the time of packing is left out."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    schema = parts.pop("schema.json").decode()
+    number: dict[str, str] = {}
+    for found in ADDRESS.finditer(schema):
+        number.setdefault(found["address"], str(len(number) + 1))
+    parts = {number[Path(name).stem] + Path(name).suffix: part for name, part in parts.items()}
+    parts["schema.json"] = ADDRESS.sub(lambda found: found["before"] + number[found["address"]], schema).encode()
+    packed_again = io.BytesIO()
+    with zipfile.ZipFile(packed_again, "w") as packed:
+        for name in sorted(parts):
+            packed.writestr(zipfile.ZipInfo(name), parts[name])
+    return packed_again.getvalue()
 
 
 def load(folder: Path) -> Pipeline | Booster:

@@ -19,6 +19,8 @@ from attrition.contract import TRIAL, Contract
 
 CHUNK = 50_000
 ROWS_AT_ONCE = 2_000
+FEWEST = 5
+"""Patients at or beyond each end of the training range."""
 INPUT = Contract(
     columns=tuple(c for c in TRIAL.columns if c.name in ("patient_id", *features.RAW_COLUMNS)),
     rules=(
@@ -36,6 +38,9 @@ OUTPUT = ("patient_id", "probability", "ci_low", "ci_high", "band", "action", "f
 class Support:
     """What the training patients looked like: a range for each number, a list for each category.
 
+    An end of a range has `FEWEST` patients at or beyond it: a single patient is no support for a prediction, and their
+    value must not travel with the model.
+
     Parameters
     ----------
     ranges : dict
@@ -52,7 +57,9 @@ class Support:
         """Support of the training patients."""
         columns = {c.name: c for c in INPUT.columns if c.name != "patient_id"}
         numbers = [name for name, c in columns.items() if c.kind == contract.COUNT]
-        ranges = {name: [int(trial[name].min()), int(trial[name].max())] for name in numbers}
+        last = min(FEWEST, len(trial)) - 1
+        ordered = {name: np.sort(trial[name].to_numpy()) for name in numbers}
+        ranges = {name: [int(cells[last]), int(cells[-1 - last])] for name, cells in ordered.items()}
         levels = {name: sorted(trial[name].unique()) for name in columns if name not in ranges}
         return cls(ranges, levels)
 

@@ -6,8 +6,31 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel
 
-from attrition.score import INPUT, Scorer
+from attrition.score import INPUT, PRESETS, Scorer
 from attrition.strict import ContractError
+
+FIRST_LINE = 2
+"""Line of the first patient, as in a file with a header."""
+
+
+class RefusedRequest(MlflowException):
+    """A request that the contract refuses; answered with status 400.
+
+    The scoring server puts the patients it was sent in front of an exception's message. This message stays as it is.
+    """
+
+    def __init__(self, told: str):
+        self._told = told
+        super().__init__(told, error_code=INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        """Rows, columns and rules that are broken, without any value."""
+        return self._told
+
+    @message.setter
+    def message(self, _: str) -> None:
+        """Leave the message alone."""
 
 
 class ScoringModel(PythonModel):
@@ -18,24 +41,64 @@ class ScoringModel(PythonModel):
         self.scorer = Scorer.load(context.artifacts["scorer"])
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
-        """Score patients given as text.
+        """Score patients.
+
+        Parameters
+        ----------
+        context : mlflow.pyfunc.PythonModelContext
+        model_input : pandas.DataFrame
+            One row a patient, text or whole numbers; columns outside the contract are dropped unseen.
+        params : dict, optional
+            Not used.
+
+        Returns
+        -------
+        pandas.DataFrame
 
         Raises
         ------
-        mlflow.exceptions.MlflowException
+        RefusedRequest
             With the rows (counted from 1), columns and rules that are broken.
         """
-        text = model_input[[c.name for c in INPUT.columns]].astype("str")
-        text = text.mask(text.isin(["", "None", "nan"]) & model_input.isna()).set_axis(range(2, len(text) + 2))
         try:
-            scored = self.scorer.check_and_score(text)
+            scored = self.scorer.check_and_score(as_text(model_input), PRESETS["seed"])
         except ContractError as error:
-            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
+            raise RefusedRequest(_whole_table(error)) from None
         refused = scored[scored["refused"] != ""]
         if len(refused):
-            told = "; ".join(f"row {line - 1}: {why}" for line, why in refused["refused"].items())
-            raise MlflowException(f"refused: {told}", error_code=INVALID_PARAMETER_VALUE)
+            told = (f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused["refused"].items())
+            raise RefusedRequest("refused: " + "; ".join(told))
         return scored.drop(columns="refused")
+
+
+def as_text(sent: pd.DataFrame) -> pd.DataFrame:
+    """What was sent as the strict reader would have read it from a file: text, and NaN where nothing was sent.
+
+    Raises
+    ------
+    RefusedRequest
+        When rows have more cells than the header, which pandas shifts to the left without a word.
+    """
+    if not isinstance(sent.index, pd.RangeIndex):
+        raise RefusedRequest("refused: a row has more cells than the header")
+    if sent.empty:
+        raise RefusedRequest("refused: no patient was sent")
+    known = [name for name in INPUT.names if name in sent.columns]
+    lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(sent), name="line")
+    return pd.DataFrame({name: [_cell(value) for value in sent[name]] for name in known}, index=lines, dtype="str")
+
+
+def _cell(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if value is None or value is pd.NA or value != value:
+        return None
+    # a number beside an empty cell arrives as a float: 61.0 was sent as 61
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _whole_table(error: ContractError) -> str:
+    return "refused: " + "; ".join(f"{p.column}: {p.rule}".removeprefix(": ") for p in error.problems)
 
 
 set_model(ScoringModel())

@@ -7,6 +7,7 @@ run, not the report.
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +24,12 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+NAME = re.compile(r"[^\w.\-/ ]")
+SIMULATED = "simulated trial"
 STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
 
@@ -59,11 +64,11 @@ def client() -> Any:
 
 
 @contextmanager
-def _first_come() -> Iterator[None]:
-    """Let one process at a time open the store: several that create its tables at once would all fail."""
+def first_come() -> Iterator[Any]:
+    """Client of the store, one process at a time: several that create its tables at once would all fail."""
     folder().mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder() / "opening.lock", timeout=120):
-        yield
+        yield client()
 
 
 def experiment(client: Any, study: str) -> str:
@@ -93,7 +98,8 @@ def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     return found
 
 
-def _log_inputs(client: Any, run_id: str, data: Iterable[Path]) -> None:
+def log_inputs(client: Any, run_id: str, data: Iterable[Path]) -> None:
+    """Log files as a run's data: name and digest, in full as a tag (MLflow's own field is short)."""
     from mlflow.entities import Dataset, DatasetInput
 
     inputs = [
@@ -110,10 +116,21 @@ def log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Ma
     from mlflow.entities import Metric, Param
 
     given = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in params.items()]
-    taken = [Metric(key.replace(" ", "_"), value, 0, 0) for key, value in flat(results.plain(metrics)).items()]
+    taken = [Metric(NAME.sub("_", key), value, 0, 0) for key, value in flat(results.plain(metrics)).items()]
     client.log_batch(run_id, params=given)
     for first in range(0, len(taken), 1000):
         client.log_batch(run_id, metrics=taken[first : first + 1000])
+
+
+def log_tables(client: Any, run_id: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Log tables of results (never of patients) as CSV artifacts."""
+    for name, table in tables.items():
+        client.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
+
+
+def warn_of(what: str, error: Exception) -> None:
+    """Say that the store did not take something; an error's own text could hold anything, so only its kind is told."""
+    warnings.warn(f"{what}: {type(error).__name__}", TrackingWarning, stacklevel=3)
 
 
 def log_chapter(
@@ -144,17 +161,15 @@ def log_chapter(
         Run id, or None when the store failed (a `TrackingWarning` says why).
     """
     try:
-        with _first_come():
-            store = client()
-            study = experiment(store, STUDIES.get(chapter, "simulated trial"))
+        with first_come() as store:
+            study = experiment(store, STUDIES.get(chapter, SIMULATED))
         run = store.create_run(study, run_name=chapter, tags={"chapter": chapter})
         run_id = run.info.run_id
         log_numbers(store, run_id, params, metrics)
-        _log_inputs(store, run_id, list(data))
-        for name, table in (tables or {}).items():
-            store.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
+        log_inputs(store, run_id, list(data))
+        log_tables(store, run_id, tables or {})
         store.set_terminated(run_id)
     except Exception as error:  # any store, any failure: the report must not be lost
-        warnings.warn(f"the run of {chapter} was not tracked: {type(error).__name__}", TrackingWarning, stacklevel=2)
+        warn_of(f"the run of {chapter} was not tracked", error)
         return None
     return run_id
