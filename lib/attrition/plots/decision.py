@@ -84,7 +84,7 @@ def gains(curve: pd.DataFrame, model: str, marks: Mapping[str, float], ax: Axes 
     ax.axhline(0, color=colour("muted"), linewidth=0.8)
     limit = 120 * own[["over_all", "over_none"]].min(axis=1).max() + 12
     ax.set(xlabel="threshold", ylabel="difference in net benefit per 100", ylim=(-8, limit))
-    ax.legend(loc="upper center")
+    ax.legend(loc="lower right")
     return ax
 
 
