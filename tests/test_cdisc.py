@@ -184,7 +184,7 @@ def test_formats_give_the_same_trial(pilot, tmp_path, ending):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize("ending", [".parquet", ".xpt", ".csv"])
 def test_adam_formats_give_the_same_trial(pilot_adam, tmp_path, ending):
     for name in ("adsl", "adae", "advs"):
         write(packaged(name, "cdiscpilotadam"), tmp_path / f"{name}{ending}")
