@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from attrition import decision, intervals
 
 GOLDEN = Path(__file__).parent / "golden"

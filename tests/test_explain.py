@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import explain, features, intervals, metrics, simulate
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+
+from attrition import explain, features, intervals, metrics, simulate
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics as sk
+
 from attrition import metrics
 from attrition.calibration import recalibration_covariance, spline_basis
-from sklearn import metrics as sk
 
 GOLDEN = Path(__file__).parent / "golden"
 WEIGHTED = (

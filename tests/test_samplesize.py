@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from attrition import batched, metrics, samplesize
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "samplesize_pmsampsize.csv")

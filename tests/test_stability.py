@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from attrition import intervals, stability
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from attrition import intervals, stability
 
 
 @pytest.fixture
