@@ -15,9 +15,12 @@ from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
 from attrition.digests import digest, file_digest
 from attrition.mapping import MappingError, slug
+from attrition.strict import ContractError
 
 PACKAGED = ("pilot", "pilot-adam")
-TEMPLATE = "template"
+REGISTER = Path(".state") / "trials.json"
+FEWEST_PATIENTS = 10
+FEWEST_EVENTS = 2
 
 
 @dataclass(frozen=True)
@@ -139,19 +142,51 @@ def inputs(brought: Sequence[Brought]) -> str:
     return digest(*parts)
 
 
-def _register() -> Path:
-    return paths.out() / ".state" / "trials.json"
+def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[Brought]:
+    """`described`, and each trial read once, so that whatever is wrong shows before any notebook starts.
+
+    Raises
+    ------
+    CdiscError, MappingError, ContractError
+    """
+    found = described(places, mappings)
+    for one in found:
+        try:
+            check(one.load(), one.name)
+        except (CdiscError, MappingError, ContractError):
+            raise
+        except Exception as error:
+            # whatever a reader of files says may hold a patient's value
+            raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None
+    return found
+
+
+def check(trial: Trial, name: str) -> None:
+    """Refuse a trial about which nothing can be estimated, with the minimum that the report needs.
+
+    Raises
+    ------
+    CdiscError
+    """
+    n, primary = len(trial.patients), trial.flow["primary"]
+    if n < FEWEST_PATIENTS or primary < FEWEST_EVENTS:
+        raise CdiscError(
+            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}; the report needs "
+            f"at least {FEWEST_PATIENTS} patients and {FEWEST_EVENTS} events (are the terms for completion right?)"
+        )
 
 
 def register(brought: Sequence[Brought], out: Path) -> None:
-    """Leave the trials of a run in its output folder, where `load` finds them by name."""
-    text = json.dumps([asdict(one) for one in brought], indent=1)
-    results.publish(out / ".state" / "trials.json", text)
+    """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone."""
+    if brought:
+        results.publish(out / REGISTER, json.dumps([asdict(one) for one in brought], indent=1))
+    else:
+        (out / REGISTER).unlink(missing_ok=True)
 
 
-def registered() -> list[Brought]:
-    """Trials of this run; empty when it is about the pilot alone."""
-    path = _register()
+def registered(out: Path | None = None) -> list[Brought]:
+    """Trials of a run; empty when it is about the pilot alone."""
+    path = (out or paths.out()) / REGISTER
     return [Brought(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 

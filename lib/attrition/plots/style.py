@@ -52,8 +52,6 @@ MEANING = {
     "Placebo": "muted",
     "Control": "ochre",
     "Active": "teal",
-    "Xanomeline Low Dose": "teal",
-    "Xanomeline High Dose": "purple",
     "adverse event": "vermilion",
     "withdrawal by subject": "blue",
     "other": "green",
@@ -62,6 +60,8 @@ MEANING = {
     "stayed": "blue",
 }
 CYCLE = ("blue", "vermilion", "green", "purple", "ochre", "teal", "red", "muted")
+FOR_DATA = ("teal", "purple", "ochre", "red", "blue", "vermilion", "green", "muted")
+"""Order of the hues for names that only the data know: first those that no reason group has."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1)), (0, (7, 2)))
 
@@ -96,7 +96,7 @@ def cycle(names: list[str]) -> dict[str, str]:
     ['Dose A', 'Placebo']
     """
     taken = {MEANING[name] for name in names if name in MEANING}
-    free = [hue for hue in CYCLE if hue not in taken] or list(CYCLE)
+    free = [hue for hue in FOR_DATA if hue not in taken] or list(FOR_DATA)
     unknown = [name for name in names if name not in MEANING]
     given = {name: LIGHT[free[i % len(free)]] for i, name in enumerate(unknown)}
     return {name: given.get(name) or colour(name) for name in names}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrition import paths
@@ -13,12 +14,20 @@ from attrition.run import plan
 
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 
+CONTRACT_ERRORS = {"ContractError", "OutcomeError", "MappingError", "CdiscError", "LeakError"}
+LONGEST_NAME = 80
+
 EXAMPLES = """
 examples:
   ./run_all.sh                    bring reports/report.html up to date
   ./run_all.sh --quick            a small, watermarked version in reports/quick/
   ./run_all.sh --only 03          one chapter from stored inputs
   ./run_all.sh --from modelling   a chapter and all that reads from it, redone
+  ./run_all.sh --trial DIR        the real-trial chapters on your CDISC folder, in reports/trial-DIR/
+  ./run_all.sh --trial patients.csv --mapping trial-mapping.toml
+                                  the same on one flat table
+  ./run_all.sh --trial template   write an annotated ./trial-mapping.toml
+  ./run_all.sh --trial A B C      trial A, and how models carry over from trial to trial
   ./run_all.sh test               the tests
   ./run_all.sh lab                the notebooks in JupyterLab
   ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000
@@ -41,15 +50,20 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it")
     command.add_argument("--force", action="store_true", help="redo everything, changed or not")
     command.add_argument("--out", metavar="DIR", type=Path, help="write there instead of reports/")
+    command.add_argument(
+        "--trial", metavar="PATH", nargs="+", default=[], help="your own trial: a CDISC folder, or a flat table"
+    )
+    command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
     command.add_argument("--list", action="store_true", help="show the chapters and whether they are up to date")
     command.add_argument("--check", action="store_true", help="say what is wrong with this environment, if anything")
     return command
 
 
-def output_folder(args: argparse.Namespace) -> Path:
-    """Where a run writes: ``--out``, else ``reports/quick`` or ``reports``."""
-    chosen = args.out or (paths.ROOT / "reports" / "quick" if args.quick else paths.ROOT / "reports")
+def output_folder(args: argparse.Namespace, names: Sequence[str] = ()) -> Path:
+    """Where a run writes: ``--out``, else ``reports`` (or ``reports/quick``), for own trials ``trial-NAME`` in it."""
+    usual = paths.ROOT / "reports" / "quick" if args.quick else paths.ROOT / "reports"
+    chosen = args.out or (usual / f"trial-{'-'.join(names)[:LONGEST_NAME]}" if names else usual)
     return chosen.resolve()
 
 
@@ -70,18 +84,19 @@ def check(out: Path) -> int:
 
 
 def _selection(args: argparse.Namespace) -> tuple[tuple[plan.Chapter, ...], frozenset[str]]:
+    book = plan.of_trials() if args.trial else plan.CHAPTERS
     if args.only:
-        chapter = plan.find(args.only)
+        chapter = plan.find(args.only, book)
         return (chapter,), frozenset([chapter.name])
     if args.start:
-        return plan.CHAPTERS, frozenset(c.name for c in plan.dependants(plan.find(args.start)))
-    return plan.CHAPTERS, frozenset(c.name for c in plan.CHAPTERS) if args.force else frozenset()
+        return book, frozenset(c.name for c in plan.dependants(plan.find(args.start, book), book))
+    return book, frozenset(c.name for c in book) if args.force else frozenset()
 
 
-def _list(request, state) -> int:
+def _list(request, state, inputs: str) -> int:
     from attrition.run import driver
 
-    known = driver.keys(request)
+    known = driver.keys(request, inputs)
     waiting = {c.name for c in driver.stale(request, state, known)}
     for chapter in request.chapters:
         status = "to run" if chapter.name in waiting else "up to date"
@@ -93,7 +108,7 @@ def _list(request, state) -> int:
 
 def _exit_code(errors: list[Exception]) -> int:
     kinds = {getattr(error, "kind", "") or type(error).__name__ for error in errors}
-    if any(kind in {"ContractError", "OutcomeError", "MappingError"} for kind in kinds):
+    if kinds & CONTRACT_ERRORS:
         return CONTRACT
     if any("disk full" in kind for kind in kinds) or any(getattr(e, "errno", 0) == errno.ENOSPC for e in errors):
         return OUTPUT
@@ -104,22 +119,30 @@ def _exit_code(errors: list[Exception]) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
+    from attrition import trials
     from attrition.run import driver, rendering
     from attrition.run.progress import Progress, spoken
     from attrition.run.state import State
 
     started = time.perf_counter()
     chapters, forced = _selection(args)
-    out = output_folder(args)
+    brought = trials.checked(args.trial, args.mapping) if args.trial else []
+    inputs = trials.inputs(brought) if brought else ""
     request = driver.Request(
-        out=out, profile="quick" if args.quick else "full", chapters=chapters, forced=forced, jobs=args.jobs
+        out=output_folder(args, [one.name for one in brought]),
+        profile="quick" if args.quick else "full",
+        chapters=chapters,
+        forced=forced,
+        jobs=args.jobs,
+        trial=brought[0].name if brought else None,
     )
-    state = State(out)
+    state = State(request.out)
     if args.list:
-        return _list(request, state)
+        return _list(request, state, inputs)
     show = Progress()
     with state.locked():
-        known = driver.keys(request)
+        trials.register(brought, request.out)
+        known = driver.keys(request, inputs)
         waiting = driver.stale(request, state, known)
         expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
         show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
@@ -131,6 +154,19 @@ def run(args: argparse.Namespace) -> int:
         report = rendering.render(request)
     took = spoken(time.perf_counter() - started)
     show.line(f"{report or 'no report yet: not all chapters have been run'}  (total {took})")
+    return OK
+
+
+def write_template() -> int:
+    """Write an annotated mapping into the current folder; an existing one stays as it is."""
+    from attrition import mapping, results
+
+    target = Path.cwd() / "trial-mapping.toml"
+    if target.exists():
+        _complain(f"{target} is there already and stays as it is; move it away for a new one")
+        return OUTPUT
+    results.publish(target, mapping.TEMPLATE)
+    print(f"an annotated mapping is in {target}: edit it, then ./run_all.sh --trial TABLE --mapping {target.name}")
     return OK
 
 
@@ -161,18 +197,26 @@ def main(argv: list[str] | None = None) -> int:
     if words[:1] and words[0] in {"test", "lab", "ui"}:
         return hand_over(words[0], words[1:])
     args = parser().parse_args(words)
-    out = output_folder(args)
     if args.check:
-        return check(out)
+        return check(output_folder(args))
     if args.jobs < 1:
         _complain("--jobs must be at least 1")
         return USAGE
+    if args.mapping and not args.trial:
+        _complain("--mapping goes with --trial TABLE")
+        return USAGE
+    from attrition.cdisc.sources import CdiscError
+    from attrition.mapping import MappingError
     from attrition.params import ParamsError
     from attrition.report.errors import BuildError
     from attrition.run.state import Busy
+    from attrition.strict import ContractError
 
     try:
-        return run(args)
+        return write_template() if args.trial == ["template"] else run(args)
+    except (CdiscError, ContractError, MappingError) as error:
+        _complain(error)
+        return CONTRACT
     except BuildError as error:
         _complain(f"the report was not built: {error}")
         return NOTEBOOK

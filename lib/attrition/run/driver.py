@@ -33,7 +33,7 @@ class Request:
     jobs : int
         Notebooks at a time.
     trial : str, optional
-        A reader's own trial (folder, or mapping file).
+        Name of a reader's own trial, see `attrition.trials`.
     """
 
     out: Path
@@ -46,7 +46,7 @@ class Request:
     @property
     def book(self) -> tuple[Chapter, ...]:
         """Chapters of the report: all, or those that run on a reader's own trial."""
-        return tuple(c for c in plan.CHAPTERS if c.on_trial) if self.trial else plan.CHAPTERS
+        return plan.of_trials() if self.trial else plan.CHAPTERS
 
     def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""

@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OUR_ERRORS = (
+    "CdiscError",
     "ContractError",
     "ParamsError",
     "MissingResult",

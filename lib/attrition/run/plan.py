@@ -90,6 +90,17 @@ def find(name: str, chapters: Iterable[Chapter] = CHAPTERS) -> Chapter:
     raise UnknownChapter(f"no chapter {name!r}; {hint}")
 
 
+def of_trials() -> tuple[Chapter, ...]:
+    """Chapters that run on a reader's own trial.
+
+    Examples
+    --------
+    >>> [chapter.name for chapter in of_trials()]
+    ['06_real_trial', '07_time_to_dropout']
+    """
+    return tuple(chapter for chapter in CHAPTERS if chapter.on_trial)
+
+
 def in_order(chapters: Iterable[Chapter]) -> list[Chapter]:
     """Chapters such that each comes after what it needs (needs outside the selection are left out)."""
     by_name = {c.name: c for c in chapters}

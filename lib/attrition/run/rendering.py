@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attrition import params, paths
+from attrition import params, paths, trials
 from attrition.digests import digest, file_digest
 from attrition.run import fingerprint
 from attrition.run.driver import Request
@@ -55,10 +55,24 @@ def data_files(out: Path) -> list[dict[str, str]]:
     return [{"file": p.name, "sha-256": file_digest(p)} for p in found]
 
 
+def command(request: Request) -> str:
+    """The command that makes the report; trials by name, not by place."""
+    words = ["./run_all.sh", *(["--quick"] if request.profile == "quick" else [])]
+    if request.trial:
+        words += ["--trial", *(one.name for one in trials.registered(request.out))]
+    return " ".join(words)
+
+
+def trial_files(out: Path) -> list[dict[str, str]]:
+    """Files of a reader's trials with their checksums."""
+    files = [path for one in trials.registered(out) for path in one.files()]
+    return [{"file": path.name, "sha-256": file_digest(path)} for path in files]
+
+
 def how_it_was_made(request: Request) -> dict[str, Any]:
     """Seed, profile, checksums, versions: all that a reader needs to make the report again. No time of day."""
     run = {
-        "command": "./run_all.sh --quick" if request.profile == "quick" else "./run_all.sh",
+        "command": command(request),
         "profile": request.profile,
         "seed": str(params.read(request.profile)["seed"]),
         "sources (sha-256)": fingerprint.sources()[:16],
@@ -68,7 +82,7 @@ def how_it_was_made(request: Request) -> dict[str, Any]:
     if known:
         run["commit"] = known
     made: dict[str, Any] = {"The run": run}
-    files = data_files(request.out)
+    files = trial_files(request.out) if request.trial else data_files(request.out)
     if files:
         made["Data"] = files
     return made | {"Software": versions()}
