@@ -75,6 +75,7 @@ def fit_logistic(
     if n_columns > 1:
         together, _ = fit_logistic(X, y, weights.mean(axis=1, keepdims=True), offset, n_steps, tol)
         beta += np.nan_to_num(together)
+        tol = max(tol, 1e-6)  # a step of 1e-6 leaves an error of about its square
     for _ in range(n_steps):
         p = expit(X @ beta + shift)
         score = X.T @ (weights * (y[:, None] - p))

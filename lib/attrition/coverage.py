@@ -117,7 +117,7 @@ def _bootstrapped(y: NDArray, a: NDArray, b: NDArray, weights: NDArray) -> dict[
         value, other = intervals.replicates(metric, y, b, weights)
         difference = drawn[name][0] - value, drawn[name][1] - other
         found[label, method] = intervals.percentile_interval(*difference)
-    measure = intervals.replicates(metrics.ici, y, a, weights)
+    measure = intervals.replicates(metrics.ici, y, a, weights[:, : max(2, weights.shape[1] // 2)])
     return found | {("ICI", "bootstrap, centred"): intervals.centred_interval(*measure)}
 
 
