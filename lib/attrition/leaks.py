@@ -54,8 +54,10 @@ def _rate_per_day(trial: Trial, ids: pd.Index) -> pd.Series:
 
 
 def _visit_reached(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Largest visit number, or the number of visits where they have none."""
     visits = trial.events[trial.events["kind"].eq("visit")]
-    return visits.groupby("id")["value"].max().reindex(ids).fillna(0.0)
+    reached = visits.groupby("id")["value"].max() if visits["value"].notna().any() else visits.groupby("id").size()
+    return reached.reindex(ids).fillna(0.0).astype(float)
 
 
 def _cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:

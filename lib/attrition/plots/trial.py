@@ -82,8 +82,10 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
     matplotlib Axes
     """
     table = table.sort_values("difference", ascending=False, kind="stable")
-    ax = _axes(ax, (5.5, height(len(table), 2)))
-    places = _places(ax, table["label"].tolist())
+    # a leak that this trial's data cannot show still has its place
+    labels = list(dict.fromkeys([*table["label"], *([] if simulated is None else simulated["label"])]))
+    ax = _axes(ax, (5.5, height(len(labels), 2)))
+    places = _places(ax, labels)
     ax.axvline(0.5, color=colour("chance"), linestyle=":")
     both = [(table, 0.14, True)] if simulated is None else [(table, 0.14, True), (simulated, -0.16, False)]
     for rows, lift, real in both:
