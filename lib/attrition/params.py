@@ -153,6 +153,9 @@ class Monitoring:
     power_batches: int
     n_reference: int
     permutations: int
+    champion: dict
+    champion_refits: int
+    champion_folds: int
 
 
 @dataclass(frozen=True)

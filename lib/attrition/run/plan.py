@@ -41,14 +41,14 @@ class Chapter:
 
 
 CHAPTERS = (
-    Chapter("01_generation", seconds=10),
+    Chapter("01_generation", seconds=12),
     Chapter("02_eda", needs=("01_generation",), seconds=6),
     Chapter("03_feature_ablation", needs=("01_generation",), seconds=45),
     Chapter("04_modelling", needs=("01_generation",), seconds=45),
     Chapter("05_evaluation", needs=("01_generation", "04_modelling"), seconds=25),
     Chapter("06_real_trial", seconds=40, on_trial=True),
     Chapter("07_time_to_dropout", needs=("06_real_trial",), seconds=15, on_trial=True),
-    Chapter("08_monitoring", seconds=25),
+    Chapter("08_monitoring", needs=("01_generation", "05_evaluation"), seconds=30),
     Chapter(
         "00_findings",
         needs=(
