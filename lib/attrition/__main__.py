@@ -1,4 +1,4 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients from the command line."""
+"""``python -m attrition score PATIENTS.csv``: score new patients; ``versions``: checksums and pointers of the data."""
 
 import argparse
 import contextlib
@@ -15,7 +15,7 @@ USAGE, CONTRACT, OUTPUT = 2, 3, 6
 
 
 def parser() -> argparse.ArgumentParser:
-    """Command line of scoring."""
+    """Command line of models and data in use."""
     command = argparse.ArgumentParser(prog="python -m attrition", description="Use a trained model.")
     tasks = command.add_subparsers(dest="task", required=True)
     task = tasks.add_parser("score", help="probability, band and action for each patient of a CSV file")
@@ -23,6 +23,8 @@ def parser() -> argparse.ArgumentParser:
     task.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
     task.add_argument("--threshold", default="seed", help="probability from which a patient is flagged, or a preset")
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
+    kept = tasks.add_parser("versions", help="bring the checksums and DVC pointers in data/ up to date with the data")
+    kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     return command
 
 
@@ -89,9 +91,21 @@ def score(args: argparse.Namespace) -> int:
     return CONTRACT if counts["refused"] else 0
 
 
+def versions(args: argparse.Namespace) -> int:
+    """Tell which checksums and pointers do not fit the data; write them unless only asked to check."""
+    from attrition import paths
+    from attrition import versions as data_versions
+
+    stale = data_versions.changed() if args.check else data_versions.write()
+    state = "does not fit" if args.check else "brought up to date"
+    print("\n".join(f"{paths.data().name}/{name}: {state}" for name in stale) or "all as in the data")
+    return int(args.check and bool(stale))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
-    return score(parser().parse_args(argv))
+    args = parser().parse_args(argv)
+    return {"score": score, "versions": versions}[args.task](args)
 
 
 if __name__ == "__main__":
