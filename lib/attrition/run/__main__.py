@@ -174,7 +174,8 @@ def hand_over(command: str, rest: list[str]) -> int:
     """Sub-commands that start another program of this environment."""
     python = sys.executable
     if command == "test":
-        return subprocess.call([python, "-m", "pytest", *rest], cwd=paths.ROOT)
+        side_by_side = ["-n", "2", "--dist", "loadfile"] if not rest else []
+        return subprocess.call([python, "-m", "pytest", *side_by_side, *rest], cwd=paths.ROOT)
     if command == "lab":
         place = [
             f"--ServerApp.root_dir={paths.ROOT}",

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from attrition import paths
+from attrition import errors, paths
 
 
-class UnknownChapter(ValueError):
+class UnknownChapter(errors.Refusal, ValueError):
     """A name on the command line that is no chapter."""
+
+    exit_code = errors.USAGE
 
 
 @dataclass(frozen=True)
