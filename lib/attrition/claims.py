@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from attrition import paths, results
+from attrition import errors, paths, results
 from attrition.rules import RULES, VERDICTS, Measure, Outcome, worst
 
 KINDS = ("data", "method", "arithmetic", "rule", "design")
@@ -28,8 +28,10 @@ OPTIONAL = ("margin", "origin", "prevalence")
 CHAPTER_SEPARATOR = ": "
 
 
-class LedgerError(ValueError):
+class LedgerError(errors.Refusal, ValueError):
     """The ledger holds something that cannot be evaluated; the message says which claim and what was meant."""
+
+    exit_code = errors.USAGE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from attrition import intervals, metrics
+from attrition import errors, intervals, metrics
 from attrition.cdisc import COMPLETED, NO_EVENT, Trial
 from attrition.landmark import cut_day
 from attrition.resampling import Fold
@@ -55,8 +55,10 @@ SCREEN_LEVEL = 0.999
 SCREEN_FLOOR = 0.65
 
 
-class LeakError(ValueError):
+class LeakError(errors.Refusal, ValueError):
     """A feature or a procedure that knows the outcome; the message lists every offender and why."""
+
+    exit_code = errors.CONTRACT
 
 
 def derived_from_outcome(names: Sequence[str]) -> list[str]:

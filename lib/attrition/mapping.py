@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from attrition import errors
+
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
 TEXT, TEXTS, DAY, DAYS, GROUPS = "text", "a list of texts", "a whole day from 1 on", "a list of days", "lists of texts"
@@ -79,10 +81,10 @@ competing = ["death"]            # leaving that is not the primary event
 """
 
 
-class MappingError(ValueError):
+class MappingError(errors.Refusal, ValueError):
     """A mapping, or the way it is used, says something that cannot be meant; the message lists all of it."""
 
-    exit_code = 3
+    exit_code = errors.CONTRACT
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from typing import Any, get_origin, get_type_hints
 
 import yaml
 
-from attrition import paths
+from attrition import errors, paths
 
 
-class ParamsError(ValueError):
+class ParamsError(errors.Refusal, ValueError):
     """``params.yaml`` holds something that the study does not know, or lacks something that it needs."""
+
+    exit_code = errors.USAGE
 
 
 @dataclass(frozen=True)

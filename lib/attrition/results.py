@@ -15,14 +15,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import paths
+from attrition import errors, paths
 
 DIGITS = 10
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class MissingResult(FileNotFoundError):
+class MissingResult(errors.Refusal, FileNotFoundError):
     """A chapter asks for a result that no chapter has written yet."""
+
+
+class OutputError(errors.Refusal, OSError):
+    """A file could not be written: no space, no permission. What stood there before still stands there."""
+
+    exit_code = errors.OUTPUT
+
+    def __str__(self) -> str:
+        return f"cannot write {self.filename}: {self.strerror}"
 
 
 def publish(path: Path, text: str | bytes) -> Path:
@@ -39,8 +48,21 @@ def publish(path: Path, text: str | bytes) -> Path:
     -------
     pathlib.Path
         `path`.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, the folder cannot be written; what stood at `path` is untouched.
     """
-    content = text.encode() if isinstance(text, str) else text
+    try:
+        _replace(path, text.encode() if isinstance(text, str) else text)
+        _note(path)
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror or str(error), _place(path)) from None
+    return path
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -51,8 +73,12 @@ def publish(path: Path, text: str | bytes) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _note(path)
-    return path
+
+
+def _place(path: Path) -> str:
+    """A file as messages call it: within its output folder or checkout, never the folders above."""
+    roots = [root for root in (paths.out(), paths.ROOT) if path.is_relative_to(root)]
+    return path.relative_to(roots[0]).as_posix() if roots else path.name
 
 
 def _note(path: Path) -> None:
@@ -141,6 +167,18 @@ def read(chapter: str) -> dict[str, Any]:
 
 def _inert(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def inert(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose text, column names included, no spreadsheet runs as a formula: it gets a leading quote mark.
+
+    Examples
+    --------
+    >>> inert(pd.DataFrame({"note": ["=1+1", "fine"], "change": [-1.5, 2.0]})).to_dict("list")
+    {'note': ["'=1+1", 'fine'], 'change': [-1.5, 2.0]}
+    """
+    text = table.select_dtypes(exclude="number")
+    return table.assign(**{name: text[name].map(_inert) for name in text}).rename(columns=_inert)
 
 
 def write_table(name: str, table: pd.DataFrame) -> Path:

@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from attrition import results
+from attrition import errors, results
 from attrition.features import FeatureVersion
 
 TRUSTED = {"lr": ["attrition.features.FeatureVersion"], "null": ["attrition.features.FeatureVersion"]}
 """Types beyond scikit-learn's own that a saved model may contain."""
 
 
-class UnsafeModel(ValueError):
+class UnsafeModel(errors.Refusal, ValueError):
     """A model file holds types that nobody has reviewed."""
+
+    exit_code = errors.USAGE
 
 
 class Booster:

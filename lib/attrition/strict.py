@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from attrition import errors
+
 SHOWN_LINES = 8
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -41,7 +43,7 @@ class Problem:
     line: int = 0
 
 
-class ContractError(ValueError):
+class ContractError(errors.Refusal, ValueError):
     """The data break their contract.
 
     The message names file, lines, column and rule of every problem, and never a patient's value.
@@ -53,7 +55,7 @@ class ContractError(ValueError):
     problems : tuple of Problem
     """
 
-    exit_code = 3
+    exit_code = errors.CONTRACT
 
     def __init__(self, file: str, problems: Iterable[Problem]):
         self.file = file

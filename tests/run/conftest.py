@@ -40,6 +40,6 @@ def study(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"seed": 42, **{c.name: {} for c in chapters}}))
     monkeypatch.setattr(paths, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(paths, "PARAMS", tmp_path / "params.yaml")
-    monkeypatch.setattr(params, "SECTIONS", {c.name: params.Findings for c in chapters})
+    monkeypatch.setattr(params, "SECTIONS", {c.name: params.Eda for c in chapters})
     monkeypatch.setattr(plan, "CHAPTERS", chapters)
     return tmp_path

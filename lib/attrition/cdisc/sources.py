@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from attrition import errors
 from attrition.strict import ContractError, read_strict
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
@@ -22,10 +23,10 @@ SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 TEXT_COLUMNS = frozenset({"USUBJID", "STUDYID", "SITEID", "SITEGR1", "ARM", "ARMCD", "TRT01P"})
 
 
-class CdiscError(ValueError):
+class CdiscError(errors.Refusal, ValueError):
     """A folder or file that cannot be read as SDTM or ADaM; the message names file, column and rule, never a value."""
 
-    exit_code = 3
+    exit_code = errors.CONTRACT
 
 
 def _is_numeric(column: str) -> bool:

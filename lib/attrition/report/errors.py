@@ -1,7 +1,9 @@
 """What stops a book from being built."""
 
+from attrition import errors
 
-class BuildError(ValueError):
+
+class BuildError(errors.Refusal, ValueError):
     """The report would be wrong or incomplete.
 
     Parameters

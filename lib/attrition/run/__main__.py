@@ -1,20 +1,19 @@
 """``python -m attrition.run``: the command behind ``./run_all.sh``."""
 
 import argparse
-import errno
 import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrition import paths
-from attrition.run import plan
+from attrition import errors, paths
+from attrition.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
+from attrition.run import interrupts, plan
 
-OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
-
-CONTRACT_ERRORS = {"ContractError", "OutcomeError", "MappingError", "CdiscError", "LeakError"}
+BUG = 1
 LONGEST_NAME = 80
 
 EXAMPLES = """
@@ -106,17 +105,6 @@ def _list(request, state, inputs: str) -> int:
     return OK
 
 
-def _exit_code(errors: list[Exception]) -> int:
-    kinds = {getattr(error, "kind", "") or type(error).__name__ for error in errors}
-    if kinds & CONTRACT_ERRORS:
-        return CONTRACT
-    if any("disk full" in kind for kind in kinds) or any(getattr(e, "errno", 0) == errno.ENOSPC for e in errors):
-        return OUTPUT
-    if "ParamsError" in kinds:
-        return USAGE
-    return NOTEBOOK
-
-
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
     from attrition import trials
@@ -147,10 +135,10 @@ def run(args: argparse.Namespace) -> int:
         expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
         show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
         outcome = driver.Runner(request, state, show.tell).run(waiting, known)
-        for error in outcome.failed.values():
-            _complain(error)
+        for chapter, error in outcome.failed.items():
+            _complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
         if outcome.failed:
-            return _exit_code(list(outcome.failed.values()))
+            return errors.gravest(outcome.failed.values())
         report = rendering.render(request)
     took = spoken(time.perf_counter() - started)
     show.line(f"{report or 'no report yet: not all chapters have been run'}  (total {took})")
@@ -206,39 +194,50 @@ def main(argv: list[str] | None = None) -> int:
     if args.mapping and not args.trial:
         _complain("--mapping goes with --trial TABLE")
         return USAGE
-    from attrition.cdisc.sources import CdiscError
-    from attrition.mapping import MappingError
-    from attrition.params import ParamsError
-    from attrition.report.errors import BuildError
-    from attrition.run.state import Busy
-    from attrition.strict import ContractError
+    return write_template() if args.trial == ["template"] else run(args)
 
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What to say of a failure, without a traceback, and the exit code."""
+    if isinstance(error, errors.Refusal):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError | ImportError):
+        what = "memory ran out" if isinstance(error, MemoryError) else f"a package cannot be loaded ({error})"
+        return f"{what}; ./run_all.sh --check says what is missing", ENVIRONMENT
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return f"cannot read or write: {error.strerror or type(error).__name__}{place}", OUTPUT
+    return f"this is a fault of the program: {type(error).__name__} at {_origin(error)}", BUG
+
+
+def _origin(error: BaseException) -> str:
+    """Where in this library an error arose; its text could hold anything, so it stays unsaid."""
+    library = str(Path(__file__).parents[1])
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(library)]
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "an unknown place"
+
+
+def command_line(argv: list[str] | None = None) -> int:
+    """`main`, with every failure turned into one message on stderr and an exit code."""
     try:
-        return write_template() if args.trial == ["template"] else run(args)
-    except (CdiscError, ContractError, MappingError) as error:
-        _complain(error)
-        return CONTRACT
-    except BuildError as error:
-        _complain(f"the report was not built: {error}")
-        return NOTEBOOK
-    except (ParamsError, plan.UnknownChapter) as error:
-        _complain(error)
-        return USAGE
-    except (Busy, OSError) as error:
-        _complain(error if isinstance(error, Busy) else f"cannot write: {error.strerror}: {error.filename}")
-        return OUTPUT
+        interrupts.install()
+        return main(argv)
+    except KeyboardInterrupt:
+        from attrition.run import driver
+
+        driver.stop_kernels()
+        _complain("interrupted; finished chapters stay, the rest is redone next time")
+        return INTERRUPTED
+    except SystemExit as end:  # argparse has said what is wrong
+        return end.code if isinstance(end.code, int) else USAGE
+    except Exception as error:
+        message, code = _told(error)
+        _complain(message)
+        return code
 
 
 if __name__ == "__main__":
-    from attrition.run import driver
-
-    driver.install_signals()
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        driver.stop_kernels()
-        _complain("interrupted; finished chapters stay, the rest is redone next time")
-        code = INTERRUPTED
+    code = command_line()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(code)  # threads that wait for a kernel would keep the process alive

@@ -1,7 +1,5 @@
 """Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -94,14 +92,6 @@ def stop_kernels() -> None:
     psutil.wait_procs(children, timeout=3)
 
 
-class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop."""
-
-
-def _raise_interrupted(*_: Any) -> None:
-    raise Interrupted
-
-
 class Runner:
     """Runs stale chapters as soon as what they need is there, the longest way first.
 
@@ -139,18 +129,20 @@ class Runner:
         way = plan.longest_way(chapters, expected)
         waiting = sorted(chapters, key=lambda c: -way[c.name])
         running: dict[Any, Chapter] = {}
-        with ThreadPoolExecutor(self.request.jobs) as pool:
-            try:
-                while waiting or running:
-                    self._skip_hopeless(waiting, outcome)
-                    for chapter in self._ready(waiting, running, outcome):
-                        waiting.remove(chapter)
-                        running[pool.submit(self._run, chapter, known[chapter.name][1])] = chapter
-                    self._collect(running, outcome)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                stop_kernels()
-                raise
+        pool = ThreadPoolExecutor(self.request.jobs)
+        try:
+            while waiting or running:
+                self._skip_hopeless(waiting, outcome)
+                for chapter in self._ready(waiting, running, outcome):
+                    waiting.remove(chapter)
+                    running[pool.submit(self._run, chapter, known[chapter.name][1])] = chapter
+                self._collect(running, outcome)
+        except BaseException:
+            # not waiting: a thread that is about to start a kernel would run its notebook to the end
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_kernels()
+            raise
+        pool.shutdown()
         return outcome
 
     def _ready(self, waiting: list[Chapter], running: dict[Any, Chapter], outcome: Outcome) -> list[Chapter]:
@@ -180,10 +172,3 @@ class Runner:
                 self.tell("failed", chapter.name, error)
             else:
                 raise error
-
-
-def install_signals() -> None:
-    """Turn an interrupt or a polite kill into `Interrupted` in the main thread."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, _raise_interrupted)
-        signal.signal(signal.SIGTERM, _raise_interrupted)

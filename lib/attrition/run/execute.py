@@ -4,79 +4,92 @@ Kernels talk over local sockets in a private folder instead of TCP ports: nobody
 them, and a machine without any network can run them.
 """
 
+import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from attrition import errors
+from attrition.run import leftovers
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-OUR_ERRORS = (
-    "CdiscError",
-    "ContractError",
-    "ParamsError",
-    "MissingResult",
-    "LeakError",
-    "ClaimError",
-    "OutcomeError",
-    "MappingError",
-)
+LONGEST_SOCKET = 70
+"""Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+WITHHELD = "message withheld: it could hold a patient's data"
 
 
 @dataclass(eq=False)
-class NotebookError(Exception):
-    """A cell failed.
+class NotebookError(errors.Refusal):
+    """A cell failed, or the notebook's process did.
 
     Parameters
     ----------
     chapter : str
-    cell : int
-        Number of the failing code cell, counted from 1.
     line : str
-        Its error as one line; values are withheld where they could be a patient's.
-    path : pathlib.Path
+        The error as one line; values are withheld where they could be a patient's.
+    cell : int
+        Number of the failing code cell, counted from 1; 0 when it is not known.
+    path : pathlib.Path, optional
         The executed notebook up to the failure.
-    kind : str
-        Name of the error's class.
+    exit_code : int
+        What the command line ends with: that of the error in the notebook, if it has one.
     """
 
     chapter: str
-    cell: int
     line: str
-    path: Path
-    kind: str
+    cell: int = 0
+    path: Path | None = None
+    exit_code: int = errors.NOTEBOOK
 
     def __str__(self) -> str:
-        return f"{self.chapter}, code cell {self.cell}: {self.line}\n  executed so far: {self.path}"
+        place = f"{self.chapter}, code cell {self.cell}" if self.cell else self.chapter
+        return f"{place}: {self.line}" + (f"\n  executed so far: {self.path}" if self.path else "")
+
+
+@contextmanager
+def private_folder(out: Path) -> Iterator[Path]:
+    """A folder for the sockets of one kernel, noted in `out` so that a later run can clear it."""
+    usual = tempfile.gettempdir()
+    short = usual if len(usual) <= LONGEST_SOCKET else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=short))
+    try:
+        leftovers.note(out, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, start_timeout=60, **_):
+    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, out=None, start_timeout=120, **_):
         """Run the cells; called by Papermill. What a kernel says outside its cells goes to `log`."""
-        folder = tempfile.mkdtemp(prefix="attr-")
-        settings = Config({"KernelManager": {"connection_file": f"{folder}/k.json"}})
-        if sys.platform != "win32":
-            settings.KernelManager.transport = "ipc"
-        client = PapermillNotebookClient(
-            nb_man, config=settings, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None
-        )
-        try:
-            with log.open("wb") as stream:
-                own = {**env, "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
-                client.execute(env=own, stdout=stream, stderr=stream)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with private_folder(out) as folder, log.open("wb") as stream:
+            settings = Config({"KernelManager": {"connection_file": str(folder / leftovers.CONNECTION)}})
+            if sys.platform != "win32":
+                settings.KernelManager.transport = "ipc"
+            client = PapermillNotebookClient(
+                nb_man, config=settings, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None
+            )
+            own = {**env, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
+            client.execute(env=own, stdout=stream, stderr=stream)
 
 
 papermill_engines.register("attrition", KernelEngine)
@@ -97,21 +110,28 @@ def kernel_environment(chapter: str, out: Path) -> dict[str, str]:
 
 
 def _line(error: PapermillExecutionError, private: bool) -> str:
-    if private and error.ename not in OUR_ERRORS:
-        return f"{error.ename} (message withheld: it could hold a patient's data)"
+    if private and not errors.shown_as(error.traceback):
+        return f"{error.ename} ({WITHHELD})"
     return f"{error.ename}: {error.evalue.strip()}"
 
 
-def _withhold(path: Path) -> None:
-    import nbformat
+def _code(error: PapermillExecutionError) -> int:
+    ours = errors.shown_as(error.traceback)
+    if ours:
+        return ours.exit_code
+    number = re.match(r"\[Errno (\d+)\]", error.evalue)
+    return errors.OUTPUT if number and int(number[1]) in FULL else errors.NOTEBOOK
 
+
+def _withhold(path: Path) -> None:
+    """Take out of an executed notebook what no cell chose to show: warnings, and errors that are not ours."""
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error" and output.ename not in OUR_ERRORS:
-                output.evalue, output.traceback = "withheld", []
-        if "papermill-error" in str(cell.get("id", "")) or "papermill-error" in cell.metadata.get("tags", []):
-            cell.source = "withheld"
+    notebook.cells = [cell for cell in notebook.cells if "papermill-error" not in str(cell)]
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if output.output_type == "error" and not errors.shown_as(output.traceback):
+            output.evalue, output.traceback = "withheld", []
+        elif output.output_type == "stream" and output.name == "stderr":
+            output.text = "withheld\n"
     nbformat.write(notebook, path)
 
 
@@ -128,7 +148,7 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
     out : pathlib.Path
         Output folder.
     private : bool
-        Withhold messages that could hold a patient's data.
+        Withhold messages that could hold a patient's data, warnings and the kernel's log.
 
     Returns
     -------
@@ -138,30 +158,41 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
     ------
     NotebookError
         When a cell fails; what was executed stands beside `target` as ``*.failed.ipynb``.
+    OSError
+        When nothing can be written.
     """
     partial = target.with_name(f"{target.stem}.partial.ipynb")
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
-    logs = out / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            notebook,
-            partial,
-            parameters=parameters,
-            engine_name="attrition",
-            kernel_name="python3",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            env=kernel_environment(notebook.stem, out),
-            log=logs / f"{notebook.stem}.log",
-        )
+        _execute(notebook, partial, parameters, out, private)
+        if private:
+            _withhold(partial)
+        return partial.replace(target)
     except PapermillExecutionError as error:
         if private:
             _withhold(partial)
-        partial.replace(failed)
-        kind = "OSError: disk full" if "No space left" in str(error.evalue) else error.ename
         cell = max(error.exec_count - 1, 1)  # Papermill's injected parameters are a cell of their own
-        raise NotebookError(notebook.stem, cell, _line(error, private), failed, kind) from None
-    partial.replace(target)
-    return target
+        line, code = _line(error, private), _code(error)
+        raise NotebookError(notebook.stem, line, cell, partial.replace(failed), code) from None
+    except DeadKernelError:
+        line = "its process was ended from outside, most likely for want of memory; --jobs 1 needs the least"
+        raise NotebookError(notebook.stem, line) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Path, private: bool) -> None:
+    logs = out / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(
+        *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, partial)),
+        parameters=parameters,
+        engine_name="attrition",
+        kernel_name="python3",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        env=kernel_environment(notebook.stem, out),
+        log=Path(os.devnull) if private else logs / f"{notebook.stem}.log",
+        out=out,
+    )

@@ -9,12 +9,15 @@ from typing import Any
 
 import filelock
 
-from attrition import results
+from attrition import errors, paths, results
 from attrition.digests import file_digest
+from attrition.run import leftovers
 
 
-class Busy(RuntimeError):
+class Busy(errors.Refusal, RuntimeError):
     """Another run holds the output folder."""
+
+    exit_code = errors.OUTPUT
 
 
 class State:
@@ -94,7 +97,13 @@ class State:
             raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
+            leftovers.sweep(self.out, self._elsewhere())
             yield
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
+
+    def _elsewhere(self) -> list[Path]:
+        """Folders outside `out` that a run writes to."""
+        data = paths.ROOT / "data" if self.out == paths.ROOT / "reports" else self.out / "data"
+        return [data / "raw", data / "processed"]

@@ -1,0 +1,68 @@
+"""What the reader of a message can mend: one base class, which carries the exit code and is shown without a traceback.
+
+An error of this family is told by its message alone, on the command line and in a notebook; whatever else happens is a
+fault of the program. What a notebook raises reaches the run as text, so the class is found again by the name that the
+text begins with.
+"""
+
+import importlib
+import re
+import traceback
+from collections.abc import Iterable
+
+OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
+GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
+"""Which code a run ends with when several things went wrong."""
+NAMED = re.compile(r"(attrition(?:\.\w+)*)\.(\w+)(?=:|$)")
+
+
+class Refusal(Exception):
+    """Something that was refused, or could not be done, for a reason that the message gives in full.
+
+    Messages hold no value of a patient.
+
+    Attributes
+    ----------
+    exit_code : int
+        For the command line.
+    """
+
+    exit_code = NOTEBOOK
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a stack: the message, as Python's own last line."""
+        return [line.rstrip("\n") for line in traceback.format_exception_only(type(self), self)]
+
+
+def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
+    """Class of the error that a notebook shows as `lines`, if it is one of this family.
+
+    Examples
+    --------
+    >>> shown_as(["attrition.strict.ContractError: trial.csv: refused"]).exit_code
+    3
+    >>> shown_as(["KeyError: 'age'"]) is None
+    True
+    """
+    found = NAMED.match(next(iter(lines), ""))
+    if not found:
+        return None
+    try:
+        kind = getattr(importlib.import_module(found[1]), found[2], None)
+    except ImportError:
+        return None
+    return kind if isinstance(kind, type) and issubclass(kind, Refusal) else None
+
+
+def gravest(errors: Iterable[BaseException]) -> int:
+    """Exit code for errors of which at least one happened.
+
+    What the system says about a file (`OSError`) is about output: what a run reads, it reads behind its own errors.
+
+    Examples
+    --------
+    >>> gravest([ValueError(), Refusal(), OSError()])
+    6
+    """
+    codes = {getattr(e, "exit_code", OUTPUT if isinstance(e, OSError) else NOTEBOOK) for e in errors}
+    return min(codes, key=GRAVEST.index)
