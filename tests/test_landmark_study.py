@@ -97,7 +97,9 @@ def test_a_trial_without_enough_events_says_so(p):
     assert "nothing is concluded" in every_reading(study, p, prices)[0]
     numbers = results.plain(landmark_study.numbers(made, study, prices))
     assert numbers["landmarks"]["84"]["at_risk"] > 0
-    assert "auroc" not in numbers["landmarks"]["84"]
+    assert set(numbers["landmarks"]["84"]["auroc"].values()) == {None}
+    few = landmark_readings.too_few(landmark_study.planned(made))
+    assert "neither show that it can nor that it cannot" in sentence(few)
 
 
 @pytest.mark.slow

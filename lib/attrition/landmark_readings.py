@@ -213,6 +213,12 @@ def sites(study: Study) -> Reading:
     day = study.main
     if day is None:
         return Reading(NO_PREDICTION, "not testable")
+    if study.sites.empty:
+        return Reading(
+            "All patients belong to one site group (or the source names none), so the model cannot be asked about "
+            "places that it has not seen.",
+            "not testable",
+        )
     rows = study.sites[study.sites["landmark"] == day]
     groups = rows[rows["site_group"] != "all"]
     inside = aurocs(study).query("model == 'all' and landmark == @day").iloc[0]["value"]
@@ -251,6 +257,23 @@ def enough(study: Study, riley: pd.DataFrame) -> Reading:
     )
 
 
+def too_few(plan: dict) -> Reading:
+    """What can and cannot be concluded without a prediction; see `landmark_study.planned`."""
+    template = (
+        "**What can be concluded:** who took part, why and when they left, and the risk of leaving: {risk:.0%} of {n} "
+        "patients. **What cannot:** whether anybody's leaving can be told early. {events} events on day {day}, where "
+        "they are most, neither show that it can nor that it cannot, so no model is fitted."
+    )
+    if plan["needed"] is None:
+        return Reading(template, "not testable", plan)
+    return Reading(
+        template + " For {columns} candidate columns the sample-size criteria of Riley and colleagues ask for "
+        "{needed:,} patients at this risk. Another trial, or several together, could put the question.",
+        "not testable",
+        plan,
+    )
+
+
 def lag(table: pd.DataFrame) -> Reading:
     """How late adverse events become known; see `landmark_study.known_share`."""
     share = table.set_index("days_after_onset")["reported"]
@@ -267,6 +290,21 @@ def lag(table: pd.DataFrame) -> Reading:
         "{month:.0%}. Counting by onset would hand the model reports from its own future.",
         "exploratory",
         values,
+    )
+
+
+def visits(seen: dict[str, float], day: int) -> Reading:
+    """What a landmark sees of the visit planned nearest to it; see `participants.visit_seen`."""
+    if np.isnan(seen["median_day"]):
+        return Reading("This source has no dated visits, so no feature counts them.", "not testable")
+    values = {"day": day, "within": seen["attended_within"], "planned": seen["planned"], "by": seen["attended_by"]}
+    return Reading(
+        "A visit planned for a day does not happen on it. Of the patients at risk on day {day}, {within:.0%} had the "
+        "visit planned for day {planned} within a week of it, but {by:.0%} by the landmark itself (median day "
+        "{median:.0f}): the landmark sees it for a part of the patients only. We keep the rule strict and use "
+        "whatever had happened by then, by date and not by the label of the visit.",
+        "exploratory",
+        values | {"median": seen["median_day"]},
     )
 
 

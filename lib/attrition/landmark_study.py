@@ -125,7 +125,8 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
         if day > 0:
             corrected = prediction.optimism(of, "all", chosen["all"][1], p.optimism_resamples, seed)
             optimism.append({"landmark": day, **corrected})
-            sites.append(prediction.leave_one_site_group_out(of, "all", chosen["all"][1]).assign(landmark=day))
+            if len(set(of.site_group)) > 1:
+                sites.append(prediction.leave_one_site_group_out(of, "all", chosen["all"][1]).assign(landmark=day))
     return Study(
         study.problems,
         study.predictions,
@@ -205,11 +206,12 @@ def definitions(trial: Trial) -> pd.DataFrame:
     """The definitions that the counts follow from: term and meaning."""
     competing = ", ".join(term.lower() for term in trial.definitions.competing)
     rows = [
+        ("trial", trial.definitions.title),
         ("analysis set", "randomised patients; day 1 is the first dose, there is no day 0"),
         ("day of leaving", "study day of the disposition record"),
         ("horizon", f"day {trial.horizon}"),
-        ("primary event", f"leaving by the horizon for any reason except {competing}"),
-        ("competing event", competing),
+        ("primary event", "leaving by the horizon for any reason" + (f" except {competing}" if competing else "")),
+        ("competing event", competing or "none"),
         ("landmarks", ", ".join(f"day {day}" for day in (0, *trial.landmarks)) + " (day 0: baseline and arm only)"),
         ("at risk", "not left by the landmark"),
         ("target", "primary event after the landmark, by the horizon"),
@@ -268,7 +270,7 @@ def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
             entry["on_treatment"] = on_treatment(trial, study, day)
             entry["n_features"] = len(study.problems[day].columns("all"))
         if day in study.skipped:
-            entry["skipped"] = study.skipped[day]
+            entry |= {"skipped": study.skipped[day], "auroc": dict.fromkeys(name for name in LABELS if name != "null")}
         landmarks[str(day)] = entry
     for row in study.optimism.to_dict("records"):
         landmarks[str(int(row.pop("landmark")))]["optimism"] = row
@@ -309,6 +311,24 @@ def sample_size(of: Problem, share: float = 0.15) -> pd.DataFrame:
     """Riley's criteria for all columns of a problem, planned with 15 % of the largest possible R-squared."""
     rate = float(of.y.mean())
     return samplesize.riley(len(of.columns("all")), rate, share * samplesize.max_cox_snell(rate))
+
+
+def planned(trial: Trial) -> dict[str, float]:
+    """What the day with most events would need for a prediction, by Riley's criteria.
+
+    Returns
+    -------
+    dict
+        day, n, events, columns, needed (patients; None where nobody or everybody has the event, or nothing is known),
+        risk (with its Wilson interval).
+    """
+    problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
+    of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
+    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    possible = 0 < rate < 1 and columns > 0
+    needed = int(sample_size(of)["n"].max()) if possible else None
+    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, "needed": needed}
+    return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
 
 
 def sentence(reading: Reading) -> str:

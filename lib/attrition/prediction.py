@@ -387,5 +387,6 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
     columns = ["site_group", "n_patients", "n_events", "mean_predicted", "observed", "auroc", "ci_low", "ci_high"]
     table = pd.DataFrame(rows, columns=columns)
     mean = np.average(table["mean_predicted"], weights=table["n_patients"])
-    table.loc[len(table)] = ["all", len(of.y), of.n_events, mean, of.y.mean(), won / pairs, np.nan, np.nan]
+    pooled = won / pairs if pairs else np.nan
+    table.loc[len(table)] = ["all", len(of.y), of.n_events, mean, of.y.mean(), pooled, np.nan, np.nan]
     return table.astype({"n_patients": int, "n_events": int})

@@ -71,7 +71,8 @@ def sample(trial: Trial, day: int) -> Sample:
     table = landmark.features(trial, day)
     arm = pd.get_dummies(table[["arm"]].astype(str), dtype=float) if "arm" in table else pd.DataFrame(index=table.index)
     rest = table.drop(columns="arm", errors="ignore")
-    rest = pd.get_dummies(rest, columns=list(rest.select_dtypes(exclude="number").columns), dtype=float)
+    categories = list(rest.select_dtypes(exclude="number").columns)
+    rest = pd.get_dummies(rest, columns=categories, dtype=float) if categories else rest
     outcome = coded(trial).set_index("id").loc[table.index]
     features = pd.concat([arm, rest], axis=1).astype(float)
     from_arm = np.arange(features.shape[1]) < arm.shape[1]
@@ -123,7 +124,7 @@ def _models(s: Sample, spread: float, period: float) -> Mapping[str, tuple[Model
     table |= {"cox": (cox, everything), "discrete": (discrete, everything)}
     table |= {"cox_without_arm": (cox, ~s.from_arm), "discrete_without_arm": (discrete, ~s.from_arm)}
     blind = {"arm_only", "cox_without_arm", "discrete_without_arm"} if not s.from_arm.any() else set()
-    return {name: item for name, item in table.items() if name not in blind}
+    return {name: item for name, item in table.items() if name == "null" or (name not in blind and item[1].any())}
 
 
 def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
