@@ -26,6 +26,7 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 NAME = re.compile(r"[^\w.\-/ ]")
@@ -125,7 +126,8 @@ def log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Ma
 def log_tables(client: Any, run_id: str, tables: Mapping[str, pd.DataFrame]) -> None:
     """Log tables of results (never of patients) as CSV artifacts."""
     for name, table in tables.items():
-        client.log_text(run_id, table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
+        text = results.inert(table).to_csv(index=False, lineterminator="\n")
+        client.log_text(run_id, text, f"tables/{name}.csv")
 
 
 def warn_of(what: str, error: Exception) -> None:

@@ -70,18 +70,6 @@ def _complain(message: object) -> None:
     print(f"run_all.sh: {message}", file=sys.stderr, flush=True)
 
 
-def check(out: Path) -> int:
-    """Print what would stop a run; ``--check``."""
-    from attrition.run import environment
-
-    found = environment.problems(out)
-    for problem in found:
-        _complain(problem)
-    if not found:
-        print(f"ready: Python {sys.version.split()[0]}, packages as locked, {out} can be written")
-    return ENVIRONMENT if found else OK
-
-
 def _selection(args: argparse.Namespace) -> tuple[tuple[plan.Chapter, ...], frozenset[str]]:
     book = plan.of_trials() if args.trial else plan.CHAPTERS
     if args.only:
@@ -187,7 +175,9 @@ def main(argv: list[str] | None = None) -> int:
         return hand_over(words[0], words[1:])
     args = parser().parse_args(words)
     if args.check:
-        return check(output_folder(args))
+        from attrition.run import environment
+
+        return environment.check(output_folder(args))
     if args.jobs < 1:
         _complain("--jobs must be at least 1")
         return USAGE
