@@ -191,3 +191,20 @@ def test_the_card_leads_to_the_data(saved, data):
 
     card = json.loads((saved / "card.json").read_text())
     assert card["data_sha256"] == file_digest(data)
+
+
+def test_patients_from_a_program_are_read_as_a_file_would_be(scorer):
+    text = score.as_text(pd.DataFrame({"age": [61.0, None], "patient_id": ["007", ""], "name": ["Jane", "Joe"]}))
+    assert text.columns.tolist() == ["patient_id", "age"]
+    assert text["age"].tolist()[0] == "61"
+    assert text.isna().sum().tolist() == [1, 1]
+    with pytest.raises(strict.ContractError, match="treatment_group"):
+        scorer.check_and_score(text)
+
+
+def test_scores_are_written_alike_with_and_without_refused_rows(saved, patients, tmp_path):
+    lines = []
+    for changes in ({}, {(3, "age"): "x"}):
+        command.main(["score", str(patients(n=5, changes=changes)), "--model", str(saved)])
+        lines.append((tmp_path / "patients.scored.csv").read_text().splitlines()[1])
+    assert lines[0] == lines[1]

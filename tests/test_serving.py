@@ -55,17 +55,12 @@ def as_patients(*changes):
     return pd.DataFrame([GOOD | change for change in changes or [{}]])
 
 
-def test_a_request_is_read_as_a_file_would_be():
-    text = serving.as_text(pd.DataFrame({"age": [61.0, None], "patient_id": ["007", ""], "name": ["Jane", "Joe"]}))
-    assert text.columns.tolist() == ["patient_id", "age"]
-    assert text["age"].tolist()[0] == "61"
-    assert text.isna().sum().tolist() == [1, 1]
-
-
 @pytest.mark.parametrize("patients", [as_patients().set_index("patient_id"), as_patients().iloc[:0]])
-def test_shifted_rows_and_empty_requests_are_refused(patients):
+def test_shifted_rows_and_empty_requests_are_refused(champion, patients):
+    model = serving.ScoringModel()
+    model.scorer = champion
     with pytest.raises(serving.RefusedRequest, match="refused"):
-        serving.as_text(patients)
+        model.predict(None, patients)
 
 
 def test_a_message_cannot_be_decorated_with_the_data():
@@ -80,7 +75,7 @@ def test_a_good_row_gives_what_the_scorer_gives(server, champion):
     status, answer = services.request(server[0], sent({}, {"age": 61, "adverse_events": 5}))
     assert status == 200
     made = pd.DataFrame(json.loads(answer)["predictions"])
-    expected = champion.check_and_score(serving.as_text(as_patients({}, {"age": "61", "adverse_events": "5"})))
+    expected = champion.check_and_score(score.as_text(as_patients({}, {"age": "61", "adverse_events": "5"})))
     assert made.columns.tolist() == list(score.OUTPUT)[:-1]
     assert np.array_equal(made["probability"], expected["probability"])
     assert made["band"].tolist() == expected["band"].tolist()
@@ -156,3 +151,61 @@ def assert_clean(text):
     assert "471147" not in text
     assert "999" not in text
     assert not re.search(r"Traceback|File \"|site-packages", text)
+
+
+DOCKERFILE = paths.ROOT / "Dockerfile"
+
+
+def instructions():
+    """Instructions of the Dockerfile as pairs, continued lines joined."""
+    text = DOCKERFILE.read_text().replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [tuple(line.split(None, 1)) for line in lines]
+
+
+def test_the_image_is_pinned_unprivileged_and_watched():
+    found = instructions()
+    kinds = [kind for kind, _ in found]
+    assert set(kinds) <= {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
+    assert all(re.match(r"python:3\.11\.\d+-slim\b", rest) for kind, rest in found if kind == "FROM")
+    last = found[len(kinds) - kinds[::-1].index("FROM") :]
+    users = [rest for kind, rest in last if kind == "USER"]
+    assert users, "the served image must not run as root"
+    assert users[-1] not in {"root", "0"}
+    assert last.index(("USER", users[-1])) < [kind for kind, _ in last].index("CMD")
+    assert kinds.count("HEALTHCHECK") == 1
+
+
+def test_the_image_installs_from_the_lock_and_pipes_nothing_into_a_shell():
+    runs = [rest for kind, rest in instructions() if kind == "RUN"]
+    installs = [part for run in runs for part in re.split(r"&&", run) if "pip install" in part]
+    assert installs
+    assert all("--require-hashes" in part or "--no-deps" in part for part in installs)
+    assert not any(re.search(r"curl|wget|\|\s*(ba)?sh\b|sudo", run) for run in runs)
+    apt = [run for run in runs if "apt-get install" in run]
+    assert all("--no-install-recommends" in run and "rm -rf /var/lib/apt/lists" in run for run in apt)
+
+
+def test_the_image_copies_only_what_the_build_context_lets_through():
+    allowed = {line[1:] for line in (paths.ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [
+        word for kind, rest in instructions() if kind == "COPY" and "--from" not in rest for word in rest.split()[:-1]
+    ]
+    assert set(copied) == allowed
+    assert all((paths.ROOT / name).exists() for name in allowed if not name.startswith("data/"))
+
+
+def test_the_image_starts_the_command_that_is_tested_here():
+    words = json.loads(next(rest for kind, rest in instructions() if kind == "CMD"))
+    assert words[:3] == ["mlflow", "models", "serve"]
+    assert words[words.index("--env-manager") :][:2] == ["--env-manager", "local"]
+
+
+def test_a_packed_folder_is_a_model_without_any_store(champion, tmp_path):
+    import mlflow.pyfunc
+
+    packed = registry.pack(registry.folder(), tmp_path / "model")
+    made = mlflow.pyfunc.load_model(str(packed)).predict(as_patients())
+    assert (
+        made["probability"].tolist() == champion.check_and_score(score.as_text(as_patients()))["probability"].tolist()
+    )

@@ -1,9 +1,23 @@
 """Tracked runs: numbers and digests in the store, the report safe from its failures."""
 
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import psutil
 import pytest
 
-from attrition import tracking
+from attrition import paths, registry, results, simulate, tracking
 from attrition.digests import file_digest
+from tests import services
 
 pytestmark = pytest.mark.slow
 
@@ -42,3 +56,113 @@ def test_a_store_that_fails_costs_a_warning_and_nothing_else(store, monkeypatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
     with pytest.warns(tracking.TrackingWarning, match="04_modelling was not tracked"):
         assert tracking.log_chapter("04_modelling", {}, {}) is None
+
+
+def test_names_that_a_store_refuses_are_written_with_underscores(store):
+    run_id = tracking.log_chapter("04_modelling", {}, {"24 %": {"auroc (law)": 0.7}})
+    assert tracking.client().get_run(run_id).data.metrics == {"24 _.auroc _law_": 0.7}
+
+
+def champion():
+    """A small champion, saved; scorer and data."""
+    data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(simulate.published_trial()))
+    scorer = registry.train("lr", simulate.published_trial(), data, 5, 42)
+    scorer.save(registry.folder())
+    return scorer, data
+
+
+def used_as_a_group_would(tmp_path):
+    """Track a chapter, register the champion, load it by alias, follow its tags: all through the server."""
+    scorer, data = champion()
+    table = pd.DataFrame({"model": ["lr"], "auroc": [0.7]})
+    assert tracking.log_chapter("04_modelling", {"folds": 5}, {"auroc": 0.7}, [data], {"models": table})
+    version = registry.register(scorer, registry.folder(), registry.Record({"auroc": 0.7}, data=[data]))
+    assert registry.register(scorer, registry.folder()) == version == "1"
+    trial = simulate.published_trial()
+    assert (registry.load("trial-dropout@champion").probability(trial) == scorer.probability(trial)).all()
+    tags = tracking.client().get_model_version_by_alias(registry.NAME, registry.ALIAS).tags
+    assert tags["data_sha256"] == file_digest(data)
+    assert [p.name for p in (tmp_path / "served").rglob("models.csv")] == ["models.csv"]
+
+
+@contextmanager
+def mlflow_server(tmp_path, backend, env=None):
+    port = services.free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", backend, "--workers", "1"]
+    place = ["--artifacts-destination", tmp_path / "served", "--host", "127.0.0.1", "--port", port]
+    own = {**tracking.QUIET, **(env or {})}
+    with services.running([*command, *place], f"{address}/health", tmp_path / "server.log", own, cwd=tmp_path):
+        yield address
+
+
+def test_a_chapter_and_the_champion_reach_a_server(store, monkeypatch):
+    with mlflow_server(store, f"sqlite:///{store / 'server.db'}") as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        used_as_a_group_would(store)
+    assert not (store / "mlruns" / "mlflow.db").exists()
+
+
+def psycopg2_folder(place):
+    """Folder that holds PostgreSQL's driver for this interpreter alone, from its own packages or from Debian's."""
+    if importlib.util.find_spec("psycopg2"):
+        return None
+    debian = Path("/usr/lib/python3/dist-packages/psycopg2")
+    if not any((debian / f"_psycopg{end}").exists() for end in importlib.machinery.EXTENSION_SUFFIXES):
+        pytest.skip("no PostgreSQL driver for this interpreter (Debian: python3-psycopg2)")
+    (place / "driver").mkdir()
+    (place / "driver" / "psycopg2").symlink_to(debian)
+    return str(place / "driver")
+
+
+@contextmanager
+def postgresql():
+    """Address of a PostgreSQL of its own on loopback."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    port, folder = services.free_port(), Path(tempfile.mkdtemp(prefix="attrition-pg-"))
+    user = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    begin = [programs[-1], "-D", data, "-A", "trust", "-U", "attrition", "--locale=C", "--encoding=UTF8", "-N"]
+    serve = [programs[-1].with_name("postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, "-F"]
+    try:
+        subprocess.run([*user, *map(str, begin)], check=True, capture_output=True, cwd="/")
+        process = subprocess.Popen([*user, *map(str, serve)], cwd="/", stderr=subprocess.DEVNULL)
+        try:
+            ready = [programs[-1].with_name("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+            until = time.monotonic() + 60
+            while subprocess.run(ready, check=False).returncode:
+                assert time.monotonic() < until, "PostgreSQL does not answer"
+                assert process.poll() is None, "PostgreSQL ended"
+                time.sleep(0.2)
+            yield f"postgresql+psycopg2://attrition@127.0.0.1:{port}/postgres"
+        finally:
+            for part in [*psutil.Process(process.pid).children(), psutil.Process(process.pid)]:
+                part.terminate()
+            process.wait(30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_server_on_postgresql_serves_as_well(store, monkeypatch):
+    driver = psycopg2_folder(store)
+    env = {"PYTHONPATH": driver} if driver else {}
+    with postgresql() as database, mlflow_server(store, database, env) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        used_as_a_group_would(store)
+
+
+def test_the_users_interface_answers_on_loopback_only(store):
+    port = services.free_port()
+    env = {"VIRTUAL_ENV": sys.prefix, "PYTHONPATH": ""}
+    command = [paths.ROOT / "run_all.sh", "ui", "--port", port]
+    with services.running(command, f"http://127.0.0.1:{port}/", store / "ui.log", env) as process:
+        tree = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+        heard = [c for c in psutil.net_connections("inet") if c.pid in tree and c.status == psutil.CONN_LISTEN]
+        assert port in {c.laddr.port for c in heard}
+        assert {c.laddr.ip for c in heard} == {"127.0.0.1"}
+        assert services.request(f"http://127.0.0.1:{port}/")[0] == 200

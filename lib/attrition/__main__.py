@@ -42,6 +42,12 @@ def _threshold(word: str) -> float:
     return value
 
 
+def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
+    """Numbers with six decimals, alike in pieces with and without refused rows (and much faster than pandas)."""
+    numbers = {name: pd.to_numeric(scored[name]).tolist() for name in ("probability", "ci_low", "ci_high")}
+    return scored.assign(**{name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()})
+
+
 def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
     counts = {"rows": 0, "refused": 0, "outside": 0}
@@ -50,7 +56,7 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             for piece in pieces:
-                piece.to_csv(file, index=False, header=not counts["rows"], lineterminator="\n", float_format="%.6f")
+                _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
                 counts["rows"] += len(piece)
                 counts["refused"] += int((piece["refused"] != "").sum())
                 counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())

@@ -19,6 +19,8 @@ from attrition.contract import TRIAL, Contract
 
 CHUNK = 50_000
 ROWS_AT_ONCE = 2_000
+FIRST_LINE = 2
+"""Line of the first patient in a file with a header."""
 FEWEST = 5
 """Patients at or beyond each end of the training range."""
 INPUT = Contract(
@@ -55,7 +57,7 @@ class Support:
     @classmethod
     def of(cls, trial: pd.DataFrame) -> Self:
         """Support of the training patients."""
-        columns = {c.name: c for c in INPUT.columns if c.name != "patient_id"}
+        columns = {c.name: c for c in sorted(INPUT.columns, key=lambda c: c.name) if c.name != "patient_id"}
         numbers = [name for name, c in columns.items() if c.kind == contract.COUNT]
         last = min(FEWEST, len(trial)) - 1
         ordered = {name: np.sort(trial[name].to_numpy()) for name in numbers}
@@ -229,6 +231,48 @@ class Scorer:
         arrays = {key: np.array(value) for key, value in read.get("ensemble", {}).items()}
         ensemble = Ensemble(**arrays, version=read["card"]["feature_version"]) if arrays else None
         return cls(saving.load(folder), Support(**read["support"]), ensemble, read["card"])
+
+
+def as_text(patients: pd.DataFrame) -> pd.DataFrame:
+    """Patients from a program as the strict reader would have read them from a file.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame, shape (n_patients, ...)
+        Text or whole numbers; columns outside `INPUT` are dropped unseen.
+
+    Returns
+    -------
+    pandas.DataFrame of text
+        NaN where a cell is missing; the index counts lines as in a file.
+
+    Raises
+    ------
+    attrition.strict.ContractError
+        No row, or rows with more cells than the header, which pandas shifts to the left without a word.
+
+    Examples
+    --------
+    >>> as_text(pd.DataFrame({"patient_id": ["007"], "age": [61], "name": ["Jane"]})).loc[2].tolist()
+    ['007', '61']
+    """
+    if not isinstance(patients.index, pd.RangeIndex):
+        rule = "the rows must be numbered from 0; does a row have more cells than the header?"
+        raise strict.ContractError("table", [strict.Problem("", rule)])
+    if patients.empty:
+        raise strict.ContractError("table", [strict.Problem("", "there is no patient in it")])
+    known = [name for name in INPUT.names if name in patients]
+    lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(patients), name="line")
+    return pd.DataFrame({name: [_cell(cell) for cell in patients[name]] for name in known}, index=lines, dtype="str")
+
+
+def _cell(cell: object) -> str | None:
+    if isinstance(cell, str):
+        return cell or None
+    if cell is None or cell is pd.NA or cell != cell:
+        return None
+    # a whole number beside an empty cell arrives as a float
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def admit(text: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:

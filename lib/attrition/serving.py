@@ -6,11 +6,8 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel
 
-from attrition.score import INPUT, PRESETS, Scorer
+from attrition.score import FIRST_LINE, PRESETS, Scorer, as_text
 from attrition.strict import ContractError
-
-FIRST_LINE = 2
-"""Line of the first patient, as in a file with a header."""
 
 
 class RefusedRequest(MlflowException):
@@ -69,32 +66,6 @@ class ScoringModel(PythonModel):
             told = (f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused["refused"].items())
             raise RefusedRequest("refused: " + "; ".join(told))
         return scored.drop(columns="refused")
-
-
-def as_text(sent: pd.DataFrame) -> pd.DataFrame:
-    """What was sent as the strict reader would have read it from a file: text, and NaN where nothing was sent.
-
-    Raises
-    ------
-    RefusedRequest
-        When rows have more cells than the header, which pandas shifts to the left without a word.
-    """
-    if not isinstance(sent.index, pd.RangeIndex):
-        raise RefusedRequest("refused: a row has more cells than the header")
-    if sent.empty:
-        raise RefusedRequest("refused: no patient was sent")
-    known = [name for name in INPUT.names if name in sent.columns]
-    lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(sent), name="line")
-    return pd.DataFrame({name: [_cell(value) for value in sent[name]] for name in known}, index=lines, dtype="str")
-
-
-def _cell(value: object) -> str | None:
-    if isinstance(value, str):
-        return value or None
-    if value is None or value is pd.NA or value != value:
-        return None
-    # a number beside an empty cell arrives as a float: 61.0 was sent as 61
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _whole_table(error: ContractError) -> str:

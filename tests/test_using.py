@@ -1,0 +1,60 @@
+"""The lines printed in docs/using.md run, and say what is printed below them."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from attrition import modelcard, paths, registry, results, simulate
+
+TEXT = (paths.ROOT / "docs" / "using.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory):
+    """Registered as chapter 08 does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        trial = simulate.published_trial()
+        data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
+        scorer = registry.train("lr", trial, data, 20, 42)
+        scorer.save(registry.folder())
+        assert registry.register(scorer, registry.folder())
+        yield scorer
+
+
+def after(start):
+    """The first block whose text contains `start`, and the block printed below it."""
+    place = next(i for i, (_, text) in enumerate(BLOCKS) if start in text)
+    return BLOCKS[place][1], BLOCKS[place + 1][1]
+
+
+@pytest.mark.slow
+def test_the_command_works_as_printed(champion, tmp_path):
+    line, printed = after("python -m attrition score")
+    (tmp_path / "data").symlink_to(paths.ROOT / "data")
+    words = [sys.executable, *line.split()[1:]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(printed.strip())
+    assert len((tmp_path / "example.scored.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_the_python_form_works_as_printed(champion):
+    lines, printed = after("registry.load(")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(lines, "docs/using.md", "exec"), {})
+    assert said.getvalue() == printed
+
+
+def test_the_example_file_holds_the_simulated_newcomers():
+    text = (paths.ROOT / "data" / "example_patients.csv").read_text(encoding="utf-8")
+    assert text == modelcard.newcomers(42).to_csv(index=False, lineterminator="\n")
