@@ -95,26 +95,3 @@ def against(x: pd.Series, y: pd.Series, event: np.ndarray, labels: tuple[str, st
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     return ax
-
-
-def missing(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Share of missing values by column.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `attrition.tables.missing_values`.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = _axes(ax)
-    place = np.arange(len(table))
-    ax.barh(place, 100 * table["share"], color=colour("muted"))
-    ax.set_yticks(place, table["column"])
-    ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_xlabel("missing values (% of patients)")
-    ax.grid(axis="y", visible=False)
-    return ax
