@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+
 from attrition import cdisc, landmark
 from attrition.cdisc import days
 from attrition.cdisc.sdtm import adverse_events

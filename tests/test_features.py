@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from attrition import features, simulate
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from attrition import features, simulate
 
 
 @pytest.fixture(scope="module")

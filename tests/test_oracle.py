@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from attrition import features, oracle, restricted, simulate
-from attrition.law import Law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+
+from attrition import features, oracle, restricted, simulate
+from attrition.law import Law
 
 LAW = Law()
 P24 = oracle.offset_for_prevalence(LAW, 0.24)

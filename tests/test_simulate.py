@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from attrition import law as laws
 from attrition import simulate, timing
 from attrition.law import Law
