@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from attrition import contract, costs, features, models, results, saving, strict
 from attrition.contract import TRIAL, Contract
 
-CHUNK = 50_000
+CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
 FIRST_LINE = 2
 """Line of the first patient in a file with a header."""

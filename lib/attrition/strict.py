@@ -218,6 +218,8 @@ def _header_problems(header: list[str]) -> list[Problem]:
 
 
 def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem]:
+    if all(len(row) == width for row in rows):
+        return []
     problems = []
     for line, row in zip(lines, rows, strict=True):
         if not row:
