@@ -1,5 +1,6 @@
 """First pass: read the executed notebooks, number figures and tables, collect findings."""
 
+import ast
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,11 +106,25 @@ def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
     return Cell(number, raw["cell_type"], source, where, f"cell-{name[:2]}-{number:02d}", outputs)
 
 
+def _unconditional(source: str) -> str:
+    """Code of a cell without comments and without what depends on the data (an ``if``): that may rightly be absent."""
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith("#")]
+    try:
+        tree = ast.parse("\n".join(lines))
+    except SyntaxError:
+        return "\n".join(lines)
+    for branch in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
+        if isinstance(branch.test, ast.Constant):
+            continue
+        lines[branch.lineno : branch.end_lineno] = [""] * (branch.end_lineno - branch.lineno)
+    return "\n".join(lines)
+
+
 def _shows_all(cell: Cell) -> None:
-    """Refuse a cell that names a figure, table or finding but did not give it."""
+    """Refuse a cell that names a figure, table or finding but did not give it, unless under a condition."""
     if cell.kind != "code":
         return
-    code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith("#"))
+    code = _unconditional(cell.source)
     given = {about(output).get("id") for output in cell.outputs}
     for name in SHOWN.findall(code):
         if name not in given:
