@@ -5,6 +5,7 @@ fault of the program. What a notebook raises reaches the run as text, so the cla
 text begins with.
 """
 
+import errno
 import importlib
 import re
 import traceback
@@ -13,6 +14,8 @@ from collections.abc import Iterable
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
 """Which code a run ends with when several things went wrong."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when nothing more fits: the disk, a quota, ``ulimit -f``."""
 NAMED = re.compile(r"(attrition(?:\.\w+)*)\.(\w+)(?=:|$)")
 
 

@@ -18,9 +18,9 @@ results.write("02_beta", {"twice": 2 * results.read("01_alpha")["value"]})""",
 }
 
 
-def write_notebook(path, *cells):
+def write_notebook(path, *cells, parameters=PARAMETERS):
     """A notebook with a parameter cell and code cells."""
-    made = [{"cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]}, "source": PARAMETERS}]
+    made = [{"cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]}, "source": parameters}]
     made += [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "source": text} for i, text in enumerate(cells)]
     for cell in made:
         cell |= {"outputs": [], "execution_count": None}

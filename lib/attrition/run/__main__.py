@@ -196,7 +196,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return f"{what}; ./run_all.sh --check says what is missing", ENVIRONMENT
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
-        return f"cannot read or write: {error.strerror or type(error).__name__}{place}", OUTPUT
+        what = "cannot write" if error.errno in errors.FULL else "cannot read or write"
+        return f"{what}: {error.strerror or type(error).__name__}{place}", OUTPUT
     return f"this is a fault of the program: {type(error).__name__} at {_origin(error)}", BUG
 
 

@@ -4,7 +4,6 @@ Kernels talk over local sockets in a private folder instead of TCP ports: nobody
 them, and a machine without any network can run them.
 """
 
-import errno
 import os
 import re
 import shutil
@@ -30,7 +29,6 @@ from attrition.run import leftovers
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LONGEST_SOCKET = 70
 """Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 WITHHELD = "message withheld: it could hold a patient's data"
 
 
@@ -120,7 +118,7 @@ def _code(error: PapermillExecutionError) -> int:
     if ours:
         return ours.exit_code
     number = re.match(r"\[Errno (\d+)\]", error.evalue)
-    return errors.OUTPUT if number and int(number[1]) in FULL else errors.NOTEBOOK
+    return errors.OUTPUT if number and int(number[1]) in errors.FULL else errors.NOTEBOOK
 
 
 def _withhold(path: Path) -> None:

@@ -62,7 +62,7 @@ def sweep(out: Path, written: Iterable[Path] = ()) -> None:
     written : iterable of pathlib.Path
         Further folders that the run writes to.
     """
-    folders = noted(out)
+    folders = [folder for folder in noted(out) if folder.exists()]
     end_kernels(folders)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -100,6 +100,7 @@ class State:
             leftovers.sweep(self.out, self._elsewhere())
             yield
         finally:
+            leftovers.sweep(self.out, self._elsewhere())  # an interrupt does not wait for threads to tidy up
             holder.unlink(missing_ok=True)
             lock.release()
 
