@@ -4,8 +4,8 @@
     python benchmarks/scoring.py 50000
 
 Prints rows a second (start, reading, contract, model, intervals, writing), by the clock and by processor time, which a
-busy machine disturbs less, and the peak memory of the scoring process. The
-patients are drawn from the law piece by piece; a small share of rows is broken on purpose, since refusals cost most.
+busy machine disturbs less, and the peak memory of the scoring process. The patients are drawn from the law piece by
+piece; a small share of rows is broken on purpose, since refusals cost most.
 """
 
 import argparse

@@ -1,13 +1,15 @@
 """Scoring: what is saved is what was fitted, what cannot be scored is refused row by row."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import features, models, registry, results, saving, score, seeds, simulate, strict
+from attrition import features, models, paths, registry, results, saving, score, seeds, simulate, strict
 
 COLUMNS = [c.name for c in score.INPUT.columns]
 
@@ -208,3 +210,12 @@ def test_scores_are_written_alike_with_and_without_refused_rows(saved, patients,
         command.main(["score", str(patients(n=5, changes=changes)), "--model", str(saved)])
         lines.append((tmp_path / "patients.scored.csv").read_text().splitlines()[1])
     assert lines[0] == lines[1]
+
+
+@pytest.mark.slow
+def test_the_benchmark_reports_rate_and_memory():
+    words = [sys.executable, paths.ROOT / "benchmarks" / "scoring.py", "60000"]
+    told = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    assert told["patients"] == 60_000
+    assert told["rows_a_second"] > 0
+    assert told["peak_mib"] < 1024
