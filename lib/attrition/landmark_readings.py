@@ -64,6 +64,8 @@ def honest(study: Study, suspicious: float) -> Reading:
 
 def beyond_the_arm(study: Study, smallest: float) -> Reading:
     """Whether all that was known adds to the arm alone."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
     found = {day: _difference(study, day, "all", "arm_only") for day in _days(study)}
     found = {day: value for day, value in found.items() if value is not None}
     if not found:
@@ -90,6 +92,8 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
 
 def blinded(study: Study, smallest: float) -> Reading:
     """What is left when the arm is not known, as in a running trial."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
     found = {day: _difference(study, day, "all", "all_without_arm") for day in _days(study)}
     found = {day: value for day, value in found.items() if value is not None}
     if not found:
@@ -110,6 +114,8 @@ def blinded(study: Study, smallest: float) -> Reading:
 
 def adverse_events(study: Study, smallest: float) -> Reading:
     """Whether adverse events known by the landmark add to baseline and arm."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
     found = {day: _difference(study, day, "adverse_events", "baseline_arm") for day in _days(study)}
     found = {day: value for day, value in found.items() if value is not None}
     if not found:
