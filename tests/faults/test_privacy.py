@@ -193,8 +193,8 @@ def test_canary_in_a_refused_row_is_in_no_score_and_no_message(scorer, baseline,
     words = ["score", str(patients), "--model", str(tmp_path / "model"), "--out", str(tmp_path / "s.csv")]
     assert command.main(words) == 3
     scored = pd.read_csv(tmp_path / "s.csv")
-    assert np.isfinite(scored["probability"]).sum() == 57
-    assert scored["refused"].notna().sum() == 3
+    assert np.isfinite(scored["probability"]).sum() == 58
+    assert scored["refused"].notna().sum() == 2
     said = capsys.readouterr()
     assert found_in((said.out + said.err + (tmp_path / "s.csv").read_text()).encode()) == []
     patients.write_text(patients.read_text() + f"{NAME},{BIRTH}\n")
