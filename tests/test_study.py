@@ -135,10 +135,3 @@ def test_random_labels_are_worth_one_half():
     for _, part in found.groupby("strategy"):
         error = part["test_auroc"].std() / 10
         assert abs(part["test_auroc"].mean() - 0.5) < 4 * error
-
-
-def test_progress_needs_a_terminal(caplog, capsys):
-    with caplog.at_level("INFO", logger="attrition.study"):
-        assert study.compute([joblib.delayed(abs)(-k) for k in range(20)], "numbers") == list(range(20))
-    assert [record.getMessage() for record in caplog.records][-1] == "numbers: 20 of 20"
-    assert capsys.readouterr().out == ""

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn import config_context
 
-from attrition import batched, calibration, features, models, oracle, seeds, simulate
+from attrition import batched, calibration, engine, features, models, oracle, seeds, simulate
 from attrition.law import PUBLISHED_LAW
 
 Array = np.ndarray
@@ -151,11 +152,12 @@ def _trial_rows(
     drawn = simulate.draw_trial(PUBLISHED_LAW, n, rng, setting.offset)
     X, y = features.matrix(drawn, VERSION), drawn["dropout"].to_numpy()
     inner = seeds.integer(seed, "imbalance", "fit", trial)
-    return [
-        {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
-        | measures(everyone.p, y_prob, threshold, net_benefit_at)
-        for strategy, y_prob, threshold in predictions(model, X, y, everyone.X, inner)
-    ]
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return [
+            {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
+            | measures(everyone.p, y_prob, threshold, net_benefit_at)
+            for strategy, y_prob, threshold in predictions(model, X, y, everyone.X, inner)
+        ]
 
 
 def reference_rows(setting: Setting, everyone: Population, net_benefit_at: list[float]) -> list[dict[str, Any]]:
@@ -196,24 +198,16 @@ def study(
     """
     found = settings(rates)
     everyone = populations(found, n_population, seed)
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        return pd.DataFrame(_rows(found, everyone, n_trials, n_patients, net_benefit_at, seed))
-
-
-def _rows(
-    found: list[Setting],
-    everyone: Mapping[str, Population],
-    n_trials: Mapping[str, int],
-    n_patients: int,
-    net_benefit_at: list[float],
-    seed: int,
-) -> list[dict[str, Any]]:
     rows = [row for s in found for row in reference_rows(s, everyone[s.name], net_benefit_at)]
-    for setting in found:
-        for model, trials in n_trials.items():
-            for trial in range(trials):
-                rows += _trial_rows(model, setting, trial, n_patients, everyone[setting.name], net_benefit_at, seed)
-    return rows
+    tasks = [
+        joblib.delayed(_trial_rows)(model, setting, trial, n_patients, everyone[setting.name], net_benefit_at, seed)
+        for setting in found
+        for model, trials in n_trials.items()
+        for trial in range(trials)
+    ]
+    for part in engine.compute(tasks, "balancing"):
+        rows += part
+    return pd.DataFrame(rows)
 
 
 def mean_interval(values: Array, level: float = 0.95) -> dict[str, float]:

@@ -6,12 +6,9 @@ taken on one large population that no model saw, with the exact P(dropout | feat
 outcomes. Everything is compared on the same trials and the same population.
 
 A replicate's draws depend on its name (setting and number) alone, so that results do not depend on workers,
-their order, or how replicates are batched. Work goes through joblib: ``joblib.parallel_config`` chooses
-backend and workers.
+their order, or how replicates are batched. `attrition.engine` chooses where they run.
 """
 
-import logging
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +17,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from attrition import batched, features, seeds
+from attrition import batched, engine, features, seeds
 from attrition.replicate import (
     SETTINGS,
     Candidate,
@@ -37,7 +34,6 @@ from attrition.replicate import (
 
 BLOCK = 25
 """Replicates of logistic regression that share one task."""
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,31 +71,6 @@ def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Size
             block = range(first, min(first + BLOCK, n))
             tasks.append(joblib.delayed(logistic_block)(seed, setting, block, due, sizes, detailed))
     return tasks
-
-
-def compute(tasks: Sequence[Any], label: str) -> list[Any]:
-    """Run joblib tasks in the order given, on the configured backend; say how far it is.
-
-    A terminal gets a progress bar, anything else a plain line in the log every tenth of the way.
-
-    Parameters
-    ----------
-    tasks : sequence of joblib.delayed calls
-    label : str
-        What is being computed.
-    """
-    found = joblib.Parallel(return_as="generator")(tasks)
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import track
-
-        return list(track(found, label, total=len(tasks), console=Console(stderr=True), transient=True))
-    done = []
-    for result in found:
-        done.append(result)
-        if 10 * len(done) // len(tasks) > 10 * (len(done) - 1) // len(tasks):
-            log.info("%s: %d of %d", label, len(done), len(tasks))
-    return done
 
 
 def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]) -> pd.DataFrame:
@@ -143,7 +114,7 @@ def run(
     """
     planned = candidates if isinstance(candidates, Mapping) else dict.fromkeys(settings, candidates)
     tasks = {setting: _tasks(seed, setting, due, sizes, detailed) for setting, due in planned.items()}
-    done = iter(compute([task for each in tasks.values() for task in each], "trials"))
+    done = iter(engine.compute([task for each in tasks.values() for task in each], "trials"))
     records, covariance = [], {}
     for setting in planned:
         blocks = [next(done) for _ in tasks[setting]]
@@ -211,7 +182,7 @@ def learning_curve(
         for replicate in range(max(counts[position] for counts in n_replicates.values())):
             due = [model for model, counts in n_replicates.items() if counts[position] > replicate]
             tasks.append(joblib.delayed(learning_task)(seed, setting, n, replicate, due, version, n_population))
-    records = [record for each in compute(tasks, "learning curve") for record in each]
+    records = [record for each in engine.compute(tasks, "learning curve") for record in each]
     return pd.DataFrame(records).sort_values(["n_train", "model", "replicate"], ignore_index=True)
 
 

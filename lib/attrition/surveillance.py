@@ -10,11 +10,12 @@ alarm, with its Wilson interval.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import batched, features, intervals, monitoring, oracle, ranks, seeds, simulate
+from attrition import batched, engine, features, intervals, monitoring, oracle, ranks, seeds, simulate
 from attrition.law import PUBLISHED_LAW, Law
 
 WATCHED = ("age", "gender", "treatment_group", "trial_phase", "days_in_trial", "visits_completed", "adverse_events")
@@ -22,7 +23,7 @@ VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
 AT_ONCE = 200
-"""Replicates held in memory at a time."""
+"""Replicates that share one task, and are held in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -226,17 +227,15 @@ def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monito
         yield look(reference.block(number, n_reference), batches.block(number, n_batch), cells, dealt)
 
 
-def _replicates(seed: int, setting: Setting, scenario: Scenario, sizes: tuple[int, int], count: int, permutations: int):
-    parts: list[Look] = []
+def _replicates(
+    seed: int, setting: Setting, scenario: Scenario, sizes: tuple[int, int], replicates: range, permutations: int
+) -> list[tuple[dict[str, bool], str]]:
     n_reference, n_batch = sizes
-    for first in range(0, count, AT_ONCE):
-        replicates = min(AT_ONCE, count - first)
-        rng = seeds.stream(seed, "monitoring", scenario.name, n_batch, first)
-        reference = simulate.draw_trial(PUBLISHED_LAW, n_reference * replicates, rng, setting.offset)
-        batches = scenario.draw(PUBLISHED_LAW, n_batch * replicates, rng, setting.offset)
-        seen = Seen.of(reference, setting), Seen.of(batches, setting)
-        parts += _looks(*seen, sizes, setting.cells, permutations, rng)
-    return parts
+    rng = seeds.stream(seed, "monitoring", scenario.name, n_batch, replicates.start)
+    reference = simulate.draw_trial(PUBLISHED_LAW, n_reference * len(replicates), rng, setting.offset)
+    batches = scenario.draw(PUBLISHED_LAW, n_batch * len(replicates), rng, setting.offset)
+    seen = Seen.of(reference, setting), Seen.of(batches, setting)
+    return [(one.alarms, one.action) for one in _looks(*seen, sizes, setting.cells, permutations, rng)]
 
 
 def study(
@@ -261,16 +260,22 @@ def study(
         Columns ``scenario, label, batch_size, kind, name, batches, count, rate, ci_low, ci_high``; `kind` is
         ``alarm`` (`name` a method) or ``action`` (`name` what the stated rule would do).
     """
-    setting = Setting.make(seed)
-    rows = []
+    setting, tasks = Setting.make(seed), {}
     for scenario in SCENARIOS:
         count = null_batches if scenario.name == "none" else power_batches
         for size in batch_sizes:
-            looks = _replicates(seed, setting, scenario, (n_reference, size), count, permutations)
-            alarms = pd.DataFrame([seen.alarms for seen in looks])
-            actions = pd.Series([seen.action for seen in looks])
-            rows += [_rate(scenario, size, "alarm", method, alarms[method]) for method in alarms]
-            rows += [_rate(scenario, size, "action", name, actions == name) for name in monitoring.ACTIONS]
+            blocks = [range(first, min(first + AT_ONCE, count)) for first in range(0, count, AT_ONCE)]
+            tasks[scenario, size] = [
+                joblib.delayed(_replicates)(seed, setting, scenario, (n_reference, size), block, permutations)
+                for block in blocks
+            ]
+    done = iter(engine.compute([task for each in tasks.values() for task in each], "batches"))
+    rows = []
+    for (scenario, size), each in tasks.items():
+        looks = [look for _ in each for look in next(done)]
+        alarms, actions = pd.DataFrame([alarm for alarm, _ in looks]), pd.Series([action for _, action in looks])
+        rows += [_rate(scenario, size, "alarm", method, alarms[method]) for method in alarms]
+        rows += [_rate(scenario, size, "action", name, actions == name) for name in monitoring.ACTIONS]
     return pd.DataFrame(rows)
 
 

@@ -5,19 +5,21 @@ the population, of the model fitted on all patients of the trial at hand. Method
 logistic regression. Performance measures: bias, root mean squared error, coverage and width of the 95 % interval.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 
-from attrition import batched, features, oracle, seeds, simulate
+from attrition import batched, engine, features, oracle, seeds, simulate
 from attrition.law import PUBLISHED_LAW
 from attrition.schemes import SCHEMES, Sizes, estimate
 
 Array = np.ndarray
 NOMINAL = 0.95
+BLOCK = 10
+"""Trials that share one task."""
 COVERAGE_RANGE = (0.93, 0.97)
 TUNED = ("tuned_cv", "nested")
 """Schemes that validate a model whose penalty is tuned; their truth is that of the tuned model."""
@@ -59,7 +61,6 @@ def study(
     n_population: int,
     seed: int,
     sizes: Sizes | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
     """Every scheme on simulated trials, beside the truth.
 
@@ -73,8 +74,6 @@ def study(
         Patients on whom the truth is computed.
     seed : int
     sizes : Sizes, optional
-    progress : callable, optional
-        Called with the number of each trial.
 
     Returns
     -------
@@ -82,13 +81,16 @@ def study(
         Columns n_patients, trial, scheme, truth, value, ci_low, ci_high.
     """
     everyone = population(n_population, seed)
-    rows = []
-    for n in trial_sizes:
-        for trial in range(n_trials):
-            rows += _trial_rows(everyone, n, trial, seed, sizes)
-            if progress:
-                progress(trial)
-    return pd.DataFrame(rows)
+    tasks = [
+        joblib.delayed(_block_rows)(everyone, n, range(first, min(first + BLOCK, n_trials)), seed, sizes)
+        for n in trial_sizes
+        for first in range(0, n_trials, BLOCK)
+    ]
+    return pd.DataFrame([row for part in engine.compute(tasks, "validation schemes") for row in part])
+
+
+def _block_rows(everyone: Population, n: int, trials: range, seed: int, sizes: Sizes | None) -> list[dict]:
+    return [row for trial in trials for row in _trial_rows(everyone, n, trial, seed, sizes)]
 
 
 def _trial_rows(everyone: Population, n: int, trial: int, seed: int, sizes: Sizes | None) -> list[dict]:

@@ -1,0 +1,104 @@
+"""Where independent tasks run: in this process, in processes beside it, or on a Dask cluster.
+
+Every task carries the name of its random stream and results are taken in the order of the tasks, so the same bytes
+come out of any engine, with any number of workers, in whatever order they finish, and when one of them is lost.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+
+ENGINES = ("serial", "processes", "dask")
+log = logging.getLogger(__name__)
+
+
+class EngineError(ValueError):
+    """An engine that is not known, or a cluster that does not answer."""
+
+
+def chosen() -> tuple[str, int, str | None]:
+    """Engine, workers and scheduler of this run (``ATTRITION_ENGINE``, ``_WORKERS``, ``_SCHEDULER``).
+
+    Examples
+    --------
+    >>> chosen()[0] in ENGINES
+    True
+    """
+    engine = os.environ.get("ATTRITION_ENGINE") or "serial"
+    if engine not in ENGINES:
+        raise EngineError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
+    return engine, int(os.environ.get("ATTRITION_WORKERS") or 1), os.environ.get("ATTRITION_SCHEDULER") or None
+
+
+@contextmanager
+def _dask(workers: int, scheduler: str | None) -> Iterator[None]:
+    from distributed import Client, LocalCluster
+
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout="20s", set_as_default=True)
+        except OSError:
+            raise EngineError(f"no Dask scheduler answers at {scheduler}") from None
+        with client, joblib.parallel_config("dask", wait_for_workers_timeout=60):
+            yield
+        return
+    local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    with LocalCluster(**local) as cluster, Client(cluster), joblib.parallel_config("dask"):
+        yield
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Run what is inside on the chosen engine; without a choice, joblib's own configuration holds."""
+    engine, workers, scheduler = chosen()
+    if engine == "dask":
+        with _dask(workers, scheduler):
+            yield
+    elif engine == "processes" and workers > 1:
+        with joblib.parallel_config("loky", n_jobs=workers):
+            yield
+    else:
+        yield
+
+
+def compute(tasks: Sequence[Any], label: str) -> list[Any]:
+    """Run tasks, return their results in the order given; say how far it is.
+
+    A terminal gets a progress bar, anything else a plain line in the log every tenth of the way.
+
+    Parameters
+    ----------
+    tasks : sequence of joblib.delayed calls
+        Independent of each other and of the order they run in.
+    label : str
+        What is being computed.
+
+    Returns
+    -------
+    list
+
+    Examples
+    --------
+    >>> compute([joblib.delayed(abs)(-n) for n in range(3)], "distances")
+    [0, 1, 2]
+    """
+    with configured():
+        return list(_told(joblib.Parallel(return_as="generator")(tasks), len(tasks), label))
+
+
+def _told(found: Iterator[Any], total: int, label: str) -> Iterator[Any]:
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(found, label, total=total, console=Console(stderr=True), transient=True)
+        return
+    for done, result in enumerate(found, 1):
+        if 10 * done // total > 10 * (done - 1) // total:
+            log.info("%s: %d of %d", label, done, total)
+        yield result
