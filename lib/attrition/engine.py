@@ -35,20 +35,36 @@ def chosen() -> tuple[str, int, str | None]:
     return engine, int(os.environ.get("ATTRITION_WORKERS") or 1), os.environ.get("ATTRITION_SCHEDULER") or None
 
 
-@contextmanager
-def _dask(workers: int, scheduler: str | None) -> Iterator[None]:
-    from distributed import Client, LocalCluster
+def choose(engine: str, workers: int, scheduler: str | None = None) -> None:
+    """Choose for this process and the kernels that it starts."""
+    os.environ.update(ATTRITION_ENGINE=engine, ATTRITION_WORKERS=str(workers), ATTRITION_SCHEDULER=scheduler or "")
 
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout="20s", set_as_default=True)
-        except OSError:
-            raise EngineError(f"no Dask scheduler answers at {scheduler}") from None
-        with client, joblib.parallel_config("dask", wait_for_workers_timeout=60):
-            yield
-        return
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """A Dask cluster on this machine, of processes with one thread each, for the time of a run.
+
+    Yields
+    ------
+    str
+        Address of its scheduler, on loopback.
+    """
+    from distributed import LocalCluster
+
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
-    with LocalCluster(**local) as cluster, Client(cluster), joblib.parallel_config("dask"):
+    with LocalCluster(**local) as made:
+        yield made.scheduler_address
+
+
+@contextmanager
+def _dask(scheduler: str) -> Iterator[None]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout="20s")
+    except OSError:
+        raise EngineError(f"no Dask scheduler answers at {scheduler}") from None
+    with client, joblib.parallel_config("dask", wait_for_workers_timeout=60):
         yield
 
 
@@ -56,8 +72,11 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[None]:
 def configured() -> Iterator[None]:
     """Run what is inside on the chosen engine; without a choice, joblib's own configuration holds."""
     engine, workers, scheduler = chosen()
-    if engine == "dask":
-        with _dask(workers, scheduler):
+    if engine == "dask" and scheduler:
+        with _dask(scheduler):
+            yield
+    elif engine == "dask":
+        with cluster(workers) as address, _dask(address):
             yield
     elif engine == "processes" and workers > 1:
         with joblib.parallel_config("loky", n_jobs=workers):

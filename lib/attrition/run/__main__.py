@@ -1,15 +1,16 @@
 """``python -m attrition.run``: the command behind ``./run_all.sh``."""
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrition import errors, paths
+from attrition import engine, errors, paths
 from attrition.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from attrition.run import interrupts, plan
 
@@ -54,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
+    command.add_argument(
+        "--engine", choices=engine.ENGINES, default="processes", help="where simulated trials run (same numbers)"
+    )
+    command.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it one is started here")
     command.add_argument("--list", action="store_true", help="show the chapters and whether they are up to date")
     command.add_argument("--check", action="store_true", help="say what is wrong with this environment, if anything")
     return command
@@ -93,6 +99,20 @@ def _list(request, state, inputs: str) -> int:
     return OK
 
 
+@contextlib.contextmanager
+def _engine(args: argparse.Namespace, needed: bool) -> Iterator[None]:
+    """Choose the engine for the kernels; start a Dask cluster for the run unless one is named."""
+    if args.engine == "dask" and not args.scheduler and needed:
+        with engine.cluster(args.workers) as address:
+            engine.choose("dask", args.workers, address)
+            yield
+        return
+    # in a quick run the tasks are shorter than the start of a process
+    chosen = "serial" if args.quick and args.engine == "processes" else args.engine
+    engine.choose(chosen, args.workers, args.scheduler)
+    yield
+
+
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
     from attrition import trials
@@ -122,7 +142,8 @@ def run(args: argparse.Namespace) -> int:
         waiting = driver.stale(request, state, known)
         expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
         show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
-        outcome = driver.Runner(request, state, show.tell).run(waiting, known)
+        with _engine(args, bool(waiting)):
+            outcome = driver.Runner(request, state, show.tell).run(waiting, known)
         for chapter, error in outcome.failed.items():
             _complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
         if outcome.failed:
@@ -180,6 +201,9 @@ def main(argv: list[str] | None = None) -> int:
         return environment.check(output_folder(args))
     if args.jobs < 1:
         _complain("--jobs must be at least 1")
+        return USAGE
+    if args.workers < 1 or (args.scheduler and args.engine != "dask"):
+        _complain("--workers must be at least 1" if args.workers < 1 else "--scheduler goes with --engine dask")
         return USAGE
     if args.mapping and not args.trial:
         _complain("--mapping goes with --trial TABLE")
