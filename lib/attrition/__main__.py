@@ -45,8 +45,13 @@ def _threshold(word: str) -> float:
 
 def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     """Numbers with six decimals, alike in pieces with and without refused rows (and much faster than pandas)."""
+    from attrition import results
+
     numbers = {name: pd.to_numeric(scored[name]).tolist() for name in ("probability", "ci_low", "ci_high")}
-    return scored.assign(**{name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()})
+    named = results.inert(scored[["patient_id"]])  # the one column whose text is not ours
+    return scored.assign(
+        **named, **{name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()}
+    )
 
 
 def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:

@@ -5,8 +5,24 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from attrition import cdisc, contract, flat, guard, landmark, mapping, paths, report, results, score, simulate, strict
+from attrition import __main__ as command
+from attrition import (
+    cdisc,
+    contract,
+    flat,
+    guard,
+    landmark,
+    mapping,
+    paths,
+    report,
+    results,
+    score,
+    simulate,
+    strict,
+    trials,
+)
 from attrition.contract import ContractError
+from attrition.errors import Refusal
 from attrition.report import book
 from tests.faults.toy import digests
 from tests.report import books
@@ -119,6 +135,20 @@ def test_column_that_gives_the_outcome_away_is_flagged(published):
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize("stayed", [0, 1, 299, 300])
+def test_a_trial_with_too_few_events_is_refused_with_the_minimum(tmp_path, stayed):
+    """Nobody left, one left, one stayed, nobody stayed: nothing to tell apart."""
+    example = paths.ROOT / "data" / "example_trial"
+    plan = dataclasses.replace(mapping.read(example / "trial-mapping.toml"), events=None, competing=())
+    text = pd.read_csv(example / "patients.csv", dtype="str", keep_default_na=False)
+    text = text.assign(last_day="180", reason="completed")
+    text.loc[stayed:, ["last_day", "reason"]] = ["50", "withdrawal by subject"]
+    text.to_csv(tmp_path / "patients.csv", index=False)
+    with pytest.raises(Refusal, match=r"at least|no patient completed") as caught:
+        trials.check(flat.load(tmp_path / "patients.csv", plan), "example")
+    assert caught.value.exit_code == 3
+
+
 @pytest.mark.slow
 def test_every_feature_of_a_landmark_declares_when_it_is_known():
     trial = cdisc.load("pilot")
@@ -133,7 +163,8 @@ def test_script_in_a_cell_or_column_name_is_shown_as_text(tmp_path, monkeypatch)
     hostile = books.HOSTILE
     cells = [
         "# A chapter\n\nWith a table.",
-        "```python\nreport.table(pd.DataFrame({HOSTILE: [HOSTILE], 'value': [1.0]}), id='tbl-hostile', caption='Cells.')\n"
+        "```python\ntable = pd.DataFrame({HOSTILE: [HOSTILE], 'value': [1.0]})\n"
+        "report.table(table, id='tbl-hostile', caption='Cells.')\n"
         "report.prose('A site is called {name}.', name=HOSTILE)\n"
         "report.finding('finding-x', 'Said of ' + HOSTILE, 'exploratory', ['tbl-hostile'])\n```",
     ]
@@ -157,6 +188,14 @@ def test_formula_in_a_text_cell_is_exported_with_a_quote_mark(tmp_path, monkeypa
 @pytest.mark.parametrize("kind", ["object", "category", "str"])
 def test_formula_in_any_kind_of_text_column_is_quoted(kind):
     assert results.inert(pd.DataFrame({"a": pd.Series(["=1+1"], dtype=kind)}))["a"].tolist() == ["'=1+1"]
+
+
+def test_formula_in_a_scored_identifier_is_quoted(tmp_path):
+    scored = pd.DataFrame(dict.fromkeys(score.OUTPUT, ""), index=range(2)).assign(
+        patient_id=["=1+1", "007"], probability=0.25, ci_low=None, ci_high=None
+    )
+    command._write([scored], tmp_path / "scored.csv")
+    assert [line.split(",")[0] for line in (tmp_path / "scored.csv").read_text().splitlines()[1:]] == ["'=1+1", "007"]
 
 
 def test_unseen_category_or_value_outside_training_is_flagged_per_row(published):

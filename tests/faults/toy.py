@@ -29,7 +29,8 @@ CHAPTERS = {
         'results.write("02_beta", {"twice": twice})',
     ],
     "03_gamma": [
-        "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\nfrom attrition import report, results",
+        "import matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd\n"
+        "from attrition import report, results",
         "x = np.arange(12.0)\nfig, ax = plt.subplots(figsize=(4, 2))\nax.plot(x, x**2)",
         "report.figure(ax, id='fig-cloud', caption='Squares.', alt='A curve that rises ever faster.', raster=True,\n"
         "              data=pd.DataFrame({'x': x, 'square': x**2}))",
