@@ -172,8 +172,8 @@ def check(trial: Trial, name: str) -> None:
     if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
         raise CdiscError(
             f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}; the report needs "
-            f"at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without (are the terms for "
-            "completion right?)"
+            f"at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
+            "(are the terms for completion right?)"
         )
 
 
