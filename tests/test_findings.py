@@ -148,7 +148,8 @@ def test_ledger_finding_follows_the_counts(rows, holding, verdict):
         each["verdict"] = "reproduced" if i < holding else "impossible"
     finding = findings.ledger_finding(rows)
     assert finding.verdict == verdict
-    assert f"Of 9 published figures {holding} hold:" in told(finding)
+    held = {0: "none holds", 1: "one holds"}.get(holding, f"{holding} hold")
+    assert f"the 9 figures that one document published about its data and models. *Found:* {held} (" in told(finding)
     assert ("impossible" in told(finding)) == (holding < 9)
 
 
@@ -209,9 +210,9 @@ def test_pilot_sentence_follows_the_interval(rows, value, half, words):
 @pytest.mark.parametrize(
     ("difference", "half", "verdict", "words"),
     [
-        (0.35, 0.1, "supported", "Leaks make models look good"),
-        (0.03, 0.01, "direction only", "Leaks make models look good"),
-        (0.35, 0.4, "not supported", "none raises the AUROC beyond doubt"),
+        (0.35, 0.1, "supported", "raises the AUROC with an interval above zero; the dearest"),
+        (0.03, 0.01, "direction only", "raises the AUROC with an interval above zero; the dearest"),
+        (0.35, 0.4, "not supported", "none raises the AUROC with an interval above zero"),
     ],
 )
 def test_leak_finding_follows_the_intervals(found, difference, half, verdict, words):

@@ -24,6 +24,10 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _counted(n: int, one: str, more: str) -> str:
+    return f"{n or 'none'} {one if n == 1 else more}"
+
+
 def _inside(interval: Mapping[str, float], value: float) -> bool:
     return interval["ci_low"] <= value <= interval["ci_high"]
 
@@ -110,7 +114,7 @@ def calibration(found: Mapping) -> Appraisal:
     if good:
         parts.append(f"those of {_listed([NAMES[m] for m in good])} are compatible with perfect calibration")
     if level_off:
-        parts.append(f"on the whole off level: {_listed([NAMES[m] for m in level_off])}")
+        parts.append(f"too high or too low on the whole: {_listed([NAMES[m] for m in level_off])}")
     text = "; ".join(parts) or "No model is calibrated"
     slopes = (
         "calibration slopes are {lr:.2f} for logistic regression, {xgb:.2f} for XGBoost and {lgbm:.2f} for LightGBM"
@@ -142,12 +146,15 @@ def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
         if spoiled
         else "Class weights move the probabilities less than this trial can show"
     )
+    same = f"{plain['auroc']:.3f}" == f"{weighted['auroc']:.3f}"
+    ranking = "stays at {auroc_plain:.3f}" if same else "goes from {auroc_plain:.3f} to {auroc_weighted:.3f}"
     return {
         "sentence": text
-        + ": at {rate:.0%} events recall at .35 goes from {recall_plain:.2f} to {recall_weighted:.2f} and "
-        "patients flagged per 100 from {flagged_plain:.0f} to {flagged_weighted:.0f}, while AUROC goes from "
-        "{auroc_plain:.3f} to {auroc_weighted:.3f} and calibration-in-the-large from {level_plain:.2f} to "
-        "{level_weighted:.2f}. The same recall comes free from a lower threshold.",
+        + ": at {rate:.0%} events recall at the call's threshold goes from {recall_plain:.2f} to {recall_weighted:.2f} "
+        "and patients flagged per 100 from {flagged_plain:.0f} to {flagged_weighted:.0f}, while AUROC "
+        + ranking
+        + " and calibration-in-the-large goes from {level_plain:.2f} to {level_weighted:.2f}."
+        + (" A lower threshold raises recall as well, and leaves the probabilities alone." if spoiled else ""),
         "verdict": "supported" if spoiled else "not supported",
         "rate": weighted["events"] / weighted["n"],
         "recall_plain": plain["recall"],
@@ -176,17 +183,18 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, small
     useful = [model for model in FITTED if conclusions[model]["use"]]
     values: dict[str, Any] = {"low": low, "high": high, "useful": useful}
     if not useful:
-        text = "Do not use any of the three models: at no threshold from {low:.2f} to {high:.2f} does one beat both "
+        text = "do not use any of the three models: at no threshold from {low:.2f} to {high:.2f} does one beat both "
         return {**values, "sentence": text + "contacting everybody and contacting nobody.", "verdict": "not supported"}
     best = max(useful, key=lambda model: conclusions[model]["best_over_default"])
     own = conclusions[best]
-    values |= {"best": models.LABELS[best], "first": own["better_from"], "last": own["better_to"]}
+    values |= {"best": NAMES[best], "first": own["better_from"], "last": own["better_to"]}
     values |= {"at": own["best_threshold"], "gain": 100 * own["best_over_default"]}
     values |= {"at_least": 100 * own["best_over_default_low"], "smallest": 100 * smallest}
     text = (
-        "{best} is worth acting on at thresholds from {first:.2f} to {last:.2f}; its largest advantage over the better "
+        "contacting by {best} beats both contacting everybody and contacting nobody at thresholds from {first:.2f} to "
+        "{last:.2f}; its largest advantage over the better of the two is {gain:.1f} more leavers found per 100 "
     )
-    text += "default is {gain:.1f} net leavers per 100 patients (at least {at_least:.1f}), at {at:.2f}."
+    text += "patients, net of false alarms (at least {at_least:.1f}), at {at:.2f}."
     others = [NAMES[m] for m in FITTED if m not in useful]
     text += f" Do not use {_listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
     enough = own["best_over_default_low"] > smallest
@@ -258,14 +266,16 @@ def subgroups(found: Mapping[str, Any]) -> Appraisal:
     text = (
         "No subgroup is off level beyond chance"
         if not found["n_miscalibrated"]
-        else "Off level: " + _listed(list(found["miscalibrated"]))
+        else "Predicted too high or too low on the whole: " + _listed(list(found["miscalibrated"]))
     )
     return {
-        "sentence": text + ". Of {n_large} subgroups that are large enough, {n_miscalibrated} have an interval of "
-        "calibration-in-the-large without 0, where {expected:.1f} would by chance alone; {n_small} are marked small.",
+        "sentence": text + ". Of {n_large} subgroups that are large enough, {miscalibrated} an interval of "
+        "calibration-in-the-large without 0, where {expected:.1f} would be expected by chance alone; {small} small.",
         "verdict": "exploratory",
         "n_large": found["n_subgroups"] - found["n_small"],
         "n_miscalibrated": found["n_miscalibrated"],
+        "miscalibrated": _counted(found["n_miscalibrated"], "has", "have"),
+        "small": _counted(found["n_small"], "is marked", "are marked"),
         "expected": found["expected_by_chance"],
         "n_small": found["n_small"],
     }
@@ -291,9 +301,13 @@ def coverage(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> Appr
     """Whether every 95 % interval covers as it should, as far as the number of simulated trials can tell."""
     off = table[(table["ci_high"] < low) | (table["ci_low"] > high)]
     names = (off["measure"] + " (" + off["method"] + ")").tolist()
-    text = "No interval method is caught outside 93 to 97 %" if off.empty else f"Outside 93 to 97 %: {_listed(names)}"
+    text = (
+        "No method's coverage lies outside 93 to 97 % by more than the simulation's own error"
+        if off.empty
+        else f"Outside 93 to 97 %, beyond the simulation's own error: {_listed(names)}"
+    )
     return {
-        "sentence": text + ": observed coverage runs from {lowest:.1%} to {highest:.1%} over {methods} methods.",
+        "sentence": text + "; the observed shares run from {lowest:.1%} to {highest:.1%} over {methods} methods.",
         "verdict": "supported" if off.empty else "not supported",
         "outside": names,
         "lowest": table["coverage"].min(),

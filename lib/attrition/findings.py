@@ -1,5 +1,7 @@
 """The front page in words: sentences whose wording is chosen by the numbers they state.
 
+Each finding names the claim that its verdict is about, then what was found.
+
 Every function takes ledger rows (`attrition.claims.evaluate`) or chapters' results and gives a template with its
 values, or a table. Nothing is computed here that a chapter has not stored.
 """
@@ -63,17 +65,18 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
     share = holding / len(rows)
     verdict = "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported"
     said = {
-        "not testable": "are not testable",
-        "direction only": "hold in direction only",
-        "not supported": "are not supported",
-        "impossible": "are impossible",
+        "impossible": ("is impossible", "are impossible"),
+        "not supported": ("is not supported", "are not supported"),
+        "direction only": ("holds in direction only", "hold in direction only"),
+        "not testable": ("cannot be tested", "cannot be tested"),
     }
-    rest = [f"{counts[verdict]} {words}" for verdict, words in said.items() if counts[verdict]]
+    rest = [f"{counts[key]} {words[counts[key] != 1]}" for key, words in said.items() if counts[key]]
     template = (
-        "Of {n} published figures {holding} hold: {reproduced} are reproduced on the published data, {supported} "
-        "supported over trials."
-    ) + (" Of the others, {rest}." if rest else "")
-    values = {"n": len(rows), "holding": holding, "rest": listed(rest) if rest else "", **counts}
+        "*Claim:* the {n} figures that one document published about its data and models. *Found:* {held} "
+        "({reproduced} reproduced on the published data, {supported} supported over simulated trials)"
+    ) + ("; {rest}." if rest else ".")
+    held = "none holds" if not holding else "one holds" if holding == 1 else f"{holding} hold"
+    values = {"n": len(rows), "holding": holding, "held": held, "rest": listed(rest) if rest else "", **counts}
     return Finding("finding-ledger", template, verdict, ("tbl-ledger", "tbl-arithmetic"), values)
 
 
@@ -133,9 +136,10 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
     whole, burden, rank = (by_id(rows)[key] for key in ("C28", "C29", "C31"))
     part = _effect(whole)
     template = (
-        "All feature engineering together is worth {found:+.3f} of AUROC to a logistic regression, where "
-        "{claimed:+.2f} was published: the claim {words}. Burden, published as the most valuable feature with "
-        "{burden_claimed:+.3f}, adds {burden:+.4f}, {relation}, and ranks {place} of {n}."
+        "*Claim:* engineered features raise the AUROC of a logistic regression by {claimed:.2f}; the best of them is "
+        "burden (adverse-event rate times missed visits), worth {burden_claimed:.3f}. *Found:* all of them together "
+        "change it by {found:+.3f}, so the claim {words}. Burden changes it by {burden:+.4f}, {relation}, and ranks "
+        "{place} of {n} features."
     )
     values = {
         "found": measured_effect(whole),
@@ -172,36 +176,55 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
     second = _interval(part["steps"][1])
     if min(lgbm["ci_low"], xgb["ci_low"]) > 0:
         template = (
-            "Logistic regression ranks patients better than the boosted trees, by {lgbm:.3f} of AUROC than LightGBM "
-            "and by {xgb:.3f} than XGBoost"
+            "logistic regression ranks patients better than the boosted trees: its AUROC is higher by {lgbm:.3f} than "
+            "that of LightGBM and by {xgb:.3f} than that of XGBoost"
         )
     else:
         template = (
-            "Logistic regression does not rank patients better than both boosted trees: its lead in AUROC is "
+            "logistic regression does not rank patients better than both boosted trees: its lead in AUROC is "
             "{lgbm:+.3f} over LightGBM and {xgb:+.3f} over XGBoost"
         )
     if second["ci_low"] < row["margin"]:
-        template += "; that LightGBM beats XGBoost does not hold, the difference being {second:+.4f}"
-    template += (
-        ". It reaches {share:.0%} of the attainable lift over chance, {lr:.3f} where the true probabilities give "
-        "{oracle:.3f}."
+        template += ". That LightGBM beats XGBoost does not hold: the difference is {second:+.4f}"
+    template = (
+        "*Claim:* logistic regression is the best of three models, LightGBM the second, XGBoost the third. *Found:* "
+        + template
+        + ". Logistic regression has an AUROC of {lr:.3f}, where the true probabilities reach {oracle:.3f}: "
+        "{share:.0%} of what can be gained over chance."
     )
     share = (lr["value"] - 0.5) / (oracle - 0.5)
     values = {"lgbm": lgbm, "xgb": xgb, "second": second, "share": share, "lr": lr, "oracle": oracle}
     return Finding("finding-models", template, row["verdict"], tuple(row["evidence"]), values)
 
 
-def worth_finding(decision: Mapping[str, Any]) -> Finding:
-    """What predictions in the simulated trial would be worth if they came in time.
+USE_WORDS = {
+    "supported": "in the real trial contacting by predicted risk beats both contacting everybody and contacting nobody "
+    "at some thresholds",
+    "not supported": "in the real trial contacting by predicted risk is at no threshold shown to beat both contacting "
+    "everybody and contacting nobody",
+    "not testable": "the real trial is too small to tell",
+}
+
+
+def worth_finding(decision: Mapping[str, Any], use: str) -> Finding:
+    """Whether acting on predictions pays: in the real trial, and in the simulated one if they came in time.
 
     Parameters
     ----------
     decision : mapping
         ``decision`` of chapter 05: ``sentence`` (a template), ``verdict`` and the sentence's values.
+    use : str
+        Verdict of chapter 06 on acting on its predictions.
     """
     known = {key: value for key, value in decision.items() if key not in ("sentence", "verdict", "conclusions")}
-    template = "If the simulated trial's predictors were known in time, which they are not: " + decision["sentence"]
-    return Finding("finding-worth", template, decision["verdict"], ("fig-decision-gains", "tbl-decisions"), known)
+    words = USE_WORDS.get(use, USE_WORDS["not supported"])
+    template = (
+        f"*Claim:* it pays to contact the patients whom a model flags. *Found:* {words}. In the simulated trial, "
+        "and on paper only, since its predictors are known too late: " + decision["sentence"]
+    )
+    simulated = ("fig-decision-gains", "tbl-decisions")
+    evidence = simulated if use == "not testable" else ("fig-landmark-decisions", *simulated)
+    return Finding("finding-worth", template, use, evidence, known)
 
 
 def split_finding(rows: Sequence[Row]) -> Finding:
@@ -248,11 +271,11 @@ def pilot_finding(
     """
     row = by_id(rows)["C53"]
     template = (
-        "In the real trial, among {at_risk} patients still in it at day {day} of whom {events} leave by week 24, a "
-        "logistic regression on all that was known by then has an AUROC of {found:.3f}: it {words}. Without the "
-        "treatment arm, which is blinded in a running trial, it has {blinded:.3f} and {blinded_words}; the arm "
-        "alone gives {arm:.3f}. A published attempt, which counted adverse events over the whole follow-up, reports "
-        "{claimed:.3f}."
+        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed:.3f} (a public attempt that "
+        "counted adverse events over the whole follow-up). *Found:* with what was known on day {day}, among {at_risk} "
+        "patients still in the trial of whom {events} leave by week 24, the AUROC is {found:.3f}, which {words}. "
+        "Without the treatment arm, which is blinded in a running trial, it is {blinded:.3f}, which {blinded_words}; "
+        "the arm alone gives {arm:.3f}."
     )
     values = {
         "day": day,
@@ -285,14 +308,16 @@ def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evid
     sure = price["ci_low"] > 0 and price["value"] >= smallest
     verdict = "supported" if sure else "direction only" if price["ci_low"] > 0 else "not supported"
     template = (
-        "Leaks make models look good: of {n} ways to let a model see more than was known, {harmful} raise the AUROC "
-        "beyond doubt; the dearest, {name}, turns {honest:.3f} into {leaky:.3f}, a gift of {price:+.3f}."
+        "of {n} ways to let it, {raised} the AUROC with an interval above zero; the dearest, *{name}*, turns "
+        "{honest:.3f} into {leaky:.3f}, a gift of {price:+.3f}."
     )
     if not harmful:
         template = (
-            "Of {n} ways to let a model see more than was known, none raises the AUROC beyond doubt; the largest "
-            "difference, by {name}, is {price:+.3f}."
+            "of {n} ways to let it, none raises the AUROC with an interval above zero; the largest difference, by "
+            "*{name}*, is {price:+.3f}."
         )
-    shown = {"n": len(leaks), "harmful": harmful, "name": name.replace("_", " "), "price": price}
+    template = "*Claim:* a model that sees more than was known in time looks better than it is. *Found:* " + template
+    raised = f"{harmful} raise{'s' if harmful == 1 else ''}"
+    shown = {"n": len(leaks), "harmful": harmful, "raised": raised, "name": name.replace("_", " "), "price": price}
     values = {**shown, "honest": dearest["honest"], "leaky": dearest["leaky"]}
     return Finding("finding-leaks", template, verdict, tuple(evidence), values)

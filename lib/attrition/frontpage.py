@@ -31,7 +31,8 @@ def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
     values = {"n": len(compared), "differ": len(differ), "ids": listed(differ) if differ else ""}
     if not differ:
         return "All {n} simulated claims get the same verdict at both event rates.", values
-    return "Of {n} simulated claims {differ} get another verdict at the other event rate: {ids}.", values
+    values["differ"] = count(len(differ)) + (" gets" if len(differ) == 1 else " get")
+    return "Of {n} simulated claims {differ} another verdict at the other event rate: {ids}.", values
 
 
 def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
@@ -45,7 +46,7 @@ def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
     above = int((points["least"] > points["published"]).sum())
     unmatched = points.loc[points["matrices"] == 0, "claim"].tolist()
     template = (
-        "{above} of {n} published operating points need a concave curve with an AUROC of at least {low:.2f} to "
+        "{above} the {n} published operating points {need} a concave curve with an AUROC of at least {low:.2f} to "
         "{high:.2f}, where {published_low:.3f} to {published_high:.3f} was published. "
     )
     if unmatched:
@@ -55,7 +56,8 @@ def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
         "be made from the same score; [](#tbl-arithmetic) has the proof for each."
     )
     values = {
-        "above": count(above).capitalize(),
+        "above": "All of" if above == len(points) else f"{count(above).capitalize()} of",
+        "need": "needs" if above == 1 else "need",
         "n": count(len(points)),
         "low": points["least"].min(),
         "high": points["least"].max(),
@@ -85,8 +87,8 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
         ledger_finding(rows),
         engineering_finding(rows),
         models_finding(rows, lr, oracle["auroc"]["value"]),
-        worth_finding(found["05_evaluation"]["decision"]),
         pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
+        worth_finding(found["05_evaluation"]["decision"], real["conclusions"]["use"]),
         leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
     ]
 
@@ -161,8 +163,8 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         ),
         "Results": (
             "Of the figures {reproduced} are reproduced, {supported} supported, {impossible} impossible and {rest} "
-            "neither. Feature engineering adds {gain:+.3f} of AUROC (published {claimed:+.2f}). At day {day} of the "
-            "real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
+            "neither. Feature engineering changes the AUROC by {gain:+.3f} (published {claimed:+.2f}). At day "
+            "{day} of the real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
             {
                 **{key: counts[key] for key in ("reproduced", "supported", "impossible")},
                 "rest": counts["not testable"] + counts["direction only"] + counts["not supported"],
@@ -189,13 +191,17 @@ def cautions(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> tupl
     simulated = found["01_generation"]["oracle"]["default"]["auroc"]["value"]
     template = (
         "The simulated AUROCs, up to {ceiling:.3f} for a reader who knows the true probabilities, say nothing about "
-        "patients: its law was invented, and its predictors look past the day of dropout. The real trial has at "
+        "patients: the law was invented, and its predictors look past the day of dropout. The real trial has at "
         "most {events} events after a landmark, one disease and one sponsor: an interval that includes one half "
         "does not prove that nothing can be predicted, and one that excludes it does not carry over. A figure "
-        "called impossible may be a slip of the pen. No association here is a cause of leaving, and {n_open} claims "
-        "that are not testable are not thereby refuted."
+        "called impossible may be a slip of the pen. No association here is a cause of leaving, and what could not be "
+        "tested ({open}) is not thereby refuted."
     )
-    return template, {"ceiling": simulated, "events": worst, "n_open": count(count_verdicts(rows)["not testable"])}
+    return template, {
+        "ceiling": simulated,
+        "events": worst,
+        "open": count(count_verdicts(rows)["not testable"], "claim"),
+    }
 
 
 def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Finding:
@@ -206,7 +212,7 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     real = found["06_real_trial"]
     landmarks = {str(day): real["landmarks"][str(day)] for day in p.landmarks}
     template = (
-        "{most} of the published figures survive ({holding} of {n}); {impossible} cannot be right whatever the "
+        "{most} of the published figures hold ({holding} of {n}); {impossible} cannot be right whatever the "
         "data. What remains is that {usable}. {advice}"
     )
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}

@@ -13,9 +13,7 @@ def early_probability(law: Law, score: np.ndarray) -> np.ndarray:
     return np.clip(score, 0, law.early_cap)
 
 
-def _columns(
-    dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, day: np.ndarray
-) -> dict[str, np.ndarray]:
+def _columns(dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, day: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "dropout": dropout.astype(int),
         "dropout_day": np.where(dropout, day, 0),
