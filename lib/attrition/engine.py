@@ -13,12 +13,16 @@ from typing import Any
 
 import joblib
 
+from attrition import errors
+
 ENGINES = ("serial", "processes", "dask")
 log = logging.getLogger(__name__)
 
 
-class EngineError(ValueError):
+class EngineError(errors.Refusal, ValueError):
     """An engine that is not known, or a cluster that does not answer."""
+
+    exit_code = errors.ENVIRONMENT
 
 
 def chosen() -> tuple[str, int, str | None]:

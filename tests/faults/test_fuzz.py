@@ -293,4 +293,4 @@ def test_a_few_fuzzed_inputs_are_refused_cleanly_or_read_correctly(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_ten_thousand_fuzzed_inputs_are_refused_cleanly_or_read_correctly(tmp_path):
-    fuzz(6000, 1600, 1600, 800, tmp_path, seed=20261123)
+    fuzz(7300, 500, 1600, 600, tmp_path, seed=20261123)

@@ -216,7 +216,8 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, errors.Refusal):
         return str(error), error.exit_code
     if isinstance(error, MemoryError | ImportError):
-        what = "memory ran out" if isinstance(error, MemoryError) else f"a package cannot be loaded ({error})"
+        which = getattr(error, "name", None) or "too little memory?"
+        what = "memory ran out" if isinstance(error, MemoryError) else f"a package cannot be loaded ({which})"
         return f"{what}; ./run_all.sh --check says what is missing", ENVIRONMENT
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
