@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -150,6 +151,28 @@ def test_files_that_may_not_grow_give_6_and_leave_the_old_report(toy, undisturbe
     assert digests(out, "report.html") == {"report.html": before["report.html"]}
     assert digests(out, "results").items() <= before.items()
     assert not [p for p in out.rglob("*") if leftovers.HALF_WRITTEN.fullmatch(p.name)]
+
+
+PUBLISHING = """
+import sys
+from pathlib import Path
+from attrition import results
+place = Path(sys.argv[1])
+results.publish(place, "the old report")
+try:
+    results.publish(place, "x" * 200_000)
+except results.OutputError as error:
+    print(error, error.exit_code)
+"""
+
+
+def test_a_report_that_does_not_fit_is_not_half_written_over_the_old_one(tmp_path):
+    place = tmp_path / "report.html"
+    words = [*limited("-f 64"), sys.executable, "-c", PUBLISHING, str(place)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "cannot write report.html: File too large 6\n"
+    assert place.read_text() == "the old report"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 @pytest.fixture
