@@ -100,8 +100,8 @@ def test_steps_reading_names_the_largest_and_the_harmful():
         "domain": found(0.001, -0.001, 0.003),
     }
     told = ablation_words.steps_reading(paired, 0.01)
-    assert told.startswith("The largest step is: rates instead of counts")
-    assert "Below zero: interactions added." in told
+    assert told.startswith("the largest step is rates instead of counts,")
+    assert "with an interval below zero: interactions added." in told
     weaker = paired | {"rates_minus_counts": found(0.009, 0.008, 0.0095)}
     assert "No single step is certain" in ablation_words.steps_reading(weaker, 0.01)
 

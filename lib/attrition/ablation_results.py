@@ -111,8 +111,10 @@ def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
 
 HEADINGS = {
     "label": "model",
-    "n_features": "number",
+    "n_features": "number of features",
     "value": "AUROC",
+    "ci_low": "95 % from",
+    "ci_high": "to",
     "share_of_lift": "share of attainable lift",
     "n_replicates": "trials",
     "spread_low": "spread, low",

@@ -21,11 +21,25 @@ def signed(found: Found) -> str:
     return f"{found['value']:+.4f} ({found['ci_low']:+.4f} to {found['ci_high']:+.4f})".replace("-", "\N{MINUS SIGN}")
 
 
+def population(reference: Mapping[str, Found], *settings: str) -> str:
+    """Patients and expected dropouts of the populations in which AUROCs are measured, for the notes of a table.
+
+    Examples
+    --------
+    >>> population({"p24": {"n_population": 50000, "expected_dropouts": 12000.4}}, "p24")
+    'Population: 50,000 patients, of whom 12,000 are expected to drop out.'
+    """
+    sizes = f"{reference[settings[0]]['n_population']:,.0f} patients"
+    events = " or ".join(f"{reference[name]['expected_dropouts']:,.0f}" for name in settings)
+    each = "each, " if len(settings) > 1 else ""
+    return f"Population: {sizes}, {each}of whom {events} are expected to drop out."
+
+
 def step(name: str, found: Found, smallest_difference: float, published: float) -> str:
     """What one published step is worth, over simulated trials."""
     words = in_words(found, smallest_difference)
-    published_text = f"{published:+.3f} was published"
-    return f"{STEP_LABELS[name]}: {signed(found)} AUROC for logistic regression, {words}; {published_text}"
+    what = STEP_LABELS[name][0].lower() + STEP_LABELS[name][1:]
+    return f"*Claim:* {what}: {published:+.3f} of AUROC for logistic regression. *Found:* {signed(found)}, {words}"
 
 
 def steps_reading(paired: Found, smallest_difference: float) -> str:
@@ -34,13 +48,13 @@ def steps_reading(paired: Found, smallest_difference: float) -> str:
     largest = max(names, key=lambda name: paired[name]["value"])
     reaching = [STEP_LABELS[n].lower() for n in names if paired[n]["ci_low"] >= smallest_difference]
     harmful = [STEP_LABELS[n].lower() for n in names if paired[n]["ci_high"] < 0]
-    sentence = f"The largest step is: {STEP_LABELS[largest].lower()}, {signed(paired[largest])}."
+    sentence = f"the largest step is {STEP_LABELS[largest].lower()}, {signed(paired[largest])}."
     reached = (
-        f"Above the smallest difference of interest: {', '.join(reaching)}."
+        f"Larger than the smallest difference of interest: {', '.join(reaching)}."
         if reaching
         else ("No single step is certain to reach the smallest difference of interest.")
     )
-    lost = f" Below zero: {', '.join(harmful)}." if harmful else ""
+    lost = f" A loss, with an interval below zero: {', '.join(harmful)}." if harmful else ""
     return f"{sentence} {reached}{lost}"
 
 
@@ -70,9 +84,10 @@ def costly(left_out: Mapping[str, Found]) -> str:
     below = [name for name, found in left_out.items() if found["ci_high"] < 0]
     if not below:
         return "No feature costs AUROC to include"
+    cost = "features cost" if len(below) != 1 else "features costs"
     return (
-        f"{len(below)} of {len(left_out)} features cost AUROC to include: their coefficients are worth little "
-        "and are still estimated with error"
+        f"{len(below)} of {len(left_out)} {cost} AUROC to include: a coefficient that is worth little is still "
+        "estimated with error"
     )
 
 
@@ -81,7 +96,8 @@ def burden(left_out: Found, alone: Found, rank: int, n_features: int, smallest_d
     lost = in_words(left_out, smallest_difference)
     place = "the most valuable feature" if rank == 1 else f"number {rank} of {n_features} features"
     return (
-        f"With burden, v3 shows {lost}: {signed(left_out)}; by that measure burden is {place}. "
+        f"*Claim:* burden is the most valuable feature. *Found:* adding it to the other features of v3 brings {lost}: "
+        f"{signed(left_out)}; by that measure it is {place}. "
         f"Alone it reaches an AUROC of {alone['value']:.3f}, {alone['share_of_lift']:.0%} of the attainable lift"
     )
 
@@ -104,8 +120,9 @@ def models(found: Found, smallest_difference: float) -> str:
     gaps = ", ".join(f"{words} {signed(found[name])}" for name, words in pairs.items())
     trees = in_words(found["lgbm_minus_xgb"], smallest_difference)
     return (
-        f"{MODEL_LABELS[best]} is best, with {found['share_of_lift'][best]:.0%} of the attainable lift. {gaps}. "
-        f"LightGBM against XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
+        "*Claim:* logistic regression is the best of three models, then LightGBM, then XGBoost. *Found:* "
+        f"{MODEL_LABELS[best]} is best, with {found['share_of_lift'][best]:.0%} of what can be gained over chance. "
+        f"{gaps}. LightGBM less XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
     )
 
 
@@ -168,7 +185,7 @@ def seeds(table: pd.DataFrame) -> str:
     best = table.drop_duplicates("split_seed")["best"].value_counts()
     orders = table.sort_values("rank").groupby("split_seed")["model"].agg(tuple).nunique()
     n_seeds = table["split_seed"].nunique()
-    named = ", ".join(f"{label} under {count} of {n_seeds}" for label, count in sorted(best.items()))
+    named = ", ".join(f"{label} is best under {count} of {n_seeds}" for label, count in sorted(best.items()))
     flips = "The ranking changes with the seed" if orders > 1 else "The ranking happens to be the same under each"
-    counted = f"{orders} different rankings from {n_seeds} seeds"
-    return f"Best model by split seed: {named}. {flips} ({counted})"
+    counted = f"{orders} different ranking{'s' if orders > 1 else ''} from {n_seeds} seeds"
+    return f"By seed of the split, {named}. {flips} ({counted})"

@@ -11,6 +11,9 @@ from attrition.law import Law
 from attrition.metrics import share_of_attainable_lift
 from attrition.params import Generation
 
+PREVALENCE = {"default": "the law's own", "p24": "24 %"}
+"""Settings of the prevalence, in words for tables."""
+
 
 def oracle_results(law: Law, p: Generation, seed: int) -> dict[str, Any]:
     """Oracles by what they know and by prevalence: the ``oracle`` part of the chapter's results.
@@ -103,10 +106,10 @@ def lift_sentence(lift: Mapping[str, float]) -> str:
     """The chapter's main finding; its words follow the numbers, which `lift_numbers` fills in."""
     much = "less than half" if lift["share_best"] < 0.5 else "at least half"
     return (
-        "With a patient's whole follow-up, future included, the best possible model has an auroc of {full:.3f} "
+        "With a patient's whole follow-up, future included, the best possible model has an AUROC of {full:.3f} "
         "(Monte-Carlo standard error {full_mc_se:.4f}; {full_p24:.3f} at 24 %); with what is known at enrolment, "
         "{enrolment:.3f}; with the best of the landmark days, day {best_day}, {best_auroc:.3f}: "
-        f"{much} of the attainable lift is there in time."
+        f"{much} of what can be gained over chance is there in time."
     )
 
 
@@ -128,9 +131,9 @@ def quadrature_bound(law: Law) -> float:
 
 LEARNED = (
     "The published trial is regenerated to the byte, so that every later chapter argues about the same patients. "
-    "{count} of {n} published descriptions fit it. In {last_visit_after_dropout} of {n_dropouts} patients who left, "
+    "{count} of {n} published descriptions {fit} it. In {last_visit_after_dropout} of {n_dropouts} patients who left, "
     "the last visit comes after leaving, and {late} of {all} published inputs are known only afterwards. The ceiling "
-    "for any model is an auroc of {full:.3f} with all of that, {best_auroc:.3f} with what was known by day {best_day}, "
+    "for any model is an AUROC of {full:.3f} with all of that, {best_auroc:.3f} with what was known by day {best_day}, "
     "and {enrolment:.3f} at enrolment. Every later table of Part I carries the ceiling as its oracle row."
 )
 

@@ -90,7 +90,9 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     agreeing = table.loc[table["agrees"] == "yes", "quantity"].tolist()
     which = f" ({', '.join(agreeing)})" if agreeing else ""
     count = str(len(agreeing)) if agreeing else "None"
-    return {"n": len(table), "n_agree": len(agreeing), "count": count, "which": which}
+    verbs = ("agree", "fit") if len(agreeing) > 1 else ("agrees", "fits")
+    words = dict(zip(("agree", "fit"), verbs, strict=True))
+    return {"n": len(table), "n_agree": len(agreeing), "count": count, "which": which, **words}
 
 
 def law_risks(law: Law, prevalence_offset: float = 0.0) -> dict[str, Any]:
@@ -183,15 +185,17 @@ PUBLISHED_RISK = {
 PUBLISHED_DIFFERENCE = {"adverse_event_rate_above_01": 0.3, "visit_rate_below_05": 0.2}
 
 
-def risks_table(law: Mapping[str, Any], observed: Mapping[str, Any]) -> pd.DataFrame:
-    """Risks by phase and arm: published, under the law at both prevalences, observed with its interval."""
+def risks_table(law: Mapping[str, Any], observed: Mapping[str, Any], trial: pd.DataFrame) -> pd.DataFrame:
+    """Risks by phase and arm: published, under the law at both prevalences, observed with n, events and interval."""
     rows = []
     for column in ("trial_phase", "treatment_group"):
+        counts = trial.groupby(column)["dropout"].agg(["count", "sum"])
         for level, seen in observed[column].items():
             by_setting = [law[setting]["risk"][column][level] for setting in ("default", "p24")]
             interval = f"{seen['value']:.3f} ({seen['ci_low']:.3f} to {seen['ci_high']:.3f})"
-            rows.append((level, PUBLISHED_RISK[level], interval, *by_setting))
-    return pd.DataFrame(rows, columns=["group", "published", "observed", "law", "law_p24"])
+            n, events = (int(part) for part in counts.loc[level])
+            rows.append((level, n, events, PUBLISHED_RISK[level], interval, *by_setting))
+    return pd.DataFrame(rows, columns=["group", "n", "events", "published", "observed", "law", "law_p24"])
 
 
 def cuts_table(law: Mapping[str, Any]) -> pd.DataFrame:
