@@ -1,11 +1,14 @@
 """A scratch checkout: the real library and the real command, with a study of three small chapters."""
 
+import atexit
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +64,17 @@ def digests(folder, *names):
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(plain)}
 
 
+@functools.cache
+def snapshot():
+    """The checkout as it is when the first test asks: all scratch checkouts are then alike to the byte."""
+    place = Path(tempfile.mkdtemp(prefix="snapshot-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    shutil.copytree(paths.ROOT / "lib", place / "lib", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("requirements.lock", "claims.yaml", "run_all.sh"):
+        shutil.copy(paths.ROOT / name, place / name)
+    return place
+
+
 PUBLISHED = ("report.html", "results", "tables", "data")
 
 
@@ -75,9 +89,7 @@ class Toy:
     @classmethod
     def make(cls, folder, temporary, on_trial=False):
         library = folder / "lib" / "attrition"
-        shutil.copytree(paths.ROOT / "lib" / "attrition", library, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("requirements.lock", "claims.yaml", "run_all.sh"):
-            shutil.copy(paths.ROOT / name, folder / name)
+        shutil.copytree(snapshot(), folder, dirs_exist_ok=True)
         _replace(library / "run" / "plan.py", r"^CHAPTERS = \(.*?^\)\n", PLAN.format(on_trial=on_trial))
         _replace(library / "params.py", r"^SECTIONS: .*?^\}\n", SECTIONS)
         (folder / "params.yaml").write_text(
