@@ -25,7 +25,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _counted(n: int, one: str, more: str) -> str:
-    return f"{n or 'none'} {one if n == 1 else more}"
+    return f"{n or 'none'} {one if n <= 1 else more}"
 
 
 def _inside(interval: Mapping[str, float], value: float) -> bool:

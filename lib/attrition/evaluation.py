@@ -307,6 +307,29 @@ def class_weight_table(study: Mapping[tuple[str, str], tuple[NDArray, NDArray]],
     return pd.DataFrame(rows)
 
 
+SHARES = ("recall", "precision", "specificity", "f1")
+PER_100 = ("flagged_per_100", "found_per_100", "missed_per_100")
+THRESHOLD_FORMATS = dict.fromkeys(("threshold", *SHARES), "{:.2f}") | dict.fromkeys(PER_100, "{:.1f}")
+
+
+def threshold_display(table: pd.DataFrame) -> pd.DataFrame:
+    """`at_thresholds` for readers: models in words, without intervals."""
+    shown = table[["threshold", "reason", "model", "n", "events", *SHARES, *PER_100, "net_benefit"]]
+    return shown.assign(model=table["model"].map(models.LABELS | {"all": "Contact everybody"}))
+
+
+def class_weight_display(table: pd.DataFrame) -> pd.DataFrame:
+    """`class_weight_table` for readers: names in words, calibration-in-the-large with its interval."""
+    level = table[["calibration_in_the_large", "ci_low", "ci_high"]].to_numpy()
+    cells = [as_text(dict(zip(("value", "ci_low", "ci_high"), row, strict=True)), 2) for row in level]
+    words = {"none": "no weights", "class_weight": "class weights", "oracle": "oracle", "null": "null (prevalence)"}
+    return table.drop(columns=["ci_low", "ci_high"]).assign(
+        trial=table["trial"].replace({"rare": "new, fewer events"}),
+        strategy=table["strategy"].replace(words),
+        calibration_in_the_large=cells,
+    )
+
+
 def conclusion_table(conclusions: Mapping[str, Mapping], held_out: Predictions) -> pd.DataFrame:
     """`attrition.decision.conclude` of every model for readers."""
     rows = []

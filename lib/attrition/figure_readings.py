@@ -139,7 +139,7 @@ def near_threshold(steady: pd.DataFrame, thresholds: list[float], often: float) 
         return {"sentence": sentence, "verdict": "exploratory", "often": often}
     widest = max(reach, key=reach.get)
     return {
-        "sentence": "Only patients near a threshold are classed otherwise, and near means up to {reach:.2f} away (at "
+        "sentence": "It is patients near a threshold whose class is unsteady, and near means up to {reach:.2f} away (at "
         "{widest:g}): beyond that distance no more than {often:.0%} of models disagree. The doubt: resampled patients "
         "stand in for new trials, which may differ in more than their patients.",
         "verdict": "exploratory",

@@ -298,11 +298,12 @@ def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, 
     values = {"auroc_gain": float(best["difference_value"]), "auroc_place": _place(best), "margin": margin}
     values |= {"n_helped": int(helped.sum()), "n_excluded": int(excluded.sum()), "n_gains": len(gains)}
     values |= {"n_open": len(gains) - values["n_helped"] - values["n_excluded"]}
+    values |= {"helped": {0: "none raises", 1: "one raises"}.get(values["n_helped"], f"{values['n_helped']} raise")}
     values |= {"largest_mc_se": float(gains["difference_mc_se"].max())}
     return (
-        "Of {n_gains} combinations of balancing strategy, model and event rate, {n_helped} raise the AUROC by the "
-        "{margin:.2f} that matters beyond doubt; in {n_excluded} such a gain is ruled out, in {n_open} the trials are "
-        "too few to say; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
+        "Of {n_gains} combinations of balancing strategy, model and event rate, {helped} the AUROC by "
+        "the {margin:.2f} that matters, with the whole interval; in {n_excluded} such a gain is ruled out, in {n_open} "
+        "the trials are too few to say; the largest mean gain is {auroc_gain:.3f} ({auroc_place}).",
         values,
     )
 
@@ -330,7 +331,7 @@ def _worth(table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     rows = table[table["measure"].str.startswith("net_benefit_") & table["strategy"].isin(RESAMPLED)]
     lower, higher = (rows["difference_ci_high"] < 0).sum(), (rows["difference_ci_low"] > 0).sum()
     return (
-        "Net benefit falls beyond doubt in {n_lower} of {n_worth} comparisons and rises in {n_higher}.",
+        "Net benefit falls (interval below zero) in {n_lower} of {n_worth} comparisons and rises in {n_higher}.",
         {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows)},
     )
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import imbalance, metrics, models, oracle, resampling, schemes, tuning
+from attrition.findings import listed
 from attrition.law import PUBLISHED_LAW
 
 SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
@@ -129,7 +130,7 @@ def chosen_sentence(chosen: pd.DataFrame) -> dict:
         "stumps or a penalty of 10 or more"
     )
     if min(slow, plain) > len(boosted) / 2:
-        sentence += ": as close to a linear model as they get. The published settings learn the noise of their patients"
+        sentence += ": slow learning and strong shrinkage, towards a smoother model than the published settings give"
     return {"sentence": sentence + ".", "n_folds": len(boosted), "slow": slow, "plain": plain}
 
 
@@ -137,15 +138,18 @@ def tuning_sentence(compared: pd.DataFrame) -> dict:
     """Sentence on what tuning changed, chosen from the numbers: template and values."""
     better = compared[compared["ci_low"] > 0]
     best = compared.loc[compared["tuned"].idxmax()]
-    names = ", ".join(models.LABELS[name] for name in better["model"])
-    values = {"names": names, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
+    names = listed([models.LABELS[name] for name in better["model"]]) if len(better) else ""
+    spread = compared["tuned"].max() - compared["tuned"].min()
+    values = {"names": names, "spread": spread, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
+    last = ". Highest of the tuned models is {best} with {best_auroc:.3f}; the three lie within {spread:.3f}."
     if better.empty:
-        sentence = "Tuning raised no model's AUROC beyond doubt; the best tuned model is {best} with {best_auroc:.3f}."
+        sentence = "Tuning raised no model's AUROC with an interval above zero" + last
         return {"sentence": sentence, **values}
     values |= {"low": better["difference"].min(), "high": better["difference"].max()}
     sentence = (
-        "Tuning helps {names}: the paired gain in AUROC is {low:.3f} to {high:.3f}. "
-        "The best tuned model is {best} with {best_auroc:.3f}."
+        "Tuning helps {names}: the paired gain in AUROC is "
+        + ("{low:.3f}" if len(better) == 1 else "{low:.3f} to {high:.3f}")
+        + last
     )
     return {"sentence": sentence, **values}
 

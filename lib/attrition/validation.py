@@ -200,7 +200,7 @@ def conclude(table: pd.DataFrame) -> dict[str, Any]:
     same = "which also predicts every patient out of sample" if rows == best else "and for measures that need "
     same += "" if rows == best else "out-of-sample predictions of every patient, {rows_label}"
     sentence = (
-        "The report uses {label} for the AUROC ("
+        "The rule recommends {label} for the AUROC ("
         + reason
         + f"), {same}. Over the sizes its root mean squared error is "
         "{rmse:.4f} and its interval covers the truth in {coverage:.1%}; one split has {split_rmse:.4f}, and "

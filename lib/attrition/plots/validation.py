@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from attrition.plots.style import MARKERS, colour
 
@@ -18,6 +19,12 @@ def _axes(ax: Axes | None) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
+
+
+def _pair(height: float) -> tuple[Figure, np.ndarray]:
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(1, 2, figsize=(5.5, height), sharey=True)
 
 
 def _rows(ax: Axes, labels: list[str]) -> np.ndarray:
@@ -179,3 +186,23 @@ def mark(ax: Axes, low: float, high: float | None = None) -> Axes:
     else:
         ax.axvspan(low, high, color=colour("grid"), alpha=0.6, zorder=0)
     return ax
+
+
+def strategies_pair(table: pd.DataFrame, names: Mapping[str, str], models: Mapping[str, str]) -> Figure:
+    """AUROC and calibration-in-the-large of balancing strategies, side by side; see `strategies`."""
+    fig, axes = _pair(3.9)
+    strategies(table, "auroc", names, "AUROC", axes[0])
+    strategies(table, "calibration_in_the_large", names, "calibration-in-the-large", axes[1])
+    legend_below(axes, models)
+    return fig
+
+
+def schemes_pair(table: pd.DataFrame, names: Mapping[str, str], wanted: tuple[float, float]) -> Figure:
+    """Bias and interval coverage of validation schemes, the wanted coverage shaded; see `schemes`."""
+    fig, axes = _pair(4.8)
+    schemes(table, "bias", names, "bias of the AUROC", axes[0])
+    schemes(table, "coverage", names, "interval coverage", axes[1])
+    mark(axes[0], 0.0)
+    mark(axes[1], *wanted)
+    legend_below(axes)
+    return fig
