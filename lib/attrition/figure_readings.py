@@ -139,9 +139,9 @@ def near_threshold(steady: pd.DataFrame, thresholds: list[float], often: float) 
         return {"sentence": sentence, "verdict": "exploratory", "often": often}
     widest = max(reach, key=reach.get)
     return {
-        "sentence": "It is patients near a threshold whose class is unsteady, and near means up to {reach:.2f} away (at "
-        "{widest:g}): beyond that distance no more than {often:.0%} of models disagree. The doubt: resampled patients "
-        "stand in for new trials, which may differ in more than their patients.",
+        "sentence": "It is patients near a threshold whose class is unsteady, and near means up to {reach:.2f} "
+        "away (at {widest:g}): beyond that distance no more than {often:.0%} of models disagree. The doubt: "
+        "resampled patients stand in for new trials, which may differ in more than their patients.",
         "verdict": "exploratory",
         "reach": reach[widest],
         "widest": widest,
