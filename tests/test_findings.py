@@ -149,7 +149,10 @@ def test_ledger_finding_follows_the_counts(rows, holding, verdict):
     finding = findings.ledger_finding(rows)
     assert finding.verdict == verdict
     held = {0: "none holds", 1: "one holds"}.get(holding, f"{holding} hold")
-    assert f"the 9 figures that one document published about its data and models. *Found:* {held} (" in told(finding)
+    assert (
+        f"the 9 figures published about two trials and their models (one simulated, one real). *Found:* {held} ("
+        in told(finding)
+    )
     assert ("impossible" in told(finding)) == (holding < 9)
 
 

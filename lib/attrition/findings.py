@@ -72,8 +72,8 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
     }
     rest = [f"{counts[key]} {words[counts[key] != 1]}" for key, words in said.items() if counts[key]]
     template = (
-        "*Claim:* the {n} figures that one document published about its data and models. *Found:* {held} "
-        "({reproduced} reproduced on the published data, {supported} supported over simulated trials)"
+        "*Claim:* the {n} figures published about two trials and their models (one simulated, one real). *Found:* "
+        "{held} ({reproduced} reproduced on the published data, {supported} supported over simulated trials)"
     ) + ("; {rest}." if rest else ".")
     held = "none holds" if not holding else "one holds" if holding == 1 else f"{holding} hold"
     values = {"n": len(rows), "holding": holding, "held": held, "rest": listed(rest) if rest else "", **counts}
