@@ -144,8 +144,9 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
     replicates = study["paired"]["default"]["burden"]["n_replicates"]
     parts = {
         "Background": (
-            "Published models claim to predict who leaves a clinical trial. We ask what is true of {n} "
-            "published figures, nearly all of one document, and what can be predicted in a real trial with what is known in time.",
+            "Published models claim to predict who leaves a clinical trial. We ask what is true of {n} published "
+            "figures, nearly all of one document, and what can be predicted in a real trial with what is known in "
+            "time.",
             {"n": len(rows)},
         ),
         "Methods": (
