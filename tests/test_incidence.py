@@ -174,3 +174,26 @@ def test_steps_are_the_days_of_the_estimator(trial):
     patients = incidence.coded(trial)
     fit = survival.aalen_johansen(patients["time"], patients["cause"], 2)
     assert set(fit.days) <= set(incidence.steps(trial))
+
+
+@pytest.mark.parametrize(("censored", "words"), [(0, "simply a share"), (3, "rather than a plain share")])
+def test_sentence_on_leavers_follows_the_censoring(censored, words):
+    total = {"patients": 50, "still in": 20, "censored": censored, "competing": 2}
+    said = fill(readings.left(total, 120))
+    assert words in said
+    assert said.startswith(f"Of 50 patients {30 - censored} left by day 120")
+
+
+def test_sentence_between_arms_names_the_widest_gap():
+    rows = pd.DataFrame({"group": ["A", "A", "B", "B"], "reason": ["x", "y", "x", "y"], "value": [0.1, 0.2, 0.15, 0.6]})
+    assert "in the reason y: 60.0% in the arm B, 20.0% in the arm A" in fill(readings.between_arms(rows))
+    assert readings.between_arms(rows[rows["group"] == "A"]).verdict == "not testable"
+
+
+@pytest.mark.parametrize(("correlation", "p", "words"), [(-0.3, 0.01, "falls"), (0.2, 0.6, "does not tell")])
+def test_sentence_on_drift_follows_the_test(correlation, p, words):
+    row = {"reason": "x", "arm": "B", "correlation": correlation, "p": p}
+    joint = {"reason": "x", "arm": "all", "correlation": float("nan"), "p": 0.001}
+    said = fill(readings.drift(pd.DataFrame([row, joint]), "x"))
+    assert words in said
+    assert "arm B" in said

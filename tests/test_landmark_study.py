@@ -163,3 +163,19 @@ def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
     of, y_prob = study.problems[28], study.predictions[28]["all"][:, 0]
     assert found["n_patients"] == len(ids) - 20
     assert found["auroc"]["value"] == pytest.approx(roc_auc_score(of.y[20:], y_prob[20:]))
+
+
+def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
+    curve = pd.DataFrame(
+        {"model": "all", "threshold": [0.2, 0.5], "over_all_low": [-0.1, 0.01], "over_none_low": [0.1, -0.01]}
+    )
+    assert landmark_readings.decisions(curve).verdict == "not supported"
+    said = landmark_readings.decisions(curve.assign(over_none_low=0.01))
+    assert "at 1 of the thresholds, between 0.50 and 0.50" in sentence(said)
+
+
+@pytest.mark.parametrize(("slope", "scaled", "words"), [(0.3, -0.1, "too extreme"), (1.0, 0.1, "better than")])
+def test_calibration_is_read_from_slope_and_brier(slope, scaled, words):
+    row = {"model": "all", "calibration_slope": slope, "scaled_brier": scaled}
+    said = landmark_readings.calibration(pd.DataFrame([row]))
+    assert words in sentence(said)

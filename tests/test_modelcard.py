@@ -18,7 +18,7 @@ def measured(**values):
 @pytest.mark.parametrize(
     ("values", "champion", "words"),
     [
-        ({"lr": 0.21, "lgbm": 0.25, "xgb": 0.26}, "lr", "is the best, {lead:.3f} from that of {second}"),
+        ({"lr": 0.21, "lgbm": 0.25, "xgb": 0.26}, "lr", "is the best, {lead:.3f} better than that of {second}"),
         ({"lr": 0.221, "lgbm": 0.22, "xgb": 0.26}, "lr", "within the margin"),
         ({"lr": 0.23, "lgbm": 0.22, "xgb": 0.26}, "lgbm", "is the best"),
     ],

@@ -109,3 +109,22 @@ def test_sentences_follow_the_numbers():
 
     assert alarms.finding(null(0.9, 0.88))["verdict"] == "not supported"
     assert alarms.finding(null(0.05, 0.03))["verdict"] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("weakest", "words"), [(0.1, "No single alarm finds"), (0.9, "finds every change in at least")]
+)
+def test_no_alarm_is_said_to_see_everything_unless_one_does(weakest, words):
+    rows = [
+        {"scenario": scenario.name, "name": name, "batch_size": 200, "rate": rate}
+        for scenario in surveillance.SCENARIOS
+        for name, rate in (("psi", weakest), ("auroc", 0.05))
+    ]
+    assert words in alarms.power_sentence(pd.DataFrame(rows), 200)
+
+
+def test_three_looks_are_counted_together():
+    label = surveillance.SCENARIOS[0].label
+    said = alarms.any_alarm_sentence(pd.DataFrame([{"label": label, "batch_size": 50, "none": 0.854}]))
+    assert "14.6 % (batches of 50)" in said
+    assert "5 % in all" in said

@@ -46,6 +46,7 @@ def path_table(path: NDArray, band: NDArray) -> pd.DataFrame:
 
 
 RULES_WITHOUT_NULL = ("psi_customary", "seed_rule")
+ENOUGH = 0.8  # the power that sample sizes are customarily planned for
 
 
 def furthest(null: pd.DataFrame, level: float) -> dict:
@@ -57,7 +58,7 @@ def furthest(null: pd.DataFrame, level: float) -> dict:
         "batch_size": int(row["batch_size"]),
         "batches": int(row["batches"]),
     }
-    return words | {"rate": float(row["rate"]), "distance": abs(float(row["rate"]) - level)}
+    return words | {"rate": float(row["rate"]), "points": 100 * abs(float(row["rate"]) - level)}
 
 
 def customary(null: pd.DataFrame) -> dict:
@@ -82,10 +83,16 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
         part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False)
         best, least = part.iloc[0], part.iloc[-1]
         parts.append(
-            f"*{scenario.label}*: {monitoring.NAMES[best['name']]} alarms in {_share(best['rate'])} of batches, "
-            f"{monitoring.NAMES[least['name']]} in {_share(least['rate'])}"
+            f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds in {_share(best['rate'])} of "
+            f"batches, the alarm “{monitoring.NAMES[least['name']]}” in {_share(least['rate'])}"
         )
-    return f"With {size} patients a batch, " + "; ".join(parts) + ". No single alarm sees every change."
+    weakest = ours[ours["scenario"] != "none"].groupby("name")["rate"].min()
+    sees = (
+        f"The alarm “{monitoring.NAMES[weakest.idxmax()]}” finds every change in at least {_share(ENOUGH)} of batches."
+        if weakest.max() >= ENOUGH
+        else f"No single alarm finds every change in {_share(ENOUGH)} of batches."
+    )
+    return f"With {size} patients a batch, " + "; ".join(parts) + ". " + sees
 
 
 def action_table(study_table: pd.DataFrame) -> pd.DataFrame:
@@ -109,11 +116,26 @@ def action_sentence(actions: pd.DataFrame) -> str:
     return f"With {large['batch_size'].iloc[0]} patients a batch, " + "; ".join(parts) + "."
 
 
+def any_alarm_sentence(actions: pd.DataFrame) -> str:
+    """How often the stated rule, which takes three looks, does anything although nothing changed."""
+    same = actions[actions["label"] == SCENARIOS[0].label].sort_values("batch_size")
+    rates = [f"{100 * (1 - row['none']):.1f} % (batches of {row['batch_size']})" for row in same.to_dict("records")]
+    return (
+        f"The rule takes three looks at each batch (inputs, calibration, ranking), each at {100 * ALPHA:.0f} %; "
+        f"together they make it act on {' and '.join(rates)} of the batches in which nothing changed. Who wants "
+        f"{100 * ALPHA:.0f} % in all must divide the level by the number of looks."
+    )
+
+
 def finding(null: pd.DataFrame) -> dict:
     """The chapter's finding: is the seed's rule usable, at the largest batch?"""
-    rate = null.set_index(["name", "batch_size"]).loc[("seed_rule", null["batch_size"].max())]
+    size = null["batch_size"].max()
+    rate = null.set_index(["name", "batch_size"]).loc[("seed_rule", size)]
     usable = rate["ci_low"] <= ALPHA
-    interval = f"{_share(rate['rate'])} ({100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
+    interval = f"{_share(rate['rate'])} (95 % interval {100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
     ends = "which is what a five per cent rule may do." if usable else "so it retrains on noise."
-    sentence = f"The seed's monitoring rule raises an alarm in {interval} of batches in which nothing changed, {ends}"
+    sentence = (
+        f"The seed's monitoring rule raises an alarm in {interval} of batches of {size} patients in which nothing "
+        f"changed, {ends}"
+    )
     return {"sentence": sentence, "verdict": "supported" if usable else "not supported"}

@@ -49,10 +49,10 @@ def honest(study: Study, suspicious: float) -> Reading:
     everything = table[table["model"] == "all"]
     above = [f"day {day}" for day in everything.loc[everything["ci_low"] > 0.5, "landmark"]]
     values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
-    values |= {"above": _listed(above) if above else "no landmark", "n": len(everything)}
+    values |= {"above": f"on {_listed(above)}" if above else "at no landmark", "n": len(everything)}
     template = (
-        "With what was known by then, the highest AUROC of any model is {best:.3f} ({label}, day {day}); a ridge "
-        "regression on all known features ranks better than chance on {above}. "
+        "With what was known by then, the highest AUROC of any model after day 0 is {best:.3f} ({label}, day {day}); a "
+        "ridge regression on all known features ranks better than chance {above}. "
     )
     if best["value"] >= suspicious:
         return Reading(
@@ -76,8 +76,8 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
     worse = [f"day {day}" for day, value in found.items() if value["ci_high"] < 0]
     if word == "not supported":
         template = (
-            "On no landmark do all known features together rank patients better than the treatment arm alone; the "
-            "largest difference in AUROC is {gain:+.3f} (day {day})."
+            "At no landmark is it shown that all known features together rank patients better than the treatment arm "
+            "alone; the largest difference in AUROC is {gain:+.3f} (day {day})."
         )
     else:
         template = (
@@ -103,9 +103,10 @@ def blinded(study: Study, smallest: float) -> Reading:
     main = study.main
     values = {"gain": found[main], "day": main, "left": interval(rows[rows["landmark"] == main].iloc[0])}
     values["above"] = _listed(above) if above else ""
-    rest = "better than chance on {above}" if above else "on no landmark better than chance"
+    rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
     return Reading(
-        "In a running trial the arm is blinded. Without it the AUROC on day {day} is {left:.3f}; knowing it is worth "
+        "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
+        "{left:.3f}; knowing it is worth "
         "{gain:+.3f}. Without the arm the model is " + rest + ".",
         verdict(found[main], smallest),
         values,
@@ -122,11 +123,7 @@ def adverse_events(study: Study, smallest: float) -> Reading:
         return Reading("No adverse event counts as known at a landmark, so they add nothing.", "not testable")
     best = max(found, key=lambda day: found[day]["value"])
     word = verdict(found[best], smallest)
-    said = (
-        "add to baseline and arm"
-        if word != "not supported"
-        else "add nothing that could be told from zero to baseline and arm"
-    )
+    said = "add to baseline and arm" if word != "not supported" else "are not shown to add anything to baseline and arm"
     return Reading(
         f"Adverse events known by the landmark {said}: at best {{gain:+.3f}} in AUROC (day {{day}}).",
         word,
@@ -134,8 +131,8 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     )
 
 
-def calibration(table: pd.DataFrame, curve: pd.DataFrame) -> Reading:
-    """Calibration slope of the full model, Brier against the null, and where contacting by risk beats both defaults."""
+def calibration(table: pd.DataFrame) -> Reading:
+    """Calibration slope of the full model, and its Brier score against the null."""
     row = table.set_index("model").loc["all"]
     values = {"slope": row["calibration_slope"], "scaled": row["scaled_brier"]}
     slope = (
@@ -146,19 +143,28 @@ def calibration(table: pd.DataFrame, curve: pd.DataFrame) -> Reading:
         if row["scaled_brier"] < 0
         else "a Brier score better than the event rate alone"
     )
-    won = curve[(curve["model"] == "all") & (curve["over_all_low"] > 0) & (curve["over_none_low"] > 0)]
-    use = (
-        "Contacting by its risk beats contacting everybody and nobody at thresholds from {low:.2f} to {high:.2f}."
-        if len(won)
-        else "At no threshold does contacting by its risk beat contacting everybody or nobody beyond doubt."
-    )
-    if len(won):
-        values |= {"low": won["threshold"].min(), "high": won["threshold"].max()}
     return Reading(
-        f"With a calibration slope of {{slope:.2f}} {slope}, and a scaled Brier score of {{scaled:+.3f}} means {brier}."
-        f" {use}",
-        "supported" if len(won) else "not supported",
+        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {slope}, and a scaled Brier score of {{scaled:+.3f}} "
+        f"means {brier}.",
+        "exploratory",
         values,
+    )
+
+
+def decisions(curve: pd.DataFrame) -> Reading:
+    """Where contacting patients by the full model's risk beats both defaults."""
+    won = curve[(curve["model"] == "all") & (curve["over_all_low"] > 0) & (curve["over_none_low"] > 0)]
+    if won.empty:
+        return Reading(
+            "At no threshold does contacting by the full model's risk beat both contacting everybody and contacting "
+            "nobody beyond doubt.",
+            "not supported",
+        )
+    return Reading(
+        "Contacting by the full model's risk beats both contacting everybody and contacting nobody at {n} of the "
+        "thresholds, between {low:.2f} and {high:.2f}; the bands hold for each threshold on its own.",
+        "supported",
+        {"n": len(won), "low": won["threshold"].min(), "high": won["threshold"].max()},
     )
 
 
@@ -181,8 +187,9 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
         "smallest": smallest,
     }
     template = (
-        "Of {n} ways of leaking {dear} raise the AUROC by at least {smallest:.2f} beyond doubt and {above} lift it to "
-        "{suspicious:.2f} or more; the dearest, {name}, turns {honest:.3f} into {leaky:.3f} ({price:+.3f})."
+        "Of {n} ways of leaking, {dear} can be shown to raise the AUROC, and do so by {smallest:.2f} or more; "
+        "{suspicious:.2f} is reached by {above}. The dearest, {name}, turns {honest:.3f} into {leaky:.3f} "
+        "({price:+.3f})."
     )
     if free:
         values["free"] = _listed(free)
@@ -204,7 +211,9 @@ def optimism(study: Study) -> Reading:
         " Cross-validation trains on fewer patients and leans low; the bootstrap judges on patients whom it has "
         "mostly seen and leans high when features are many. The report quotes the lower."
         if gap > 0.02
-        else " The two ways agree."
+        else " The bootstrap corrects more than cross-validation does; the report quotes the latter."
+        if gap < -0.02
+        else " The two corrected figures agree within 0.02."
     )
     return Reading(
         "On the patients it was fitted on, the full model reaches {apparent:.3f} on day {day}; corrected for optimism "
@@ -238,8 +247,8 @@ def sites(study: Study) -> Reading:
     return Reading(
         "Trained on all other site groups and asked about the one left out, the model of day {day} ranks pairs of "
         "patients of the same group with an AUROC of {pooled:.3f} ({inside:.3f} in ordinary cross-validation). Between "
-        "{low:.0%} and {high:.0%} of the patients of a group leave; the smallest of the {n} groups has {smallest} "
-        "patients.",
+        "{low:.0%} and {high:.0%} of the patients of a group have the primary event; the smallest of the {n} "
+        "groups has {smallest} patients.",
         "exploratory",
         values,
     )
@@ -254,10 +263,10 @@ def enough(study: Study, riley: pd.DataFrame) -> Reading:
     values |= {"needed": int(np.ceil(riley["n"].max())), "n": len(of.y)}
     return Reading(
         "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each; the sample-size "
-        "criteria would ask for {needed:,} patients where there are {n}."
+        "criteria of Riley and colleagues would ask for {needed:,} patients where there are {n}."
         if values["needed"] > values["n"]
         else "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each, and {n} "
-        "patients are more than the {needed:,} that the sample-size criteria ask for.",
+        "patients are at least the {needed:,} that the sample-size criteria of Riley and colleagues ask for.",
         "exploratory",
         values,
     )
@@ -291,9 +300,13 @@ def lag(table: pd.DataFrame) -> Reading:
     values = {"same": share.loc[0], "month": share.loc[28]}
     middle = "; half are reported within {half} days" if len(half) else ""
     values |= {"half": int(half[0])} if len(half) else {}
+    known = (
+        "{same:.0%} of the adverse events are known on the day they begin" + middle + ", and {month:.0%} after four "
+    )
     return Reading(
-        "Only {same:.0%} of the adverse events are known on the day they begin" + middle + ", and after four weeks "
-        "{month:.0%}. Counting by onset would hand the model reports from its own future.",
+        known + "weeks. Counting by onset would hand the model reports from its own future."
+        if share.loc[0] < 1
+        else "Every adverse event is known on the day it begins, by the dates of this source.",
         "exploratory",
         values,
     )
@@ -305,9 +318,9 @@ def visits(seen: dict[str, float], day: int) -> Reading:
         return Reading("This source has no dated visits, so no feature counts them.", "not testable")
     values = {"day": day, "within": seen["attended_within"], "planned": seen["planned"], "by": seen["attended_by"]}
     return Reading(
-        "A visit planned for a day does not happen on it. Of the patients at risk on day {day}, {within:.0%} had the "
-        "visit planned for day {planned} within a week of it, but {by:.0%} by the landmark itself (median day "
-        "{median:.0f}): the landmark sees it for a part of the patients only. We keep the rule strict and use "
+        "A visit planned for a day need not happen on it. Of the patients at risk on day {day}, {within:.0%} had the "
+        "visit planned for day {planned} within a week of it, and {by:.0%} by the landmark itself (median day "
+        "{median:.0f}); only for these does the landmark see it. We keep the rule strict and use "
         "whatever had happened by then, by date and not by the label of the visit.",
         "exploratory",
         values | {"median": seen["median_day"]},
@@ -322,8 +335,8 @@ def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
             "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
         )
     return Reading(
-        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had their last dose, and {primary} of "
-        "these have the primary event: by the record they were still in, in fact they were leaving. That is known in "
+        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had the last dose; of these {primary} "
+        "went on to the primary event. By the record they were still in, in fact treatment had ended. That is known in "
         "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
         "exploratory",
         values,
@@ -358,8 +371,8 @@ def wrong(price: dict | None, day: int | None, suspicious: float) -> Reading:
     said = "looks wonderful" if price["leaky"] >= suspicious else "looks better than it is"
     return Reading(
         f"An AUROC of {{leaky:.3f}} among {{n}} patients with {{events}} events: it {said}. The folds are clean and "
-        "nothing is tuned, yet what was added is the outcome itself: a patient who leaves has fewer visits, fewer "
-        "doses and no completion flag *because* of leaving. Without those columns the same model on the same folds has "
+        "nothing is tuned, yet what was added is the outcome itself: what is counted over the whole follow-up is "
+        "small *because* the patient left. Without those columns the same model on the same folds has "
         "{honest:.3f} on day {day}.",
         "exploratory",
         values,

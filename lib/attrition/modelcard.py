@@ -154,5 +154,7 @@ def chosen_sentence(table: pd.DataFrame, rule: Mapping[str, Any]) -> tuple[str, 
     runner = table[table["chosen"] == "no"].sort_values("behind")
     if runner.empty:
         return "{label} is the champion as the only candidate ({metric} {value:.3f}).", values
-    template = "{label} is the champion: its {metric} of {value:.3f} is the best, {lead:.3f} from that of {second}."
+    template = (
+        "{label} is the champion: its {metric} of {value:.3f} is the best, {lead:.3f} better than that of {second}."
+    )
     return template, values | {"lead": runner["behind"].iloc[0], "second": runner["label"].iloc[0]}

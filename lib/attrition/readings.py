@@ -60,6 +60,57 @@ def wrong_sum(over: pd.DataFrame, day: float) -> Reading:
     )
 
 
+def left(total: dict[str, Any], day: float) -> Reading:
+    """How many left and whether anybody was censored; `total` is the last row of `incidence.arm_flow`."""
+    values = {"left": total["patients"] - total["still in"] - total["censored"], "n": total["patients"], "day": day}
+    values |= {"competing": total["competing"], "censored": total["censored"]}
+    start = "Of {n} patients {left} left by day {day:g}, {competing} of them for a competing reason"
+    if not total["censored"]:
+        return Reading(
+            start + "; nobody was censored before it. So the cumulative incidence is simply a share of patients, "
+            "which makes this a fair place to see what the usual curve does to it.",
+            "exploratory",
+            values,
+        )
+    return Reading(
+        start + "; the number censored before it is {censored}, so the cumulative incidence is an estimate rather "
+        "than a plain share of patients.",
+        "exploratory",
+        values,
+    )
+
+
+def between_arms(arm_reason: pd.DataFrame) -> Reading:
+    """The reason whose incidence differs most between two arms; rows of `incidence.by_reason` on one day, by arm."""
+    wide = arm_reason.pivot_table(index="reason", columns="group", values="value", sort=False)
+    if wide.shape[1] < 2:
+        return Reading(SINGLE, "not testable")
+    reason = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
+    values = {"reason": reason, "high_arm": wide.loc[reason].idxmax(), "low_arm": wide.loc[reason].idxmin()}
+    values |= {"high": wide.loc[reason].max(), "low": wide.loc[reason].min()}
+    return Reading(
+        "The arms lie furthest apart in the reason {reason}: {high:.1%} in the arm {high_arm}, {low:.1%} in the arm "
+        "{low_arm}. It is the widest of several gaps, picked after the fact.",
+        "exploratory",
+        values,
+    )
+
+
+def drift(checks: pd.DataFrame, reason: str) -> Reading:
+    """What the smoothed residuals of one reason show, beside the score test of its arms."""
+    own = checks[(checks["reason"] == reason) & checks["correlation"].notna()]
+    row = own.loc[own["p"].idxmin()]
+    moves = "falls" if row["correlation"] < 0 else "rises"
+    clear = "a change that its own test finds" if row["p"] < 0.05 else "which its own test does not tell from no change"
+    return Reading(
+        "For the reason {reason}, the ratio of the arm {arm} " + moves + " most clearly with time (correlation "
+        "{correlation:.2f}, p = {p:.3f}), " + clear + ". The test of a single arm is not corrected for the number of "
+        "tests; the joint checks above are.",
+        "exploratory",
+        {"reason": reason, "arm": row["arm"], "correlation": row["correlation"], "p": row["p"]},
+    )
+
+
 def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
     """Whether an arm's risk differs from the first arm's; `incidence.arm_differences` at `incidence.level_for_all`."""
     if len(differences) < 2:
@@ -76,9 +127,11 @@ def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
         "not supported": "an interval that includes no difference",
     }[verdict]
     return Reading(
-        "By day {day:g} the risk of leaving was {risk:.1%} in the arm {arm} and {base:.1%} in the arm {first}: a "
-        "difference of {gap:.1f} percentage points, " + meaning + ". Per patient, that is {days:.1f} days in the "
-        "trial lost before the horizon."
+        "By day {day:g} the risk of the primary event was {risk:.1%} in the arm {arm} and {base:.1%} in the arm "
+        "{first}: a difference of {gap:.1f} percentage points, "
+        + meaning
+        + ". The difference in days in the trial lost "
+        "per patient before the horizon is {days:.1f}."
         + (" (Intervals hold for the {comparisons} comparisons at once.)" if len(differences) > 2 else ""),
         verdict,
         values,
@@ -99,17 +152,23 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
         "{bound:.3f} for {tests} tests): there, read it as an average over the trial."
         if values["p"] < values["bound"]
         else " None of {tests} joint checks finds a hazard ratio that changes over time (smallest p = {p:.3f}, "
-        "reason {least}); with so few events that is weak evidence."
+        "reason {least}); with few events that is weak evidence."
     )
     if clear.empty:
         return Reading("No reason's hazard differs clearly between the arms." + check, "not supported", values)
     reasons = list(dict.fromkeys(clear["reason"]))
     top = clear.loc[(clear["hazard_ratio"].map(lambda ratio: max(ratio, 1 / ratio))).idxmax()]
-    values |= {"arm": top["arm"], "reason": top["reason"], "events": int(top["events"]), "reasons": ", ".join(reasons)}
+    values |= {
+        "arm": top["arm"],
+        "reason": top["reason"],
+        "events": int(top["events"]),
+        "reasons": " and ".join(reasons),
+    }
     values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": top["ci_low"], "ci_high": top["ci_high"]}}
+    others = "; the intervals of the other reasons include 1" if len(reasons) < own["reason"].nunique() else ""
     return Reading(
-        "The arms differ in the hazard of {reasons}, most in the arm {arm}: hazard ratio {ratio:.2f} for the reason "
-        "{reason} ({events} events); the intervals of the other reasons include 1." + check,
+        "The arms differ in the hazard of {reasons}, most in the arm {arm}: hazard ratio {ratio:.2f} against the first "
+        "arm for the reason {reason} ({events} events in all arms)" + others + "." + check,
         "supported",
         values,
     )
@@ -157,9 +216,9 @@ def without_arm(table: pd.DataFrame) -> Reading:
     chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
     return Reading(
         "With the arm blinded the best of {n} models has AUROC {best:.3f} (day {day:g}), " + chance + "; {better} of "
-        "{n} have a better Brier score than one risk for everybody. In a running trial the arm is not known, so "
-        "this is what a site could use. A little below one half is where cross-validation puts a model that knows "
-        "nothing: a patient's own event is missing from the fit.",
+        "{n} have a better Brier score than one risk for everybody. Where treatment is blinded, a running trial does "
+        "not know the arm, so this is what a site could use. A little below one half is where cross-validation puts a "
+        "model that knows nothing: a patient's own event is missing from the fit.",
         "supported" if best["auroc_low"] > 0.5 else "not supported",
         values,
     )
