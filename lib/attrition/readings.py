@@ -103,7 +103,7 @@ def drift(checks: pd.DataFrame, reason: str) -> Reading:
     moves = "falls" if row["correlation"] < 0 else "rises"
     clear = "a change that its own test finds" if row["p"] < 0.05 else "which its own test does not tell from no change"
     return Reading(
-        "For the reason {reason}, the ratio of the arm {arm} " + moves + " most clearly with time (correlation "
+        "For the reason {reason}, the ratio of the arm {arm} drifts most: it " + moves + " with time (correlation "
         "{correlation:.2f}, p = {p:.3f}), " + clear + ". The test of a single arm is not corrected for the number of "
         "tests; the joint checks above are.",
         "exploratory",
