@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
     command.add_argument(
-        "--engine", choices=engine.ENGINES, default="processes", help="where simulated trials run (same numbers)"
+        "--engine", choices=engine.ENGINES, default="serial", help="where simulated trials run (same numbers)"
     )
     command.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it one is started here")
@@ -107,9 +107,7 @@ def _engine(args: argparse.Namespace, needed: bool) -> Iterator[None]:
             engine.choose("dask", args.workers, address)
             yield
         return
-    # in a quick run the tasks are shorter than the start of a process
-    chosen = "serial" if args.quick and args.engine == "processes" else args.engine
-    engine.choose(chosen, args.workers, args.scheduler)
+    engine.choose(args.engine, args.workers, args.scheduler)
     yield
 
 
