@@ -1,6 +1,16 @@
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from tests.faults.toy import Toy
+
+
+@pytest.fixture
+def short_folder():
+    """A folder with a path short enough for sockets, however deep the tests run."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
@@ -10,19 +20,17 @@ def checkout(tmp_path_factory):
 
 
 @pytest.fixture
-def toy(checkout, tmp_path):
+def toy(checkout, short_folder):
     """The shared checkout with a TMPDIR of the test's own."""
-    temporary = tmp_path / "t"
-    temporary.mkdir()
-    return Toy(checkout.folder, temporary)
+    return Toy(checkout.folder, short_folder)
 
 
 @pytest.fixture
-def own_toy(tmp_path):
+def own_toy(tmp_path, short_folder):
     """A checkout that the test may change."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    return Toy.make(folder, tmp_path / "t")
+    return Toy.make(folder, short_folder)
 
 
 @pytest.fixture(scope="session")
