@@ -34,12 +34,13 @@ def shown(function, *args, **kwargs):
 
 
 def test_figure_carries_what_the_report_needs():
+    open_before = plt.get_fignums()
     first, second = shown(report.figure, line(), id="fig-a", caption=CAPTION, alt=ALT)
     about = first["metadata"]["attrition"]
     assert (about["kind"], about["id"], about["caption"], about["alt"]) == ("figure", "fig-a", CAPTION, ALT)
     assert first["data"]["image/svg+xml"].startswith("<svg")
     assert second["metadata"]["attrition"] == {"kind": "caption", "of": "fig-a"}
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == open_before
 
 
 @pytest.mark.parametrize(
