@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from attrition.run import leftovers
@@ -87,10 +88,25 @@ def test_kill_9_leaves_no_kernel_and_no_half_notebook_and_the_next_run_clears_th
     assert [p.name for p in (out / "executed").iterdir()] == ["03_gamma.ipynb"]
 
 
-def test_a_kernel_that_outlived_its_run_is_ended_by_the_next(tmp_path):
+@pytest.fixture
+def number_seen_before(monkeypatch):
+    """Make psutil remember an earlier process of the same number, as after many short-lived processes."""
+
+    def remember(pid):
+        earlier = psutil.Process(pid)
+        earlier._create_time, earlier._ident = 1.0, (pid, 1.0)
+        monkeypatch.setattr(psutil, "_pmap", {pid: earlier})
+
+    return remember
+
+
+@pytest.mark.parametrize("reused", [False, True], ids=["fresh number", "reused number"])
+def test_a_kernel_that_outlived_its_run_is_ended_by_the_next(tmp_path, number_seen_before, reused):
     folder = tmp_path / "attr-lost"
     folder.mkdir()
     survivor = subprocess.Popen(["bash", "-c", "sleep 60; true", str(folder / leftovers.CONNECTION)])
+    if reused:
+        number_seen_before(survivor.pid)
     try:
         leftovers.note(tmp_path / "out", folder)
         with State(tmp_path / "out").locked():

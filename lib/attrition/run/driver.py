@@ -1,5 +1,6 @@
 """Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -88,7 +89,8 @@ def stop_kernels() -> None:
     """End every process that this one started."""
     children = psutil.Process().children(recursive=True)
     for child in children:
-        child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+            child.kill()
     psutil.wait_procs(children, timeout=3)
 
 

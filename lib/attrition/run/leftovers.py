@@ -43,6 +43,7 @@ def end_kernels(folders: Iterable[Path]) -> None:
         return
     import psutil
 
+    psutil.process_iter.cache_clear()  # its cache refuses to end a process whose number another one had before
     found = [p for p in psutil.process_iter(["cmdline"]) if connections.intersection(p.info["cmdline"] or ())]
     for process in found:
         try:
