@@ -6,7 +6,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 venv="${ATTRITION_VENV:-$here/.venv}"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONUTF8=1 MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
 fail() { echo "run_all.sh: $*" >&2; exit 4; }
-check="$here/lib/attrition/run/environment.py"
+check="$here/lib/attrition/environment.py"
 find_python() {
   for candidate in "${PYTHON:-python3.11}" python3.11 python3.12 python3.13 python3; do
     "$candidate" -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info < (3, 14))' 2>/dev/null \

@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from attrition import batched, decision, features, intervals, paths, ranks, seeds, simulate
-from attrition.law import PUBLISHED_LAW
+from attrition import decision, features, paths, seeds, simulate
+from attrition.metrics import intervals, ranks
+from attrition.models import batched
 from attrition.run import plan
+from attrition.simulate.law import PUBLISHED_LAW
 
 SEED = 42
 

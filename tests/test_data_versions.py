@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attrition import paths, results, simulate, versions
+from attrition import paths, results, simulate
 from attrition.digests import file_digest
+from attrition.tracking import versions
 
 DATA = paths.ROOT / "data"
 MADE = {"trial.csv": simulate.published_trial, "random_baseline.csv": simulate.random_baseline}

@@ -8,7 +8,7 @@ import pytest
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from attrition import ablation_words
+from attrition.ablation import words
 from attrition.plots import forest, learning
 from attrition.plots.style import LIGHT
 
@@ -99,23 +99,23 @@ def test_steps_reading_names_the_largest_and_the_harmful():
         "interactions": found(-0.002, -0.003, -0.001),
         "domain": found(0.001, -0.001, 0.003),
     }
-    told = ablation_words.steps_reading(paired, 0.01)
+    told = words.steps_reading(paired, 0.01)
     assert told.startswith("the largest step is rates instead of counts,")
     assert "with an interval below zero: interactions added." in told
     weaker = paired | {"rates_minus_counts": found(0.009, 0.008, 0.0095)}
-    assert "No single step is certain" in ablation_words.steps_reading(weaker, 0.01)
+    assert "No single step is certain" in words.steps_reading(weaker, 0.01)
 
 
 def test_words_turn_with_the_numbers():
-    gain = ablation_words.one_split({"q025": 0.63, "q975": 0.77}, {"lr": 0.643, "xgb": 0.604})
-    loss = ablation_words.one_split({"q025": 0.69, "q975": 0.70}, {"lr": 0.643, "xgb": 0.604})
+    gain = words.one_split({"q025": 0.63, "q975": 0.77}, {"lr": 0.643, "xgb": 0.604})
+    loss = words.one_split({"q025": 0.69, "q975": 0.70}, {"lr": 0.643, "xgb": 0.604})
     assert "smaller than that" in gain
     assert "larger than that" in loss
-    assert ablation_words.costly({"a": found(0.01, 0.0, 0.02)}).startswith("No feature")
-    assert ablation_words.costly({"a": found(-0.01, -0.02, -0.001)}).startswith("1 of 1")
+    assert words.costly({"a": found(0.01, 0.0, 0.02)}).startswith("No feature")
+    assert words.costly({"a": found(-0.01, -0.02, -0.001)}).startswith("1 of 1")
     alone = {"share_of_lift": 0.9}
-    assert "same information" in ablation_words.redundancy(found(0, -0.001, 0.001), alone, 0.01)
-    assert "do not" in ablation_words.redundancy(found(0.05, 0.04, 0.06), alone, 0.01)
+    assert "same information" in words.redundancy(found(0, -0.001, 0.001), alone, 0.01)
+    assert "do not" in words.redundancy(found(0.05, 0.04, 0.06), alone, 0.01)
 
 
 def test_seeds_sentence_counts_rankings():
@@ -123,13 +123,13 @@ def test_seeds_sentence_counts_rankings():
     rows.append((1, "xgb", "XGBoost", 1))
     table = pd.DataFrame(rows, columns=["split_seed", "model", "label", "rank"])
     best = table[table["rank"] == 1].set_index("split_seed")["label"]
-    told = ablation_words.seeds(table.assign(best=table["split_seed"].map(best)))
+    told = words.seeds(table.assign(best=table["split_seed"].map(best)))
     assert "The ranking changes with the seed (2 different rankings from 2 seeds)" in told
 
 
 def test_learning_sentence_finds_the_smaller_trial():
     rows = [("lr", 200, 0.69), ("lr", 500, 0.70), ("xgb", 200, 0.63), ("xgb", 500, 0.695)]
     rows += [("lgbm", 200, 0.63), ("lgbm", 500, 0.71)]
-    told = ablation_words.learning(pd.DataFrame(rows, columns=["model", "n_train", "value"]))
+    told = words.learning(pd.DataFrame(rows, columns=["model", "n_train", "value"]))
     assert "XGBoost trained on 500 patients reaches 0.695, which logistic regression has with 500" in told
     assert "LightGBM trained on 500 patients has passed logistic regression" in told

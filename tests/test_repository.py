@@ -9,8 +9,8 @@ import tomllib
 import pytest
 import yaml
 
-from attrition import paths
-from attrition.run import environment
+import attrition
+from attrition import environment, paths, sources
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 
@@ -96,16 +96,30 @@ def test_parameter_cells_hold_only_what_the_run_fills_in(path):
     assert {"profile", "seed"} <= assigned <= {"profile", "seed", "trial"}
 
 
-def test_lower_layers_do_not_import_upper_ones():
-    upper = {"report", "run", "plots"}
-    library = paths.ROOT / "lib" / "attrition"
-    for path in library.glob("*.py"):
-        if path.stem in {"__init__", "__main__"}:
-            continue
-        imported = {
-            alias.name
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom) and node.module == "attrition"
-            for alias in node.names
-        }
-        assert not imported & upper, f"{path.stem} imports {imported & upper}"
+def rooms():
+    """Modules and packages of the library in the order in which its docstring lists them."""
+    listed = re.findall(r"(?m)^    ([a-z, ]+?)  ", attrition.__doc__)
+    return [name for line in listed for name in line.split(", ")]
+
+
+def imported_rooms(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "attrition":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("attrition."):
+            yield node.module.split(".")[1]
+
+
+def test_the_library_has_the_rooms_that_its_docstring_lists():
+    found = {path.stem for path in sources.LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(rooms()) == sorted(found - {"__init__", "__main__"})
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_no_room_imports_from_one_that_is_listed_after_it(room):
+    place, order = sources.LIBRARY / room, rooms()
+    paths_ = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+    for path in paths_:
+        late = set(imported_rooms(path)) & set(order[order.index(room) + 1 :])
+        assert not late, f"{path.relative_to(sources.LIBRARY)} imports {', '.join(sorted(late))}"

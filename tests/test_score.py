@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import features, models, paths, registry, results, saving, score, seeds, simulate, strict
+from attrition import features, models, paths, registry, results, score, seeds, simulate
+from attrition.contract import strict
+from attrition.models import saving
 
 COLUMNS = [c.name for c in score.INPUT.columns]
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from attrition import association, simulate, tables
+from attrition import simulate, tables
+from attrition.published import association
 
 
 @pytest.fixture(scope="module")

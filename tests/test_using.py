@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from attrition import modelcard, paths, registry, results, simulate
+from attrition import paths, registry, results, simulate
+from attrition.registry import modelcard
 
 TEXT = (paths.ROOT / "docs" / "using.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)

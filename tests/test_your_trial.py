@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, landmark, mapping, paths, trials
+from attrition import cdisc, landmark, paths, trials
+from attrition.trials import mapping
 from tests.test_cdisc import FLOW, SDTM_FILES, packaged, write
 
 EXAMPLE = paths.ROOT / "data" / "example_trial"

@@ -1,14 +1,21 @@
 """Can we tell early who will leave a clinical trial, and what would it be worth?
 
-The library behind the numbered notebooks. Lower layers never import upper ones:
+The library behind the numbered notebooks. Its rooms, in order; none imports from one that is
+named after it:
 
-    paths, params, seeds, results
-    simulate, oracle, contract, cdisc, landmark, features
-    models, resampling, metrics, intervals
-    ablation, survival, decision, claims, monitoring, tracking
-    plots, tables
-    report
-    run
+    errors, paths, seeds, params, results   what every module stands on
+    digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
+    text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
+    simulate, features                      the law, its trials, the best possible model; the published features
+    contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
+    claims, findings, tracking              the ledger and its rules; the front page in words; tracked runs
+    models, resampling, survival            pipelines by name; folds, schemes, tuning; competing risks
+    ablation, modelling, published          chapters 01 to 04: the simulation study, the models, the published protocol
+    evaluation                              chapter 05
+    landmark, leaks                         chapters 06 and 07: known by then, predicted, and what each leak is worth
+    monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
+    plots, report                           figures; the book made of executed notebooks
+    run                                     order, cache, execution
 """
 
 import os

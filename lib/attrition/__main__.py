@@ -78,8 +78,10 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
 
 def score(args: argparse.Namespace) -> int:
     """Score a file; the exit code is 3 when rows were refused."""
-    from attrition import registry, saving, strict
+    from attrition import registry
     from attrition import score as scoring
+    from attrition.contract import strict
+    from attrition.models import saving
 
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
@@ -106,7 +108,7 @@ def score(args: argparse.Namespace) -> int:
 def versions(args: argparse.Namespace) -> int:
     """Tell which checksums and pointers do not fit the data; write them unless only asked to check."""
     from attrition import paths
-    from attrition import versions as data_versions
+    from attrition.tracking import versions as data_versions
 
     stale = data_versions.changed() if args.check else data_versions.write()
     state = "does not fit" if args.check else "brought up to date"

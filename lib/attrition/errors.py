@@ -42,7 +42,7 @@ def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
 
     Examples
     --------
-    >>> shown_as(["attrition.strict.ContractError: trial.csv: refused"]).exit_code
+    >>> shown_as(["attrition.contract.strict.ContractError: trial.csv: refused"]).exit_code
     3
     >>> shown_as(["KeyError: 'age'"]) is None
     True

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import contract, costs, features, models, results, saving, strict
-from attrition.contract import TRIAL, Contract
+from attrition import contract, features, models, results
+from attrition.contract import TRIAL, Contract, strict
+from attrition.decision import costs
+from attrition.models import saving
 
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
@@ -139,7 +141,7 @@ class Scorer:
 
     Parameters
     ----------
-    model : Pipeline or attrition.saving.Booster
+    model : Pipeline or attrition.models.saving.Booster
     support : Support
     ensemble : Ensemble or None
         None for models whose refits are not stored; scores then have no interval.
@@ -189,7 +191,7 @@ class Scorer:
         Parameters
         ----------
         text : pandas.DataFrame of text
-            From `attrition.strict`; its index gives the lines.
+            From `attrition.contract.strict`; its index gives the lines.
         threshold : float
 
         Returns
@@ -199,7 +201,7 @@ class Scorer:
 
         Raises
         ------
-        attrition.strict.ContractError
+        attrition.contract.strict.ContractError
             When a column is missing, so that no row can be scored.
         """
         patients, reasons = admit(text)
@@ -248,7 +250,7 @@ def as_text(patients: pd.DataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    attrition.strict.ContractError
+    attrition.contract.strict.ContractError
         No row, or rows with more cells than the header, which pandas shifts to the left without a word.
 
     Examples
@@ -292,7 +294,7 @@ def admit(text: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
 
     Raises
     ------
-    attrition.strict.ContractError
+    attrition.contract.strict.ContractError
         When something is wrong with the table as a whole.
     """
     reasons: dict[int, str] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from attrition import intervals
+from attrition.metrics import intervals
 
 LARGE_SMD = 0.1
 """Standardised mean difference above which groups are usually called unlike (Austin 2009)."""

@@ -236,9 +236,9 @@ def test_failing_notebook_gives_5_with_notebook_cell_line_and_path_and_the_rest_
 
 
 CODES = {
-    "from attrition.strict import ContractError, Problem\nraise ContractError('t.csv', [Problem('age', 'bad', 3)])": 3,
+    "from attrition.contract import ContractError, Problem\nraise ContractError('t.csv', [Problem('age', 'bad')])": 3,
     "from attrition.cdisc.sources import CdiscError\nraise CdiscError('dm: a column is missing')": 3,
-    "from attrition.guard import LeakError\nraise LeakError('TRTDURD: derived from the outcome')": 3,
+    "from attrition.landmark.guard import LeakError\nraise LeakError('TRTDURD: derived from the outcome')": 3,
     "from attrition import params\nparams.load('04_modeling')": 2,
     "from attrition import results\nresults.read('05_x')": 5,
     "raise OSError(28, 'No space left on device')": 6,

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from attrition import contract, flat, mapping, paths, simulate
+from attrition import contract, paths, simulate
 from attrition.errors import Refusal
+from attrition.trials import flat, mapping
 
 EXAMPLE = paths.ROOT / "data" / "example_trial"
 PUBLISHED = simulate.published_trial().head(25).astype("str")

@@ -6,24 +6,12 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import (
-    cdisc,
-    contract,
-    flat,
-    guard,
-    landmark,
-    mapping,
-    paths,
-    report,
-    results,
-    score,
-    simulate,
-    strict,
-    trials,
-)
-from attrition.contract import ContractError
+from attrition import cdisc, contract, landmark, paths, report, results, score, simulate, trials
+from attrition.contract import ContractError, strict
 from attrition.errors import Refusal
+from attrition.landmark import guard
 from attrition.report import book
+from attrition.trials import flat, mapping
 from tests.faults.toy import digests
 from tests.report import books
 

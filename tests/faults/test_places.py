@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attrition import paths
-from attrition.run import environment
+from attrition import environment, paths
 from tests.faults.toy import PUBLISHED, Toy, checked, digests
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import attrition
-from attrition import errors, paths, registry, saving, simulate, tracking
+from attrition import errors, paths, registry, simulate, tracking
+from attrition.models import saving
 from attrition.run import __main__ as command
 from attrition.run import execute
 from tests.faults.toy import digests
@@ -256,7 +257,7 @@ def test_what_a_run_leaves_in_place_does_not_depend_on_where_it_ran(own_toy, und
 
 def _modules():
     names = [m.name for m in pkgutil.walk_packages(attrition.__path__, "attrition.") if "__main__" not in m.name]
-    return [__import__(name, fromlist=["x"]) for name in names if name != "attrition.serving"]
+    return [__import__(name, fromlist=["x"]) for name in names if name != "attrition.registry.serving"]
 
 
 def _family(kind):

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import contract, flat, mapping, paths, registry, results, simulate, tracking
+from attrition import contract, paths, registry, results, simulate, tracking
 from attrition.contract import ContractError
 from attrition.errors import Refusal
+from attrition.tracking import store
+from attrition.trials import flat, mapping
 from tests.faults.toy import CHAPTERS, Toy
 
 NAME, BIRTH, NOTE = "Zebulon Quackenbush", "1931-07-19", "zq@example.org asked for a call"
@@ -225,7 +227,7 @@ def test_canary_is_nowhere_in_the_model_store(baseline, tmp_path, monkeypatch):
 
 def test_a_failing_store_tells_its_kind_only(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
-    monkeypatch.setattr(tracking, "client", lambda: (_ for _ in ()).throw(RuntimeError(NAME)))
+    monkeypatch.setattr(store, "client", lambda: (_ for _ in ()).throw(RuntimeError(NAME)))
     with pytest.warns(tracking.TrackingWarning) as caught:
         assert tracking.log_chapter("04_modelling", {}, {}) is None
     assert found_in(str(caught[0].message).encode()) == []

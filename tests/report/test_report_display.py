@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from attrition import paths, report
+from attrition import paths, report, text
 from attrition.plots.style import LIGHT
-from attrition.report import markdown, svg, text, theme
+from attrition.report import markdown, svg, theme
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
 

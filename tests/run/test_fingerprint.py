@@ -4,14 +4,6 @@ from attrition.run import fingerprint, plan
 from tests.run.conftest import write_notebook
 
 
-def test_modules_are_followed_through_their_imports():
-    reached = fingerprint.modules("from attrition import tracking")
-    assert {"attrition", "attrition.tracking", "attrition.results", "attrition.paths", "attrition.digests"} <= set(
-        reached
-    )
-    assert "attrition.run.driver" not in reached
-
-
 def test_prose_changes_the_chapter_but_not_what_reads_from_it(study):
     chapter = plan.CHAPTERS[0]
     before = fingerprint.code_key(chapter, {}, []), fingerprint.own_key(chapter, "k")

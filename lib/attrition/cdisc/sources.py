@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from attrition import errors
-from attrition.strict import ContractError, read_strict
+from attrition.contract.strict import ContractError, read_strict
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 NUMERIC = frozenset(

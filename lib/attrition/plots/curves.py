@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics
-from attrition.calibration import CalibrationCurve
-from attrition.intervals import LEVEL
+from attrition.metrics.calibration import CalibrationCurve
+from attrition.metrics.intervals import LEVEL
 from attrition.plots.style import DASHES, colour
 
 LABELS = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM", "oracle": "oracle", "null": "null"}
@@ -138,7 +138,7 @@ def calibration(
 
     Parameters
     ----------
-    curves : mapping of str to attrition.calibration.CalibrationCurve
+    curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
     scores : mapping of str to array of shape (n_patients,)
         Predictions of the same models.
     axes : array of two matplotlib Axes, optional
@@ -172,7 +172,7 @@ def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = N
 
     Parameters
     ----------
-    curves : mapping of str to attrition.calibration.CalibrationCurve
+    curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
     ax : matplotlib Axes, optional
 
     Returns
@@ -195,7 +195,7 @@ def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.stability.per_patient`.
+        From `attrition.evaluation.stability.per_patient`.
     every : int
         Draw one of so many patients, in the order of their predictions.
     ax : matplotlib Axes, optional
@@ -218,7 +218,7 @@ def classification_instability(table: pd.DataFrame, thresholds: list[float], ax:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.stability.per_patient`.
+        From `attrition.evaluation.stability.per_patient`.
     thresholds : list of float
     ax : matplotlib Axes, optional
 
@@ -267,7 +267,7 @@ def partial_dependence(data: pd.DataFrame, label: str, ax: Axes | None = None) -
     Parameters
     ----------
     data : pandas.DataFrame
-        From `attrition.explain.partial_dependence`.
+        From `attrition.evaluation.explain.partial_dependence`.
     label : str
         Name and unit of the column.
     ax : matplotlib Axes, optional

@@ -17,7 +17,7 @@ def rates(table: pd.DataFrame, level: float | None, title: str, ax: Axes) -> Axe
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of one scenario from `attrition.surveillance.study`, alarms only.
+        Rows of one scenario from `attrition.monitoring.surveillance.study`, alarms only.
     level : float or None
         Nominal false-alarm rate, drawn as a line.
     title : str

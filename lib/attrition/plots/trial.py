@@ -42,7 +42,7 @@ def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Ax
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.landmark_study.aurocs`: label, landmark, value, ci_low, ci_high.
+        From `attrition.landmark.machine.aurocs`: label, landmark, value, ci_low, ci_high.
     suspicious : float
         AUROC from which an honest result must first be shown to be no leak.
     ax : matplotlib Axes, optional
@@ -109,7 +109,7 @@ def calibration(curves: Mapping[str, object], labels: Mapping[str, str], ax: Axe
 
     Parameters
     ----------
-    curves : mapping of str to attrition.calibration.CalibrationCurve
+    curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
     labels : mapping of str to str
     ax : matplotlib Axes, optional
 
@@ -141,7 +141,7 @@ def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str,
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `attrition.landmark_study.decisions`.
+        From `attrition.landmark.machine.decisions`.
     everybody : ndarray, shape (n_thresholds,)
         Net benefit of contacting everybody.
     labels : mapping of str to str
@@ -175,7 +175,7 @@ def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.prediction.leave_one_site_group_out`, one landmark.
+        From `attrition.landmark.prediction.leave_one_site_group_out`, one landmark.
     ax : matplotlib Axes, optional
 
     Returns
@@ -209,7 +209,7 @@ def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.landmark_study.known_share`.
+        From `attrition.landmark.machine.known_share`.
     ax : matplotlib Axes, optional
 
     Returns

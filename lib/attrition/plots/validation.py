@@ -100,7 +100,7 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
     Parameters
     ----------
     table : DataFrame
-        From `attrition.before_splitting.summary`.
+        From `attrition.published.before_splitting.summary`.
     labels : mapping of str to str
         Ways from top to bottom and their names.
     ax : matplotlib Axes, optional
@@ -126,7 +126,7 @@ def strategies(
     Parameters
     ----------
     table : DataFrame
-        Rows of one event rate of `attrition.imbalance.summary`.
+        Rows of one event rate of `attrition.modelling.imbalance.summary`.
     measure : str
     labels : mapping of str to str
         Strategies from top to bottom and their names.
@@ -151,7 +151,7 @@ def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label:
     Parameters
     ----------
     table : DataFrame
-        From `attrition.validation.summary`.
+        From `attrition.modelling.validation.summary`.
     measure : {"bias", "rmse", "coverage"}
     labels : mapping of str to str
         Schemes from top to bottom and their names.

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attrition.report.display import callout, capture, figure, finding, findings, ledger, prose, table
-    from attrition.report.text import fill
+    from attrition.text import fill
 
 _HOME = {
-    "callout": "display",
-    "capture": "display",
-    "figure": "display",
-    "fill": "text",
-    "finding": "display",
-    "findings": "display",
-    "ledger": "display",
-    "prose": "display",
-    "table": "display",
+    "callout": "attrition.report.display",
+    "capture": "attrition.report.display",
+    "figure": "attrition.report.display",
+    "fill": "attrition.text",
+    "finding": "attrition.report.display",
+    "findings": "attrition.report.display",
+    "ledger": "attrition.report.display",
+    "prose": "attrition.report.display",
+    "table": "attrition.report.display",
 }
 __all__ = ["callout", "capture", "figure", "fill", "finding", "findings", "ledger", "prose", "table"]
 
@@ -29,7 +29,7 @@ __all__ = ["callout", "capture", "figure", "fill", "finding", "findings", "ledge
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"attrition.report.{_HOME[name]}"), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

@@ -13,9 +13,9 @@ from typing import Any
 import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
 import pandas as pd
 
-from attrition import results
+from attrition import results, text
 from attrition.plots import style
-from attrition.report import preview, text, words
+from attrition.report import preview, words
 
 style.use()
 

@@ -154,7 +154,8 @@ def run(args: argparse.Namespace) -> int:
 
 def write_template() -> int:
     """Write an annotated mapping into the current folder; an existing one stays as it is."""
-    from attrition import mapping, results
+    from attrition import results
+    from attrition.trials import mapping
 
     target = Path.cwd() / "trial-mapping.toml"
     if target.exists():
@@ -194,7 +195,7 @@ def main(argv: list[str] | None = None) -> int:
         return hand_over(words[0], words[1:])
     args = parser().parse_args(words)
     if args.check:
-        from attrition.run import environment
+        from attrition import environment
 
         return environment.check(output_folder(args))
     if args.jobs < 1:

@@ -5,8 +5,6 @@ parameters, on the lock and on the chapters it reads. Prose is not code: a chapt
 reads from it is not.
 """
 
-import ast
-import functools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,53 +13,7 @@ from typing import Any
 from attrition import paths
 from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
-
-LIBRARY = Path(__file__).resolve().parents[1]
-
-
-def _module_file(name: str) -> Path | None:
-    place = LIBRARY.joinpath(*name.split(".")[1:])
-    if (place / "__init__.py").exists():
-        return place / "__init__.py"
-    return place.with_suffix(".py") if place.with_suffix(".py").exists() else None
-
-
-def imported(source: str) -> set[str]:
-    """Names of the ``attrition`` modules that a piece of Python imports.
-
-    Examples
-    --------
-    >>> sorted(imported("from attrition import metrics, paths\\nimport numpy"))
-    ['attrition', 'attrition.metrics', 'attrition.paths']
-    """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    ours = {n for n in names if n.split(".")[0] == "attrition"}
-    parents = {n.rsplit(".", i)[0] for n in ours for i in range(n.count(".") + 1)}
-    return {name for name in ours | parents if _module_file(name)}
-
-
-@functools.cache
-def _module(name: str) -> tuple[str, frozenset[str]]:
-    text = _module_file(name).read_text(encoding="utf-8")
-    return digest(text), frozenset(imported(text))
-
-
-def modules(source: str) -> dict[str, str]:
-    """Library modules that `source` reaches, directly or not: name to hash."""
-    reached: dict[str, str] = {}
-    waiting = sorted(imported(source))
-    while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached[name], further = _module(name)
-            waiting.extend(further)
-    return dict(sorted(reached.items()))
+from attrition.sources import LIBRARY, modules
 
 
 def code(notebook: Path) -> str:

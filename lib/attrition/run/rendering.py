@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attrition import params, paths, trials
+from attrition import params, paths, sources, trials
 from attrition.digests import digest, file_digest
 from attrition.run import fingerprint
 from attrition.run.driver import Request
@@ -89,7 +89,7 @@ def how_it_was_made(request: Request) -> dict[str, Any]:
 
 
 def _key(executed: list[Path], made: dict[str, Any]) -> str:
-    library = fingerprint.LIBRARY / "report"
+    library = sources.LIBRARY / "report"
     parts = sorted(p for p in library.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     return digest(str(made), *(file_digest(path) for path in [*executed, *parts]))
 

@@ -1,0 +1,41 @@
+"""The claim ledger: every published figure, a rule fixed beforehand, a measurement and a verdict."""
+
+from attrition.claims.ledger import (
+    CHAPTER_SEPARATOR,
+    FIELDS,
+    KINDS,
+    OPTIONAL,
+    PREVALENCES,
+    Claim,
+    LedgerError,
+    Statement,
+    count_verdicts,
+    evaluate,
+    evaluate_one,
+    load,
+    look_up,
+    read_chapters,
+    reader,
+    references,
+    write,
+)
+
+__all__ = [
+    "CHAPTER_SEPARATOR",
+    "FIELDS",
+    "KINDS",
+    "OPTIONAL",
+    "PREVALENCES",
+    "Claim",
+    "LedgerError",
+    "Statement",
+    "count_verdicts",
+    "evaluate",
+    "evaluate_one",
+    "load",
+    "look_up",
+    "read_chapters",
+    "reader",
+    "references",
+    "write",
+]

@@ -1,0 +1,275 @@
+"""Read a CSV file without guessing: everything is text, and whatever looks wrong is refused.
+
+Readers that guess turn an arm called "NA" into a missing value, patient 007 into 7 and a row with one comma too many
+into somebody else's age, all without a word. Here nothing is converted, only the empty cell is missing, and every
+problem is collected with its line and column. No message holds a cell's content.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+
+import pandas as pd
+
+from attrition import errors
+
+SHOWN_LINES = 8
+MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?")
+HEADER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    Attributes
+    ----------
+    column : str
+        Name, or "" for a whole row or file.
+    rule : str
+        What should hold, in words, without any value of the file.
+    line : int
+        Line in the file, the header being line 1; 0 for the whole file.
+    """
+
+    column: str
+    rule: str
+    line: int = 0
+
+
+class ContractError(errors.Refusal, ValueError):
+    """The data break their contract.
+
+    The message names file, lines, column and rule of every problem, and never a patient's value.
+
+    Attributes
+    ----------
+    exit_code : int
+        3, for the command line.
+    problems : tuple of Problem
+    """
+
+    exit_code = errors.CONTRACT
+
+    def __init__(self, file: str, problems: Iterable[Problem]):
+        self.file = file
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__(_message(file, self.problems))
+
+    def __reduce__(self):
+        return type(self), (self.file, self.problems)
+
+
+def _message(file: str, problems: Sequence[Problem]) -> str:
+    head = f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"
+    kinds = groupby(problems, key=lambda problem: (problem.column, problem.rule))
+    return "\n".join([head, *(_where(column, rule, [p.line for p in group]) for (column, rule), group in kinds)])
+
+
+def _where(column: str, rule: str, lines: list[int]) -> str:
+    known = [str(line) for line in lines if line]
+    more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
+    place = [f"line{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
+    place += [f"column {column}"] if column else []
+    return f"  {', '.join(place) or 'file'}: {rule}"
+
+
+def shown(name: str, position: int) -> str:
+    """A column's name if it looks like one, else its position: without a header a "name" may be a patient's.
+
+    Examples
+    --------
+    >>> shown("age", 1), shown("Jane Doe", 2), shown("1951-03-04", 3)
+    ('age', 'no. 2', 'no. 3')
+    """
+    return name if HEADER_NAME.fullmatch(name) else f"no. {position}"
+
+
+def read_strict(path: str | Path, missing: Collection[str] = ("",)) -> pd.DataFrame:
+    """Read a comma-separated UTF-8 file as text.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    missing : collection of str
+        Cells that mean "missing"; only the empty one unless told.
+
+    Returns
+    -------
+    DataFrame of text (n, k)
+        Index ``line``: the line of the file where each row begins. Missing cells are NaN.
+
+    Raises
+    ------
+    ContractError
+        No such file, not UTF-8 (it says what the file looks like), another delimiter, NUL bytes, duplicate or empty
+        column names, rows with too few or too many cells, blank lines inside the table, broken quotes.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
+    return parse(content, path.name, missing)
+
+
+def _unreadable(error: OSError) -> str:
+    reasons = {FileNotFoundError: "there is no such file", IsADirectoryError: "this is a folder, not a file"}
+    return reasons.get(type(error), "the file cannot be read")
+
+
+def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.DataFrame:
+    r"""`read_strict` for content in memory; `file` is what messages call it.
+
+    Examples
+    --------
+    >>> parse(b"id,arm\n007,NA\n", "trial.csv").loc[2].tolist()
+    ['007', 'NA']
+    >>> parse(b"id,age\n007,61\n008,1,5\n", "trial.csv")
+    Traceback (most recent call last):
+    ...
+    attrition.contract.strict.ContractError: trial.csv: refused, 1 problem
+      line 3: 3 cells where the header has 2 (an unquoted comma, or a decimal comma?)
+    """
+    text = _decoded(content, file)
+    lines, rows = _records(text, file)
+    header = rows[0]
+    problems = [*_header_problems(header), *_ragged(lines[1:], rows[1:], len(header))]
+    if problems:
+        raise ContractError(file, problems)
+    if len(rows) == 1:
+        raise ContractError(file, [Problem("", "there is a header and no row below it")])
+    index = pd.Index(lines[1:], name="line")
+    columns = [pd.Series(cells, dtype="str", index=index) for cells in zip(*rows[1:], strict=True)]
+    table = pd.concat(columns, axis=1, keys=header)
+    absent = table.isin(list(missing))
+    return table.mask(absent) if absent.any(axis=None) else table
+
+
+def _refuse(file: str, rule: str, line: int = 0) -> ContractError:
+    return ContractError(file, [Problem("", rule, line)])
+
+
+def _decoded(content: bytes, file: str) -> str:
+    if not content.strip():
+        raise _refuse(file, "the file is empty")
+    for magic, kind in MAGIC.items():
+        if content.startswith(magic):
+            raise _refuse(file, f"this is {kind}, not a CSV file")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_other_nul(content):
+        raise _refuse(file, "the file looks like UTF-16; save it as UTF-8")
+    if b"\0" in content:
+        raise _refuse(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        rule = "the file is not UTF-8; it looks like Latin-1 or Windows-1252; save it as UTF-8"
+        raise _refuse(file, rule, _line_of(content, error.start)) from None
+
+
+def _every_other_nul(content: bytes) -> bool:
+    start = content[:200]
+    return len(start) > 3 and max(start[::2].count(0) / len(start[::2]), start[1::2].count(0) / len(start[1::2])) > 0.7
+
+
+def _line_of(content: bytes, position: int) -> int:
+    return content.count(b"\n", 0, position) + 1
+
+
+def _records(text: str, file: str) -> tuple[list[int], list[list[str]]]:
+    """Lines on which records begin, and their cells."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines, rows, start = [], [], 1
+    try:
+        for row in reader:
+            lines.append(start)
+            rows.append(row)
+            start = reader.line_num + 1
+    except csv.Error:
+        raise _refuse(file, "a quote that is not closed or not doubled, or a cell beyond all size", start) from None
+    while rows and not rows[-1]:
+        rows.pop()
+        lines.pop()
+    if not rows or not rows[0]:
+        raise _refuse(file, "the first line must be the header", 1)
+    return lines, rows
+
+
+def _header_problems(header: list[str]) -> list[Problem]:
+    if len(header) == 1:
+        for delimiter, word in OTHER_DELIMITERS.items():
+            if delimiter in header[0]:
+                return [Problem("", f"the cells look separated by {word}; commas are needed", 1)]
+    if any(NUMBER.fullmatch(name) for name in header):
+        return [Problem("", "a column name that is a number; is the header missing?", 1)]
+    problems = []
+    for position, name in enumerate(header, 1):
+        if not name.strip():
+            problems.append(Problem(f"no. {position}", "the column has no name", 1))
+        elif header.index(name) < position - 1:
+            problems.append(Problem(shown(name, position), "the name stands twice in the header", 1))
+    return problems
+
+
+def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem]:
+    if all(len(row) == width for row in rows):
+        return []
+    problems = []
+    for line, row in zip(lines, rows, strict=True):
+        if not row:
+            problems.append(Problem("", "a blank line inside the table", line))
+        elif len(row) != width:
+            hint = " (an unquoted comma, or a decimal comma?)" if len(row) > width else ""
+            problems.append(Problem("", f"{_cells(len(row))} where the header has {width}{hint}", line))
+    return problems
+
+
+def _cells(n: int) -> str:
+    return f"{n} cell{'s' * (n != 1)}"
+
+
+def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
+    """`read_strict` a piece at a time, in memory bounded by `rows`.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    rows : int
+        Rows a piece.
+    missing : collection of str
+
+    Yields
+    ------
+    DataFrame of text (at most rows, k)
+        As from `read_strict`; the index goes on counting lines.
+
+    Raises
+    ------
+    ContractError
+        As `read_strict`, when the piece is reached in which something is wrong.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.readline()
+            header, line = head, 1
+            while piece := list(islice(file, rows)):
+                # a quoted cell may hold line breaks: go on until the quotes are even
+                while b"".join(piece).count(b'"') % 2 and (more := file.readline()):
+                    piece.append(more)
+                read = parse(header + b"".join(piece), path.name, missing)
+                yield read.set_axis(read.index + line - 1)
+                line += len(piece)
+            if line == 1:
+                parse(head, path.name, missing)
+    except OSError as error:
+        raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
+    except ContractError as error:
+        shifted = [Problem(p.column, p.rule, p.line + line - 1 if p.line > 1 else p.line) for p in error.problems]
+        raise ContractError(path.name, shifted) from None

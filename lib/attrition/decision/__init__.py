@@ -1,0 +1,37 @@
+"""Decisions: what acting on a prediction is worth, in patients and in money."""
+
+from attrition.decision.benefit import (
+    at_thresholds,
+    conclude,
+    decision_curve,
+    money_per_100,
+    net_benefit,
+    net_benefit_interval,
+    standardised_net_benefit,
+    treat_all,
+)
+from attrition.decision.costs import (
+    BANDS,
+    band_of,
+    band_table,
+    break_even,
+    implied_costs,
+    threshold_from_costs,
+)
+
+__all__ = [
+    "BANDS",
+    "at_thresholds",
+    "band_of",
+    "band_table",
+    "break_even",
+    "conclude",
+    "decision_curve",
+    "implied_costs",
+    "money_per_100",
+    "net_benefit",
+    "net_benefit_interval",
+    "standardised_net_benefit",
+    "threshold_from_costs",
+    "treat_all",
+]

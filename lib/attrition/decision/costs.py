@@ -1,0 +1,164 @@
+"""Costs, the thresholds that follow from them, and risk bands with their actions.
+
+Offered to callers through `attrition.decision`.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from attrition.metrics.intervals import wilson
+
+BANDS = (
+    {"band": "critical", "low": 0.75, "cost": 500.0, "action": "retention team"},
+    {"band": "high", "low": 0.55, "cost": 150.0, "action": "nurse or doctor consultation"},
+    {"band": "medium", "low": 0.35, "cost": 45.0, "action": "proactive call"},
+    {"band": "low", "low": 0.0, "cost": 0.5, "action": "automated message"},
+)
+"""The seed's risk bands: lower end, dollars a patient, action."""
+
+
+def threshold_from_costs(cost: float, benefit: float) -> float:
+    r"""Probability above which acting pays.
+
+    Parameters
+    ----------
+    cost : float
+        Lost on a patient who would have stayed (the contact).
+    benefit : float
+        Net gain on a patient who would have left: what the action saves, less its cost.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Acting gains :math:`p\,b - (1 - p)\,c`, which is positive above :math:`c / (c + b)`.
+
+    References
+    ----------
+    Pauker and Kassirer (1975), N Engl J Med 293, 229-234.
+
+    Examples
+    --------
+    >>> threshold_from_costs(cost=45, benefit=55)
+    0.45
+    """
+    if cost < 0 or benefit <= 0:
+        raise ValueError("a threshold needs a cost of at least 0 and a benefit above 0")
+    return cost / (cost + benefit)
+
+
+def break_even(cost: float, value: float, effect: float) -> float:
+    """Threshold of an action that everybody pays for and that keeps a share of those who would leave.
+
+    Parameters
+    ----------
+    cost : float
+        Of the action, for each patient.
+    value : float
+        Of one patient kept in the trial.
+    effect : float
+        Share of leavers whom the action keeps, in (0, 1].
+
+    Returns
+    -------
+    float
+        Above 1 the action never pays.
+
+    Examples
+    --------
+    >>> break_even(cost=45, value=1000, effect=0.1)
+    0.45
+    """
+    return cost / (value * effect)
+
+
+def implied_costs(bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
+    """What the ends of risk bands say about the worth of an action, if the bands are right.
+
+    Parameters
+    ----------
+    bands : sequence of mappings with ``band, low, cost, action``
+        Descending by ``low``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a step up: ``band, threshold, extra_cost`` over the band below, ``implied_gain`` (expected
+        saving on one leaver that makes the step break even), ``harm_to_benefit`` (odds of the threshold).
+
+    Examples
+    --------
+    >>> implied_costs()["implied_gain"].round(1).tolist()
+    [466.7, 190.9, 127.1]
+    """
+    rows = []
+    for upper, lower in itertools.pairwise(bands):
+        extra, threshold = upper["cost"] - lower["cost"], upper["low"]
+        rows.append(
+            {
+                "band": upper["band"],
+                "threshold": threshold,
+                "extra_cost": extra,
+                "implied_gain": extra / threshold,
+                "harm_to_benefit": threshold / (1 - threshold),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def band_of(y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> NDArray:
+    """Number of the band of each prediction: 0 is the highest.
+
+    Examples
+    --------
+    >>> band_of([0.8, 0.55, 0.35, 0.1]).tolist()
+    [0, 1, 2, 3]
+    """
+    lows = np.array([band["low"] for band in bands])
+    return (np.asarray(y_prob)[..., None] < lows).sum(axis=-1)
+
+
+def band_table(y_true: ArrayLike, y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
+    """Patients, events and cost of each band, with the observed event rate and Wilson's interval.
+
+    Parameters
+    ----------
+    y_true, y_prob : array of shape (n_patients,)
+    bands
+        As in `implied_costs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``band, n, events, event_rate, ci_low, ci_high, patients_per_100, cost_per_100``.
+
+    Examples
+    --------
+    >>> band_table([1, 0, 1, 0], [0.9, 0.6, 0.5, 0.1])["cost_per_100"].tolist()
+    [12500.0, 3750.0, 1125.0, 12.5]
+    """
+    y, member = np.asarray(y_true), band_of(y_prob, bands)
+    rows = []
+    for number, band in enumerate(bands):
+        n, events = int((member == number).sum()), int(y[member == number].sum())
+        rate = wilson(events, n)
+        share = 100 * n / y.size
+        rows.append(
+            {
+                "band": band["band"],
+                "n": n,
+                "events": events,
+                "event_rate": rate["value"],
+                "ci_low": rate["ci_low"],
+                "ci_high": rate["ci_high"],
+                "patients_per_100": share,
+                "cost_per_100": share * band["cost"],
+            }
+        )
+    return pd.DataFrame(rows)

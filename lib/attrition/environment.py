@@ -1,0 +1,186 @@
+"""Is this machine able to run the report? Standard library only: it also runs before anything is installed.
+
+``python environment.py`` exits with 0 when the interpreter that runs it satisfies ``requirements.lock``, else with 4;
+with ``--check`` it says everything that would stop a run.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / "requirements.lock"
+OLDEST, NEWEST = (3, 11, 5), (3, 14)
+DISK_GIB, MEMORY_GIB, FILE_GIB = 1.0, 3.0, 0.25
+SHOWN = 12
+"""Problems that are told one by one."""
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*([^\\]+))?")
+
+
+def normal(name: str) -> str:
+    """Package name as registries compare it.
+
+    >>> normal("Great_Tables")
+    'great-tables'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _applies(marker: str) -> bool:
+    try:
+        from packaging.markers import Marker
+    except ImportError:
+        from pip._vendor.packaging.markers import Marker
+    return Marker(marker).evaluate()
+
+
+def pins(lock: Path = LOCK) -> dict[str, str]:
+    """Packages that the lock asks for on this machine: name to version."""
+    matches = (PIN.match(line) for line in lock.read_text(encoding="utf-8").splitlines())
+    return {normal(m[1]): m[2] for m in matches if m and (not m[3] or _applies(m[3].strip()))}
+
+
+def interpreter_problem(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> str | None:
+    """What is wrong with the Python version, if anything.
+
+    >>> interpreter_problem((3, 12, 1)) is None
+    True
+    """
+    if OLDEST <= version < NEWEST:
+        return None
+    wanted = f"{'.'.join(map(str, OLDEST))} or newer, below {'.'.join(map(str, NEWEST))}"
+    return f"Python {'.'.join(map(str, version))} is not supported; needed: {wanted}"
+
+
+def package_problems(lock: Path = LOCK) -> list[str]:
+    """Packages that are missing or at another version than the lock says."""
+    installed: dict[str, str] = {}
+    for found in metadata.distributions():
+        installed.setdefault(normal(found.metadata["Name"] or ""), found.version)
+    problems = []
+    for name, version in pins(lock).items():
+        if name not in installed:
+            problems.append(f"package {name} is missing (the lock says {version})")
+        elif installed[name] != version:
+            problems.append(f"package {name} is {installed[name]} (the lock says {version})")
+    return problems
+
+
+def _gib(value: float) -> str:
+    return f"{value / 2**30:.1f} GiB"
+
+
+def disk_problem(folder: Path, needed: float = DISK_GIB) -> str | None:
+    """Whether the output folder's disk has room."""
+    place = next(p for p in [folder, *folder.parents] if p.exists())
+    free = shutil.disk_usage(place).free
+    return None if free >= needed * 2**30 else f"only {_gib(free)} free for {folder}; needed: {needed} GiB"
+
+
+def _number(file: Path, pattern: str = r"\s*(\d+)\s*", unit: int = 1) -> float | None:
+    try:
+        found = re.search(pattern, file.read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        return None
+    return float(found[1]) * unit if found else None
+
+
+def _limit(name: str) -> float | None:
+    """A limit of this process, as ``ulimit`` sets it; None where there is none."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft = resource.getrlimit(getattr(resource, name))[0]
+    return None if soft == resource.RLIM_INFINITY else float(soft)
+
+
+def memory_limits() -> dict[str, float]:
+    """Bytes that a run may take, by what says so: the machine, its container, ``ulimit -v``; empty where unknown."""
+    group, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
+    known = {
+        "available": _number(MEMINFO, r"MemAvailable:\s+(\d+)", 1024),
+        "left in this container": group - used if group is not None and used is not None else None,
+        "allowed by ulimit -v": _limit("RLIMIT_AS"),
+    }
+    return {what: value for what, value in known.items() if value is not None}
+
+
+def memory_problem(needed: float = MEMORY_GIB) -> str | None:
+    """Whether there is memory to spare, where it can be told."""
+    short = {what: value for what, value in memory_limits().items() if value < needed * 2**30}
+    told = ", ".join(f"{_gib(value)} of memory {what}" for what, value in short.items())
+    return f"only {told}; needed: {needed} GiB" if short else None
+
+
+def file_size_problem(needed: float = FILE_GIB) -> str | None:
+    """Whether files may become as large as those of a run."""
+    limit = _limit("RLIMIT_FSIZE")
+    if limit is None or limit >= needed * 2**30:
+        return None
+    return f"files may not exceed {limit / 2**20:.1f} MiB (ulimit -f); needed: {needed} GiB"
+
+
+def write_problem(folder: Path) -> str | None:
+    """Whether the output folder can be written."""
+    place = next(p for p in [folder, *folder.parents] if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return None
+    except OSError as error:
+        return f"cannot write to {folder}: {os.strerror(error.errno or 0)}; choose another folder with --out"
+
+
+def temporary_problem() -> str | None:
+    """Whether there is a folder for temporary files."""
+    try:
+        with tempfile.TemporaryFile():
+            return None
+    except OSError as error:
+        return f"no folder for temporary files can be written ({os.strerror(error.errno or 0)}); name one with TMPDIR="
+
+
+def problems(out: Path) -> list[str]:
+    """Everything that would stop a run, as sentences.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Output folder.
+    """
+    written = [write_problem(out)] + ([write_problem(ROOT / "data")] if out == ROOT / "reports" else [])
+    rest = [disk_problem(out), memory_problem(), file_size_problem(), temporary_problem()]
+    return [problem for problem in [interpreter_problem(), *written, *rest] if problem] + package_problems()
+
+
+def check(out: Path) -> int:
+    """Say everything that would stop a run, one line each; exit code 0 or 4."""
+    found = problems(out)
+    rest = len(found) - SHOWN
+    for problem in [*found[:SHOWN], *([f"and {rest} more; ./run_all.sh sets up .venv as locked"] if rest > 0 else [])]:
+        print(f"run_all.sh: {problem}", file=sys.stderr)
+    if not found:
+        print(f"ready: Python {sys.version.split()[0]}, packages as locked, {out} can be written")
+    return 4 if found else 0
+
+
+def main(argv: list[str]) -> int:
+    """Check quietly, or with ``--check`` aloud; other words of the run's command line are not for here."""
+    given = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    given.add_argument("--check", action="store_true")
+    given.add_argument("--quick", action="store_true")
+    given.add_argument("--out", type=Path)
+    args, _ = given.parse_known_args(argv)
+    if args.check:
+        return check((args.out or ROOT / "reports" / ("quick" if args.quick else "")).resolve())
+    return 4 if interpreter_problem() or package_problems() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""What chapter 05's figures show, in sentences chosen by the numbers; a companion to `attrition.evaluation.appraisal`.
+
+Each function returns a mapping with ``sentence`` (a template), the values that fill it, and ``verdict``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from attrition import models
+from attrition.evaluation.appraisal import FITTED, NAMES
+from attrition.findings import listed
+
+Reading = dict[str, Any]
+
+
+def roc(found: Mapping, differences: Mapping) -> Reading:
+    """Which ROC curve lies nearest to the oracle's, and whether these patients can tell the two apart.
+
+    Parameters
+    ----------
+    found : mapping
+        `attrition.evaluation.performance`.
+    differences : mapping
+        `attrition.evaluation.paired`, with every fitted model less the oracle.
+    """
+    first, second, third = sorted(FITTED, key=lambda model: -found[model]["auroc"]["value"])
+    gap = differences[f"{first}_less_oracle"]["auroc"]
+    told = (
+        "these patients cannot tell the two apart"
+        if gap["ci_low"] <= 0 <= gap["ci_high"]
+        else "a difference that these patients do show"
+    )
+    return {
+        "sentence": "The curve of {first} lies nearest to the oracle's: the areas differ by {gap:.3f}, " + told + ". "
+        "{second} and {third} lie lower, with areas of {second_auroc:.3f} and {third_auroc:.3f}. The doubt: curves "
+        "may cross where areas do not, so an order of areas is not an order at every threshold.",
+        "verdict": "exploratory",
+        "first": NAMES[first],
+        "second": models.LABELS[second],
+        "third": models.LABELS[third],
+        "gap": gap,
+        "second_auroc": found[second]["auroc"]["value"],
+        "third_auroc": found[third]["auroc"]["value"],
+    }
+
+
+def precision_recall(found: Mapping, rate: float) -> Reading:
+    """How far the areas under the precision-recall curves lie above the event rate."""
+    areas = {model: found[model]["auprc"]["value"] for model in FITTED}
+    low, high = min(areas, key=areas.get), max(areas, key=areas.get)
+    high_rate = " With an event rate this high even chance looks good." if rate > 0.4 else ""
+    return {
+        "sentence": "Read these areas against the event rate, {rate:.3f}, which chance would reach: they run from "
+        "{low:.3f} ({low_name}) to {high:.3f} ({high_name})." + high_rate + " Precision moves with the event rate, so "
+        "this figure does not carry over to a trial in which fewer leave.",
+        "verdict": "exploratory",
+        "rate": rate,
+        "low": areas[low],
+        "high": areas[high],
+        "low_name": NAMES[low],
+        "high_name": NAMES[high],
+    }
+
+
+def against_oracle(differences: Mapping) -> Reading:
+    """Whether a fitted model comes out above the oracle on these patients, and what that means.
+
+    Parameters
+    ----------
+    differences : mapping
+        `attrition.evaluation.paired`, with every fitted model less the oracle.
+    """
+    pairs = {
+        (m, key): differences[f"{m}_less_oracle"][key] for m in FITTED for key in ("auroc", "brier", "net_benefit")
+    }
+    lucky = [
+        (model, key)
+        for (model, key), gap in pairs.items()
+        if (gap["ci_high"] < 0 if key == "brier" else gap["ci_low"] > 0)
+    ]
+    words = {"auroc": "AUROC", "brier": "Brier score", "net_benefit": "net benefit"}
+    if not lucky:
+        text = "No fitted model comes out better than the oracle beyond its interval, in any of {n} comparisons."
+    else:
+        named = listed([f"{NAMES[model]} in {words[key]}" for model, key in lucky])
+        text = (
+            f"On these patients {named} comes out better than the oracle, with an interval that excludes 0. No model "
+            "can be better over all outcomes, so this is the luck of one draw of outcomes: with {n} intervals of 95 % "
+            "against the oracle, one that misses is no surprise, and the other differences deserve the same doubt."
+        )
+    return {"sentence": text, "verdict": "exploratory", "n": len(pairs), "n_lucky": len(lucky)}
+
+
+def curve_reading(curve: pd.DataFrame) -> Reading:
+    """At which share of thresholds each model's net benefit is above both defaults, by point estimates.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        `attrition.decision.decision_curve`.
+    """
+    above = (curve["over_all"] > 0) & (curve["over_none"] > 0)
+    counts = above.groupby(curve["model"]).sum()
+    low, high = curve["threshold"].min(), curve["threshold"].max()
+    return {
+        "sentence": "By point estimates {lr_name} is above both defaults at {lr} of {n} thresholds from {low:.2f} to "
+        "{high:.2f}, {xgb_name} at {xgb}, {lgbm_name} at {lgbm} and the oracle at {oracle}. The doubt: these are "
+        "curves without a verdict; a lead at one threshold may be luck, and only thresholds that somebody's costs "
+        "put there matter.",
+        "verdict": "exploratory",
+        "n": int(curve["threshold"].nunique()),
+        "low": low,
+        "high": high,
+        **{f"{model}_name": NAMES[model] for model in FITTED},
+        **{model: int(counts[model]) for model in (*FITTED, "oracle")},
+    }
+
+
+def near_threshold(steady: pd.DataFrame, thresholds: list[float], often: float) -> Reading:
+    """How far from a threshold a patient must be to be classed alike by nearly all models developed again.
+
+    Parameters
+    ----------
+    steady : pandas.DataFrame
+        `attrition.evaluation.stability.per_patient`.
+    thresholds : list of float
+    often : float
+        Share of models from which on a patient counts as classed otherwise.
+    """
+    reach = {}
+    for threshold in thresholds:
+        unsteady = steady[f"changes_at_{threshold:g}"] > often
+        if unsteady.any():
+            reach[threshold] = float((steady.loc[unsteady, "prediction"] - threshold).abs().max())
+    if not reach:
+        sentence = "No patient is classed otherwise by more than {often:.0%} of models, at any threshold."
+        return {"sentence": sentence, "verdict": "exploratory", "often": often}
+    widest = max(reach, key=reach.get)
+    return {
+        "sentence": "It is patients near a threshold whose class is unsteady, and near means up to {reach:.2f} "
+        "away (at {widest:g}): beyond that distance no more than {often:.0%} of models disagree. The doubt: "
+        "resampled patients stand in for new trials, which may differ in more than their patients.",
+        "verdict": "exploratory",
+        "reach": reach[widest],
+        "widest": widest,
+        "often": often,
+    }
+
+
+def dependence(found: Mapping[str, pd.DataFrame]) -> Reading:
+    """How far each model's partial dependence strays from the law's.
+
+    Parameters
+    ----------
+    found : mapping of str to pandas.DataFrame
+        Column to ``model, value, y_prob``, with the model *oracle*.
+    """
+    gaps = {}
+    for table in found.values():
+        wide = table.pivot_table(index="value", columns="model", values="y_prob")
+        for model in FITTED:
+            gaps.setdefault(model, []).append(float((wide[model] - wide["oracle"]).abs().max()))
+    worst = {model: max(values) for model, values in gaps.items()}
+    best = min(worst, key=worst.get)
+    return {
+        "sentence": "{best} stays nearest to the law's curves: its mean prediction is nowhere more than {gap:.2f} "
+        "away, where "
+        + listed([f"{NAMES[m]} strays by up to {worst[m]:.2f}" for m in FITTED if m != best])
+        + ". The doubt: setting one column for everybody makes patients who cannot exist, and distances grow where "
+        "patients are few.",
+        "verdict": "exploratory",
+        "best": models.LABELS[best],
+        "gap": worst[best],
+    }

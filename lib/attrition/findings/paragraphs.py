@@ -1,0 +1,240 @@
+"""Paragraphs of the front page, each worded by the numbers it states: see `attrition.findings`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrition.claims import count_verdicts
+from attrition.findings.wording import (
+    Finding,
+    Row,
+    by_id,
+    claimed_effect,
+    count,
+    engineering_finding,
+    leak_finding,
+    ledger_finding,
+    listed,
+    measured_effect,
+    models_finding,
+    pilot_finding,
+    worth_finding,
+)
+from attrition.params import Findings
+
+LEAK_EVIDENCE = ("fig-leaks",)
+
+
+def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
+    """Whether the verdicts depend on the prevalence, as a sentence."""
+    compared = [row for row in rows if row["beside"]]
+    differ = [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]]
+    values = {"n": len(compared), "differ": len(differ), "ids": listed(differ) if differ else ""}
+    if not differ:
+        return "All {n} simulated claims get the same verdict at both event rates.", values
+    values["differ"] = count(len(differ)) + (" gets" if len(differ) == 1 else " get")
+    return "Of {n} simulated claims {differ} another verdict at the other event rate: {ids}.", values
+
+
+def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
+    """What the operating points imply, as a sentence.
+
+    Parameters
+    ----------
+    points : DataFrame
+        From `attrition.findings.overview.point_table`.
+    """
+    above = int((points["least"] > points["published"]).sum())
+    unmatched = points.loc[points["matrices"] == 0, "claim"].tolist()
+    template = (
+        "{above} the {n} published operating points {need} a concave curve with an AUROC of at least {low:.2f} to "
+        "{high:.2f}, where {published_low:.3f} to {published_high:.3f} was published. "
+    )
+    if unmatched:
+        template += "For {unmatched} no confusion matrix of 200 patients has the two printed figures at all. "
+    template += (
+        "A curve that is not concave could have less area, down to {any_low:.3f}, but then a better ranking could "
+        "be made from the same score; [](#tbl-arithmetic) has the proof for each."
+    )
+    values = {
+        "above": "All of" if above == len(points) else f"{count(above).capitalize()} of",
+        "need": "needs" if above == 1 else "need",
+        "n": count(len(points)),
+        "low": points["least"].min(),
+        "high": points["least"].max(),
+        "published_low": points["published"].min(),
+        "published_high": points["published"].max(),
+        "unmatched": listed(unmatched) if unmatched else "",
+        "any_low": points["least_any"].min(),
+    }
+    return template, values
+
+
+def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list[Finding]:
+    """The findings of the front page, in order.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `attrition.claims.evaluate`.
+    found : mapping
+        Chapter name to results.
+    p : attrition.params.Findings
+    """
+    real = found["06_real_trial"]
+    at = real["landmarks"][str(p.landmark)]
+    lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], found["01_generation"]["oracle"]["default"]
+    return [
+        ledger_finding(rows),
+        engineering_finding(rows),
+        models_finding(rows, lr, oracle["auroc"]["value"]),
+        pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
+        worth_finding(found["05_evaluation"]["decision"], real["conclusions"]["use"]),
+        leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
+    ]
+
+
+def _better_than_chance(landmarks: Mapping[str, Any], predictors: str) -> list[str]:
+    better = [day for day, at in landmarks.items() if at["auroc"][predictors]["ci_low"] > 0.5]
+    return [f"day {day}" for day in sorted(better, key=int)]
+
+
+def usable_words(landmarks: Mapping[str, Any]) -> str:
+    """At which landmarks leavers can be told from stayers, with the treatment arm known and without it.
+
+    Parameters
+    ----------
+    landmarks : mapping
+        Day to ``auroc``, with the intervals ``all`` and ``all_without_arm``.
+
+    Examples
+    --------
+    >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
+    >>> usable_words({"28": {"auroc": {"all": better, "all_without_arm": chance}}})
+    'leavers can be told from stayers better than by chance at day 28, but without the treatment arm at no landmark'
+    """
+    known, blinded = (_better_than_chance(landmarks, name) for name in ("all", "all_without_arm"))
+    if not known and not blinded:
+        return "leavers can be told from stayers better than by chance at no landmark"
+    if known == blinded:
+        return f"leavers can be told from stayers better than by chance at {listed(known)}, with or without the arm"
+    told = f"at {listed(known)}" if known else "at no landmark"
+    untold = f"at {listed(blinded)}" if blinded else "at no landmark"
+    return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
+
+
+def advice(use: str) -> str:
+    """What to do with such predictions, by the real trial's verdict on acting on them.
+
+    Examples
+    --------
+    >>> advice("not supported")
+    'Such predictions should not decide whom to contact.'
+    """
+    if use == "supported":
+        return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
+    return "Such predictions should not decide whom to contact."
+
+
+def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list[Finding]:
+    """Background, methods, results and conclusions of the report, each a paragraph."""
+    real, study = found["06_real_trial"], found["03_feature_ablation"]
+    landmarks = {day: real["landmarks"][day] for day in map(str, p.landmarks)}
+    counts = count_verdicts(rows)
+    main = landmarks[str(p.landmark)]
+    replicates = study["paired"]["default"]["burden"]["n_replicates"]
+    parts = {
+        "Background": (
+            "Published models claim to predict who leaves a clinical trial. We ask what is true of {n} published "
+            "figures, nearly all of one document, and what can be predicted in a real trial with what is known in "
+            "time.",
+            {"n": len(rows)},
+        ),
+        "Methods": (
+            "The simulated trial of {patients:,} patients was regenerated to the byte, and {replicates} further "
+            "trials a setting were drawn from its law; paired differences were taken on patients that no model saw, "
+            "against the true probabilities. In the CDISC pilot ({randomised} randomised, {events} discontinuations "
+            "by week 24) models were developed and evaluated at landmark days by repeated cross-validation, on "
+            "records known by then. Verdicts follow rules written before the run.",
+            {
+                "patients": found["01_generation"]["published"]["n_patients"],
+                "replicates": replicates,
+                "randomised": real["flow"]["randomised"],
+                "events": real["flow"]["primary"],
+            },
+        ),
+        "Results": (
+            "Of the figures {reproduced} are reproduced, {supported} supported, {impossible} impossible and {rest} "
+            "neither. Feature engineering changes the AUROC by {gain:+.3f} (published {claimed:+.2f}). At day "
+            "{day} of the real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
+            {
+                **{key: counts[key] for key in ("reproduced", "supported", "impossible")},
+                "rest": counts["not testable"] + counts["direction only"] + counts["not supported"],
+                "gain": measured_effect(by_id(rows)["C28"]),
+                "claimed": claimed_effect(by_id(rows)["C28"]),
+                "day": p.landmark,
+                "auroc": main["auroc"]["all"],
+                "at_risk": main["at_risk"],
+                "leave": main["primary"],
+            },
+        ),
+        "Conclusions": (
+            "In this real trial {usable}. {advice}",
+            {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])},
+        ),
+    }
+    return [Finding(key, f"**{key}.** {template}", "", (), values) for key, (template, values) in parts.items()]
+
+
+def cautions(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> tuple[str, dict[str, Any]]:
+    """The box *What not to conclude*."""
+    real = found["06_real_trial"]
+    worst = max(real["landmarks"][str(day)]["primary"] for day in p.landmarks)
+    simulated = found["01_generation"]["oracle"]["default"]["auroc"]["value"]
+    template = (
+        "The simulated AUROCs, up to {ceiling:.3f} for a reader who knows the true probabilities, say nothing about "
+        "patients: the law was invented, and its predictors look past the day of dropout. The real trial has at "
+        "most {events} events after a landmark, one disease and one sponsor: an interval that includes one half "
+        "does not prove that nothing can be predicted, and one that excludes it does not carry over. A figure "
+        "called impossible may be a slip of the pen. No association here is a cause of leaving, and what could not be "
+        "tested ({open}) is not thereby refuted."
+    )
+    return template, {
+        "ceiling": simulated,
+        "events": worst,
+        "open": count(count_verdicts(rows)["not testable"], "claim"),
+    }
+
+
+def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Finding:
+    """The closing paragraph: what the ledger and the real trial teach together."""
+    counts = count_verdicts(rows)
+    holding = counts["reproduced"] + counts["supported"]
+    most = "Most" if holding > len(rows) / 2 else "Few" if holding < len(rows) / 4 else "Some"
+    real = found["06_real_trial"]
+    landmarks = {str(day): real["landmarks"][str(day)] for day in p.landmarks}
+    template = (
+        "{most} of the published figures hold ({holding} of {n}); {impossible} cannot be right whatever the "
+        "data. What remains is that {usable}. {advice}"
+    )
+    values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
+    values |= {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])}
+    return Finding("lesson", template, "", (), values)
+
+
+def flow_words(columns: Mapping[str, Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    """What the participant flow shows.
+
+    Parameters
+    ----------
+    columns : mapping
+        From `attrition.findings.overview.flow_columns`.
+    """
+    real = columns["CDISC pilot"]
+    last = real[-1]
+    template = (
+        "Of {randomised} randomised patients {left} are {label} ({note}): the later one waits, the fewer are left to "
+        "act for, and to learn from. The simulated trial has no screening and no loss before the first visit; its "
+        "patients are all held to be at risk from the first day. [](#fig-participant-flow) has the real trial's "
+        "reasons."
+    )
+    return template, {"randomised": real[1].n, "left": last.n, "label": last.label, "note": last.note}

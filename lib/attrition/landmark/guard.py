@@ -1,0 +1,251 @@
+"""The leak guard: refuse features that nobody could have known, and procedures that saw the outcome.
+
+Four independent checks, because each is blind to something: names that CDISC derives from the outcome; a declared day
+on which every feature is known; a screen for single features that tell too much; and, strongest, building the features
+again from a trial whose future has been deleted. `guard_folds` and `guard_procedure` do the same for a validation.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from attrition import errors, metrics
+from attrition.cdisc import COMPLETED, NO_EVENT, Trial
+from attrition.landmark.known import cut_day
+from attrition.metrics import intervals
+from attrition.resampling import Fold
+
+DERIVED = frozenset(
+    (
+        *("VISNUMEN", "TRTEDT", "TRTEDTM", "TRTDURD", "TRTDUR", "CUMDOSE", "AVGDD", "RFENDT", "RFENDTC", "RFXENDTC"),
+        *("RFPENDTC", "COMP8FL", "COMP16FL", "COMP24FL", "COMPLT8", "COMPLT16", "COMPLT24", "DSRAEFL", "DCDECOD"),
+        *(
+            "DCSREAS",
+            "DCREASCD",
+            "DISCONFL",
+            "EOSSTT",
+            "EOSDT",
+            "EOTSTT",
+            "EFFFL",
+            "DTHFL",
+            "DTHDTC",
+            "DTHDT",
+            "EXENDTC",
+        ),
+        *(
+            "EXENDY",
+            "EXSEQ",
+            "LSTALVDT",
+            "DSDECOD",
+            "DSTERM",
+            "DSSTDY",
+            "DSSTDTC",
+            "AEENDTC",
+            "AEENDY",
+            "AEOUT",
+            "AEACN",
+        ),
+        *("EVENT_DAY", "REASON", "REASON_GROUP", "EVENT_GROUP", "STATUS", "TIME", "AEENTDT", "AP01EDT", "PPROTFL"),
+    )
+)
+"""Variables of SDTM, ADaM and this package that are derived from how or when a patient left."""
+SUSPICIOUS = 0.75
+SCREEN_LEVEL = 0.999
+SCREEN_FLOOR = 0.65
+
+
+class LeakError(errors.Refusal, ValueError):
+    """A feature or a procedure that knows the outcome; the message lists every offender and why."""
+
+    exit_code = errors.CONTRACT
+
+
+def derived_from_outcome(names: Sequence[str]) -> list[str]:
+    """Names that are a CDISC variable derived from the outcome, also as one of its 0/1 columns.
+
+    Examples
+    --------
+    >>> derived_from_outcome(["age", "TRTDURD", "comp24fl_y", "ae_count"])
+    ['TRTDURD', 'comp24fl_y']
+    """
+    return [name for name in names if name.upper() in DERIVED or name.upper().rsplit("_", 1)[0] in DERIVED]
+
+
+def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd.Series:
+    """Single features whose AUROC, in either direction, is suspicious.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame, shape (n_patients, n_features)
+        Numbers; missing values count as a value of their own when they tell more than the numbers.
+    y : ndarray, shape (n_patients,)
+    suspicious : float
+        An AUROC at or above it is reported when its 99.9 % interval (DeLong) also lies above `SCREEN_FLOOR`.
+
+    Returns
+    -------
+    pandas.Series
+        AUROC of the suspicious features.
+
+    Examples
+    --------
+    >>> y = np.repeat([0, 1], 50)
+    >>> screen(pd.DataFrame({"leak": y + 0.0, "noise": np.tile([0.0, 1.0], 50)}), y).to_dict()
+    {'leak': 1.0}
+    """
+    found = {}
+    for name in X.select_dtypes("number"):
+        values = X[name].to_numpy(float)
+        for score in (np.where(np.isnan(values), np.nanmedian(values), values), np.isnan(values).astype(float)):
+            value = metrics.auroc(y, score)
+            score, value = (score, value) if value >= 0.5 else (-score, 1 - value)
+            low = 1.0 if value == 1 else intervals.auroc_interval(y, score, SCREEN_LEVEL)["ci_low"]
+            if value >= suspicious and low > SCREEN_FLOOR:
+                found[name] = max(value, found.get(name, 0.0))
+    return pd.Series(found, dtype=float)
+
+
+def forget(trial: Trial, landmark: int) -> Trial:
+    """The trial as it stood at the landmark: later records deleted, everybody still at risk stays to the end."""
+    cut = cut_day(landmark)
+    events = trial.events[(trial.events["day"] <= cut) & (trial.events["known_day"] <= cut)].reset_index(drop=True)
+    patients = trial.patients.copy()
+    open_end = patients["event_day"] > landmark
+    patients.loc[open_end, ["event_day", "time"]] = [float(trial.horizon + 1), float(trial.horizon)]
+    patients.loc[open_end, ["reason", "reason_group"]] = ["COMPLETED", COMPLETED]
+    patients.loc[open_end, ["event_group", "status"]] = NO_EVENT
+    return dataclasses.replace(trial, patients=patients, events=events)
+
+
+def changed_by_the_future(build: Callable[[Trial], pd.DataFrame], trial: Trial, landmark: int) -> list[str]:
+    """Features that are not the same when the future has been deleted.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(trial) -> DataFrame`` indexed by id.
+    trial : Trial
+    landmark : int
+
+    Returns
+    -------
+    list of str
+        Changed, lost or gained columns.
+    """
+    now, then = build(trial), build(forget(trial, landmark))
+    if not now.index.equals(then.index):
+        return list(now.columns)
+    differing = [name for name in now if name not in then or not now[name].equals(then[name])]
+    return differing + [name for name in then if name not in now]
+
+
+def guard(
+    X: pd.DataFrame,
+    declared: Mapping[str, float],
+    landmark: int,
+    y: np.ndarray | None = None,
+    build: Callable[[Trial], pd.DataFrame] | None = None,
+    trial: Trial | None = None,
+    suspicious: float = SUSPICIOUS,
+) -> None:
+    """Raise when a feature of a landmark model could not have been known, or tells too much.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame, shape (n_patients, n_features)
+    declared : mapping of str to float
+        Study day on which each feature is known; for `landmark.features` the column known_day of
+        `landmark.dictionary`.
+    landmark : int
+    y : ndarray, shape (n_patients,), optional
+        For the single-feature screen.
+    build, trial : callable and Trial, optional
+        For building the features again without the future.
+    suspicious : float
+        For the screen.
+
+    Raises
+    ------
+    LeakError
+        All offenders with the reason.
+
+    Examples
+    --------
+    >>> guard(pd.DataFrame({"age": [60.0]}), {"age": 1}, 28)
+    >>> guard(pd.DataFrame({"TRTDURD": [60.0]}), {"TRTDURD": 1}, 28)
+    Traceback (most recent call last):
+    ...
+    attrition.landmark.guard.LeakError: TRTDURD: CDISC derives it from the outcome
+    """
+    found = [(name, "CDISC derives it from the outcome") for name in derived_from_outcome(list(X))]
+    found += [(name, "declares no day on which it is known") for name in X if name not in declared]
+    late = {name: day for name, day in declared.items() if name in X and not day <= cut_day(landmark)}
+    found += [(name, f"known on day {day:g}, after the landmark of day {landmark}") for name, day in late.items()]
+    if y is not None:
+        told = screen(X, np.asarray(y), suspicious)
+        found += [(name, f"alone has an AUROC of {value:.2f}: show that it is none") for name, value in told.items()]
+    if build is not None and trial is not None:
+        changed = changed_by_the_future(build, trial, landmark)
+        found += [(name, f"changes when records after day {landmark} are deleted") for name in changed]
+    if found:
+        raise LeakError("; ".join(f"{name}: {why}" for name, why in found))
+
+
+def guard_folds(folds: Sequence[Fold], patient_id: Sequence) -> None:
+    """Raise when a patient is on both sides of a fold.
+
+    Parameters
+    ----------
+    folds : sequence of Fold
+    patient_id : sequence, shape (n_rows,)
+        Patient of each row.
+
+    Raises
+    ------
+    LeakError
+    """
+    ids = np.asarray(patient_id)
+    shared = [len(np.intersect1d(ids[fold.train], ids[fold.test])) for fold in folds]
+    if any(shared):
+        raise LeakError(f"{max(shared)} patients have rows in both parts of a fold")
+
+
+def guard_procedure(
+    procedure: Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]],
+    y: np.ndarray,
+    rng: np.random.Generator,
+    n_permutations: int = 20,
+    z: float = 4.0,
+) -> float:
+    """Raise when a validation finds something in outcomes that were shuffled.
+
+    Parameters
+    ----------
+    procedure : callable
+        ``procedure(y, rng) -> (y_of_rows, y_prob)``, the whole way from outcomes to out-of-fold predictions.
+    y : ndarray, shape (n_patients,)
+    rng : numpy.random.Generator
+    n_permutations : int
+    z : float
+        Standard errors above chance from which it counts; honest cross-validation lies slightly below chance.
+
+    Returns
+    -------
+    float
+        Mean AUROC over the permutations.
+
+    Raises
+    ------
+    LeakError
+
+    References
+    ----------
+    Ojala and Garriga (2010), J Mach Learn Res 11, 1833-1863.
+    """
+    values = np.array([metrics.auroc(*procedure(rng.permutation(y), rng)) for _ in range(n_permutations)])
+    error = values.std(ddof=1) / np.sqrt(n_permutations)
+    if values.mean() > 0.5 + z * error:
+        raise LeakError(f"an AUROC of {values.mean():.2f} on shuffled outcomes: the validation has seen the outcome")
+    return float(values.mean())

@@ -1,0 +1,356 @@
+"""The landmark study of chapter 06: every landmark with enough events, every model, and what the report quotes."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import decision, landmark, metrics, params, paths, tracking
+from attrition.cdisc import Trial
+from attrition.landmark import guard, participants, prediction
+from attrition.landmark.prediction import LABELS, Problem
+from attrition.landmark.time_readings import Reading
+from attrition.metrics import intervals, samplesize
+from attrition.metrics.calibration import CalibrationCurve, calibration_curve
+from attrition.text import fill
+
+PAIRS = (
+    ("all", "arm_only"),
+    ("all", "all_without_arm"),
+    ("adverse_events", "baseline_arm"),
+    ("visits", "adverse_events"),
+    ("xgb", "all"),
+    ("lgbm", "all"),
+    ("cox", "all"),
+)
+INTERVAL = ("value", "ci_low", "ci_high")
+CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
+GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Problems and out-of-fold predictions by landmark, and the tables made of them.
+
+    Attributes
+    ----------
+    problems, predictions, weights : dict by landmark
+    skipped : dict of int to str
+        Landmarks with too few events, and why.
+    summary, differences, optimism, sites : pandas.DataFrame
+        See `attrition.landmark.prediction`; empty when no landmark has enough events.
+    """
+
+    problems: dict[int, Problem] = field(default_factory=dict)
+    predictions: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    weights: dict[int, np.ndarray] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
+    summary: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sites: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def main(self) -> int | None:
+        """The landmark with the most events: for calibration, decisions, sites and leaks."""
+        days = {day: of.n_events for day, of in self.problems.items() if day > 0}
+        return max(days, key=days.get) if days else None
+
+
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [pair for pair in PAIRS if pair[0] in names and pair[1] in names]
+
+
+def check(trial: Trial, of: Problem) -> None:
+    """Run the leak guard over the features of a landmark, with every check on.
+
+    Raises
+    ------
+    attrition.landmark.guard.LeakError
+    """
+    table = landmark.dictionary(trial, of.landmark)
+    days = dict(zip(table["feature"], table["known_day"], strict=True))
+    columns = {name: landmark.origin(name, days) for name in of.X}
+    declared = {name: days[origin] for name, origin in columns.items() if origin is not None}
+
+    def build(version: Trial) -> pd.DataFrame:
+        tables = landmark.features_by_group(version, of.landmark)
+        return pd.concat([prediction.encode(part) for part in tables.values()], axis=1)
+
+    guard.guard(of.X, declared, of.landmark, of.y, build, trial)
+
+
+def run(trial: Trial, p: Any, seed: int) -> Study:
+    """Fit and judge every model at landmark 0 and at each landmark of the trial, after the leak guard.
+
+    Parameters
+    ----------
+    trial : Trial
+    p : attrition.params.RealTrial
+    seed : int
+
+    Returns
+    -------
+    Study
+    """
+    study = Study()
+    summaries, differences, optimism, sites = [], [], [], []
+    for day in (0, *trial.landmarks):
+        of = prediction.problem(trial, day)
+        try:
+            folds = prediction.folds_of(of, p.folds, p.repeats, seed)
+        except ValueError as few:
+            study.skipped[day] = str(few)
+            continue
+        check(trial, of)
+        chosen = prediction.available(prediction.estimators(p, seed), of)
+        found = prediction.out_of_fold(of, chosen, folds)
+        weights = prediction.bootstrap_weights(of, p.bootstrap, seed)
+        study.problems[day], study.predictions[day], study.weights[day] = of, found, weights
+        summaries.append(prediction.summarise(of, found, weights))
+        differences.append(prediction.differences(of, found, weights, _pairs(list(found))))
+        if day > 0:
+            corrected = prediction.optimism(of, "all", chosen["all"][1], p.optimism_resamples, seed)
+            optimism.append({"landmark": day, **corrected})
+            if len(set(of.site_group)) > 1:
+                sites.append(prediction.leave_one_site_group_out(of, "all", chosen["all"][1]).assign(landmark=day))
+    return Study(
+        study.problems,
+        study.predictions,
+        study.weights,
+        study.skipped,
+        *(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame() for parts in (summaries, differences)),
+        pd.DataFrame(optimism),
+        pd.concat(sites, ignore_index=True) if sites else pd.DataFrame(),
+    )
+
+
+def interval(row: pd.Series) -> dict[str, float]:
+    """A row's estimate as an interval mapping."""
+    return {key: float(row[key]) for key in INTERVAL}
+
+
+def auroc(study: Study, day: int, model: str) -> dict[str, float] | None:
+    """AUROC of a model at a landmark with its interval; None where it was not fitted."""
+    rows = study.summary
+    rows = rows[(rows["landmark"] == day) & (rows["model"] == model) & (rows["measure"] == "auroc")]
+    return None if rows.empty else interval(rows.iloc[0])
+
+
+def aurocs(study: Study, with_start: bool = False) -> pd.DataFrame:
+    """AUROC of every model and landmark, with label, patients and events; the models in the order of `LABELS`."""
+    rows = study.summary[study.summary["measure"].eq("auroc") & study.summary["model"].ne("null")]
+    rows = rows[(rows["landmark"] > 0) | with_start]
+    return rows.assign(label=rows["model"].map(LABELS)).drop(columns="measure").reset_index(drop=True)
+
+
+def performance(study: Study, day: int) -> pd.DataFrame:
+    """Every measure of every model at one landmark, a row a model, with the null model first."""
+    found, of = study.predictions[day], study.problems[day]
+    judged = {name: found[name] for name in CALIBRATED if name in found}
+    calibration = prediction.summarise(
+        of, judged, study.weights[day][:, :500], ("calibration_slope", "calibration_in_the_large")
+    )
+    rows = pd.concat([study.summary[study.summary["landmark"] == day], calibration])
+    table = rows.pivot_table(index="model", columns="measure", values="value", sort=False, observed=True)
+    table = table.reindex([name for name in LABELS if name in table.index]).reset_index()
+    table.insert(1, "label", table["model"].map(LABELS))
+    return table.assign(n_patients=len(of.y), n_events=of.n_events)
+
+
+def calibration(
+    study: Study, day: int, models: Sequence[str] = ("all", "arm_only", "xgb")
+) -> dict[str, CalibrationCurve]:
+    """Flexible calibration curves of the first repeat of cross-validation."""
+    found, of = study.predictions[day], study.problems[day]
+    return {name: calibration_curve(of.y, found[name][:, 0], n_knots=3) for name in models if name in found}
+
+
+def decisions(study: Study, day: int, models: Sequence[str] = ("all", "arm_only")) -> tuple[pd.DataFrame, np.ndarray]:
+    """Decision curves of models, and the net benefit of contacting everybody, at the thresholds `GRID`."""
+    found, of = study.predictions[day], study.problems[day]
+    chosen = {name: found[name] for name in models if name in found}
+    curve = decision.decision_curve(of.y, chosen, GRID, study.weights[day][:, :500])
+    return curve, np.asarray(decision.treat_all(of.y, GRID))
+
+
+def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any]:
+    """AUROC among the patients at risk who had not had their last dose by the landmark: a sensitivity analysis.
+
+    Returns
+    -------
+    dict
+        auroc (an interval), n_patients, n_events.
+    """
+    of = study.problems[day]
+    still = ~of.X.index.isin(participants.stopped(trial, day))
+    y, y_prob, weights = of.y[still], study.predictions[day][model][still], study.weights[day][still]
+    found = intervals.bootstrap(metrics.auroc, y, y_prob, weights)
+    return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
+
+
+def definitions(trial: Trial) -> pd.DataFrame:
+    """The definitions that the counts follow from: term and meaning."""
+    competing = ", ".join(term.lower() for term in trial.definitions.competing)
+    rows = [
+        ("trial", trial.definitions.title),
+        ("analysis set", "randomised patients; day 1 is the first dose, there is no day 0"),
+        ("day of leaving", "study day of the disposition record"),
+        ("horizon", f"day {trial.horizon}"),
+        ("primary event", "leaving by the horizon for any reason" + (f" except {competing}" if competing else "")),
+        ("competing event", competing or "none"),
+        ("landmarks", ", ".join(f"day {day}" for day in (0, *trial.landmarks)) + " (day 0: baseline and arm only)"),
+        ("at risk", "not left by the landmark"),
+        ("target", "primary event after the landmark, by the horizon"),
+        ("known", "dated by the landmark; adverse events: onset and collection both by it"),
+    ]
+    return pd.DataFrame(rows, columns=["term", "meaning"])
+
+
+def reasons(trial: Trial) -> pd.DataFrame:
+    """Every disposition term of the data with its reason group, and how many left by the horizon and after it."""
+    patients = trial.patients
+    by_horizon = patients["event_day"] <= trial.horizon
+    table = patients.groupby(["reason_group", "reason"], dropna=False)["id"].size().rename("patients").reset_index()
+    early = patients[by_horizon].groupby("reason")["id"].size()
+    table["by_horizon"] = table["reason"].map(early).fillna(0).astype(int)
+    order = {group: k for k, group in enumerate((*trial.groups, "completed", "ongoing"))}
+    table = table.assign(k=table["reason_group"].map(order)).sort_values(["k", "patients"], ascending=[True, False])
+    return table[["reason", "reason_group", "by_horizon", "patients"]].reset_index(drop=True)
+
+
+def feature_groups(trial: Trial, day: int) -> pd.DataFrame:
+    """Feature groups at a landmark: how many features, the rule by which they are known, the latest day used."""
+    table = landmark.dictionary(trial, day)
+    found = table.groupby("group", sort=False).agg(
+        features=("feature", "size"),
+        rule=("rule", "first"),
+        latest_day=("known_day", "max"),
+        missing=("missing", "max"),
+    )
+    return found.reset_index()
+
+
+def known_share(trial: Trial, days: Sequence[int] = tuple(range(91))) -> pd.DataFrame:
+    """Share of dated adverse events that had been reported so many days after their onset."""
+    adverse = trial.events[trial.events["kind"].eq("adverse event") & (trial.events["day"] >= 1)]
+    lag = (adverse["known_day"] - adverse["day"]).dropna()
+    return pd.DataFrame(
+        {"days_after_onset": days, "reported": [float((lag <= day).mean()) if len(lag) else np.nan for day in days]}
+    )
+
+
+def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
+    """The results of the chapter: flow, landmarks and leaks, keyed as the report names them."""
+    landmarks: dict[str, Any] = {}
+    for day in (0, *trial.landmarks):
+        entry: dict[str, Any] = {**landmark.counts(trial, day), "seen": participants.visit_seen(trial, day)}
+        entry["off_treatment"] = participants.off_treatment(trial, day)
+        if day in study.problems:
+            models = list(study.predictions[day])
+            entry["auroc"] = {name: auroc(study, day, name) for name in models}
+            rows = study.differences[study.differences["landmark"] == day]
+            entry["difference"] = {f"{row['first']}_less_{row['second']}": interval(row) for _, row in rows.iterrows()}
+            measures = study.summary[study.summary["landmark"] == day].set_index(["model", "measure"])
+            brier = {name: interval(measures.loc[(name, "brier_score")]) for name in models if name != "cox"}
+            entry["brier_score"] = brier
+            entry["on_treatment"] = on_treatment(trial, study, day)
+            entry["n_features"] = len(study.problems[day].columns("all"))
+        if day in study.skipped:
+            entry |= {"skipped": study.skipped[day], "auroc": dict.fromkeys(name for name in LABELS if name != "null")}
+        landmarks[str(day)] = entry
+    for row in study.optimism.to_dict("records"):
+        landmarks[str(int(row.pop("landmark")))]["optimism"] = row
+    for day, rows in study.sites.groupby("landmark") if len(study.sites) else ():
+        landmarks[str(int(day))]["across_sites"] = float(rows.loc[rows["site_group"] == "all", "auroc"].iloc[0])
+    keys = ["honest", "leaky", "difference", "ci_low", "ci_high"]
+    leaks = {row["leak"]: {key: row[key] for key in keys} for row in prices.to_dict("records")}
+    return {"flow": dict(trial.flow), "horizon": trial.horizon, "landmarks": landmarks, "leaks": leaks}
+
+
+def main_landmark(trial: Trial) -> int | None:
+    """The landmark with the most events, if one has enough of them."""
+    problems = [of for of in (prediction.problem(trial, day) for day in trial.landmarks) if prediction.enough(of)]
+    return max(problems, key=lambda of: of.n_events).landmark if problems else None
+
+
+def wide(study: Study) -> pd.DataFrame:
+    """AUROC as text, a row a model and a column a landmark."""
+    rows = study.summary[study.summary["measure"].eq("auroc")]
+    text = rows.apply(lambda r: f"{r['value']:.3f} ({r['ci_low']:.3f} to {r['ci_high']:.3f})", axis=1)
+    heading = rows.apply(lambda r: f"day {r['landmark']}: {r['n_events']} of {r['n_patients']}", axis=1)
+    table = rows.assign(text=text, heading=heading, k=rows["model"].map({name: k for k, name in enumerate(LABELS)}))
+    columns = list(dict.fromkeys(table["heading"]))
+    table = table.pivot_table(index=["k", "model"], columns="heading", values="text", aggfunc="first")[
+        columns
+    ].reset_index()
+    table.insert(0, "label", table["model"].map(LABELS))
+    return table.drop(columns=["k", "model"]).rename_axis(columns=None).rename(columns={"label": "features and model"})
+
+
+def paired(study: Study) -> pd.DataFrame:
+    """Paired differences with readable names, the landmarks after day 0."""
+    rows = study.differences[study.differences["landmark"] > 0]
+    return rows.assign(first=rows["first"].map(LABELS), second=rows["second"].map(LABELS)).reset_index(drop=True)
+
+
+def sample_size(of: Problem, share: float = 0.15) -> pd.DataFrame:
+    """Riley's criteria for all columns of a problem, planned with 15 % of the largest possible R-squared."""
+    rate = float(of.y.mean())
+    return samplesize.riley(len(of.columns("all")), rate, share * samplesize.max_cox_snell(rate))
+
+
+def planned(trial: Trial) -> dict[str, float]:
+    """What the day with most events would need for a prediction, by Riley's criteria.
+
+    Returns
+    -------
+    dict
+        day, n, events, columns, needed (patients; None where nobody or everybody has the event, or nothing is known),
+        risk (with its Wilson interval).
+    """
+    problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
+    of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
+    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    possible = 0 < rate < 1 and columns > 0
+    needed = int(sample_size(of)["n"].max()) if possible else None
+    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, "needed": needed}
+    return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
+
+
+def sentence(reading: Reading) -> str:
+    """A reading with its numbers filled in."""
+    return fill(reading.template, reading.values)
+
+
+def simulated_numbers(prices: pd.DataFrame) -> dict[str, Any]:
+    """The price list of the simulated trials by leak."""
+    keys = ["honest", "leaky", "difference", "ci_low", "ci_high", "mc_se"]
+    return {row["leak"]: {key: row[key] for key in keys} for row in prices.to_dict("records")}
+
+
+def handed_on(trial: Trial) -> dict[str, pd.DataFrame]:
+    """Tables for other chapters: patients with their event, and the landmark table."""
+    patients = trial.patients[["id", "arm", "event_day", "time", "event_group", "status"]]
+    return {"trial_patients": patients, "trial_landmarks": landmark.table(trial)}
+
+
+def as_parquet(table: pd.DataFrame) -> bytes:
+    """A table as the bytes of a parquet file."""
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def track(trial: Trial, p: Any, seed: int, found: dict[str, Any], study: Study, prices: pd.DataFrame) -> None:
+    """Log the chapter to the tracking store: parameters, digests of what it handed on, measures, tables of results."""
+    tracking.log_chapter(
+        "06_real_trial",
+        params=params.as_dict(p) | {"seed": seed, "trial": trial.name},
+        metrics={key: found[key] for key in ("flow", "landmarks", "leaks")},
+        data=[paths.processed() / f"{name}.parquet" for name in handed_on(trial)],
+        tables={"auroc": study.summary, "leaks": prices},
+    )

@@ -1,0 +1,393 @@
+"""Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
+
+import numpy as np
+import pandas as pd
+
+from attrition.landmark.machine import Study, aurocs, interval
+from attrition.landmark.time_readings import Reading
+
+NO_PREDICTION = "No landmark has enough events for a prediction to be judged, so nothing is concluded about prediction."
+
+
+def verdict(value: dict[str, float], smallest: float) -> str:
+    """*supported* for an interval above zero and the smallest difference; *direction only* for the interval alone.
+
+    Examples
+    --------
+    >>> verdict({"value": 0.06, "ci_low": 0.01, "ci_high": 0.1}, 0.05)
+    'supported'
+    >>> verdict({"value": 0.06, "ci_low": -0.01, "ci_high": 0.1}, 0.05)
+    'not supported'
+    """
+    if value["ci_low"] <= 0:
+        return "not supported"
+    return "supported" if value["value"] >= smallest else "direction only"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _difference(study: Study, day: int, first: str, second: str) -> dict[str, float] | None:
+    if study.differences.empty:
+        return None
+    rows = study.differences
+    rows = rows[(rows["landmark"] == day) & (rows["first"] == first) & (rows["second"] == second)]
+    return None if rows.empty else interval(rows.iloc[0])
+
+
+def _days(study: Study) -> list[int]:
+    return sorted(day for day in study.problems if day > 0)
+
+
+def honest(study: Study, suspicious: float) -> Reading:
+    """How well any honest model ranks, and whether one is too good."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
+    table = aurocs(study)
+    best = table.loc[table["value"].idxmax()]
+    everything = table[table["model"] == "all"]
+    above = [f"day {day}" for day in everything.loc[everything["ci_low"] > 0.5, "landmark"]]
+    values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
+    values |= {"above": f"on {_listed(above)}" if above else "at no landmark", "n": len(everything)}
+    template = (
+        "With what was known by then, the highest AUROC of any model after day 0 is {best:.3f} ({label}, day {day}); a "
+        "ridge regression on all known features ranks better than chance {above}. "
+    )
+    if best["value"] >= suspicious:
+        return Reading(
+            template + "An AUROC from {suspicious:.2f} up is a leak until shown otherwise.", "exploratory", values
+        )
+    word = "supported" if len(above) == len(everything) else "direction only" if above else "not supported"
+    return Reading(template + "None reaches {suspicious:.2f}.", word, values)
+
+
+def beyond_the_arm(study: Study, smallest: float) -> Reading:
+    """Whether all that was known adds to the arm alone."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
+    found = {day: _difference(study, day, "all", "arm_only") for day in _days(study)}
+    found = {day: value for day, value in found.items() if value is not None}
+    if not found:
+        return Reading("There is no arm to compare with.", "not testable")
+    best = max(found, key=lambda day: found[day]["value"])
+    word = verdict(found[best], smallest)
+    values = {"day": best, "gain": found[best], "smallest": smallest, "n": len(found)}
+    worse = [f"day {day}" for day, value in found.items() if value["ci_high"] < 0]
+    if word == "not supported":
+        template = (
+            "At no landmark is it shown that all known features together rank patients better than the treatment arm "
+            "alone; the largest difference in AUROC is {gain:+.3f} (day {day})."
+        )
+    else:
+        template = (
+            "All known features together rank patients better than the arm alone on day {day}, by {gain:+.3f} in AUROC "
+            "(smallest difference of interest {smallest:.2f})."
+        )
+    if worse:
+        values["worse"] = _listed(worse)
+        template += " On {worse} they rank worse: noise costs more than the features bring."
+    return Reading(template, word, values)
+
+
+def blinded(study: Study, smallest: float) -> Reading:
+    """What is left when the arm is not known, as in a running trial."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
+    found = {day: _difference(study, day, "all", "all_without_arm") for day in _days(study)}
+    found = {day: value for day, value in found.items() if value is not None}
+    if not found:
+        return Reading("The arm tells nothing that could be taken away.", "not testable")
+    rows = aurocs(study).query("model == 'all_without_arm'")
+    above = [f"day {row.landmark}" for row in rows.itertuples() if row.ci_low > 0.5]
+    main = study.main
+    values = {"gain": found[main], "day": main, "left": interval(rows[rows["landmark"] == main].iloc[0])}
+    values["above"] = _listed(above) if above else ""
+    rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
+    return Reading(
+        "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
+        "{left:.3f}; knowing it is worth "
+        "{gain:+.3f}. Without the arm the model is " + rest + ".",
+        verdict(found[main], smallest),
+        values,
+    )
+
+
+def adverse_events(study: Study, smallest: float) -> Reading:
+    """Whether adverse events known by the landmark add to baseline and arm."""
+    if not _days(study):
+        return Reading(NO_PREDICTION, "not testable")
+    found = {day: _difference(study, day, "adverse_events", "baseline_arm") for day in _days(study)}
+    found = {day: value for day, value in found.items() if value is not None}
+    if not found:
+        return Reading("No adverse event counts as known at a landmark, so they add nothing.", "not testable")
+    best = max(found, key=lambda day: found[day]["value"])
+    word = verdict(found[best], smallest)
+    said = "add to baseline and arm" if word != "not supported" else "are not shown to add anything to baseline and arm"
+    return Reading(
+        f"Adverse events known by the landmark {said}: at best {{gain:+.3f}} in AUROC (day {{day}}).",
+        word,
+        {"gain": found[best], "day": best},
+    )
+
+
+def calibration(table: pd.DataFrame) -> Reading:
+    """Calibration slope of the full model, and its Brier score against the null."""
+    row = table.set_index("model").loc["all"]
+    values = {"slope": row["calibration_slope"], "scaled": row["scaled_brier"]}
+    slope = (
+        "the predictions are too extreme" if row["calibration_slope"] < 0.8 else "the predictions are not too extreme"
+    )
+    brier = (
+        "a Brier score worse than the event rate alone"
+        if row["scaled_brier"] < 0
+        else "a Brier score better than the event rate alone"
+    )
+    return Reading(
+        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {slope}, and a scaled Brier score of {{scaled:+.3f}} "
+        f"means {brier}.",
+        "exploratory",
+        values,
+    )
+
+
+def decisions(curve: pd.DataFrame) -> Reading:
+    """Where contacting patients by the full model's risk beats both defaults."""
+    won = curve[(curve["model"] == "all") & (curve["over_all_low"] > 0) & (curve["over_none_low"] > 0)]
+    if won.empty:
+        return Reading(
+            "At no threshold does contacting by the full model's risk beat both contacting everybody and contacting "
+            "nobody beyond doubt.",
+            "not supported",
+        )
+    return Reading(
+        "Contacting by the full model's risk beats both contacting everybody and contacting nobody at {n} of the "
+        "thresholds, between {low:.2f} and {high:.2f}; the bands hold for each threshold on its own.",
+        "supported",
+        {"n": len(won), "low": won["threshold"].min(), "high": won["threshold"].max()},
+    )
+
+
+def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
+    """The dearest leak, how many are dear, and which gave nothing."""
+    if prices.empty:
+        return Reading(NO_PREDICTION, "not testable")
+    dearest = prices.loc[prices["difference"].idxmax()]
+    price = {"value": dearest["difference"], "ci_low": dearest["ci_low"], "ci_high": dearest["ci_high"]}
+    free = prices.loc[prices["ci_low"] <= 0, "label"].str.lower().tolist()
+    values = {
+        "n": len(prices),
+        "dear": int(((prices["ci_low"] > 0) & (prices["difference"] >= smallest)).sum()),
+        "above": int((prices["leaky"] >= suspicious).sum()),
+        "suspicious": suspicious,
+        "name": dearest["label"][0].lower() + dearest["label"][1:],
+        "honest": dearest["honest"],
+        "leaky": dearest["leaky"],
+        "price": price,
+        "smallest": smallest,
+    }
+    template = (
+        "Of {n} ways of leaking, {dear} can be shown to raise the AUROC, and do so by {smallest:.2f} or more; "
+        "{suspicious:.2f} is reached by {above}. The dearest, {name}, turns {honest:.3f} into {leaky:.3f} "
+        "({price:+.3f})."
+    )
+    if free:
+        values["free"] = _listed(free)
+        template += " Not every leak pays: no gain could be shown from {free}."
+    return Reading(template, verdict(price, smallest), values)
+
+
+def optimism(study: Study) -> Reading:
+    """Apparent, corrected and cross-validated AUROC at the main landmark."""
+    day = study.main
+    if day is None:
+        return Reading(NO_PREDICTION, "not testable")
+    row = study.optimism.set_index("landmark").loc[day]
+    table = aurocs(study)
+    crossed = table[(table["landmark"] == day) & (table["model"] == "all")].iloc[0]
+    gap = row["corrected"] - crossed["value"]
+    values = {"day": day, "apparent": row["apparent"], "corrected": row["corrected"], "crossed": interval(crossed)}
+    tail = (
+        " Cross-validation trains on fewer patients and leans low; the bootstrap judges on patients whom it has "
+        "mostly seen and leans high when features are many. The report quotes the lower."
+        if gap > 0.02
+        else " The bootstrap corrects more than cross-validation does; the report quotes the latter."
+        if gap < -0.02
+        else " The two corrected figures agree within 0.02."
+    )
+    return Reading(
+        "On the patients it was fitted on, the full model reaches {apparent:.3f} on day {day}; corrected for optimism "
+        "by the bootstrap {corrected:.3f}, and in cross-validation {crossed:.3f}." + tail,
+        "exploratory",
+        values,
+    )
+
+
+def sites(study: Study) -> Reading:
+    """How the full model does in site groups that it has not seen."""
+    day = study.main
+    if day is None:
+        return Reading(NO_PREDICTION, "not testable")
+    if study.sites.empty:
+        return Reading(
+            "All patients belong to one site group (or the source names none), so the model cannot be asked about "
+            "places that it has not seen.",
+            "not testable",
+        )
+    rows = study.sites[study.sites["landmark"] == day]
+    groups = rows[rows["site_group"] != "all"]
+    inside = aurocs(study).query("model == 'all' and landmark == @day").iloc[0]["value"]
+    pooled = rows.loc[rows["site_group"] == "all", "auroc"].iloc[0]
+    values = {"day": day, "pooled": pooled, "inside": inside, "n": len(groups)}
+    values |= {
+        "low": groups["observed"].min(),
+        "high": groups["observed"].max(),
+        "smallest": int(groups["n_patients"].min()),
+    }
+    return Reading(
+        "Trained on all other site groups and asked about the one left out, the model of day {day} ranks pairs of "
+        "patients of the same group with an AUROC of {pooled:.3f} ({inside:.3f} in ordinary cross-validation). Between "
+        "{low:.0%} and {high:.0%} of the patients of a group have the primary event; the smallest of the {n} "
+        "groups has {smallest} patients.",
+        "exploratory",
+        values,
+    )
+
+
+def enough(study: Study, riley: pd.DataFrame) -> Reading:
+    """What sample size the number of features would have asked for."""
+    day = study.main
+    of = study.problems[day]
+    features = len(of.columns("all"))
+    values = {"day": day, "events": of.n_events, "features": features, "ratio": of.n_events / features}
+    values |= {"needed": int(np.ceil(riley["n"].max())), "n": len(of.y)}
+    return Reading(
+        "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each; the sample-size "
+        "criteria of Riley and colleagues would ask for {needed:,} patients where there are {n}."
+        if values["needed"] > values["n"]
+        else "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each, and {n} "
+        "patients are at least the {needed:,} that the sample-size criteria of Riley and colleagues ask for.",
+        "exploratory",
+        values,
+    )
+
+
+def too_few(plan: dict) -> Reading:
+    """What can and cannot be concluded without a prediction; see `machine.planned`."""
+    template = (
+        "**What can be concluded:** who took part, why and when they left, and the risk of leaving: {risk:.0%} of {n} "
+        "patients. **What cannot:** whether anybody's leaving can be told early. {events} events on day {day}, where "
+        "they are most, neither show that it can nor that it cannot, so no model is fitted."
+    )
+    if plan["needed"] is None:
+        return Reading(template, "not testable", plan)
+    return Reading(
+        template + " For {columns} candidate columns the sample-size criteria of Riley and colleagues ask for "
+        "{needed:,} patients at this risk. Another trial, or several together, could put the question.",
+        "not testable",
+        plan,
+    )
+
+
+def lag(table: pd.DataFrame) -> Reading:
+    """How late adverse events become known; see `machine.known_share`."""
+    share = table.set_index("days_after_onset")["reported"]
+    if share.isna().all():
+        return Reading(
+            "This source has no collection dates: no adverse event counts as known at any landmark.", "not testable"
+        )
+    half = share.index[share >= 0.5]
+    values = {"same": share.loc[0], "month": share.loc[28]}
+    middle = "; half are reported within {half} days" if len(half) else ""
+    values |= {"half": int(half[0])} if len(half) else {}
+    known = (
+        "{same:.0%} of the adverse events are known on the day they begin" + middle + ", and {month:.0%} after four "
+    )
+    return Reading(
+        known + "weeks. Counting by onset would hand the model reports from its own future."
+        if share.loc[0] < 1
+        else "Every adverse event is known on the day it begins, by the dates of this source.",
+        "exploratory",
+        values,
+    )
+
+
+def visits(seen: dict[str, float], day: int) -> Reading:
+    """What a landmark sees of the visit planned nearest to it; see `participants.visit_seen`."""
+    if np.isnan(seen["median_day"]):
+        return Reading("This source has no dated visits, so no feature counts them.", "not testable")
+    values = {"day": day, "within": seen["attended_within"], "planned": seen["planned"], "by": seen["attended_by"]}
+    return Reading(
+        "A visit planned for a day need not happen on it. Of the patients at risk on day {day}, {within:.0%} had the "
+        "visit planned for day {planned} within a week of it, and {by:.0%} by the landmark itself (median day "
+        "{median:.0f}); only for these does the landmark see it. We keep the rule strict and use "
+        "whatever had happened by then, by date and not by the label of the visit.",
+        "exploratory",
+        values | {"median": seen["median_day"]},
+    )
+
+
+def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
+    """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
+    values = {"day": day, "at_risk": at_risk, **found}
+    if not found["stopped"]:
+        return Reading(
+            "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
+        )
+    return Reading(
+        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had the last dose; of these {primary} "
+        "went on to the primary event. By the record they were still in, in fact treatment had ended. That is known in "
+        "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
+        "exploratory",
+        values,
+    )
+
+
+def on_treatment(found: dict, day: int, everybody: dict[str, float]) -> Reading:
+    """The full model among those who were still taking treatment; see `machine.on_treatment`."""
+    values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
+    values |= {"all": everybody}
+    return Reading(
+        "Among the {n} patients at risk on day {day} who were still taking treatment ({events} events), the full model "
+        "has an AUROC of {auroc:.3f}; among all at risk it has {all:.3f}.",
+        "exploratory",
+        values,
+    )
+
+
+def wrong(price: dict | None, day: int | None, suspicious: float) -> Reading:
+    """What the usual notebook would report; see `leaks.wrong_way`."""
+    if price is None:
+        return Reading(NO_PREDICTION, "not testable")
+    values = {"day": day, "leaky": price["leaky"], "honest": price["honest"], "n": price["n_patients"]}
+    values |= {"events": price["n_events"], "suspicious": suspicious}
+    if price["ci_low"] <= 0:
+        return Reading(
+            "On day {day} the wrong way gives an AUROC of {leaky:.3f} and the honest one {honest:.3f}: in this trial "
+            "the whole follow-up tells no more than what was known by then.",
+            "exploratory",
+            values,
+        )
+    said = "looks wonderful" if price["leaky"] >= suspicious else "looks better than it is"
+    return Reading(
+        f"An AUROC of {{leaky:.3f}} among {{n}} patients with {{events}} events: it {said}. The folds are clean and "
+        "nothing is tuned, yet what was added is the outcome itself: what is counted over the whole follow-up is "
+        "small *because* the patient left. Without those columns the same model on the same folds has "
+        "{honest:.3f} on day {day}.",
+        "exploratory",
+        values,
+    )
+
+
+def simulated_leaks(prices: pd.DataFrame) -> Reading:
+    """Whether honest cross-validation found the truth, and what leaking added."""
+    known = prices.dropna(subset="truth").iloc[0]
+    values = {"n": int(known["n_trials"]), "honest": known["honest"], "truth": known["truth"]}
+    values |= {"above": int((prices["ci_low"] > 0).sum()), "all": len(prices), "most": prices["difference"].max()}
+    return Reading(
+        "Over {n} simulated trials the honest cross-validation of enrolment features averages {honest:.3f} where new "
+        "patients give {truth:.3f}; {above} of {all} leaks raise the estimate beyond doubt, the dearest by {most:+.3f} "
+        "on average.",
+        "exploratory",
+        values,
+    )

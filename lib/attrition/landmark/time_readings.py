@@ -1,0 +1,225 @@
+"""Chapter 07's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose.
+
+Each function returns the sentence as a template, the values that fill it, and a verdict.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from attrition.landmark import time_to
+from attrition.survival import incidence
+
+ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
+SINGLE = "This trial has one arm, so no arms are compared."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sentence as template and values, and the verdict that goes with it."""
+
+    template: str
+    verdict: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def mistake(over: pd.DataFrame, day: float) -> Reading:
+    """What 1 - Kaplan-Meier overstates; see `incidence.overstatement`."""
+    reasons, total = over[over["reason"] != "sum"], over[over["reason"] == "sum"].iloc[0]
+    if reasons["difference"].max() <= 0:
+        return Reading(
+            "No reason came before another, so 1 - Kaplan-Meier states the same risks here.",
+            "exploratory",
+        )
+    worst = reasons.loc[reasons["difference"].idxmax()]
+    values = {"day": day, "reason": worst["reason"], "wrong": worst["one_minus_km"], "right": worst["incidence"]}
+    values |= {"wrong_sum": total["one_minus_km"], "right_sum": total["incidence"], "gap": 100 * worst["difference"]}
+    return Reading(
+        "Counting the other reasons as censored overstates the risks: by day {day:g} it gives {wrong:.1%} for the "
+        "reason {reason} where {right:.1%} left for it ({gap:.1f} percentage points too much), and over all reasons "
+        "it adds up to {wrong_sum:.1%} where {right_sum:.1%} had left.",
+        "supported",
+        values,
+    )
+
+
+def wrong_sum(over: pd.DataFrame, day: float) -> Reading:
+    """What the risks of 1 - Kaplan-Meier add up to, before the right estimate is shown."""
+    total = over[over["reason"] == "sum"].iloc[0]
+    values = {"day": day, "wrong": total["one_minus_km"], "right": total["incidence"]}
+    if total["difference"] <= 0:
+        return Reading(
+            "On day {day:g} the curves add up to {wrong:.1%}, the share that had left.", "exploratory", values
+        )
+    return Reading(
+        "Each curve looks plausible; together they do not: on day {day:g} they add up to {wrong:.1%}, while "
+        "{right:.1%} had left. A patient who is gone is treated as one who might still leave, and those who remain "
+        "are made to stand for that patient too.",
+        "supported",
+        values,
+    )
+
+
+def left(total: dict[str, Any], day: float) -> Reading:
+    """How many left and whether anybody was censored; `total` is the last row of `incidence.arm_flow`."""
+    values = {"left": total["patients"] - total["still in"] - total["censored"], "n": total["patients"], "day": day}
+    values |= {"competing": total["competing"], "censored": total["censored"]}
+    start = "Of {n} patients {left} left by day {day:g}, {competing} of them for a competing reason"
+    if not total["censored"]:
+        return Reading(
+            start + "; nobody was censored before it. So the cumulative incidence is simply a share of patients, "
+            "which makes this a fair place to see what the usual curve does to it.",
+            "exploratory",
+            values,
+        )
+    return Reading(
+        start + "; the number censored before it is {censored}, so the cumulative incidence is an estimate rather "
+        "than a plain share of patients.",
+        "exploratory",
+        values,
+    )
+
+
+def between_arms(arm_reason: pd.DataFrame) -> Reading:
+    """The reason whose incidence differs most between two arms; rows of `incidence.by_reason` on one day, by arm."""
+    wide = arm_reason.pivot_table(index="reason", columns="group", values="value", sort=False)
+    if wide.shape[1] < 2:
+        return Reading(SINGLE, "not testable")
+    reason = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
+    values = {"reason": reason, "high_arm": wide.loc[reason].idxmax(), "low_arm": wide.loc[reason].idxmin()}
+    values |= {"high": wide.loc[reason].max(), "low": wide.loc[reason].min()}
+    return Reading(
+        "The arms lie furthest apart in the reason {reason}: {high:.1%} in the arm {high_arm}, {low:.1%} in the arm "
+        "{low_arm}. It is the widest of several gaps, picked after the fact.",
+        "exploratory",
+        values,
+    )
+
+
+def drift(checks: pd.DataFrame, reason: str) -> Reading:
+    """What the smoothed residuals of one reason show, beside the score test of its arms."""
+    own = checks[(checks["reason"] == reason) & checks["correlation"].notna()]
+    row = own.loc[own["p"].idxmin()]
+    moves = "falls" if row["correlation"] < 0 else "rises"
+    clear = "a change that its own test finds" if row["p"] < 0.05 else "which its own test does not tell from no change"
+    return Reading(
+        "For the reason {reason}, the ratio of the arm {arm} drifts most: it " + moves + " with time (correlation "
+        "{correlation:.2f}, p = {p:.3f}), " + clear + ". The test of a single arm is not corrected for the number of "
+        "tests; the joint checks above are.",
+        "exploratory",
+        {"reason": reason, "arm": row["arm"], "correlation": row["correlation"], "p": row["p"]},
+    )
+
+
+def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
+    """Whether an arm's risk differs from the first arm's; `incidence.arm_differences` at `incidence.level_for_all`."""
+    if len(differences) < 2:
+        return Reading(SINGLE, "not testable")
+    row, verdict = incidence.largest_difference(differences, margin)
+    first = differences.iloc[0]
+    gap = incidence.interval(pd.Series(row), "risk_difference")
+    values = {"day": day, "arm": row["arm"], "first": first["arm"], "risk": row["risk"], "base": first["risk"]}
+    values |= {"gap": {key: 100 * part for key, part in gap.items()}, "margin": 100 * margin}
+    values |= {"days": incidence.interval(pd.Series(row), "days_difference"), "comparisons": len(differences) - 1}
+    meaning = {
+        "supported": "at least the smallest difference of interest ({margin:.0f} points)",
+        "direction only": "clear in direction, but below the smallest difference of interest ({margin:.0f} points)",
+        "not supported": "an interval that includes no difference",
+    }[verdict]
+    return Reading(
+        "By day {day:g} the risk of the primary event was {risk:.1%} in the arm {arm} and {base:.1%} in the arm "
+        "{first}: a difference of {gap:.1f} percentage points, "
+        + meaning
+        + ". The difference in days in the trial lost "
+        "per patient before the horizon is {days:.1f}."
+        + (" (Intervals hold for the {comparisons} comparisons at once.)" if len(differences) > 2 else ""),
+        verdict,
+        values,
+    )
+
+
+def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
+    """Which reason's hazard differs most between arms, and whether the ratios may be read as constant."""
+    own = ratios[ratios["reason"] != incidence.PRIMARY].dropna(subset=["hazard_ratio"])
+    if own.empty:
+        return Reading("No reason has the events, in every arm, that a Cox model needs.", "not testable")
+    clear = own[(own["ci_low"] > 1) | (own["ci_high"] < 1)]
+    joint = checks[checks["arm"] == "all"]
+    low = joint.loc[joint["p"].idxmin()]
+    values = {"tests": len(joint), "p": low["p"], "least": low["reason"], "bound": 0.05 / len(joint)}
+    check = (
+        " The check finds a hazard ratio that changes over time (reason {least}, p = {p:.3f}, below "
+        "{bound:.3f} for {tests} tests): there, read it as an average over the trial."
+        if values["p"] < values["bound"]
+        else " None of {tests} joint checks finds a hazard ratio that changes over time (smallest p = {p:.3f}, "
+        "reason {least}); with few events that is weak evidence."
+    )
+    if clear.empty:
+        return Reading("No reason's hazard differs clearly between the arms." + check, "not supported", values)
+    reasons = list(dict.fromkeys(clear["reason"]))
+    top = clear.loc[(clear["hazard_ratio"].map(lambda ratio: max(ratio, 1 / ratio))).idxmax()]
+    values |= {
+        "arm": top["arm"],
+        "reason": top["reason"],
+        "events": int(top["events"]),
+        "reasons": " and ".join(reasons),
+    }
+    values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": top["ci_low"], "ci_high": top["ci_high"]}}
+    others = "; the intervals of the other reasons include 1" if len(reasons) < own["reason"].nunique() else ""
+    return Reading(
+        "The arms differ in the hazard of {reasons}, most in the arm {arm}: hazard ratio {ratio:.2f} against the first "
+        "arm for the reason {reason} ({events} events in all arms)" + others + "." + check,
+        "supported",
+        values,
+    )
+
+
+def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Reading:
+    """Whether what was known by a landmark ranks patients better than the arm alone."""
+    own = gains[gains["model"].isin(["cox", "discrete"])]
+    if own.empty:
+        return Reading(
+            "No landmark has the events that a prediction needs; the incidence above is what this trial can tell.",
+            "not testable",
+        )
+    best = own.loc[own["value"].idxmax()]
+    verdicts = [incidence.verdict_of(row, margin) for row in own.to_dict("records")]
+    verdict = next(word for word in ("supported", "direction only", "not supported") if word in verdicts)
+    row = table[(table["landmark"] == best["landmark"]) & (table["model"] == best["model"])].iloc[0]
+    values = {"n": len(own), "clear": sum(word != "not supported" for word in verdicts), "day": best["landmark"]}
+    values |= {"gain": {key: best[key] for key in ("value", "ci_low", "ci_high")}, "margin": margin}
+    values |= {"auroc": {key: row[f"auroc_within{end}"] for key, end in ENDS.items()}}
+    values |= {"ipa": {key: row[f"ipa{end}"] for key, end in ENDS.items()}}
+    bar = "the arm alone" if time_to.REFERENCE in set(table["model"]) else "one risk for everybody"
+    start = {
+        "supported": "What was known by a landmark ranks patients better than " + bar,
+        "direction only": "What was known by a landmark ranks patients a little better than " + bar,
+        "not supported": "It is not shown that what was known by a landmark ranks patients better than " + bar,
+    }[verdict]
+    return Reading(
+        start + ": {clear} of {n} gains in AUROC have an interval above 0. The largest, at day {day:g}, is {gain:.3f}, "
+        "with AUROC {auroc:.3f} (compared within test folds) and an index of prediction accuracy of {ipa:.3f}; "
+        "a gain of {margin:.2f} was of interest.",
+        verdict,
+        values,
+    )
+
+
+def without_arm(table: pd.DataFrame) -> Reading:
+    """What is left when the arm is blinded, as in a running trial."""
+    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc"])
+    if own.empty:
+        return Reading("Without arms, or without predictions, there is nothing to blind.", "not testable")
+    best = own.loc[own["auroc"].idxmax()]
+    values = {"best": {key: best[f"auroc{end}"] for key, end in ENDS.items()}}
+    values |= {"day": best["landmark"], "better": int((own["ipa"] > 0).sum()), "n": len(own)}
+    chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
+    return Reading(
+        "With the arm blinded the best of {n} models has AUROC {best:.3f} (day {day:g}), " + chance + "; {better} of "
+        "{n} have a better Brier score than one risk for everybody. Where treatment is blinded, a running trial does "
+        "not know the arm, so this is what a site could use. A little below one half is where cross-validation puts a "
+        "model that knows nothing: a patient's own event is missing from the fit.",
+        "supported" if best["auroc_low"] > 0.5 else "not supported",
+        values,
+    )

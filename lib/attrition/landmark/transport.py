@@ -1,0 +1,326 @@
+"""Does a model carry over from trial to trial? Leave one trial out, recalibrate, and predict the next trial.
+
+Each trial in turn is asked about by a model of the others, on the features that all have and without the arm (arms
+differ from trial to trial). A random-effects meta-analysis of AUROC (logit scale), calibration-in-the-large and
+calibration slope gives the mean over trials and, from three trials on, a prediction interval: what to expect in a new
+trial of the same kind.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from attrition import landmark, metrics, models, seeds
+from attrition.cdisc import Trial, assemble
+from attrition.landmark import prediction
+from attrition.landmark.time_readings import Reading
+from attrition.metrics import intervals
+from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
+
+FEWEST_FOR_PREDICTION = 3
+LABELS = {
+    "auroc": "AUROC",
+    "calibration_in_the_large": "calibration-in-the-large",
+    "calibration_slope": "calibration slope",
+}
+ONE_TRIAL = (
+    "One trial was given, so how its model would do in another one is not known. Given several "
+    "(`./run_all.sh --trial A B C`), this section leaves out one trial at a time."
+)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Patients of several trials at one landmark, on the features that all trials have.
+
+    Attributes
+    ----------
+    day, horizon : int
+    X : pandas.DataFrame, shape (n_patients, n_features)
+    y : numpy.ndarray of int, shape (n_patients,)
+    trial : numpy.ndarray of str, shape (n_patients,)
+    """
+
+    day: int
+    horizon: int
+    X: pd.DataFrame
+    y: np.ndarray
+    trial: np.ndarray
+
+
+def aligned(trial: Trial, horizon: int, landmarks: tuple[int, ...]) -> Trial:
+    """The trial with another horizon and other landmarks; outcomes follow from them."""
+    columns = ["id", "arm", "site", "site_group", *trial.baseline, "event_day", "reason"]
+    definitions = dataclasses.replace(trial.definitions, horizon=horizon, landmarks=landmarks)
+    screened = {key: trial.flow[key] for key in ("screened", "screen_failures")}
+    return assemble(
+        trial.name, trial.source, definitions, trial.patients[columns], trial.events, screened, trial.schedule
+    )
+
+
+def _shared(tables: list[pd.DataFrame]) -> list[str]:
+    """Columns that all tables have, numbers in all or categories in all."""
+    names = [name for name in tables[0] if all(name in table for table in tables)]
+    numeric = [[pd.api.types.is_numeric_dtype(table[name]) for table in tables] for name in names]
+    return [name for name, kinds in zip(names, numeric, strict=True) if len(set(kinds)) == 1]
+
+
+def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> Pool:
+    """Put the trials' patients at risk at a landmark together.
+
+    Parameters
+    ----------
+    trials : mapping of str to Trial
+        The first one's landmarks count.
+    day, horizon : int
+        The same for all trials.
+
+    Returns
+    -------
+    Pool
+    """
+    groups = [group for group in landmark.groups_at(day) if group != "arm"]
+    tables, outcomes, names = [], [], []
+    for name, trial in trials.items():
+        same = aligned(trial, horizon, (day,))
+        outcome = landmark.target(same, day).dropna()
+        tables.append(landmark.features(same, day, groups).loc[outcome.index])
+        outcomes.append(outcome.to_numpy(int))
+        names += [name] * len(outcome)
+    together = pd.concat([table[_shared(tables)] for table in tables], ignore_index=True)
+    return Pool(day, horizon, prediction.encode(together), np.concatenate(outcomes), np.array(names, dtype=object))
+
+
+def recalibrated(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Predictions with intercept and slope updated in the new trial, each half by the other half.
+
+    Parameters
+    ----------
+    y, y_prob : ndarray, shape (n_patients,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n_patients,)
+    """
+    half = np.zeros(len(y), dtype=bool)
+    for k in (0, 1):
+        rows = rng.permutation(np.flatnonzero(y == k))
+        half[rows[: len(rows) // 2]] = True
+    lp, updated = logit(y_prob), np.empty(len(y))
+    X = np.column_stack([np.ones_like(lp), lp])
+    for train in (half, ~half):
+        beta, _ = fit_logistic(X[train], y[train].astype(float), np.ones((int(train.sum()), 1)))
+        updated[~train] = expit(X[~train] @ beta[:, 0])
+    return updated
+
+
+def _judged(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    auroc, covariance = intervals.delong(y, y_prob)
+    large, large_cov = recalibration_covariance(y, y_prob, slope=False)
+    slope, slope_cov = recalibration_covariance(y, y_prob)
+    return {
+        "auroc": float(auroc[0]),
+        "auroc_se": float(np.sqrt(covariance[0, 0])),
+        "calibration_in_the_large": float(large[0]),
+        "calibration_in_the_large_se": float(np.sqrt(large_cov[0, 0])),
+        "calibration_slope": float(slope[1]),
+        "calibration_slope_se": float(np.sqrt(slope_cov[1, 1])),
+        "scaled_brier": metrics.scaled_brier(y, y_prob),
+        "scaled_brier_recalibrated": metrics.scaled_brier(y, recalibrated(y, y_prob, rng)),
+    }
+
+
+def leave_one_trial_out(pool: Pool, C: float, seed: int) -> pd.DataFrame:
+    """Train on all other trials, judge in the one left out.
+
+    Parameters
+    ----------
+    pool : Pool
+    C : float
+        Of the ridge regression, see `prediction.ridge_logistic`.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a trial: trial, n_patients, n_events, n_features, risk, and with enough events (of it and of the others)
+        auroc, calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after
+        recalibration.
+    """
+    rows = []
+    for name in dict.fromkeys(pool.trial):
+        test = pool.trial == name
+        y, others = pool.y[test], pool.y[~test]
+        row = {"trial": name, "n_patients": len(y), "n_events": int(y.sum()), "n_features": pool.X.shape[1]}
+        enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (y, others))
+        if enough and pool.X.shape[1]:
+            X = pool.X.to_numpy()
+            fitted = prediction.ridge_logistic(C, seed).fit(X[~test], others)
+            y_prob = np.clip(models.probability(fitted, X[test]), 1e-6, 1 - 1e-6)
+            row |= _judged(y, y_prob, seeds.stream(seed, "recalibration", str(name)))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) -> dict[str, float]:
+    r"""Random-effects meta-analysis with REML, the interval of Hartung and Knapp, and a prediction interval.
+
+    Parameters
+    ----------
+    values, errors : array_like, shape (n_trials,)
+        Estimates and their standard errors.
+    level : float
+
+    Returns
+    -------
+    dict
+        value, ci_low, ci_high (t with k - 1 degrees of freedom), tau, pi_low, pi_high (t with k - 2; missing for fewer
+        than three trials), n_trials.
+
+    Notes
+    -----
+    .. math:: \hat\mu \pm t_{k-2} \sqrt{\hat\tau^2 + \widehat{\mathrm{Var}}(\hat\mu)}
+
+    References
+    ----------
+    Higgins, Thompson and Spiegelhalter (2009), J R Stat Soc A 172, 137-159; Debray et al. (2017), BMJ 356, i6460;
+    Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889.
+
+    Examples
+    --------
+    >>> found = random_effects([0.2, 0.4, 0.6], [0.1, 0.1, 0.1])
+    >>> round(found["value"], 3), round(found["tau"], 3)
+    (0.4, 0.173)
+    """
+    y, v = np.asarray(values, dtype=float), np.asarray(errors, dtype=float) ** 2
+    k, tau2 = len(y), _between(np.asarray(values, dtype=float), v)
+    w = 1 / (v + tau2)
+    mean = float((w * y).sum() / w.sum())
+    variance = float((w * (y - mean) ** 2).sum() / (k - 1) / w.sum()) if k > 1 else float(v[0])
+    half = stats.t.ppf((1 + level) / 2, k - 1) * np.sqrt(variance) if k > 1 else np.nan
+    ahead = np.nan
+    if k >= FEWEST_FOR_PREDICTION:
+        ahead = stats.t.ppf((1 + level) / 2, k - 2) * np.sqrt(tau2 + max(variance, 1 / w.sum()))
+    found = {"value": mean, "ci_low": mean - half, "ci_high": mean + half, "tau": float(np.sqrt(tau2))}
+    return found | {"pi_low": mean - ahead, "pi_high": mean + ahead, "n_trials": k}
+
+
+def _between(y: np.ndarray, v: np.ndarray) -> float:
+    """Variance between trials by restricted maximum likelihood, at least zero."""
+    tau2 = max(0.0, float(np.var(y, ddof=1) - v.mean())) if len(y) > 1 else 0.0
+    for _ in range(1000):
+        w = 1 / (v + tau2)
+        mean = (w * y).sum() / w.sum()
+        new = max(0.0, float((w**2 * ((y - mean) ** 2 - v)).sum() / (w**2).sum() + 1 / w.sum()))
+        if abs(new - tau2) < 1e-12:
+            break
+        tau2 = new
+    return tau2
+
+
+def over_trials(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean over trials and what to expect in the next one; AUROC on the logit scale and back.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `leave_one_trial_out`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        measure, value, ci_low, ci_high, pi_low, pi_high, tau (AUROC: on the logit scale), n_trials; empty with fewer
+        than two trials judged.
+    """
+    judged = table[table["auroc"].between(0, 1, inclusive="neither")] if "auroc" in table else table.head(0)
+    rows = []
+    for measure in LABELS if len(judged) > 1 else ():
+        values, errors = judged[measure].to_numpy(), judged[f"{measure}_se"].to_numpy()
+        if measure == "auroc":
+            found = random_effects(logit(values), errors / (values * (1 - values)))
+            for key in ("value", "ci_low", "ci_high", "pi_low", "pi_high"):
+                found[key] = float(expit(found[key]))
+        else:
+            found = random_effects(values, errors)
+        rows.append({"measure": measure, **found})
+    columns = ["measure", "value", "ci_low", "ci_high", "pi_low", "pi_high", "tau", "n_trials"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How a model carries over: one row a trial, the summary over trials, and where it was asked."""
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    day: int
+    horizon: int
+
+
+def study(trials: Mapping[str, Trial], p: Any, seed: int) -> Carried | None:
+    """Leave-one-trial-out at the landmark of the first trial that has most events over all trials.
+
+    Parameters
+    ----------
+    trials : mapping of str to Trial
+        The first one gives the landmarks; the shortest horizon is everybody's.
+    p : attrition.params.RealTrial
+        Field ridge_c.
+    seed : int
+
+    Returns
+    -------
+    Carried or None
+        None for fewer than two trials.
+    """
+    if len(trials) < 2:
+        return None
+    horizon = min(trial.horizon for trial in trials.values())
+    first = next(iter(trials.values()))
+    days = [day for day in first.landmarks if day < horizon] or [0]
+    pools = [pooled(trials, day, horizon) for day in days]
+    most = max(pools, key=lambda pool: int(pool.y.sum()))
+    table = leave_one_trial_out(most, p.ridge_c, seed)
+    return Carried(table, over_trials(table), most.day, horizon)
+
+
+def reading(found: Carried | None) -> Reading:
+    """What the trials together say about the next one."""
+    if found is None:
+        return Reading(ONE_TRIAL, "not testable")
+    if found.summary.empty:
+        return Reading(
+            "Fewer than two trials have enough events (or features in common), so nothing is said about a new trial.",
+            "not testable",
+        )
+    row = found.summary.set_index("measure").loc["auroc"].to_dict()
+    values = {"auroc": row, "k": int(row["n_trials"]), "day": found.day, "horizon": found.horizon}
+    template = (
+        "Asked about a trial that it has not seen, on day {day} and with day {horizon} as horizon, the model of the "
+        "others has a mean AUROC of {auroc:.3f} over {k} trials."
+    )
+    if np.isnan(row["pi_low"]):
+        return Reading(
+            template + " Two trials are too few to say what a third would bring: there is no prediction interval.",
+            "exploratory",
+            values,
+        )
+    values |= {"low": row["pi_low"], "high": row["pi_high"]}
+    return Reading(
+        template + " In a new trial of the same kind, 95 % of such models would have between {low:.2f} and {high:.2f}.",
+        "direction only" if row["ci_low"] > 0.5 else "not supported",
+        values,
+    )
+
+
+def shown(found: Carried) -> pd.DataFrame:
+    """The trials as a table for readers."""
+    columns = ["trial", "n_patients", "n_events", "auroc", "calibration_in_the_large", "calibration_slope"]
+    return found.table.reindex(columns=[*columns, "scaled_brier", "scaled_brier_recalibrated"])

@@ -1,0 +1,37 @@
+"""Measures of prediction: one measure, one pure function of arrays."""
+
+from attrition.metrics.calibration import (
+    CalibrationCurve,
+    calibration_curve,
+    calibration_in_the_large,
+    calibration_slope,
+    ici,
+)
+from attrition.metrics.measures import (
+    auroc,
+    average_precision,
+    brier_score,
+    classification,
+    log_loss,
+    precision_recall_curve,
+    roc_curve,
+    scaled_brier,
+    share_of_attainable_lift,
+)
+
+__all__ = [
+    "CalibrationCurve",
+    "auroc",
+    "average_precision",
+    "brier_score",
+    "calibration_curve",
+    "calibration_in_the_large",
+    "calibration_slope",
+    "classification",
+    "ici",
+    "log_loss",
+    "precision_recall_curve",
+    "roc_curve",
+    "scaled_brier",
+    "share_of_attainable_lift",
+]

@@ -1,0 +1,382 @@
+"""Intervals: how far a measure on this many patients can be from its true value.
+
+An interval is a mapping ``{"value", "ci_low", "ci_high"}``. All hold the predictions fixed: they say what
+other patients of the same kind would have given, not what another training set would have.
+"""
+
+from collections.abc import Callable
+from typing import NotRequired, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
+
+from attrition.metrics import measures
+from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
+
+LEVEL = 0.95
+
+
+class Interval(TypedDict):
+    """An estimate and its interval; ``mc_se`` is the Monte-Carlo error of a simulation."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+    mc_se: NotRequired[float]
+
+
+def _z(level: float) -> float:
+    return float(ndtri(0.5 + level / 2))
+
+
+def wald(value: float, se: float, level: float = LEVEL) -> Interval:
+    """Normal interval around an estimate.
+
+    Examples
+    --------
+    >>> {key: round(number, 2) for key, number in wald(1.0, 0.5).items()}
+    {'value': 1.0, 'ci_low': 0.02, 'ci_high': 1.98}
+    """
+    half = _z(level) * float(se)
+    return Interval(value=float(value), ci_low=float(value) - half, ci_high=float(value) + half)
+
+
+def delong(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
+    """AUROCs of one or more scores on the same patients, and their covariance, from ranks.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+        Outcome, 0 or 1.
+    scores : array of shape (n_patients,) or (n_patients, n_models)
+
+    Returns
+    -------
+    aurocs : array of shape (n_models,)
+    covariance : array of shape (n_models, n_models)
+
+    Raises
+    ------
+    ValueError
+        With fewer than two events or two non-events.
+
+    References
+    ----------
+    DeLong et al. (1988), Biometrics 44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
+
+    Examples
+    --------
+    >>> aurocs, covariance = delong([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> float(aurocs[0]), float(covariance[0, 0])
+    (0.75, 0.125)
+    """
+    event, s = np.asarray(y_true) == 1, np.asarray(scores, dtype=float)
+    s = s[:, None] if s.ndim == 1 else s
+    m, n = int(event.sum()), int((~event).sum())
+    if min(m, n) < 2:
+        raise ValueError(f"DeLong's variance needs two events and two non-events, found {m} and {n}")
+    among_all = rankdata(s, axis=0)
+    v10 = (among_all[event] - rankdata(s[event], axis=0)) / n
+    v01 = 1 - (among_all[~event] - rankdata(s[~event], axis=0)) / m
+    covariance = np.atleast_2d(np.cov(v10.T)) / m + np.atleast_2d(np.cov(v01.T)) / n
+    return v10.mean(axis=0), covariance
+
+
+def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
+    """AUROC with DeLong's variance, the interval built on the logit scale so that it stays inside (0, 1).
+
+    Parameters
+    ----------
+    y_true, y_prob : array of shape (n_patients,)
+    level : float
+
+    Returns
+    -------
+    Interval
+        NaN ends for an AUROC of 0 or 1, whose variance is not estimable, and for fewer than two of a class.
+
+    References
+    ----------
+    Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2.4.
+
+    Examples
+    --------
+    >>> interval = auroc_interval([0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.3, 0.35, 0.8, 0.7])
+    >>> 0 < interval["ci_low"] < interval["value"] < interval["ci_high"] < 1
+    True
+    """
+    y = np.asarray(y_true)
+    if min((y == 1).sum(), (y == 0).sum()) < 2:
+        return Interval(value=measures.auroc(y, y_prob), ci_low=np.nan, ci_high=np.nan)
+    (value,), covariance = delong(y, y_prob)
+    return logit_interval(value, float(np.sqrt(covariance[0, 0])), level)
+
+
+def logit_interval(value: float, se: float, level: float = LEVEL) -> Interval:
+    """Interval of a share in (0, 1) with standard error `se`, normal on the logit scale.
+
+    Examples
+    --------
+    >>> {key: round(number, 3) for key, number in logit_interval(0.5, 0.05).items()}
+    {'value': 0.5, 'ci_low': 0.403, 'ci_high': 0.597}
+    """
+    if not 0 < value < 1:
+        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
+    half = _z(level) * se / (value * (1 - value))
+    low, high = expit(logit(value) - half), expit(logit(value) + half)
+    return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
+
+
+def delong_test(y_true: ArrayLike, a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> dict[str, float]:
+    """Paired comparison of two AUROCs on the same patients.
+
+    Parameters
+    ----------
+    y_true, a, b : array of shape (n_patients,)
+    level : float
+
+    Returns
+    -------
+    dict
+        Difference auroc(a) - auroc(b) as ``value, ci_low, ci_high``, with ``z`` and two-sided ``p_value``
+        (NaN when the scores rank alike).
+
+    References
+    ----------
+    DeLong et al. (1988), Biometrics 44, 837-845.
+
+    Examples
+    --------
+    >>> test = delong_test([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 0.9], [0.2, 0.6, 0.3, 0.5, 0.7])
+    >>> round(test["value"], 4)
+    0.1667
+    """
+    aurocs, covariance = delong(y_true, np.column_stack([a, b]))
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    se = float(np.sqrt(max(variance, 0.0)))
+    difference = float(aurocs[0] - aurocs[1])
+    z = difference / se if se > 0 else np.nan
+    return {**wald(difference, se, level), "z": z, "p_value": float(2 * ndtr(-abs(z)))}
+
+
+def bootstrap_weights(
+    rng: np.random.Generator, n_patients: int, n_resamples: int, strata: ArrayLike | None = None
+) -> NDArray:
+    """How often each patient is drawn in each bootstrap resample.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n_patients, n_resamples : int
+    strata : array of shape (n_patients,), optional
+        Resample within these groups, keeping their sizes.
+
+    Returns
+    -------
+    array of shape (n_patients, n_resamples)
+        Integers as floats; columns sum to `n_patients`.
+
+    Examples
+    --------
+    >>> bootstrap_weights(np.random.default_rng(0), 5, 3).sum(axis=0).tolist()
+    [5.0, 5.0, 5.0]
+    """
+    if strata is None:
+        drawn = rng.integers(n_patients, size=(n_patients, n_resamples)) * n_resamples + np.arange(n_resamples)
+        counts = np.bincount(drawn.ravel(), minlength=n_patients * n_resamples)
+        return counts.reshape(n_patients, n_resamples).astype(float)
+    weights = np.empty((n_patients, n_resamples))
+    for stratum in np.unique(np.asarray(strata)):
+        members = np.flatnonzero(np.asarray(strata) == stratum)
+        weights[members] = bootstrap_weights(rng, members.size, n_resamples)
+    return weights
+
+
+def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVEL) -> Interval:
+    """Percentile interval from bootstrap replicates; undefined replicates are left out.
+
+    An estimate at the end of its range (the scaled Brier score of the event rate itself is 0 and every resample
+    is below) would lie outside; the interval is then extended to it.
+
+    Examples
+    --------
+    >>> percentile_interval(40.0, np.arange(101.0), level=0.5)
+    {'value': 40.0, 'ci_low': 25.0, 'ci_high': 75.0}
+    """
+    usable = np.asarray(replicates, dtype=float)
+    usable = usable[np.isfinite(usable)]
+    if not np.isfinite(value) or usable.size < 2:
+        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(value=float(value), ci_low=float(min(low, value)), ci_high=float(max(high, value)))
+
+
+def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, floor: float = 0.0) -> Interval:
+    """Percentile interval moved so that the replicates' median is the estimate, cut off at a floor.
+
+    For measures such as the ICI that cannot be negative: resampling adds noise to a curve that is noisy already,
+    so the plain percentiles lie above the estimate.
+
+    Examples
+    --------
+    >>> centred_interval(1.0, np.arange(101.0), level=0.5)
+    {'value': 1.0, 'ci_low': 0.0, 'ci_high': 26.0}
+    """
+    usable = np.asarray(replicates, dtype=float)
+    usable = usable[np.isfinite(usable)]
+    if not np.isfinite(value) or usable.size < 2:
+        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2]) - np.median(usable)
+    return Interval(value=float(value), ci_low=float(max(value + low, floor)), ci_high=float(value + high))
+
+
+def bootstrap(
+    metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray, level: float = LEVEL
+) -> Interval:
+    """Percentile interval of any measure of `attrition.metrics`, averaged over repeats.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, y_prob, weights=None)``.
+    y_true : array of shape (n_patients,)
+    y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
+        The predictions of each repeat of cross-validation; the measure is taken a repeat and then averaged.
+    weights : array of shape (n_patients, n_resamples)
+        From `bootstrap_weights`; the same weights make measures and models paired.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(3)
+    >>> p = rng.random(300)
+    >>> y = rng.random(300) < p
+    >>> interval = bootstrap(measures.auroc, y, p, bootstrap_weights(rng, 300, 500))
+    >>> interval["ci_low"] < interval["value"] < interval["ci_high"]
+    True
+    """
+    return percentile_interval(*replicates(metric, y_true, y_prob, weights), level)
+
+
+def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray) -> tuple[float, NDArray]:
+    """Estimate and bootstrap replicates behind `bootstrap`, for paired differences.
+
+    Returns
+    -------
+    value : float
+    replicates : array of shape (n_resamples,)
+
+    Examples
+    --------
+    >>> value, drawn = replicates(measures.brier_score, [0, 1], [0.5, 1.0], np.array([[1.0, 2], [1, 0]]))
+    >>> value, drawn.tolist()
+    (0.125, [0.125, 0.25])
+    """
+    p = np.asarray(y_prob, dtype=float)
+    columns = p[:, None] if p.ndim == 1 else p
+    values = [metric(y_true, column) for column in columns.T]
+    drawn = [metric(y_true, column, weights=weights) for column in columns.T]
+    return float(np.mean(values)), np.mean(drawn, axis=0)
+
+
+def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of a proportion.
+
+    References
+    ----------
+    Wilson (1927), J Am Stat Assoc 22, 209-212.
+
+    Examples
+    --------
+    >>> {key: round(number, 4) for key, number in wilson(81, 263).items()}
+    {'value': 0.308, 'ci_low': 0.2553, 'ci_high': 0.3662}
+    """
+    if n <= 0:
+        return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+    z, share = _z(level), successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    return Interval(value=float(share), ci_low=float(low), ci_high=float(high))
+
+
+def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """Mean over simulated trials with its Monte-Carlo error and the interval that follows from it.
+
+    Parameters
+    ----------
+    values : array of shape (n_trials,)
+
+    Returns
+    -------
+    Interval
+        With ``mc_se``, the standard deviation over the square root of the number of trials.
+
+    References
+    ----------
+    Morris, White and Crowther (2019), Statistics in Medicine 38, 2074-2102.
+
+    Examples
+    --------
+    >>> round(monte_carlo([1.0, 2.0, 3.0])["mc_se"], 4)
+    0.5774
+    """
+    v = np.asarray(values, dtype=float)
+    v = v[np.isfinite(v)]
+    se = float(v.std(ddof=1) / np.sqrt(v.size)) if v.size > 1 else np.nan
+    mean = float(v.mean()) if v.size else np.nan
+    return Interval(**wald(mean, se, level), mc_se=se)
+
+
+def calibration_slope_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
+    """Calibration slope with a robust (sandwich) standard error; NaN when predictions hardly differ.
+
+    Examples
+    --------
+    >>> y, p = np.repeat([0, 1, 0, 1], [70, 30, 30, 70]), np.repeat([0.3, 0.7], 100)
+    >>> interval = calibration_slope_interval(y, p)
+    >>> round(interval["value"], 6), interval["ci_low"] < 1 < interval["ci_high"]
+    (1.0, True)
+    """
+    if logit(y_prob).std() < MIN_SPREAD:
+        return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+    coefficients, covariance = recalibration_covariance(y_true, y_prob)
+    return wald(coefficients[1], np.sqrt(covariance[1, 1]), level)
+
+
+def calibration_in_the_large_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
+    """Calibration-in-the-large with a robust (sandwich) standard error; NaN when all or none have the event.
+
+    Examples
+    --------
+    >>> interval = calibration_in_the_large_interval([0, 1] * 50, [0.5] * 100)
+    >>> abs(round(interval["value"], 6)), round(interval["ci_high"], 3)
+    (0.0, 0.392)
+    """
+    if np.unique(np.asarray(y_true)).size < 2:
+        return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+    coefficients, covariance = recalibration_covariance(y_true, y_prob, slope=False)
+    return wald(coefficients[0], np.sqrt(covariance[0, 0]), level)
+
+
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """Normal interval of a mean over patients, such as the Brier score.
+
+    Parameters
+    ----------
+    values : array of shape (n_patients,)
+        The contribution of each patient.
+
+    Examples
+    --------
+    >>> interval = mean_interval([0.0, 0.0, 1.0, 1.0])
+    >>> interval["value"], round(interval["ci_high"], 3)
+    (0.5, 1.066)
+    """
+    v = np.asarray(values, dtype=float)
+    return wald(v.mean(), v.std(ddof=1) / np.sqrt(v.size), level)

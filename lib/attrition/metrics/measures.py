@@ -1,0 +1,339 @@
+"""Measures of prediction: one measure, one pure function of arrays.
+
+Every function takes the outcome `y_true` (0 or 1), the predicted probability `y_prob` and, where it makes
+sense, `weights`: one column of weights a resample. Integer weights count how often a patient was drawn, so
+a bootstrap of any measure is one call (`attrition.metrics.intervals`). Without weights the result is a float, with
+a matrix of weights one value a column. Calibration has a module of its own and is offered here too.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from attrition.metrics.calibration import calibration_curve, calibration_in_the_large, calibration_slope, ici
+
+__all__ = [
+    "auroc",
+    "average_precision",
+    "brier_score",
+    "calibration_curve",
+    "calibration_in_the_large",
+    "calibration_slope",
+    "classification",
+    "ici",
+    "log_loss",
+    "precision_recall_curve",
+    "roc_curve",
+    "scaled_brier",
+    "share_of_attainable_lift",
+]
+
+
+def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:
+    y, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
+    if y.ndim != 1 or y.shape != p.shape:
+        raise ValueError(f"y_true and y_prob must be vectors of one length, not {y.shape} and {p.shape}")
+    if not np.isin(y, (0.0, 1.0)).all() or not np.isfinite(p).all():
+        raise ValueError("y_true must hold 0 and 1 only, and y_prob must be finite")
+    w = np.ones((y.size, 1)) if weights is None else np.asarray(weights, dtype=float)
+    return y, p, w[:, None] if w.ndim == 1 else w
+
+
+def _plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
+    return values if weights is not None and np.ndim(weights) == 2 else float(values[0])
+
+
+def _by_score(y: NDArray, p: NDArray, w: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Distinct scores, ascending, with the weight of events and of non-events at each (scores x columns)."""
+    order = np.argsort(p, kind="stable")
+    scores, start = np.unique(p[order], return_index=True)
+    w, y = w[order], y[order, None]
+    if scores.size == p.size:
+        return scores, w * y, w * (1 - y)
+    return scores, np.add.reduceat(w * y, start, axis=0), np.add.reduceat(w * (1 - y), start, axis=0)
+
+
+def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> float | NDArray:
+    r"""Area under the ROC curve: the chance that an event is ranked above a non-event, ties counted half.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+        Outcome, 0 or 1.
+    y_prob : array of shape (n_patients,)
+        Any score; only its order matters.
+    weights : array of shape (n_patients,) or (n_patients, n_resamples), optional
+        How often each patient counts.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+        NaN where a column has no event or no non-event.
+
+    Notes
+    -----
+    .. math:: P(s_1 > s_0) + P(s_1 = s_0) / 2
+
+    References
+    ----------
+    Hanley and McNeil (1982), Radiology 143, 29-36.
+
+    Examples
+    --------
+    >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    >>> auroc([0, 1], [0.5, 0.5], weights=[[1, 2], [1, 0]])
+    array([0.5, nan])
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    _, events, others = _by_score(y, p, w)
+    below = np.cumsum(others, axis=0)
+    pairs = below[-1] * events.sum(axis=0)
+    won = np.einsum("gb,gb->b", events, below) - 0.5 * np.einsum("gb,gb->b", events, others)
+    return _plain(np.divide(won, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0), weights)
+
+
+def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    r"""Area under the precision-recall curve as a sum of steps.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `auroc`.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+        Its chance level is the share of events, not one half.
+
+    Notes
+    -----
+    .. math:: \sum_k (R_k - R_{k-1}) P_k
+
+    References
+    ----------
+    Davis and Goadrich (2006), ICML, 233-240.
+
+    Examples
+    --------
+    >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
+    0.8333
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    _, events, others = _by_score(y, p, w)
+    found = np.cumsum(events[::-1], axis=0)
+    flagged = found + np.cumsum(others[::-1], axis=0)
+    precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
+    total = found[-1]
+    area = np.einsum("gb,gb->b", events[::-1], precision)
+    return _plain(np.divide(area, total, out=np.full(total.shape, np.nan), where=total > 0), weights)
+
+
+def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    r"""Mean squared distance between probability and outcome; proper, smaller is better.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `auroc`, `y_prob` in [0, 1].
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+
+    References
+    ----------
+    Brier (1950), Monthly Weather Review 78, 1-3.
+
+    Examples
+    --------
+    >>> brier_score([0, 1], [0.5, 1.0])
+    0.125
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    return _plain((y - p) ** 2 @ w / w.sum(axis=0), weights)
+
+
+def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    r"""Brier score against a constant at the event rate: 0 is no better than that, 1 is perfect.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `brier_score`.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+
+    Notes
+    -----
+    .. math:: 1 - B / (\bar y (1 - \bar y))
+
+    References
+    ----------
+    Steyerberg et al. (2010), Epidemiology 21, 128-138.
+
+    Examples
+    --------
+    >>> scaled_brier([0, 1], [0.5, 1.0])
+    0.5
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    rate = y @ w / w.sum(axis=0)
+    error = (y - p) ** 2 @ w / w.sum(axis=0)
+    spread = rate * (1 - rate)
+    return _plain(1 - np.divide(error, spread, out=np.full(rate.shape, np.nan), where=spread > 0), weights)
+
+
+def log_loss(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
+    """Mean negative log likelihood of the outcome; probabilities are kept 1e-15 away from 0 and 1.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `brier_score`.
+
+    Returns
+    -------
+    float or array of shape (n_resamples,)
+
+    Examples
+    --------
+    >>> round(log_loss([0, 1], [0.5, 0.5]), 6)
+    0.693147
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    p = np.clip(p, 1e-15, 1 - 1e-15)
+    return _plain(-(y * np.log(p) + (1 - y) * np.log1p(-p)) @ w / w.sum(axis=0), weights)
+
+
+def classification(
+    y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: ArrayLike | None = None
+) -> dict[str, float | NDArray]:
+    """What a threshold does: counts, rates, and patients flagged per 100.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `auroc`.
+    threshold : float
+        A patient at or above it is flagged.
+
+    Returns
+    -------
+    dict
+        ``tp, fp, fn, tn`` (summed weights), ``recall, precision, specificity, f1`` (NaN where nobody is
+        concerned), ``flagged_per_100, found_per_100, missed_per_100``.
+
+    Examples
+    --------
+    >>> at_half = classification([0, 0, 1, 1], [0.1, 0.6, 0.35, 0.8], 0.5)
+    >>> at_half["recall"], at_half["precision"], at_half["flagged_per_100"]
+    (0.5, 0.5, 50.0)
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    flagged = p >= threshold
+    tp, fp, fn, tn = ((mask * part) @ w for mask in (flagged, ~flagged) for part in (y, 1 - y))
+    n = w.sum(axis=0)
+
+    def ratio(above: NDArray, below: NDArray) -> NDArray:
+        return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+    values = {
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": tn,
+        "recall": ratio(tp, tp + fn),
+        "precision": ratio(tp, tp + fp),
+        "specificity": ratio(tn, tn + fp),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+        "flagged_per_100": 100 * (tp + fp) / n,
+        "found_per_100": 100 * tp / n,
+        "missed_per_100": 100 * fn / n,
+    }
+    return {name: _plain(value, weights) for name, value in values.items()}
+
+
+def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDArray:
+    r"""AUROC above chance as a share of what the oracle attains above chance.
+
+    Parameters
+    ----------
+    value, oracle : float or array
+        AUROC of the model and of the true probability on the same patients.
+
+    Returns
+    -------
+    float or array
+        1 is all that can be known, 0 is chance.
+
+    Notes
+    -----
+    .. math:: (A - 1/2) / (A_{oracle} - 1/2)
+
+    Examples
+    --------
+    >>> share_of_attainable_lift(0.65, 0.75)
+    0.6
+    """
+    share = np.round((np.asarray(value, float) - 0.5) / (np.asarray(oracle, float) - 0.5), 12)
+    return float(share) if share.ndim == 0 else share
+
+
+def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
+    """Recall at given shares of false alarms, linear between the points of the ROC curve.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `auroc`.
+    grid : array of shape (n_grid,)
+        False-positive rates.
+
+    Returns
+    -------
+    array of shape (n_grid,) or (n_grid, n_resamples)
+
+    Examples
+    --------
+    >>> roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.0, 0.5, 1.0])
+    array([0.5, 1. , 1. ])
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    _, events, others = _by_score(y, p, w)
+    edge = np.zeros((1, w.shape[1]))
+    recall = np.vstack([edge, np.cumsum(events[::-1], axis=0)]) / events.sum(axis=0)
+    alarms = np.vstack([edge, np.cumsum(others[::-1], axis=0)]) / others.sum(axis=0)
+    curves = np.column_stack([np.interp(grid, alarms[:, b], recall[:, b]) for b in range(w.shape[1])])
+    return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
+
+
+def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
+    """Precision at given recalls: of the highest threshold whose recall is at least that.
+
+    Parameters
+    ----------
+    y_true, y_prob, weights
+        As in `auroc`.
+    grid : array of shape (n_grid,)
+        Recalls in (0, 1].
+
+    Returns
+    -------
+    array of shape (n_grid,) or (n_grid, n_resamples)
+
+    Examples
+    --------
+    >>> precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.5, 1.0]).round(3)
+    array([1.   , 0.667])
+    """
+    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
+    _, events, others = _by_score(y, p, w)
+    found = np.cumsum(events[::-1], axis=0)
+    flagged = found + np.cumsum(others[::-1], axis=0)
+    precision = np.divide(found, flagged, out=np.ones_like(found), where=flagged > 0)
+    recall = found / found[-1]
+    reached = [np.searchsorted(recall[:, b], np.asarray(grid) - 1e-12) for b in range(w.shape[1])]
+    curves = np.column_stack([precision[np.minimum(at, len(recall) - 1), b] for b, at in enumerate(reached)])
+    return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]

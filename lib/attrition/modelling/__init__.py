@@ -1,0 +1,27 @@
+"""Rows and tables of the modelling chapter: predictions beside the oracle, and what is shown of the studies."""
+
+from attrition.modelling.rows import (
+    SHOWN_MEASURES,
+    chosen_sentence,
+    chosen_table,
+    fold_summary,
+    imbalance_table,
+    model_table,
+    out_of_fold,
+    rate_labels,
+    schemes_table,
+    tuning_sentence,
+)
+
+__all__ = [
+    "SHOWN_MEASURES",
+    "chosen_sentence",
+    "chosen_table",
+    "fold_summary",
+    "imbalance_table",
+    "model_table",
+    "out_of_fold",
+    "rate_labels",
+    "schemes_table",
+    "tuning_sentence",
+]

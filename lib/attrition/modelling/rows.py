@@ -1,0 +1,168 @@
+"""Rows and tables of the modelling chapter: predictions beside the oracle, and what is shown of the studies."""
+
+import numpy as np
+import pandas as pd
+
+from attrition import metrics, models, resampling
+from attrition.findings import listed
+from attrition.modelling import imbalance
+from attrition.resampling import schemes, tuning
+from attrition.simulate import oracle
+from attrition.simulate.law import PUBLISHED_LAW
+
+SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
+
+
+def out_of_fold(trial: pd.DataFrame, folds: list[resampling.Fold]) -> pd.DataFrame:
+    """Out-of-fold rows of the published models and the null model, with the oracle's probability.
+
+    Parameters
+    ----------
+    trial : DataFrame of n_patients rows
+        The published trial.
+    folds : list of Fold
+
+    Returns
+    -------
+    DataFrame
+        Columns of `attrition.resampling.OOF_COLUMNS` and ``true_probability``; models lr, xgb, lgbm, null,
+        oracle.
+    """
+    fitted = {name: models.pipeline(name) for name in ("lr", "xgb", "lgbm", "null")}
+    y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
+    oof = resampling.out_of_fold(fitted, trial, y, folds, ids)
+    truth = pd.Series(oracle.of_patients(PUBLISHED_LAW, trial), index=ids)
+    oof = oof.assign(true_probability=oof["patient_id"].map(truth))
+    perfect = oof[oof["model"] == "null"].assign(model="oracle", y_prob=lambda rows: rows["true_probability"])
+    return pd.concat([oof, perfect], ignore_index=True)
+
+
+def model_table(oof: pd.DataFrame, n_folds: int = 5) -> pd.DataFrame:
+    """AUROC of each model: a repeat, then averaged, with the interval that allows for shared training rows.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, label, n, events, auroc, ci_low, ci_high, fold_sd, attainable (share of the oracle's
+        lift over chance).
+    """
+    by_repeat = resampling.per_repeat(oof, metrics.auroc).groupby("model", sort=False)["value"].mean()
+    by_fold = resampling.per_fold(oof, metrics.auroc)
+    patients = oof.drop_duplicates("patient_id")
+    rows = []
+    for name, value in by_repeat.items():
+        folds = by_fold.loc[by_fold["model"] == name, "value"].to_numpy()
+        rows.append(
+            {"model": name, "label": models.LABELS[name], "n": len(patients), "events": int(patients["y"].sum())}
+            | dict(zip(("auroc", "ci_low", "ci_high"), _with_interval(folds, value, n_folds), strict=True))
+            | {"fold_sd": folds.std(ddof=1)}
+            | {"attainable": metrics.share_of_attainable_lift(value, by_repeat["oracle"])}
+        )
+    return pd.DataFrame(rows)
+
+
+def _with_interval(folds: np.ndarray, value: float, n_folds: int) -> tuple[float, float, float]:
+    if np.ptp(folds) == 0:
+        return value, np.nan, np.nan
+    return schemes.corrected_interval(folds, value, n_folds)
+
+
+def fold_summary(by_fold: pd.DataFrame, published_sd: float) -> dict[str, float]:
+    """Spread of logistic regression's fold AUROCs, for the sentence about stability."""
+    folds = by_fold.loc[by_fold["model"] == "lr", "value"]
+    return {
+        "lowest": folds.min(),
+        "highest": folds.max(),
+        "sd": folds.std(ddof=1),
+        "n_folds": len(folds),
+        "published_sd": published_sd,
+    }
+
+
+def _interval_text(row: pd.Series, digits: int = 3) -> str:
+    if not np.isfinite(row["value"]):
+        return "–"
+    value = f"{row['value']:.{digits}f}"
+    if not np.isfinite(row["ci_low"]):
+        return value
+    return f"{value} ({row['ci_low']:.{digits}f} to {row['ci_high']:.{digits}f})"
+
+
+def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:
+    """One event rate of the imbalance study as text with intervals: model, strategy, trials, a column a measure."""
+    measures = [*SHOWN_MEASURES, net_benefit]
+    part = table[(table["event_rate"] == rate) & table["measure"].isin(measures)]
+    part = part.assign(text=part.apply(_interval_text, axis=1))
+    keys = ["model", "strategy", "n_trials"]
+    wide = part.pivot_table(index=keys, columns="measure", values="text", aggfunc="first")[measures].reset_index()
+    order = {name: i for i, name in enumerate(("oracle", "null", "lr", "xgb", "lgbm"))}
+    places = {name: i for i, name in enumerate(models.STRATEGIES)}
+    wide = wide.sort_values(["model", "strategy"], key=lambda column: column.map(order | places))
+    plain = wide["model"].isin(("oracle", "null"))
+    return wide.assign(
+        model=wide["model"].map(models.LABELS),
+        strategy=wide["strategy"].map(models.STRATEGIES).where(~plain, "–"),
+        n_trials=wide["n_trials"].astype(str).where(~plain, "–"),
+    ).reset_index(drop=True)
+
+
+def schemes_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """The validation study for the reader: scheme by name, numbers with Monte-Carlo errors."""
+    columns = ["n_patients", "scheme", "n_trials", "bias", "bias_se", "rmse", "rmse_se", "coverage", "coverage_se"]
+    return summary.assign(scheme=summary["scheme"].map(schemes.SCHEMES))[[*columns, "width"]]
+
+
+def chosen_table(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Settings that the searches chose, in words: model, fold, inner AUROC, settings."""
+    fixed = ["model", "repeat", "fold", "inner_auroc"]
+    words = [
+        ", ".join(f"{key} {value:g}" for key, value in row.items() if key not in fixed and pd.notna(value))
+        for row in chosen.to_dict("records")
+    ]
+    shown = chosen.assign(model=chosen["model"].map(models.LABELS), fold=chosen["fold"] + 1, settings=words)
+    return shown[["model", "fold", "inner_auroc", "settings"]]
+
+
+def chosen_sentence(chosen: pd.DataFrame) -> dict:
+    """Sentence on what the searches chose for boosted models: template and values."""
+    boosted = chosen[chosen["model"].isin(tuning.BOOSTED)]
+    slow = int((boosted["learning_rate"] < 0.1).sum())
+    plain = int(((boosted["max_depth"] == 1) | (boosted["reg_lambda"] >= 10)).sum())
+    sentence = (
+        "Of {n_folds} searches for boosted models, {slow} chose a learning rate below the published .1, and {plain} "
+        "stumps or a penalty of 10 or more"
+    )
+    if min(slow, plain) > len(boosted) / 2:
+        sentence += ": slow learning and strong shrinkage, towards a smoother model than the published settings give"
+    return {"sentence": sentence + ".", "n_folds": len(boosted), "slow": slow, "plain": plain}
+
+
+def tuning_sentence(compared: pd.DataFrame) -> dict:
+    """Sentence on what tuning changed, chosen from the numbers: template and values."""
+    better = compared[compared["ci_low"] > 0]
+    best = compared.loc[compared["tuned"].idxmax()]
+    names = listed([models.LABELS[name] for name in better["model"]]) if len(better) else ""
+    spread = compared["tuned"].max() - compared["tuned"].min()
+    values = {"names": names, "spread": spread, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
+    last = ". Highest of the tuned models is {best} with {best_auroc:.3f}; the three lie within {spread:.3f}."
+    if better.empty:
+        sentence = "Tuning raised no model's AUROC with an interval above zero" + last
+        return {"sentence": sentence, **values}
+    values |= {"low": better["difference"].min(), "high": better["difference"].max()}
+    sentence = (
+        "Tuning helps {names}: the paired gain in AUROC is "
+        + ("{low:.3f}" if len(better) == 1 else "{low:.3f} to {high:.3f}")
+        + last
+    )
+    return {"sentence": sentence, **values}
+
+
+def rate_labels(rates: dict[str, float]) -> dict[str, str]:
+    """Event rates in words, by name.
+
+    Examples
+    --------
+    >>> rate_labels({"p24": 0.24})
+    {'p24': '24 % events'}
+    """
+    return {setting.name: f"{100 * setting.event_rate:.0f} % events" for setting in imbalance.settings(rates)}

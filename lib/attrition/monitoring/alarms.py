@@ -1,0 +1,141 @@
+"""Alarm rates as tables and sentences, their wording chosen from the numbers."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from attrition import monitoring
+from attrition.monitoring.surveillance import ALPHA, SCENARIOS
+
+
+def nested(table: pd.DataFrame, *levels: str) -> dict:
+    """Rates as nested results: ``{level: {...: {"value", "ci_low", "ci_high"}}}``.
+
+    Examples
+    --------
+    >>> row = {"name": "psi", "batch_size": 50, "rate": 0.05, "ci_low": 0.04, "ci_high": 0.06}
+    >>> nested(pd.DataFrame([row]), "name", "batch_size")["psi"]["50"]["value"]
+    0.05
+    """
+    if not levels:
+        row = table.iloc[0]
+        return {"value": float(row["rate"]), "ci_low": float(row["ci_low"]), "ci_high": float(row["ci_high"])}
+    return {str(key): nested(part, *levels[1:]) for key, part in table.groupby(levels[0], sort=False)}
+
+
+def standing_out(columns: pd.DataFrame) -> dict:
+    """The input with the smallest p-value of any method.
+
+    Parameters
+    ----------
+    columns : pandas.DataFrame
+        From `attrition.monitoring.Drift.table`.
+    """
+    smallest = columns[[f"p_{method}" for method in monitoring.METHODS]].min(axis=1)
+    return {
+        "input": columns["column"][smallest.idxmin()].replace("_", " "),
+        "p": float(smallest.min()),
+        "n": len(columns),
+    }
+
+
+def path_table(path: NDArray, band: NDArray) -> pd.DataFrame:
+    """The numbers behind the running sum."""
+    arrived = np.arange(1, len(path) + 1)
+    return pd.DataFrame({"patients": arrived, "sum": path, "band_low": band[0], "band_high": band[1]})
+
+
+RULES_WITHOUT_NULL = ("psi_customary", "seed_rule")
+ENOUGH = 0.8  # the power that sample sizes are customarily planned for
+
+
+def furthest(null: pd.DataFrame, level: float) -> dict:
+    """The permutation alarm whose false-alarm rate is furthest from nominal."""
+    ours = null[~null["name"].isin(RULES_WITHOUT_NULL)]
+    row = ours.loc[(ours["rate"] - level).abs().idxmax()]
+    words = {
+        "name": monitoring.NAMES[row["name"]],
+        "batch_size": int(row["batch_size"]),
+        "batches": int(row["batches"]),
+    }
+    return words | {"rate": float(row["rate"]), "points": 100 * abs(float(row["rate"]) - level)}
+
+
+def customary(null: pd.DataFrame) -> dict:
+    """False-alarm rates of the two rules without a null, at the smallest and the largest batch."""
+    rate = null.set_index(["name", "batch_size"])["rate"]
+    small, large = int(null["batch_size"].min()), int(null["batch_size"].max())
+    sizes = {"small_size": small, "large_size": large}
+    seed = {"small": float(rate["seed_rule", small]), "large": float(rate["seed_rule", large])}
+    psi = {"psi_small": float(rate["psi_customary", small]), "psi_large": float(rate["psi_customary", large])}
+    return sizes | seed | psi
+
+
+def _share(rate: float) -> str:
+    return f"{100 * rate:.0f} %"
+
+
+def power_sentence(alarms: pd.DataFrame, size: int) -> str:
+    """What each change sets off at one batch size, strongest permutation alarm first."""
+    ours = alarms[(alarms["batch_size"] == size) & ~alarms["name"].isin(RULES_WITHOUT_NULL)]
+    parts = []
+    for scenario in SCENARIOS[1:]:
+        part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False)
+        best, least = part.iloc[0], part.iloc[-1]
+        parts.append(
+            f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds in {_share(best['rate'])} of "
+            f"batches, the alarm “{monitoring.NAMES[least['name']]}” in {_share(least['rate'])}"
+        )
+    weakest = ours[ours["scenario"] != "none"].groupby("name")["rate"].min()
+    sees = (
+        f"The alarm “{monitoring.NAMES[weakest.idxmax()]}” finds every change in at least {_share(ENOUGH)} of batches."
+        if weakest.max() >= ENOUGH
+        else f"No single alarm finds every change in {_share(ENOUGH)} of batches."
+    )
+    return f"With {size} patients a batch, " + "; ".join(parts) + ". " + sees
+
+
+def action_table(study_table: pd.DataFrame) -> pd.DataFrame:
+    """Share of batches by action, one row a world and batch size."""
+    actions = study_table[study_table["kind"] == "action"]
+    keys = ["scenario", "label", "batch_size", "batches"]
+    wide = actions.pivot_table(index=keys, columns="name", values="rate")
+    order = pd.Categorical(wide.index.get_level_values("scenario"), [s.name for s in SCENARIOS], ordered=True)
+    rows = wide[list(monitoring.ACTIONS)].iloc[np.argsort(order.codes, kind="stable")].reset_index()
+    return rows.drop(columns="scenario").rename_axis(columns=None)
+
+
+def action_sentence(actions: pd.DataFrame) -> str:
+    """What the stated rule mostly does in each world, at the largest batch."""
+    large = actions[actions["batch_size"] == actions["batch_size"].max()]
+    names = list(monitoring.ACTIONS)
+    parts = []
+    for row in large.to_dict("records"):
+        mostly = max(names, key=lambda name: row[name])
+        parts.append(f"*{row['label']}*: mostly “{monitoring.ACTIONS[mostly]}” ({_share(row[mostly])})")
+    return f"With {large['batch_size'].iloc[0]} patients a batch, " + "; ".join(parts) + "."
+
+
+def any_alarm_sentence(actions: pd.DataFrame) -> str:
+    """How often the stated rule, which takes three looks, does anything although nothing changed."""
+    same = actions[actions["label"] == SCENARIOS[0].label].sort_values("batch_size")
+    rates = [f"{100 * (1 - row['none']):.1f} % (batches of {row['batch_size']})" for row in same.to_dict("records")]
+    return (
+        f"The rule takes three looks at each batch (inputs, calibration, ranking), each at {100 * ALPHA:.0f} %; "
+        f"together they make it act on {' and '.join(rates)} of the batches in which nothing changed. Who wants "
+        f"{100 * ALPHA:.0f} % in all must divide the level by the number of looks."
+    )
+
+
+def finding(null: pd.DataFrame) -> dict:
+    """The chapter's finding: is the seed's rule usable, at the largest batch?"""
+    size = null["batch_size"].max()
+    rate = null.set_index(["name", "batch_size"]).loc[("seed_rule", size)]
+    usable = rate["ci_low"] <= ALPHA
+    interval = f"{_share(rate['rate'])} (95 % interval {100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
+    ends = "which is what a five per cent rule may do." if usable else "so it retrains on noise."
+    sentence = (
+        f"The seed's monitoring rule raises an alarm in {interval} of batches of {size} patients in which nothing "
+        f"changed, {ends}"
+    )
+    return {"sentence": sentence, "verdict": "supported" if usable else "not supported"}

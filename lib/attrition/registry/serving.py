@@ -1,0 +1,75 @@
+"""The scorer as an MLflow model, loaded from this very code instead of a pickle; served by ``mlflow models serve``."""
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import PythonModel
+
+from attrition.contract.strict import ContractError
+from attrition.score import FIRST_LINE, PRESETS, Scorer, as_text
+
+
+class RefusedRequest(MlflowException):
+    """A request that the contract refuses; answered with status 400.
+
+    The scoring server puts the patients it was sent in front of an exception's message. This message stays as it is.
+    """
+
+    def __init__(self, told: str):
+        self._told = told
+        super().__init__(told, error_code=INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        """Rows, columns and rules that are broken, without any value."""
+        return self._told
+
+    @message.setter
+    def message(self, _: str) -> None:
+        """Leave the message alone."""
+
+
+class ScoringModel(PythonModel):
+    """Runs the contract on each request; a request with a bad row is refused as a whole, without any value."""
+
+    def load_context(self, context) -> None:
+        """Load the scorer that was logged with the model."""
+        self.scorer = Scorer.load(context.artifacts["scorer"])
+
+    def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+        """Score patients.
+
+        Parameters
+        ----------
+        context : mlflow.pyfunc.PythonModelContext
+        model_input : pandas.DataFrame
+            One row a patient, text or whole numbers; columns outside the contract are dropped unseen.
+        params : dict, optional
+            Not used.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        RefusedRequest
+            With the rows (counted from 1), columns and rules that are broken.
+        """
+        try:
+            scored = self.scorer.check_and_score(as_text(model_input), PRESETS["seed"])
+        except ContractError as error:
+            raise RefusedRequest(_whole_table(error)) from None
+        refused = scored[scored["refused"] != ""]
+        if len(refused):
+            told = (f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused["refused"].items())
+            raise RefusedRequest("refused: " + "; ".join(told))
+        return scored.drop(columns="refused")
+
+
+def _whole_table(error: ContractError) -> str:
+    return "refused: " + "; ".join(f"{p.column}: {p.rule}".removeprefix(": ") for p in error.problems)
+
+
+set_model(ScoringModel())

@@ -1,0 +1,21 @@
+"""Repeated and nested cross-validation to tidy out-of-fold rows."""
+
+from attrition.resampling.folds import (
+    OOF_COLUMNS,
+    Fold,
+    out_of_fold,
+    per_fold,
+    per_repeat,
+    repeated_folds,
+    unshuffled_folds,
+)
+
+__all__ = [
+    "OOF_COLUMNS",
+    "Fold",
+    "out_of_fold",
+    "per_fold",
+    "per_repeat",
+    "repeated_folds",
+    "unshuffled_folds",
+]

@@ -1,0 +1,367 @@
+"""What the best possible model would know: the exact probability of dropout given the features.
+
+The law hides one thing from every model, a normal noise in the risk score. Integrating it out gives
+P(dropout | features); no model can beat its auroc, log loss or Brier score. Performance is computed with
+exact probabilities in place of drawn outcomes ("soft outcomes"): same expectation, a fraction of the
+variance.
+
+Two routes lead to each number: `monte_carlo` over drawn patients, with its error, and `exact` over `cells`,
+the finite table of all distinct risk scores. `attrition.simulate.restricted` has the oracles that know less.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, xlogy
+from scipy.stats import beta, poisson
+
+from attrition.simulate import law as laws
+from attrition.simulate import trial
+from attrition.simulate.law import PUBLISHED_LAW, Law
+
+NODES = 10
+"""Gauss-Hermite nodes: `quadrature_error` is below 1e-11 for the published law."""
+BELIEVED_PREVALENCE = 0.24
+MOST_EVENTS = 12
+"""Adverse events beyond this have a probability below 1e-7 and are counted as this many."""
+DAYS = np.arange(laws.DAYS_LOW, laws.DAYS_HIGH)
+AGES = np.arange(laws.AGE_LOW, laws.AGE_HIGH)
+VISITS = np.arange(laws.DAYS_HIGH // laws.VISIT_INTERVAL + 1)
+EVENTS = np.arange(MOST_EVENTS + 1)
+
+
+def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0, nodes: int = NODES) -> np.ndarray:
+    """P(dropout | features): the law's probability with the noise integrated out.
+
+    Parameters
+    ----------
+    law : Law
+    score : array
+        Risk score without noise, `attrition.simulate.law.risk`.
+    prevalence_offset : float
+        Added to the logit.
+    nodes : int
+        Gauss-Hermite nodes.
+
+    Returns
+    -------
+    array, shape of `score`
+        $\\sum_k w_k\\, p(s + \\sqrt{2} \\sigma x_k) / \\sqrt{\\pi}$.
+
+    Examples
+    --------
+    >>> float(probability(Law(), np.array(0.5)).round(6))
+    0.5
+    """
+    points, weights = np.polynomial.hermite.hermgauss(nodes)
+    score = np.asarray(score, dtype=float)
+    total = np.zeros_like(score)
+    for point, weight in zip(points, weights / np.sqrt(np.pi), strict=True):
+        total += weight * laws.probability(law, score + np.sqrt(2) * law.noise_sd * point, prevalence_offset)
+    return np.clip(total, 0, 1)
+
+
+def quadrature_error(law: Law, nodes: int = NODES, prevalence_offset: float = 0.0) -> float:
+    """Largest error of `probability` against a dense rule, over risk scores from -1 to 4.
+
+    Examples
+    --------
+    >>> quadrature_error(Law()) < 1e-11 < quadrature_error(Law(), nodes=4)
+    True
+    """
+    score = np.linspace(-1, 4, 501)
+    z = np.linspace(-10, 10, 4001)
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    dense = laws.probability(law, score[:, None] + law.noise_sd * z, prevalence_offset) @ density
+    return float(np.abs(dense - probability(law, score, prevalence_offset, nodes)).max())
+
+
+def of_patients(law: Law, trial: pd.DataFrame, prevalence_offset: float = 0.0) -> np.ndarray:
+    """P(dropout | features) of each patient of a trial, shape (n,)."""
+    return probability(law, laws.risk(law, trial), prevalence_offset)
+
+
+def soft_auroc(scores: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """AUROC when each patient drops out with a known probability instead of a drawn outcome.
+
+    $$\\sum_{ij} p_i (1 - p_j) \\{[s_i > s_j] + [s_i = s_j]/2\\} \\Big/ \\sum_i p_i \\sum_j (1 - p_j)$$
+
+    Parameters
+    ----------
+    scores : array (n,)
+        Any model's scores.
+    p : array (n,)
+        True probabilities; with 0 and 1 this is the ordinary auroc.
+    weights : array (n,), optional
+        How many patients each row stands for.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> soft_auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
+    0.75
+    """
+    weights = np.ones_like(p, dtype=float) if weights is None else weights
+    order = np.argsort(scores, kind="stable")
+    below, ties = _mass_below(np.asarray(scores)[order], (weights * (1 - p))[order])
+    positive = (weights * p)[order]
+    return float(np.sum(positive * (below + ties / 2)) / (positive.sum() * np.sum(weights * (1 - p))))
+
+
+def _mass_below(ordered: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mass strictly below, and tied with, each of the ordered scores."""
+    total = np.concatenate([[0.0], np.cumsum(mass)])
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    sizes = np.diff(np.append(starts, len(ordered)))
+    below = np.repeat(total[starts], sizes)
+    return below, np.repeat(total[starts + sizes], sizes) - below
+
+
+def soft_auroc_many(scores: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """`soft_auroc` of many score vectors over the same patients at once.
+
+    Parameters
+    ----------
+    scores : array (k, n)
+        One row a model.
+    p : array (n,)
+        True probabilities.
+
+    Returns
+    -------
+    array (k,)
+
+    Examples
+    --------
+    >>> p = np.array([0.2, 0.5, 0.9])
+    >>> soft_auroc_many(np.array([[1, 2, 3], [3, 2, 1], [1, 1, 1]]), p).round(4).tolist()
+    [0.8125, 0.1875, 0.5]
+    """
+    scores, p = np.atleast_2d(scores), np.asarray(p, dtype=float)
+    order = np.argsort(scores, axis=1)
+    ordered = np.take_along_axis(scores, order, axis=1)
+    positive = p[order]
+    below = np.cumsum(1 - positive, axis=1)
+    total = np.sum(positive * (below - (1 - positive) / 2), axis=1)
+    result = total / (p.sum() * (1 - p).sum())
+    for k in np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1)):
+        result[k] = soft_auroc(scores[k], p)
+    return result
+
+
+def expected_log_loss(q: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Expected log loss of each patient when `q` is predicted and `p` is true; least at q = p.
+
+    Examples
+    --------
+    >>> float(expected_log_loss(0.5, 0.5).round(4))
+    0.6931
+    """
+    return -(xlogy(p, q) + xlogy(1 - np.asarray(p), 1 - np.asarray(q)))
+
+
+def expected_brier(q: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Expected Brier score of each patient when `q` is predicted and `p` is true; least at q = p.
+
+    $(q - p)^2 + p (1 - p)$
+
+    Examples
+    --------
+    >>> float(expected_brier(0.5, 0.2).round(4))
+    0.25
+    """
+    p = np.asarray(p)
+    return (q - p) ** 2 + p * (1 - p)
+
+
+def performance(q: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float]]:
+    """Expected auroc, log loss and Brier score of a prediction, with Monte-Carlo standard errors.
+
+    Parameters
+    ----------
+    q : array (n,)
+        Predicted probabilities.
+    p : array (n,)
+        True probabilities of patients drawn at random.
+
+    Returns
+    -------
+    dict
+        ``auroc``, ``log_loss``, ``brier``, each a mapping of ``value`` and ``mc_se``.
+    """
+    auroc, influence = _auroc_with_influence(q, p)
+    losses = {"log_loss": expected_log_loss(q, p), "brier": expected_brier(q, p)}
+    rows = {"auroc": (auroc, influence)} | {name: (loss.mean(), loss) for name, loss in losses.items()}
+    return {
+        name: {"value": float(value), "mc_se": float(np.std(part, ddof=1) / np.sqrt(len(p)))}
+        for name, (value, part) in rows.items()
+    }
+
+
+def _auroc_with_influence(q: np.ndarray, p: np.ndarray) -> tuple[float, np.ndarray]:
+    """AUROC and each patient's influence on it, by the delta method for a ratio of U-statistics."""
+    order = np.argsort(q, kind="stable")
+    ordered, p = q[order], p[order]
+    n, rate = len(p), p.mean()
+    low, tied = _mass_below(ordered, (1 - p) / n)
+    low_positive, tied_positive = _mass_below(ordered, p / n)
+    beaten = low + tied / 2
+    beating = rate - low_positive - tied_positive / 2
+    auroc = np.mean(p * beaten) / (rate * (1 - rate))
+    numerator = p * beaten + (1 - p) * beating
+    denominator = p * (1 - rate) + (1 - p) * rate
+    return float(auroc), (numerator - auroc * denominator) / (rate * (1 - rate))
+
+
+def monte_carlo_scores(law: Law, n: int, rng: np.random.Generator, chunk: int = 250_000) -> np.ndarray:
+    """Risk scores without noise of `n` patients drawn from the law, in bounded memory, shape (n,)."""
+    sizes = [min(chunk, n - first) for first in range(0, n, chunk)]
+    return np.concatenate([laws.risk(law, trial.draw_patients(law, size, rng)) for size in sizes])
+
+
+def monte_carlo(law: Law, scores: np.ndarray, prevalence_offset: float = 0.0) -> dict[str, dict[str, float]]:
+    """The oracle's performance over drawn patients; `scores` from `monte_carlo_scores`.
+
+    Examples
+    --------
+    >>> scores = monte_carlo_scores(Law(), 2000, np.random.default_rng(1))
+    >>> sorted(monte_carlo(Law(), scores))
+    ['auroc', 'brier', 'log_loss']
+    """
+    p = probability(law, scores, prevalence_offset)
+    return performance(p, p)
+
+
+def visits_given_days(law: Law) -> np.ndarray:
+    """P(visits | days of follow-up), shape (days, visits): floor(days / 30 * Beta)."""
+    planned = DAYS[:, None] / laws.VISIT_INTERVAL
+    edges = beta.cdf(np.append(VISITS, VISITS[-1] + 1) / planned, *law.compliance)
+    return np.diff(edges, axis=1)
+
+
+def is_young(law: Law) -> np.ndarray:
+    """Which of `AGES` the law calls young."""
+    return laws.age_share(AGES) < law.young_below
+
+
+def score_grid(law: Law) -> np.ndarray:
+    """Risk score of every combination, shape (days, visits, events, young, phase, arm) = (335, 13, 13, 2, 3, 3)."""
+    days = DAYS[:, None, None, None, None, None]
+    rate = laws.adverse_event_rate(EVENTS[:, None, None, None], days)
+    kept = laws.visit_rate(VISITS[:, None, None, None, None], days)
+    return (
+        law.weight_adverse_events * rate * law.adverse_event_scale
+        + law.weight_missed_visits * (1 - kept)
+        + law.weight_young * np.arange(2)[:, None, None]
+        + law.weight_phase * np.array(law.phase_risk)[:, None]
+        + law.weight_arm * np.array(law.arm_risk)
+    )
+
+
+def weight_grid(law: Law) -> np.ndarray:
+    """Share of patients in every combination of `score_grid`, same shape, sums to 1."""
+    mean = laws.adverse_event_mean(AGES[:, None], DAYS)
+    events = poisson.pmf(EVENTS, mean[..., None])
+    events[..., -1] += poisson.sf(EVENTS[-1], mean)
+    young = is_young(law)
+    by_young = np.stack([events[young == y].sum(axis=0) for y in (False, True)], axis=-1) / len(AGES)
+    weight = visits_given_days(law)[:, :, None, None] * by_young[:, None] / len(DAYS) / 9
+    return np.broadcast_to(weight[..., None, None], (*weight.shape, 3, 3))
+
+
+@lru_cache(maxsize=4)
+def cells(law: Law) -> tuple[np.ndarray, np.ndarray]:
+    """All distinct risk scores of the law and the share of patients at each.
+
+    Returns
+    -------
+    score : array (m,)
+        Without noise.
+    weight : array (m,)
+        Sums to 1, but for cells below 1e-13.
+
+    Examples
+    --------
+    >>> score, weight = cells(Law())
+    >>> bool(abs(weight.sum() - 1) < 1e-6)
+    True
+    """
+    weight = weight_grid(law)
+    kept = weight > 1e-13
+    return score_grid(law)[kept], weight[kept]
+
+
+def exact(law: Law, prevalence_offset: float = 0.0) -> dict[str, float]:
+    """The oracle's performance summed over `cells`, without Monte-Carlo error.
+
+    Returns
+    -------
+    dict
+        prevalence, auroc, log_loss, brier.
+    """
+    score, weight = cells(law)
+    p = probability(law, score, prevalence_offset)
+    return weighted(p, weight)
+
+
+def weighted(p: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    """Performance of the true probabilities `p` in a population of cells with shares `weight`."""
+    return {
+        "prevalence": float(np.average(p, weights=weight)),
+        "auroc": soft_auroc(p, p, weight),
+        "log_loss": float(np.average(expected_log_loss(p, p), weights=weight)),
+        "brier": float(np.average(expected_brier(p, p), weights=weight)),
+    }
+
+
+@lru_cache(maxsize=16)
+def offset_for_prevalence(law: Law = PUBLISHED_LAW, target: float = BELIEVED_PREVALENCE) -> float:
+    """Offset on the logit at which a share `target` of patients drops out.
+
+    Parameters
+    ----------
+    law : Law
+    target : float
+        Wanted prevalence, between 0 and 1.
+
+    Returns
+    -------
+    float
+        Solved over `cells`, to 1e-10.
+
+    Examples
+    --------
+    >>> round(exact(Law(), offset_for_prevalence(Law(), 0.24))["prevalence"], 8)
+    0.24
+    """
+    score, weight = cells(law)
+
+    def excess(offset: float) -> float:
+        return float(np.average(probability(law, score, offset, nodes=8), weights=weight)) - target
+
+    start = brentq(excess, -20, 20, xtol=1e-6)
+    slope = np.average(_slope(law, score, start), weights=weight)
+    miss = np.average(probability(law, score, start), weights=weight) - target
+    return float(start - miss / slope)
+
+
+def _slope(law: Law, score: np.ndarray, offset: float) -> np.ndarray:
+    logit = law.slope * (score - law.offset) + offset
+    return expit(logit) * expit(-logit)
+
+
+def prevalence_offsets(law: Law = PUBLISHED_LAW) -> Mapping[str, float]:
+    """Offset of each prevalence setting: ``default`` (the law's own) and ``p24``.
+
+    Examples
+    --------
+    >>> prevalence_offsets()["default"]
+    0.0
+    """
+    return {"default": 0.0, "p24": offset_for_prevalence(law, BELIEVED_PREVALENCE)}

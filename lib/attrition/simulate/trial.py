@@ -1,0 +1,343 @@
+"""The law of the simulated trial, trials drawn from it, and the published trial to the last byte.
+
+The law is causal in one direction: enrolment (age, gender, arm, phase), length of follow-up, visits and
+adverse events over that *whole* follow-up, then a risk score with unobserved noise, then dropout, then the
+day of dropout. Since the day is drawn last, what a patient did after leaving still counts among their
+features; `contradictions` counts where that shows.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from attrition.simulate import timing
+from attrition.simulate.law import (
+    AGE_HIGH,
+    AGE_LOW,
+    ARMS,
+    DAYS_HIGH,
+    DAYS_LOW,
+    GENDERS,
+    PHASES,
+    PUBLISHED_LAW,
+    VISIT_INTERVAL,
+    Law,
+    adverse_event_mean,
+    adverse_event_rate,
+    arm_risk,
+    phase_risk,
+    probability,
+    risk,
+    visit_rate,
+)
+
+__all__ = [
+    "ARMS",
+    "COLUMNS",
+    "GENDERS",
+    "PHASES",
+    "PREVALENCES",
+    "PUBLISHED_LAW",
+    "PUBLISHED_MD5",
+    "PUBLISHED_N",
+    "Law",
+    "adverse_event_mean",
+    "adverse_event_rate",
+    "arm_risk",
+    "contradictions",
+    "csv_text",
+    "draw_chunks",
+    "draw_patients",
+    "draw_trial",
+    "expected_columns",
+    "md5",
+    "patient_ids",
+    "phase_risk",
+    "probability",
+    "published_formula",
+    "published_trial",
+    "random_baseline",
+    "risk",
+    "visit_rate",
+]
+
+COLUMNS = (
+    "patient_id",
+    "age",
+    "gender",
+    "treatment_group",
+    "trial_phase",
+    "days_in_trial",
+    "visits_completed",
+    "last_visit_day",
+    "adverse_events",
+    "dropout",
+    "dropout_day",
+    "early_dropout",
+    "late_dropout",
+    "dropout_30_days",
+)
+PUBLISHED_N = 1000
+PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
+PREVALENCES = ("default", "p24")
+
+
+def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw covariates: everything that the law fixes before dropout.
+
+    Parameters
+    ----------
+    law : Law
+    n : int
+        Number of patients.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame (n, 8)
+        age, gender, treatment_group, trial_phase, days_in_trial, visits_completed, last_visit_day,
+        adverse_events.
+    """
+    age = rng.integers(AGE_LOW, AGE_HIGH, n)
+    gender, arm, phase = rng.integers(0, 3, (3, n))
+    days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
+    visits = np.floor(days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
+    last_visit = rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0)
+    adverse_events = rng.poisson(adverse_event_mean(age, days))
+    return pd.DataFrame(
+        {
+            "age": age,
+            "gender": _named(GENDERS, gender),
+            "treatment_group": _named(ARMS, arm),
+            "trial_phase": _named(PHASES, phase),
+            "days_in_trial": days,
+            "visits_completed": visits,
+            "last_visit_day": last_visit,
+            "adverse_events": adverse_events,
+        }
+    )
+
+
+def _named(names: tuple[str, ...], index: np.ndarray) -> pd.Series:
+    return pd.Series(pd.array(names, dtype="str").take(index))
+
+
+def patient_ids(n: int, start: int = 1) -> pd.Series:
+    """Identifiers as text, in order.
+
+    Examples
+    --------
+    >>> patient_ids(2).tolist()
+    ['P-0001', 'P-0002']
+    """
+    return pd.Series([f"P-{i:04d}" for i in range(start, start + n)], dtype="str")
+
+
+def draw_trial(
+    law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0, start: int = 1
+) -> pd.DataFrame:
+    """Draw a trial of `n` patients with the published columns in their order.
+
+    Parameters
+    ----------
+    law : Law
+    n : int
+        Number of patients.
+    rng : numpy.random.Generator
+    prevalence_offset : float
+        Added to the logit of dropout; see `attrition.simulate.oracle.offset_for_prevalence`.
+    start : int
+        Number of the first identifier.
+
+    Returns
+    -------
+    DataFrame (n, 14)
+        Columns `COLUMNS`; days in days since enrolment, dropout columns 0 for patients who stayed.
+
+    Examples
+    --------
+    >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
+    >>> trial.shape, list(trial.columns) == expected_columns()
+    ((5, 14), True)
+    """
+    trial = draw_patients(law, n, rng)
+    score = risk(law, trial) + rng.normal(0, law.noise_sd, n)
+    dropout = rng.random(n) < probability(law, score, prevalence_offset)
+    days = trial["days_in_trial"].to_numpy()
+    trial = trial.assign(**timing.draw(law, days, dropout, score, rng), patient_id=patient_ids(n, start))
+    return trial[list(COLUMNS)]
+
+
+def draw_chunks(
+    law: Law,
+    n: int,
+    rng: np.random.Generator,
+    prevalence_offset: float = 0.0,
+    chunk: int = 100_000,
+) -> Iterator[pd.DataFrame]:
+    """Draw a trial piece by piece, so that memory stays bounded by `chunk` whatever `n` is.
+
+    Yields
+    ------
+    DataFrame (at most chunk, 14)
+        Pieces of `draw_trial` with identifiers that run on.
+
+    Examples
+    --------
+    >>> [len(piece) for piece in draw_chunks(Law(), 25, np.random.default_rng(1), chunk=10)]
+    [10, 10, 5]
+    """
+    for first in range(0, n, chunk):
+        yield draw_trial(law, min(chunk, n - first), rng, prevalence_offset, start=first + 1)
+
+
+def expected_columns() -> list[str]:
+    """Columns of a trial, in file order."""
+    return list(COLUMNS)
+
+
+def published_trial() -> pd.DataFrame:
+    """The published trial: 1,000 patients from one legacy random stream with seed 42.
+
+    Returns
+    -------
+    DataFrame (1000, 14)
+        Written by `csv_text` it has the md5 `PUBLISHED_MD5`.
+
+    Notes
+    -----
+    All draws come from one stream in the published order, hence the legacy generator; only the timing of
+    dropouts needs a loop, because its draws alternate between two kinds.
+    """
+    legacy = np.random.RandomState(42)
+    law, n = PUBLISHED_LAW, PUBLISHED_N
+    trial = _published_patients(legacy, law, n)
+    score = risk(law, trial) + legacy.normal(0, law.noise_sd, n)
+    dropout = legacy.random_sample(n) < probability(law, score)
+    when = timing.draw_published(law, trial["days_in_trial"].to_numpy(), dropout, score, legacy)
+    return trial.assign(**when, patient_id=patient_ids(n))[list(COLUMNS)]
+
+
+def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.DataFrame:
+    age = legacy.randint(AGE_LOW, AGE_HIGH, n)
+    gender, arm, phase = (legacy.randint(0, 3, n) for _ in range(3))
+    days = legacy.randint(DAYS_LOW, DAYS_HIGH, n)
+    visits = np.floor(days / VISIT_INTERVAL * legacy.beta(*law.compliance, n)).astype(int)
+    last_visit = np.zeros(n, dtype=int)
+    seen = visits > 0
+    last_visit[seen] = legacy.randint(np.maximum(1, days[seen] - 60), days[seen] + 1)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "gender": _named(GENDERS, gender),
+            "treatment_group": _named(ARMS, arm),
+            "trial_phase": _named(PHASES, phase),
+            "days_in_trial": days,
+            "visits_completed": visits,
+            "last_visit_day": last_visit,
+            "adverse_events": legacy.poisson(adverse_event_mean(age, days)),
+        }
+    )
+
+
+def random_baseline() -> pd.DataFrame:
+    """The earlier data set: the same kind of columns, and an outcome drawn without looking at them.
+
+    Returns
+    -------
+    DataFrame (1000, 8)
+        patient_id, age, gender, treatment_group, trial_phase, visits_completed, adverse_events,
+        days_in_trial, dropout; every feature is independent of dropout, so that every model's true auroc is
+        .5.
+    """
+    legacy = np.random.RandomState(42)
+    n = PUBLISHED_N
+    ids = [f"P{legacy.randint(1000, 9999)}" for _ in range(n)]
+    return pd.DataFrame(
+        {
+            "patient_id": pd.Series(ids, dtype="str"),
+            "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
+            "gender": _named(GENDERS, legacy.randint(0, 3, n)),
+            "treatment_group": _named(ARMS, legacy.randint(0, 3, n)),
+            "trial_phase": _named(PHASES, legacy.randint(0, 3, n)),
+            "visits_completed": legacy.randint(0, 13, n),
+            "adverse_events": legacy.poisson(0.5, n),
+            "days_in_trial": legacy.randint(1, 365, n),
+            "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2)),
+        }
+    )
+
+
+def csv_text(trial: pd.DataFrame) -> str:
+    """CSV as published: no index, LF line ends."""
+    return trial.to_csv(index=False, lineterminator="\n")
+
+
+def md5(trial: pd.DataFrame) -> str:
+    """Checksum of `csv_text`.
+
+    Examples
+    --------
+    >>> md5(published_trial()) == PUBLISHED_MD5
+    True
+    """
+    return hashlib.md5(csv_text(trial).encode(), usedforsecurity=False).hexdigest()
+
+
+def published_formula(trial: pd.DataFrame) -> np.ndarray:
+    """Probability by the formula in the published document, which is not the law that made its data.
+
+    $1 / (1 + \\exp(-(0.35 e + 0.30 (1 - v) + 0.20 f)))$: without the factor 100, slope, offset, noise, arm
+    and age.
+
+    Returns
+    -------
+    array (n,)
+    """
+    days = trial["days_in_trial"].to_numpy(float)
+    rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
+    kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
+    return expit(0.35 * rate + 0.30 * (1 - kept) + 0.20 * phase_risk(PUBLISHED_LAW, trial["trial_phase"]))
+
+
+def contradictions(trial: pd.DataFrame) -> pd.DataFrame:
+    """Count what cannot be true of a real trial.
+
+    Parameters
+    ----------
+    trial : DataFrame (n, 14)
+
+    Returns
+    -------
+    DataFrame
+        One row a contradiction: `key`, `contradiction` (in words), `n_patients`, `out_of` (dropouts).
+
+    Examples
+    --------
+    >>> contradictions(published_trial()).loc[0, "key"]
+    'last_visit_after_dropout'
+    """
+    gone = trial.loc[trial["dropout"] == 1]
+    day = gone["dropout_day"]
+    possible = np.floor(day / VISIT_INTERVAL) + 1
+    rows = [
+        ("last_visit_after_dropout", "the last visit lies after the dropout", gone["last_visit_day"] > day),
+        ("follow_up_after_dropout", "follow-up goes on after the dropout", gone["days_in_trial"] > day),
+        (
+            "visits_beyond_dropout",
+            "more monthly visits than fit before the dropout",
+            gone["visits_completed"] > possible,
+        ),
+        (
+            "unflagged_30_day_dropout",
+            "dropout by day 30 that the 30-day column does not show",
+            (day <= 30) & (gone["dropout_30_days"] == 0),
+        ),
+    ]
+    return pd.DataFrame(
+        [(key, words, int(found.sum()), len(gone)) for key, words, found in rows],
+        columns=["key", "contradiction", "n_patients", "out_of"],
+    )

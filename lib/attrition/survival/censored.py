@@ -1,0 +1,256 @@
+"""How good is a predicted risk of leaving by a horizon, when reasons compete and some patients are censored?
+
+The event is cause 1 by the horizon. Censoring is undone by inverse-probability weights; without censoring before the
+horizon all weights are one and the scores are the ordinary Brier score and AUROC. On one day, leaving comes before
+censoring: who is censored on the day of the horizon has been seen through it.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attrition.survival.curves import CENSORED
+
+EVENT = 1
+
+
+def _censoring(time: np.ndarray, cause: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    days, position = np.unique(time, return_inverse=True)
+    lost = np.bincount(position, weights=cause == CENSORED)
+    gone = np.bincount(position, weights=cause != CENSORED)
+    at_risk = len(time) - np.concatenate([[0], np.cumsum(lost + gone)[:-1]]) - gone
+    factors = np.divide(at_risk - lost, at_risk, out=np.ones(len(days)), where=at_risk > 0)
+    return days, np.cumprod(factors)
+
+
+def _just_before(days: np.ndarray, steps: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    return np.concatenate([[1.0], steps])[np.searchsorted(days, asked, side="left")]
+
+
+def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
+    r"""Inverse-probability-of-censoring weights at a horizon.
+
+    .. math:: w_i = \frac{1\{T_i \le \tau,\ D_i \ne 0\}}{\hat G(T_i-)}
+              + \frac{1\{\text{seen through } \tau\}}{\hat G(\tau-)}
+
+    with :math:`\hat G` the Kaplan-Meier estimate of staying uncensored. Patients censored before the horizon weigh
+    nothing. Censoring must not depend on the predictors or on the outcome.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_patients,)
+        Day of leaving, or of the end of observation.
+    cause : array_like of int, shape (n_patients,)
+        0 censored, 1 the event, above 1 competing events.
+    horizon : float
+        Day of the prediction.
+
+    Returns
+    -------
+    ndarray, shape (n_patients,)
+
+    References
+    ----------
+    Graf E et al. (1999), Stat Med 18:2529-2545. Schoop R et al. (2011), Biom J 53:88-112.
+
+    Examples
+    --------
+    >>> censoring_weights([5, 10, 20, 30], [1, 0, 2, 0], horizon=25).tolist()
+    [1.0, 0.0, 1.5, 1.5]
+    """
+    time, cause = np.asarray(time, dtype=float), np.asarray(cause)
+    days, uncensored = _censoring(time, cause)
+    left = (cause != CENSORED) & (time <= horizon)
+    seen = ~left & (time >= horizon)
+    probability = _just_before(days, uncensored, np.where(left, time, horizon))
+    known = (left | seen) & (probability > 0)
+    return np.where(known, 1 / np.where(known, probability, 1.0), 0.0)
+
+
+def outcome_by(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
+    """1 for patients with the event by the horizon, else 0 (competing events and event-free alike).
+
+    Examples
+    --------
+    >>> outcome_by([5, 10, 30], [1, 2, 1], horizon=25).tolist()
+    [1, 0, 0]
+    """
+    return ((np.asarray(cause) == EVENT) & (np.asarray(time) <= horizon)).astype(int)
+
+
+def brier_parts(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
+    """Each patient's part of the Brier score, weight times squared error; its mean is `brier_score`."""
+    weights = censoring_weights(time, cause, horizon)
+    return weights * (outcome_by(time, cause, horizon) - np.asarray(risk, dtype=float)) ** 2
+
+
+def brier_score(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> float:
+    r"""Brier score of a predicted cumulative incidence at a horizon, with competing risks.
+
+    .. math:: \frac1n \sum_i w_i \bigl(1\{T_i \le \tau, D_i = 1\} - \hat F_1(\tau \mid x_i)\bigr)^2
+
+    Parameters
+    ----------
+    risk : array_like, shape (n_patients,)
+        Predicted probability of the event by the horizon.
+    time, cause, horizon
+        See `censoring_weights`.
+
+    Returns
+    -------
+    float
+        0 is perfect; the patients' overall risk for everybody is the reference.
+
+    References
+    ----------
+    Schoop R et al. (2011), Biom J 53:88-112.
+
+    Examples
+    --------
+    >>> round(brier_score([0.8, 0.2], [5, 30], [1, 0], horizon=20), 3)
+    0.04
+    """
+    return float(np.mean(brier_parts(risk, time, cause, horizon)))
+
+
+def roles(time: ArrayLike, cause: ArrayLike, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the patients as cases and as controls of the cumulative/dynamic AUROC.
+
+    Cases had the event by the horizon. Controls are all other patients whose state at the horizon is known: still in
+    the trial, or gone for a competing reason.
+
+    Returns
+    -------
+    cases, controls : ndarray, shape (n_patients,)
+    """
+    weights = censoring_weights(time, cause, horizon)
+    event = outcome_by(time, cause, horizon)
+    return weights * event, weights * (1 - event)
+
+
+def auroc(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> float:
+    r"""Cumulative/dynamic time-dependent AUROC, competing events as controls.
+
+    .. math:: \frac{\sum_i \sum_j a_i b_j
+              \bigl(1\{r_i > r_j\} + \tfrac12 1\{r_i = r_j\}\bigr)}{\sum_i \sum_j a_i b_j}
+
+    with :math:`a_i` and :math:`b_j` the weights as case and as control, see `roles`.
+
+    Parameters
+    ----------
+    risk : array_like, shape (n_patients,)
+        Anything that ranks the patients.
+    time, cause, horizon
+        See `censoring_weights`.
+
+    Returns
+    -------
+    float
+        NaN without a case or without a control.
+
+    References
+    ----------
+    Blanche P, Dartigues JF, Jacqmin-Gadda H (2013), Stat Med 32:5381-5397 (their definition 2).
+
+    Examples
+    --------
+    >>> auroc([0.9, 0.5, 0.5, 0.1], [5, 8, 9, 30], [1, 1, 2, 0], horizon=20)
+    0.875
+    """
+    cases, controls = roles(time, cause, horizon)
+    values, position = np.unique(np.asarray(risk, dtype=float), return_inverse=True)
+    case = np.bincount(position, weights=cases, minlength=len(values))
+    control = np.bincount(position, weights=controls, minlength=len(values))
+    pairs = case.sum() * control.sum()
+    lower = np.cumsum(control) - 0.5 * control
+    return float(case @ lower / pairs) if pairs > 0 else float("nan")
+
+
+def pair_wins(
+    scores: ArrayLike, cases: ArrayLike, controls: ArrayLike, folds: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each case ranks above each control (a tie counts one half), over repeats of cross-validation.
+
+    The AUROC is then a ratio of two weighted sums over these tables, for the sample and for every bootstrap sample of
+    patients. Without `folds` it is the mean over repeats of the AUROC of each repeat. With them, only patients of one
+    test fold are compared, whose scores come from one fit: across folds, a score of few values such as the arm breaks
+    its ties against itself, because a patient's own event is missing from the fit.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_repeats, n_patients)
+        Out-of-fold scores.
+    cases, controls : array_like, shape (n_patients,)
+        Weights, see `roles`.
+    folds : array_like of int, shape (n_repeats, n_patients), optional
+        Test fold of each patient in each repeat.
+
+    Returns
+    -------
+    wins, pairs : ndarray, shape (n_cases, n_controls)
+        Of the patients whose weight is positive: wins, and comparisons made.
+
+    References
+    ----------
+    Parker BJ, Gunter S, Bedo J (2007), BMC Bioinformatics 8:326.
+    """
+    scores = np.atleast_2d(np.asarray(scores, dtype=float))
+    folds = np.zeros(scores.shape, dtype=int) if folds is None else np.atleast_2d(np.asarray(folds))
+    case, control = np.flatnonzero(np.asarray(cases) > 0), np.flatnonzero(np.asarray(controls) > 0)
+    wins, pairs = np.zeros((2, len(case), len(control)))
+    for score, fold in zip(scores, folds, strict=True):
+        together = fold[case][:, None] == fold[control]
+        difference = score[case][:, None] - score[control]
+        wins += together * ((difference > 0) + 0.5 * (difference == 0))
+        pairs += together
+    return wins, pairs
+
+
+def concordance(
+    risk: ArrayLike, time: ArrayLike, event: ArrayLike, horizon: float | None = None, weighted: bool = False
+) -> float:
+    r"""Concordance of a risk with the order of leaving: Harrell's, or Uno's with censoring weights.
+
+    Of two patients of whom the first has the event before the other's last day, the first should have the higher
+    risk. Uno's estimate weighs each pair by :math:`\hat G(T_i-)^{-2}` and counts events before the horizon only.
+    Competing events are censored when passed as such (a cause-specific concordance); to count a patient who left for
+    another reason as one who never has the event, pass an infinite time (Wolbers).
+
+    Parameters
+    ----------
+    risk : array_like, shape (n_patients,)
+    time : array_like, shape (n_patients,)
+        May be infinite.
+    event : array_like of bool, shape (n_patients,)
+    horizon : float, optional
+        Events up to this day count.
+    weighted : bool
+        Uno's weights; else Harrell's.
+
+    Returns
+    -------
+    float
+        NaN without a comparable pair.
+
+    References
+    ----------
+    Harrell FE et al. (1982), JAMA 247:2543-2546. Uno H et al. (2011), Stat Med 30:1105-1117. Wolbers M et al.
+    (2009), Epidemiology 20:555-561.
+
+    Examples
+    --------
+    >>> concordance([0.9, 0.4, 0.6, 0.1], [5, 10, 15, 20], [True, True, False, False])
+    0.8
+    """
+    risk, time = np.asarray(risk, dtype=float), np.asarray(time, dtype=float)
+    event = np.asarray(event, dtype=bool)
+    weight = np.ones(len(time))
+    if weighted:
+        days, uncensored = _censoring(time, event.astype(int))
+        weight = 1 / _just_before(days, uncensored, time) ** 2
+    cases = np.flatnonzero(event & (time <= (np.inf if horizon is None else horizon)))
+    wins = pairs = 0.0
+    for i in cases:
+        later = (time > time[i]) | ((time == time[i]) & ~event)
+        wins += weight[i] * (np.sum(risk[later] < risk[i]) + 0.5 * np.sum(risk[later] == risk[i]))
+        pairs += weight[i] * np.sum(later)
+    return float(wins / pairs) if pairs else float("nan")

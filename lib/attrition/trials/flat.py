@@ -1,0 +1,308 @@
+"""One flat table (a row a patient) and a mapping to the same `Trial` that CDISC data give.
+
+Only mapped columns are kept: names, birth dates and free text are dropped before anything is looked at. Cells are
+text until a rule says otherwise, so an id 007 and an arm called "NA" stay what they are. Every problem is collected
+with its line and column, and no message holds a value.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from attrition.cdisc import KINDS, Definitions, Trial, assemble
+from attrition.cdisc.trial import EVENT_COLUMNS
+from attrition.contract.strict import ContractError, Problem, read_strict
+from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, slug
+
+ENDINGS = (".csv", ".parquet")
+YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
+LEFT, COMPLETED_TERM = "left the trial", "completed"
+ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
+MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
+FEWEST_PATIENTS = 10
+FREE_TEXT = "looks like free text or an identifier"
+ENDS_OF_EXPOSURE = "end of exposure"
+UNDATED = "The mapping names no known_day: no adverse event counts as known at a landmark."
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Cells of a parquet column as text; a whole number has no decimal point."""
+    present = values.notna()
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_integer_dtype(values):
+        text = values.astype("str").str.lower()
+    elif pd.api.types.is_float_dtype(values):
+        text = pd.Series([f"{v:.0f}" if v == np.floor(v) else repr(float(v)) for v in values.fillna(0.0)])
+    else:
+        text = values.astype("str")
+    return pd.Series(text.to_numpy(), index=values.index, dtype="str").where(present)
+
+
+def read_table(path: Path, columns: Sequence[str], missing: Sequence[str] = ("",)) -> pd.DataFrame:
+    """Read the named columns of a CSV or parquet file as text; the others are dropped unseen.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    columns : sequence of str
+    missing : sequence of str
+        Cells that mean missing.
+
+    Returns
+    -------
+    pandas.DataFrame of text
+        Index ``line``: line of the file (of a parquet file: row, counted from 1).
+
+    Raises
+    ------
+    ContractError
+        A file that cannot be read, or a column that is not there.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise ContractError(path.name, [Problem("", f"a table ends in {' or '.join(ENDINGS)}")])
+    if path.suffix.lower() == ".csv":
+        table = read_strict(path, missing)
+        _require(table.columns, columns, path.name)
+        return table[list(dict.fromkeys(columns))]
+    return _read_parquet(path, list(dict.fromkeys(columns)), missing)
+
+
+def _read_parquet(path: Path, columns: list[str], missing: Sequence[str]) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise ContractError(path.name, [Problem("", "there is no such file")])
+    try:
+        _require(pq.read_schema(path).names, columns, path.name)
+        table = pq.read_table(path, columns=columns).to_pandas()
+    except (OSError, pa.ArrowException):
+        raise ContractError(path.name, [Problem("", "this is no parquet file that can be read")]) from None
+    table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
+    return table.mask(table.isin(list(missing)))
+
+
+def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
+    there = list(there)
+    problems = []
+    for column in columns:
+        if column not in there:
+            near = difflib.get_close_matches(column, there, n=1)
+            problems.append(Problem(column, f"not in the file{f'; did you mean {near[0]}?' if near else ''}", 1))
+    if problems:
+        raise ContractError(file, problems)
+
+
+def _lines(column: str, rule: str, bad: pd.Series) -> list[Problem]:
+    return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
+
+
+def _number(values: pd.Series, whole: bool = False, low: float = -np.inf, high: float = np.inf):
+    """Numbers, and which cells are none (or out of range)."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    bad = values.notna() & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
+    return numbers, bad | (whole & numbers.notna() & (numbers % 1 != 0))
+
+
+def _days(table: pd.DataFrame, column: str, low: int, needed: bool) -> tuple[pd.Series, list[Problem]]:
+    days, bad = _number(table[column], whole=True, low=low, high=LONGEST_STUDY)
+    problems = _lines(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
+    return days, problems + (_lines(column, "is empty", table[column].isna()) if needed else [])
+
+
+def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
+    found = values.nunique()
+    return [Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}")] if found > most else []
+
+
+def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
+    ids = table[column]
+    twice = ids.notna() & ids.duplicated()
+    return _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
+
+
+def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
+    """Disposition term of every patient: missing while the patient is in the trial."""
+    if m.event is None:
+        problems = _levels(table[m.reason], m.reason, MOST_TERMS) + _terms(table[m.reason], m)
+        return table[m.reason].mask(table[m.reason].isin(m.ongoing)), problems
+    flag = table[m.event].str.lower()
+    bad = ~flag.isin(YES | NO)
+    return pd.Series(LEFT, index=table.index, dtype="str").where(flag.isin(YES)), _lines(m.event, "must be 0 or 1", bad)
+
+
+def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
+    """A term of the mapping that does not occur, while one like it does, would silently move patients."""
+    there = set(values.dropna().unique())
+    named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
+    unnamed = sorted(there - set(named))
+    problems = [
+        Problem(m.reason, f"the mapping's term {term!r} does not occur, but one spelled much like it does")
+        for term in named
+        if term not in there and difflib.get_close_matches(term.lower(), [t.lower() for t in unnamed], 1, 0.8)
+    ]
+    if m.completed and not there.intersection(m.completed) and not problems:
+        problems.append(Problem(m.reason, "no patient completed, by the terms that the mapping gives for completion"))
+    return problems
+
+
+def _baseline(table: pd.DataFrame, m: TableMapping) -> tuple[pd.DataFrame, list[Problem]]:
+    found, problems = {}, []
+    for column in m.numbers:
+        found[column], bad = _number(table[column])
+        problems += _lines(column, "must be a number (with a decimal point)", bad)
+    for column in m.categories:
+        found[column] = table[column]
+        problems += _levels(table[column], column, MOST_LEVELS)
+    return pd.DataFrame(found, index=table.index), problems
+
+
+def _arm(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
+    if m.arm is None:
+        return pd.Series(ONE_ARM, index=table.index, dtype="str"), []
+    arm = table[m.arm]
+    problems = _lines(m.arm, "is empty", arm.isna()) + _levels(arm, m.arm, MOST_ARMS)
+    if m.reference_arm and m.reference_arm not in set(arm.dropna()):
+        problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
+    return arm, problems
+
+
+def patients(path: Path, m: TableMapping) -> pd.DataFrame:
+    """The patients of a flat table: id, arm, site, event_day, reason and baseline columns.
+
+    Raises
+    ------
+    ContractError
+        With every bad line at once.
+    """
+    named = [m.id, m.event_day, m.reason, m.event, m.arm, m.site, *m.numbers, *m.categories]
+    table = read_table(path, [column for column in named if column], m.missing)
+    day, problems = _days(table, m.event_day, 1, needed=True)
+    reason, more = _reason(table, m)
+    baseline, wrong = _baseline(table, m)
+    arm, strange = _arm(table, m)
+    problems += [*more, *wrong, *strange, *_identified(table, m.id)]
+    if len(table) < FEWEST_PATIENTS:
+        problems.append(Problem("", f"{len(table)} patients; the report needs at least {FEWEST_PATIENTS}"))
+    if problems:
+        raise ContractError(path.name, problems)
+    site = table[m.site].fillna(UNKNOWN_SITE) if m.site else pd.Series(UNKNOWN_SITE, index=table.index, dtype="str")
+    # who was seen through the last day of the window without leaving was seen through the window
+    through = reason.isna() & (day == m.horizon)
+    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day + through, "reason": reason}
+    return pd.concat([pd.DataFrame(columns), baseline.rename(columns=_own)], axis=1)
+
+
+def _own(column: str) -> str:
+    """A baseline column that has the name of one of ours keeps apart from it."""
+    taken = {"id", "arm", "site", "site_group", "event_day", "reason", "reason_group", "time", "event_group", "status"}
+    return f"baseline_{column}" if column in taken else column
+
+
+def _kind(table: pd.DataFrame, e: EventsTable) -> tuple[pd.Series, list[Problem]]:
+    allowed = [kind for kind in KINDS if kind != ENDS_OF_EXPOSURE]
+    if e.kind is None:
+        if e.all_are not in allowed:
+            raise MappingError(f"[events] all_are must be one of {', '.join(allowed)}")
+        return pd.Series(e.all_are, index=table.index, dtype="str"), []
+    kind = table[e.kind].str.lower()
+    return kind, _lines(e.kind, f"must be one of {', '.join(allowed)}", ~kind.isin(allowed))
+
+
+def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
+    """The dated records of the long table, if the mapping names one.
+
+    Raises
+    ------
+    ContractError
+        With every bad line at once.
+    """
+    e = m.events
+    if e is None:
+        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in EVENT_COLUMNS})
+    named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
+    table = read_table(e.table, [column for column in named if column], m.missing)
+    day, problems = _days(table, e.day, -LONGEST_STUDY, needed=False)
+    kind, more = _kind(table, e)
+    known = day.mask(kind.eq("adverse event"))
+    if e.known_day:
+        known, wrong = _days(table, e.known_day, -LONGEST_STUDY, needed=False)
+        problems += wrong
+    value = pd.Series(np.nan, index=table.index)
+    if e.value:
+        value, bad = _number(table[e.value])
+        problems += _lines(e.value, "must be a number (with a decimal point)", bad)
+    strangers = ~table[e.id].isin(ids)
+    problems += [*more, *_lines(e.id, "no patient of the other table has this id", strangers)]
+    if problems:
+        raise ContractError(e.table.name, problems)
+    empty = pd.Series(pd.NA, index=table.index, dtype="str")
+    name, detail = (table[column] if column else empty for column in (e.name, e.detail))
+    columns = (table[e.id], kind, name.fillna("unnamed"), value, detail, day, np.maximum(day, known))
+    return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True))).reset_index(drop=True)
+
+
+def _dtype(name: str) -> str:
+    return "float" if name in ("value", "day", "known_day") else "str"
+
+
+def definitions(m: TableMapping, name: str) -> Definitions:
+    """What the terms of a mapping mean.
+
+    Parameters
+    ----------
+    m : TableMapping
+    name : str
+        Of the trial.
+    """
+    return Definitions(
+        name=slug(name),
+        title=m.title or name,
+        horizon=m.horizon,
+        landmarks=m.landmarks,
+        reference=m.reference_arm or "",
+        completed=frozenset(m.completed),
+        competing=dict.fromkeys(m.competing, "competing"),
+        reasons={term: group for group, terms in m.groups.items() for term in terms},
+        other="other" if m.reason else LEFT,
+    )
+
+
+def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Trial:
+    """A trial from one flat table and its mapping.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        CSV or parquet, one row a patient.
+    mapping : TableMapping
+        See `attrition.trials.mapping.read`.
+    name : str, optional
+        Default: the mapping's, else that of the file.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    ContractError
+        The table breaks its contract: every problem with line and column.
+    """
+    path = Path(path)
+    table = patients(path, mapping)
+    records = events(mapping, table["id"])
+    notes = [UNDATED] if mapping.events and not mapping.events.known_day else []
+    undated = int(records["day"].isna().sum())
+    notes += [f"{undated} records without a day are left out."] if undated else []
+    return assemble(
+        path.name,
+        "table",
+        definitions(mapping, name or mapping.name or path.stem),
+        table.reset_index(drop=True),
+        records,
+        {"screened": None, "screen_failures": None},
+        notes=tuple(notes),
+    )

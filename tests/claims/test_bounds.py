@@ -1,0 +1,172 @@
+"""Bounds are tested by brute force: enumeration, random curves, numerical maximisation."""
+
+import doctest
+import itertools
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+from attrition.claims import bounds
+from attrition.claims import printed as figures
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.mark.parametrize("module", [bounds, figures])
+def test_doctests(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(("printed", "decimals"), [(0.72, 3), (0.5, 0), (0.12, 2), (1.0, 3), (0.0, 2)])
+@pytest.mark.parametrize("n", [1, 7, 48, 200])
+def test_attainable_equals_enumeration(printed, decimals, n):
+    half = 0.5 * 10.0**-decimals
+    expected = [k for k in range(n + 1) if abs(k / n - printed) <= half + 1e-12]
+    assert figures.attainable(printed, n, decimals) == expected
+
+
+def test_published_recalls_are_no_counts_of_48_dropouts():
+    assert [figures.attainable(r, 48) for r in (0.720, 0.680, 0.700)] == [[], [], []]
+    assert figures.attainable(0.85, 48, decimals=2) == [41]
+
+
+def test_matrices_equal_enumeration_and_scikit_learn():
+    found = figures.matrices(0.7, 0.6, 10, 20, decimals=1)
+    expected = [
+        (tp, fp)
+        for tp, fp in itertools.product(range(11), range(21))
+        if tp + fp and abs(tp / 10 - 0.7) <= 0.05 + 1e-12 and abs(tp / (tp + fp) - 0.6) <= 0.05 + 1e-12
+    ]
+    assert [(m.tp, m.fp) for m in found] == expected
+    m = found[0]
+    y_true = np.repeat([0, 0, 1, 1], [m.tn, m.fp, m.fn, m.tp])
+    y_pred = np.repeat([0, 1, 0, 1], [m.tn, m.fp, m.fn, m.tp])
+    assert confusion_matrix(y_true, y_pred).ravel().tolist() == [m.tn, m.fp, m.fn, m.tp]
+    assert recall_score(y_true, y_pred) == pytest.approx(m.point[0])
+    assert precision_score(y_true, y_pred) == pytest.approx(
+        figures.precision_from(m.point[0], 1 - m.point[1], m.positives / m.n)
+    )
+    assert (m.n, m.negatives) == (30, 20)
+
+
+def test_bayes_rule_inverts(rng):
+    for recall, fpr, prevalence in rng.uniform(0.05, 0.95, (50, 3)):
+        precision = figures.precision_from(recall, 1 - fpr, prevalence)
+        assert figures.fpr_from(recall, precision, prevalence) == pytest.approx(fpr)
+
+
+def test_sd_range_holds_every_unrounded_sample(rng):
+    printed = np.array([0.721, 0.695, 0.682, 0.708, 0.685])
+    unrounded = printed + rng.uniform(-0.0005, 0.0005, (20_000, 5))
+    for ddof in (0, 1):
+        low, high = figures.sd_range(printed, 3, ddof)
+        sd = unrounded.std(axis=1, ddof=ddof)
+        assert low <= sd.min()
+        assert sd.max() <= high
+
+
+def test_folds_agree_accepts_what_rounding_made(rng):
+    for ddof in (0, 1):
+        exact = rng.normal(0.7, 0.02, (200, 5))
+        for folds in exact:
+            shown = figures.folds_agree(folds.round(3), round(folds.mean(), 3), round(folds.std(ddof=ddof), 3))
+            assert shown == {"mean": True, "sd": True}
+
+
+def test_relative_change_holds_every_unrounded_pair(rng):
+    low, high = figures.relative_change(0.52, 0.70, 2)
+    before, after = 0.52 + rng.uniform(-0.005, 0.005, 5000), 0.70 + rng.uniform(-0.005, 0.005, 5000)
+    change = after / before - 1
+    assert low <= change.min() <= change.max() <= high
+    assert high < 0.375
+
+
+@pytest.mark.parametrize(("n", "share", "rate"), [(1000, 0.2, 0.24), (1000, 0.2, 0.528), (250, 0.3, 0.4)])
+def test_split_sizes_as_scikit_learn_splits(n, share, rate):
+    y = np.repeat([1, 0], [round(n * rate), n - round(n * rate)])
+    train, test = train_test_split(y, test_size=share, random_state=1, stratify=y)
+    sizes = figures.split_sizes(n, share, rate)
+    assert (sizes["train"], sizes["test"]) == (len(train), len(test))
+    assert abs(sizes["test_events"] - test.sum()) <= 1
+    assert sizes["train_events"] + sizes["test_events"] == y.sum()
+
+
+def random_curve(rng, concave):
+    slopes, widths = rng.exponential(size=30) ** 2, rng.exponential(size=30) ** 2
+    if concave:
+        slopes = -np.sort(-slopes)
+    y = np.concatenate([[0], np.cumsum(slopes * widths)])
+    x = np.concatenate([[0], np.cumsum(widths)])
+    return x / x[-1], y / y[-1]
+
+
+@pytest.mark.parametrize("concave", [False, True])
+def test_every_curve_lies_within_its_bounds(rng, concave):
+    bound = bounds.concave_auc_bounds if concave else bounds.auc_bounds
+    for _ in range(300):
+        x, y = random_curve(rng, concave)
+        area = np.trapezoid(y, x)
+        for at in range(1, 30):
+            low, high = bound(y[at], x[at])
+            assert low - 1e-12 <= area <= high + 1e-12
+
+
+def test_step_curves_attain_the_general_bounds():
+    positives, negatives, tp, fp = 40, 60, 30, 12
+    y_true = np.repeat([1, 0], [positives, negatives])
+    low, high = bounds.auc_bounds(tp / positives, fp / negatives)
+    worst = np.r_[np.full(tp, 3), np.full(positives - tp, 1), np.full(fp, 4), np.full(negatives - fp, 2)]
+    best = np.r_[np.full(tp, 4), np.full(positives - tp, 2), np.full(fp, 3), np.full(negatives - fp, 1)]
+    assert roc_auc_score(y_true, worst) == pytest.approx(low)
+    assert roc_auc_score(y_true, best) == pytest.approx(high)
+
+
+def test_concave_bounds_equal_a_search_over_supporting_lines(rng):
+    grid = np.linspace(0, 1, 4001)
+    for fpr, tpr in np.sort(rng.uniform(0.02, 0.98, (25, 2)), axis=1):
+        slopes = np.linspace((1 - tpr) / (1 - fpr), tpr / fpr, 400)
+        areas = [np.trapezoid(np.minimum(1, tpr + m * (grid - fpr)), grid) for m in slopes]
+        low, high = bounds.concave_auc_bounds(tpr, fpr)
+        assert high == pytest.approx(max(areas), abs=2e-4)
+        assert low == pytest.approx(np.trapezoid([0, tpr, 1], [0, fpr, 1]))
+
+
+def test_concave_bounds_at_the_corners():
+    assert bounds.concave_auc_bounds(0.4, 0.0) == (0.7, 1.0)
+    assert bounds.concave_auc_bounds(1.0, 0.4) == (0.8, 1.0)
+    with pytest.raises(ValueError, match="above the diagonal"):
+        bounds.concave_auc_bounds(0.2, 0.3)
+
+
+def test_smallest_auc_is_the_minimum_over_the_rounding_box():
+    ends = [np.linspace(*figures.interval(value, 2), 41) for value in (0.85, 0.55)]
+    for concave, curve in ((False, bounds.auc_bounds), (True, bounds.concave_auc_bounds)):
+        box = [curve(t, figures.fpr_from(t, p, 0.24))[0] for t, p in itertools.product(*ends)]
+        assert bounds.smallest_auc(0.85, 0.55, 0.24, 2, concave) == pytest.approx(min(box), abs=1e-12)
+
+
+def test_joint_claim_of_a_real_model_is_always_possible(rng):
+    for _ in range(40):
+        y = (rng.random(120) < 0.4).astype(int)
+        score = y + rng.normal(0, 1.2, 120)
+        flagged = score > np.median(score)
+        tp, fp = int((flagged & (y == 1)).sum()), int((flagged & (y == 0)).sum())
+        recall, precision = round(tp / y.sum(), 3), round(tp / (tp + fp), 3)
+        claim = bounds.joint(recall, precision, round(roc_auc_score(y, score), 3), int(y.sum()), int((1 - y).sum()))
+        assert claim.possible
+        assert any((m.tp, m.fp) == (tp, fp) for m in claim.fits)
+
+
+def test_published_operating_points_are_impossible_at_24_per_cent():
+    published = [(0.720, 0.680, 0.643, 3), (0.85, 0.55, 0.643, 2), (0.700, 0.660, 0.618, 3)]
+    claims = [bounds.joint(r, p, a, 48, 152, {"recall": d}) for r, p, a, d in published]
+    assert [claim.possible for claim in claims] == [False] * 3
+    assert [len(claim.fits) for claim in claims] == [0, 2, 0]
+    assert min(claim.least_concave_auc for claim in claims) > 0.79
+    assert all(math.isfinite(claim.fpr) for claim in claims)

@@ -1,0 +1,496 @@
+"""The ledger against a second implementation of its rules, and against numbers changed on purpose."""
+
+import copy
+import csv
+import dataclasses
+import doctest
+import io
+import json
+import math
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.model_selection import StratifiedKFold
+
+from attrition import claims, paths, results
+from attrition.claims import rules
+from attrition.findings import paragraphs
+
+LEDGER = claims.load()
+RAW = {entry["id"]: entry for entry in yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))}
+ORDER = {
+    "reproduced": 0,
+    "supported": 1,
+    "not testable": 2,
+    "direction only": 3,
+    "not supported": 4,
+    "impossible": 5,
+}
+COMMITTED = paths.ROOT / "reports" / "results"
+
+
+def put(found, reference, value):
+    chapter, _, dotted = reference.partition(": ")
+    *folders, last = dotted.split(".")
+    place = found.setdefault(chapter, {})
+    for key in folders:
+        place = place.setdefault(key, {})
+    place[last] = value
+
+
+def all_references():
+    written = {text for texts in claims.references(LEDGER).values() for text in texts}
+    return sorted({text.replace("{prevalence}", name) for text in written for name in claims.PREVALENCES})
+
+
+def made_up(rng):
+    """Results in which every reference holds some number, half of them with interval and Monte-Carlo error."""
+    found = {}
+    for reference in all_references():
+        value = float(rng.choice([0.0, 0.003, 0.03, 0.5, 0.71, 1.0]) + rng.normal(0, 0.01))
+        se = float(rng.choice([1e-4, 5e-3]))
+        simulated = {"value": value, "ci_low": value - 2 * se, "ci_high": value + 2 * se, "mc_se": se}
+        put(found, reference, simulated if "paired" in reference or "leave_one" in reference else value)
+    put(found, "04_modelling: published_split.sizes.test_1", int(rng.integers(40, 120)))
+    put(found, "04_modelling: published_split.smote.after_0", int(rng.integers(400, 620)))
+    put(found, "01_generation: published.n_patients", 1000)
+    put(found, "01_generation: published.n_dropouts", int(rng.integers(100, 900)))
+    return found
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+# --- the second implementation: verdicts from stored numbers and the raw YAML -----------------------------------
+
+
+def rounds(value, printed, decimals):
+    unit = Decimal(1).scaleb(-decimals)
+    near = {Decimal(repr(round(value + nudge, 12))).quantize(unit, ROUND_HALF_UP) for nudge in (-1e-12, 0.0, 1e-12)}
+    return Decimal(str(printed)).quantize(unit) in near or abs(value - printed) <= 0.5 * 10**-decimals + 1e-12
+
+
+def effect(row, margin):
+    size, sign = abs(row["published"]), 1 if row["published"] > 0 else -1
+    margin = min(margin, size / 2)
+    se, value = row["mc_se"], sign * row["measured"]
+    if se is not None and not se < margin / 5:
+        return "not testable"
+    near = row["ci_low"] if sign > 0 else row["ci_high"]
+    surely = value - 1.959963984540054 * (se or 0) > 0 if near is None else sign * near > 0
+    if surely and value >= margin:
+        return "supported" if 2 * value >= size else "direction only"
+    return "not supported"
+
+
+def matrix_exists(k_by_n, printed, decimals):
+    return any(abs(k / n - printed) <= 0.5 * 10**-decimals + 1e-12 for n in k_by_n for k in range(n + 1))
+
+
+def lowest_auc(point):
+    true_rate, false_rate = point
+    x, y = np.array([0, false_rate, false_rate, 1]), np.array([0, 0, true_rate, true_rate])
+    return np.trapezoid(y, x)
+
+
+def bound_verdict(args):
+    positives = round(args["n"] * args["prevalence"])
+    negatives, half = args["n"] - positives, 0.5 * 10 ** -args["decimals"] + 1e-12
+    points = [
+        (tp / positives, fp / negatives)
+        for tp in range(positives + 1)
+        for fp in range(negatives + 1)
+        if tp + fp and abs(tp / positives - args["recall"]) <= half and abs(tp / (tp + fp) - args["precision"]) <= half
+    ]
+    printed = args["auroc"] + 0.0005 + 1e-12
+    if not any(lowest_auc(point) <= printed for point in points):
+        return "impossible"
+    hull = [np.trapezoid([0, t, 1], [0, f, 1]) for t, f in points]
+    return "not testable" if any(area <= printed for area in hull) else "not supported"
+
+
+def again(args, row, margin, sizes):
+    rule = args["rule"]
+    if rule == "rounds_to":
+        return "reproduced" if rounds(row["measured"], args["published"], args["decimals"]) else "not supported"
+    if rule == "attainable":
+        candidates = [n if isinstance(n, int) else sizes[n] for n in args["denominators"]]
+        return "reproduced" if matrix_exists(candidates, args["published"], args["decimals"]) else "impossible"
+    if rule == "direction_and_half":
+        return effect(row, args.get("margin", margin))
+    if rule == "order":
+        steps, leads = ([effect(item, margin) for item in row[key]] for key in ("steps", "leads"))
+        if "not testable" in steps + leads:
+            return "not testable"
+        if set(steps) == {"supported"}:
+            return "supported"
+        return "direction only" if "not supported" not in leads else "not supported"
+    if rule == "rank_first":
+        leader = row["values"][args["leader"]]
+        if row["mc_se"] is not None and not row["mc_se"] < margin / 5:
+            return "not testable"
+        if any(other > leader for other in row["values"].values()):
+            return "not supported"
+        return "supported" if leader >= margin else "direction only"
+    if rule == "at_most":
+        if row["mc_se"] is not None and not row["mc_se"] < margin / 5:
+            return "not testable"
+        return "not supported" if row["measured"] > args["limit"] else "supported"
+    if rule == "equal":
+        return "not supported" if row["measured"] > args.get("tolerance", 1e-9) else "reproduced"
+    if rule == "auc_ceiling":
+        return "impossible" if row["measured"] + 3 * (row["mc_se"] or 0) < args["published"] else "supported"
+    if rule == "sums":
+        totals = [n if isinstance(n, int) else sizes[n] for n in args["totals"]]
+        return "reproduced" if sum(args["terms"]) in totals else "impossible"
+    if rule == "sd_of_folds":
+        folds, centre = args["folds"], math.fsum(args["folds"]) / len(args["folds"])
+        squares = math.fsum((fold - centre) ** 2 for fold in folds)
+        near = [math.sqrt(squares / divisor) for divisor in (len(folds), len(folds) - 1)]
+        return "reproduced" if any(abs(sd - args["sd"]) <= 0.0011 for sd in near) else "impossible"
+    if rule == "relative_change":
+        half = 0.5 * 10 ** -args["decimals"]
+        extremes = [
+            100 * ((args["after"] + a * half) / (args["before"] + b * half) - 1) for a in (-1, 1) for b in (-1, 1)
+        ]
+        inside = min(extremes) <= args["published"] + 0.5 and max(extremes) >= args["published"] - 0.5
+        return "reproduced" if inside else "impossible"
+    if rule == "auc_bound":
+        return bound_verdict(args)
+    return {"never": "impossible", "not_testable": "not testable"}[rule]
+
+
+def recomputed(row, sizes):
+    entry = RAW[row["id"]]
+    each = [
+        again(args, stored, entry.get("margin"), sizes)
+        for args, stored in zip(entry["statements"], row["statements"], strict=True)
+    ]
+    return sorted(each, key=ORDER.get)[-1]
+
+
+def sizes_of(found):
+    return {
+        reference: claims.look_up(found, reference)
+        for reference in (
+            "04_modelling: published_split.sizes.test_1",
+            "04_modelling: published_split.smote.after_0",
+        )
+    }
+
+
+# --- tests -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [claims, rules])
+def test_doctests(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_ledger_is_whole():
+    assert [claim.id for claim in LEDGER] == [f"C{i:02d}" for i in range(1, 55)]
+    assert all(claim.estimand and claim.evidence and claim.published for claim in LEDGER)
+    assert all(claim.margin and claim.origin for claim in LEDGER if claim.prevalence and claim.id != "C13")
+
+
+def test_every_measured_reference_names_a_setting_when_the_claim_has_one():
+    for claim in LEDGER:
+        simulated = [text for text in claims.references(LEDGER)[claim.id] if "{prevalence}" in text]
+        assert bool(simulated) == (claim.prevalence is not None), claim.id
+
+
+@pytest.mark.parametrize("draw", range(25))
+def test_verdicts_equal_a_second_implementation(draw):
+    found = made_up(np.random.default_rng(draw))
+    for row in json.loads(json.dumps(claims.evaluate(LEDGER, found))):
+        assert row["verdict"] == recomputed(row, sizes_of(found)), row["id"]
+
+
+def test_made_up_results_reach_every_verdict():
+    seen = set()
+    for draw in range(25):
+        seen |= {row["verdict"] for row in claims.evaluate(LEDGER, made_up(np.random.default_rng(draw)))}
+    assert seen >= set(rules.VERDICTS) - {"reproduced"}
+
+
+def committed():
+    if not (COMMITTED / "claims.json").exists():
+        pytest.skip("reports/results/claims.json is made by a full run")
+    return json.loads((COMMITTED / "claims.json").read_text(encoding="utf-8"))
+
+
+def committed_chapters():
+    chapters = {text.partition(": ")[0] for text in all_references()}
+    return {name: json.loads((COMMITTED / f"{name}.json").read_text(encoding="utf-8")) for name in chapters}
+
+
+def test_committed_verdicts_equal_a_second_implementation():
+    rows = committed()
+    sizes = sizes_of(committed_chapters())
+    assert [row["id"] for row in rows] == list(RAW)
+    assert [row["verdict"] for row in rows] == [recomputed(row, sizes) for row in rows]
+
+
+def test_committed_rows_have_what_a_reader_needs():
+    asked = {"id", "claim", "published", "measured", "ci_low", "ci_high", "rule", "verdict", "evidence", "reason"}
+    for row in committed():
+        assert asked <= set(row)
+        assert row["verdict"] in ORDER
+        assert row["evidence"]
+        assert not re.search(r"\bnan\b|None", row["reason"])
+
+
+def replacements(old):
+    numbers = [1e-9, 1.0, -1.0, 5.0]
+    for value in numbers:
+        if isinstance(old, dict):
+            yield {**old, "value": value, "ci_low": value - 1e-5, "ci_high": value + 1e-5, "mc_se": 1e-6}
+        else:
+            yield value
+
+
+def make_true(ideal, source, effect, prevalence):
+    """Put numbers in place that give exactly `effect`; of a difference, the first term moves."""
+    measured, base = (source["minus"][0], source["minus"][1]) if isinstance(source, dict) else (source, 0.0)
+    if isinstance(base, str):
+        base = claims.look_up(ideal, base.replace("{prevalence}", prevalence))
+    found = {"value": base + effect, "ci_low": base + effect - 1e-5, "ci_high": base + effect + 1e-5, "mc_se": 1e-6}
+    plain = isinstance(source, dict) and isinstance(source["minus"][1], str)
+    put(ideal, measured.replace("{prevalence}", prevalence), base + effect if plain else found)
+
+
+def truthful(claim, found):
+    """Results changed so that every measured statement of the claim comes out as published."""
+    ideal = copy.deepcopy(found)
+    for statement in claim.statements:
+        args = statement.args
+        if statement.rule == "rounds_to" and isinstance(args["measured"], str):
+            put(ideal, args["measured"], args["published"] / args.get("scale", 1))
+        if statement.rule == "rounds_to" and isinstance(args["measured"], dict):
+            count, total = args["measured"]["over"]
+            put(ideal, count, args["published"] / args["scale"] * claims.look_up(found, total))
+        if statement.rule == "direction_and_half":
+            make_true(ideal, args["measured"], args["published"], claim.prevalence or "default")
+        if statement.rule == "equal":
+            for reference in args["measured"]:
+                put(ideal, reference, 0.65)
+    return ideal
+
+
+def changes(claim, found):
+    before = claims.evaluate_one(claim, found)["verdict"]
+    for reference in claims.references([claim])[claim.id]:
+        reference = reference.replace("{prevalence}", claim.prevalence or "default")
+        for value in replacements(claims.look_up(found, reference)):
+            altered = copy.deepcopy(found)
+            put(altered, reference, value)
+            if claims.evaluate_one(claim, altered)["verdict"] != before:
+                return True
+    return False
+
+
+def settled_by_arithmetic(claim, found):
+    """Whether a purely arithmetic statement is impossible, so that no measurement can rescue the claim."""
+    row = claims.evaluate_one(claim, found)
+    return any(
+        rules.RULES[statement["rule"]].arithmetic and statement["verdict"] in ("impossible", "not testable")
+        for statement in row["statements"]
+    )
+
+
+MEASURED = [claim for claim in LEDGER if not claim.arithmetic]
+
+
+@pytest.mark.parametrize("claim", MEASURED, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("source", ["made up", "committed"])
+def test_a_changed_number_changes_the_verdict(claim, source, rng):
+    if source == "committed":
+        committed()
+        found = committed_chapters()
+    else:
+        found = made_up(rng)
+    if settled_by_arithmetic(claim, found):
+        sizes = [ref for ref in claims.references([claim])[claim.id] if "sizes" in ref or "after_0" in ref]
+        assert sizes or any(s.rule == "relative_change" for s in claim.statements)
+        return
+    ideal = truthful(claim, found)
+    assert changes(claim, ideal) or changes(claim, found)
+
+
+def test_claims_settled_by_arithmetic_ignore_every_measurement(rng):
+    settled = {claim.id for claim in LEDGER if claim.arithmetic and claim.id not in ("C35", "C44")}
+    first, second = (claims.evaluate(LEDGER, made_up(np.random.default_rng(k))) for k in (1, 2))
+    for one, other in zip(first, second, strict=True):
+        if one["id"] in settled:
+            assert one == other
+
+
+def test_arithmetic_verdicts():
+    rows = {row["id"]: row["verdict"] for row in claims.evaluate(LEDGER, made_up(np.random.default_rng(3)))}
+    proved = ["C28", "C35", "C36", "C37", "C38", "C39", "C40", "C41", "C44", "C52"]
+    assert {rows[key] for key in proved} == {"impossible"}
+    assert {rows[key] for key in ("C45", "C51")} == {"not testable"}
+
+
+def test_scikit_learn_refuses_the_configuration_of_c52():
+    with pytest.raises(ValueError, match="random_state"):
+        StratifiedKFold(n_splits=5, shuffle=False, random_state=42)
+
+
+def test_main_setting_decides_and_the_other_stands_beside(rng):
+    found = made_up(rng)
+    strong = {"value": 0.05, "ci_low": 0.049, "ci_high": 0.051, "mc_se": 1e-4}
+    put(found, "03_feature_ablation: paired.default.burden", strong)
+    put(found, "03_feature_ablation: paired.p24.burden", {**strong, "value": 0.001})
+    claim = next(claim for claim in LEDGER if claim.id == "C29")
+    row = claims.evaluate_one(claim, found)
+    assert (row["verdict"], row["beside"]["verdict"]) == ("supported", "not supported")
+    assert row["beside"]["prevalence"] == "p24"
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "verdict"),
+    [
+        (0.021, 1e-4, "supported"),
+        (0.0209, 1e-4, "direction only"),
+        (0.0099, 1e-4, "not supported"),
+        (-0.05, 1e-4, "not supported"),
+        (0.05, 0.002, "not testable"),
+    ],
+)
+def test_thresholds_of_an_effect(value, se, verdict):
+    measure = rules.Measure(value, value - 2 * se, value + 2 * se, se)
+    assert rules.grade_effect(measure, published=0.042, margin=0.01) == verdict
+
+
+def test_negative_published_effects_are_mirrored():
+    read = claims.reader({"06_x": {"a": {"value": -0.03, "ci_low": -0.05, "ci_high": -0.01}}}, "C")
+    outcome = rules.direction_and_half({"published": -0.04, "measured": "06_x: a", "margin": 0.01}, read)
+    assert outcome.verdict == "supported"
+
+
+def test_reasons_are_made_from_the_numbers(rng):
+    found = made_up(rng)
+    put(found, "04_modelling: published_split.lr.test_auroc", 0.6554)
+    row = claims.evaluate_one(LEDGER[0], found)
+    assert row["reason"] == "Published 0.643, recomputed 0.6554."
+    put(found, "04_modelling: published_split.lr.test_auroc", 0.6431)
+    assert claims.evaluate_one(LEDGER[0], found)["reason"] == "Published 0.643, recomputed 0.643."
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def entry(**changed):
+    base = {
+        "id": "C01",
+        "claim": "AUROC",
+        "published": "0.6",
+        "where": "here",
+        "kind": "data",
+        "estimand": "AUROC",
+        "statements": [{"rule": "rounds_to", "published": 0.6, "decimals": 1, "measured": "04_modelling: auroc"}],
+        "evidence": ["tbl-x"],
+    }
+    return {**base, **changed}
+
+
+def written(tmp_path, *entries):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(list(entries)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"evidence": []}, "C01: 'evidence' is missing"),
+        ({"estimate": "x"}, "unknown key 'estimate'; did you mean 'estimand'"),
+        ({"kind": "dat"}, "unknown kind 'dat'; did you mean 'data'"),
+        ({"prevalence": "p42"}, "unknown prevalence 'p42'; did you mean 'p24'"),
+        ({"margin": 0.01}, "'origin' is missing"),
+        ({"statements": [{"rule": "round_to"}]}, "did you mean 'rounds_to'"),
+        ({"statements": [{"rule": "rounds_to", "published": 1, "decimals": 1}]}, "'measured' is missing"),
+        ({"statements": [{"rule": "never", "reason": "r", "reasons": "r"}]}, "unknown key 'reasons'; did you mean"),
+        (
+            {"statements": [{"rule": "direction_and_half", "published": 1, "measured": "a: b"}]},
+            "needs a margin and its origin",
+        ),
+    ],
+)
+def test_a_faulty_ledger_is_refused(tmp_path, changed, message):
+    with pytest.raises(claims.LedgerError, match=re.escape(message)):
+        claims.load(written(tmp_path, entry(**changed)))
+
+
+def test_an_id_used_twice_is_refused(tmp_path):
+    with pytest.raises(claims.LedgerError, match="used 2 times"):
+        claims.load(written(tmp_path, entry(), entry()))
+
+
+def test_a_claim_without_evidence_gets_no_verdict(tmp_path):
+    (claim,) = claims.load(written(tmp_path, entry()))
+    bare = dataclasses.replace(claim, evidence=())
+    with pytest.raises(claims.LedgerError, match="without evidence"):
+        claims.evaluate([bare], {"04_modelling": {"auroc": 0.6}})
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({}, "run ./run_all.sh --only 04_modelling"),
+        ({"04_modelling": {"aurc": 0.6}}, "has no 'auroc' (at 'auroc'); did you mean 'aurc'?"),
+        ({"04_modelling": {"auroc": None}}, "is not a number"),
+        ({"04_modelling": {"auroc": {"lr": 1}}}, "is not a number"),
+    ],
+)
+def test_a_missing_number_is_a_clear_error(tmp_path, found, message):
+    ledger = claims.load(written(tmp_path, entry()))
+    with pytest.raises(results.MissingResult, match=re.escape(message)):
+        claims.evaluate(ledger, found)
+
+
+def test_claims_file_is_a_list_and_repeats_its_bytes(tmp_path, monkeypatch, rng):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    rows = claims.evaluate(LEDGER, made_up(rng))
+    first = claims.write(rows).read_bytes()
+    assert claims.write(claims.evaluate(LEDGER, made_up(np.random.default_rng(11)))).read_bytes() == first
+    assert len(json.loads(first)) == 54
+    assert sum(claims.count_verdicts(rows).values()) == 54
+
+
+def test_differences_of_two_measured_numbers_carry_no_interval():
+    both = {"06_x": {key: {"value": 0.7, "ci_low": 0.6, "ci_high": 0.8} for key in "ab"}}
+    read = claims.reader(both, "C")
+    assert read({"minus": ["06_x: a", "06_x: b"]}).ci_low is None
+    assert read({"minus": ["06_x: a", 0.5]}).ci_low == pytest.approx(0.1)
+    assert read({"minus": [1, "06_x: a"]}).ci_high == pytest.approx(0.4)
+    assert read({"over": ["06_x: a", 2]}).value == pytest.approx(0.35)
+
+
+def test_published_figures_match_the_statement_they_stand_for():
+    """Every number that a row prints occurs among its statements' arguments (or is said not to be testable)."""
+    for claim in LEDGER:
+        if claim.id in ("C12", "C13", "C31", "C35", "C36", "C44", "C45", "C49", "C50", "C51", "C52"):
+            continue
+        text = io.StringIO(claim.published.replace("/", " "))
+        numbers = {abs(float(n)) for row in csv.reader(text) for n in re.findall(r"\d+\.?\d*", " ".join(row))}
+        args = json.dumps([dict(s.args) for s in claim.statements])
+        stated = {abs(float(n)) for n in re.findall(r"\d+\.?\d*", args)}
+        if not numbers & stated:
+            assert claim.kind == "method" or "(" in claim.published, claim.id
+
+
+def test_evidence_is_an_id_that_some_notebook_shows():
+    shown = set()
+    for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            shown |= set(re.findall(r'id="((?:fig|tbl)-[a-z0-9-]+)"', "".join(cell["source"])))
+    named = {identifier for claim in LEDGER for identifier in claim.evidence} | set(paragraphs.LEAK_EVIDENCE)
+    assert named <= shown

@@ -1,0 +1,302 @@
+"""Sentences of the front page: their wording must follow their numbers, whichever way these fall."""
+
+import copy
+import doctest
+import re
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+from attrition import claims, findings, params, report
+from attrition.claims import rules
+from attrition.findings import overview, paragraphs
+from attrition.plots import ledger as plots
+
+mpl.use("Agg")
+LEDGER = claims.load()
+P = params.load("00_findings")
+
+
+def interval(value, half=0.001, **more):
+    return {"value": value, "ci_low": value - half, "ci_high": value + half, "mc_se": half / 2, **more}
+
+
+def effect_part(published, value, half=0.001, verdict="supported", rule="direction_and_half"):
+    found = interval(value, half)
+    return {
+        "rule": rule,
+        "published": published,
+        "measured": value,
+        **{key: found[key] for key in ("ci_low", "ci_high", "mc_se")},
+        "verdict": verdict,
+        "reason": "a reason",
+        "label": "effect",
+    }
+
+
+def row(identifier, *parts, verdict=None, margin=0.01, beside=None):
+    return {
+        "id": identifier,
+        "claim": f"claim {identifier}",
+        "published": "0.1",
+        "kind": "method",
+        "estimand": "an estimand",
+        "rule": "rule",
+        "margin": margin,
+        "reason": "A reason.",
+        "verdict": verdict or rules.worst([part["verdict"] for part in parts]),
+        "evidence": ["fig-x"],
+        "beside": beside,
+        "statements": list(parts),
+    }
+
+
+def plain_part(published, verdict="reproduced"):
+    return effect_part(published, published, 0.01, verdict, "rounds_to") | {"decimals": 3}
+
+
+@pytest.fixture
+def rows():
+    lead = {"published": 0.025, "measured": 0.03, "ci_low": 0.02, "ci_high": 0.04, "mc_se": 0.001}
+    bound = {
+        **effect_part(0.643, 0.806, verdict="impossible", rule="auc_bound"),
+        **{"fpr": 0.107, "tpr": 0.72, "precision": 0.68, "least_auc": 0.64, "matrices": 0},
+    }
+    return [
+        row("C01", plain_part(0.643)),
+        row("C10", plain_part(0.618, "not supported")),
+        row(
+            "C12",
+            effect_part(0.025, 0.03, rule="order") | {"leads": [lead, dict(lead)], "steps": [dict(lead), dict(lead)]},
+        ),
+        row(
+            "C28",
+            effect_part(38, 34.6, verdict="impossible", rule="relative_change"),
+            effect_part(0.18, 0.02, verdict="direction only"),
+        ),
+        row("C29", effect_part(0.042, 0.0004, verdict="not supported")),
+        row("C31", effect_part(1, 0.0004, rule="rank_first") | {"place": 7, "values": dict.fromkeys("abcdefghi", 0)}),
+        row("C38", bound),
+        row("C42", effect_part(0.02, 0.036, verdict="not supported", rule="at_most")),
+        row("C53", effect_part(0.233, 0.06, 0.07, "not supported"), beside=None),
+    ]
+
+
+@pytest.fixture
+def found():
+    at = {
+        "at_risk": 200,
+        "primary": 60,
+        "auroc": dict.fromkeys(("all", "all_without_arm", "arm_only"), interval(0.55, 0.08)),
+    }
+    leak = {"honest": 0.55, "leaky": 0.9, "difference": 0.35, "ci_low": 0.2, "ci_high": 0.5}
+    none = {"honest": 0.55, "leaky": 0.56, "difference": 0.01, "ci_low": -0.04, "ci_high": 0.06}
+    return {
+        "01_generation": {
+            "oracle": {"default": {"auroc": {"value": 0.709}}},
+            "published": {"n_patients": 1000, "n_dropouts": 525, "md5": "132b"},
+        },
+        "03_feature_ablation": {
+            "models": {"default": {"lr": interval(0.69)}},
+            "paired": {"default": {"burden": interval(0.0004, n_replicates=200)}},
+        },
+        "05_evaluation": {
+            "decision": {
+                **{"sentence": "{best} is worth {gain:.1f} leavers.", "verdict": "supported"},
+                **{"best": "LR", "gain": 2.0, "conclusions": {"lr": {"use": True}}},
+            }
+        },
+        "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},
+        "06_real_trial": {
+            "conclusions": {"use": "not supported"},
+            "flow": {
+                **{"screened": 306, "screen_failures": 52, "randomised": 254, "primary": 107},
+                **{"deaths": 3, "sponsor": 2},
+            },
+            "landmarks": {day: copy.deepcopy(at) for day in ("28", "56", "84")},
+            "leaks": {"whole_follow_up": leak, "scaling": none},
+        },
+    }
+
+
+def told(finding):
+    return report.fill(finding.template, finding.values)
+
+
+@pytest.mark.parametrize("module", [findings, overview, paragraphs, plots])
+def test_doctests(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_sentence_fills_and_carries_evidence(rows, found):
+    front = paragraphs.front_page(rows, found, P)
+    assert 3 <= len(front) <= 6
+    for finding in front:
+        text = told(finding)
+        assert not re.search(r"[{}]|nan|None", text)
+        assert text.endswith(".")
+        assert finding.evidence
+        assert finding.verdict in rules.VERDICTS
+    for paragraph in [*paragraphs.abstract(rows, found, P), paragraphs.lesson(rows, found, P)]:
+        assert not re.search(r"[{}]|nan|None", told(paragraph))
+
+
+@pytest.mark.parametrize(
+    ("holding", "verdict"), [(9, "supported"), (4, "direction only"), (1, "not supported"), (0, "not supported")]
+)
+def test_ledger_finding_follows_the_counts(rows, holding, verdict):
+    for i, each in enumerate(rows):
+        each["verdict"] = "reproduced" if i < holding else "impossible"
+    finding = findings.ledger_finding(rows)
+    assert finding.verdict == verdict
+    held = {0: "none holds", 1: "one holds"}.get(holding, f"{holding} hold")
+    assert (
+        f"the 9 figures published about two trials and their models (one simulated, one real). *Found:* {held} ("
+        in told(finding)
+    )
+    assert ("impossible" in told(finding)) == (holding < 9)
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "words"),
+    [
+        (0.0004, 0.001, "less than would matter"),
+        (0.05, 0.001, "more than the smallest difference"),
+        (-0.05, 0.001, "a loss that matters"),
+        (0.01, 0.02, "too uncertain"),
+    ],
+)
+def test_burden_is_worded_by_its_interval(rows, value, half, words):
+    rows[4]["statements"][0] |= {"measured": value, "ci_low": value - half, "ci_high": value + half}
+    assert words in told(findings.engineering_finding(rows))
+
+
+@pytest.mark.parametrize("verdict", rules.VERDICTS)
+def test_engineering_takes_the_verdict_of_the_effect_not_of_the_arithmetic(rows, verdict):
+    rows[3]["statements"][1]["verdict"] = verdict
+    finding = findings.engineering_finding(rows)
+    assert finding.verdict == verdict
+    assert findings.effect_words({"verdict": verdict}) in told(finding)
+
+
+def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
+    lr = found["03_feature_ablation"]["models"]["default"]["lr"]
+    before = told(findings.models_finding(rows, lr, 0.709))
+    rows[2]["statements"][0]["leads"][1] |= {"measured": -0.01, "ci_low": -0.02, "ci_high": 0.0}
+    after = told(findings.models_finding(rows, lr, 0.709))
+    assert "ranks patients better than the boosted trees" in before
+    assert "does not rank patients better" in after
+    assert "91%" in before
+    assert "does not hold" not in before
+    rows[2]["statements"][0]["steps"][1] |= {"measured": -0.001, "ci_low": -0.002, "ci_high": 0.0}
+    assert "LightGBM beats XGBoost does not hold" in told(findings.models_finding(rows, lr, 0.709))
+
+
+@pytest.mark.parametrize(("spread", "wording"), [(0.036, "well inside"), (0.012, "at the edge of"), (0.002, "beyond")])
+def test_split_noise_is_worded_by_its_size(rows, spread, wording):
+    rows[7]["statements"][0]["measured"] = spread
+    assert f"is {wording} that noise" in told(findings.split_finding(rows))
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "words"),
+    [(0.55, 0.08, "cannot be told from chance"), (0.65, 0.08, "is better than chance"), (0.4, 0.05, "is worse than")],
+)
+def test_pilot_sentence_follows_the_interval(rows, value, half, words):
+    chance, moved = interval(0.52, 0.07), interval(value, half)
+    for name, other in (("all", "all_without_arm"), ("all_without_arm", "all")):
+        auroc = {name: moved, other: chance, "arm_only": chance}
+        text = told(findings.pilot_finding(rows, auroc, 28, 200, 60))
+        assert words in text
+        assert "cannot be told from chance" in text
+
+
+@pytest.mark.parametrize(
+    ("difference", "half", "verdict", "words"),
+    [
+        (0.35, 0.1, "supported", "raises the AUROC with an interval above zero; the dearest"),
+        (0.03, 0.01, "direction only", "raises the AUROC with an interval above zero; the dearest"),
+        (0.35, 0.4, "not supported", "none raises the AUROC with an interval above zero"),
+    ],
+)
+def test_leak_finding_follows_the_intervals(found, difference, half, verdict, words):
+    leaks = found["06_real_trial"]["leaks"]
+    ends = {"ci_low": difference - half, "ci_high": difference + half}
+    leaks["whole_follow_up"] |= {"difference": difference, **ends}
+    finding = findings.leak_finding(leaks, P.smallest_difference_pilot, ("fig-leaks",))
+    assert finding.verdict == verdict
+    assert words in told(finding)
+
+
+def test_conclusion_turns_with_the_landmarks_and_the_decision(rows, found):
+    real = found["06_real_trial"]
+    assert "at no landmark. Such" in told(paragraphs.abstract(rows, found, P)[-1])
+    real["landmarks"]["56"]["auroc"]["all"] = interval(0.7, 0.05)
+    assert "at day 56, but without the treatment arm at no" in told(paragraphs.abstract(rows, found, P)[-1])
+    real["landmarks"]["56"]["auroc"]["all_without_arm"] = interval(0.7, 0.05)
+    real["conclusions"]["use"] = "supported"
+    after = told(paragraphs.abstract(rows, found, P)[-1])
+    assert "at day 56, with or without the arm" in after
+    assert "can be worth its cost" in after
+
+
+def test_settings_sentence_names_what_differs(rows):
+    assert "same verdict" in paragraphs.settings_words(rows)[0]
+    rows[4]["beside"] = {"verdict": "supported"}
+    template, values = paragraphs.settings_words(rows)
+    assert report.fill(template, values).endswith("other event rate: C29.")
+
+
+def test_bounds_sentence_names_what_no_matrix_fits(rows):
+    points = overview.point_table(rows)
+    assert points.loc[0, ["fpr", "least", "published"]].tolist() == [0.107, 0.806, 0.643]
+    template, values = paragraphs.bounds_words(points)
+    assert "For C38 no confusion matrix" in report.fill(template, values)
+    template, values = paragraphs.bounds_words(points.assign(matrices=2))
+    assert "no confusion matrix" not in template
+
+
+def test_cautions_and_lesson_quote_results(rows, found):
+    template, values = paragraphs.cautions(rows, found, P)
+    text = report.fill(template, values)
+    assert "0.709" in text
+    assert "60 events" in text
+    assert "Some of the published figures" in told(paragraphs.lesson(rows, found, P))
+
+
+def test_flow_counts_add_up_and_are_drawn(found):
+    columns = overview.flow_columns(found)
+    simulated = columns["Simulated trial"]
+    assert simulated[0].n == simulated[1].n + simulated[2].n
+    table = overview.flow_table(columns)
+    assert table.loc[table["study"] == "CDISC pilot", "n"].tolist() == [306, 254, 200, 200, 200]
+    drawn = [text.get_text() for text in plots.flow(columns).texts]
+    assert "254 randomised" in drawn
+    assert "107 leave, 5 compete by week 24" in drawn
+    template, values = paragraphs.flow_words(columns)
+    assert report.fill(template, values).startswith("Of 254 randomised patients 200 are still in at day 84")
+
+
+def test_operating_points_are_drawn_where_they_are():
+    points = pd.DataFrame({"claim": ["C38"], "fpr": [0.1], "tpr": [0.7], "published": [0.643], "least": [0.8]})
+    lines = plots.operating_points(points).get_lines()
+    assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
+
+
+def test_ledger_table_is_what_the_report_takes(rows):
+    table = overview.ledger_table(rows)
+    assert list(table) == ["id", "claim", "published", "found", "verdict", "evidence"]
+    assert table.set_index("id").loc["C28", "found"] == "+0.020 (+0.019 to +0.021)"
+    with report.capture() as outputs:
+        report.ledger(table)
+    assert len(outputs) == 1
+    assert overview.arithmetic_table(rows)["id"].tolist() == ["C28", "C38"]
+    assert len(overview.reasons_table(rows)) == len(rows)
+    assert overview.verdict_counts(rows)["all"].sum() == len(rows)
+
+
+def test_checksums_identify_protocol_and_data(found):
+    sums = overview.checksums(found)
+    assert sums["published trial (md5)"] == "132b"
+    assert re.fullmatch(r"[0-9a-f]{64}", sums["claim ledger (sha256)"])

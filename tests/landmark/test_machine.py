@@ -1,0 +1,182 @@
+"""The chapter's machinery on trials that readers bring: few events, one arm, no events after a landmark."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from attrition import cdisc, leaks, params, results
+from attrition.landmark import guard, machine, participants, prediction, readings
+from attrition.landmark.guard import LeakError
+from attrition.landmark.machine import sentence
+from attrition.plots import flow, trial
+
+
+@pytest.fixture(scope="module")
+def p():
+    quick = params.load("06_real_trial", "quick")
+    return dataclasses.replace(quick, repeats=1, bootstrap=30, optimism_resamples=2, trees=5, leak_repeats=1)
+
+
+def made_trial(n=100, arms=("A", "B"), leave=0.5, seed=3):
+    """A trial of `n` patients with visits every two weeks and no other record."""
+    rng = np.random.default_rng(seed)
+    ids = [f"{i:03d}" for i in range(n)]
+    gone = rng.random(n) < leave
+    day = np.where(gone, rng.integers(10, 160, n), 190).astype(float)
+    table = pd.DataFrame({"id": ids, "arm": rng.choice(arms, n), "site": rng.choice(["1", "2"], n)})
+    table = table.assign(age=rng.integers(40, 80, n).astype(float), sex=rng.choice(["F", "M"], n), event_day=day)
+    table["reason"] = np.where(gone, rng.choice(["ADVERSE EVENT", "DEATH", "LOST TO FOLLOW-UP"], n), "COMPLETED")
+    rows = [
+        (i, "visit", f"WEEK {w}", w, None, 7.0 * w, 7.0 * w)
+        for i, d in zip(ids, day, strict=True)
+        for w in range(2, 27, 2)
+        if 7 * w <= d
+    ]
+    events = pd.DataFrame(rows, columns=["id", "kind", "name", "value", "detail", "day", "known_day"])
+    events["detail"] = events["detail"].astype("str")
+    definitions = cdisc.Definitions(name="made", horizon=168, landmarks=(28, 84))
+    return cdisc.assemble("made", "table", definitions, table, events, {"screened": None, "screen_failures": None})
+
+
+@pytest.fixture(scope="module")
+def made():
+    return made_trial()
+
+
+@pytest.fixture(scope="module")
+def study(made, p):
+    return machine.run(made, p, 1)
+
+
+@pytest.fixture(scope="module")
+def prices(made, p):
+    return leaks.price_list(made, p, 1)
+
+
+def every_reading(study, p, prices):
+    found = [
+        readings.honest(study, 0.75),
+        readings.beyond_the_arm(study, 0.05),
+        readings.blinded(study, 0.05),
+        readings.adverse_events(study, 0.05),
+        readings.optimism(study),
+        readings.sites(study),
+        readings.leaks(prices, 0.05, 0.75),
+    ]
+    return [sentence(reading) for reading in found]
+
+
+def test_a_small_trial_runs_whole(made, study, prices, p):
+    assert study.main == 28
+    assert all(every_reading(study, p, prices))
+    numbers = results.plain(machine.numbers(made, study, prices))
+    assert json.dumps(numbers, allow_nan=False)
+    assert {"all", "arm_only", "baseline", "all_without_arm", "xgb", "lgbm", "cox"} <= set(
+        numbers["landmarks"]["28"]["auroc"]
+    )
+
+
+@pytest.mark.slow
+def test_a_trial_of_one_arm_runs(p, prices):
+    alone = machine.run(made_trial(arms=("A",)), p, 1)
+    assert "arm_only" not in alone.predictions[28]
+    assert all(every_reading(alone, p, prices))
+
+
+def test_a_trial_without_enough_events_says_so(p):
+    made = made_trial(leave=0.05)
+    study = machine.run(made, p, 1)
+    prices = leaks.price_list(made, p, 1)
+    assert study.main is None
+    assert machine.main_landmark(made) is None
+    assert set(study.skipped) == {0, 28, 84}
+    assert prices.empty
+    assert "nothing is concluded" in every_reading(study, p, prices)[0]
+    numbers = results.plain(machine.numbers(made, study, prices))
+    assert numbers["landmarks"]["84"]["at_risk"] > 0
+    assert set(numbers["landmarks"]["84"]["auroc"].values()) == {None}
+    few = readings.too_few(machine.planned(made))
+    assert "neither show that it can nor that it cannot" in sentence(few)
+
+
+@pytest.mark.slow
+def test_no_event_after_the_last_landmark(made, p):
+    patients = made.patients.copy()
+    late = (patients["event_day"] > 84) & (patients["reason_group"] != "completed")
+    patients.loc[late, ["event_day", "reason", "reason_group"]] = [190.0, "COMPLETED", "completed"]
+    found = machine.run(dataclasses.replace(made, patients=patients), p, 1)
+    assert 84 in found.skipped
+    assert 28 in found.problems
+    assert "0 events" in found.skipped[84]
+
+
+def test_the_guard_stands_before_the_models(made, p, monkeypatch):
+    """A feature that looks ahead stops the study before anything is fitted."""
+    honest = machine.landmark.BUILDERS["baseline"]
+
+    def planted(view):
+        day = made.patients.set_index("id")["event_day"].reindex(view.ids)
+        return honest(view).assign(age=day)
+
+    monkeypatch.setitem(machine.landmark.BUILDERS, "baseline", planted)
+    with pytest.raises(LeakError):
+        machine.run(made, p, 1)
+
+
+def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
+    def build(version):
+        table = version.patients.set_index("id")[["event_day"]]
+        return table[table["event_day"] > 28]
+
+    assert guard.changed_by_the_future(build, made, 28) == ["event_day"]
+
+
+def test_figures_draw_what_they_are_given(made, study, prices):
+    table = machine.aurocs(study)
+    ax = trial.aurocs(table, 0.75)
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(dict.fromkeys(table["label"]))
+    assert len(trial.prices(prices).get_yticklabels()) == len(prices)
+    curve, everybody = machine.decisions(study, 28)
+    drawn = trial.net_benefit(curve, everybody, prediction.LABELS)
+    assert len(drawn.get_lines()) == 2 + curve["model"].nunique()
+    boxes = flow.consort(participants.participant_flow(made), made.groups)
+    words = " ".join(text.get_text() for text in boxes.texts)
+    assert str(made.flow["randomised"]) in words
+    assert trial.sites(study.sites[study.sites["landmark"] == 28]) is not None
+
+
+def test_paired_models_are_named_for_readers(study):
+    assert set(machine.paired(study)["first"]) <= set(prediction.LABELS.values())
+    assert machine.wide(study).iloc[0, 0] == prediction.LABELS["null"]
+
+
+def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
+    everybody = machine.auroc(study, 28, "all")
+    assert machine.on_treatment(made, study, 28)["auroc"] == pytest.approx(everybody)
+    ids = study.problems[28].X.index
+    ends = pd.DataFrame({"id": ids[:20], "kind": "end of exposure", "name": "dose", "day": 20.0})
+    told = dataclasses.replace(made, events=pd.concat([made.events, ends], ignore_index=True))
+    found = machine.on_treatment(told, study, 28)
+    of, y_prob = study.problems[28], study.predictions[28]["all"][:, 0]
+    assert found["n_patients"] == len(ids) - 20
+    assert found["auroc"]["value"] == pytest.approx(roc_auc_score(of.y[20:], y_prob[20:]))
+
+
+def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
+    curve = pd.DataFrame(
+        {"model": "all", "threshold": [0.2, 0.5], "over_all_low": [-0.1, 0.01], "over_none_low": [0.1, -0.01]}
+    )
+    assert readings.decisions(curve).verdict == "not supported"
+    said = readings.decisions(curve.assign(over_none_low=0.01))
+    assert "at 1 of the thresholds, between 0.50 and 0.50" in sentence(said)
+
+
+@pytest.mark.parametrize(("slope", "scaled", "words"), [(0.3, -0.1, "too extreme"), (1.0, 0.1, "better than")])
+def test_calibration_is_read_from_slope_and_brier(slope, scaled, words):
+    row = {"model": "all", "calibration_slope": slope, "scaled_brier": scaled}
+    said = readings.calibration(pd.DataFrame([row]))
+    assert words in sentence(said)

@@ -1,0 +1,178 @@
+"""Landmark-time models: by definition, by theory, and blind to what is not theirs."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from attrition import seeds, survival
+from attrition.landmark import time_readings, time_to
+from attrition.survival import censored, discrete, incidence
+from tests.survival.test_incidence import fill, made
+
+SIZES = SimpleNamespace(fewest_landmark_events=10, log_hazard_sd=0.7, period_days=30, folds=5, repeats=2, bootstrap=50)
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return made(n=300)
+
+
+def competing(n, draw, beta=0.8):
+    rng = seeds.stream(12, "landmark", draw)
+    x = rng.standard_normal((n, 2))
+    first = np.floor(rng.exponential(120 * np.exp(-beta * x[:, 0]))) + 1
+    second = np.floor(rng.exponential(500, n)) + 1
+    time = np.minimum(np.minimum(first, second), 90)
+    cause = np.where(time == 90, 0, np.where(first <= second, 1, 2))
+    return time, cause, x
+
+
+def test_person_periods_by_hand():
+    table = discrete.person_periods([30, 31, 10, 45], [1, 1, 2, 0], [0, 30, 60])
+    assert table.to_numpy().tolist() == [[0, 0, 1], [1, 0, 0], [1, 1, 1], [2, 0, 2], [3, 0, 0]]
+
+
+def test_person_periods_count_every_event_once():
+    time, cause, _ = competing(200, 1)
+    table = discrete.person_periods(time, cause, [0, 30, 60, 90])
+    assert table["cause"].value_counts().reindex([1, 2]).tolist() == [(cause == 1).sum(), (cause == 2).sum()]
+
+
+def test_ridge_logit_equals_scikit_learn():
+    rng = seeds.stream(12, "logit")
+    X, penalty = rng.standard_normal((120, 3)), 2.5
+    y = (rng.random(120) < 1 / (1 + np.exp(-X[:, 0]))).astype(float)
+    theirs = LogisticRegression(C=1 / penalty, fit_intercept=False, tol=1e-12, max_iter=1000).fit(X, y)
+    np.testing.assert_allclose(discrete.ridge_logit(X, y, np.full(3, penalty)), theirs.coef_[0], atol=1e-6)
+
+
+def test_without_predictors_the_discrete_risk_is_aalen_johansen_of_periods():
+    time, cause, _ = competing(400, 2)
+    risk = discrete.discrete_risk(time, cause, np.zeros((400, 1)), np.zeros((1, 1)), [0, 30, 60, 90], 1.0, smooth=1e-9)
+    grouped = np.ceil(time / 30)
+    fit = survival.aalen_johansen(grouped, cause, 2)
+    np.testing.assert_allclose(risk[0], fit.cif[0], atol=1e-6)
+
+
+def test_models_find_the_true_risks():
+    time, cause, x = competing(6000, 3)
+    new = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    rate = np.exp(0.8 * new[:, 0]) / 120
+    truth = rate / (rate + 1 / 500) * -np.expm1(-(rate + 1 / 500) * 90)
+    by_period = discrete.discrete_risk(time, cause, x, new, [0, 30, 60, 90], 0.01)[:, -1]
+    from attrition.survival import hazards
+
+    by_day = hazards.cox_risk(time, cause, x, new, [89.5], plain=(2,))[:, 0]
+    np.testing.assert_allclose(by_day, truth, atol=0.03)
+    np.testing.assert_allclose(by_period, truth, atol=0.04)
+
+
+def test_sample_counts_from_the_landmark(trial):
+    s = time_to.sample(trial, 30)
+    patients = trial.patients[trial.patients["event_day"] > 30]
+    assert s.time.min() > 0
+    assert (s.time.sum(), len(s.time)) == ((patients["time"] - 30).sum(), len(patients))
+    assert s.features.columns[s.from_arm].str.startswith("arm").all()
+    assert s.from_arm.sum() == 3
+
+
+def test_preparation_uses_the_training_part_only():
+    rng = seeds.stream(12, "prepare")
+    train, test = rng.normal(5, 2, (50, 3)), rng.normal(50, 9, (20, 3))
+    train[3, 0], train[:, 2] = np.nan, np.nan
+    X, _ = time_to.prepared(train, test)
+    Y, _ = time_to.prepared(train, test * 7)
+    np.testing.assert_array_equal(X, Y)
+    np.testing.assert_allclose(X[:, :2].mean(axis=0), 0, atol=1e-12)
+    assert (X[:, 2] == 0).all()
+
+
+def test_folds_are_the_same_for_all_models_and_runs(trial):
+    s = time_to.sample(trial, 30)
+    first, again = (time_to.out_of_fold(s, time_to.folds_of(s, 5, 2, 42), 0.7, 30) for _ in range(2))
+    assert set(first) == set(time_to.NAMES)
+    for name, risks in first.items():
+        np.testing.assert_array_equal(risks, again[name])
+        assert ((risks >= 0) & (risks <= 1)).all()
+
+
+def test_a_patients_own_outcome_does_not_reach_its_prediction(trial):
+    s = time_to.sample(trial, 30)
+    shuffled = s.features.sample(frac=1, random_state=0).set_index(s.features.index)
+    noise = time_to.Sample(s.day, s.horizon, s.time, s.cause, shuffled, s.from_arm)
+    folds = time_to.folds_of(noise, 5, 4, 42)
+    table, _ = time_to.score(noise, time_to.out_of_fold(noise, folds, 0.7, 30), folds, 100, 42)
+    assert table["auroc"].max() < 0.62
+
+
+def test_scores_are_means_over_the_repeats(trial):
+    s = time_to.sample(trial, 30)
+    folds = time_to.folds_of(s, 5, 3, 42)
+    risks = time_to.out_of_fold(s, folds, 0.7, 30)
+    table, draws = time_to.score(s, risks, folds, 50, 42)
+    row = table.set_index("model").loc["cox"]
+    arguments = (s.time, s.cause, s.ahead)
+    assert row["auroc"] == pytest.approx(np.mean([censored.auroc(risk, *arguments) for risk in risks["cox"]]))
+    briers = {
+        name: np.mean([censored.brier_score(risk, *arguments) for risk in risks[name]]) for name in ("cox", "null")
+    }
+    assert row["brier"] == pytest.approx(briers["cox"])
+    assert row["ipa"] == pytest.approx(1 - briers["cox"] / briers["null"])
+    gain = time_to.difference(draws, "cox", "arm_only")
+    within = table.set_index("model")["auroc_within"]
+    assert gain["value"] == pytest.approx(within["cox"] - within["arm_only"])
+    assert within["null"] == 0.5
+    assert gain["ci_low"] < gain["value"] < gain["ci_high"]
+
+
+@pytest.mark.slow
+def test_within_a_fold_a_score_without_information_has_auroc_one_half_and_pooled_it_has_less():
+    tables = [time_to.accuracy(made(n=150, effect=0.0, draw=draw), [0], SIZES, 42)[0] for draw in range(20)]
+    arm = pd.concat(tables).query("model == 'arm_only'")[["auroc", "auroc_within"]].mean()
+    assert arm["auroc"] < arm["auroc_within"] - 0.01
+    assert arm["auroc_within"] == pytest.approx(0.5, abs=0.025)
+
+
+def test_the_arm_is_found_and_blinding_loses_it():
+    table, gains = time_to.accuracy(made(n=400, effect=1.2), [0], SIZES, 42)
+    auroc = table.set_index("model")["auroc"]
+    assert auroc["arm_only"] > 0.65
+    assert auroc["cox_without_arm"] < 0.6
+    assert "arm_only" not in set(gains["model"])
+
+
+def test_too_few_events_leave_the_counts_and_a_sentence(trial):
+    sizes = SimpleNamespace(**{**vars(SIZES), "fewest_landmark_events": 10_000})
+    table, gains = time_to.accuracy(trial, [0, 30], sizes, 42)
+    assert table["auroc"].isna().all()
+    assert table["n"].tolist() == [300, len(time_to.sample(trial, 30).time)]
+    assert time_readings.predictions(table, gains, 0.05).verdict == "not testable"
+    assert "nothing to blind" in fill(time_readings.without_arm(table))
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.2, "supported"), (0.03, "direction only"), (-0.1, "not supported")])
+def test_sentence_on_predictions_follows_the_numbers(gain, verdict):
+    gains = pd.DataFrame(
+        [{"landmark": 30, "model": "cox", "value": gain, "ci_low": gain - 0.01, "ci_high": gain + 0.01}]
+    )
+    row = dict.fromkeys(time_to.COLUMNS, 0.1) | {"landmark": 30, "model": "cox"}
+    said = time_readings.predictions(pd.DataFrame([row]), gains, 0.05)
+    assert said.verdict == verdict
+    assert ("It is not shown" in fill(said)) == (verdict == "not supported")
+
+
+def test_one_arm_leaves_nothing_to_blind():
+    table, gains = time_to.accuracy(made(arms=("only",), n=200), [0], SIZES, 42)
+    assert table["model"].tolist() == ["null", "cox", "discrete"]
+    assert "one risk for everybody" in fill(time_readings.predictions(table, gains, 0.05))
+    assert time_readings.without_arm(table).verdict == "not testable"
+
+
+def test_censored_trial_runs():
+    trial = made(n=300, censoring=True)
+    table, _ = time_to.accuracy(trial, [0, 30], SIZES, 42)
+    assert table[["auroc", "brier", "uno"]].notna().all().all()
+    assert table["observed"].iloc[0] == pytest.approx(incidence.primary(trial, [120])["value"].iloc[0], abs=0.03)

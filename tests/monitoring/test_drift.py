@@ -1,0 +1,131 @@
+"""Drift statistics against scipy, nulls against theory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from attrition import monitoring
+from attrition.monitoring import alarms, surveillance
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+def test_chi_squared_is_pearsons(rng):
+    reference, batch = rng.multinomial(400, [0.2, 0.3, 0.5]), rng.multinomial(60, [0.3, 0.3, 0.4])
+    ours = monitoring.chi_squared(batch / 60, reference / 400, 60, 400)
+    theirs = stats.chi2_contingency([batch, reference], correction=False).statistic
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def test_ks_on_cells_is_the_two_sample_statistic(rng):
+    reference, batch = rng.integers(0, 6, 300), rng.integers(1, 6, 50)
+    share, base = (np.bincount(v, minlength=6) / len(v) for v in (batch, reference))
+    assert monitoring.kolmogorov_smirnov(share, base) == pytest.approx(stats.ks_2samp(batch, reference).statistic)
+
+
+def test_psi_is_the_symmetric_kullback_leibler_divergence():
+    p, q = np.array([0.2, 0.8]), np.array([0.5, 0.5])
+    assert monitoring.psi(q, p) == pytest.approx(stats.entropy(q, p) + stats.entropy(p, q))
+
+
+def test_every_cell_is_counted_once_and_unknown_values_have_their_own():
+    development = pd.DataFrame({"x": np.arange(100.0), "arm": ["a", "b"] * 50})
+    cells = monitoring.Cells.of(development)
+    new = pd.DataFrame({"x": [-5.0, 500.0], "arm": ["a", "never seen"]})
+    onehot = cells.onehot(new)
+    assert onehot.sum(1).tolist() == [2.0, 2.0]
+    assert onehot[1, cells.slices[1]].tolist() == [0, 0, 1]
+
+
+def test_deals_are_sets_of_the_right_size(rng):
+    dealt = monitoring.deal(7, 20, 50, rng)
+    assert dealt.shape == (50, 7)
+    assert all(len(set(row)) == 7 for row in dealt.tolist())
+
+
+def test_p_values_are_uniform_when_nothing_changed(rng):
+    """Under exchangeability a permutation p-value is uniform on 1/B, 2/B ... 1."""
+    p = []
+    for _ in range(600):
+        values = rng.normal(size=60)
+        p.append(monitoring.calibration_drift(values[:40], values[40:], monitoring.deal(20, 60, 19, rng)))
+    counts = np.bincount(np.round(np.array(p) * 20).astype(int), minlength=21)[1:]
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_a_shifted_input_is_seen_and_named(rng):
+    reference = pd.DataFrame({"age": rng.normal(size=500), "dose": rng.normal(size=500)})
+    batch = pd.DataFrame({"age": rng.normal(size=200), "dose": rng.normal(1.0, 1, size=200)})
+    cells = monitoring.Cells.of(reference)
+    drift = monitoring.covariate_drift(
+        cells.onehot(reference), cells.onehot(batch), cells, monitoring.deal(200, 700, 199, rng)
+    )
+    assert all(p <= 0.05 for p in drift.overall.values())
+    assert alarms.standing_out(drift.table(cells.columns))["input"] == "dose"
+
+
+def test_worse_ranking_is_a_performance_alarm(rng):
+    y, noise = rng.integers(0, 2, 700), rng.normal(size=700)
+    score = np.where(np.arange(700) < 500, y + 0.5 * noise, noise)
+    auroc = surveillance.ranks.auroc
+    p = monitoring.performance_drift(
+        (y[:500], score[:500]), (y[500:], score[500:]), monitoring.deal(200, 700, 99, rng), auroc
+    )
+    assert p == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("p", "action"),
+    [
+        ((0.01, 0.01, 0.01), "retrain"),
+        ((0.5, 0.01, 0.01), "recalibrate"),
+        ((0.5, 0.5, 0.01), "inspect"),
+        ((0.5, 0.5, 0.5), "none"),
+    ],
+)
+def test_the_stated_rule(p, action):
+    assert monitoring.decide(dict(zip(("performance", "calibration", "covariates"), p, strict=True))) == action
+
+
+@pytest.mark.slow
+def test_false_alarms_are_nominal_and_changes_are_seen():
+    table = surveillance.study(7, [50], 400, 60, 300, 39)
+    rows = table[table["kind"] == "alarm"].set_index(["scenario", "name"])
+    for method in ("psi", "ks", "chi2", "cusum", "auroc"):
+        hits, n = rows.loc[("none", method), ["count", "batches"]]
+        assert stats.binomtest(int(hits), int(n), 0.05).pvalue > 0.001
+    assert rows.loc[("event_rate_doubled", "cusum"), "rate"] > 0.9
+    assert rows.loc[("new_sites", "chi2"), "rate"] > 0.3
+    assert rows.loc[("event_rate_doubled", "chi2"), "rate"] < 0.2
+
+
+def test_sentences_follow_the_numbers():
+    def null(rate, low):
+        row = {"name": "seed_rule", "batch_size": 200, "rate": rate, "ci_low": low, "ci_high": rate + 0.02}
+        return pd.DataFrame([row])
+
+    assert alarms.finding(null(0.9, 0.88))["verdict"] == "not supported"
+    assert alarms.finding(null(0.05, 0.03))["verdict"] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("weakest", "words"), [(0.1, "No single alarm finds"), (0.9, "finds every change in at least")]
+)
+def test_no_alarm_is_said_to_see_everything_unless_one_does(weakest, words):
+    rows = [
+        {"scenario": scenario.name, "name": name, "batch_size": 200, "rate": rate}
+        for scenario in surveillance.SCENARIOS
+        for name, rate in (("psi", weakest), ("auroc", 0.05))
+    ]
+    assert words in alarms.power_sentence(pd.DataFrame(rows), 200)
+
+
+def test_three_looks_are_counted_together():
+    label = surveillance.SCENARIOS[0].label
+    said = alarms.any_alarm_sentence(pd.DataFrame([{"label": label, "batch_size": 50, "none": 0.854}]))
+    assert "14.6 % (batches of 50)" in said
+    assert "5 % in all" in said

@@ -1,0 +1,167 @@
+import matplotlib
+
+matplotlib.use("agg")
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from attrition import features, params, simulate
+from attrition.plots import simulation
+from attrition.published import description
+from attrition.simulate import ceiling, oracle
+from attrition.simulate.law import Law
+
+LAW = Law()
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return simulate.published_trial()
+
+
+@pytest.fixture(scope="module")
+def described(trial):
+    return description.descriptives(trial)
+
+
+@pytest.fixture(scope="module")
+def law():
+    patients = simulate.draw_patients(LAW, 40_000, np.random.default_rng(1))
+    effects = description.cut_effects(LAW, patients, np.random.default_rng(2))
+    return description.law_risks(LAW) | {"effect": effects}
+
+
+@pytest.fixture(scope="module")
+def best():
+    return ceiling.oracle_results(LAW, params.load("01_generation", "quick"), seed=3)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_descriptives_equal_plain_pandas(trial, described):
+    assert described["dropout"] == (trial["dropout"] == 1).sum() / 1000 == 0.525
+    assert described["age"]["sd"] == pytest.approx(np.std(trial["age"], ddof=1))
+    rate = trial["visits_completed"] / (trial["days_in_trial"] / 30 + 1)
+    assert described["correlation"]["visit_rate"] == pytest.approx(np.corrcoef(rate, trial["dropout"])[0, 1])
+    assert described["by_day_30"] == ((trial["dropout_day"] > 0) & (trial["dropout_day"] <= 30)).mean()
+    phase_1 = trial.loc[trial["trial_phase"] == "Phase I", "dropout"]
+    assert described["risk"]["trial_phase"]["Phase I"]["value"] == phase_1.mean()
+
+
+def test_agreement_is_rounding_to_the_published_decimals(described):
+    changed = {**described, "dropout": 0.2449, "early_dropout": 0.1516}
+    table = description.descriptives_table(changed).set_index("quantity")["agrees"]
+    assert table["dropout, share"] == "yes"
+    assert table["early dropout, share"] == "no"
+    assert description.summary(description.descriptives_table(changed))["n_agree"] == 1
+
+
+def test_every_published_figure_is_compared(described):
+    assert len(description.descriptives_table(described)) == 1 + 3 + 8 + 5
+
+
+def test_the_law_s_risks_agree_with_drawn_trials(law):
+    drawn = simulate.draw_trial(LAW, 400_000, np.random.default_rng(4))
+    for column in ("trial_phase", "treatment_group"):
+        for level, rate in drawn.groupby(column)["dropout"].mean().items():
+            assert law["risk"][column][level] == pytest.approx(rate, abs=0.006)
+    kept = features.columns(drawn, ["visit_rate", "adverse_event_rate"])
+    low, high = drawn.loc[kept["visit_rate"] < 0.5, "dropout"], drawn.loc[kept["visit_rate"] >= 0.5, "dropout"]
+    assert law["risk_difference"]["visit_rate_below_05"] == pytest.approx(low.mean() - high.mean(), abs=0.007)
+    assert law["share_beyond"]["visit_rate_below_05"] == pytest.approx(len(low) / len(drawn), abs=0.004)
+    beyond = (kept["adverse_event_rate"] > 0.1).mean()
+    assert law["share_beyond"]["adverse_event_rate_above_01"] == pytest.approx(beyond, abs=0.0003)
+
+
+def test_an_effect_is_none_when_the_law_ignores_the_term():
+    deaf = Law(weight_missed_visits=0.0)
+    patients = simulate.draw_patients(deaf, 5000, np.random.default_rng(5))
+    effect = description.cut_effects(deaf, patients, np.random.default_rng(6))["visit_rate_below_05"]
+    assert effect == {"value": 0.0, "mc_se": 0.0}
+    assert description.law_risks(deaf)["risk_difference"]["visit_rate_below_05"] > 0.05
+
+
+def test_risks_by_arm_are_equal_when_the_law_ignores_arms():
+    risks = description.law_risks(Law(weight_arm=0.0))["risk"]["treatment_group"]
+    assert max(risks.values()) - min(risks.values()) < 1e-12
+
+
+def test_words_follow_the_numbers(law):
+    assert "less than the published" in description.cuts_sentence(law)
+    more = {**law, "risk_difference": dict.fromkeys(description.LABELS, 0.5)}
+    assert "less than the published" not in description.cuts_sentence(more)
+    description.cuts_sentence(law).format(**description.cut_numbers(law))
+    assert "less than half" in ceiling.lift_sentence({"share_best": 0.4})
+    assert "less than half" not in ceiling.lift_sentence({"share_best": 0.6})
+    assert "NOT" in description.identity(simulate.published_trial().head(3))
+
+
+def test_the_formula_is_compared_with_exact_probabilities(trial):
+    compared = description.formula_against_law(trial)
+    assert compared["auroc_formula"] < compared["auroc_law"] < 1
+    assert compared["mean_law"] == pytest.approx(oracle.of_patients(LAW, trial).mean())
+
+
+def test_the_ladder_has_chance_below_and_the_whole_follow_up_on_top(best):
+    table = ceiling.oracle_table(best, [30, 60, 90])
+    for _, part in table.groupby("prevalence"):
+        assert part["known"].tolist()[0::5] == ["nothing (chance)", "whole follow-up"]
+        assert part["auroc"].idxmin() == part.index[0]
+        assert part["auroc"].idxmax() == part.index[-1]
+        assert part["brier"].iloc[-1] < part["brier"].iloc[0]
+    lift = ceiling.early_lift(best)
+    assert 0 < lift["share_enrolment"] < lift["share_best"] < 1
+
+
+def test_results_hold_what_other_chapters_read(trial, described, law, best):
+    compared = description.formula_against_law(trial)
+    found = description.chapter_results(trial, described, {"default": law, "p24": law}, compared)
+    published = found["published"]
+    assert published["md5"] == simulate.PUBLISHED_MD5
+    assert (published["n_patients"], published["n_dropouts"]) == (1000, 525)
+    assert (published["last_visit_after_dropout"], published["follow_up_after_dropout"]) == (390, 516)
+    truth = {"default": np.array([0.5]), "p24": np.array([0.1])}
+    oracles = ceiling.chapter_results(best, truth)
+    assert set(oracles["oracle"]["p24"]["brier"]) == {"value", "mc_se"}
+    assert "scores" not in oracles["oracle"]
+    assert oracles["prevalence"]["p24"] == pytest.approx(0.24, abs=1e-9)
+    assert isinstance(oracles["oracle"]["enrolment"]["default"]["auroc"], float)
+
+
+def test_every_arrow_of_the_graph_is_an_arrow_of_the_law(trial):
+    """An arrow into the risk score means that changing the cause alone changes the risk; no arrow, that it does not."""
+    causes = {a for a, b in simulation.EDGES if b == "risk"}
+    columns = {"age": "age", "days": "days_in_trial", "visits": "visits_completed", "events": "adverse_events"}
+    columns |= {"last": "last_visit_day", "phase": "trial_phase", "arm": "treatment_group", "gender": "gender"}
+    before = simulate.risk(LAW, trial)
+    for node, column in columns.items():
+        changed = trial.assign(**{column: trial[column].to_numpy()[::-1]})
+        assert (np.abs(simulate.risk(LAW, changed) - before).max() > 0) == (node in causes), node
+
+
+def test_figures_draw_what_they_are_given(trial, best):
+    points = simulation.after_dropout(trial).collections
+    assert [len(part.get_offsets()) for part in points] == [135, 390]
+    compared = description.formula_against_law(trial)
+    assert (
+        len(simulation.formula_against_law(compared["formula"], compared["law"]).collections[0].get_offsets()) == 1000
+    )
+    table = ceiling.oracle_table(best, [30, 60, 90])
+    drawn = np.concatenate([line.get_xdata() for line in simulation.oracle_ladder(table).lines[:2]])
+    assert sorted(drawn) == pytest.approx(sorted(table["auroc"]))
+    assert len(simulation.dag().texts) >= len(simulation.NODES) + len(simulation.EDGES)
+
+
+def test_shares_of_patients_sum_to_one():
+    rng = np.random.default_rng(7)
+    shares = simulation.probability_shares({"default": rng.random(500), "p24": rng.beta(1, 3, 500)})
+    assert shares[["default", "p24"]].sum().to_numpy() == pytest.approx(1)
+    axes = simulation.true_probability(shares, {"default": 0.5, "p24": 0.25})
+    assert isinstance(shares, pd.DataFrame)
+    assert [patch.get_data().values.sum() for patch in axes.patches] == pytest.approx([1, 1])

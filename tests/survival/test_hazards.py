@@ -1,0 +1,105 @@
+"""Cause-specific Cox models: against R, and by their own definition."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attrition import seeds, survival
+from attrition.survival import hazards
+from tests.survival.test_curves import DAYS, golden
+
+
+@pytest.fixture(scope="module")
+def trial():
+    data = golden("data")
+    arms = pd.get_dummies(data["arm"], prefix="arm", prefix_sep="", dtype=float)[["armB", "armC"]]
+    return data, pd.concat([arms, data[["age", "x"]]], axis=1)
+
+
+@pytest.mark.parametrize("cause", [1, 2])
+def test_hazard_ratios_equal_coxph(trial, cause):
+    data, X = trial
+    ours, theirs = hazards.cause_specific_cox(data["time"], data["cause"] == cause, X), golden("cox")
+    theirs = theirs[theirs["cause"] == cause]
+    np.testing.assert_allclose(ours["coefficient"], theirs["coefficient"], atol=1e-8)
+    np.testing.assert_allclose(ours["se"], theirs["se"], rtol=1e-8)
+    np.testing.assert_allclose(np.log(ours["hazard_ratio"]), ours["coefficient"], atol=1e-12)
+    assert ours["events"].unique().tolist() == [(data["cause"] == cause).sum()]
+
+
+@pytest.mark.parametrize("cause", [1, 2])
+def test_newton_steps_equal_coxph(trial, cause):
+    data, X = trial
+    theirs = golden("cox").query("cause == @cause")["coefficient"]
+    np.testing.assert_allclose(hazards.fit_cox(data["time"], data["cause"] == cause, X), theirs, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", hazards.SCALES)
+@pytest.mark.parametrize("cause", [1, 2])
+def test_score_test_equals_cox_zph(trial, cause, scale):
+    data, X = trial
+    theirs = golden("zph").query("cause == @cause and scale == @scale").set_index("term")
+    terms = {**{name: [name] for name in X}, "arm": ["armB", "armC"]}
+    ours = hazards.proportional_hazards(data["time"], data["cause"] == cause, X, scale, terms).set_index("term")
+    ours = ours.loc[theirs.index]
+    np.testing.assert_allclose(ours["statistic"], theirs["statistic"], rtol=1e-8)
+    np.testing.assert_allclose(ours["p"], theirs["p"], rtol=1e-8)
+    assert ours["df"].tolist() == theirs["df"].tolist()
+
+
+def test_scaled_residuals_equal_cox_zph(trial):
+    data, X = trial
+    ours, theirs = hazards.scaled_schoenfeld(data["time"], data["cause"] == 1, X), golden("schoenfeld")
+    keys = ["day", "age", "x"]
+    ours, theirs = (part.round(7).sort_values(keys).reset_index(drop=True) for part in (ours, theirs))
+    np.testing.assert_allclose(ours[theirs.columns], theirs, atol=1e-6)
+
+
+def test_predicted_risk_equals_risk_regression(trial):
+    data, X = trial
+    theirs = golden("csc")
+    who = [1, 7, 30, 101, 240]
+    ours = hazards.cox_risk(data["time"], data["cause"], X, X.loc[[i - 1 for i in who]], DAYS)
+    wide = theirs.pivot_table(index="id", columns="day", values="risk").loc[who, DAYS]
+    np.testing.assert_allclose(ours, wide, atol=1e-8)
+
+
+def test_without_predictors_the_prediction_is_aalen_johansen_of_breslow_steps(trial):
+    data, _ = trial
+    nothing = np.zeros((len(data), 1))
+    day = np.unique(data["time"])
+    apart = data.assign(time=np.searchsorted(day, data["time"]) + 1e-6 * np.arange(len(data)) + 1)
+    fit = survival.aalen_johansen(apart["time"], apart["cause"])
+    ours = hazards.cox_risk(apart["time"], apart["cause"], nothing, nothing[:1], fit.days, ridge=1.0)
+    np.testing.assert_allclose(ours[0], fit.cif[0], atol=1e-12)
+
+
+def test_ridge_shrinks_to_nothing(trial):
+    data, X = trial
+    X = (X - X.mean()) / X.std()
+    sizes = [np.linalg.norm(hazards.fit_cox(data["time"], data["cause"] == 1, X, ridge)) for ridge in (0, 10, 1e6)]
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert sizes[2] < 1e-3
+
+
+def test_score_test_keeps_its_level_and_finds_a_reversal():
+    rejected = []
+    for draw in range(300):
+        rng = seeds.stream(5, "zph", draw)
+        x = rng.integers(0, 2, 150)
+        time = rng.exponential(np.exp(-0.5 * x))
+        check = hazards.proportional_hazards(time, np.ones(150), pd.DataFrame({"x": x}))
+        rejected.append(check["p"].iloc[0] < 0.05)
+    assert 0.02 < np.mean(rejected) < 0.085
+    time = np.where(x == 1, rng.uniform(0, 1, 150) ** 3, rng.uniform(0, 1, 150) ** 0.4)
+    check = hazards.proportional_hazards(time, np.ones(150), pd.DataFrame({"x": x})).iloc[0]
+    assert check["p"] < 1e-6
+    assert check["correlation"] < -0.2
+
+
+def test_says_when_a_predictor_separates():
+    time, x = np.arange(1.0, 21), np.repeat([0.0, 1.0], 10)
+    with pytest.raises(ValueError, match="separates"):
+        hazards.fit_cox(time, x == 0, x[:, None])
+    with pytest.raises(ValueError, match="at least one event"):
+        hazards.fit_cox(time, np.zeros(20), x[:, None])

@@ -1,0 +1,343 @@
+"""A flat table with a mapping gives the same kind of trial, and nothing is guessed."""
+
+import pandas as pd
+import pytest
+
+from attrition import cdisc, landmark, paths, trials
+from attrition.contract.strict import ContractError
+from attrition.trials import flat, mapping
+from attrition.trials.mapping import MappingError
+
+EXAMPLE = paths.ROOT / "data" / "example_trial"
+MAPPING = """
+name = "t"
+[columns]
+id = "pid"
+event_day = "day"
+reason = "why"
+arm = "arm"
+site = "site"
+[design]
+horizon = 100
+landmarks = [28, 56]
+[baseline]
+numbers = ["age"]
+categories = ["sex"]
+[reasons]
+completed = ["done"]
+competing = ["died"]
+ongoing = ["in"]
+[reasons.groups]
+"adverse event" = ["ae"]
+"""
+EVENTS = """
+[events]
+table = "events.csv"
+id = "pid"
+day = "day"
+known_day = "known"
+kind = "kind"
+name = "term"
+value = "value"
+"""
+
+
+def table(**changes):
+    """Twelve patients; id 007, arms called NA and None."""
+    n = 12
+    made = {
+        "pid": [f"{i:03d}" for i in range(1, n + 1)],
+        "patient_name": ["Erika Mustermann"] * n,
+        "arm": ["NA", "None", "Placebo"] * 4,
+        "site": ["01", ""] * 6,
+        "age": ["50.5", "61"] * 6,
+        "sex": ["F", "M", ""] * 4,
+        "day": ["110"] * 6 + ["10", "20", "30", "40", "50", "60"],
+        "why": ["done"] * 6 + ["ae", "died", "other thing", "in", "", "ae"],
+    }
+    return pd.DataFrame(made | changes)
+
+
+def put(folder, frame=None, text=MAPPING, events=None):
+    frame = table() if frame is None else frame
+    frame.to_csv(folder / "t.csv", index=False)
+    if events is not None:
+        events.to_csv(folder / "events.csv", index=False)
+        text += EVENTS
+    (folder / "t.toml").write_text(text, encoding="utf-8")
+    return flat.load(folder / "t.csv", mapping.read(folder / "t.toml"))
+
+
+def refused(folder, **options):
+    with pytest.raises(ContractError) as error:
+        put(folder, **options)
+    return str(error.value)
+
+
+def test_ids_arms_and_reasons_stay_what_they_are(tmp_path):
+    trial = put(tmp_path)
+    patients = trial.patients.set_index("id")
+    assert "007" in patients.index
+    assert trial.arms == ("Placebo", "NA", "None")
+    groups = ["adverse event", "competing", "other", "ongoing", "ongoing", "adverse event"]
+    assert patients["reason_group"].iloc[6:].tolist() == groups
+    status = ["primary", "competing", "primary", "censored", "censored", "primary"]
+    assert patients["status"].iloc[6:].tolist() == status
+    assert patients["site"].iloc[:2].tolist() == ["01", "unknown"]
+    assert patients["age"].iloc[0] == 50.5
+    assert patients["sex"].isna().sum() == 4
+
+
+def test_columns_outside_the_mapping_are_dropped(tmp_path):
+    trial = put(tmp_path)
+    assert "patient_name" not in trial.patients
+    assert "Erika" not in trial.patients.to_csv() + trial.events.to_csv() + repr(trial)
+
+
+def test_parquet_gives_the_same_trial(tmp_path):
+    from_csv = put(tmp_path)
+    frame = table().replace("", pd.NA).assign(day=lambda t: t["day"].astype(int), age=lambda t: t["age"].astype(float))
+    frame.to_parquet(tmp_path / "t.parquet")
+    from_parquet = flat.load(tmp_path / "t.parquet", mapping.read(tmp_path / "t.toml"))
+    pd.testing.assert_frame_equal(from_parquet.patients, from_csv.patients)
+    assert from_parquet.flow == from_csv.flow
+
+
+def test_an_event_flag_and_follow_up_to_the_very_horizon(tmp_path):
+    text = MAPPING[: MAPPING.index("[reasons]")].replace('reason = "why"', 'event = "left"')
+    frame = table(day=["100"] * 6 + ["99", "20", "30", "40", "50", "100"]).assign(left=["0"] * 7 + ["1"] * 5)
+    trial = put(tmp_path, frame, text)
+    assert trial.patients["status"].tolist() == ["none"] * 6 + ["censored"] + ["primary"] * 5
+    assert landmark.counts(trial, 28)["censored"] == 1
+
+
+def test_the_reference_arm_is_the_declared_one(tmp_path):
+    trial = put(tmp_path, text=MAPPING.replace("[baseline]", 'reference_arm = "NA"\n[baseline]'))
+    assert trial.arms == ("NA", "None", "Placebo")
+
+
+def test_without_arm_and_site_there_is_one_of_each(tmp_path):
+    text = MAPPING.replace('arm = "arm"\n', "").replace('site = "site"\n', "")
+    trial = put(tmp_path, text=text)
+    assert len(trial.arms) == 1
+    assert set(trial.patients["site_group"]) == {flat.UNKNOWN_SITE}
+
+
+def test_a_baseline_column_with_a_name_of_ours_keeps_apart(tmp_path):
+    text = MAPPING.replace('numbers = ["age"]', 'numbers = ["age", "time"]')
+    trial = put(tmp_path, table(time=["1"] * 6 + ["2"] * 6), text)
+    assert "baseline_time" in trial.baseline
+    assert trial.patients["time"].max() == 100
+
+
+BAD = [
+    ({"pid": ["007"] * 12}, "column pid: this patient stands in an earlier row"),
+    ({"pid": ["", *"abcdefghijk"]}, "line 2, column pid: is empty"),
+    ({"arm": ["", "B", "", *"BBBBBBBBB"]}, "lines 2, 4, column arm: is empty"),
+    ({"day": ["1.9", "-3", "0", "inf", "2014-03", "", *["9"] * 6]}, "lines 2, 3, 4, 5, 6, column day: must be a whole"),
+    ({"day": ["", *["9"] * 11]}, "line 2, column day: is empty"),
+    ({"age": ["61,5", *["61"] * 11]}, "line 2, column age: must be a number (with a decimal point)"),
+    ({"why": ["Done"] * 6 + ["ae"] * 6}, "the mapping's term 'done' does not occur, but one spelled much like it does"),
+    ({"why": ["finished"] * 6 + ["ae"] * 6}, "no patient completed"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), BAD)
+def test_what_breaks_the_contract_is_refused_with_line_and_column(tmp_path, changes, said):
+    assert said in refused(tmp_path, frame=table(**changes))
+
+
+def test_all_bad_lines_are_told_at_once_and_no_value_is(tmp_path):
+    changes = {"day": ["4711", "1.9", *["110"] * 10], "age": ["secret-age", *["61"] * 11]}
+    message = refused(tmp_path, frame=table(**changes, pid=["canary-id"] * 2 + list("cdefghijkl")))
+    assert message.startswith("t.csv: refused, 3 problems")
+    assert not any(word in message for word in ("secret", "canary", "1.9", "Erika"))
+
+
+def test_free_text_as_arm_or_category_is_refused_without_showing_it(tmp_path):
+    many = pd.concat([table()] * 4, ignore_index=True).assign(pid=[f"{i:03d}" for i in range(48)])
+    message = refused(tmp_path, frame=many.assign(sex=[f"Jane Doe {i}" for i in range(48)]))
+    assert "looks like free text or an identifier" in message
+    assert "Jane" not in message
+    assert "free text" in refused(tmp_path, frame=many.assign(arm=[f"Jane Doe {i}" for i in range(48)]))
+    assert "free text" in refused(tmp_path, frame=many.assign(why=["done"] + [f"moved to {i}" for i in range(47)]))
+
+
+def test_a_missing_column_comes_with_a_suggestion(tmp_path):
+    assert "column arm: not in the file; did you mean arms?" in refused(
+        tmp_path, frame=table().rename(columns={"arm": "arms"})
+    )
+
+
+def test_a_handful_of_patients_is_refused_with_the_minimum(tmp_path):
+    assert "5 patients; the report needs at least 10" in refused(tmp_path, frame=table().iloc[[0, 1, 6, 7, 8]])
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02K\x01.", b"PAR1 broken", b""])
+def test_what_is_no_parquet_is_refused(tmp_path, content):
+    put(tmp_path)
+    (tmp_path / "x.parquet").write_bytes(content)
+    with pytest.raises(ContractError, match=r"x\.parquet"):
+        flat.load(tmp_path / "x.parquet", mapping.read(tmp_path / "t.toml"))
+
+
+def records(**changes):
+    made = {
+        "pid": ["001", "001", "002"],
+        "kind": ["adverse event", "visit", "adverse event"],
+        "term": ["Rash", "week 2", "Nausea"],
+        "day": ["5", "14", "9"],
+        "known": ["20", "14", ""],
+        "value": ["", "2", ""],
+    }
+    return pd.DataFrame(made | changes)
+
+
+def test_records_are_known_from_their_known_day(tmp_path):
+    events = put(tmp_path, events=records()).events
+    assert events["known_day"].tolist()[:2] == [20.0, 14.0]
+    assert events.loc[events["name"] == "Nausea", "known_day"].isna().all()
+
+
+def test_a_record_is_never_known_before_it_happens(tmp_path):
+    events = put(tmp_path, events=records(known=["2", "14", ""])).events
+    assert events.loc[events["name"] == "Rash", "known_day"].tolist() == [5.0]
+
+
+def test_without_known_days_adverse_events_are_never_used(tmp_path):
+    put(tmp_path, events=records())
+    text = (tmp_path / "t.toml").read_text().replace('known_day = "known"\n', "")
+    (tmp_path / "t.toml").write_text(text)
+    trial = flat.load(tmp_path / "t.csv", mapping.read(tmp_path / "t.toml"))
+    adverse = trial.events["kind"].eq("adverse event")
+    assert trial.events.loc[adverse, "known_day"].isna().all()
+    assert trial.events.loc[~adverse, "known_day"].notna().all()
+    assert flat.UNDATED in trial.notes
+
+
+def test_records_without_a_day_are_left_out_and_counted(tmp_path):
+    trial = put(tmp_path, events=records(day=["5", "", "9"]))
+    assert len(trial.events) == 2
+    assert trial.notes == ("1 records without a day are left out.",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pid": ["001", "001", "999"]}, "line 4, column pid: no patient of the other table has this id"),
+        ({"kind": ["visit", "death", "visit"]}, "line 3, column kind: must be one of adverse event, visit"),
+        ({"day": ["2014-03", "5", "9"]}, "line 2, column day: must be a whole study day"),
+        ({"value": ["high", "", ""]}, "line 2, column value: must be a number"),
+    ],
+)
+def test_records_that_break_the_contract(tmp_path, changes, said):
+    assert said in refused(tmp_path, events=records(**changes))
+
+
+def test_the_flat_pilot_is_the_pilot(tmp_path):
+    """Patients of the pilot written as a flat table give its counts and its landmark table."""
+    pilot = cdisc.load("pilot")
+    frame = pilot.patients[["id", "arm", "site", "age", "sex", "event_day", "reason"]]
+    frame.to_csv(tmp_path / "pilot.csv", index=False)
+    competing = list(pilot.definitions.competing)
+    groups: dict[str, list[str]] = {}
+    for term, group in pilot.definitions.reasons.items():
+        groups.setdefault(group, []).append(term)
+    m = mapping.TableMapping(
+        path=tmp_path / "m.toml", id="id", event_day="event_day", horizon=168, reason="reason", arm="arm", site="site",
+        landmarks=(28, 56, 84), numbers=("age",), categories=("sex",), completed=("COMPLETED",),
+        competing=tuple(competing), groups={name: tuple(terms) for name, terms in groups.items()},
+    )  # fmt: skip
+    trial = flat.load(tmp_path / "pilot.csv", m)
+    pd.testing.assert_frame_equal(landmark.table(trial), landmark.table(pilot))
+    assert trial.arms == pilot.arms or trial.arms[0] == pilot.arms[0]
+
+
+def test_the_example_trial_loads_and_is_as_its_script_makes_it():
+    trial = trials.load(str(EXAMPLE / "trial-mapping.toml"))
+    assert trial.arms[0] == "Placebo"
+    assert trial.flow["randomised"] == 300
+    assert dict(trial.definitions.reasons)["adverse event"] == "adverse event"
+    assert trial.events["known_day"].ge(trial.events["day"]).all()
+
+
+@pytest.mark.slow
+def test_the_example_files_come_from_their_script(tmp_path):
+    import runpy
+
+    made = runpy.run_path(str(EXAMPLE / "make.py"), run_name="imported")
+    rng = made["seeds"].stream(2024, "example trial")
+    people = made["patients"](rng)
+    assert people.to_csv(index=False, lineterminator="\n") == (EXAMPLE / "patients.csv").read_text(encoding="utf-8")
+
+
+def test_trials_are_named_and_told_apart(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name)
+    one = trials.described([str(tmp_path / "a" / "t.csv")])
+    assert [(b.name, b.mapping.endswith("t.toml")) for b in one] == [("t", True)]
+    with pytest.raises(MappingError, match="same name"):
+        trials.described([str(tmp_path / "a" / "t.csv"), str(tmp_path / "b" / "t.csv")])
+
+
+@pytest.mark.parametrize(
+    ("places", "mappings", "said"),
+    [
+        (["t.csv"], [], "no mapping; give one with --mapping"),
+        (["pilot"], ["t.toml"], "--mapping goes with a flat table"),
+        (["t.csv"], ["a.toml", "b.toml"], "2 mappings for 1 flat tables"),
+        (["nowhere"], [], "no such folder or file"),
+        (["t.xlsx"], [], "neither a folder"),
+        (["m.toml"], [], "table is missing; name it there"),
+    ],
+)
+def test_what_the_command_line_cannot_mean(tmp_path, monkeypatch, places, mappings, said):
+    monkeypatch.chdir(tmp_path)
+    table().to_csv("t.csv", index=False)
+    (tmp_path / "t.xlsx").write_text("")
+    (tmp_path / "m.toml").write_text(MAPPING)
+    with pytest.raises((MappingError, cdisc.CdiscError), match=said):
+        trials.described(places, mappings)
+
+
+def test_inputs_follow_the_content_and_not_the_time(tmp_path):
+    put(tmp_path, events=records())
+    place = [str(tmp_path / "t.csv")]
+    before = trials.inputs(trials.described(place))
+    (tmp_path / "t.csv").touch()
+    assert trials.inputs(trials.described(place)) == before
+    for name, old, new in (("t.csv", b"110", b"111"), ("events.csv", b"Rash", b"Rush"), ("t.toml", b"56", b"57")):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content.replace(old, new))
+        assert trials.inputs(trials.described(place)) != before, name
+        (tmp_path / name).write_bytes(content)
+
+
+def test_the_register_tells_notebooks_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
+    put(tmp_path)
+    brought = trials.described([str(tmp_path / "t.csv"), "pilot"])
+    trials.register(brought, paths.out())
+    assert trials.load("t").horizon == 100
+    assert list(trials.others("t")) == ["pilot"]
+    trials.register([], paths.out())
+    assert trials.others("pilot") == {}
+
+
+def test_nobody_leaving_is_refused_with_the_minimum(tmp_path):
+    put(tmp_path, table(day=["110"] * 12, why=["done"] * 12))
+    with pytest.raises(cdisc.CdiscError, match="0 have the primary event by day 100; the report needs at least 10"):
+        trials.checked([str(tmp_path / "t.csv")])
+
+
+def test_an_error_of_a_reader_is_withheld(tmp_path, monkeypatch):
+    put(tmp_path)
+
+    def broken(*_):
+        raise KeyError("Erika Mustermann")
+
+    monkeypatch.setattr(flat, "load", broken)
+    with pytest.raises(cdisc.CdiscError, match="cannot be read as a trial") as error:
+        trials.checked([str(tmp_path / "t.csv")])
+    assert "Erika" not in str(error.value)

@@ -1,0 +1,121 @@
+"""The mapping: what it may say, and how it is refused."""
+
+import tomllib
+
+import pytest
+import yaml
+
+from attrition.trials import mapping
+from attrition.trials.mapping import MappingError
+
+SMALLEST = {"columns": {"id": "pid", "event_day": "day", "event": "left"}, "design": {"horizon": 100}}
+
+
+def written(tmp_path, content, name="m.yaml"):
+    path = tmp_path / name
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def refused(tmp_path, **changes):
+    with pytest.raises(MappingError) as error:
+        mapping.read(written(tmp_path, SMALLEST | changes))
+    return str(error.value)
+
+
+def test_the_template_is_a_valid_mapping(tmp_path):
+    path = tmp_path / "trial-mapping.toml"
+    path.write_text(mapping.TEMPLATE, encoding="utf-8")
+    read = mapping.read(path)
+    assert read.horizon == 168
+    assert read.reference_arm == "Placebo"
+    assert read.groups["adverse event"] == ("adverse event",)
+    assert read.table == tmp_path / "patients.csv"
+
+
+def test_the_template_explains_every_key():
+    text = mapping.TEMPLATE
+    for section, keys in mapping.SCHEMA.items():
+        if section not in ("", "events"):
+            assert f"[{section}]" in text
+        for key in keys:
+            assert f"\n{key} =" in text or f"# {key} =" in text or f"[{section}.{key}]" in text, key
+
+
+def test_the_commented_events_section_of_the_template_is_valid_too(tmp_path):
+    head, _, tail = mapping.TEMPLATE.partition("# [events]")
+    lines = ["[events]", *(line.removeprefix("# ") for line in tail.splitlines()[1:] if "all_are" not in line)]
+    path = tmp_path / "m.toml"
+    path.write_text(head + "\n".join(lines), encoding="utf-8")
+    assert mapping.read(path).events.known_day == "reported_day"
+
+
+def test_toml_and_yaml_say_the_same(tmp_path):
+    toml = tmp_path / "m.toml"
+    toml.write_text(mapping.TEMPLATE, encoding="utf-8")
+    same = written(tmp_path, tomllib.loads(mapping.TEMPLATE))
+    a, b = mapping.read(toml), mapping.read(same)
+    assert {k: v for k, v in vars(a).items() if k != "path"} == {k: v for k, v in vars(b).items() if k != "path"}
+
+
+def test_the_smallest_mapping(tmp_path):
+    read = mapping.read(written(tmp_path, SMALLEST))
+    assert (read.arm, read.site, read.landmarks, read.events) == (None, None, (), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'?"),
+        ({"design": {"horizon": 100, "landmark": [28]}}, "[design] unknown key 'landmark'; did you mean 'landmarks'?"),
+        ({"design": {}}, "[design] horizon is missing"),
+        ({"design": {"horizon": "168"}}, "[design] horizon must be a whole day from 1 on"),
+        ({"design": {"horizon": True}}, "[design] horizon must be a whole day"),
+        ({"design": {"horizon": 100, "landmarks": [28, 100]}}, "landmarks must lie before the horizon"),
+        ({"columns": {"id": "pid", "event_day": "day"}}, "needs one of reason and event"),
+        ({"columns": {**SMALLEST["columns"], "reason": "why"}}, "needs one of reason and event, not both"),
+        ({"columns": {"id": 7, "event_day": "day", "event": "left"}}, "[columns] id must be text (put it in quotes)"),
+        ({"columns": {"id": "pid", "event_day": "pid", "event": "left"}}, "the column 'pid' has two roles"),
+        ({"baseline": {"numbers": "age"}}, "[baseline] numbers must be a list of texts"),
+        ({"reasons": {"completed": ["done"]}}, "[reasons] needs the column reason"),
+        ({"events": {"table": "e.csv", "id": "pid", "day": "day"}}, "[events] needs one of kind and all_are"),
+        ({"columns": ["id"]}, "[columns] must be a section"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):
+    assert said in refused(tmp_path, **changes)
+
+
+def test_everything_wrong_is_said_at_once(tmp_path):
+    message = refused(tmp_path, colums={}, design={"horizn": 3})
+    assert "3 problem(s)" in message
+    assert message.count("\n") == 3
+
+
+def test_a_term_in_two_groups_and_completion_left_out_are_refused(tmp_path):
+    columns = {"id": "pid", "event_day": "day", "reason": "why"}
+    twice = {"completed": ["done"], "competing": ["death"], "groups": {"adverse event": ["death"]}}
+    assert "the term 'death' stands in two places" in refused(tmp_path, columns=columns, reasons=twice)
+    without = {"competing": ["death"]}
+    assert "completed is missing" in refused(tmp_path, columns=columns, reasons=without)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("m.toml", "a = ", "no valid TOML"),
+        ("m.yaml", "a: [", "no valid YAML"),
+        ("m.yaml", "", "the mapping is empty"),
+        ("m.json", "{}", "a mapping ends in"),
+        ("m.toml", b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_files_that_are_no_mapping(tmp_path, name, text, said):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(MappingError, match=said):
+        mapping.read(tmp_path / name)
+
+
+def test_a_mapping_that_is_not_there(tmp_path):
+    with pytest.raises(MappingError, match="no such mapping"):
+        mapping.read(tmp_path / "nowhere.toml")
