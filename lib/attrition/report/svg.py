@@ -101,7 +101,7 @@ def _webp(match: re.Match[str]) -> str:
 
     buffer = io.BytesIO()
     picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"\s", "", match[1]))))
-    picture.save(buffer, "WEBP", lossless=True, quality=100, method=6, exact=False)
+    picture.save(buffer, "WEBP", lossless=True, quality=100, method=4, exact=False)
     return f'"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"'
 
 
