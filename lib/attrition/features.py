@@ -5,7 +5,7 @@ that reaches past the day they left: such a feature is known only after the outc
 it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ class Feature:
         One of `KNOWN_AT`.
     unit : str
     compute : callable
-        From the trial's DataFrame (n, ...) to an array (n,).
+        From the trial's DataFrame (n, ...), or a mapping of arrays (n,), to an array (n,).
     """
 
     name: str
@@ -49,7 +49,7 @@ class Feature:
 
 
 def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
-    return lambda trial: trial[name].to_numpy(float)
+    return lambda trial: np.asarray(trial[name], dtype=float)
 
 
 def _visit_rate(trial: pd.DataFrame) -> np.ndarray:
@@ -189,6 +189,18 @@ def columns(trial: pd.DataFrame, names: tuple[str, ...] | list[str]) -> pd.DataF
     if missing:
         raise KeyError(f"the trial lacks the columns {', '.join(missing)}")
     return pd.DataFrame({name: FEATURES[name].compute(trial) for name in names}, index=trial.index)
+
+
+def array(trial: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
+    """Model inputs by name from bare arrays, shape (n, k); `attrition.simulate.draw_arrays` draws such trials.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> array(simulate.draw_arrays(PUBLISHED_LAW, 5, rng), VERSIONS["v1_counts"]).shape
+    (5, 4)
+    """
+    return np.column_stack([FEATURES[name].compute(trial) for name in names])
 
 
 def without(version: str, *names: str) -> tuple[str, ...]:

@@ -164,9 +164,8 @@ def draw(seed: int, setting: str, replicate: int, sizes: Sizes, stream: str = "s
     Trial
     """
     rng = seeds.stream(seed, stream, setting, replicate)
-    trial = simulate.draw_trial(PUBLISHED_LAW, sizes.n_patients, rng, offset(setting))
-    X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
-    y = trial["dropout"].to_numpy().astype(int)
+    trial = simulate.draw_arrays(PUBLISHED_LAW, sizes.n_patients, rng, offset(setting))
+    X, y = features.array(trial, features.FEATURES), trial["dropout"]
     train, test = stratified_split(y, sizes.n_test, rng)
     return Trial(X[train], y[train], X[test], y[test])
 

@@ -51,7 +51,7 @@ class Setting:
 class Population:
     """Independent patients: features (n, k) and exact probabilities (n,) under one setting."""
 
-    X: pd.DataFrame
+    X: Array
     p: Array
 
 
@@ -73,7 +73,7 @@ def settings(rates: Mapping[str, float]) -> list[Setting]:
 def populations(found: list[Setting], n: int, seed: int) -> dict[str, Population]:
     """The same patients under every setting."""
     patients = simulate.draw_patients(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population"))
-    X = features.matrix(patients, VERSION)
+    X = features.matrix(patients, VERSION).to_numpy()
     return {s.name: Population(X, oracle.of_patients(PUBLISHED_LAW, patients, s.offset)) for s in found}
 
 
@@ -121,9 +121,7 @@ def _net_benefit(p: Array, y_prob: Array, threshold: float) -> float:
     return float((gain * flagged).mean())
 
 
-def predictions(
-    model: str, X: pd.DataFrame, y: Array, X_new: pd.DataFrame, seed: int
-) -> Iterator[tuple[str, Array, float]]:
+def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iterator[tuple[str, Array, float]]:
     """Fit every strategy and predict new patients.
 
     ``"threshold"`` has the probabilities of ``"none"``, and ``"recalibrated"`` contains the fit of
@@ -152,8 +150,8 @@ def _trial_rows(
     model: str, setting: Setting, trial: int, n: int, everyone: Population, net_benefit_at: list[float], seed: int
 ) -> list[dict[str, Any]]:
     rng = seeds.stream(seed, "imbalance", setting.name, trial)
-    drawn = simulate.draw_trial(PUBLISHED_LAW, n, rng, setting.offset)
-    X, y = features.matrix(drawn, VERSION), drawn["dropout"].to_numpy()
+    drawn = simulate.draw_arrays(PUBLISHED_LAW, n, rng, setting.offset)
+    X, y = features.array(drawn, features.VERSIONS[VERSION]), drawn["dropout"]
     inner = seeds.integer(seed, "imbalance", "fit", trial)
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return [

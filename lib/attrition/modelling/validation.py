@@ -97,8 +97,8 @@ def _block_rows(everyone: Population, n: int, trials: range, seed: int, sizes: S
 
 
 def _trial_rows(everyone: Population, n: int, trial: int, seed: int, sizes: Sizes | None) -> list[dict]:
-    drawn = simulate.draw_trial(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
-    X, y = features.matrix(drawn, "v3_causal").to_numpy(), drawn["dropout"].to_numpy(float)
+    drawn = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
+    X, y = features.array(drawn, features.VERSIONS["v3_causal"]), drawn["dropout"].astype(float)
     found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
     plain, tuned = everyone.auroc(np.stack([found.plain, found.tuned]))
     return [

@@ -82,15 +82,14 @@ def study(
         Columns trial, model, way, value, truth. The truth is that of the model fitted to the trial as it is.
     """
     everyone = imbalance.populations([setting], n_population, seed)[setting.name]
-    X_new = everyone.X.to_numpy()
     rows = []
     for trial in range(n_trials):
         rng = seeds.stream(seed, "before splitting", trial)
-        drawn = simulate.draw_trial(PUBLISHED_LAW, n_patients, rng, setting.offset)
-        X, y = features.matrix(drawn, imbalance.VERSION).to_numpy(), drawn["dropout"].to_numpy()
+        drawn = simulate.draw_arrays(PUBLISHED_LAW, n_patients, rng, setting.offset)
+        X, y = features.array(drawn, features.VERSIONS[imbalance.VERSION]), drawn["dropout"]
         for name in names:
             fitted = models.classifier(name, "none", seed).fit(X, y)
-            truth = float(batched.soft_auroc(everyone.p, models.probability(fitted, X_new))[0])
+            truth = float(batched.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
             rows += [
                 {"trial": trial, "model": name, "way": way}
                 | {"value": cross_validated(name, way, X, y, seed + trial), "truth": truth}

@@ -1,5 +1,6 @@
 """The law of the simulated trial: how covariates turn into a probability of dropout."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,28 +116,30 @@ def adverse_event_rate(adverse_events: np.ndarray, days: np.ndarray) -> np.ndarr
     return adverse_events / (days + 1)
 
 
-def phase_risk(law: Law, phase: pd.Series) -> np.ndarray:
-    """The law's risk of each patient's trial phase, shape (n,)."""
+def phase_risk(law: Law, phase: pd.Series | np.ndarray) -> np.ndarray:
+    """The law's risk of each patient's trial phase (a name, or a place in `PHASES`), shape (n,)."""
     return _looked_up(phase, PHASES, law.phase_risk)
 
 
-def arm_risk(law: Law, arm: pd.Series) -> np.ndarray:
-    """The law's risk of each patient's treatment arm, shape (n,)."""
+def arm_risk(law: Law, arm: pd.Series | np.ndarray) -> np.ndarray:
+    """The law's risk of each patient's treatment arm (a name, or a place in `ARMS`), shape (n,)."""
     return _looked_up(arm, ARMS, law.arm_risk)
 
 
-def _looked_up(column: pd.Series, names: tuple[str, ...], values: tuple[float, ...]) -> np.ndarray:
+def _looked_up(column: pd.Series | np.ndarray, names: tuple[str, ...], values: tuple[float, ...]) -> np.ndarray:
+    if isinstance(column, np.ndarray):
+        return np.array(values)[column]
     codes = pd.Index(names, dtype="str").get_indexer(pd.Index(column.array))
     return np.append(values, np.nan)[codes]
 
 
-def risk(law: Law, trial: pd.DataFrame) -> np.ndarray:
+def risk(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray]) -> np.ndarray:
     """Risk score of each patient, without the unobserved noise.
 
     Parameters
     ----------
     law : Law
-    trial : DataFrame (n, ...)
+    trial : DataFrame (n, ...), or mapping of arrays (n,)
         Needs age, treatment_group, trial_phase, days_in_trial, visits_completed and adverse_events.
 
     Returns
@@ -151,10 +154,11 @@ def risk(law: Law, trial: pd.DataFrame) -> np.ndarray:
     >>> float(risk(Law(), patient).round(3)[0])
     0.85
     """
-    days = trial["days_in_trial"].to_numpy(float)
-    rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
-    kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
-    young = age_share(trial["age"].to_numpy(float)) < law.young_below
+    age, days, visits, events = (
+        np.asarray(trial[name], dtype=float) for name in ("age", "days_in_trial", "visits_completed", "adverse_events")
+    )
+    rate, kept = adverse_event_rate(events, days), visit_rate(visits, days)
+    young = age_share(age) < law.young_below
     return (
         law.weight_adverse_events * rate * law.adverse_event_scale
         + law.weight_missed_visits * (1 - kept)

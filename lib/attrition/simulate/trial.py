@@ -49,6 +49,7 @@ __all__ = [
     "arm_risk",
     "contradictions",
     "csv_text",
+    "draw_arrays",
     "draw_chunks",
     "draw_patients",
     "draw_trial",
@@ -101,23 +102,30 @@ def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
         age, gender, treatment_group, trial_phase, days_in_trial, visits_completed, last_visit_day,
         adverse_events.
     """
+    return _frame(_covariates(law, n, rng))
+
+
+def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     age = rng.integers(AGE_LOW, AGE_HIGH, n)
     gender, arm, phase = rng.integers(0, 3, (3, n))
     days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
     visits = np.floor(days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
-    last_visit = rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0)
-    adverse_events = rng.poisson(adverse_event_mean(age, days))
+    return {
+        "age": age,
+        "gender": gender,
+        "treatment_group": arm,
+        "trial_phase": phase,
+        "days_in_trial": days,
+        "visits_completed": visits,
+        "last_visit_day": rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0),
+        "adverse_events": rng.poisson(adverse_event_mean(age, days)),
+    }
+
+
+def _frame(drawn: dict[str, np.ndarray]) -> pd.DataFrame:
+    named = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
     return pd.DataFrame(
-        {
-            "age": age,
-            "gender": _named(GENDERS, gender),
-            "treatment_group": _named(ARMS, arm),
-            "trial_phase": _named(PHASES, phase),
-            "days_in_trial": days,
-            "visits_completed": visits,
-            "last_visit_day": last_visit,
-            "adverse_events": adverse_events,
-        }
+        {name: _named(named[name], values) if name in named else values for name, values in drawn.items()}
     )
 
 
@@ -163,12 +171,30 @@ def draw_trial(
     >>> trial.shape, list(trial.columns) == expected_columns()
     ((5, 14), True)
     """
-    trial = draw_patients(law, n, rng)
-    score = risk(law, trial) + rng.normal(0, law.noise_sd, n)
+    trial = _frame(draw_arrays(law, n, rng, prevalence_offset))
+    return trial.assign(patient_id=patient_ids(n, start))[list(COLUMNS)]
+
+
+def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0) -> dict[str, np.ndarray]:
+    """`draw_trial` as bare arrays, for studies of many small trials, where tables of text cost more than drawing.
+
+    Returns
+    -------
+    dict of array (n,)
+        The columns of `draw_trial` but patient_id; gender, arm and phase as places in `GENDERS`, `ARMS` and
+        `PHASES`, which `attrition.law.risk` and `attrition.features.array` take as well.
+
+    Examples
+    --------
+    >>> drawn = draw_arrays(Law(), 5, np.random.default_rng(1))
+    >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
+    >>> trial["trial_phase"].tolist() == [PHASES[code] for code in drawn["trial_phase"]]
+    True
+    """
+    drawn = _covariates(law, n, rng)
+    score = risk(law, drawn) + rng.normal(0, law.noise_sd, n)
     dropout = rng.random(n) < probability(law, score, prevalence_offset)
-    days = trial["days_in_trial"].to_numpy()
-    trial = trial.assign(**timing.draw(law, days, dropout, score, rng), patient_id=patient_ids(n, start))
-    return trial[list(COLUMNS)]
+    return drawn | timing.draw(law, drawn["days_in_trial"], dropout, score, rng)
 
 
 def draw_chunks(
