@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -137,3 +137,11 @@ def test_random_labels_are_worth_one_half():
     for _, part in found.groupby("strategy"):
         error = part["test_auroc"].std() / 10
         assert abs(part["test_auroc"].mean() - 0.5) < 4 * error
+
+
+def test_unshuffled_folds_are_those_of_scikit_learn():
+    rng = np.random.default_rng(8)
+    for n in range(40, 140, 7):
+        y = (rng.random(n) < rng.uniform(0.3, 0.7)).astype(int)
+        theirs = [np.isin(np.arange(n), test) for _, test in StratifiedKFold(5).split(y, y)]
+        np.testing.assert_array_equal(replicate.unshuffled_folds(y), theirs)

@@ -212,6 +212,23 @@ def _population_scores(people: Population, fit: batched.LogisticFit, columns: li
     return scores
 
 
+def unshuffled_folds(y: np.ndarray) -> np.ndarray:
+    """1 where a patient is in the test part of a fold, (FOLDS, n): those of scikit-learn's `StratifiedKFold`.
+
+    Examples
+    --------
+    >>> unshuffled_folds(np.array([1, 0, 1, 0, 1, 0, 1, 0, 1, 0])).argmax(axis=0)
+    array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    """
+    first = y == y[0]
+    in_order = np.concatenate([y[first], y[~first]])
+    fold = np.empty(len(y), dtype=int)
+    for outcome in (0, 1):
+        sizes = [np.count_nonzero(in_order[k::FOLDS] == outcome) for k in range(FOLDS)]
+        fold[y == outcome] = np.repeat(np.arange(FOLDS), sizes)
+    return (fold == np.arange(FOLDS)[:, None]).astype(float)
+
+
 def cross_validated_auroc(X: np.ndarray, y: np.ndarray, class_weight: str | None) -> np.ndarray:
     """Mean AUROC of five stratified, unshuffled folds, for every replicate.
 
@@ -225,13 +242,7 @@ def cross_validated_auroc(X: np.ndarray, y: np.ndarray, class_weight: str | None
     -------
     ndarray (R,)
     """
-    from sklearn.model_selection import StratifiedKFold
-
-    folds = StratifiedKFold(FOLDS)
-    held_out = np.zeros((len(y), FOLDS, y.shape[1]))
-    for row, outcome in enumerate(y):
-        for k, (_, test) in enumerate(folds.split(outcome, outcome)):
-            held_out[row, k, test] = 1
+    held_out = np.stack([unshuffled_folds(outcome) for outcome in y])
     held_out = held_out.reshape(-1, y.shape[1])
     X, y = np.repeat(X, FOLDS, axis=0), np.repeat(y, FOLDS, axis=0)
     scores = batched.fit_pipeline(X, y, 1 - held_out, class_weight).decision_function(X)

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 Array = np.ndarray
+CACHED = 8
+"""Replicates with tables of their own that are fitted together: more would not fit the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,11 @@ class _Gram:
         return gram
 
 
-def _objective(eta: Array, sign: Array, weight: Array, beta: Array, penalty: Array) -> Array:
-    margin = sign * eta
-    loss = np.log1p(np.exp(-np.abs(margin))) - np.minimum(margin, 0.0)
-    return (weight * loss).sum(axis=1) + 0.5 * (penalty * beta**2).sum(axis=1)
+def _risk_and_loss(eta: Array, sign: Array) -> tuple[Array, Array]:
+    """Probability of the event and log loss of each patient, from one exponential."""
+    tail = np.exp(-np.abs(eta))
+    risk = np.where(eta >= 0, 1.0, tail) / (1 + tail)
+    return risk, np.log(1 + tail) + np.maximum(-sign * eta, 0.0)
 
 
 def fit_logistic(
@@ -164,7 +167,7 @@ def fit_logistic(
     y: Array,
     sample_weight: Array | None = None,
     C: float = 1.0,
-    tol: float = 1e-8,
+    tol: float = 1e-6,
     max_iter: int = 100,
 ) -> LogisticFit:
     r"""L2-penalised logistic regressions of all replicates by Newton's method.
@@ -207,42 +210,49 @@ def fit_logistic(
     n_replicates = max(a.shape[0] if a.ndim > k else 1 for a, k in ((X, 2), (np.asarray(y), 1), (weight, 1)))
     y = np.broadcast_to(np.asarray(y, dtype=float), (n_replicates, n))
     weight = np.broadcast_to(C * weight, (n_replicates, n))
-    design = np.concatenate([np.ones((*X.shape[:-1], 1)), X], axis=-1)
-    return _newton(design, y, weight, tol, max_iter)
+    chunk = CACHED if X.ndim == 3 else n_replicates
+    parts = [slice(first, first + chunk) for first in range(0, n_replicates, chunk)]
+    fits = [_newton(_design(X[part] if X.ndim == 3 else X), y[part], weight[part], tol, max_iter) for part in parts]
+    beta, steps, converged = zip(*fits, strict=True)
+    beta = np.concatenate(beta)
+    return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), np.concatenate(converged))
 
 
-def _newton(design: Array, y: Array, weight: Array, tol: float, max_iter: int) -> LogisticFit:
+def _design(X: Array) -> Array:
+    return np.concatenate([np.ones((*X.shape[:-1], 1)), X], axis=-1)
+
+
+def _newton(design: Array, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
     q = design.shape[-1]
     penalty = np.ones(q)
     penalty[0] = 0.0
     gram, sign = _Gram(design), 2 * y - 1
     beta, converged = np.zeros((len(y), q)), np.zeros(len(y), dtype=bool)
-    eta = np.zeros(y.shape)
-    objective = _objective(eta, sign, weight, beta, penalty)
+    risk, loss = _risk_and_loss(np.zeros(y.shape), sign)
+    objective = (weight * loss).sum(axis=1)
     n_iter = 0
     while n_iter < max_iter and not converged.all():
         n_iter += 1
-        risk = expit(eta)
         gradient = _cross(design, weight * (risk - y)) + penalty * beta
         hessian = gram(weight * risk * (1 - risk)) + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         step[converged] = 0.0
-        beta, eta, objective = _descend(design, beta, step, objective, sign, weight, penalty)
+        beta, risk, objective = _descend(design, beta, step, objective, sign, weight, penalty)
         converged |= np.abs(step).max(axis=1) < tol
-    return LogisticFit(beta[:, 0], beta[:, 1:], n_iter, converged)
+    return beta, n_iter, converged
 
 
 def _descend(design, beta, step, objective, sign, weight, penalty, max_halvings: int = 30):
     slack = 1e-12 * (1 + np.abs(objective))
     for _ in range(max_halvings):
         new = beta - step
-        eta = _linear(design, new)
-        value = _objective(eta, sign, weight, new, penalty)
+        risk, loss = _risk_and_loss(_linear(design, new), sign)
+        value = (weight * loss).sum(axis=1) + 0.5 * (penalty * new**2).sum(axis=1)
         worse = value > objective + slack
         if not worse.any():
             break
         step = np.where(worse[:, None], step / 2, step)
-    return new, eta, value
+    return new, risk, value
 
 
 def fit_pipeline(
