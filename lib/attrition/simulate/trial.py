@@ -182,7 +182,7 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
     -------
     dict of array (n,)
         The columns of `draw_trial` but patient_id; gender, arm and phase as places in `GENDERS`, `ARMS` and
-        `PHASES`, which `attrition.law.risk` and `attrition.features.array` take as well.
+        `PHASES`, which `attrition.simulate.law.risk` and `attrition.features.array` take as well.
 
     Examples
     --------
