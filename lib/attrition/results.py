@@ -18,6 +18,8 @@ import pandas as pd
 from attrition import errors, paths
 
 DIGITS = 10
+ZERO = 1e-12
+"""A number of smaller size is rounding error."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -111,10 +113,16 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
 def plain(value: Any) -> Any:
     """Turn numpy and pandas values into JSON values; round floats; NaN becomes null.
 
+    A number below `ZERO` in size is written as 0: what is zero in exact arithmetic (the calibration-in-the-large of a
+    model on its own data, the error of a constant) comes out as some 1e-17 that differs from processor to processor,
+    and nothing that the report measures is that small.
+
     Examples
     --------
     >>> plain({"auroc": np.float64(2 / 3), "n": np.int64(3), "lost": float("nan")})
     {'auroc': 0.6666666667, 'n': 3, 'lost': None}
+    >>> plain([3.6e-17, -1.3e-18, -0.0, 2e-12])
+    [0.0, 0.0, 0.0, 2e-12]
     """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
@@ -131,10 +139,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, (int, np.integer)):
         return int(value)
     if isinstance(value, (float, np.floating)):
-        return float(f"{float(value):.{DIGITS}g}") if math.isfinite(value) else None
+        return _rounded(float(value)) if math.isfinite(value) else None
     if value is None or isinstance(value, str):
         return value
     raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
+
+
+def _rounded(value: float) -> float:
+    return 0.0 if abs(value) < ZERO else float(f"{value:.{DIGITS}g}")
 
 
 def write(chapter: str, numbers: Mapping[str, Any]) -> None:

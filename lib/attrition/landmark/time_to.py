@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from attrition import landmark, seeds, survival
 from attrition.cdisc import Trial
+from attrition.metrics import ranks
 from attrition.survival import censored, hazards
 from attrition.survival.discrete import discrete_risk, period_edges
 from attrition.survival.incidence import coded
@@ -169,7 +170,7 @@ def out_of_fold(s: Sample, folds: np.ndarray, spread: float, period: float) -> d
     Returns
     -------
     dict of str to ndarray, shape (n_repeats, n_patients)
-        Model (a key of `NAMES`) to risks; with a single arm, nothing that sets it apart.
+        Model (a key of `NAMES`) to risks, settled (see `ranks.settled`); with a single arm, nothing that sets it apart.
     """
     models, values = _models(s, spread, period), s.features.to_numpy()
     risks = {name: np.zeros(folds.shape) for name in models}
@@ -179,7 +180,7 @@ def out_of_fold(s: Sample, folds: np.ndarray, spread: float, period: float) -> d
             X, X_new = prepared(values[train], values[test])
             for name, (model, columns) in models.items():
                 predicted = model(s.time[train], s.cause[train], X[:, columns], X_new[:, columns])
-                risks[name][repeat, test] = predicted
+                risks[name][repeat, test] = ranks.settled(predicted)
     return risks
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.special import expit
 
 from attrition import metrics, models, seeds
+from attrition.metrics import ranks
 from attrition.models import batched
 from attrition.resampling import Fold, repeated_folds
 
@@ -82,7 +83,8 @@ def _boosted_oof(X: np.ndarray, y: np.ndarray, folds: Sequence[Fold], rows_of: C
 
 def _strongest(X: np.ndarray, y: np.ndarray, rows: np.ndarray, n: int = 5) -> np.ndarray:
     x, outcome = X[rows] - X[rows].mean(axis=0), y[rows] - y[rows].mean()
-    return np.argsort(-np.abs(x.T @ outcome) / np.sqrt((x**2).sum(axis=0) + 1e-12), kind="stable")[:n]
+    strength = ranks.settled(np.abs(x.T @ outcome) / np.sqrt((x**2).sum(axis=0) + 1e-12))
+    return np.argsort(-strength, kind="stable")[:n]
 
 
 def selection(task: Task, honest: bool) -> Scores:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from attrition.metrics.ranks import auroc, binned_soft_auroc, soft_auroc, soft_auroc_influence
+from attrition.metrics.ranks import auroc, binned_soft_auroc, settled, soft_auroc, soft_auroc_influence
 
 __all__ = [
     "LogisticFit",
@@ -61,7 +61,7 @@ class LogisticFit:
 
 
 def decision_function(fit: LogisticFit, X: Array) -> Array:
-    """Log odds of every patient under every replicate's model.
+    """Log odds of every patient under every replicate's model, settled (see `ranks.settled`).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def decision_function(fit: LogisticFit, X: Array) -> Array:
     """
     tables = np.broadcast_to(X, (len(fit.coef), *X.shape[-2:]))
     products = [table @ beta for table, beta in zip(tables, fit.coef, strict=True)]
-    return np.stack(products) + fit.intercept[:, None]
+    return settled(np.stack(products) + fit.intercept[:, None])
 
 
 def balanced_weight(y: Array, counts: Array | None = None) -> Array:

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
 from attrition.features import FeatureVersion
+from attrition.metrics import ranks
 from attrition.metrics.calibration import logit
 
 STRATEGIES = {
@@ -290,8 +291,8 @@ def pipeline(
 
 
 def probability(fitted: BaseEstimator, X: Any) -> np.ndarray:
-    """Predicted probability of dropout, (n_patients,), as float64."""
-    return np.asarray(fitted.predict_proba(X)[:, 1], dtype=np.float64)
+    """Predicted probability of dropout, (n_patients,), as float64 and settled (see `ranks.settled`)."""
+    return ranks.settled(fitted.predict_proba(X)[:, 1])
 
 
 def threshold(fitted: Pipeline) -> float:

@@ -80,7 +80,7 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
     ours = alarms[(alarms["batch_size"] == size) & ~alarms["name"].isin(RULES_WITHOUT_NULL)]
     parts = []
     for scenario in SCENARIOS[1:]:
-        part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False)
+        part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False, kind="stable")
         best, least = part.iloc[0], part.iloc[-1]
         parts.append(
             f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds in {_share(best['rate'])} of "

@@ -182,7 +182,7 @@ def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    groups = table[table["site_group"] != "all"].sort_values("n_patients", ascending=False)
+    groups = table[table["site_group"] != "all"].sort_values("n_patients", ascending=False, kind="stable")
     ax = _axes(ax, (5.5, height(len(groups) + 1)))
     if groups["ci_low"].isna().all():
         return _nothing(ax, "no site group has two events and two non-events")

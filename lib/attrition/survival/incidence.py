@@ -44,12 +44,12 @@ def days_shown(trial: Trial) -> list[int]:
 
 def by_reason(trial: Trial, days: Sequence[float], by: str | None = None, level: float = 0.95) -> pd.DataFrame:
     """Aalen-Johansen by reason (and arm, with ``by="arm"``); see `survival.tabulate`."""
-    return survival.tabulate(coded(trial).sort_values("arm"), trial.groups, days, by, level)
+    return survival.tabulate(coded(trial).sort_values("arm", kind="stable"), trial.groups, days, by, level)
 
 
 def primary(trial: Trial, days: Sequence[float], by: str | None = None, level: float = 0.95) -> pd.DataFrame:
     """Aalen-Johansen of the primary event, all its reasons together, against the competing events."""
-    patients = coded(trial).sort_values("arm")
+    patients = coded(trial).sort_values("arm", kind="stable")
     patients["reason"] = patients["status"]
     table = survival.tabulate(patients, list(CAUSE), days, by, level)
     return table[table["reason"] == PRIMARY].reset_index(drop=True)
