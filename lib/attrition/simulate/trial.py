@@ -7,10 +7,12 @@ features; `contradictions` counts where that shows.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.special import expit
 
 from attrition.simulate import timing
@@ -81,6 +83,10 @@ COLUMNS = (
     "late_dropout",
     "dropout_30_days",
 )
+COVARIATES = COLUMNS[1:9]
+NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
+TEXT = {column: pd.array(names, dtype="str") for column, names in NAMES.items()}
+Column = np.ndarray | pd.api.extensions.ExtensionArray
 PUBLISHED_N = 1000
 PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
 PREVALENCES = ("default", "p24")
@@ -102,35 +108,28 @@ def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
         age, gender, treatment_group, trial_phase, days_in_trial, visits_completed, last_visit_day,
         adverse_events.
     """
-    return _frame(_covariates(law, n, rng))
+    return _frame(_covariates(law, n, rng), COVARIATES)
+
+
+def _frame(drawn: Mapping[str, Column], names: Iterable[str]) -> pd.DataFrame:
+    """A table of columns of the given names, codes spelt out."""
+    spelt = {column: text.take(drawn[column]) for column, text in TEXT.items()}
+    return pd.DataFrame({name: spelt.get(name, drawn[name]) for name in names}, copy=False)
 
 
 def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Columns of `draw_patients`, names as places in `NAMES`."""
     age = rng.integers(AGE_LOW, AGE_HIGH, n)
-    gender, arm, phase = rng.integers(0, 3, (3, n))
+    codes = dict(zip(NAMES, rng.integers(0, 3, (3, n)), strict=True))
     days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
     visits = np.floor(days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
-    return {
+    return codes | {
         "age": age,
-        "gender": gender,
-        "treatment_group": arm,
-        "trial_phase": phase,
         "days_in_trial": days,
         "visits_completed": visits,
         "last_visit_day": rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0),
         "adverse_events": rng.poisson(adverse_event_mean(age, days)),
     }
-
-
-def _frame(drawn: dict[str, np.ndarray]) -> pd.DataFrame:
-    named = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
-    return pd.DataFrame(
-        {name: _named(named[name], values) if name in named else values for name, values in drawn.items()}
-    )
-
-
-def _named(names: tuple[str, ...], index: np.ndarray) -> pd.Series:
-    return pd.Series(pd.array(names, dtype="str").take(index))
 
 
 def patient_ids(n: int, start: int = 1) -> pd.Series:
@@ -140,8 +139,16 @@ def patient_ids(n: int, start: int = 1) -> pd.Series:
     --------
     >>> patient_ids(2).tolist()
     ['P-0001', 'P-0002']
+    >>> patient_ids(2, 9_999).tolist()
+    ['P-9999', 'P-10000']
     """
-    return pd.Series([f"P-{i:04d}" for i in range(start, start + n)], dtype="str")
+    return pd.Series(_ids(n, start))
+
+
+def _ids(n: int, start: int) -> Column:
+    numbers = pc.cast(pa.array(np.arange(start, start + n)), pa.large_string())
+    padded = pc.ascii_lpad(numbers, width=4, padding="0")
+    return pd.array(pc.binary_replace_slice(padded, start=0, stop=0, replacement="P-"), dtype="str")
 
 
 def draw_trial(
@@ -171,8 +178,8 @@ def draw_trial(
     >>> trial.shape, list(trial.columns) == expected_columns()
     ((5, 14), True)
     """
-    trial = _frame(draw_arrays(law, n, rng, prevalence_offset))
-    return trial.assign(patient_id=patient_ids(n, start))[list(COLUMNS)]
+    drawn = draw_arrays(law, n, rng, prevalence_offset)
+    return _frame(drawn | {"patient_id": _ids(n, start)}, COLUMNS)
 
 
 def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0) -> dict[str, np.ndarray]:
@@ -258,9 +265,9 @@ def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.D
     return pd.DataFrame(
         {
             "age": age,
-            "gender": _named(GENDERS, gender),
-            "treatment_group": _named(ARMS, arm),
-            "trial_phase": _named(PHASES, phase),
+            "gender": TEXT["gender"].take(gender),
+            "treatment_group": TEXT["treatment_group"].take(arm),
+            "trial_phase": TEXT["trial_phase"].take(phase),
             "days_in_trial": days,
             "visits_completed": visits,
             "last_visit_day": last_visit,
@@ -286,9 +293,9 @@ def random_baseline() -> pd.DataFrame:
         {
             "patient_id": pd.Series(ids, dtype="str"),
             "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
-            "gender": _named(GENDERS, legacy.randint(0, 3, n)),
-            "treatment_group": _named(ARMS, legacy.randint(0, 3, n)),
-            "trial_phase": _named(PHASES, legacy.randint(0, 3, n)),
+            "gender": TEXT["gender"].take(legacy.randint(0, 3, n)),
+            "treatment_group": TEXT["treatment_group"].take(legacy.randint(0, 3, n)),
+            "trial_phase": TEXT["trial_phase"].take(legacy.randint(0, 3, n)),
             "visits_completed": legacy.randint(0, 13, n),
             "adverse_events": legacy.poisson(0.5, n),
             "days_in_trial": legacy.randint(1, 365, n),
