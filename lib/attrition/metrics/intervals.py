@@ -10,7 +10,6 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 from attrition.metrics import measures
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
@@ -77,11 +76,18 @@ def delong(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
     m, n = int(event.sum()), int((~event).sum())
     if min(m, n) < 2:
         raise ValueError(f"DeLong's variance needs two events and two non-events, found {m} and {n}")
-    among_all = rankdata(s, axis=0)
-    v10 = (among_all[event] - rankdata(s[event], axis=0)) / n
-    v01 = 1 - (among_all[~event] - rankdata(s[~event], axis=0)) / m
+    v10, v01 = _placements(s[event], s[~event]) / n, 1 - _placements(s[~event], s[event]) / m
     covariance = np.atleast_2d(np.cov(v10.T)) / m + np.atleast_2d(np.cov(v01.T)) / n
     return v10.mean(axis=0), covariance
+
+
+def _placements(scores: NDArray, others: NDArray) -> NDArray:
+    """How many of the others each score exceeds, ties one half, column by column; NaN in a column with a NaN."""
+    found = np.empty(scores.shape)
+    for column, score, other in zip(found.T, scores.T, np.sort(others, axis=0).T, strict=True):
+        column[:] = (np.searchsorted(other, score, "left") + np.searchsorted(other, score, "right")) / 2
+    undefined = np.isnan(scores).any(axis=0) | np.isnan(others).any(axis=0)
+    return np.where(undefined, np.nan, found)
 
 
 def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
