@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from attrition import models, resampling, simulate
+from attrition import features, models, resampling, simulate
 from attrition.resampling import tuning
 
 SMALL = tuning.Budget(n_candidates=3, n_folds=2, min_trees=3, max_trees=9)
@@ -37,7 +37,7 @@ def test_budget_is_what_is_spent(model, budget, trial, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(classifier, "fit", counted)
-    tuning.tuned_pipeline(model, budget=budget).fit(trial, trial["dropout"])
+    tuning.search(model, budget=budget).fit(features.matrix(trial, "v3_causal"), trial["dropout"])
     stated = tuning.fits(model, budget)
     assert len(trees) == stated["fits"]
     assert sum(trees) == stated["trees"]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
 from attrition import features, metrics, models, resampling, seeds, simulate
@@ -82,20 +83,33 @@ def study(
         Columns trial, model, way, value, truth. The truth is that of the model fitted to the trial as it is.
     """
     everyone = imbalance.populations([setting], n_population, seed)[setting.name]
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return pd.DataFrame(
+            [row for trial in range(n_trials) for row in _trial_rows(names, trial, n_patients, setting, everyone, seed)]
+        )
+
+
+def _trial_rows(
+    names: list[str],
+    trial: int,
+    n_patients: int,
+    setting: imbalance.Setting,
+    everyone: imbalance.Population,
+    seed: int,
+) -> list[dict]:
+    rng = seeds.stream(seed, "before splitting", trial)
+    drawn = simulate.draw_arrays(PUBLISHED_LAW, n_patients, rng, setting.offset)
+    X, y = features.array(drawn, features.VERSIONS[imbalance.VERSION]), drawn["dropout"]
     rows = []
-    for trial in range(n_trials):
-        rng = seeds.stream(seed, "before splitting", trial)
-        drawn = simulate.draw_arrays(PUBLISHED_LAW, n_patients, rng, setting.offset)
-        X, y = features.array(drawn, features.VERSIONS[imbalance.VERSION]), drawn["dropout"]
-        for name in names:
-            fitted = models.classifier(name, "none", seed).fit(X, y)
-            truth = float(batched.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
-            rows += [
-                {"trial": trial, "model": name, "way": way}
-                | {"value": cross_validated(name, way, X, y, seed + trial), "truth": truth}
-                for way in WAYS
-            ]
-    return pd.DataFrame(rows)
+    for name in names:
+        fitted = models.classifier(name, "none", seed).fit(X, y)
+        truth = float(batched.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
+        rows += [
+            {"trial": trial, "model": name, "way": way}
+            | {"value": cross_validated(name, way, X, y, seed + trial), "truth": truth}
+            for way in WAYS
+        ]
+    return rows
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

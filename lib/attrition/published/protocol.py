@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from attrition import features, metrics, models, resampling
+from attrition.resampling import tuning
 
 SEED = 42
 TEST_SHARE = 0.2
@@ -207,7 +209,7 @@ def random_search(parts: Split, n_candidates: int = 20, n_folds: int = 3) -> dic
     base = models.classifier("xgb", "none", SEED, scale_pos_weight=positive_weight(parts.y_train))
     space = {f"classify__{key}": values for key, values in XGB_SEARCH.items()}
     search = RandomizedSearchCV(
-        base, space, n_iter=n_candidates, cv=n_folds, scoring="roc_auc", random_state=SEED, n_jobs=1
+        base, space, n_iter=n_candidates, cv=n_folds, scoring=tuning.score_auroc, random_state=SEED, n_jobs=1
     ).fit(parts.X_train, parts.y_train)
     found = metrics.auroc(parts.y_test, models.probability(search, parts.X_test))
     before = metrics.auroc(
@@ -266,7 +268,11 @@ def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 2
     dict
         ``lr``, ``xgb``, ``lgbm`` (see `evaluate`) and the other published figures; keys are stable.
     """
-    parts = split(trial)
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return _replicated(split(trial), baseline, n_candidates)
+
+
+def _replicated(parts: Split, baseline: pd.DataFrame, n_candidates: int) -> dict[str, Any]:
     built = estimators(parts.y_train)
     return {
         **{name: evaluate(estimator, parts) for name, estimator in built.items()},
