@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from attrition import paths, registry, results, simulate
+from attrition import paths
 from attrition.registry import modelcard
+from tests import champions
 
 TEXT = (paths.ROOT / "docs" / "using.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
@@ -18,15 +19,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
 
 @pytest.fixture(scope="module")
 def champion(tmp_path_factory):
-    """Registered as chapter 08 does it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        trial = simulate.published_trial()
-        data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
-        scorer = registry.train("lr", trial, data, 20, 42)
-        scorer.save(registry.folder())
-        assert registry.register(scorer, registry.folder())
+    with champions.registered(tmp_path_factory.mktemp("out")) as scorer:
         yield scorer
 
 

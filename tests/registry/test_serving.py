@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import paths, registry, results, score, simulate, tracking
+from attrition import paths, registry, score, tracking
 from attrition.registry import serving
-from tests import services
+from tests import champions, services
 
 CANARY = "CANARY-4711"
 GOOD = registry.EXAMPLE
@@ -24,15 +24,7 @@ def sent(*changes, **more):
 
 @pytest.fixture(scope="module")
 def champion(tmp_path_factory):
-    """Registered in a store of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        trial = simulate.published_trial()
-        data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
-        scorer = registry.train("lr", trial, data, 20, 42)
-        scorer.save(registry.folder())
-        assert registry.register(scorer, registry.folder(), registry.Record(data=[data]))
+    with champions.registered(tmp_path_factory.mktemp("out")) as scorer:
         yield scorer
 
 

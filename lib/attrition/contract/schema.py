@@ -15,28 +15,8 @@ import numpy as np
 import pandas as pd
 
 from attrition import simulate
-from attrition.contract.outcome import MINIMUM_OUTCOMES, check_outcome, giveaways
-from attrition.contract.strict import ContractError, Problem, parse, read_strict, shown
+from attrition.contract.strict import ContractError, Problem, read_strict, shown
 from attrition.simulate import law, timing
-
-__all__ = [
-    "BASELINE",
-    "MINIMUM_OUTCOMES",
-    "TRIAL",
-    "Column",
-    "Contract",
-    "ContractError",
-    "Problem",
-    "Reading",
-    "check_outcome",
-    "dictionary",
-    "examine",
-    "giveaways",
-    "parse",
-    "read_strict",
-    "read_trial",
-    "validate",
-]
 
 MOST_DIGITS = 15
 

@@ -12,25 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics
-from attrition.decision.costs import BANDS, band_of, band_table, break_even, implied_costs, threshold_from_costs
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
-
-__all__ = [
-    "BANDS",
-    "at_thresholds",
-    "band_of",
-    "band_table",
-    "break_even",
-    "conclude",
-    "decision_curve",
-    "implied_costs",
-    "money_per_100",
-    "net_benefit",
-    "net_benefit_interval",
-    "standardised_net_benefit",
-    "threshold_from_costs",
-    "treat_all",
-]
 
 
 def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):

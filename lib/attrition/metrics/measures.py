@@ -9,24 +9,6 @@ a matrix of weights one value a column. Calibration has a module of its own and 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attrition.metrics.calibration import calibration_curve, calibration_in_the_large, calibration_slope, ici
-
-__all__ = [
-    "auroc",
-    "average_precision",
-    "brier_score",
-    "calibration_curve",
-    "calibration_in_the_large",
-    "calibration_slope",
-    "classification",
-    "ici",
-    "log_loss",
-    "precision_recall_curve",
-    "roc_curve",
-    "scaled_brier",
-    "share_of_attainable_lift",
-]
-
 
 def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:
     y, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
