@@ -9,7 +9,8 @@ from attrition.digests import digest
 LIBRARY = Path(__file__).resolve().parent
 
 
-def _module_file(name: str) -> Path | None:
+def module_file(name: str) -> Path | None:
+    """File of a module of this library; None when there is none of that name."""
     place = LIBRARY.joinpath(*name.split(".")[1:])
     if (place / "__init__.py").exists():
         return place / "__init__.py"
@@ -33,12 +34,29 @@ def imported(source: str) -> set[str]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {n for n in names if n.split(".")[0] == "attrition"}
     parents = {n.rsplit(".", i)[0] for n in ours for i in range(n.count(".") + 1)}
-    return {name for name in ours | parents if _module_file(name)}
+    return {name for name in ours | parents if module_file(name)}
+
+
+def packages(source: str) -> frozenset[str]:
+    """What a piece of Python takes from other packages when it is loaded, not later inside a function.
+
+    Examples
+    --------
+    >>> sorted(packages("from scipy import stats\\nimport attrition.paths, numpy as np\\ndef f():\\n    import mlflow"))
+    ['numpy', 'scipy.stats']
+    """
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in names if name.split(".")[0] != "attrition")
 
 
 @functools.cache
 def _module(name: str) -> tuple[str, frozenset[str]]:
-    text = _module_file(name).read_text(encoding="utf-8")
+    text = module_file(name).read_text(encoding="utf-8")
     return digest(text), frozenset(imported(text))
 
 

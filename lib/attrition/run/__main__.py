@@ -56,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
     command.add_argument(
+        "--no-warm",
+        dest="warm",
+        action="store_false",
+        help="start each kernel afresh, not from a loaded process (slower)",
+    )
+    command.add_argument(
         "--engine", choices=engine.ENGINES, default="serial", help="where simulated trials run (same numbers)"
     )
     command.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
@@ -129,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
         forced=forced,
         jobs=args.jobs,
         trial=brought[0].name if brought else None,
+        warm=args.warm,
     )
     state = State(request.out)
     if args.list:
@@ -214,9 +221,9 @@ def _told(error: Exception) -> tuple[str, int]:
     """What to say of a failure, without a traceback, and the exit code."""
     if isinstance(error, errors.Refusal):
         return str(error), error.exit_code
-    if isinstance(error, MemoryError | ImportError):
+    if isinstance(error, MemoryError | ImportError | SystemError):  # the last: an extension that found no memory
         which = getattr(error, "name", None) or "too little memory?"
-        what = "memory ran out" if isinstance(error, MemoryError) else f"a package cannot be loaded ({which})"
+        what = f"a package cannot be loaded ({which})" if isinstance(error, ImportError) else "memory ran out"
         return f"{what}; ./run_all.sh --check says what is missing", ENVIRONMENT
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""

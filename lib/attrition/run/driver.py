@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 
 from attrition import params
-from attrition.run import fingerprint, plan
+from attrition.run import fingerprint, plan, warm
 from attrition.run.plan import Chapter
 from attrition.run.state import State
 
@@ -33,6 +34,8 @@ class Request:
         Notebooks at a time.
     trial : str, optional
         Name of a reader's own trial, see `attrition.trials`.
+    warm : bool
+        Whether kernels may be forked from a process that has loaded the packages once, see `attrition.run.warm`.
     """
 
     out: Path
@@ -41,6 +44,7 @@ class Request:
     forced: frozenset[str] = frozenset()
     jobs: int = 2
     trial: str | None = None
+    warm: bool = True
 
     @property
     def book(self) -> tuple[Chapter, ...]:
@@ -85,6 +89,12 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
     ]
 
 
+def _shared(chapters: list[Chapter]) -> list[str]:
+    """What at least two chapters load and what may be loaded before a fork."""
+    counts = Counter(name for chapter in chapters for name in fingerprint.loaded(chapter))
+    return sorted(name for name, n in counts.items() if n > 1 and name.split(".")[0] in warm.PACKAGES)
+
+
 def stop_kernels() -> None:
     """End every process that this one started."""
     children = psutil.Process().children(recursive=True)
@@ -109,6 +119,7 @@ class Runner:
     def __init__(self, request: Request, state: State, tell: Callable[[str, str, Any], None]):
         self.request, self.state, self.tell = request, state, tell
         self.seed = params.read(request.profile)["seed"]
+        self.warm: warm.Warm | None = None
 
     def _run(self, chapter: Chapter, key: str) -> float:
         from attrition.run.execute import run_notebook
@@ -119,13 +130,20 @@ class Runner:
         self.state.start_journal(chapter.name)
         self.tell("start", chapter.name, None)
         values = self.request.parameters(chapter, self.seed)
-        run_notebook(chapter.notebook, target, values, self.request.out, private=self.request.trial is not None)
+        private = self.request.trial is not None
+        run_notebook(chapter.notebook, target, values, self.request.out, private, self.warm)
         seconds = time.perf_counter() - started
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds
 
     def run(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
+        if not (self.request.warm and warm.POSSIBLE and len(chapters) > 1):
+            return self._run_all(chapters, known)
+        with warm.process(_shared(chapters), self.request.out) as self.warm:
+            return self._run_all(chapters, known)
+
+    def _run_all(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         outcome = Outcome(kept=[c.name for c in self.request.chapters if c not in chapters])
         expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
         way = plan.longest_way(chapters, expected)

@@ -4,19 +4,19 @@ Kernels talk over local sockets in a private folder instead of TCP ports: nobody
 them, and a machine without any network can run them.
 """
 
+import contextlib
 import os
 import re
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+import psutil
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -24,11 +24,9 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from attrition import errors
-from attrition.run import leftovers
+from attrition.run import kernels, leftovers
+from attrition.run.warm import KERNEL, Warm
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-LONGEST_SOCKET = 70
-"""Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
 WITHHELD = "message withheld: it could hold a patient's data"
 
 
@@ -60,51 +58,58 @@ class NotebookError(errors.Refusal):
         return f"{place}: {self.line}" + (f"\n  executed so far: {self.path}" if self.path else "")
 
 
-@contextmanager
-def private_folder(out: Path) -> Iterator[Path]:
-    """A folder for the sockets of one kernel, noted in `out` so that a later run can clear it."""
-    usual = tempfile.gettempdir()
-    short = usual if len(usual) <= LONGEST_SOCKET else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=short))
-    try:
-        leftovers.note(out, folder)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+class Forked(psutil.Process):
+    """A kernel that the warm process forked, with what jupyter_client asks of a `subprocess.Popen`."""
+
+    stdin = stdout = stderr = None
+
+    def poll(self) -> int | None:
+        """None while it runs; its exit code is not ours to know."""
+        return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal if it still runs."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            super().send_signal(sig)
+
+
+class Provisioner(LocalProvisioner):
+    """Has a kernel forked by the warm process; starts it the ordinary way where that is not possible."""
+
+    warm: Warm | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Called by jupyter_client."""
+        if self.warm and cmd[0] == sys.executable and KERNEL in cmd:
+            argv, streams = cmd[cmd.index(KERNEL) :], [kwargs[name].fileno() for name in ("stdout", "stderr")]
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):
+                self.process = Forked(self.warm.fork(argv, kwargs["env"], Path.cwd(), streams))
+                self.pid = self.pgid = self.process.pid
+                return self.connection_info
+        return await super().launch_kernel(cmd, **kwargs)
 
 
 class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, out=None, start_timeout=120, **_):
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, env=None, log=None, out=None, warm=None, start_timeout=120, **_
+    ):
         """Run the cells; called by Papermill. What a kernel says outside its cells goes to `log`."""
-        with private_folder(out) as folder, log.open("wb") as stream:
+        with kernels.private_folder(out) as folder, log.open("wb") as stream:
             settings = Config({"KernelManager": {"connection_file": str(folder / leftovers.CONNECTION)}})
             if sys.platform != "win32":
                 settings.KernelManager.transport = "ipc"
-            client = PapermillNotebookClient(
-                nb_man, config=settings, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None
-            )
+            manager = AsyncKernelManager(kernel_name=kernel_name, config=settings)
+            manager.provisioner = Provisioner(kernel_spec=manager.kernel_spec, parent=manager)
+            manager.provisioner.warm = warm
+            client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=start_timeout, timeout=None)
             own = {**env, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
-            client.execute(env=own, stdout=stream, stderr=stream)
+            client.execute(env=own, stdout=stream, stderr=stream, cleanup_kc=True)
 
 
 papermill_engines.register("attrition", KernelEngine)
-
-
-def kernel_environment(chapter: str, out: Path) -> dict[str, str]:
-    """Variables of a kernel: output folder, one thread, UTC, UTF-8, no window."""
-    fixed = {
-        "ATTRITION_OUT": str(out),
-        "ATTRITION_CHAPTER": chapter,
-        "MPLBACKEND": "Agg",
-        "PYTHONUTF8": "1",
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        **dict.fromkeys(THREADS, "1"),
-    }
-    return {**os.environ, **fixed}
 
 
 def _line(error: PapermillExecutionError, private: bool) -> str:
@@ -133,7 +138,14 @@ def _withhold(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool = False) -> Path:
+def run_notebook(
+    notebook: Path,
+    target: Path,
+    parameters: dict[str, Any],
+    out: Path,
+    private: bool = False,
+    warm: Warm | None = None,
+) -> Path:
     """Execute one notebook and publish it by rename.
 
     Parameters
@@ -147,6 +159,8 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
         Output folder.
     private : bool
         Withhold messages that could hold a patient's data, warnings and the kernel's log.
+    warm : attrition.run.warm.Warm, optional
+        Process that forks the kernel.
 
     Returns
     -------
@@ -163,7 +177,7 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _execute(notebook, partial, parameters, out, private)
+        _execute(notebook, partial, parameters, out, private, warm)
         if private:
             _withhold(partial)
         return partial.replace(target)
@@ -180,7 +194,9 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
         partial.unlink(missing_ok=True)
 
 
-def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Path, private: bool) -> None:
+def _execute(
+    notebook: Path, partial: Path, parameters: dict[str, Any], out: Path, private: bool, warm: Warm | None
+) -> None:
     logs = out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
@@ -190,7 +206,8 @@ def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Pat
         kernel_name="python3",
         progress_bar=False,
         request_save_on_cell_execute=False,
-        env=kernel_environment(notebook.stem, out),
+        env=kernels.environment(notebook.stem, out),
         log=Path(os.devnull) if private else logs / f"{notebook.stem}.log",
         out=out,
+        warm=warm,
     )

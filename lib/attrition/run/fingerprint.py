@@ -13,7 +13,7 @@ from typing import Any
 from attrition import paths
 from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
-from attrition.sources import LIBRARY, modules
+from attrition.sources import LIBRARY, module_file, modules, packages
 
 
 def code(notebook: Path) -> str:
@@ -21,6 +21,13 @@ def code(notebook: Path) -> str:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     lines = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     return "\n".join(line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
+def loaded(chapter: Chapter) -> frozenset[str]:
+    """What the notebook and the library modules that it reaches take from other packages."""
+    source = code(chapter.notebook)
+    texts = (module_file(name).read_text(encoding="utf-8") for name in modules(source))
+    return packages(source).union(*map(packages, texts))
 
 
 def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
