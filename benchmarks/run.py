@@ -1,85 +1,173 @@
 """Speed as ratios, each pair measured in one process, one after the other: ``python benchmarks/run.py``.
 
-``--all`` adds the whole report: the driver at full and quick size, and the quick notebooks one by one through the
-Papermill command (some ten minutes). Ratios carry over between machines; seconds do not.
+``--all`` adds whole reports (some fifteen minutes): the driver at full and quick size, with and without the warm
+process, and the quick notebooks one by one through the Papermill command. Ratios carry over between machines; seconds
+do not. Calculations are timed by processor time, which a busy machine disturbs least, reports by the clock as well.
 """
 
 import argparse
+import datetime
 import math
 import os
+import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scoring
 
-from attrition import decision, features, paths, seeds, simulate
+from attrition import decision, features, metrics, paths, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.run import plan
-from attrition.simulate.law import PUBLISHED_LAW
+from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
 
 SEED = 42
+PHASE_RISK = dict(zip(PHASES, PUBLISHED_LAW.phase_risk, strict=True))
+ARM_RISK = dict(zip(ARMS, PUBLISHED_LAW.arm_risk, strict=True))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Parameters
+    ----------
+    what : str
+    ours, theirs : float
+        In the unit that `what` names; without `theirs`, the target is for `ours` itself.
+    target : float, optional
+        Of ours / theirs, or of ours.
+    at_most : bool
+        Whether the target is an upper limit.
+    note : str
+        What is compared with, or more about the measurement.
+    """
+
+    what: str
+    ours: float
+    theirs: float | None = None
+    target: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> str:
+        """Whether the target is met, in a word."""
+        if self.target is None:
+            return ""
+        value = self.ours if self.theirs is None else self.ours / self.theirs
+        return "yes" if (value <= self.target if self.at_most else value >= self.target) else "NO"
+
+    def cells(self) -> tuple[str, ...]:
+        """Texts of the table's columns."""
+        ratio = f"{self.ours / self.theirs:,.3g}" if self.theirs else ""
+        theirs = f"{self.theirs:,.4g}" if self.theirs else ""
+        sign = "at most" if self.at_most else "at least"
+        target = "" if self.target is None else f"{sign} {self.target:g}"
+        return self.what, f"{self.ours:,.4g}", theirs, ratio, target, self.met, self.note
 
 
 def seconds(task: Callable[[], object], repeats: int = 3) -> float:
-    """Shortest of a few runs."""
+    """Processor seconds, the shortest of a few runs."""
     taken = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         task()
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     return min(taken)
 
 
-def row_loop(n: int) -> list[dict]:
-    """The law, one patient at a time with scalar draws, as the seed's document describes it."""
-    rng, law = np.random.RandomState(SEED), PUBLISHED_LAW
-    phases, arms = (0.2, 0.5, 0.8), (0.1, 0.3, 0.4)
+def row_loop(n: int) -> pd.DataFrame:
+    """The published trial's law, patient by patient with scalar draws, as one would write it down first."""
+    rng = np.random.RandomState(SEED)
     rows = []
-    for number in range(n):
-        age, phase, arm = rng.randint(18, 85), rng.randint(3), rng.randint(3)
+    for number in range(1, n + 1):
+        age = rng.randint(18, 85)
+        gender, arm, phase = GENDERS[rng.randint(0, 3)], ARMS[rng.randint(0, 3)], PHASES[rng.randint(0, 3)]
         days = rng.randint(30, 365)
         visits = math.floor(days / 30 * rng.beta(5, 2))
-        last = rng.randint(max(1, days - 60), days + 1) if visits else 0
+        last_visit = rng.randint(max(1, days - 60), days + 1) if visits > 0 else 0
         share = (age - 18) / 67
         events = rng.poisson(0.3 * (1 + share * 0.5 + days / 365 * 0.3) * 3)
-        risk = 0.35 * events / (days + 1) * 100 + 0.3 * (1 - visits / (days / 30 + 1)) + 0.2 * phases[phase]
-        risk += 0.1 * arms[arm] + 0.05 * (share < 0.3) + rng.normal(0, law.noise_sd)
-        left = rng.random_sample() < 1 / (1 + math.exp(-3 * (risk - 0.5)))
-        day = rng.randint(1, days + 1) if left else 0
-        rows.append(
-            {"id": number, "age": age, "days": days, "visits": visits, "last": last, "dropout": left, "day": day}
+        risk = (
+            0.35 * (events / (days + 1)) * 100
+            + 0.30 * (1 - visits / (days / 30 + 1))
+            + 0.20 * PHASE_RISK[phase]
+            + 0.10 * ARM_RISK[arm]
+            + 0.05 * (share < 0.3)
+            + rng.normal(0, 0.15)
         )
-    return rows
+        dropout = int(rng.random_sample() < 1 / (1 + math.exp(-3 * (risk - 0.5))))
+        day = early = late = first_month = 0
+        if dropout:
+            if rng.random_sample() < min(0.8, risk):
+                day, early = rng.randint(1, min(90, days + 1)), 1
+                first_month = int(day <= 30)
+            elif days >= 90:
+                day, late = rng.randint(90, days + 1), 1
+            else:
+                day, early = rng.randint(1, days + 1), 1
+        rows.append(
+            {
+                "patient_id": f"P-{number:04d}",
+                "age": age,
+                "gender": gender,
+                "treatment_group": arm,
+                "trial_phase": phase,
+                "days_in_trial": days,
+                "visits_completed": visits,
+                "last_visit_day": last_visit,
+                "adverse_events": events,
+                "dropout": dropout,
+                "dropout_day": day,
+                "early_dropout": early,
+                "late_dropout": late,
+                "dropout_30_days": first_month,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def generator() -> dict:
-    """Rows a second at a million patients, against the row loop."""
-    loop = 5_000 / seconds(lambda: pd.DataFrame(row_loop(5_000)), 1)
+def _bare_draws(n: int) -> None:
+    """The random numbers of `simulate.draw_trial` and nothing else: what no implementation can go below."""
+    rng = seeds.stream(SEED, "benchmark")
+    rng.integers(18, 85, n), rng.integers(0, 3, (3, n))
+    days = rng.integers(30, 365, n)
+    rng.beta(5, 2, n), rng.integers(1, days + 1), rng.poisson(1.2 + days / 1000), rng.normal(0, 0.15, n)
+    rng.random(n), rng.random(n), rng.integers(1, days + 1)
+
+
+def generator() -> Iterator[Row]:
+    """Rows a second at a million patients, against the row loop; and how fast the bare random numbers come."""
     n = 1_000_000
-    ours = n / seconds(lambda: simulate.draw_trial(PUBLISHED_LAW, n, seeds.stream(SEED, "benchmark")), 1)
-    return {"what": "generation, rows a second at 1,000,000", "ours": ours, "theirs": loop, "against": "loop over rows"}
+    loop = 100_000 / seconds(lambda: row_loop(100_000), 1)
+    ours = n / seconds(lambda: simulate.draw_trial(PUBLISHED_LAW, n, seeds.stream(SEED, "benchmark")))
+    yield Row("generation, rows a second at 1,000,000", ours, loop, 100, note="loop over rows")
+    yield Row("the same, random numbers alone", n / seconds(lambda: _bare_draws(n)), loop, note="loop over rows")
 
 
-def ranking() -> dict:
+def ranking() -> Iterator[Row]:
     """AUROC of two thousand score vectors at once, against a loop."""
     from sklearn.metrics import roc_auc_score
 
     rng = seeds.stream(SEED, "benchmark", "auroc")
     y, score = rng.integers(0, 2, (2000, 200)), rng.random((2000, 200))
     y[:, 0], y[:, 1] = 0, 1
-    theirs = seconds(lambda: [roc_auc_score(a, b) for a, b in zip(y[:300], score[:300], strict=True)], 1) / 300
+    theirs = seconds(lambda: [roc_auc_score(a, b) for a, b in zip(y[:300], score[:300], strict=True)]) / 300
     ours = seconds(lambda: ranks.auroc(y, score)) / 2000
-    return {"what": "AUROC a second, 200 patients", "ours": 1 / ours, "theirs": 1 / theirs, "against": "roc_auc_score"}
+    worst = max(abs(roc_auc_score(a, b) - c) for a, b, c in zip(y, score, ranks.auroc(y, score), strict=True))
+    yield Row("AUROC a second, 200 patients", 1 / ours, 1 / theirs, 150, note=f"roc_auc_score, equal to {worst:.0e}")
 
 
-def regression() -> dict:
+def regression() -> Iterator[Row]:
     """Two hundred logistic regressions at once, against scikit-learn fits; largest difference of a coefficient."""
     from sklearn.linear_model import LogisticRegression
 
@@ -87,76 +175,87 @@ def regression() -> dict:
     X = np.stack([features.matrix(trial, "v3_causal").to_numpy() for trial in trials])
     X = (X - X.mean(1, keepdims=True)) / X.std(1, keepdims=True)
     y = np.stack([trial["dropout"].to_numpy(float) for trial in trials])
-    exact = LogisticRegression(tol=1e-10, max_iter=10_000)
-    theirs = seconds(lambda: [exact.fit(a, b) for a, b in zip(X[:40], y[:40], strict=True)], 1) / 40
+    exact, usual = LogisticRegression(tol=1e-10, max_iter=10_000), LogisticRegression()
+    fit = batched.fit_logistic(X, y)
+    worst = max(np.abs(exact.fit(a, b).coef_[0] - c).max() for a, b, c in zip(X, y, fit.coef, strict=True))
     ours = seconds(lambda: batched.fit_logistic(X, y)) / 200
-    fit = batched.fit_logistic(X[:20], y[:20])
-    worst = max(np.abs(exact.fit(a, b).coef_[0] - c).max() for a, b, c in zip(X[:20], y[:20], fit.coef, strict=True))
-    against = f"LogisticRegression (coefficients differ by {worst:.0e})"
-    return {"what": "logistic regressions a second", "ours": 1 / ours, "theirs": 1 / theirs, "against": against}
+
+    def rate(model):
+        return 40 / seconds(lambda: [model.fit(a, b) for a, b in zip(X[:40], y[:40], strict=True)])
+
+    what = "logistic regressions a second, 800 x 9"
+    yield Row(what, 1 / ours, rate(exact), 20, note="LogisticRegression, tolerance 1e-10")
+    yield Row(what, 1 / ours, rate(usual), note="LogisticRegression, usual tolerance")
+    yield Row("largest difference of a coefficient", worst, target=1e-6, at_most=True, note="tolerance 1e-10")
 
 
-def bootstrap() -> dict:
+def bootstrap() -> Iterator[Row]:
     """Bootstrap of an AUROC by integer weights, against scipy's resampling."""
     from scipy import stats
     from sklearn.metrics import roc_auc_score
 
     rng = seeds.stream(SEED, "benchmark", "bootstrap")
     y, p = rng.integers(0, 2, 1000), rng.random(1000)
-    weights = intervals.bootstrap_weights(rng, 1000, 2000)
-    ours = seconds(lambda: intervals.bootstrap(_auroc, y, p, weights), 1) / 2000
-    theirs = (
-        seconds(
-            lambda: stats.bootstrap(
-                (y, p), roc_auc_score, paired=True, n_resamples=100, vectorized=False, method="percentile", rng=rng
-            ),
-            1,
-        )
-        / 100
-    )
-    return {"what": "bootstrap resamples a second", "ours": 1 / ours, "theirs": 1 / theirs, "against": "scipy.stats"}
+    options = {"paired": True, "n_resamples": 200, "vectorized": False, "method": "percentile", "rng": rng}
+    ours = seconds(lambda: intervals.bootstrap(metrics.auroc, y, p, intervals.bootstrap_weights(rng, 1000, 2000)))
+    theirs = seconds(lambda: stats.bootstrap((y, p), roc_auc_score, **options), 1)
+    yield Row("bootstrap resamples of an AUROC a second", 2000 / ours, 200 / theirs, note="scipy.stats.bootstrap")
 
 
-def _auroc(y, p, weights=None):
-    from attrition import metrics
-
-    return metrics.auroc(y, p, weights)
-
-
-def net_benefit() -> dict:
-    """A decision curve with its bootstrap, against thresholds one by one."""
+def net_benefit() -> Iterator[Row]:
+    """A decision curve with its bootstrap, against thresholds and resamples one by one."""
     rng = seeds.stream(SEED, "benchmark", "net benefit")
     y, p = rng.integers(0, 2, 1000), rng.random(1000)
     thresholds, weights = np.linspace(0.05, 0.9, 50), intervals.bootstrap_weights(rng, 1000, 200)
 
-    def one_by_one():
-        for column in weights.T[:10]:
+    def one_by_one(resamples):
+        curves = []
+        for column in resamples.T:
             rows = np.repeat(np.arange(1000), column.astype(int))
-            for t in thresholds:
-                flagged = p[rows] >= t
-                (flagged & (y[rows] == 1)).mean() - (flagged & (y[rows] == 0)).mean() * t / (1 - t)
+            outcome, flags = y[rows] == 1, [p[rows] >= t for t in thresholds]
+            odds = thresholds / (1 - thresholds)
+            curves.append([(f & outcome).mean() - (f & ~outcome).mean() * o for f, o in zip(flags, odds, strict=True)])
+        return np.transpose(curves)
 
+    worst = np.abs(one_by_one(weights[:, :5]) - decision.net_benefit(y, p, thresholds, weights[:, :5])).max()
     ours = seconds(lambda: decision.net_benefit(y, p, thresholds, weights)) / 200
-    theirs = seconds(one_by_one, 1) / 10
-    return {"what": "bootstrapped decision curves a second", "ours": 1 / ours, "theirs": 1 / theirs, "against": "loop"}
+    theirs = seconds(lambda: one_by_one(weights[:, :20])) / 20
+    note = f"plain loop, equal to {worst:.0e}"
+    yield Row("bootstrapped decision curves a second", 1 / ours, 1 / theirs, note=note)
 
 
 MEMORY = """
-import resource
-from attrition import features, seeds, simulate
-from attrition.law import PUBLISHED_LAW
-n = 0
-for part in simulate.draw_chunks(PUBLISHED_LAW, 10_000_000, seeds.stream(42, "benchmark")):
+import resource, sys, tempfile, time
+from pathlib import Path
+from attrition import features, registry, results, seeds, simulate
+trial = simulate.published_trial()
+with tempfile.TemporaryDirectory() as place:
+    data = results.publish(Path(place) / "trial.csv", simulate.csv_text(trial))
+    scorer = registry.train("lr", trial, data, 20, 42)
+n = total = 0
+started = time.process_time()
+for part in simulate.draw_chunks(simulate.PUBLISHED_LAW, int(sys.argv[1]), seeds.stream(42, "benchmark")):
     n += len(features.matrix(part, "v3_causal"))
-print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    total += scorer.probability(part).sum()
+spent = time.process_time() - started
+unit = 1 if sys.platform == "darwin" else 1024
+print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, spent)
 """
 
 
-def memory() -> dict:
-    """Peak memory of ten million patients with their features, in pieces, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
-    patients, peak = map(int, done.stdout.split())
-    return {"what": f"peak memory, {patients:,} patients with features (GiB)", "ours": peak / 2**30}
+def memory() -> Iterator[Row]:
+    """Ten million patients drawn, with features and scores, in pieces: peak memory of a process of its own."""
+    done = subprocess.run([sys.executable, "-c", MEMORY, "10000000"], capture_output=True, text=True, check=True)
+    patients, peak, spent = map(float, done.stdout.split())
+    note = f"drawn, features, scored: {patients / spent:,.0f} patients a second"
+    yield Row(f"peak memory at {patients:,.0f} patients, GiB", peak / 2**30, target=2, at_most=True, note=note)
+
+
+def scores() -> Iterator[Row]:
+    """The scoring command on a file, contract and intervals included."""
+    found = scoring.measure(200_000)
+    note = f"with contract and intervals; peak {found['peak_mib']:,.0f} MiB"
+    yield Row("scoring a file, rows a processor second", found["rows_a_cpu_second"], note=note)
 
 
 def _children(task: Callable[[], object]) -> tuple[float, float]:
@@ -171,59 +270,61 @@ def _children(task: Callable[[], object]) -> tuple[float, float]:
 def _driver(*words: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "attrition.run", "--out", folder, *words]
-        return _children(lambda: subprocess.run(command, check=True, capture_output=True))
+        return _children(lambda: subprocess.run(command, check=True, capture_output=True, cwd=paths.ROOT))
 
 
-def report(profile: str) -> dict:
-    """Wall and processor seconds of a whole report, and how busy two cores were."""
-    wall, busy = _driver(*(["--quick"] if profile == "quick" else []))
-    used = f"{busy:.0f} s of processor, {busy / (2 * wall):.2f} of two cores"
-    return {"what": f"{profile} report, seconds", "ours": wall, "against": used}
-
-
-def serial_papermill() -> dict:
-    """The quick notebooks one by one through the Papermill command, against the driver."""
+def _papermill() -> tuple[float, float]:
+    """The quick notebooks one by one through the Papermill command."""
     with tempfile.TemporaryDirectory() as folder:
-        chosen = {**os.environ, "ATTRITION_OUT": folder}
 
         def one_by_one():
             for chapter in plan.in_order(plan.CHAPTERS):
                 target = Path(folder) / f"{chapter.name}.ipynb"
-                command = [
-                    sys.executable,
-                    "-m",
-                    "papermill",
-                    str(chapter.notebook),
-                    str(target),
-                    "-p",
-                    "profile",
-                    "quick",
-                ]
-                subprocess.run(command, check=True, capture_output=True, env=chosen, cwd=paths.ROOT)
+                words = [str(chapter.notebook), str(target), "-p", "profile", "quick", "-k", "python3"]
+                subprocess.run(
+                    [sys.executable, "-m", "papermill", *words],
+                    check=True, capture_output=True, env={**os.environ, "ATTRITION_OUT": folder}, cwd=paths.ROOT,
+                )  # fmt: skip
 
-        theirs, _ = _children(one_by_one)
-    ours, _ = _driver("--quick")
-    return {
-        "what": "quick reports an hour",
-        "ours": 3600 / ours,
-        "theirs": 3600 / theirs,
-        "against": "papermill command",
-    }
+        return _children(one_by_one)
+
+
+def reports() -> Iterator[Row]:
+    """Whole reports: the driver at both sizes, then against itself without the warm process and against Papermill."""
+    quick = _driver("--quick")
+    cold = _driver("--quick", "--no-warm")
+    serial = _papermill()
+    full = _driver()
+    for name, (wall, busy), limit in (("full", full, 120), ("quick", quick, 27)):
+        yield Row(f"{name} report, seconds", wall, target=limit, at_most=True, note=f"{busy:.0f} s of processor")
+        yield Row(f"{name} report, share of two cores in use", busy / (2 * wall), target=0.85)
+    yield Row("quick report, seconds", quick[0], serial[0], 0.5, True, "Papermill command, one notebook at a time")
+    yield Row("quick report, processor seconds", quick[1], serial[1], note="Papermill command")
+    yield Row("quick report, seconds", quick[0], cold[0], note="ordinary kernels (--no-warm)")
+    yield Row("quick report, processor seconds", quick[1], cold[1], note="ordinary kernels (--no-warm)")
+
+
+COLUMNS = ("what", "ours", "theirs", "ratio", "target", "met", "against, or how")
+WIDTHS = (46, 12, 12, 9, 14, 5, 0)
+
+
+def machine() -> str:
+    """Date and kind of machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    kind = f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
+    return f"{datetime.date.today()}, {kind}"
 
 
 def main() -> None:
     """Print one table."""
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    command.add_argument("--all", action="store_true", help="the whole report as well")
-    tasks = [generator, ranking, regression, bootstrap, net_benefit, memory]
+    command.add_argument("--all", action="store_true", help="whole reports as well")
+    measurements = [generator, ranking, regression, bootstrap, net_benefit, scores, memory]
     if command.parse_args().all:
-        tasks += [lambda: report("full"), lambda: report("quick"), serial_papermill]
-    print(f"{'what':<52}{'ours':>12}{'theirs':>12}{'ratio':>8}  against")
-    for task in tasks:
-        row = task()
-        theirs = f"{row['theirs']:,.4g}" if "theirs" in row else ""
-        ratio = f"{row['ours'] / row['theirs']:.0f}" if "theirs" in row else ""
-        print(f"{row['what']:<52}{row['ours']:>12,.4g}{theirs:>12}{ratio:>8}  {row.get('against', '')}", flush=True)
+        measurements.append(reports)
+    print(machine())
+    for cells in (COLUMNS, *(row.cells() for measure in measurements for row in measure())):
+        print("".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -48,11 +48,8 @@ def measured(command: list[str]) -> tuple[str, dict[str, float]]:
     return said, {**seconds, "peak_mib": usage.ru_maxrss / unit}
 
 
-def main() -> None:
-    """Make a champion and patients, score them in a process of its own, print one JSON line."""
-    command = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    command.add_argument("patients", nargs="?", type=int, default=1_000_000)
-    n = command.parse_args().patients
+def measure(n: int) -> dict[str, float]:
+    """Make a champion and `n` patients, score them in a process of its own: rates, seconds, peak memory."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         trial = simulate.published_trial()
@@ -63,7 +60,14 @@ def main() -> None:
         said, cost = measured([sys.executable, "-m", "attrition", *words])
     rate = int(re.search(r"([\d,]+) rows a second", said)[1].replace(",", ""))
     rates = {"rows_a_second": rate, "rows_a_cpu_second": round(n / cost["cpu_seconds"])}
-    print(json.dumps({"patients": n, **rates, **{name: round(value, 1) for name, value in cost.items()}}))
+    return {"patients": n, **rates, **{name: round(value, 1) for name, value in cost.items()}}
+
+
+def main() -> None:
+    """Print what `measure` finds as one JSON line."""
+    command = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    command.add_argument("patients", nargs="?", type=int, default=1_000_000)
+    print(json.dumps(measure(command.parse_args().patients)))
 
 
 if __name__ == "__main__":
