@@ -185,8 +185,9 @@ def test_influence_gives_the_spread_over_populations(rng):
     values, errors = [], []
     for _ in range(300):
         p, score = population()
-        influence = batched.soft_auroc_influence(p, score)
-        values.append(batched.soft_auroc(p, score)[0])
+        value, influence = batched.soft_auroc_influence(p, score)
+        assert value == pytest.approx(batched.soft_auroc(p, score)[0], abs=1e-12)
+        values.append(value)
         errors.append(np.sqrt((influence**2).sum()))
         assert abs(influence.sum()) < 1e-10
     assert np.mean(errors) == pytest.approx(np.std(values, ddof=1), rel=0.15)

@@ -15,7 +15,7 @@ from attrition import features
 from attrition.ablation.replicate import Candidate, Population, Sizes
 from attrition.ablation.study import Study
 from attrition.claims.rules import Measure, grade_effect
-from attrition.metrics.ranks import soft_auroc, soft_auroc_influence
+from attrition.metrics.ranks import soft_auroc_influence
 
 FINAL = "v3_causal"
 STEPS = {
@@ -346,12 +346,12 @@ def single_features(people: Population) -> pd.DataFrame:
     DataFrame
         feature, auroc, mc_se (sampling error of the population), direction ("higher" or "lower" values drop out).
     """
-    best = soft_auroc_influence(people.probability, people.probability)
+    _, best = soft_auroc_influence(people.probability, people.probability)
     rows = []
     for name, column in zip(features.FEATURES, people.X.T, strict=True):
-        area = soft_auroc(people.probability, column)[0]
+        area, influence = soft_auroc_influence(people.probability, column)
         sign = 1 if area >= 0.5 else -1
-        error = np.sqrt(((sign * soft_auroc_influence(people.probability, column) - best) ** 2).sum())
+        error = np.sqrt(((sign * influence - best) ** 2).sum())
         value = (area if sign > 0 else 1 - area) + people.anchor
         rows.append({"feature": name, "auroc": value, "mc_se": error, "direction": "higher" if sign > 0 else "lower"})
     return pd.DataFrame(rows).sort_values("auroc", ascending=False, ignore_index=True)

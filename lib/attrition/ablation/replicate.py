@@ -299,7 +299,7 @@ def logistic_block(
             records.append(record | (operating_points(people.probability, eta) if told else {}))
         first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
         if first:
-            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, eta) for eta in first]
+            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, eta)[1] for eta in first]
     return records, influence
 
 
@@ -333,12 +333,12 @@ def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[C
         columns = positions(candidate.features)
         score = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
         log_odds = score(people.X[:, columns])
-        area = batched.soft_auroc(people.probability, log_odds)[0] + people.anchor
+        area, own = batched.soft_auroc_influence(people.probability, log_odds)
         record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
         test_auroc = batched.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
-        records.append(record | {"auroc": area, "test_auroc": test_auroc})
+        records.append(record | {"auroc": area + people.anchor, "test_auroc": test_auroc})
         if replicate < INFLUENCE_REPLICATES:
-            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, log_odds)]
+            influence[candidate.key] = [own]
     return records, influence
 
 

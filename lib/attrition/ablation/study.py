@@ -137,13 +137,13 @@ def learning_task(
     records = []
     for model in models:
         score = trained_score(Candidate(version, features.VERSIONS[version], model), trial, people)
-        influence = batched.soft_auroc_influence(people.probability, score)
+        area, influence = batched.soft_auroc_influence(people.probability, score)
         records.append(
             {
                 "n_train": n_train,
                 "model": model,
                 "replicate": replicate,
-                "auroc": batched.soft_auroc(people.probability, score)[0] + people.anchor,
+                "auroc": area + people.anchor,
                 "population_se": float(np.sqrt(((influence - best) ** 2).sum())),
             }
         )

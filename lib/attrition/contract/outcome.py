@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from attrition.contract.strict import ContractError, Problem
-from attrition.simulate.oracle import soft_auroc
+from attrition.metrics.ranks import auroc
 
 MINIMUM_OUTCOMES = 20
 """Fewest patients with, and without, the outcome that the report needs: ten for each half of a validation."""
@@ -85,5 +85,5 @@ def _separations(values: pd.Series, y: np.ndarray) -> list[float]:
     else:
         candidates = [(values == level).to_numpy(float) for level in values.value_counts().index[:MOST_LEVELS]]
     candidates.append(values.isna().to_numpy(float))
-    aurocs = [soft_auroc(np.nan_to_num(score), y) for score in candidates]
-    return [max(auroc, 1 - auroc) for auroc in aurocs]
+    areas = [float(auroc(y, np.nan_to_num(score))[0]) for score in candidates]
+    return [max(area, 1 - area) for area in areas]

@@ -51,22 +51,26 @@ def _tie_bounds(ordered: Array) -> tuple[Array, Array]:
     return start, end
 
 
-def _mass_below(score: Array, mass: Array) -> tuple[Array, Array]:
-    """Order of each row; for each ordered patient the mass scored lower plus half the mass scored equal."""
+def _below(score: Array, *masses: Array) -> list[Array]:
+    """For each patient of each row the mass scored lower plus half the mass scored equal, of every kind of mass."""
     order = np.argsort(score, axis=1)
     ordered = np.take_along_axis(score, order, axis=1)
-    mass = np.take_along_axis(mass, order, axis=1)
-    through = np.cumsum(mass, axis=1)
-    if not (ordered[:, 1:] == ordered[:, :-1]).any():
-        return order, through - 0.5 * mass
-    start, end = _tie_bounds(ordered)
-    before = np.take_along_axis(through - mass, start, axis=1)
-    return order, 0.5 * (before + np.take_along_axis(through, end, axis=1))
+    bounds = _tie_bounds(ordered) if (ordered[:, 1:] == ordered[:, :-1]).any() else None
+    found = []
+    for mass in masses:
+        mass = np.take_along_axis(mass, order, axis=1)
+        through = np.cumsum(mass, axis=1)
+        below = through - 0.5 * mass
+        if bounds:
+            before = np.take_along_axis(through - mass, bounds[0], axis=1)
+            below = 0.5 * (before + np.take_along_axis(through, bounds[1], axis=1))
+        found.append(np.empty_like(below))
+        np.put_along_axis(found[-1], order, below, axis=1)
+    return found
 
 
 def _concordance(up: Array, down: Array, score: Array) -> Array:
-    order, below = _mass_below(score, down)
-    return (np.take_along_axis(up, order, axis=1) * below).sum(axis=1)
+    return (up * _below(score, down)[0]).sum(axis=1)
 
 
 def _rows(first: Array, score: Array) -> tuple[Array, Array]:
@@ -110,7 +114,7 @@ def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> 
         return np.where(pairs > 0, _concordance(up, down, score) / pairs, np.nan)
 
 
-def soft_auroc(probability: Array, y_score: Array) -> Array:
+def soft_auroc(probability: Array, y_score: Array, weight: Array | float | None = None) -> Array:
     r"""AUROC over all outcomes that could have been: the outcome is replaced by its exact probability.
 
     With independent outcomes :math:`y_i \sim` Bernoulli(:math:`p_i`) it is the ratio of expected concordant
@@ -124,6 +128,8 @@ def soft_auroc(probability: Array, y_score: Array) -> Array:
     probability : ndarray of shape (n,) or (R, n)
         P(event | features).
     y_score : ndarray of shape (n,) or (R, n)
+    weight : ndarray of shape (n,), or float, optional
+        Rows are groups with these shares of a large population; patients of one group are paired with one another.
 
     Returns
     -------
@@ -135,6 +141,9 @@ def soft_auroc(probability: Array, y_score: Array) -> Array:
     array([0.75])
     """
     p, score = _rows(probability, y_score)
+    if weight is not None:
+        up, down = weight * p, weight * (1 - p)
+        return _concordance(up, down, score) / (up.sum(axis=1) * down.sum(axis=1))
     own = (p * (1 - p)).sum(axis=1)
     pairs = p.sum(axis=1) * (1 - p).sum(axis=1) - own
     return (_concordance(p, 1 - p, score) - 0.5 * own) / pairs
@@ -178,8 +187,8 @@ def _binned_concordance(p: Array, score: Array, n_bins: int) -> tuple[float, flo
     return float(events @ (np.cumsum(others) - 0.5 * others)), float(events @ others)
 
 
-def soft_auroc_influence(probability: Array, y_score: Array) -> Array:
-    r"""What each patient of the population adds to `soft_auroc`: its sampling error by the delta method.
+def soft_auroc_influence(probability: Array, y_score: Array) -> tuple[float, Array]:
+    r"""`soft_auroc`, and what each patient of the population adds to it: its sampling error by the delta method.
 
     .. math:: \psi_i = \frac{p_i (B_i - A Q) + (1-p_i)(C_i - A P)}{\sum_{k \ne l} p_k (1-p_l)}, \qquad
               \operatorname{se}(A) = \sqrt{\textstyle\sum_i \psi_i^2}
@@ -194,16 +203,14 @@ def soft_auroc_influence(probability: Array, y_score: Array) -> Array:
 
     Returns
     -------
-    ndarray of shape (n,)
+    auroc : float
+    influence : ndarray of shape (n,)
     """
-    p, score = _rows(probability, y_score)
+    p, score = (row[0] for row in _rows(probability, y_score))
     q = 1 - p
-    P, Q, own = p.sum(), q.sum(), (p * q).sum()
-    order, others_below = _mass_below(score, q)
-    _, events_below = _mass_below(score, p)
-    rank = np.argsort(order[0])
-    lower = others_below[0, rank] - 0.5 * q[0]
-    higher = P - events_below[0, rank] - 0.5 * p[0]
-    pairs = P * Q - own
-    area = (p[0] @ lower) / pairs
-    return (p[0] * (lower - area * (Q - q[0])) + q[0] * (higher - area * (P - p[0]))) / pairs
+    P, Q = p.sum(), q.sum()
+    pairs = P * Q - (p * q).sum()
+    (others_below,), (events_below,) = _below(score[None], q[None], p[None])
+    lower, higher = others_below - 0.5 * q, P - events_below - 0.5 * p
+    area = (p @ lower) / pairs
+    return float(area), (p * (lower - area * (Q - q)) + q * (higher - area * (P - p))) / pairs

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import features, simulate
-from attrition.metrics import intervals
+from attrition.metrics import intervals, ranks
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW, Law
@@ -249,8 +249,8 @@ def formula_against_law(trial: pd.DataFrame, law: Law = PUBLISHED_LAW) -> dict[s
         "mean_law": float(truth.mean()),
         "least_formula": float(by_formula.min()),
         "greatest_formula": float(by_formula.max()),
-        "auroc_formula": oracle.soft_auroc(by_formula, truth),
-        "auroc_law": oracle.soft_auroc(truth, truth),
+        "auroc_formula": float(ranks.soft_auroc(truth, by_formula, weight=1.0)[0]),
+        "auroc_law": float(ranks.soft_auroc(truth, truth, weight=1.0)[0]),
     }
 
 

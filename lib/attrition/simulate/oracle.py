@@ -18,6 +18,7 @@ from scipy.optimize import brentq
 from scipy.special import xlogy
 from scipy.stats import beta, poisson
 
+from attrition.metrics.ranks import soft_auroc, soft_auroc_influence
 from attrition.simulate import law as laws
 from attrition.simulate import trial
 from attrition.simulate.law import PUBLISHED_LAW, Law
@@ -84,77 +85,6 @@ def of_patients(law: Law, trial: pd.DataFrame, prevalence_offset: float = 0.0) -
     return probability(law, laws.risk(law, trial), prevalence_offset)
 
 
-def soft_auroc(scores: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """AUROC when each patient drops out with a known probability instead of a drawn outcome.
-
-    $$\\sum_{ij} p_i (1 - p_j) \\{[s_i > s_j] + [s_i = s_j]/2\\} \\Big/ \\sum_i p_i \\sum_j (1 - p_j)$$
-
-    Parameters
-    ----------
-    scores : array (n,)
-        Any model's scores.
-    p : array (n,)
-        True probabilities; with 0 and 1 this is the ordinary auroc.
-    weights : array (n,), optional
-        How many patients each row stands for.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> soft_auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
-    0.75
-    """
-    weights = np.ones_like(p, dtype=float) if weights is None else weights
-    order = np.argsort(scores, kind="stable")
-    below, ties = _mass_below(np.asarray(scores)[order], (weights * (1 - p))[order])
-    positive = (weights * p)[order]
-    return float(np.sum(positive * (below + ties / 2)) / (positive.sum() * np.sum(weights * (1 - p))))
-
-
-def _mass_below(ordered: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mass strictly below, and tied with, each of the ordered scores."""
-    total = np.concatenate([[0.0], np.cumsum(mass)])
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    sizes = np.diff(np.append(starts, len(ordered)))
-    below = np.repeat(total[starts], sizes)
-    return below, np.repeat(total[starts + sizes], sizes) - below
-
-
-def soft_auroc_many(scores: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """`soft_auroc` of many score vectors over the same patients at once.
-
-    Parameters
-    ----------
-    scores : array (k, n)
-        One row a model.
-    p : array (n,)
-        True probabilities.
-
-    Returns
-    -------
-    array (k,)
-
-    Examples
-    --------
-    >>> p = np.array([0.2, 0.5, 0.9])
-    >>> soft_auroc_many(np.array([[1, 2, 3], [3, 2, 1], [1, 1, 1]]), p).round(4).tolist()
-    [0.8125, 0.1875, 0.5]
-    """
-    scores, p = np.atleast_2d(scores), np.asarray(p, dtype=float)
-    order = np.argsort(scores, axis=1)
-    ordered = np.take_along_axis(scores, order, axis=1)
-    positive = p[order]
-    below = np.cumsum(1 - positive, axis=1)
-    total = np.sum(positive * (below - (1 - positive) / 2), axis=1)
-    result = total / (p.sum() * (1 - p).sum())
-    for k in np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1)):
-        result[k] = soft_auroc(scores[k], p)
-    return result
-
-
 def expected_log_loss(q: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Expected log loss of each patient when `q` is predicted and `p` is true; least at q = p.
 
@@ -195,28 +125,13 @@ def performance(q: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float]]:
     dict
         ``auroc``, ``log_loss``, ``brier``, each a mapping of ``value`` and ``mc_se``.
     """
-    auroc, influence = _auroc_with_influence(q, p)
+    auroc, influence = soft_auroc_influence(p, q)
     losses = {"log_loss": expected_log_loss(q, p), "brier": expected_brier(q, p)}
-    rows = {"auroc": (auroc, influence)} | {name: (loss.mean(), loss) for name, loss in losses.items()}
-    return {
-        name: {"value": float(value), "mc_se": float(np.std(part, ddof=1) / np.sqrt(len(p)))}
-        for name, (value, part) in rows.items()
+    found = {"auroc": {"value": auroc, "mc_se": float(np.sqrt((influence**2).sum()))}}
+    return found | {
+        name: {"value": float(loss.mean()), "mc_se": float(loss.std(ddof=1) / np.sqrt(len(p)))}
+        for name, loss in losses.items()
     }
-
-
-def _auroc_with_influence(q: np.ndarray, p: np.ndarray) -> tuple[float, np.ndarray]:
-    """AUROC and each patient's influence on it, by the delta method for a ratio of U-statistics."""
-    order = np.argsort(q, kind="stable")
-    ordered, p = q[order], p[order]
-    n, rate = len(p), p.mean()
-    low, tied = _mass_below(ordered, (1 - p) / n)
-    low_positive, tied_positive = _mass_below(ordered, p / n)
-    beaten = low + tied / 2
-    beating = rate - low_positive - tied_positive / 2
-    auroc = np.mean(p * beaten) / (rate * (1 - rate))
-    numerator = p * beaten + (1 - p) * beating
-    denominator = p * (1 - rate) + (1 - p) * rate
-    return float(auroc), (numerator - auroc * denominator) / (rate * (1 - rate))
 
 
 def monte_carlo_scores(law: Law, n: int, rng: np.random.Generator, chunk: int = 250_000) -> np.ndarray:
@@ -314,7 +229,7 @@ def weighted(p: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     """Performance of the true probabilities `p` in a population of cells with shares `weight`."""
     return {
         "prevalence": float(np.average(p, weights=weight)),
-        "auroc": soft_auroc(p, p, weight),
+        "auroc": float(soft_auroc(p, p, weight)[0]),
         "log_loss": float(np.average(expected_log_loss(p, p), weights=weight)),
         "brier": float(np.average(expected_brier(p, p), weights=weight)),
     }
