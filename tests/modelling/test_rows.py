@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import metrics, modelling, resampling, simulate
+from attrition import metrics, modelling, models, resampling, simulate
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 
@@ -21,7 +21,7 @@ def oof(trial):
 
 def test_out_of_fold_rows_carry_the_exact_probability(oof, trial):
     assert list(oof) == [*resampling.OOF_COLUMNS, "true_probability"]
-    assert set(oof["model"]) == {"lr", "xgb", "lgbm", "null", "oracle"}
+    assert set(oof["model"]) == {*models.MODELS, "oracle"}
     assert (oof.groupby(["model", "repeat"]).size() == len(trial)).all()
     truth = dict(zip(trial["patient_id"], oracle.of_patients(PUBLISHED_LAW, trial), strict=True))
     assert np.allclose(oof["true_probability"], oof["patient_id"].map(truth))

@@ -131,6 +131,7 @@ def test_a_fourth_model_is_one_entry(rare, monkeypatch):
         lambda seed, weighted, **kw: models.MODELS["xgb"].build(seed, weighted, max_depth=1),
         False,
         {},
+        "teal",
     )
     monkeypatch.setitem(models.MODELS, "stump", stump)
     assert models.classifier("stump").named_steps["classify"].max_depth == 1

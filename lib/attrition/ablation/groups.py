@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from attrition import features
+from attrition import features, models
 from attrition.ablation.replicate import Candidate, Population, Sizes
 from attrition.ablation.study import Study
 from attrition.claims.rules import Measure, grade_effect
@@ -44,7 +44,7 @@ GROUP_LABELS = {
     "burden": "burden",
     "domain": "domain encodings",
 }
-MODEL_LABELS = {"lr": "Logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
+MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}
 TREES = ("xgb", "lgbm")
 Interval = dict[str, Any]
 

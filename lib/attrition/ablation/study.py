@@ -77,7 +77,7 @@ def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Size
 def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]) -> pd.DataFrame:
     keys = sorted({key for part in parts for key in part})
     means = {key: np.mean([each for part in parts for each in part.get(key, [])], axis=0) for key in keys}
-    means["oracle"] = batched.soft_auroc_influence(people.probability, people.probability)
+    means["oracle"] = batched.soft_auroc_influence(people.probability, people.probability)[1]
     stacked = np.stack(list(means.values()))
     return pd.DataFrame(stacked @ stacked.T, index=list(means), columns=list(means))
 
@@ -133,7 +133,7 @@ def learning_task(
     """Train each model on one trial of `n_train` patients; AUROC in the population, with its sampling error."""
     people = population(seed, setting, n_population)
     trial = draw(seed, setting, replicate, Sizes(n_train, 0), stream=f"learning-{n_train}")
-    best = batched.soft_auroc_influence(people.probability, people.probability)
+    _, best = batched.soft_auroc_influence(people.probability, people.probability)
     records = []
     for model in models:
         score = trained_score(Candidate(version, features.VERSIONS[version], model), trial, people)

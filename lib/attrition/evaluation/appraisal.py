@@ -10,18 +10,15 @@ from typing import Any
 import pandas as pd
 
 from attrition import metrics, models
+from attrition.findings import count, listed
+from attrition.models import FITTED
+from attrition.models import IN_TEXT as NAMES
 
-FITTED = ("lr", "xgb", "lgbm")
-NAMES = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
 Appraisal = dict[str, Any]
 TOO_LATE = (
     " But its features count the whole follow-up: this is what the score would be worth, not that it can be had "
     "in time."
 )
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _counted(n: int, one: str, more: str) -> str:
@@ -110,15 +107,13 @@ def calibration(found: Mapping) -> Appraisal:
     good = [m for m in FITTED if m not in slope_off + level_off]
     parts = []
     if extreme:
-        parts.append(f"Predictions of {_listed([NAMES[m] for m in extreme])} are too extreme")
+        parts.append(f"Predictions of {listed([NAMES[m] for m in extreme])} are too extreme")
     if good:
-        parts.append(f"those of {_listed([NAMES[m] for m in good])} are compatible with perfect calibration")
+        parts.append(f"those of {listed([NAMES[m] for m in good])} are compatible with perfect calibration")
     if level_off:
-        parts.append(f"too high or too low on the whole: {_listed([NAMES[m] for m in level_off])}")
+        parts.append(f"too high or too low on the whole: {listed([NAMES[m] for m in level_off])}")
     text = "; ".join(parts) or "No model is calibrated"
-    slopes = (
-        "calibration slopes are {lr:.2f} for logistic regression, {xgb:.2f} for XGBoost and {lgbm:.2f} for LightGBM"
-    )
+    slopes = "calibration slopes are " + listed([f"{{{model}:.2f}} for {NAMES[model]}" for model in FITTED])
     return {
         "sentence": text[0].upper() + text[1:] + ": the " + slopes + ", where 1 is right.",
         "verdict": "supported" if good else "not supported",
@@ -183,7 +178,8 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, small
     useful = [model for model in FITTED if conclusions[model]["use"]]
     values: dict[str, Any] = {"low": low, "high": high, "useful": useful}
     if not useful:
-        text = "do not use any of the three models: at no threshold from {low:.2f} to {high:.2f} does one beat both "
+        text = f"do not use any of the {count(len(FITTED), 'model')}: "
+        text += "at no threshold from {low:.2f} to {high:.2f} does one beat both "
         return {**values, "sentence": text + "contacting everybody and contacting nobody.", "verdict": "not supported"}
     best = max(useful, key=lambda model: conclusions[model]["best_over_default"])
     own = conclusions[best]
@@ -196,7 +192,7 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, small
     )
     text += "patients, net of false alarms (at least {at_least:.1f}), at {at:.2f}."
     others = [NAMES[m] for m in FITTED if m not in useful]
-    text += f" Do not use {_listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
+    text += f" Do not use {listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
     enough = own["best_over_default_low"] > smallest
     text += "" if enough else " That may be less than the smallest difference of interest, {smallest:.0f} per 100."
     return {**values, "sentence": text, "verdict": "supported" if enough else "direction only"}
@@ -266,7 +262,7 @@ def subgroups(found: Mapping[str, Any]) -> Appraisal:
     text = (
         "No subgroup is off level beyond chance"
         if not found["n_miscalibrated"]
-        else "Predicted too high or too low on the whole: " + _listed(list(found["miscalibrated"]))
+        else "Predicted too high or too low on the whole: " + listed(list(found["miscalibrated"]))
     )
     return {
         "sentence": text + ". Of {n_large} subgroups that are large enough, {miscalibrated} an interval of "
@@ -304,7 +300,7 @@ def coverage(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> Appr
     text = (
         "No method's coverage lies outside 93 to 97 % by more than the simulation's own error"
         if off.empty
-        else f"Outside 93 to 97 %, beyond the simulation's own error: {_listed(names)}"
+        else f"Outside 93 to 97 %, beyond the simulation's own error: {listed(names)}"
     )
     return {
         "sentence": text + "; the observed shares run from {lowest:.1%} to {highest:.1%} over {methods} methods.",

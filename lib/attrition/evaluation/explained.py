@@ -84,8 +84,8 @@ def importance_table(importance: pd.DataFrame) -> pd.DataFrame:
 
 
 def dependence(trial: pd.DataFrame, y: NDArray) -> dict[str, pd.DataFrame]:
-    """Partial dependence of the published models, fitted to all patients, and of the law, on `GRIDS`."""
-    predictors = {name: _predict(models.pipeline(name).fit(trial, y)) for name in ("lr", "xgb", "lgbm")}
+    """Partial dependence of the fitted models, fitted to all patients, and of the law, on `GRIDS`."""
+    predictors = {name: _predict(models.pipeline(name).fit(trial, y)) for name in models.FITTED}
     predictors["oracle"] = _law
     return {column: explain.partial_dependence(predictors, trial, column, grid) for column, grid in GRIDS.items()}
 

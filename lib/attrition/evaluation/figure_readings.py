@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from attrition import models
-from attrition.evaluation.appraisal import FITTED, NAMES
 from attrition.findings import listed
+from attrition.models import FITTED
+from attrition.models import IN_TEXT as NAMES
 
 Reading = dict[str, Any]
 
@@ -25,7 +26,7 @@ def roc(found: Mapping, differences: Mapping) -> Reading:
     differences : mapping
         `attrition.evaluation.paired`, with every fitted model less the oracle.
     """
-    first, second, third = sorted(FITTED, key=lambda model: -found[model]["auroc"]["value"])
+    first, *others = sorted(FITTED, key=lambda model: -found[model]["auroc"]["value"])
     gap = differences[f"{first}_less_oracle"]["auroc"]
     told = (
         "these patients cannot tell the two apart"
@@ -33,16 +34,16 @@ def roc(found: Mapping, differences: Mapping) -> Reading:
         else "a difference that these patients do show"
     )
     return {
-        "sentence": "The curve of {first} lies nearest to the oracle's: the areas differ by {gap:.3f}, " + told + ". "
-        "{second} and {third} lie lower, with areas of {second_auroc:.3f} and {third_auroc:.3f}. The doubt: curves "
-        "may cross where areas do not, so an order of areas is not an order at every threshold.",
+        "sentence": "The curve of {first} lies nearest to the oracle's: the areas differ by {gap:.3f}, "
+        + told
+        + ". "
+        + listed([models.LABELS[model] for model in others])
+        + " lie lower, with areas of "
+        + listed([f"{found[model]['auroc']['value']:.3f}" for model in others])
+        + ". The doubt: curves may cross where areas do not, so an order of areas is not an order at every threshold.",
         "verdict": "exploratory",
         "first": NAMES[first],
-        "second": models.LABELS[second],
-        "third": models.LABELS[third],
         "gap": gap,
-        "second_auroc": found[second]["auroc"]["value"],
-        "third_auroc": found[third]["auroc"]["value"],
     }
 
 
@@ -104,16 +105,18 @@ def curve_reading(curve: pd.DataFrame) -> Reading:
     above = (curve["over_all"] > 0) & (curve["over_none"] > 0)
     counts = above.groupby(curve["model"]).sum()
     low, high = curve["threshold"].min(), curve["threshold"].max()
+    first, *others = FITTED
     return {
-        "sentence": "By point estimates {lr_name} is above both defaults at {lr} of {n} thresholds from {low:.2f} to "
-        "{high:.2f}, {xgb_name} at {xgb}, {lgbm_name} at {lgbm} and the oracle at {oracle}. The doubt: these are "
+        "sentence": f"By point estimates {NAMES[first]} is above both defaults at {{{first}}} of {{n}} thresholds from "
+        "{low:.2f} to {high:.2f}, "
+        + listed([*(f"{NAMES[model]} at {{{model}}}" for model in others), "the oracle at {oracle}"])
+        + ". The doubt: these are "
         "curves without a verdict; a lead at one threshold may be luck, and only thresholds that somebody's costs "
         "put there matter.",
         "verdict": "exploratory",
         "n": int(curve["threshold"].nunique()),
         "low": low,
         "high": high,
-        **{f"{model}_name": NAMES[model] for model in FITTED},
         **{model: int(counts[model]) for model in (*FITTED, "oracle")},
     }
 

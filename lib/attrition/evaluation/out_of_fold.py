@@ -24,7 +24,7 @@ from attrition.metrics.intervals import (
 from attrition.results import MissingResult
 from attrition.simulate import oracle
 
-MODELS = ("lr", "xgb", "lgbm", "oracle", "null")
+MODELS = (*models.FITTED, "oracle", "null")
 MEASURES: dict[str, Callable] = {
     "auroc": metrics.auroc,
     "auprc": metrics.average_precision,

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from attrition.findings import listed
 from attrition.landmark.machine import Study, aurocs, interval
 from attrition.landmark.time_readings import Reading
 
@@ -22,10 +23,6 @@ def verdict(value: dict[str, float], smallest: float) -> str:
     if value["ci_low"] <= 0:
         return "not supported"
     return "supported" if value["value"] >= smallest else "direction only"
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _difference(study: Study, day: int, first: str, second: str) -> dict[str, float] | None:
@@ -49,7 +46,7 @@ def honest(study: Study, suspicious: float) -> Reading:
     everything = table[table["model"] == "all"]
     above = [f"day {day}" for day in everything.loc[everything["ci_low"] > 0.5, "landmark"]]
     values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
-    values |= {"above": f"on {_listed(above)}" if above else "at no landmark", "n": len(everything)}
+    values |= {"above": f"on {listed(above)}" if above else "at no landmark", "n": len(everything)}
     template = (
         "With what was known by then, the highest AUROC of any model after day 0 is {best:.3f} ({label}, day {day}); a "
         "ridge regression on all known features ranks better than chance {above}. "
@@ -85,7 +82,7 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
             "(smallest difference of interest {smallest:.2f})."
         )
     if worse:
-        values["worse"] = _listed(worse)
+        values["worse"] = listed(worse)
         template += " On {worse} they rank worse: noise costs more than the features bring."
     return Reading(template, word, values)
 
@@ -102,7 +99,7 @@ def blinded(study: Study, smallest: float) -> Reading:
     above = [f"day {row.landmark}" for row in rows.itertuples() if row.ci_low > 0.5]
     main = study.main
     values = {"gain": found[main], "day": main, "left": interval(rows[rows["landmark"] == main].iloc[0])}
-    values["above"] = _listed(above) if above else ""
+    values["above"] = listed(above) if above else ""
     rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
     return Reading(
         "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
@@ -192,7 +189,7 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
         "({price:+.3f})."
     )
     if free:
-        values["free"] = _listed(free)
+        values["free"] = listed(free)
         template += " Not every leak pays: no gain could be shown from {free}."
     return Reading(template, verdict(price, smallest), values)
 

@@ -2,6 +2,7 @@
 
 from attrition.modelling.rows import (
     SHOWN_MEASURES,
+    best_first,
     chosen_sentence,
     chosen_table,
     fold_summary,
@@ -15,6 +16,7 @@ from attrition.modelling.rows import (
 
 __all__ = [
     "SHOWN_MEASURES",
+    "best_first",
     "chosen_sentence",
     "chosen_table",
     "fold_summary",

@@ -15,7 +15,7 @@ SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "bri
 
 
 def out_of_fold(trial: pd.DataFrame, folds: list[resampling.Fold]) -> pd.DataFrame:
-    """Out-of-fold rows of the published models and the null model, with the oracle's probability.
+    """Out-of-fold rows of every model of the registry, with the oracle's probability.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def out_of_fold(trial: pd.DataFrame, folds: list[resampling.Fold]) -> pd.DataFra
     Returns
     -------
     DataFrame
-        Columns of `attrition.resampling.OOF_COLUMNS` and ``true_probability``; models lr, xgb, lgbm, null,
-        oracle.
+        Columns of `attrition.resampling.OOF_COLUMNS` and ``true_probability``; the keys of
+        `attrition.models.MODELS` and oracle.
     """
-    fitted = {name: models.classifier(name) for name in ("lr", "xgb", "lgbm", "null")}
+    fitted = {name: models.classifier(name) for name in models.MODELS}
     y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
     X = features.matrix(trial, "v3_causal").to_numpy()  # features learn nothing from the rows: once is enough
     with config_context(assume_finite=True, skip_parameter_validation=True):
@@ -62,6 +62,12 @@ def model_table(oof: pd.DataFrame, n_folds: int = 5) -> pd.DataFrame:
             | {"attainable": metrics.share_of_attainable_lift(value, by_repeat["oracle"])}
         )
     return pd.DataFrame(rows)
+
+
+def best_first(oof: pd.DataFrame) -> dict[str, str]:
+    """Models of `out_of_fold` and their labels, by mean AUROC of their folds, the best first."""
+    means = resampling.per_fold(oof, metrics.auroc).groupby("model", sort=False)["value"].mean()
+    return {name: models.LABELS[name] for name in means.sort_values(ascending=False, kind="stable").index}
 
 
 def _with_interval(folds: np.ndarray, value: float, n_folds: int) -> tuple[float, float, float]:
@@ -98,7 +104,7 @@ def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_bene
     part = part.assign(text=part.apply(_interval_text, axis=1))
     keys = ["model", "strategy", "n_trials"]
     wide = part.pivot_table(index=keys, columns="measure", values="text", aggfunc="first")[measures].reset_index()
-    order = {name: i for i, name in enumerate(("oracle", "null", "lr", "xgb", "lgbm"))}
+    order = {name: i for i, name in enumerate(("oracle", "null", *models.FITTED))}
     places = {name: i for i, name in enumerate(models.STRATEGIES)}
     wide = wide.sort_values(["model", "strategy"], key=lambda column: column.map(order | places))
     plain = wide["model"].isin(("oracle", "null"))
@@ -147,7 +153,7 @@ def tuning_sentence(compared: pd.DataFrame) -> dict:
     names = listed([models.LABELS[name] for name in better["model"]]) if len(better) else ""
     spread = compared["tuned"].max() - compared["tuned"].min()
     values = {"names": names, "spread": spread, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
-    last = ". Highest of the tuned models is {best} with {best_auroc:.3f}; the three lie within {spread:.3f}."
+    last = ". Highest of the tuned models is {best} with {best_auroc:.3f}; all lie within {spread:.3f}."
     if better.empty:
         sentence = "Tuning raised no model's AUROC with an interval above zero" + last
         return {"sentence": sentence, **values}

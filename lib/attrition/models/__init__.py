@@ -1,8 +1,11 @@
 """Models by name: from the raw columns of the contract to a probability of dropout, in one pipeline."""
 
 from attrition.models.pipelines import (
+    FITTED,
+    IN_TEXT,
     LABELS,
     MODELS,
+    PUBLISHED,
     PUBLISHED_STRATEGY,
     STRATEGIES,
     BalancedXGBClassifier,
@@ -16,8 +19,11 @@ from attrition.models.pipelines import (
 )
 
 __all__ = [
+    "FITTED",
+    "IN_TEXT",
     "LABELS",
     "MODELS",
+    "PUBLISHED",
     "PUBLISHED_STRATEGY",
     "STRATEGIES",
     "BalancedXGBClassifier",

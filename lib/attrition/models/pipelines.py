@@ -2,7 +2,7 @@
 
 What is fitted, evaluated and saved is one `Pipeline`: features, scaling, resampling and classifier. So no
 step can be fitted on rows that the classifier must not see. `MODELS` is the registry: a fourth model is one
-entry.
+entry, and chapters 04 and 05 compare it with the others, under its own name and colour.
 """
 
 from collections.abc import Callable
@@ -153,12 +153,29 @@ class Model:
         Whether its inputs are standardised within the pipeline.
     search : dict
         Candidate values of each setting, for `attrition.resampling.tuning`.
+    hue : str
+        Its colour in every figure, a key of `attrition.plots.style.LIGHT`.
+    trusted : tuple of str
+        Types beyond scikit-learn's own that a saved model of this kind may contain. A person has reviewed each.
     """
 
     label: str
     build: Callable[..., BaseEstimator]
     scaled: bool
     search: dict[str, Any]
+    hue: str
+    trusted: tuple[str, ...] = ("attrition.features.FeatureVersion",)
+
+    @property
+    def in_text(self) -> str:
+        """Its name within a sentence: lower case, but for names such as XGBoost.
+
+        Examples
+        --------
+        >>> MODELS["lr"].in_text, MODELS["xgb"].in_text
+        ('logistic regression', 'XGBoost')
+        """
+        return self.label.lower() if self.label[1:].islower() else self.label
 
 
 def _logistic(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
@@ -193,12 +210,17 @@ _TREES = {
 _XGB_SEARCH = _TREES | {"min_child_weight": [1, 5, 20]}
 _LGBM_SEARCH = _TREES | {"min_child_samples": [10, 20, 50], "subsample_freq": [1]}
 MODELS: dict[str, Model] = {
-    "lr": Model("Logistic regression", _logistic, True, {"C": np.logspace(-4, 2, 25).tolist()}),
-    "xgb": Model("XGBoost", _xgboost, False, _XGB_SEARCH),
-    "lgbm": Model("LightGBM", _lightgbm, False, _LGBM_SEARCH),
-    "null": Model("Null (prevalence)", _null, False, {}),
+    "lr": Model("Logistic regression", _logistic, True, {"C": np.logspace(-4, 2, 25).tolist()}, "blue"),
+    "xgb": Model("XGBoost", _xgboost, False, _XGB_SEARCH, "vermilion"),
+    "lgbm": Model("LightGBM", _lightgbm, False, _LGBM_SEARCH, "green"),
+    "null": Model("Null (prevalence)", _null, False, {}, "muted"),
 }
+PUBLISHED = ("lr", "xgb", "lgbm")
+"""The models whose performance was published; chapter 03 and the claims are about these."""
+FITTED = tuple(name for name in MODELS if name != "null")
+"""The models that chapters 04 and 05 compare: all that learn something."""
 LABELS = {name: model.label for name, model in MODELS.items()} | {"oracle": "Oracle"}
+IN_TEXT = {name: MODELS[name].in_text for name in FITTED}
 
 
 def _sampler(strategy: str, seed: int) -> BaseEstimator | None:

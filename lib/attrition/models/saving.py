@@ -1,7 +1,7 @@
 """Fitted models on disk without pickles: skops with a constant allow-list, boosters in their own format.
 
-A pickle runs whatever it contains when it is opened. A skops file is opened against a list of types that was reviewed
-once and is written down here; anything else in the file is refused.
+A pickle runs whatever it contains when it is opened. A skops file is opened against the list of types that was reviewed
+when its model was declared (`attrition.models.MODELS`); anything else in the file is refused.
 """
 
 import io
@@ -16,9 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from attrition import errors, results
 from attrition.features import FeatureVersion
-
-TRUSTED = {"lr": ["attrition.features.FeatureVersion"], "null": ["attrition.features.FeatureVersion"]}
-"""Types beyond scikit-learn's own that a saved model may contain."""
+from attrition.models.pipelines import MODELS
 
 
 class UnsafeModel(errors.Refusal, ValueError):
@@ -121,6 +119,6 @@ def load(folder: Path) -> Pipeline | Booster:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(folder / "model.skops", trusted=TRUSTED[model])
+        return skops.io.load(folder / "model.skops", trusted=list(MODELS[model].trusted))
     except UntrustedTypesFoundException:
         raise UnsafeModel(f"{folder.name}/model.skops holds types that are not on the reviewed list") from None

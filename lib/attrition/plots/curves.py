@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
-from attrition.plots.style import DASHES, colour
-
-LABELS = {"lr": "logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM", "oracle": "oracle", "null": "null"}
-ORDER = ("oracle", "lr", "xgb", "lgbm", "null")
+from attrition.plots.fitted import LABELS, ORDER, colour, line
+from attrition.plots.style import DASHES
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -23,15 +21,6 @@ def _axes(ax: Axes | None) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
-
-
-def line(model: str) -> dict:
-    """Colour and dash of a model's line."""
-    known = model in ORDER
-    return {
-        "color": colour(model) if known else colour("blue"),
-        "linestyle": DASHES[ORDER.index(model) if known else 0],
-    }
 
 
 def _columns(y_prob: ArrayLike) -> NDArray:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.curves import LABELS, _axes, line
-from attrition.plots.style import MARKERS, colour
+from attrition.plots.curves import _axes
+from attrition.plots.fitted import LABELS, colour, line
+from attrition.plots.style import MARKERS
 
 
 def _marks(ax: Axes, thresholds: Mapping[str, float]) -> None:

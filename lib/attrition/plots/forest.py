@@ -8,7 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from attrition.plots.style import DASHES, LIGHT, MARKERS, colour
+from attrition.models import LABELS
+from attrition.plots.fitted import colour
+from attrition.plots.style import DASHES, LIGHT, MARKERS
 
 SETTING_LABELS = {"default": "law's own prevalence", "p24": "24 % drop out"}
 SETTING_HUES = {"default": "blue", "p24": "ochre"}
@@ -129,11 +131,10 @@ def levels(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -> Axes:
     places = _rows(ax, names)
     ax.axvline(0.5, color=colour("chance"), linestyle=DASHES[3], label="Chance")
     ax.axvline(oracle, color=colour("oracle"), linestyle=DASHES[1], label="Oracle")
-    words = {"lr": "Logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
     for k, model in enumerate(models):
         lift = 0.22 * ((len(models) - 1) / 2 - k)
         for position, (_, row) in enumerate(table[table["model"] == model].iterrows()):
-            word = words.get(model, model) if position == 0 else None
+            word = LABELS.get(model, model) if position == 0 else None
             _estimate(ax, row, places[row["label"]] + lift, colour(model), MARKERS[k], word)
     ax.set_xlabel("AUROC")
     _legend_below(ax, 3)
@@ -183,10 +184,9 @@ def seeds(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = plt.subplots(figsize=(5.5, 2.7))[1] if ax is None else ax
     wide = table.pivot_table(index="split_seed", columns="model", values="auroc").loc[table["split_seed"].unique()]
-    words = {"lr": "Logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
     for k, model in enumerate(table["model"].unique()):
         style = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(model)}
-        ax.plot(range(len(wide)), wide[model], label=words.get(model, model), markersize=6, **style)
+        ax.plot(range(len(wide)), wide[model], label=LABELS.get(model, model), markersize=6, **style)
     ax.set_xticks(range(len(wide)), [str(seed) for seed in wide.index])
     ax.set_xlabel("Seed of the split")
     ax.set_ylabel("Test AUROC")

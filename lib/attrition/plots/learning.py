@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.style import DASHES, MARKERS, colour
-
-LABELS = {"lr": "Logistic regression", "xgb": "XGBoost", "lgbm": "LightGBM"}
+from attrition.models import FITTED, LABELS
+from attrition.plots.fitted import colour
+from attrition.plots.style import DASHES, MARKERS
 
 
 def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -> Axes:
@@ -26,7 +26,7 @@ def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -
     """
     ax = plt.subplots(figsize=(5.5, 3.4))[1] if ax is None else ax
     ax.axhline(oracle, color=colour("oracle"), linestyle=DASHES[1], linewidth=1.2)
-    known = [model for model in LABELS if model in set(table["model"])]
+    known = [model for model in FITTED if model in set(table["model"])]
     for k, model in enumerate(known):
         rows = table[table["model"] == model].sort_values("n_train")
         n = rows["n_train"] * (1 + 0.04 * (k - 1))

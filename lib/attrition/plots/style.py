@@ -40,12 +40,8 @@ DARK = {
     "red": "#ff8a92",
 }
 MEANING = {
-    "lr": "blue",
-    "xgb": "vermilion",
-    "lgbm": "green",
     "cox": "purple",
     "oracle": "ink",
-    "null": "muted",
     "chance": "muted",
     "honest": "blue",
     "leaky": "red",
@@ -67,7 +63,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1)), (0,
 
 
 def colour(name: str) -> str:
-    """Colour of a model, arm, reason or hue by its name, as a hex string of the light theme.
+    """Colour of an arm, reason or hue by its name, as a hex string of the light theme.
 
     Parameters
     ----------
@@ -81,7 +77,7 @@ def colour(name: str) -> str:
 
     Examples
     --------
-    >>> colour("lr") == colour("blue")
+    >>> colour("Active") == colour("teal")
     True
     """
     return LIGHT[MEANING.get(name, name)]

@@ -7,10 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attrition.plots.style import MARKERS, colour
-
-MODELS = ("lr", "xgb", "lgbm")
-MARKER = dict(zip(MODELS, MARKERS, strict=False))
+from attrition.models import FITTED, PUBLISHED
+from attrition.plots.fitted import MARKER, colour
+from attrition.plots.style import MARKERS
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -53,14 +52,14 @@ def published_and_found(table: pd.DataFrame, measures: Mapping[str, str], ax: Ax
     """
     ax = _axes(ax)
     y = dict(zip(measures, _rows(ax, list(measures.values())), strict=True))
-    for shift, name in zip((-0.22, 0, 0.22), MODELS, strict=True):
+    for shift, name in zip((-0.22, 0, 0.22), PUBLISHED, strict=True):
         part = table[(table["key"] == name) & table["measure"].isin(measures)]
         at = part["measure"].map(y) + shift
         ax.hlines(at, part["published"], part["found"], color=colour(name), linewidth=1)
         ax.plot(part["found"], at, MARKER[name], color=colour(name), label=part["model"].iloc[0])
         ax.plot(part["published"], at, MARKER[name], color=colour(name), markerfacecolor=colour("paper"))
     ax.set_xlabel("open: published; filled: recomputed")
-    ax.figure.legend(loc="outside lower center", ncols=len(MODELS))
+    ax.figure.legend(loc="outside lower center", ncols=len(PUBLISHED))
     return ax
 
 
@@ -136,7 +135,8 @@ def strategies(
     """
     ax = _axes(ax)
     rows = dict(zip(labels, _rows(ax, list(labels.values())), strict=True))
-    for shift, name in zip((-0.22, 0, 0.22), MODELS, strict=True):
+    shown = [name for name in FITTED if name in set(table["model"])]
+    for shift, name in zip(np.linspace(-0.22, 0.22, len(shown)), shown, strict=True):
         part = table[(table["model"] == name) & (table["measure"] == measure)]
         at = part["strategy"].map(rows) + shift
         ax.hlines(at, part["ci_low"], part["ci_high"], color=colour(name), linewidth=1.4)

@@ -24,7 +24,6 @@ SEED = 42
 TEST_SHARE = 0.2
 N_FOLDS = 5
 LOW_THRESHOLD = 0.35
-TREES_AND_LINE = ("lr", "xgb", "lgbm")
 PUBLISHED: dict[str, dict[str, float]] = {
     "lr": {"cv_auroc": 0.698, "test_auroc": 0.643, "recall": 0.720, "precision": 0.680, "f1": 0.699},
     "xgb": {"cv_auroc": 0.648, "test_auroc": 0.604, "recall": 0.680, "precision": 0.650, "f1": 0.665},
@@ -171,7 +170,7 @@ def evaluate(estimator: BaseEstimator, parts: Split) -> dict[str, Any]:
 def unbalanced(parts: Split) -> dict[str, dict[str, Any]]:
     """Recall and flags of the three models without any balancing."""
     found = {}
-    for name in TREES_AND_LINE:
+    for name in models.PUBLISHED:
         fitted = models.classifier(name, "none", SEED).fit(parts.X_train, parts.y_train)
         y_prob = models.probability(fitted, parts.X_test)
         found[name] = at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
@@ -339,7 +338,7 @@ def conclude(table: pd.DataFrame) -> dict[str, Any]:
     dict
         ``sentence`` (a template), its values and ``verdict``.
     """
-    auroc = table[table["measure"].isin(("cv_auroc", "test_auroc")) & table["key"].isin(TREES_AND_LINE)]
+    auroc = table[table["measure"].isin(("cv_auroc", "test_auroc")) & table["key"].isin(models.PUBLISHED)]
     rest = table.drop(auroc.index)
     recall = table[(table["key"] == "lr") & (table["measure"] == "recall")].iloc[0]
     values = {

@@ -1,0 +1,101 @@
+"""What CONTRIBUTING.md promises: a fourth model and a new claim are one file each."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from attrition import claims, findings, paths, results
+from attrition.findings import overview
+
+BAYES = """
+def _bayes(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB(**{"priors": [0.5, 0.5] if weighted else None} | settings)
+
+
+MODELS: dict[str, Model] = {
+    "bayes": Model("Naive Bayes", _bayes, True, {"var_smoothing": [1e-9, 1e-3]}, "purple"),"""
+THROUGH = """
+import pathlib
+import sys
+
+import numpy as np
+
+from attrition import evaluation, metrics, modelling, models, resampling, simulate, text
+from attrition.evaluation import appraisal, figure_readings
+from attrition.metrics import intervals
+from attrition.models import saving
+from attrition.plots import curves, validation
+
+trial = simulate.published_trial().head(240)
+oof = modelling.out_of_fold(trial, resampling.repeated_folds(trial["dropout"].to_numpy(), 3, 1))
+order = modelling.best_first(oof)
+axes = validation.fold_distribution(resampling.per_fold(oof, metrics.auroc), order, {"chance": 0.5})
+assert "Naive Bayes" in [label.get_text() for label in axes.get_yticklabels()]
+assert "Naive Bayes" in set(modelling.model_table(oof, 3)["label"])
+
+held_out = evaluation.arrange(oof)
+weights = intervals.bootstrap_weights(np.random.default_rng(1), len(trial), 40)
+found = evaluation.performance(held_out, weights, 0.35, 20)
+pairs = [(a, b) for a in models.FITTED for b in (*models.FITTED, "oracle") if a != b]
+differences = evaluation.paired(held_out, pairs, weights, 0.35)
+drawn = curves.roc(curves.roc_data(held_out.y, held_out.y_prob, weights))
+assert "Naive Bayes" in [label.get_text() for label in drawn.get_legend().get_texts()]
+reading = figure_readings.roc(found, differences)
+told = text.fill(reading["sentence"], reading)
+assert "Naive Bayes" in told and "XGBoost" in told
+judged = appraisal.calibration(found)
+assert " for Naive Bayes" in text.fill(judged["sentence"], judged)
+
+folder = pathlib.Path(sys.argv[1])
+fitted = models.pipeline("bayes").fit(trial, trial["dropout"])
+saving.save("bayes", fitted, "v3_causal", folder)
+assert np.array_equal(models.probability(saving.load(folder), trial), models.probability(fitted, trial))
+print("through")
+"""
+
+
+@pytest.mark.slow
+def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_disk(tmp_path):
+    shutil.copytree(paths.ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy(paths.ROOT / name, tmp_path)
+    declared = tmp_path / "lib" / "attrition" / "models" / "pipelines.py"
+    source = declared.read_text(encoding="utf-8")
+    first = "\nMODELS: dict[str, Model] = {"
+    assert source.count(first) == 1
+    declared.write_text(source.replace(first, BAYES), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "lib"), "ATTRITION_OUT": str(tmp_path / "out")}
+    command = [sys.executable, "-c", THROUGH, str(tmp_path / "saved")]
+    run = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "through", run.stderr
+
+
+def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_path):
+    ledger = yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))
+    new = {
+        "id": "C99",
+        "claim": "The published trial has 1,000 patients",
+        "published": "1,000",
+        "where": "README",
+        "kind": "data",
+        "estimand": "Rows of the published trial",
+        "statements": [
+            {"rule": "rounds_to", "published": 1000, "decimals": 0, "measured": "01_generation: published.n_patients"}
+        ],
+        "evidence": ["tbl-descriptives"],
+    }
+    changed = tmp_path / "claims.yaml"
+    changed.write_text(yaml.safe_dump([*ledger, new]), encoding="utf-8")
+    committed = sorted((paths.ROOT / "reports" / "results").glob("0*.json"))
+    chapters = {path.stem: results.read(path.stem) for path in committed}
+    rows = claims.evaluate(claims.load(changed), chapters)
+    assert rows[-1]["verdict"] == "reproduced"
+    assert findings.ledger_finding(rows).values["n"] == len(ledger) + 1
+    for table in (overview.ledger_table(rows), overview.reasons_table(rows)):
+        assert table.iloc[:, 0].astype(str).str.contains("99").sum() == 1
