@@ -163,6 +163,29 @@ def write(chapter: str, numbers: Mapping[str, Any]) -> None:
     publish(paths.results() / f"{chapter}.json", text + "\n")
 
 
+def needed(chapter: str, path: Path) -> Path:
+    """`path`, which another chapter writes, or a message that says how to make it.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the chapter that writes it.
+    path : pathlib.Path
+
+    Raises
+    ------
+    MissingResult
+        When it is not there.
+    """
+    if path.exists():
+        return path
+    quick = " --quick" if paths.out() == paths.ROOT / "reports" / "quick" else ""
+    raise MissingResult(
+        f"{path.parent.name}/{path.name} is not there yet: chapter {chapter} makes it; "
+        f"run ./run_all.sh{quick} --only {chapter}"
+    )
+
+
 def read(chapter: str) -> dict[str, Any]:
     """Read ``results/<chapter>.json``.
 
@@ -171,9 +194,7 @@ def read(chapter: str) -> dict[str, Any]:
     MissingResult
         When the chapter has not run, with the command that runs it.
     """
-    path = paths.results() / f"{chapter}.json"
-    if not path.exists():
-        raise MissingResult(f"results/{path.name} is not there yet; run ./run_all.sh --only {chapter}")
+    path = needed(chapter, paths.results() / f"{chapter}.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 

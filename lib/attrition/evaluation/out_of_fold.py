@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import decision, metrics, models, paths, resampling, seeds, simulate
+from attrition import decision, metrics, models, paths, resampling, results, seeds, simulate
 from attrition.metrics import subgroups
 from attrition.metrics.intervals import (
     Interval,
@@ -21,7 +21,6 @@ from attrition.metrics.intervals import (
     percentile_interval,
     replicates,
 )
-from attrition.results import MissingResult
 from attrition.simulate import oracle
 
 MODELS = (*models.FITTED, "oracle", "null")
@@ -69,9 +68,7 @@ def read_predictions(path: Path | None = None) -> Predictions:
         When chapter 04 has not run.
     """
     path = path or paths.processed() / "oof_predictions.parquet"
-    if not path.exists():
-        raise MissingResult(f"{path.name} is not there yet: chapter 04 makes it; run ./run_all.sh --only 04_modelling")
-    return arrange(pd.read_parquet(path))
+    return arrange(pd.read_parquet(results.needed("04_modelling", path)))
 
 
 def arrange(oof: pd.DataFrame) -> Predictions:

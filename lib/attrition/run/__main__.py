@@ -184,7 +184,12 @@ def hand_over(command: str, rest: list[str]) -> int:
             f"--ServerApp.root_dir={paths.ROOT}",
             f"--ServerApp.default_url=/lab/tree/{paths.NOTEBOOKS.name}",
         ]
-        return subprocess.call([python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest])
+        out = os.environ.get(
+            "ATTRITION_OUT", str(paths.ROOT / "reports" / "quick")
+        )  # the committed report stays as it is
+        scratch = os.environ | {"ATTRITION_OUT": out, "JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
+        print(f"what the notebooks write goes to {out}, where ./run_all.sh --quick leaves what they need", flush=True)
+        return subprocess.call([python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest], env=scratch)
     from attrition import tracking
 
     store = tracking.store_uri()
