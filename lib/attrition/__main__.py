@@ -1,4 +1,8 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients; ``versions``: checksums and pointers of the data."""
+"""``python -m attrition score PATIENTS.csv``: score new patients.
+
+For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
+the figures).
+"""
 
 import argparse
 import contextlib
@@ -26,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
     kept = tasks.add_parser("versions", help="bring the checksums and DVC pointers in data/ up to date with the data")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
+    pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
+    pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
     return command
 
 
@@ -116,10 +122,20 @@ def versions(args: argparse.Namespace) -> int:
     return int(args.check and bool(stale))
 
 
+def pages(args: argparse.Namespace) -> int:
+    """Tell which generated parts of pages are not as results and notebooks have them; write them unless only asked."""
+    from attrition.findings import readme
+
+    stale = readme.stale() if args.check else readme.write()
+    state = "not as in reports/results and the notebooks" if args.check else "brought up to date"
+    print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")
+    return int(args.check and bool(stale))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    return {"score": score, "versions": versions}[args.task](args)
+    return {"score": score, "versions": versions, "readme": pages}[args.task](args)
 
 
 if __name__ == "__main__":

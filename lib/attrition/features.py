@@ -138,9 +138,18 @@ VERSIONS: dict[str, tuple[str, ...]] = {
     "v2_interactions": (*_RATES, "burden", "age_adverse_risk"),
     "v3_causal": (*_RATES, "burden", "age_adverse_risk", "trial_phase_risk", "treatment_risk"),
 }
+GROUP_LABELS = {
+    "baseline": "age",
+    "follow_up": "days in trial",
+    "counts": "counts",
+    "rates": "rates",
+    "interactions": "interactions",
+    "burden": "burden",
+    "domain": "domain encodings",
+}
+"""Groups of features, in the order of tables, and their names there."""
 GROUPS: dict[str, tuple[str, ...]] = {
-    group: tuple(feature.name for feature in _LIST if group in feature.groups)
-    for group in ("baseline", "follow_up", "counts", "rates", "interactions", "burden", "domain")
+    group: tuple(feature.name for feature in _LIST if group in feature.groups) for group in GROUP_LABELS
 }
 RAW_COLUMNS = (
     "age",

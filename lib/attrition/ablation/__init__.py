@@ -2,7 +2,6 @@
 
 from attrition.ablation.groups import (
     FINAL,
-    GROUP_LABELS,
     MODEL_LABELS,
     PUBLISHED,
     STEP_LABELS,
@@ -34,7 +33,6 @@ from attrition.ablation.groups import (
 
 __all__ = [
     "FINAL",
-    "GROUP_LABELS",
     "MODEL_LABELS",
     "PUBLISHED",
     "STEPS",

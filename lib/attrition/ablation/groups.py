@@ -35,15 +35,6 @@ STEP_LABELS = {
     "v3_minus_v1": "All steps, v3 against v1",
     "burden": "Burden, left out of v3",
 }
-GROUP_LABELS = {
-    "baseline": "age",
-    "follow_up": "days in trial",
-    "counts": "counts",
-    "rates": "rates",
-    "interactions": "interactions",
-    "burden": "burden",
-    "domain": "domain encodings",
-}
 MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}
 TREES = ("xgb", "lgbm")
 Interval = dict[str, Any]
@@ -324,7 +315,9 @@ def only_table(study: Study, setting: str) -> pd.DataFrame:
     for group, members in features.GROUPS.items():
         found = level(study, setting, key(f"only_{group}"))
         share = share_of_attainable_lift(found["value"], oracle)
-        rows.append({"setting": setting, "group": group, "label": GROUP_LABELS[group], "n_features": len(members)})
+        rows.append(
+            {"setting": setting, "group": group, "label": features.GROUP_LABELS[group], "n_features": len(members)}
+        )
         rows[-1] |= {**found, "share_of_lift": share}
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True)
 
