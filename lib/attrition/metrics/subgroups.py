@@ -38,7 +38,7 @@ def _row(y: NDArray, p: NDArray, weights: NDArray, minimum: int) -> dict[str, ob
     row = {"n": y.size, "events": events, "small": min(events, y.size - events) < minimum}
     for name, metric in (
         ("auroc", measures.auroc),
-        ("calibration_in_the_large", measures.calibration_in_the_large),
+        ("calibration_in_the_large", calibration.calibration_in_the_large),
     ):
         interval = intervals.bootstrap(metric, y, p, weights)
         row |= {name: interval["value"], f"{name}_low": interval["ci_low"], f"{name}_high": interval["ci_high"]}
