@@ -209,7 +209,7 @@ def array(trial: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
     >>> array(simulate.draw_arrays(PUBLISHED_LAW, 5, rng), VERSIONS["v1_counts"]).shape
     (5, 4)
     """
-    return np.column_stack([FEATURES[name].compute(trial) for name in names])
+    return np.stack([FEATURES[name].compute(trial) for name in names]).T  # in memory as `matrix` has it: same last bits
 
 
 def without(version: str, *names: str) -> tuple[str, ...]:

@@ -91,10 +91,10 @@ def fold_summary(by_fold: pd.DataFrame, published_sd: float) -> dict[str, float]
 def _interval_text(row: pd.Series, digits: int = 3) -> str:
     if not np.isfinite(row["value"]):
         return "–"
-    value = f"{row['value']:.{digits}f}"
+    value = f"{row['value']:z.{digits}f}"
     if not np.isfinite(row["ci_low"]):
         return value
-    return f"{value} ({row['ci_low']:.{digits}f} to {row['ci_high']:.{digits}f})"
+    return f"{value} ({row['ci_low']:z.{digits}f} to {row['ci_high']:z.{digits}f})"
 
 
 def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:
