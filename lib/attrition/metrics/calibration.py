@@ -75,7 +75,7 @@ def fit_logistic(
     if n_columns > 1:
         together, _ = fit_logistic(X, y, weights.mean(axis=1, keepdims=True), offset, n_steps, tol)
         beta += np.nan_to_num(together)
-        tol = max(tol, 1e-6)  # a step of 1e-6 leaves an error of about its square
+        tol = max(tol, 1e-4)  # a step of 1e-4 leaves an error of about its square
     for _ in range(n_steps):
         p = expit(X @ beta + shift)
         score = X.T @ (weights * (y[:, None] - p))
@@ -86,7 +86,7 @@ def fit_logistic(
         beta += step
         if np.nanmax(np.abs(step), initial=0.0) < tol:
             break
-    settled = np.abs(step).max(axis=0) < 1e-6
+    settled = np.abs(step).max(axis=0) < max(tol, 1e-6)
     return np.where(settled, beta, np.nan), information
 
 
