@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from attrition import monitoring
+from attrition.metrics import ranks
 from attrition.monitoring import alarms, surveillance
 
 
@@ -71,10 +72,8 @@ def test_a_shifted_input_is_seen_and_named(rng):
 def test_worse_ranking_is_a_performance_alarm(rng):
     y, noise = rng.integers(0, 2, 700), rng.normal(size=700)
     score = np.where(np.arange(700) < 500, y + 0.5 * noise, noise)
-    auroc = surveillance.ranks.auroc
-    p = monitoring.performance_drift(
-        (y[:500], score[:500]), (y[500:], score[500:]), monitoring.deal(200, 700, 99, rng), auroc
-    )
+    member = monitoring.membership(monitoring.deal(200, 700, 99, rng), 700)
+    p = monitoring.performance_drift(y, score, member, ranks.auroc)
     assert p == pytest.approx(0.01)
 
 

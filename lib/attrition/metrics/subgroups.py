@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from attrition.metrics import intervals, measures
+from attrition.metrics import calibration, intervals, measures
 
 MINIMUM = 50
 """Events, and non-events, below which a subgroup is marked small."""

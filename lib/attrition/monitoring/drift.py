@@ -81,8 +81,9 @@ class Cells:
             place = np.searchsorted(cuts, table[name].to_numpy(float), side="right")
             parts.append(np.eye(len(cuts) + 1, dtype=np.float32)[place])
         for name, known in self.levels.items():
-            place = pd.Index(known).get_indexer(table[name].astype(str))
-            parts.append(np.eye(len(known) + 1, dtype=np.float32)[place])
+            code, found = pd.factorize(table[name], use_na_sentinel=False)
+            place = pd.Index(known).get_indexer(pd.Index(found).astype(str))
+            parts.append(np.eye(len(known) + 1, dtype=np.float32)[place[code]])
         return np.hstack(parts)
 
 
@@ -141,7 +142,7 @@ METHODS = ("psi", "ks", "chi2")
 
 
 def _statistics(counts: NDArray, total: NDArray, n_batch: int, slices: Sequence[slice]) -> NDArray:
-    n_reference = int(total[slices[0]].sum()) - n_batch
+    n_reference = int(total[0, 0, slices[0]].sum()) - n_batch
     share, reference = counts / n_batch, (total - counts) / n_reference
     by_column = [
         (
@@ -206,11 +207,82 @@ class Drift:
         return made
 
 
-def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDArray) -> Drift:
-    """Compare a batch's inputs with the reference by PSI, KS and chi-squared, each with a permutation null.
+def membership(dealt: NDArray, n_total: int) -> NDArray:
+    """Who is in the batch: as it came, and in every deal.
+
+    Parameters
+    ----------
+    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+        From `deal`.
+    n_total : int
+        Patients of reference and batch, the batch last.
+
+    Returns
+    -------
+    numpy.ndarray, shape (1 + permutations, n_total)
+        1 for members, the batch itself in the first row.
+    """
+    member = np.zeros((1 + len(dealt), n_total))
+    member[0, n_total - dealt.shape[1] :] = 1.0
+    member.ravel()[(dealt + n_total * np.arange(1, 1 + len(dealt))[:, None]).ravel()] = 1.0
+    return member
+
+
+def cell_counts(pooled: NDArray, member: NDArray) -> NDArray:
+    """Patients of each batch in each cell.
+
+    Parameters
+    ----------
+    pooled : numpy.ndarray of float32, shape (n_total, n_cells)
+        From `Cells.onehot`.
+    member : numpy.ndarray, shape (1 + permutations, n_total)
+        From `membership`.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (1 + permutations, n_cells)
+        Whole numbers.
+    """
+    return member.astype(np.float32) @ pooled
+
+
+def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> list[Drift]:
+    """Drift of the inputs of many batches, each by PSI, KS and chi-squared with a permutation null.
 
     The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
     by its own mean over all deals), so looking at many columns costs no extra false alarms.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (n_batches, 1 + permutations, n_cells)
+        From `cell_counts`.
+    total : numpy.ndarray, shape (n_batches, n_cells)
+        Patients of reference and batch in each cell.
+    n_batch : int
+        Patients in a batch.
+    cells : Cells
+
+    Returns
+    -------
+    list of Drift
+    """
+    statistics = _statistics(counts.astype(float), total.astype(float)[:, None], n_batch, cells.slices)
+    statistics = np.moveaxis(statistics, 1, 0)
+    usable = np.array([np.ones_like(cells.numeric), cells.numeric, np.ones_like(cells.numeric)])
+    # the observed deal counts in the scale as well: with it left out, the test would not be exact
+    standing = np.where(usable, statistics / (statistics.mean(0) + 1e-12), -np.inf).max(-1)
+    overall = p_values(standing[0], standing[1:])
+    observed, single = statistics[0], p_values(statistics[0], statistics[1:])
+    return [
+        Drift(value, p, dict(zip(METHODS, over.tolist(), strict=True)))
+        for value, p, over in zip(
+            np.where(usable, observed, np.nan), np.where(usable, single, np.nan), overall, strict=True
+        )
+    ]
+
+
+def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDArray) -> Drift:
+    """Compare a batch's inputs with the reference; see `drifts`.
 
     Parameters
     ----------
@@ -224,19 +296,9 @@ def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDA
     -------
     Drift
     """
-    pooled, n_batch = np.vstack([reference, batch]), len(batch)
-    total, slices = pooled.sum(0), cells.slices
-    member = np.zeros((len(dealt), len(pooled)), dtype=np.float32)
-    np.put_along_axis(member, dealt, 1.0, axis=1)
-    counts = np.vstack([batch.sum(0)[None], member @ pooled])
-    statistics = _statistics(counts.astype(float), total.astype(float), n_batch, slices)
-    usable = np.array([np.ones_like(cells.numeric), cells.numeric, np.ones_like(cells.numeric)])
-    observed, null = statistics[0], statistics[1:]
-    # the observed deal counts in the scale as well: with it left out, the test would not be exact
-    standing = np.where(usable, statistics / (statistics.mean(0) + 1e-12), -np.inf).max(-1)
-    overall = dict(zip(METHODS, p_values(standing[0], standing[1:]).tolist(), strict=True))
-    single = p_values(observed, null)
-    return Drift(np.where(usable, observed, np.nan), np.where(usable, single, np.nan), overall)
+    pooled = np.vstack([reference, batch])
+    counts = cell_counts(pooled, membership(dealt, len(pooled)))
+    return drifts(counts[None], pooled.sum(0)[None], len(batch), cells)[0]
 
 
 def cusum(residuals: NDArray) -> NDArray:
@@ -278,22 +340,20 @@ def calibration_drift(reference: NDArray, batch: NDArray, dealt: NDArray) -> flo
     return float(p_values(cusum(centred[len(reference) :]), cusum(centred[dealt])))
 
 
-def performance_drift(
-    reference: tuple[NDArray, NDArray], batch: tuple[NDArray, NDArray], dealt: NDArray, metric: Callable
-) -> float:
+def performance_drift(y: NDArray, prob: NDArray, member: NDArray, metric: Callable) -> float:
     """p-value of the drop in a metric from reference to batch.
 
     Parameters
     ----------
-    reference, batch : tuple of numpy.ndarray
-        Outcomes and predicted probabilities.
-    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+    y, prob : numpy.ndarray, shape (n_total,)
+        Outcomes and predicted probabilities of reference and batch, the batch last.
+    member : numpy.ndarray, shape (1 + permutations, n_total)
+        From `membership`.
     metric : callable
-        Of outcomes and probabilities of shape (k, n_batch), to shape (k,).
+        ``metric(y, prob, weights)`` to one value a row of weights, such as `attrition.metrics.ranks.auroc`.
     """
-    y, prob = (np.concatenate(pair) for pair in zip(reference, batch, strict=True))
-    observed = metric(y[None, len(reference[0]) :], prob[None, len(reference[0]) :])[0]
-    return float(p_values(-observed, -metric(y[dealt], prob[dealt])))
+    values = metric(y, prob, member)
+    return float(p_values(-values[0], -values[1:]))
 
 
 ACTIONS = {

@@ -7,7 +7,7 @@ Estimand: the probability of an alarm at one look at one batch. Performance meas
 alarm, with its Wilson interval.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import joblib
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import engine, features, monitoring, seeds, simulate
+from attrition import engine, features, metrics, monitoring, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.simulate import oracle
@@ -161,17 +161,17 @@ class Seen:
             setting.balanced.probability(trial),
         )
 
-    def block(self, number: int, size: int) -> "Seen":
-        """Patients of one replicate."""
-        rows = slice(number * size, (number + 1) * size)
-        return Seen(self.inputs[rows], self.y[rows], self.prob[rows], self.balanced[rows])
+    def blocks(self, size: int) -> list["Seen"]:
+        """Patients of each replicate."""
+        rows = [slice(first, first + size) for first in range(0, len(self.y), size)]
+        return [Seen(self.inputs[r], self.y[r], self.prob[r], self.balanced[r]) for r in rows]
 
 
 def figures(seen: Seen) -> dict[str, float]:
     """What the seed's rule looks at: AUROC, and recall at its threshold, of the class-weighted model."""
     events = seen.y == 1
     recall = float((seen.balanced[events] >= THRESHOLD).mean()) if events.any() else np.nan
-    return {"auroc": float(ranks.auroc(seen.y[None], seen.balanced[None])[0]), "recall": recall}
+    return {"auroc": metrics.auroc(seen.y, seen.balanced), "recall": recall}
 
 
 @dataclass(frozen=True)
@@ -206,28 +206,42 @@ class Look:
         return monitoring.decide(p, ALPHA)
 
 
-def look(reference: Seen, batch: Seen, cells: monitoring.Cells, dealt: NDArray) -> Look:
-    """Compare one batch with the reference.
+def looks(
+    references: Sequence[Seen], batches: Sequence[Seen], cells: monitoring.Cells, deals: Iterable[NDArray]
+) -> list[Look]:
+    """Compare batches of one size, each with a reference of its own.
 
     Parameters
     ----------
-    reference, batch : Seen
+    references, batches : sequence of Seen
     cells : attrition.monitoring.Cells
-    dealt : numpy.ndarray of int, shape (permutations, n_batch)
+    deals : iterable of numpy.ndarray of int, shape (permutations, n_batch)
+        For each batch, from `attrition.monitoring.deal`.
     """
-    drift = monitoring.covariate_drift(reference.inputs, batch.inputs, cells, dealt)
-    p = dict(drift.overall)
-    p["cusum"] = monitoring.calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
-    p["auroc"] = monitoring.performance_drift((reference.y, reference.prob), (batch.y, batch.prob), dealt, ranks.auroc)
-    return Look(drift, p, figures(batch))
+    counts, totals, p = [], [], []
+    for reference, batch, dealt in zip(references, batches, deals, strict=True):
+        inputs, y, prob = (
+            np.concatenate([getattr(part, name) for part in (reference, batch)]) for name in ("inputs", "y", "prob")
+        )
+        member = monitoring.membership(dealt, len(y))
+        counts.append(monitoring.cell_counts(inputs, member))
+        totals.append(inputs.sum(0))
+        cusum = monitoring.calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
+        p.append({"cusum": cusum, "auroc": monitoring.performance_drift(y, prob, member, ranks.auroc)})
+    drifts = monitoring.drifts(np.stack(counts), np.stack(totals), len(batches[0].y), cells)
+    return [
+        Look(drift, drift.overall | alone, figures(batch))
+        for drift, alone, batch in zip(drifts, p, batches, strict=True)
+    ]
 
 
 def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monitoring.Cells, permutations: int, rng):
+    """Looks at all replicates: one pattern of deals, its patients drawn anew in each."""
     n_reference, n_batch = sizes
     pattern = monitoring.deal(n_batch, n_reference + n_batch, permutations, rng)
-    for number in range(len(batches.y) // n_batch):
-        dealt = rng.permutation(n_reference + n_batch)[pattern]
-        yield look(reference.block(number, n_reference), batches.block(number, n_batch), cells, dealt)
+    each = batches.blocks(n_batch)
+    deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in each)
+    return looks(reference.blocks(n_reference), each, cells, deals)
 
 
 def _replicates(
@@ -318,4 +332,4 @@ def one_batch(
     residuals = np.concatenate([reference.y - reference.prob, batch.y - batch.prob])
     centred = residuals - residuals.mean()
     band = np.quantile(np.cumsum(centred[dealt], axis=1), [0.025, 0.975], axis=0)
-    return look(reference, batch, setting.cells, dealt), np.cumsum(centred[n_reference:]), band
+    return looks([reference], [batch], setting.cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
