@@ -36,7 +36,9 @@ def _applies(marker: str) -> bool:
     try:
         from packaging.markers import Marker
     except ImportError:
-        from pip._vendor.packaging.markers import Marker
+        from pip._vendor.packaging.markers import Marker as Bundled
+
+        return Bundled(marker).evaluate()
     return Marker(marker).evaluate()
 
 

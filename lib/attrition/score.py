@@ -63,7 +63,9 @@ class Support:
         numbers = [name for name, c in columns.items() if c.kind == contract.COUNT]
         last = min(FEWEST, len(trial)) - 1
         ordered = {name: np.sort(trial[name].to_numpy()) for name in numbers}
-        ranges = {name: [int(cells[last]), int(cells[-1 - last])] for name, cells in ordered.items()}
+        ranges: dict[str, list[float]] = {
+            name: [int(cells[last]), int(cells[-1 - last])] for name, cells in ordered.items()
+        }
         levels = {name: sorted(trial[name].unique()) for name in columns if name not in ranges}
         return cls(ranges, levels)
 

@@ -17,6 +17,20 @@ def module_file(name: str) -> Path | None:
     return place.with_suffix(".py") if place.with_suffix(".py").exists() else None
 
 
+def text_of(name: str) -> str:
+    """Source of a module of this library.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        There is no module of that name.
+    """
+    file = module_file(name)
+    if file is None:
+        raise ModuleNotFoundError(name)
+    return file.read_text(encoding="utf-8")
+
+
 def imported(source: str) -> set[str]:
     """Names of the ``attrition`` modules that a piece of Python imports.
 
@@ -56,7 +70,7 @@ def packages(source: str) -> frozenset[str]:
 
 @functools.cache
 def _module(name: str) -> tuple[str, frozenset[str]]:
-    text = module_file(name).read_text(encoding="utf-8")
+    text = text_of(name)
     return digest(text), frozenset(imported(text))
 
 

@@ -42,7 +42,7 @@ class Filler(string.Formatter):
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Look a name up, with a readable error."""
-        if key not in kwargs:
+        if not isinstance(key, str) or key not in kwargs:
             raise KeyError(f"prose names {key!r}, but no value of that name was given")
         return kwargs[key]
 
@@ -106,7 +106,7 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     if isinstance(value, numbers.Integral):
         return number(f"{value:,}")
     if isinstance(value, numbers.Real):
-        return number(f"{value:.3f}" if abs(value) >= 5e-4 or value == 0 else f"{value:.1e}")
+        return number(f"{value:.3f}" if abs(float(value)) >= 5e-4 or value == 0 else f"{value:.1e}")
     return str(value)
 
 

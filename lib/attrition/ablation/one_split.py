@@ -143,7 +143,9 @@ def single_split_sd(study: Study, setting: str, model: str = "lr", measure: str 
 
 def split_table(study: Study, setting: str) -> pd.DataFrame:
     """Rows of the figure of one-split noise: spread of the test AUROC, truth, published figure."""
-    rows = [{"label": "LR, counts (v1)", "model": "lr", "name": "v1_counts", "published": PUBLISHED_COUNTS}]
+    rows: list[dict[str, Any]] = [
+        {"label": "LR, counts (v1)", "model": "lr", "name": "v1_counts", "published": PUBLISHED_COUNTS}
+    ]
     for model, label in (("lr", "LR, v3"), ("xgb", "XGBoost, v3"), ("lgbm", "LightGBM, v3")):
         rows.append({"label": label, "model": model, "name": FINAL, "published": PUBLISHED_AUROC[model]})
     for row in rows:

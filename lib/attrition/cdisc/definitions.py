@@ -96,6 +96,19 @@ class Definitions:
     )
 
     @property
+    def last_day(self) -> int:
+        """The horizon, once it is known.
+
+        Raises
+        ------
+        ValueError
+            When it is still left to the data; see `resolve`.
+        """
+        if self.horizon is None:
+            raise ValueError("these definitions leave the horizon to the data; see attrition.cdisc.definitions.resolve")
+        return self.horizon
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Reason groups in order, the competing one last."""
         return (*dict.fromkeys([*self.reasons.values(), self.other]), COMPETING)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ class Trial:
     definitions: Definitions
     patients: pd.DataFrame
     events: pd.DataFrame
-    flow: Mapping[str, int | None]
+    flow: Mapping[str, Any]
     baseline: tuple[str, ...] = ()
     schedule: tuple[int, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -57,7 +58,7 @@ class Trial:
     @property
     def horizon(self) -> int:
         """Last day on which a discontinuation counts."""
-        return self.definitions.horizon
+        return self.definitions.last_day
 
     @property
     def landmarks(self) -> tuple[int, ...]:
@@ -90,7 +91,7 @@ def pool_sites(site: pd.Series, arm: pd.Series, definitions: Definitions) -> pd.
 
 
 def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
-    horizon = definitions.horizon
+    horizon = definitions.last_day
     by_horizon = patients["event_day"] <= horizon
     left = ~patients["reason_group"].isin([COMPLETED, CENSORED])
     group = patients["reason_group"].where(by_horizon & left, NO_EVENT)

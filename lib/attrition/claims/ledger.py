@@ -183,7 +183,7 @@ def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
 
 def _as_measure(value: Any, where: str) -> Measure:
     if isinstance(value, Mapping) and "value" in value:
-        numbers = {key: value.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")}
+        numbers: dict[str, Any] = {key: value.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")}
     else:
         numbers = {"value": value}
     if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
@@ -227,8 +227,8 @@ def _combined(operation: str, first: Measure, second: Measure, where: str) -> Me
     if constant is None:
         return Measure(value)
     other = first if constant is signed else signed
-    ends = [None if end is None else end + constant.value for end in (other.ci_low, other.ci_high)]
-    return Measure(value, *ends, other.mc_se)
+    low, high = (None if end is None else end + constant.value for end in (other.ci_low, other.ci_high))
+    return Measure(value, low, high, other.mc_se)
 
 
 def _decide(claim: Claim, found: Mapping[str, Any], prevalence: str | None) -> list[Outcome]:

@@ -197,7 +197,8 @@ def order(args: Mapping[str, Any], read: Source) -> Outcome:
     return Outcome(verdict, reason, first.published, first.measured, {**stored, "margin": args["margin"]})
 
 
-def _stored(measure: Measure) -> dict[str, float | None]:
+def _stored(measure: Measure | None) -> dict[str, float | None]:
+    measure = measure or Measure(math.nan)
     return {
         "measured": measure.value,
         "ci_low": measure.ci_low,

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -343,7 +344,7 @@ def _schema_problems(numbers: pd.DataFrame, contract: Contract) -> list[Problem]
     return []
 
 
-def _from_pandera(context: str, column: object, check: str, line: object) -> Problem:
+def _from_pandera(context: str, column: object, check: str, line: Any) -> Problem:
     whole_row = context == "DataFrameSchema"
     name = "" if whole_row or not isinstance(column, str) else column
     return Problem(name, check, int(line) if pd.notna(line) else 0)

@@ -6,6 +6,7 @@ positives at that exchange rate, and compares a model with contacting everybody 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def standardised_net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: A
     >>> float(standardised_net_benefit([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], 0.5))
     1.0
     """
-    return net_benefit(y_true, y_prob, thresholds) / np.mean(y_true)
+    return net_benefit(y_true, y_prob, thresholds) / np.mean(np.asarray(y_true))
 
 
 def money_per_100(net_benefit: ArrayLike, thresholds: ArrayLike, cost: float) -> NDArray:
@@ -217,11 +218,16 @@ def at_thresholds(
     rows = []
     for reason, threshold in thresholds.items():
         per_repeat = [metrics.classification(y_true, column, threshold) for column in _repeats(y_prob).T]
-        row = {"reason": reason, "threshold": threshold, "n": np.size(y_true), "events": int(np.sum(y_true))}
+        row: dict[str, Any] = {
+            "reason": reason,
+            "threshold": threshold,
+            "n": np.size(y_true),
+            "events": int(np.sum(y_true)),
+        }
         row |= {name: float(np.mean([values[name] for values in per_repeat])) for name in per_repeat[0]}
         drawn = [metrics.classification(y_true, p, threshold, weights) for p in _repeats(y_prob).T]
         for name in ("recall", "precision"):
-            interval = percentile_interval(row[name], np.mean([values[name] for values in drawn], axis=0))
+            interval = percentile_interval(row[name], np.mean(np.stack([values[name] for values in drawn]), axis=0))
             row |= {f"{name}_low": interval["ci_low"], f"{name}_high": interval["ci_high"]}
         benefit = net_benefit_interval(y_true, y_prob, threshold, weights)
         row |= {"net_benefit": benefit["value"], "net_benefit_low": benefit["ci_low"]}

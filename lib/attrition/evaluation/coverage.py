@@ -7,7 +7,7 @@ sits at a convenient place.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -80,7 +80,7 @@ BOOTSTRAPPED: dict[str, Callable] = {
 }
 
 
-def _analytic(y: NDArray, a: NDArray, b: NDArray) -> dict[tuple[str, str], dict]:
+def _analytic(y: NDArray, a: NDArray, b: NDArray) -> dict[tuple[str, str], Any]:
     """Intervals by formula on one trial, by measure and method."""
     flagged = y[a >= THRESHOLD]
     gain = np.where(a >= THRESHOLD, np.where(y == 1, 1.0, -THRESHOLD / (1 - THRESHOLD)), 0.0)
@@ -107,7 +107,7 @@ def _true_values(members: Population) -> dict[str, float]:
     return values | {"ICI": truth(metrics.ici, members, "a")} | at
 
 
-def _bootstrapped(y: NDArray, a: NDArray, b: NDArray, weights: NDArray) -> dict[tuple[str, str], dict]:
+def _bootstrapped(y: NDArray, a: NDArray, b: NDArray, weights: NDArray) -> dict[tuple[str, str], Any]:
     drawn = {name: intervals.replicates(metric, y, a, weights) for name, metric in BOOTSTRAPPED.items()}
     method = "bootstrap, percentile"
     found = {(name, method): intervals.percentile_interval(*pair) for name, pair in drawn.items()}

@@ -50,7 +50,7 @@ def roc(found: Mapping, differences: Mapping) -> Reading:
 def precision_recall(found: Mapping, rate: float) -> Reading:
     """How far the areas under the precision-recall curves lie above the event rate."""
     areas = {model: found[model]["auprc"]["value"] for model in FITTED}
-    low, high = min(areas, key=areas.get), max(areas, key=areas.get)
+    low, high = min(areas, key=areas.__getitem__), max(areas, key=areas.__getitem__)
     high_rate = " With an event rate this high even chance looks good." if rate > 0.4 else ""
     return {
         "sentence": "Read these areas against the event rate, {rate:.3f}, which chance would reach: they run from "
@@ -140,7 +140,7 @@ def near_threshold(steady: pd.DataFrame, thresholds: list[float], often: float) 
     if not reach:
         sentence = "No patient is classed otherwise by more than {often:.0%} of models, at any threshold."
         return {"sentence": sentence, "verdict": "exploratory", "often": often}
-    widest = max(reach, key=reach.get)
+    widest = max(reach, key=reach.__getitem__)
     return {
         "sentence": "It is patients near a threshold whose class is unsteady, and near means up to {reach:.2f} "
         "away (at {widest:g}): beyond that distance no more than {often:.0%} of models disagree. The doubt: "
@@ -160,13 +160,13 @@ def dependence(found: Mapping[str, pd.DataFrame]) -> Reading:
     found : mapping of str to pandas.DataFrame
         Column to ``model, value, y_prob``, with the model *oracle*.
     """
-    gaps = {}
+    gaps: dict[str, list[float]] = {}
     for table in found.values():
         wide = table.pivot_table(index="value", columns="model", values="y_prob")
         for model in FITTED:
             gaps.setdefault(model, []).append(float((wide[model] - wide["oracle"]).abs().max()))
     worst = {model: max(values) for model, values in gaps.items()}
-    best = min(worst, key=worst.get)
+    best = min(worst, key=worst.__getitem__)
     return {
         "sentence": "{best} stays nearest to the law's curves: its mean prediction is nowhere more than {gap:.2f} "
         "away, where "

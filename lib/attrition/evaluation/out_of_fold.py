@@ -152,7 +152,7 @@ def performance_table(found: Mapping[str, Mapping[str, Interval]], held_out: Pre
     )
 
 
-def as_text(interval: Mapping[str, float], digits: int = 3) -> str | None:
+def as_text(interval: Mapping[str, Any], digits: int = 3) -> str | None:
     """An interval as a table cell; None where it is not defined.
 
     Examples
@@ -208,7 +208,7 @@ def paired(
     dict
         ``"<a>_less_<b>"`` to measure to interval.
     """
-    measures = {"auroc": metrics.auroc, "brier": metrics.brier_score}
+    measures: dict[str, Callable] = {"auroc": metrics.auroc, "brier": metrics.brier_score}
     measures["net_benefit"] = lambda y, p, weights=None: decision.net_benefit(y, p, threshold, weights)
     named = {name for pair in pairs for name in pair}
     drawn = {
@@ -257,7 +257,9 @@ def calibration_data(curves: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()])
 
 
-def class_weight_study(seed: int, n_patients: int, n_folds: int, settings: Mapping[str, float]) -> dict[str, Any]:
+def class_weight_study(
+    seed: int, n_patients: int, n_folds: int, settings: Mapping[str, float]
+) -> dict[tuple[str, str], tuple[NDArray, NDArray]]:
     """Logistic regression with and without class weights, cross-validated on trials of other event rates.
 
     Parameters

@@ -95,7 +95,7 @@ def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd
     >>> screen(pd.DataFrame({"leak": y + 0.0, "noise": np.tile([0.0, 1.0], 50)}), y).to_dict()
     {'leak': 1.0}
     """
-    found = {}
+    found: dict[str, float] = {}
     for name in X.select_dtypes("number"):
         values = X[name].to_numpy(float)
         for score in (np.where(np.isnan(values), np.nanmedian(values), values), np.isnan(values).astype(float)):

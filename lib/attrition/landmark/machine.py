@@ -1,5 +1,6 @@
 """The landmark study of chapter 06: every landmark with enough events, every model, and what the report quotes."""
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Study:
     def main(self) -> int | None:
         """The landmark with the most events: for calibration, decisions, sites and leaks."""
         days = {day: of.n_events for day, of in self.problems.items() if day > 0}
-        return max(days, key=days.get) if days else None
+        return max(days, key=days.__getitem__) if days else None
 
 
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -117,15 +118,9 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
             optimism.append({"landmark": day, **corrected})
             if len(set(of.site_group)) > 1:
                 sites.append(prediction.leave_one_site_group_out(of, "all", chosen["all"][1]).assign(landmark=day))
-    return Study(
-        study.problems,
-        study.predictions,
-        study.weights,
-        study.skipped,
-        *(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame() for parts in (summaries, differences)),
-        pd.DataFrame(optimism),
-        pd.concat(sites, ignore_index=True) if sites else pd.DataFrame(),
-    )
+    tables = {"summary": summaries, "differences": differences, "sites": sites}
+    stacked = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
+    return dataclasses.replace(study, optimism=pd.DataFrame(optimism), **stacked)
 
 
 def interval(row: pd.Series) -> dict[str, float]:
@@ -317,7 +312,13 @@ def planned(trial: Trial) -> dict[str, float]:
     rate, columns = float(of.y.mean()), len(of.columns("all"))
     possible = 0 < rate < 1 and columns > 0
     needed = int(sample_size(of)["n"].max()) if possible else None
-    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, "needed": needed}
+    numbers: dict[str, Any] = {
+        "day": of.landmark,
+        "n": len(of.y),
+        "events": of.n_events,
+        "columns": columns,
+        "needed": needed,
+    }
     return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
 
 

@@ -3,6 +3,8 @@
 Nothing here makes a feature.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +22,7 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     """
     patients, flow = trial.patients, trial.flow
     none = dict.fromkeys(trial.groups, 0)
-    rows = [{"step": "randomised", "n": flow["randomised"], "left": 0, **none}]
+    rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0, **none}]
     if flow["screened"] is not None:
         first = {"step": "screened", "n": flow["screened"], "left": 0, **none}
         rows = [first, {**rows[0], "left": flow["screen_failures"]}]

@@ -1,5 +1,7 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -37,6 +39,12 @@ def _days(study: Study) -> list[int]:
     return sorted(day for day in study.problems if day > 0)
 
 
+def _differences(study: Study, first: str, second: str) -> dict[int, dict[str, float]]:
+    """Difference of two models by landmark, where both were fitted."""
+    found = ((day, _difference(study, day, first, second)) for day in _days(study))
+    return {day: value for day, value in found if value is not None}
+
+
 def honest(study: Study, suspicious: float) -> Reading:
     """How well any honest model ranks, and whether one is too good."""
     if not _days(study):
@@ -63,13 +71,12 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
     """Whether all that was known adds to the arm alone."""
     if not _days(study):
         return Reading(NO_PREDICTION, "not testable")
-    found = {day: _difference(study, day, "all", "arm_only") for day in _days(study)}
-    found = {day: value for day, value in found.items() if value is not None}
+    found = _differences(study, "all", "arm_only")
     if not found:
         return Reading("There is no arm to compare with.", "not testable")
     best = max(found, key=lambda day: found[day]["value"])
     word = verdict(found[best], smallest)
-    values = {"day": best, "gain": found[best], "smallest": smallest, "n": len(found)}
+    values: dict[str, Any] = {"day": best, "gain": found[best], "smallest": smallest, "n": len(found)}
     worse = [f"day {day}" for day, value in found.items() if value["ci_high"] < 0]
     if word == "not supported":
         template = (
@@ -89,16 +96,16 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
 
 def blinded(study: Study, smallest: float) -> Reading:
     """What is left when the arm is not known, as in a running trial."""
-    if not _days(study):
+    main = study.main
+    if main is None:
         return Reading(NO_PREDICTION, "not testable")
-    found = {day: _difference(study, day, "all", "all_without_arm") for day in _days(study)}
-    found = {day: value for day, value in found.items() if value is not None}
+    found = _differences(study, "all", "all_without_arm")
     if not found:
         return Reading("The arm tells nothing that could be taken away.", "not testable")
     rows = aurocs(study).query("model == 'all_without_arm'")
     above = [f"day {row.landmark}" for row in rows.itertuples() if row.ci_low > 0.5]
-    main = study.main
-    values = {"gain": found[main], "day": main, "left": interval(rows[rows["landmark"] == main].iloc[0])}
+    values: dict[str, Any] = {"gain": found[main], "day": main}
+    values["left"] = interval(rows[rows["landmark"] == main].iloc[0])
     values["above"] = listed(above) if above else ""
     rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
     return Reading(
@@ -114,8 +121,7 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     """Whether adverse events known by the landmark add to baseline and arm."""
     if not _days(study):
         return Reading(NO_PREDICTION, "not testable")
-    found = {day: _difference(study, day, "adverse_events", "baseline_arm") for day in _days(study)}
-    found = {day: value for day, value in found.items() if value is not None}
+    found = _differences(study, "adverse_events", "baseline_arm")
     if not found:
         return Reading("No adverse event counts as known at a landmark, so they add nothing.", "not testable")
     best = max(found, key=lambda day: found[day]["value"])
@@ -254,9 +260,11 @@ def sites(study: Study) -> Reading:
 def enough(study: Study, riley: pd.DataFrame) -> Reading:
     """What sample size the number of features would have asked for."""
     day = study.main
+    if day is None:
+        return Reading(NO_PREDICTION, "not testable")
     of = study.problems[day]
     features = len(of.columns("all"))
-    values = {"day": day, "events": of.n_events, "features": features, "ratio": of.n_events / features}
+    values: dict[str, Any] = {"day": day, "events": of.n_events, "features": features, "ratio": of.n_events / features}
     values |= {"needed": int(np.ceil(riley["n"].max())), "n": len(of.y)}
     return Reading(
         "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each; the sample-size "

@@ -212,7 +212,7 @@ def without_arm(table: pd.DataFrame) -> Reading:
     if own.empty:
         return Reading("Without arms, or without predictions, there is nothing to blind.", "not testable")
     best = own.loc[own["auroc"].idxmax()]
-    values = {"best": {key: best[f"auroc{end}"] for key, end in ENDS.items()}}
+    values: dict[str, Any] = {"best": {key: best[f"auroc{end}"] for key, end in ENDS.items()}}
     values |= {"day": best["landmark"], "better": int((own["ipa"] > 0).sum()), "n": len(own)}
     chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
     return Reading(

@@ -4,13 +4,12 @@ Everything that is learned (imputation, scaling, coefficients, baseline hazards)
 No penalty is tuned: it is fixed before results.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from attrition import landmark, seeds, survival
 from attrition.cdisc import Trial
@@ -276,13 +275,13 @@ def enough(s: Sample, fewest: int) -> bool:
     return min(event.sum(), (known & (event == 0)).sum()) >= fewest
 
 
-def accuracy(trial: Trial, days: ArrayLike, p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cross-validated accuracy of every model at every landmark.
 
     Parameters
     ----------
     trial : Trial
-    days : array_like
+    days : iterable of int
         Landmarks; 0 is the start.
     p : attrition.params.TimeToDropout
         ``fewest_landmark_events``, ``log_hazard_sd``, ``period_days``, ``folds``, ``repeats``, ``bootstrap``.

@@ -149,8 +149,8 @@ def tuning(task: Task, honest: bool) -> Scores:
     folds, settings = task.folds(), _settings(task)
     tables = np.stack([logistic_oof(task.X[:, columns], task.y, folds, C) for columns, C in settings])
     if not honest:
-        value = [[metrics.auroc(task.y, table[:, r]) for r in range(task.n_repeats)] for table in tables]
-        best = np.argmax(value, axis=0)
+        by_repeat = [[metrics.auroc(task.y, table[:, r]) for r in range(task.n_repeats)] for table in tables]
+        best = np.argmax(by_repeat, axis=0)
         return task.patient, task.y, np.column_stack([tables[k][:, r] for r, k in enumerate(best)])
     scores = []
     for fold in folds:

@@ -63,7 +63,8 @@ def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, f
     for leak in PROCEDURES:
         data = stacked if leak.name == "repeated_patients" else task
         pair = [leak.compute(data, honestly) for honestly in (True, False)]
-        found[leak.name] = tuple(metrics.auroc(y, scores[:, 0]) for _, y, scores in pair)
+        fair, leaky = (metrics.auroc(y, scores[:, 0]) for _, y, scores in pair)
+        found[leak.name] = (fair, leaky)
     return found
 
 

@@ -32,8 +32,8 @@ def logit(p: ArrayLike) -> NDArray:
     >>> logit([0.5]).tolist()
     [0.0]
     """
-    p = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
-    return np.log(p) - np.log1p(-p)
+    inside = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
+    return np.log(inside) - np.log1p(-inside)
 
 
 def fit_logistic(
@@ -316,7 +316,8 @@ def calibration_curve(
     np.True_
     """
     y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
-    grid = np.linspace(*np.quantile(y_prob, (0.01, 0.99)), 61) if grid is None else np.asarray(grid, dtype=float)
+    low, high = np.quantile(np.asarray(y_prob, dtype=float), (0.01, 0.99))
+    grid = np.linspace(low, high, 61) if grid is None else np.asarray(grid, dtype=float)
     if lp.std() < MIN_SPREAD:
         return CalibrationCurve(grid, *np.full((3, grid.size), np.nan))
     knots, X = _flexible_design(lp, n_knots)

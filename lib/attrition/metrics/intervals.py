@@ -4,8 +4,8 @@ An interval is a mapping ``{"value", "ci_low", "ci_high"}``. All hold the predic
 other patients of the same kind would have given, not what another training set would have.
 """
 
-from collections.abc import Callable
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -164,7 +164,8 @@ def delong_test(y_true: ArrayLike, a: ArrayLike, b: ArrayLike, level: float = LE
     se = float(np.sqrt(max(variance, 0.0)))
     difference = float(aurocs[0] - aurocs[1])
     z = difference / se if se > 0 else np.nan
-    return {**wald(difference, se, level), "z": z, "p_value": float(2 * ndtr(-abs(z)))}
+    ends: Mapping[str, Any] = wald(difference, se, level)
+    return {**ends, "z": z, "p_value": float(2 * ndtr(-abs(z)))}
 
 
 def bootstrap_weights(

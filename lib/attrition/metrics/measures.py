@@ -6,6 +6,8 @@ a bootstrap of any measure is one call (`attrition.metrics.intervals`). Without 
 a matrix of weights one value a column. Calibration has a module of its own and is offered here too.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,7 +36,7 @@ def _by_score(y: NDArray, p: NDArray, w: NDArray) -> tuple[NDArray, NDArray, NDA
     return scores, np.add.reduceat(w * y, start, axis=0), np.add.reduceat(w * (1 - y), start, axis=0)
 
 
-def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> float | NDArray:
+def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> Any:
     r"""Area under the ROC curve: the chance that an event is ranked above a non-event, ties counted half.
 
     Parameters
@@ -287,7 +289,7 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
     edge = np.zeros((1, w.shape[1]))
     recall = np.vstack([edge, np.cumsum(events[::-1], axis=0)]) / events.sum(axis=0)
     alarms = np.vstack([edge, np.cumsum(others[::-1], axis=0)]) / others.sum(axis=0)
-    curves = np.column_stack([np.interp(grid, alarms[:, b], recall[:, b]) for b in range(w.shape[1])])
+    curves = np.column_stack([np.interp(np.asarray(grid), alarms[:, b], recall[:, b]) for b in range(w.shape[1])])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
 
 

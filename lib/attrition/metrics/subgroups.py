@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,9 +34,9 @@ def age_group(age: ArrayLike, edges: Sequence[int]) -> NDArray:
     return names[np.searchsorted(edges, np.asarray(age), side="right")]
 
 
-def _row(y: NDArray, p: NDArray, weights: NDArray, minimum: int) -> dict[str, object]:
+def _row(y: NDArray, p: NDArray, weights: NDArray, minimum: int) -> dict[str, Any]:
     events = int(y.sum())
-    row = {"n": y.size, "events": events, "small": min(events, y.size - events) < minimum}
+    row: dict[str, Any] = {"n": y.size, "events": events, "small": min(events, y.size - events) < minimum}
     for name, metric in (
         ("auroc", measures.auroc),
         ("calibration_in_the_large", calibration.calibration_in_the_large),

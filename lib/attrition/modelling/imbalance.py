@@ -296,7 +296,11 @@ def _discrimination(table: pd.DataFrame, margin: float) -> tuple[str, dict[str, 
     gains = _pick(table[table["strategy"].isin(RESAMPLED)], measure="auroc")
     best = gains.loc[gains["difference_value"].idxmax()]
     helped, excluded = gains["difference_ci_low"] >= margin, gains["difference_ci_high"] < margin
-    values = {"auroc_gain": float(best["difference_value"]), "auroc_place": _place(best), "margin": margin}
+    values: dict[str, Any] = {
+        "auroc_gain": float(best["difference_value"]),
+        "auroc_place": _place(best),
+        "margin": margin,
+    }
     values |= {"n_helped": int(helped.sum()), "n_excluded": int(excluded.sum()), "n_gains": len(gains)}
     values |= {"n_open": len(gains) - values["n_helped"] - values["n_excluded"]}
     values |= {"helped": {0: "none raises", 1: "one raises"}.get(values["n_helped"], f"{values['n_helped']} raise")}

@@ -45,7 +45,7 @@ def parse_lightgbm(text: str) -> list[dict[str, Array]]:
     A child below 0 is leaf ``-child - 1``.
     """
     kinds = {"split_feature": int, "threshold": float, "left_child": int, "right_child": int, "leaf_value": float}
-    trees = []
+    trees: list[dict[str, Array]] = []
     for block in text.split("\nTree=")[1:]:
         lines = dict(line.split("=", 1) for line in block.split("\n\n")[0].splitlines() if "=" in line)
         if int(lines["num_cat"]):

@@ -90,7 +90,7 @@ class Frozen:
         Of the development patients.
     """
 
-    fit: object
+    fit: batched.LogisticFit
     mean: NDArray
     scale: NDArray
 

@@ -1,6 +1,7 @@
 """Forest plots: paired differences and levels with intervals, and what one split could have shown."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +48,7 @@ def _estimate(ax: Axes, row: pd.Series, y: float, hue: str, marker: str, label: 
     if "spread_low" in row and np.isfinite(row["spread_low"]):
         ax.plot([row["spread_low"], row["spread_high"]], [y, y], color=hue, linewidth=0.9, alpha=0.55)
     ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=hue, linewidth=3.2, solid_capstyle="butt")
-    edge = {"markeredgecolor": LIGHT["paper"], "markeredgewidth": 0.6}
+    edge: dict[str, Any] = {"markeredgecolor": LIGHT["paper"], "markeredgewidth": 0.6}
     ax.plot(row["value"], y, marker, color=hue, markersize=6, linestyle="none", label=label, **edge)
 
 
@@ -162,7 +163,7 @@ def one_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot([row["q025"], row["q975"]], [y, y], color=hue, linewidth=1.4, alpha=0.6, label=words[0])
         ax.plot([row["q250"], row["q750"]], [y, y], color=hue, linewidth=7, alpha=0.6, label=words[1])
         ax.plot(row["truth"], y, "o", color=LIGHT["ink"], markersize=5, label=words[2], linestyle="none")
-        mark = {"color": LIGHT["red"], "markersize": 7, "markeredgewidth": 1.8, "linestyle": "none"}
+        mark: dict[str, Any] = {"color": LIGHT["red"], "markersize": 7, "markeredgewidth": 1.8, "linestyle": "none"}
         ax.plot(row["published"], y, "x", label=words[3], **mark)
     ax.set_xlabel("AUROC on the test patients of one split")
     _legend_below(ax, 2)
@@ -185,7 +186,7 @@ def seeds(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = plt.subplots(figsize=(5.5, 2.7))[1] if ax is None else ax
     wide = table.pivot_table(index="split_seed", columns="model", values="auroc").loc[table["split_seed"].unique()]
     for k, model in enumerate(table["model"].unique()):
-        style = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(model)}
+        style: dict[str, Any] = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(model)}
         ax.plot(range(len(wide)), wide[model], label=LABELS.get(model, model), markersize=6, **style)
     ax.set_xticks(range(len(wide)), [str(seed) for seed in wide.index])
     ax.set_xlabel("Seed of the split")

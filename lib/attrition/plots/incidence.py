@@ -1,10 +1,12 @@
 """Risk of leaving over time: curves with bands and numbers at risk, stacked reasons, hazards, accuracy at a horizon."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from attrition.plots.style import DASHES, LIGHT, MARKERS, cycle
@@ -87,9 +89,9 @@ def at_risk_below(ax: Axes, counts: Mapping[str, Sequence[int]], days: Sequence[
     matplotlib Axes
     """
     colours = cycle(list(counts)) if len(counts) > 1 else dict.fromkeys(counts, LIGHT["ink"])
-    line = 13 / (ax.figure.get_figheight() * 72 * 0.62)
+    line = 13 / (cast(Figure, ax.figure).get_figheight() * 72 * 0.62)
     head, where = -0.28 - line * 0.2, ax.get_xaxis_transform()
-    style = {"transform": where, "fontsize": 9, "va": "top", "clip_on": False}
+    style: dict[str, Any] = {"transform": where, "fontsize": 9, "va": "top", "clip_on": False}
     ax.text(0, head, "Patients at risk", color=LIGHT["muted"], ha="left", **style)
     row = head
     for name, numbers in counts.items():
@@ -124,7 +126,7 @@ def stacked(table: pd.DataFrame, marks: Sequence[float], ax: Axes | None = None)
         ax.fill_between(
             wide.index, edges[:, k], edges[:, k + 1], step="post", color=colours[name], alpha=0.75, label=name, lw=0
         )
-    rest = {"step": "post", "color": LIGHT["grid"], "alpha": 0.6, "lw": 0, "label": STAYED}
+    rest: dict[str, Any] = {"step": "post", "color": LIGHT["grid"], "alpha": 0.6, "lw": 0, "label": STAYED}
     ax.fill_between(wide.index, edges[:, -1], 1, **rest)
     _days(ax, wide.index.max(), marks)
     ax.set(ylim=(0, 1), ylabel="Share of patients")
@@ -150,7 +152,9 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
     ax, names = _axes(ax), _names(wrong, "reason")
     colours = cycle(names)
     for table, dash in ((right, "-"), (wrong, "--")):
-        for name in names if table is not None else []:
+        if table is None:
+            continue
+        for name in names:
             part = table[table["reason"] == name]
             label = name if right is None or dash == "-" else None
             ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=label)

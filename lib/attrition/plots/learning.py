@@ -1,5 +1,7 @@
 """Learning curves against the oracle."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,7 +33,7 @@ def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -
         rows = table[table["model"] == model].sort_values("n_train")
         n = rows["n_train"] * (1 + 0.04 * (k - 1))
         reach = [rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]]
-        style = {"color": colour(model), "marker": MARKERS[k], "linestyle": DASHES[k]}
+        style: dict[str, Any] = {"color": colour(model), "marker": MARKERS[k], "linestyle": DASHES[k]}
         ax.errorbar(n, rows["value"], yerr=reach, label=LABELS[model], elinewidth=1, capsize=2, **style)
     ax.set_xscale("log")
     sizes = sorted(table["n_train"].unique())

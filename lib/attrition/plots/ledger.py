@@ -80,8 +80,8 @@ def flow(columns: Mapping[str, Sequence[tuple[str, int, str, bool]]], ax: Axes |
     depth = max(len(steps) for steps in columns.values())
     for x, (study, steps) in enumerate(columns.items()):
         ax.text(x, -0.62, study, ha="center", va="center", weight="bold", color=style.LIGHT["ink"])
-        for y, (*text, beside) in enumerate(steps):
-            _box(ax, x, y, *text)
+        for y, (label, n, note, beside) in enumerate(steps):
+            _box(ax, x, y, label, n, note)
             if y and not beside:
                 arrow = {"arrowstyle": "->", "color": style.LIGHT["muted"], "shrinkA": 0, "shrinkB": 0}
                 ax.annotate("", (x, y - 0.33), (x, y - 0.67), arrowprops=arrow)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots.forest import height
 from attrition.plots.style import CYCLE, DASHES, MARKERS, colour
 
@@ -104,7 +105,7 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
     return ax
 
 
-def calibration(curves: Mapping[str, object], labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
+def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Calibration curves with the band of the first one.
 
     Parameters
@@ -129,7 +130,7 @@ def calibration(curves: Mapping[str, object], labels: Mapping[str, str], ax: Axe
     return ax
 
 
-def calibration_table(curves: Mapping[str, object]) -> pd.DataFrame:
+def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
     """The numbers behind `calibration`: model, predicted, observed, ci_low, ci_high."""
     frames = [pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()]
     return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]

@@ -1,6 +1,6 @@
 """Figures of the modelling chapter: published against found, folds, ways, strategies, validation schemes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -172,7 +172,7 @@ def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label:
     return ax
 
 
-def legend_below(axes: list[Axes], names: Mapping[str, str] | None = None) -> None:
+def legend_below(axes: Sequence[Axes] | np.ndarray, names: Mapping[str, str] | None = None) -> None:
     """One legend for all panels, below them."""
     handles, labels = axes[0].get_legend_handles_labels()
     shown = [names.get(label, label) for label in labels] if names else labels

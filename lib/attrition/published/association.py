@@ -93,7 +93,7 @@ def separation(trial: pd.DataFrame, event: np.ndarray) -> dict[str, Any]:
     """
     alone = {c: float(metrics.auroc(event, trial[c].to_numpy(float))) for c in PANELS}
     alone = {column: max(value, 1 - value) for column, value in alone.items()}
-    best, worst = max(alone, key=alone.get), min(alone, key=alone.get)
+    best, worst = max(alone, key=alone.__getitem__), min(alone, key=alone.__getitem__)
     words = {"strongest_label": PANELS[best].capitalize(), "weakest_label": PANELS[worst]}
     return alone | words | {"strongest_auroc": alone[best], "weakest_auroc": alone[worst]}
 

@@ -6,6 +6,7 @@ cross-validated AUROC stands beside what the fitted model does in a population w
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,7 +162,7 @@ def conclude(table: pd.DataFrame, margin: float) -> dict:
         sentence = "No way of preparing the rows before splitting raised the AUROC by {margin:.2f} or more here."
         return {"sentence": sentence, "deceptive": [], "margin": margin}
     worst = bad.loc[bad["inflation"].idxmax()]
-    values = {key: float(worst[key]) for key in ("value", "truth", "inflation")} | {"margin": margin}
+    values: dict[str, Any] = {key: float(worst[key]) for key in ("value", "truth", "inflation")} | {"margin": margin}
     values |= {"model": models.LABELS[worst["model"]], "way": WAYS[worst["way"]].lower()}
     sentence = (
         "Worst is {model} with {way}: cross-validation reports an AUROC of {value:.2f} for a model whose AUROC in the "

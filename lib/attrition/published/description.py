@@ -64,9 +64,9 @@ def descriptives(trial: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _risk_by(trial: pd.DataFrame, column: str) -> dict[str, dict[str, float]]:
+def _risk_by(trial: pd.DataFrame, column: str) -> dict[str, intervals.Interval]:
     counts = trial.groupby(column)["dropout"].agg(["sum", "count"])
-    return {level: dict(intervals.wilson(*row)) for level, row in zip(counts.index, counts.to_numpy(), strict=True)}
+    return {level: intervals.wilson(*row) for level, row in zip(counts.index, counts.to_numpy(), strict=True)}
 
 
 def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """
     rows = []
     for quantity, place, published, decimals in PUBLISHED:
-        value = found
+        value: Any = found
         for key in place:
             value = value[key]
         agrees = abs(value - published) <= 0.5 * 10.0**-decimals + 1e-12

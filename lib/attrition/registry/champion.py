@@ -266,8 +266,10 @@ def signature() -> Any:
     from mlflow.types import ColSpec, DataType, Schema
 
     numbers = ("probability", "ci_low", "ci_high")
-    given = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
-    made = [ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT]
+    given: list[Any] = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
+    made: list[Any] = [
+        ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT
+    ]
     return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]))
 
 

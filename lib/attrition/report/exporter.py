@@ -1,5 +1,6 @@
 """Second pass: one chapter to HTML, by nbconvert under the book's own template."""
 
+import functools
 import re
 from functools import cache
 from html import escape
@@ -86,11 +87,16 @@ class ChapterExporter(HTMLExporter):
         """Use the book's Markdown also where nbconvert's own filter is asked for."""
         return markdown.render(source, markdown.Renderer("", self.book.label))
 
-    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[Any, Any]:
         """Convert, without the pass that fills in alternative texts nobody wrote."""
         self.register_filter("highlight_code", lambda source, **_: coloured(source))
         self.register_filter("filter_data_type", lambda data: [m for m in PRIORITY if m in data][:1])
         return super(HTMLExporter, self).from_notebook_node(nb, self._init_resources(resources), **kw)
+
+
+def _elsewhere(target: str, link: re.Match[str]) -> str:
+    """A link's text, or words in its place where it has none but its target's name."""
+    return ELSEWHERE if link[1] == target else link[1]
 
 
 def slug(text: str) -> str:
@@ -156,7 +162,7 @@ class Book:
             if self.complete:
                 raise BuildError(f"a reference to #{target}, which is nowhere in the book", where)
             link = re.compile(rf'<a href="#{re.escape(target)}">(.*?)</a>')
-            html = link.sub(lambda m, name=target: ELSEWHERE if m[1] == name else m[1], html)
+            html = link.sub(functools.partial(_elsewhere, target), html)
         return html
 
     def prose(self, name: str) -> str:

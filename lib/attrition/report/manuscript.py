@@ -116,7 +116,8 @@ def _unconditional(source: str) -> str:
     for branch in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
         if isinstance(branch.test, ast.Constant):
             continue
-        lines[branch.lineno : branch.end_lineno] = [""] * (branch.end_lineno - branch.lineno)
+        last = branch.end_lineno or branch.lineno
+        lines[branch.lineno : last] = [""] * (last - branch.lineno)
     return "\n".join(lines)
 
 

@@ -102,11 +102,11 @@ class Renderer(mistune.HTMLRenderer):
 
 
 def _math_plugin(md: mistune.Markdown) -> None:
-    def inline(parser, match, state):  # type: ignore[no-untyped-def]
+    def inline(parser, match, state):
         state.append_token({"type": "inline_math", "raw": match["inline_math_text"]})
         return match.end()
 
-    def block(parser, match, state):  # type: ignore[no-untyped-def]
+    def block(parser, match, state):
         state.append_token({"type": "block_math", "raw": match["block_math_text"]})
         return match.end()
 

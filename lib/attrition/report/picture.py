@@ -4,14 +4,15 @@ import io
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 from attrition import results
 
-SIZE = {"width": 1280, "height": 960}
+WIDTH, HEIGHT = 1280, 960
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-def take(report: Path, picture: Path, scheme: str = "light") -> Path:
+def take(report: Path, picture: Path, scheme: Literal["light", "dark"] = "light") -> Path:
     """Photograph the top of a report in headless Chromium (extra ``dev``).
 
     Parameters
@@ -35,7 +36,9 @@ def take(report: Path, picture: Path, scheme: str = "light") -> Path:
         raise FileNotFoundError("chromium is not installed (apt-get install chromium)")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport=SIZE, color_scheme=scheme, device_scale_factor=1.5)
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=1.5
+        )
         page.goto(report.resolve().as_uri())
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(128)
         browser.close()
@@ -45,4 +48,4 @@ def take(report: Path, picture: Path, scheme: str = "light") -> Path:
 
 
 if __name__ == "__main__":
-    take(*map(Path, sys.argv[1:3]))
+    take(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -22,7 +22,7 @@ FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 RASTER_DPI = 192
 LONG_PATH = 150
 """Lines of more points are drawn to a tenth of a point."""
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
+SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 PARTNER = {matplotlib.colors.to_rgb(LIGHT[name]): DARK[name] for name in LIGHT}
 
@@ -132,7 +132,7 @@ def _recoloured(artists: list[Artist]) -> Iterator[None]:
     undo: list[tuple[Any, Any]] = []
     for artist in artists:
         if isinstance(artist, Line2D):
-            names = ("color", "markerfacecolor", "markeredgecolor")
+            names: tuple[str, ...] = ("color", "markerfacecolor", "markeredgecolor")
         elif isinstance(artist, Collection) and artist.get_array() is None:
             names = ("facecolor", "edgecolor")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 from attrition import paths
 from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
-from attrition.sources import LIBRARY, module_file, modules, packages
+from attrition.sources import LIBRARY, modules, packages, text_of
 
 
 def code(notebook: Path) -> str:
@@ -26,7 +26,7 @@ def code(notebook: Path) -> str:
 def loaded(chapter: Chapter) -> frozenset[str]:
     """What the notebook and the library modules that it reaches take from other packages."""
     source = code(chapter.notebook)
-    texts = (module_file(name).read_text(encoding="utf-8") for name in modules(source))
+    texts = (text_of(name) for name in modules(source))
     return packages(source).union(*map(packages, texts))
 
 

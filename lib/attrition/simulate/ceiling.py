@@ -91,7 +91,7 @@ def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, 
     """
     full, enrolment = found[setting]["auroc"]["value"], found["enrolment"][setting]["auroc"]
     days = {int(name[3:]): part[setting]["auroc"] for name, part in found.items() if name.startswith("day")}
-    best = max(days, key=days.get)
+    best = max(days, key=days.__getitem__)
     return {
         "full": full,
         "full_mc_se": found[setting]["auroc"]["mc_se"],

@@ -107,7 +107,7 @@ def discrete_risk(
     ----------
     Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
     """
-    rows, n_periods = person_periods(time, cause, edges), len(edges) - 1
+    rows, n_periods = person_periods(time, cause, edges), np.size(edges) - 1
     period, patient = rows["period"].to_numpy(), rows["patient"].to_numpy()
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.full(X.shape[1], ridge)])

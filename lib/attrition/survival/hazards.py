@@ -329,16 +329,16 @@ def cox_risk(
     Benichou J, Gail MH (1990), Biometrics 46:813-826. Ozenne B et al. (2017), R Journal 9:440-460.
     """
     time, cause, X = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(X, dtype=float)
-    centre, days = X.mean(axis=0), np.asarray(days, dtype=float)
+    centre, new, days = X.mean(axis=0), np.asarray(X_new, dtype=float), np.asarray(days, dtype=float)
     steps = np.unique(time[cause > 0])
-    increments = np.zeros((int(cause.max()), len(X_new), len(steps)))
+    increments = np.zeros((int(cause.max()), len(new), len(steps)))
     for k in range(1, int(cause.max()) + 1):
         fitted = k not in plain and bool((cause == k).any())
         beta = fit_cox(time, cause == k, X, ridge) if fitted else np.zeros(X.shape[1])
         day, hazard = _baseline(time, cause == k, X - centre, beta)
         base = np.bincount(np.searchsorted(steps, day), weights=hazard, minlength=len(steps))
-        increments[k - 1] = np.exp((np.asarray(X_new, dtype=float) - centre) @ beta)[:, None] * base
+        increments[k - 1] = np.exp((new - centre) @ beta)[:, None] * base
     staying = np.cumprod(np.clip(1 - increments.sum(axis=0), 0.0, 1.0), axis=1)
-    before = np.hstack([np.ones((len(X_new), 1)), staying[:, :-1]])
-    cif = np.hstack([np.zeros((len(X_new), 1)), np.cumsum(before * increments[0], axis=1)])
+    before = np.hstack([np.ones((len(new), 1)), staying[:, :-1]])
+    cif = np.hstack([np.zeros((len(new), 1)), np.cumsum(before * increments[0], axis=1)])
     return np.minimum(cif[:, np.searchsorted(steps, days, side="right")], 1.0)

@@ -126,8 +126,9 @@ def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
 def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
     """Disposition term of every patient: missing while the patient is in the trial."""
     if m.event is None:
-        problems = _levels(table[m.reason], m.reason, MOST_TERMS) + _terms(table[m.reason], m)
-        return table[m.reason].mask(table[m.reason].isin(m.ongoing)), problems
+        terms = table[m.reason]
+        problems = _levels(terms, str(m.reason), MOST_TERMS) + _terms(terms, m)
+        return terms.mask(terms.isin(m.ongoing)), problems
     flag = table[m.event].str.lower()
     bad = ~flag.isin(YES | NO)
     return pd.Series(LEFT, index=table.index, dtype="str").where(flag.isin(YES)), _lines(m.event, "must be 0 or 1", bad)
@@ -139,12 +140,14 @@ def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
     named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
     unnamed = sorted(there - set(named))
     problems = [
-        Problem(m.reason, f"the mapping's term {term!r} does not occur, but one spelled much like it does")
+        Problem(str(values.name), f"the mapping's term {term!r} does not occur, but one spelled much like it does")
         for term in named
         if term not in there and difflib.get_close_matches(term.lower(), [t.lower() for t in unnamed], 1, 0.8)
     ]
     if m.completed and not there.intersection(m.completed) and not problems:
-        problems.append(Problem(m.reason, "no patient completed, by the terms that the mapping gives for completion"))
+        problems.append(
+            Problem(str(values.name), "no patient completed, by the terms that the mapping gives for completion")
+        )
     return problems
 
 

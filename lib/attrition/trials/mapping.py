@@ -282,7 +282,7 @@ def _built(path: Path, found: dict[str, dict[str, Any]]) -> TableMapping:
     reasons = dict(found.get("reasons", {}))
     groups = {name: tuple(terms) for name, terms in reasons.pop("groups", {}).items()}
     merged = {**found[""], **found["columns"], **found["design"], **found.get("baseline", {}), **reasons}
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()}
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()}
     given["landmarks"] = tuple(sorted(set(given.get("landmarks", ()))))
     if "table" in given:
         given["table"] = path.parent / given["table"]
