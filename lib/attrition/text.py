@@ -27,14 +27,26 @@ def escape(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """Set a true minus sign before a formatted number.
+    """Set a true minus sign before a formatted number, and no sign before one that rounds to zero.
 
     Examples
     --------
-    >>> number("-0.12")
-    '−0.12'
+    >>> number("-0.12"), number("-0.00"), number("+0.000")
+    ('−0.12', '0.00', '0.000')
     """
-    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", text)
+    unsigned = re.sub(r"(?<![\w.])[+−-](?=0?\.?0+(?![\d.]))", "", text)
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", unsigned)
+
+
+def percent(text: str) -> str:
+    """Close the blank before a per cent sign: one form everywhere, and none that breaks over two lines.
+
+    Examples
+    --------
+    >>> percent("52.5% of 24 %")
+    '52.5% of 24%'
+    """
+    return re.sub(r"(?<=\d)[ \N{NO-BREAK SPACE}]%", "%", text)
 
 
 class Filler(string.Formatter):
@@ -108,34 +120,6 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     if isinstance(value, numbers.Real):
         return number(f"{value:.3f}" if abs(float(value)) >= 5e-4 or value == 0 else f"{value:.1e}")
     return str(value)
-
-
-TERMS = {
-    "auroc": "AUROC",
-    "ci": "CI",
-    "ci_low": "interval, low",
-    "ci_high": "interval, high",
-    "mc_se": "Monte-Carlo SE",
-    "auprc": "AUPRC",
-    "psi": "PSI",
-    "smd": "SMD",
-    "n": "n",
-    "p": "p",
-}
-
-
-def heading(name: str) -> str:
-    """Heading of a column from its name.
-
-    Examples
-    --------
-    >>> [heading(name) for name in ("brier_score", "auroc_oracle", "n", "ci_low", "Age (years)")]
-    ['Brier score', 'AUROC oracle', 'n', 'interval, low', 'Age (years)']
-    """
-    if name in TERMS:
-        return TERMS[name]
-    told = " ".join(TERMS.get(word, word) for word in name.split("_")) if re.fullmatch(r"\w+", name) else name
-    return told[:1].upper() + told[1:] if re.match(r"[a-z]{3}", told) else told
 
 
 def is_number(text: str) -> bool:

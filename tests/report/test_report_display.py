@@ -102,6 +102,19 @@ def test_raster_figures_hold_a_lossless_picture_for_each_theme():
     plt.close("all")
 
 
+def test_rounded_corners_survive_the_shortening():
+    fig, ax = plt.subplots()
+    ax.axis("off")
+    ax.text(0.5, 0.5, "node", bbox={"boxstyle": "round"})
+    path = re.search(r' d="(M[^"]*Q[^"]*)"', svg.draw(fig))[1]
+    numbers = {"M": 2, "L": 2, "Q": 4, "z": 0}
+    told = re.findall(r"([MLQz])([^MLQz]*)", path)
+    steps = [(letter, len(re.findall(r"-?\d*\.?\d+", rest))) for letter, rest in told]
+    assert [letter for letter, _ in steps] == list("MLQLQLQLQz")
+    assert [n for _, n in steps] == [numbers[letter] for letter, _ in steps]
+    plt.close("all")
+
+
 def test_themed_figures_have_no_fixed_colour_of_the_light_theme():
     picture = theme.themed(svg.draw(line().figure))
     inside = picture.replace(picture[picture.index("<style>") : picture.index("</style>")], "")
@@ -116,11 +129,25 @@ def test_table_shows_text_as_text_and_numbers_to_the_right(out):
     spec = output["metadata"]["attrition"]["data"]
     assert spec["rows"] == [["<i>x</i>", "1,234", "0.50"], ["=1+1", "−5", "–"]]
     assert [c["align"] for c in spec["columns"]] == ["left", "right", "right"]
-    assert [c["label"] for c in spec["columns"]] == ["<b>", "n events", "AUROC"]
+    assert [c["label"] for c in spec["columns"]] == ["<b>", "Events", "AUROC"]
     assert "<i>" not in output["data"]["text/html"]
     written = (paths.tables() / "tbl-a.csv").read_text()
     assert "'=1+1" in written
     assert output["metadata"]["attrition"]["csv"] == written
+
+
+def test_columns_have_the_heading_and_form_of_their_name_unless_a_chapter_says_otherwise(out):
+    df = pd.DataFrame({"ci_low": [-0.0001], "difference": [0.25], "threshold": [0.5]})
+    own = {"labels": {"ci_low": "low"}, "formats": {"threshold": "{:.1f}"}}
+    (output,) = shown(report.table, df, id="tbl-a", caption="c", **own)
+    spec = output["metadata"]["attrition"]["data"]
+    assert [column["label"] for column in spec["columns"]] == ["Low", "Difference", "Threshold"]
+    assert spec["rows"] == [["−1.0e-04", "+0.250", "0.5"]]
+
+
+def test_finding_fills_its_sentence_as_prose_does():
+    (output,) = shown(report.finding, "finding-a", "{n:,} left", "supported", ["fig-a"], n=1000)
+    assert output["metadata"]["attrition"]["sentence"] == "1,000 left"
 
 
 def test_table_refuses():

@@ -15,6 +15,7 @@ import pandas as pd
 
 from attrition import results, text
 from attrition.plots import style
+from attrition.report import columns as known
 from attrition.report import preview, words
 
 style.use()
@@ -163,15 +164,15 @@ def _spec(
     columns, cells = [], []
     for position, name in enumerate(df.columns):
         raw = shown.iloc[:, position]
-        values = [text.cell(value, formats.get(name)) for value in raw.tolist()]
-        label = text.heading(str(labels.get(name, name)))
+        values = [text.cell(value, formats.get(name, known.FORMATS.get(name))) for value in raw.tolist()]
+        label = known.heading(str(labels.get(name, name)))
         columns.append({"label": label, "align": _column(values, raw, align.get(name))})
         cells.append(values)
     rows = [list(row) for row in zip(*cells, strict=True)]
     return {"columns": columns, "rows": rows, "total": len(df)}
 
 
-def _known(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str) -> None:
+def _no_stranger(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str) -> None:
     for name in given:
         if name not in df.columns:
             raise ValueError(f"{id}: {what} names {name!r}, which is not a column")
@@ -198,11 +199,12 @@ def table(
     caption : str
         Markdown, one or two sentences.
     formats : mapping, optional
-        Column to format (``"{:.3f}"``) or function; by default integers with thousands, three decimals.
+        Column to format (``"{:.3f}"``) or function; by default that of `attrition.report.columns`, else integers
+        with thousands, three decimals.
     notes : str, optional
         Markdown below the table: units, what an interval is, abbreviations.
     labels : mapping, optional
-        Column to heading, with its unit; otherwise made from the name.
+        Column to heading, with its unit; by default that of `attrition.report.columns`, else made from the name.
     align : mapping, optional
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
     max_rows : int, optional
@@ -219,7 +221,7 @@ def table(
         raise ValueError(f"{id}: the table is empty")
     formats, labels, align = formats or {}, labels or {}, align or {}
     for given, what in ((formats, "formats"), (labels, "labels"), (align, "align")):
-        _known(given, df, what, id)
+        _no_stranger(given, df, what, id)
     spec = _spec(df, formats, labels, align, max_rows)
     _emit(
         {"text/html": preview.table(spec, caption, notes), "text/plain": preview.plain(spec, caption)},
@@ -227,7 +229,7 @@ def table(
     )  # fmt: skip
 
 
-def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str]) -> None:
+def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **values: Any) -> None:
     """State a finding with its verdict; the front page of the report collects them.
 
     Parameters
@@ -235,14 +237,16 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str]) -> No
     id : str
         ``finding-some-name``, unique over the book.
     sentence : str
-        Markdown with its numbers and interval, from results (`fill` does for sentences what `prose` does).
+        Markdown with its numbers and interval; a template as in `prose` when values are given.
     verdict : str
         A key of `attrition.report.words.VERDICTS`.
     evidence : sequence of str
         At least one id of a figure or table, of any chapter.
+    **values
+        Results for the sentence, as in `prose`.
     """
     _identity(id, "finding")
-    sentence = _told(sentence, "the sentence", id)
+    sentence = _told(text.fill(sentence, values) if values else sentence, "the sentence", id)
     evidence = [evidence] if isinstance(evidence, str) else list(evidence)
     if not evidence:
         raise ValueError(f"{id}: a finding needs evidence, an id of a figure or table")

@@ -9,6 +9,7 @@ import math_core
 import mistune
 from mistune.plugins.table import table as table_plugin
 
+from attrition import text as writing
 from attrition.report import sanitise
 from attrition.report.errors import BuildError
 
@@ -59,6 +60,10 @@ class Renderer(mistune.HTMLRenderer):
     ) -> None:
         super().__init__(escape=True)
         self.where, self.label, self.make_heading = where, label, heading
+
+    def text(self, text: str) -> str:
+        """Words, with one form of per cent."""
+        return super().text(writing.percent(text))
 
     def heading(self, text: str, level: int, **attrs: object) -> str:
         """Heading, one level below its level in the notebook."""

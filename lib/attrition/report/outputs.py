@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from attrition import text
 from attrition.report import markdown, sanitise, theme, words
 from attrition.report.errors import BuildError
 from attrition.report.manuscript import Cell, Item, Manuscript, about
@@ -85,6 +86,7 @@ class Outputs:
         offer = _download(item.id, known.get("csv"), known["csv_file"])
         long = " long" if len(spec["rows"]) > LONG_TABLE else ""
         first = f"First {len(spec['rows'])} of {spec['total']:,} rows. " if len(spec["rows"]) < spec["total"] else ""
+        first += f"{len(spec['rows'])} rows: the table scrolls. " if long and not first else ""
         return (
             f'<figure class="tbl" id="{item.id}">{self._caption(item, known["caption"], cell)}'
             f'<div class="scroll{long}">{_table(spec, labelled=f"{item.id}-t")}</div>{notes}'
@@ -113,7 +115,7 @@ class Outputs:
     def _claims(self, item: Item, known: dict[str, Any]) -> str:
         rows = []
         for i, (row, evidence) in enumerate(zip(known["data"]["rows"], known["evidence"], strict=True)):
-            number, claim, published, found, word = map(escape, row)
+            number, claim, published, found, word = map(_shown, row)
             links = ", ".join(self._link(name) for name in evidence) or "–"
             rows.append(
                 f'<tr id="{item.id}-{i}"><th scope="row">{number}</th><td>{claim}</td><td>{published}</td>'
@@ -209,6 +211,10 @@ def _download(id: str, csv: str | None, file: str) -> str:
     return f'<a download="{escape(id)}.csv" href="{escape(href.replace(" ", "%20"))}">Download {escape(id)}.csv</a>'
 
 
+def _shown(words: str) -> str:
+    return escape(text.percent(words))
+
+
 def _width(label: str, cells: tuple[str, ...]) -> str:
     """Class of a column that must not be squeezed on a phone."""
     longest = max(map(len, cells), default=0)
@@ -227,14 +233,14 @@ def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
         for mark, column, cells in zip(marks, columns, zip(*rows, strict=True), strict=True)
     ]
     head = "".join(
-        f'<th scope="col" class="{kind}">{escape(column["label"])}</th>' if column["label"].strip() else "<td></td>"
+        f'<th scope="col" class="{kind}">{_shown(column["label"])}</th>' if column["label"].strip() else "<td></td>"
         for column, kind in zip(columns, kinds, strict=True)
     )
     body = []
     for row in rows:
-        cells = [f'<td class="{mark}">{escape(cell)}</td>' for cell, mark in zip(row, marks, strict=True)]
+        cells = [f'<td class="{mark}">{_shown(cell)}</td>' for cell, mark in zip(row, marks, strict=True)]
         if heading:
-            cells[0] = f'<th scope="row">{escape(row[0])}</th>'
+            cells[0] = f'<th scope="row">{_shown(row[0])}</th>'
         body.append(f"<tr>{''.join(cells)}</tr>")
     told = f'<caption class="hidden">{escape(caption)}</caption>' if caption else ""
     name = f' aria-labelledby="{labelled}"' if labelled else ""

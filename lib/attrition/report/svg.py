@@ -74,7 +74,8 @@ def _short_path(match: re.Match[str]) -> str:
     first, *rest = path.split("L")
     joined = [first]
     for part in rest:
-        joined.append(part if joined[-1][-1:].isdigit() and len(joined) > 1 else "L" + part)
+        line = len(joined) > 1 and not re.search(r"[A-Za-z]", joined[-1].removeprefix("L"))
+        joined.append(part if line else "L" + part)
     return f'{match[1]}{" ".join(joined).replace(" L", "L")}"'
 
 
