@@ -12,15 +12,15 @@ from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
 from attrition.plots.fitted import LABELS, ORDER, colour, line
-from attrition.plots.style import DASHES
+from attrition.plots.style import DASHES, WIDTH
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float | None = None) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots(figsize=(WIDTH, height) if height else None)[1]
 
 
 def _columns(y_prob: ArrayLike) -> NDArray:
@@ -197,7 +197,7 @@ def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> 
     ordered = table.sort_values("prediction", kind="stable").iloc[::every]
     ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.9, alpha=0.6)
     ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=0.9)
-    ax.set(xlabel="prediction of the model", ylabel="95 % range over resampled models", xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel="prediction of the model", ylabel="95% range over resampled models", xlim=(0, 1), ylim=(0, 1))
     return ax
 
 
@@ -220,7 +220,7 @@ def classification_instability(table: pd.DataFrame, thresholds: list[float], ax:
     hues = ("blue", "vermilion", "green", "purple")
     for t, hue, dash in zip(thresholds, hues, DASHES, strict=False):
         binned = ordered.groupby((ordered["prediction"] * 50).round() / 50)[f"changes_at_{t:g}"].mean()
-        ax.plot(binned.index, 100 * binned, color=colour(hue), linestyle=dash, label=f"threshold {t:g}")
+        ax.plot(binned.index, 100 * binned, color=colour(hue), linestyle=dash, label=f"threshold {t:.2f}")
     ax.set(xlabel="prediction of the model", ylabel="models that disagree (%)", xlim=(0, 1), ylim=(0, None))
     ax.legend(loc="upper left")
     return ax
@@ -270,3 +270,27 @@ def partial_dependence(data: pd.DataFrame, label: str, ax: Axes | None = None) -
         ax.plot(part["value"], part["y_prob"], label=LABELS.get(model, model), **line(model))
     ax.set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
     return ax
+
+
+def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
+    """Partial dependence on several columns side by side, under one legend; see `partial_dependence`.
+
+    Parameters
+    ----------
+    data : mapping of str to pandas.DataFrame
+        By column.
+    labels : mapping of str to str
+        Columns from left to right and their names.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, len(labels), figsize=(WIDTH, 3.1), sharey=True, squeeze=False)
+    for ax, (column, label) in zip(axes[0], labels.items(), strict=True):
+        partial_dependence(data[column], label, ax)
+        ax.label_outer()
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return fig

@@ -10,6 +10,9 @@ from attrition.plots.curves import _axes
 from attrition.plots.fitted import LABELS, colour, line
 from attrition.plots.style import MARKERS
 
+ROW_SPACE, ROW_HEIGHT = 0.8, 0.27
+"""Inches of a forest beside its rows, and of one row."""
+
 
 def _marks(ax: Axes, thresholds: Mapping[str, float]) -> None:
     for name, t in thresholds.items():
@@ -148,7 +151,7 @@ def forest(
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, ROW_SPACE + ROW_HEIGHT * len(table))
     rows = np.arange(len(table))[::-1]
     ax.axvline(reference, color=colour("muted"), linewidth=0.8)
     muted = table[faint].to_numpy(bool) if faint else np.zeros(len(table), dtype=bool)
@@ -158,8 +161,9 @@ def forest(
         ax.plot(part[value], rows[mask], marker, color=colour(hue))
     if truth is not None:
         ax.plot(table[truth], rows, "D", color=colour("vermilion"), markersize=5, fillstyle="none", label="law")
-        ax.legend(loc="lower right")
-    ax.set_yticks(rows, table[label])
+        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center")
+    ax.set_yticks(rows, [str(name).replace("_", " ") for name in table[label]])
+    ax.set_ylim(-0.6, len(table) - 0.4)
     ax.set_xlabel(axis_label)
     ax.grid(axis="y", visible=False)
     return ax

@@ -1,18 +1,21 @@
 """Distributions of patients' characteristics, and event rates by group."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from attrition.plots.style import colour
+from attrition.plots.style import WIDTH, colour
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float | None = None) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots(figsize=(WIDTH, height) if height else None)[1]
 
 
 def by_outcome(
@@ -45,6 +48,34 @@ def by_outcome(
     return ax
 
 
+def panels(
+    trial: pd.DataFrame, event: np.ndarray, labels: Mapping[str, str], bins: Callable[[pd.Series], int | np.ndarray]
+) -> Figure:
+    """Histograms of four columns by outcome, under one legend; see `by_outcome`.
+
+    Parameters
+    ----------
+    trial : pandas.DataFrame, shape (n_patients, n_columns)
+    event : numpy.ndarray, shape (n_patients,)
+        1 for dropout.
+    labels : mapping of str to str
+        Four columns and their names with unit.
+    bins : callable
+        Edges for the values of a column.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.6))
+    for ax, (column, label) in zip(axes.flat, labels.items(), strict=True):
+        by_outcome(trial[column], event, label, bins(trial[column]), ax)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
 def rates(table: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
     """Observed event rates with intervals, and the known probability beside them.
 
@@ -63,7 +94,7 @@ def rates(table: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     place = np.arange(len(table))
     spread = np.abs(table[["ci_low", "ci_high"]].to_numpy().T - table["rate"].to_numpy())
-    ax.errorbar(table["rate"], place, xerr=spread, fmt="o", color=colour("dropout"), label="observed, 95 % interval")
+    ax.errorbar(table["rate"], place, xerr=spread, fmt="o", color=colour("dropout"), label="observed, 95% interval")
     if "expected" in table:
         ax.plot(table["expected"], place, "|", color=colour("ink"), markersize=12, label="the law's own")
     ax.set_yticks(place, [f"{g}  (n = {n})" for g, n in zip(table["group"], table["n"], strict=True)])
@@ -72,6 +103,28 @@ def rates(table: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, 1)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def rates_by(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Event rates of several groupings below each other, under one legend; see `rates`.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        What the groups are, to their rates.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(len(tables), 1, figsize=(WIDTH, 1.9 * len(tables)), sharex=True)
+    for ax, (label, table) in zip(axes, tables.items(), strict=True):
+        rates(table, label, ax)
+    axes[-1].set_xlabel("share of patients who dropped out")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
 
 
 def against(x: pd.Series, y: pd.Series, event: np.ndarray, labels: tuple[str, str], ax: Axes | None = None) -> Axes:
@@ -89,9 +142,10 @@ def against(x: pd.Series, y: pd.Series, event: np.ndarray, labels: tuple[str, st
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.4)
     for name, mask, marker in (("stayed", event == 0, "o"), ("dropout", event == 1, "x")):
         ax.scatter(x[mask], y[mask], s=14, marker=marker, color=colour(name), alpha=0.6, linewidth=1, label=name)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return ax

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from attrition import text
 from attrition.models import LABELS
 from attrition.plots.fitted import colour
 from attrition.plots.style import DASHES, LIGHT, MARKERS
@@ -91,7 +92,7 @@ def differences(
     for k, name in enumerate(groups):
         lift = 0.16 * (len(groups) - 1 - 2 * k)
         for position, (_, row) in enumerate(table[table[group] == name].iterrows()):
-            word = labels.get(name, name) if position == 0 else None
+            word = text.percent(labels.get(name, name)) if position == 0 else None
             _estimate(ax, row, places[row["label"]] + lift, colour(hues.get(name, name)), MARKERS[k], word)
     _published(ax, table, places)
     ax.set_xlabel(xlabel)
@@ -159,7 +160,7 @@ def one_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     places = _rows(ax, list(table["label"]))
     for position, (_, row) in enumerate(table.iterrows()):
         y, hue, first = places[row["label"]], colour(row["model"]), position == 0
-        words = ["95 % of trials", "half of trials", "population AUROC", "published"] if first else [None] * 4
+        words = ["95% of trials", "half of trials", "population AUROC", "published"] if first else [None] * 4
         ax.plot([row["q025"], row["q975"]], [y, y], color=hue, linewidth=1.4, alpha=0.6, label=words[0])
         ax.plot([row["q250"], row["q750"]], [y, y], color=hue, linewidth=7, alpha=0.6, label=words[1])
         ax.plot(row["truth"], y, "o", color=LIGHT["ink"], markersize=5, label=words[2], linestyle="none")

@@ -1,12 +1,15 @@
 """Alarm rates and the running sum of calibration."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attrition.monitoring import NAMES
-from attrition.plots.style import DASHES, LIGHT, MARKERS, colour
+from attrition.plots.style import DASHES, LIGHT, MARKERS, WIDTH, colour
 
 HUES = dict(zip(NAMES, ("blue", "teal", "green", "vermilion", "purple", "ochre", "red"), strict=True))
 
@@ -47,21 +50,52 @@ def rates(table: pd.DataFrame, level: float | None, title: str, ax: Axes) -> Axe
     return ax
 
 
-def running_sum(path: NDArray, band: NDArray, ax: Axes) -> Axes:
+def worlds(table: pd.DataFrame, titles: Mapping[str, str], level: float | None = None) -> Figure:
+    """Alarm rates in several worlds below each other, under one legend; see `rates`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Alarms of `attrition.monitoring.surveillance.study`.
+    titles : mapping of str to str
+        Scenarios from top to bottom and their names.
+    level : float, optional
+        Nominal false-alarm rate, drawn as a line.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    size = (WIDTH, 1.0 + 2.2 * len(titles))
+    fig, axes = plt.subplots(len(titles), 1, figsize=size, sharex=True, squeeze=False)
+    for ax, (scenario, title) in zip(axes[:, 0], titles.items(), strict=True):
+        rates(table[table["scenario"] == scenario], level, title, ax)
+    axes[-1, 0].set_xlabel("share of batches with an alarm")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
+
+
+def running_sum(path: NDArray, band: NDArray, ax: Axes | None = None) -> Axes:
     """Observed minus predicted dropouts as patients arrive, within what chance allows.
 
     Parameters
     ----------
     path : numpy.ndarray, shape (n_patients,)
     band : numpy.ndarray, shape (2, n_patients)
-    ax : matplotlib Axes
+    ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
     """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots(figsize=(WIDTH, 2.8))[1]
     arrived = np.arange(1, len(path) + 1)
-    ax.fill_between(arrived, *band, color=colour("grid"), label="95 % band without a change")
+    ax.fill_between(arrived, *band, color=colour("grid"), label="95% band without a change")
     ax.plot(arrived, path, color=colour("vermilion"), label="this batch")
     ax.axhline(0, color=colour("muted"), linewidth=0.8)
     ax.set_xlabel("patients arrived")

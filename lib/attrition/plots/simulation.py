@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.style import colour
+from attrition.plots.style import WIDTH, colour
 
 NODES = {
     "age": (0.0, 4.0, "age"),
@@ -47,15 +47,15 @@ GROUPS = {
     "outcome": ("dropout", "day"),
 }
 GROUP_COLOUR = {"enrolment": "blue", "follow-up": "ochre", "hidden": "muted", "outcome": "vermilion"}
-SETTING = {"default": ("the law's own prevalence", "blue", "-"), "p24": ("prevalence 24 %", "vermilion", "--")}
+SETTING = {"default": ("the law's own prevalence", "blue", "-"), "p24": ("prevalence 24%", "vermilion", "--")}
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float = 3.4) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots(figsize=(WIDTH, height))[1]
 
 
 def dag(ax: Axes | None = None) -> Axes:
@@ -69,7 +69,7 @@ def dag(ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.9)
     group = {name: key for key, names in GROUPS.items() for name in names}
     boxes = {name: _box(ax, place, GROUP_COLOUR[group[name]]) for name, place in NODES.items()}
     arrow = {"arrowstyle": "-|>", "color": colour("muted"), "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
@@ -107,7 +107,7 @@ def after_dropout(trial: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.6)
     gone = trial.loc[trial["dropout"] == 1]
     late = gone["last_visit_day"] > gone["dropout_day"]
     for chosen, name, hue, marker in ((~late, "possible", "blue", "o"), (late, "after dropout", "red", "x")):
@@ -138,7 +138,7 @@ def formula_against_law(by_formula: np.ndarray, truth: np.ndarray, ax: Axes | No
     ax = _axes(ax)
     ax.scatter(truth, by_formula, s=7, color=colour("blue"), alpha=0.45, linewidths=0)
     ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=1, label="equal")
-    ax.set(xlabel="probability of dropout by the law", ylabel="by the published formula", xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel="probability of dropout by the law", ylabel="by the published formula", xlim=(0, 1.01), ylim=(0, 1))
     ax.legend(loc="upper left")
     return ax
 
@@ -158,7 +158,7 @@ def true_probability(shares: pd.DataFrame, means: Mapping[str, float], ax: Axes 
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.2)
     edges = np.append(shares["low"], shares["high"].iloc[-1])
     for setting, (label, hue, dash) in SETTING.items():
         ax.stairs(shares[setting], edges, color=colour(hue), linestyle=dash, linewidth=1.6, label=label)
@@ -185,7 +185,7 @@ def probability_shares(probabilities: Mapping[str, np.ndarray], bins: int = 40) 
 
 
 def oracle_ladder(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the best attainable auroc by what is known, for both prevalence settings.
+    """Draw the best attainable AUROC by what is known, for both prevalence settings.
 
     Parameters
     ----------
@@ -207,6 +207,6 @@ def oracle_ladder(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(part["auroc"], y, marker, color=colour(hue), label=label)
     ax.axvline(0.5, color=colour("chance"), linewidth=1, linestyle=":")
     ax.set_yticks(range(len(rungs)), rungs)
-    ax.set(xlabel="auroc of the best possible model", xlim=(0.48, 0.82))
+    ax.set(xlabel="AUROC of the best possible model", xlim=(0.48, 0.82))
     ax.legend(loc="lower right")
     return ax

@@ -7,17 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attrition.models import FITTED, PUBLISHED
+from attrition.models import FITTED, LABELS, PUBLISHED
 from attrition.plots.fitted import MARKER, colour
-from attrition.plots.style import MARKERS
+from attrition.plots.style import MARKERS, WIDTH
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float = 3.4) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots(figsize=(WIDTH, height))[1]
 
 
 def _pair(height: float) -> tuple[Figure, np.ndarray]:
@@ -78,7 +78,7 @@ def fold_distribution(
         Vertical lines by colour name.
     ax : matplotlib Axes, optional
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.0)
     for (name, part), row in zip(_parts(folds, labels), _rows(ax, list(labels.values())), strict=True):
         spread = np.linspace(-0.25, 0.25, len(part)) if len(part) > 1 else np.zeros(1)
         ax.plot(part["value"], row + spread, MARKER.get(name, "o"), color=colour(name), markersize=3.5, alpha=0.7)
@@ -104,7 +104,7 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
         Ways from top to bottom and their names.
     ax : matplotlib Axes, optional
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.0)
     rows = dict(zip(labels, _rows(ax, list(labels.values())), strict=True))
     names = list(dict.fromkeys(table["model"]))
     for shift, name in zip(np.linspace(-0.15, 0.15, len(names)), names, strict=True):
@@ -113,7 +113,10 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
         ax.hlines(at, part["truth"], part["value"], color=colour(name), linewidth=1)
         ax.plot(part["value"], at, MARKER[name], color=colour(name))
         ax.plot(part["truth"], at, "|", color=colour("ink"), markersize=12, markeredgewidth=1.6)
-    ax.set_xlabel("AUROC (tick: in the population)")
+        ax.plot([], [], MARKER[name], color=colour(name), label=LABELS[name])
+    ax.plot([], [], "|", color=colour("ink"), markersize=12, markeredgewidth=1.6, label="in the population")
+    ax.set_xlabel("AUROC")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(names) + 1)
     return ax
 
 
@@ -167,7 +170,7 @@ def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label:
         part = table[table["n_patients"] == size]
         at, error, hue = part["scheme"].map(rows) + shift, 2 * part[f"{measure}_se"], colour(hues[i % len(hues)])
         ax.hlines(at, part[measure] - error, part[measure] + error, color=hue, linewidth=1.2)
-        ax.plot(part[measure], at, MARKERS[i], color=hue, label=f"n = {size}", markersize=4)
+        ax.plot(part[measure], at, MARKERS[i], color=hue, label=f"n = {size:,}", markersize=4)
     ax.set_xlabel(label)
     return ax
 
