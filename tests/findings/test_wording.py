@@ -196,7 +196,7 @@ def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
 @pytest.mark.parametrize(("spread", "wording"), [(0.036, "well inside"), (0.012, "at the edge of"), (0.002, "beyond")])
 def test_split_noise_is_worded_by_its_size(rows, spread, wording):
     rows[7]["statements"][0]["measured"] = spread
-    assert f"is {wording} that noise" in told(findings.split_finding(rows))
+    assert f"would be {wording} that noise" in told(findings.split_finding(rows))
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_pilot_sentence_follows_the_interval(rows, value, half, words):
 @pytest.mark.parametrize(
     ("difference", "half", "verdict", "words"),
     [
-        (0.35, 0.1, "supported", "raises the AUROC with an interval above zero; the dearest"),
-        (0.03, 0.01, "direction only", "raises the AUROC with an interval above zero; the dearest"),
+        (0.35, 0.1, "supported", "raises the AUROC with an interval above zero; the largest gain"),
+        (0.03, 0.01, "direction only", "raises the AUROC with an interval above zero; the largest gain"),
         (0.35, 0.4, "not supported", "none raises the AUROC with an interval above zero"),
     ],
 )
@@ -239,6 +239,16 @@ def test_conclusion_turns_with_the_landmarks_and_the_decision(rows, found):
     after = told(paragraphs.abstract(rows, found, P)[-1])
     assert "at day 56, with or without the arm" in after
     assert "can be worth its cost" in after
+
+
+def test_answer_begins_with_what_the_real_trial_shows(rows, found):
+    landmark = found["06_real_trial"]["landmarks"][str(P.landmark)]["auroc"]
+    landmark["all"], landmark["all_without_arm"] = interval(0.6, 0.05), interval(0.52, 0.05)
+    assert told(paragraphs.answer(rows, found, P)).startswith("**Not without knowing who got which treatment, and not")
+    landmark["all_without_arm"] = interval(0.6, 0.05)
+    assert told(paragraphs.answer(rows, found, P)).startswith("**Better than by chance")
+    landmark["all"] = landmark["all_without_arm"] = interval(0.5, 0.05)
+    assert told(paragraphs.answer(rows, found, P)).startswith("**Not shown better than by chance")
 
 
 def test_settings_sentence_names_what_differs(rows):
@@ -284,7 +294,8 @@ def test_operating_points_are_drawn_where_they_are():
     assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
 
 
-def test_ledger_table_is_what_the_report_takes(rows):
+def test_ledger_table_is_what_the_report_takes(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     table = overview.ledger_table(rows)
     assert list(table) == ["id", "claim", "published", "found", "verdict", "evidence"]
     assert table.set_index("id").loc["C28", "found"] == "+0.020 (+0.019 to +0.021)"

@@ -9,8 +9,8 @@ import pandas as pd
 
 from attrition import digests, paths
 from attrition.claims.rules import RULES, VERDICTS
+from attrition.findings.wording import Finding, Row
 
-Row = Mapping[str, Any]
 PACKAGES = (
     "attrition",
     "imbalanced-learn",
@@ -156,6 +156,16 @@ def flow_columns(found: Mapping[str, Any], landmarks: Sequence[int] = (28, 56, 8
         at = found["06_real_trial"]["landmarks"][str(day)]
         pilot.append(Step(f"still in at day {day}", at["at_risk"], f"{at['primary']} leave after it"))
     return {"Simulated trial": simulated, "CDISC pilot": pilot}
+
+
+def flow_as_results(columns: Mapping[str, Sequence[Step]]) -> dict[str, list[list[Any]]]:
+    """Label, n and note of every box, by study, for the results file."""
+    return {study: [list(step)[:3] for step in steps] for study, steps in columns.items()}
+
+
+def findings_as_results(findings: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+    """Verdict, evidence and values of every finding, by id, for the results file."""
+    return {one.id: {"verdict": one.verdict, "evidence": list(one.evidence), **one.values} for one in findings}
 
 
 def flow_table(columns: Mapping[str, Sequence[Step]]) -> pd.DataFrame:

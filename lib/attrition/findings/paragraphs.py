@@ -11,6 +11,7 @@ from attrition.findings.wording import (
     claimed_effect,
     count,
     engineering_finding,
+    honest_words,
     leak_finding,
     ledger_finding,
     listed,
@@ -22,6 +23,11 @@ from attrition.findings.wording import (
 from attrition.params import Findings
 
 LEAK_EVIDENCE = ("fig-leaks",)
+ACTED = {
+    "supported": "beats both contacting everybody and contacting nobody at some thresholds",
+    "not supported": "is at no threshold shown to beat both contacting everybody and contacting nobody",
+    "not testable": "cannot be judged in so small a trial",
+}
 
 
 def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
@@ -133,6 +139,58 @@ def advice(use: str) -> str:
     if use == "supported":
         return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
     return "Such predictions should not decide whom to contact."
+
+
+def short_answer(auroc: Mapping[str, Any], use: str) -> str:
+    """The answer to the report's question in half a sentence, by the real trial.
+
+    Parameters
+    ----------
+    auroc : mapping
+        Intervals ``all`` and ``all_without_arm`` at the landmark.
+    use : str
+        Verdict on acting on the predictions.
+
+    Examples
+    --------
+    >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
+    >>> short_answer({"all": better, "all_without_arm": chance}, "not supported")
+    'Not without knowing who got which treatment, and not shown to be worth acting on.'
+    """
+    worth = "and worth acting on" if use == "supported" else "and not shown to be worth acting on"
+    if auroc["all_without_arm"]["ci_low"] > 0.5:
+        return f"Better than by chance, {worth}."
+    if auroc["all"]["ci_low"] > 0.5:
+        return f"Not without knowing who got which treatment, {worth}."
+    return f"Not shown better than by chance, {worth}."
+
+
+def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Finding:
+    """The answer of the whole report in one paragraph: the real trial first, then the published figures."""
+    real = found["06_real_trial"]
+    at = real["landmarks"][str(p.landmark)]
+    counts = count_verdicts(rows)
+    dearest = max(real["leaks"].values(), key=lambda leak: leak["difference"])
+    template = (
+        "**{short}** In the real trial, with what was known on day {day}, the AUROC is {full:.3f}, where 0.5 is "
+        "chance. Without the treatment arm, which a blinded trial does not know, it is {blinded:.3f}, which {words}. "
+        "Contacting patients by it {use}. What was not yet known, let in by mistake, lifts the same model to as "
+        "much as {leaky:.3f}. Of the {n} published figures that are checked here, {holding} hold and {impossible} "
+        "cannot be true."
+    )
+    values = {
+        "short": short_answer(at["auroc"], real["conclusions"]["use"]),
+        "day": p.landmark,
+        "full": at["auroc"]["all"],
+        "blinded": at["auroc"]["all_without_arm"],
+        "words": honest_words(at["auroc"]["all_without_arm"]),
+        "use": ACTED.get(real["conclusions"]["use"], ACTED["not supported"]),
+        "leaky": dearest["leaky"],
+        "n": len(rows),
+        "holding": counts["reproduced"] + counts["supported"],
+        "impossible": counts["impossible"],
+    }
+    return Finding("answer", template, "", (), values)
 
 
 def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list[Finding]:

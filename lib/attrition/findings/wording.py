@@ -236,8 +236,8 @@ def split_finding(rows: Sequence[Row]) -> Finding:
     wording = "well inside" if ratio < 1 else "at the edge of" if ratio < 2 else "beyond"
     template = (
         "One split with 200 test patients scatters with a standard deviation of {spread:.3f} in AUROC, against the "
-        "{claimed:.2f} that was published as a sign of stability; a difference such as {one:.3f} against "
-        "{other:.3f} is {wording} that noise."
+        "{claimed:.2f} that was published as a sign of stability. Between two splits, a difference such as {one:.3f} "
+        "against {other:.3f} would be {wording} that noise; two models on one split share a part of it."
     )
     claimed = row["statements"][0]["published"]
     values = {"spread": spread, "wording": wording, "claimed": claimed, "one": one, "other": other}
@@ -308,13 +308,13 @@ def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evid
     sure = price["ci_low"] > 0 and price["value"] >= smallest
     verdict = "supported" if sure else "direction only" if price["ci_low"] > 0 else "not supported"
     template = (
-        "of {n} ways to let it, {raised} the AUROC with an interval above zero; the dearest, *{name}*, turns "
-        "{honest:.3f} into {leaky:.3f}, a gift of {price:+.3f}."
+        "of {n} ways to let it see more, {raised} the AUROC with an interval above zero; the largest gain, from the "
+        "column or step *{name}*, turns {honest:.3f} into {leaky:.3f}, a difference of {price:+.3f}."
     )
     if not harmful:
         template = (
-            "of {n} ways to let it, none raises the AUROC with an interval above zero; the largest difference, by "
-            "*{name}*, is {price:+.3f}."
+            "of {n} ways to let it see more, none raises the AUROC with an interval above zero; the largest "
+            "difference, by *{name}*, is {price:+.3f}."
         )
     template = "*Claim:* a model that sees more than was known in time looks better than it is. *Found:* " + template
     raised = f"{harmful} raise{'s' if harmful == 1 else ''}"
