@@ -103,7 +103,7 @@ def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> 
     >>> auroc(np.array([0, 0, 1, 1]), np.array([[.1, .4, .35, .8], [.5, .5, .5, .5]]))
     array([0.75, 0.5 ])
     """
-    if np.ndim(y_true) == 1 and np.ndim(y_score) == 1 and np.ndim(sample_weight) == 2:
+    if sample_weight is not None and (np.ndim(y_true), np.ndim(y_score), np.ndim(sample_weight)) == (1, 1, 2):
         return _of_one_score(*(np.asarray(part, dtype=float) for part in (y_true, y_score, sample_weight)))
     y, score = _rows(y_true, y_score)
     if sample_weight is not None:

@@ -188,11 +188,11 @@ def main(number: str, _marker: str, *modules: str) -> None:
     gc.collect()
     gc.freeze()  # copies share what is loaded as long as nothing touches it
     with socket.socket(fileno=int(number)) as channel:
-        wanted = _serve(channel)
-    if wanted is None:
+        kernel = _serve(channel)
+    if kernel is None:
         os._exit(0)  # at once: there is nothing to tidy up
     _end_with(parent)
-    _become_kernel(*wanted)
+    _become_kernel(*kernel)
 
 
 if __name__ == "__main__":

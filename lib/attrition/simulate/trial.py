@@ -8,6 +8,7 @@ features; `contradictions` counts where that shows.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ COLUMNS = (
 COVARIATES = COLUMNS[1:9]
 NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 TEXT = {column: pd.array(names, dtype="str") for column, names in NAMES.items()}
-Column = np.ndarray | pd.api.extensions.ExtensionArray
+Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 PUBLISHED_N = 1000
 PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
 PREVALENCES = ("default", "p24")
