@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ examples:
   ./run_all.sh --trial template   write an annotated ./trial-mapping.toml
   ./run_all.sh --trial A B C      trial A, and how models carry over from trial to trial
   ./run_all.sh test               the tests
+  ./run_all.sh verify             run everything elsewhere and hold it against the committed results
   ./run_all.sh lab                the notebooks in JupyterLab
   ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000
 
@@ -173,29 +175,37 @@ def write_template() -> int:
     return OK
 
 
-def hand_over(command: str, rest: list[str]) -> int:
-    """Sub-commands that start another program of this environment."""
-    python = sys.executable
-    if command == "test":
-        side_by_side = ["-n", "2", "--dist", "loadfile"] if not rest else []
-        return subprocess.call([python, "-m", "pytest", *side_by_side, *rest], cwd=paths.ROOT)
-    if command == "lab":
-        place = [
-            f"--ServerApp.root_dir={paths.ROOT}",
-            f"--ServerApp.default_url=/lab/tree/{paths.NOTEBOOKS.name}",
-        ]
-        out = os.environ.get(
-            "ATTRITION_OUT", str(paths.ROOT / "reports" / "quick")
-        )  # the committed report stays as it is
-        scratch = os.environ | {"ATTRITION_OUT": out, "JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
-        print(f"what the notebooks write goes to {out}, where ./run_all.sh --quick leaves what they need", flush=True)
-        return subprocess.call([python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest], env=scratch)
+def _tests(rest: list[str]) -> int:
+    side_by_side = ["-n", "2", "--dist", "loadfile"] if not rest else []
+    return subprocess.call([sys.executable, "-m", "pytest", *side_by_side, *rest], cwd=paths.ROOT)
+
+
+def _lab(rest: list[str]) -> int:
+    place = [f"--ServerApp.root_dir={paths.ROOT}", f"--ServerApp.default_url=/lab/tree/{paths.NOTEBOOKS.name}"]
+    out = os.environ.get("ATTRITION_OUT", str(paths.ROOT / "reports" / "quick"))  # the committed report stays as it is
+    scratch = os.environ | {"ATTRITION_OUT": out, "JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
+    print(f"what the notebooks write goes to {out}, where ./run_all.sh --quick leaves what they need", flush=True)
+    return subprocess.call([sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest], env=scratch)
+
+
+def _tracked_runs(rest: list[str]) -> int:
     from attrition import tracking
 
-    store = tracking.store_uri()
     print("tracked runs on http://127.0.0.1:5000 (Ctrl-C ends)", flush=True)
-    where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", store]
-    return subprocess.call([python, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())
+    where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", tracking.store_uri()]
+    return subprocess.call([sys.executable, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())
+
+
+def _verify(rest: list[str]) -> int:
+    """Run the whole report in a scratch folder and hold its results against the committed ones."""
+    from attrition.run import compare
+
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        code = run(parser().parse_args(["--out", folder, *rest]))
+        return code or compare.main([str(paths.ROOT / "reports" / "results"), str(Path(folder) / "results")])
+
+
+SUB_COMMANDS = {"test": _tests, "lab": _lab, "ui": _tracked_runs, "verify": _verify}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -203,8 +213,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["help"]:
         words = ["--help"]
-    if words[:1] and words[0] in {"test", "lab", "ui"}:
-        return hand_over(words[0], words[1:])
+    if words[:1] and words[0] in SUB_COMMANDS:
+        return SUB_COMMANDS[words[0]](words[1:])
     args = parser().parse_args(words)
     if args.check:
         from attrition import environment
