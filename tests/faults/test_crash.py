@@ -274,7 +274,7 @@ def test_typo_in_params_gives_2_with_did_you_mean(own_toy):
 
 
 USAGE = {
-    "--only alhpa": "did you mean 'alpha'?",
+    "--only alhpa": "did you mean 'alpha'?",  # codespell:ignore alhpa
     "--bogus": "unrecognized arguments",
     "--jobs 0": "--jobs must be at least 1",
     "--jobs two": "invalid int value",

@@ -66,7 +66,7 @@ def test_the_smallest_mapping(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'?"),
+        ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'?"),  # codespell:ignore colums
         ({"design": {"horizon": 100, "landmark": [28]}}, "[design] unknown key 'landmark'; did you mean 'landmarks'?"),
         ({"design": {}}, "[design] horizon is missing"),
         ({"design": {"horizon": "168"}}, "[design] horizon must be a whole day from 1 on"),
@@ -87,7 +87,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):
 
 
 def test_everything_wrong_is_said_at_once(tmp_path):
-    message = refused(tmp_path, colums={}, design={"horizn": 3})
+    message = refused(tmp_path, colums={}, design={"horizn": 3})  # codespell:ignore colums
     assert "3 problem(s)" in message
     assert message.count("\n") == 3
 
