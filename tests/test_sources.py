@@ -9,3 +9,37 @@ def test_modules_are_followed_through_their_imports():
         reached
     )
     assert "attrition.run.driver" not in reached
+
+
+NESTED = """
+class A:
+    def f(self):
+        try:
+            import attrition.paths
+        except* ImportError:
+            from attrition import seeds
+        else:
+            with open("x"):
+                from attrition import features
+        finally:
+            import attrition.errors
+match 1:
+    case 1:
+        while False:
+            from attrition.cdisc import adam
+if False:
+    pass
+elif True:
+    async def g():
+        for x in []:
+            from attrition.metrics import ranks
+"""
+
+
+def test_imports_are_found_at_any_depth():
+    wanted = {"attrition", "attrition.cdisc", "attrition.metrics"}
+    wanted |= {f"attrition.{name}" for name in ("paths", "seeds", "features", "errors", "cdisc.adam", "metrics.ranks")}
+    assert sources.imported(NESTED) == wanted
+    assert sources.packages("try:\n    import numpy\nexcept ImportError: pass\nimport scipy.stats as s") == {
+        "scipy.stats"
+    }

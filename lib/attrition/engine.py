@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import joblib
-
 from attrition import errors
 
 ENGINES = ("serial", "processes", "dask")
@@ -62,6 +60,7 @@ def cluster(workers: int) -> Iterator[str]:
 
 @contextmanager
 def _dask(scheduler: str) -> Iterator[None]:
+    import joblib
     from distributed import Client
 
     try:
@@ -75,6 +74,8 @@ def _dask(scheduler: str) -> Iterator[None]:
 @contextmanager
 def configured() -> Iterator[None]:
     """Run what is inside on the chosen engine; without a choice, joblib's own configuration holds."""
+    import joblib
+
     engine, workers, scheduler = chosen()
     if engine == "dask" and scheduler:
         with _dask(scheduler):
@@ -107,9 +108,12 @@ def compute(tasks: Sequence[Any], label: str) -> list[Any]:
 
     Examples
     --------
-    >>> compute([joblib.delayed(abs)(-n) for n in range(3)], "distances")
+    >>> from joblib import delayed
+    >>> compute([delayed(abs)(-n) for n in range(3)], "distances")
     [0, 1, 2]
     """
+    import joblib
+
     with configured():
         return list(_told(joblib.Parallel(return_as="generator")(tasks), len(tasks), label))
 

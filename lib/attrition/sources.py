@@ -2,6 +2,7 @@
 
 import ast
 import functools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrition.digests import digest
@@ -31,6 +32,14 @@ def text_of(name: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Statements at any depth; expressions, most of a program, hold no import and are left out."""
+    for node in nodes:
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, name, ()))
+
+
 def imported(source: str) -> set[str]:
     """Names of the ``attrition`` modules that a piece of Python imports.
 
@@ -40,7 +49,7 @@ def imported(source: str) -> set[str]:
     ['attrition', 'attrition.metrics', 'attrition.paths']
     """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source).body):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -58,6 +59,17 @@ def test_kernels_are_forked_unless_switched_off_and_share_no_random_state(own_to
     one, other = (json.loads((out / "results" / f"{name}.json").read_text()) for name in ("01_alpha", "03_gamma"))
     assert one["forked"] == other["forked"] == (not words)
     assert not set(one["drawn"]) & set(other["drawn"])
+
+
+def test_an_unchanged_run_loads_nothing_that_executes_or_renders(toy, undisturbed):
+    command = toy.command("--out", undisturbed)
+    done = subprocess.run(
+        [command[0], "-X", "importtime", *command[1:]], cwd=toy.folder, env=toy.env(), capture_output=True, text=True
+    )
+    assert "nothing to redo: 3 chapters are up to date" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "attrition.run.driver" in loaded
+    assert not loaded & {"papermill", "nbconvert", "jinja2", "joblib", "scipy", "matplotlib", "sklearn", "mlflow"}
 
 
 def forked(toy):

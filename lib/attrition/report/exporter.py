@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from jinja2 import pass_context
 from nbconvert.exporters.html import HTMLExporter
-from nbformat import v4
 from pygments import lex
 from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
@@ -66,6 +66,7 @@ class ChapterExporter(HTMLExporter):
     def default_config(self) -> Config:
         """The book's order of mime types; no preprocessor rewrites cells."""
         settings = Config({"NbConvertBase": {"display_data_priority": PRIORITY}})
+        settings.merge(Config({"Exporter": {"optimistic_validation": True}}))  # once, not after each preprocessor
         settings.merge(Config({"HighlightMagicsPreprocessor": {"enabled": False}}))
         return settings
 
@@ -216,11 +217,12 @@ class Book:
 
 
 def _node(chapter: Chapter) -> Any:
+    """The chapter for nbconvert's walker, with a mark where each output is to be filled in."""
+    mark = {"output_type": "display_data", "data": {"text/plain": "-"}, "metadata": {}}
     cells = []
     for cell in chapter.cells:
-        make = v4.new_markdown_cell if cell.kind == "markdown" else v4.new_code_cell
-        node = make(cell.source, id=cell.anchor, metadata={"where": cell.where, "number": cell.number})
-        if cell.kind == "code":
-            node.outputs = [v4.new_output("display_data", data={"text/plain": "-"}) for _ in cell.outputs]
-        cells.append(node)
-    return v4.new_notebook(cells=cells)
+        about = {"where": cell.where, "number": cell.number}
+        node = {"cell_type": cell.kind, "id": cell.anchor, "metadata": about, "source": cell.source}
+        code = {"execution_count": None, "outputs": [mark] * len(cell.outputs)} if cell.kind == "code" else {}
+        cells.append(node | code)
+    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})

@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,9 @@ from pathlib import Path
 from attrition import engine, errors, paths
 from attrition.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from attrition.run import interrupts, plan
+
+# jsonschema, which nbformat loads, would load a grammar with it for two seconds, to check links that no notebook has
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 BUG = 1
 LONGEST_NAME = 80
@@ -119,6 +124,17 @@ def _engine(args: argparse.Namespace, needed: bool) -> Iterator[None]:
     yield
 
 
+def _load_ahead() -> None:
+    """Load what executes and what renders while kernels start; what cannot be loaded is told when it is needed."""
+
+    def load() -> None:
+        with contextlib.suppress(Exception):
+            for name in ("attrition.run.execute", "attrition.report.book"):
+                importlib.import_module(name)
+
+    threading.Thread(target=load, daemon=True).start()
+
+
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
     from attrition import trials
@@ -149,6 +165,8 @@ def run(args: argparse.Namespace) -> int:
         waiting = driver.stale(request, state, known)
         expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
         show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
+        if waiting:
+            _load_ahead()
         with _engine(args, bool(waiting)):
             outcome = driver.Runner(request, state, show.tell).run(waiting, known)
         for chapter, error in outcome.failed.items():
