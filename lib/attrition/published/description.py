@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, simulate
+from attrition import features, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
@@ -272,9 +272,35 @@ def contradiction_counts(trial: pd.DataFrame) -> dict[str, int]:
     return {**table.set_index("key")["n_patients"].to_dict(), "n": int(table["out_of"].iloc[0])}
 
 
+def counts(trial: pd.DataFrame, law: Law = PUBLISHED_LAW) -> dict[str, float]:
+    """Patients, dropouts, their share, and the share that the law expects."""
+    gone = int(trial["dropout"].sum())
+    return {"n": len(trial), "gone": gone, "share": gone / len(trial), "law": oracle.exact(law)["prevalence"]}
+
+
 def numbers(found: Mapping[str, Any]) -> dict[str, float]:
     """The plain numbers of a mapping, without its arrays."""
     return {key: value for key, value in found.items() if isinstance(value, (int, float))}
+
+
+def law_found(law: Law, patients: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    """Risks under the law and effects of the two published cuts, at both prevalences.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        Drawn from the law; see `cut_effects`.
+
+    Returns
+    -------
+    dict
+        Setting to what `law_risks` gives, with the ``effect`` of the cuts.
+    """
+    return {
+        setting: law_risks(law, offset)
+        | {"effect": cut_effects(law, patients, seeds.stream(seed, "01", "cuts"), offset)}
+        for setting, offset in oracle.prevalence_offsets(law).items()
+    }
 
 
 def ranges(law: Mapping[str, Any]) -> dict[str, float]:

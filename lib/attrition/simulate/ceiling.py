@@ -43,6 +43,17 @@ def oracle_results(law: Law, p: Generation, seed: int) -> dict[str, Any]:
     return found
 
 
+def true_probabilities(law: Law, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """Probability of dropout of every drawn patient, at both prevalences.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n_patients,)
+        Risk scores without noise, from `oracle_results`.
+    """
+    return {setting: oracle.probability(law, scores, d) for setting, d in oracle.prevalence_offsets(law).items()}
+
+
 def oracle_table(found: Mapping[str, Any], days: list[int]) -> pd.DataFrame:
     """`oracle_results` as a table, from knowing nothing to knowing the whole follow-up.
 
