@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, metrics
+from attrition import features, metrics, tables
 from attrition.tables import LARGE_SMD
 
 PANELS = {
@@ -25,7 +25,15 @@ DERIVED = (
     "trial_phase_risk",
     "treatment_risk",
 )
+DESCRIBED = ("age", "gender", "treatment_group", "trial_phase", "days_in_trial", "visits_completed", "adverse_events")
+"""Characteristics of Table 1: those of the first day before those that count the follow-up."""
+CATEGORIES = ("gender", "treatment_group", "trial_phase")
 Z_95 = 1.959963984540054
+
+
+def table_one(trial: pd.DataFrame) -> pd.DataFrame:
+    """Characteristics of the trial's patients, overall and by outcome; see `attrition.tables.table_one`."""
+    return tables.table_one(trial, list(DESCRIBED), list(CATEGORIES), "dropout", {0: "stayed", 1: "dropped out"})
 
 
 def unlike(table_1: pd.DataFrame, smallest: float = LARGE_SMD) -> dict[str, Any]:
