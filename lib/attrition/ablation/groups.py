@@ -178,7 +178,18 @@ def level(study: Study, setting: str, candidate: str, measure: str = "auroc") ->
 
 
 def contrast(study: Study, setting: str, better: str, worse: str, measure: str = "auroc") -> Interval:
-    """Paired difference `better` - `worse` over the trials that both have; see `interval`."""
+    """Paired difference `better` - `worse` over the trials that both have; see `interval`.
+
+    Parameters
+    ----------
+    study : Study
+    setting : str
+        Prevalence setting.
+    better, worse : str
+        Candidates, by `key`.
+    measure : str
+        Column of the study's trials.
+    """
     pair = values(study, setting, better, measure), values(study, setting, worse, measure)
     difference = (pair[0] - pair[1]).dropna()
     if measure == "auroc":

@@ -325,7 +325,19 @@ def _trial_level(
 
 
 def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[Candidate], sizes: Sizes) -> Block:
-    """Fit and evaluate boosted trees of one replicate; see `logistic_block`."""
+    """Fit and evaluate boosted trees of one replicate; see `logistic_block`.
+
+    Parameters
+    ----------
+    seed : int
+    setting : str
+        Prevalence setting.
+    replicate : int
+        Number of the trial.
+    candidates : sequence of Candidate
+        Trees only.
+    sizes : Sizes
+    """
     people = population(seed, setting, sizes.n_population)
     trial = draw(seed, setting, replicate, sizes)
     records, influence = [], {}

@@ -130,7 +130,22 @@ def run(
 def learning_task(
     seed: int, setting: str, n_train: int, replicate: int, models: Sequence[str], version: str, n_population: int
 ) -> list[dict[str, Any]]:
-    """Train each model on one trial of `n_train` patients; AUROC in the population, with its sampling error."""
+    """Train each model on one trial of `n_train` patients; AUROC in the population, with its sampling error.
+
+    Parameters
+    ----------
+    seed : int
+    setting : str
+        Prevalence setting.
+    n_train, replicate : int
+        Size and number of the trial.
+    models : sequence of str
+        Keys of `attrition.models.MODELS`.
+    version : str
+        Feature version.
+    n_population : int
+        Patients that no model sees.
+    """
     people = population(seed, setting, n_population)
     trial = draw(seed, setting, replicate, Sizes(n_train, 0), stream=f"learning-{n_train}")
     _, best = batched.soft_auroc_influence(people.probability, people.probability)

@@ -92,7 +92,17 @@ def costly(left_out: Mapping[str, Found]) -> str:
 
 
 def burden(left_out: Found, alone: Found, rank: int, n_features: int, smallest_difference: float) -> str:
-    """Burden left out against burden alone."""
+    """Burden left out against burden alone.
+
+    Parameters
+    ----------
+    left_out, alone : mapping
+        Paired differences with their intervals: v3 less v3 without burden, and burden alone less the same.
+    rank, n_features : int
+        Place of burden among the features, and their number.
+    smallest_difference : float
+        Of interest, in AUROC.
+    """
     lost = in_words(left_out, smallest_difference)
     place = "the most valuable feature" if rank == 1 else f"number {rank} of {n_features} features"
     return (

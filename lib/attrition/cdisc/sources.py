@@ -71,9 +71,11 @@ class Source:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Domains that are there, in lower case."""
         raise NotImplementedError
 
     def columns(self, name: str) -> list[str]:
+        """Columns of a domain, in upper case."""
         raise NotImplementedError
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
@@ -146,6 +148,7 @@ class Package(Source):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
+        """Domains of the collection, in lower case."""
         return tuple(self._module.list_datasets())
 
     def columns(self, name: str) -> list[str]:
@@ -167,6 +170,7 @@ class Folder(Source):
 
     @cached_property
     def files(self) -> dict[str, Path]:
+        """Files of the folder that hold a domain, by the domain's name in lower case."""
         found: dict[str, Path] = {}
         for path in sorted(self.folder.iterdir()):
             if path.suffix.lower() not in ENDINGS or path.name.startswith("."):

@@ -102,6 +102,16 @@ def smallest_auc(recall: float, precision: float, prevalence: float, decimals: i
     At a given prevalence the bound ``t (1 - f)`` with ``f = c t`` is concave in t and monotone in c, and the concave
     curve's ``(1 + t - c t) / 2`` is linear in t: both are smallest at a corner of the rounding box.
 
+    Parameters
+    ----------
+    recall, precision : float
+        As printed.
+    prevalence : float
+    decimals : int
+        Digits that were printed.
+    concave : bool
+        Whether the curve is taken to be concave, as that of any score that cannot be improved on by itself.
+
     Examples
     --------
     >>> round(smallest_auc(0.85, 0.55, 0.24, decimals=2), 3)

@@ -119,6 +119,7 @@ def matrices(recall: float, precision: float, positives: int, negatives: int, de
         As printed, to `decimals` digits.
     positives, negatives : int
         Patients with and without the event.
+    decimals : int
 
     Returns
     -------
@@ -197,6 +198,8 @@ def folds_agree(printed: Sequence[float], mean: float, sd: float, decimals: int 
     printed : sequence of float, shape (n_folds,)
     mean, sd : float
         Printed summary, to the same number of digits.
+    decimals : int
+        That number.
 
     Returns
     -------

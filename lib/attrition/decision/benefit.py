@@ -180,6 +180,15 @@ def net_benefit_interval(
 ) -> Interval:
     """Net benefit at one threshold, averaged over repeats, with a bootstrap interval.
 
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+    y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
+    threshold : float
+    weights : array of shape (n_patients, n_resamples)
+    level : float
+        Coverage of the interval.
+
     Examples
     --------
     >>> weights = np.array([[1.0, 2.0], [1.0, 0.0]])

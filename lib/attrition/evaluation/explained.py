@@ -53,6 +53,17 @@ def raw_importance(
 ) -> pd.DataFrame:
     """Permutation importance of the raw columns for every model and for the oracle.
 
+    Parameters
+    ----------
+    fitted : mapping
+        From `fit_folds`.
+    folds : sequence of Fold
+        The same folds.
+    trial : pandas.DataFrame of n_patients rows
+    y : array of shape (n_patients,)
+    weights : array of shape (n_patients, n_resamples)
+    seed, n_permutations : int
+
     Returns
     -------
     pandas.DataFrame
@@ -164,7 +175,14 @@ def stability_table(
 ) -> pd.DataFrame:
     """Stability of every model for readers, with unsteady patients at each threshold.
 
-    `n_models` gives the number of models developed again where it is not `otherwise`.
+    Parameters
+    ----------
+    found : mapping
+        From `stability_summaries`.
+    n_models : mapping of str to int
+        Number of models developed again, where it is not `otherwise`.
+    otherwise, n_patients, n_events : int
+    thresholds : mapping of str to float
     """
     rows = []
     for name, summary in found.items():

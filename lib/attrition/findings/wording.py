@@ -165,6 +165,8 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
 
     Parameters
     ----------
+    rows : sequence of mapping
+        The ledger.
     lr : mapping
         Population AUROC of logistic regression, an interval.
     oracle : float
@@ -264,6 +266,8 @@ def pilot_finding(
 
     Parameters
     ----------
+    rows : sequence of mapping
+        The ledger.
     auroc : mapping
         ``all``, ``all_without_arm`` and ``arm_only``, each an interval.
     day, at_risk, events : int
@@ -300,6 +304,8 @@ def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evid
         Name to ``honest, leaky, difference, ci_low, ci_high``.
     smallest : float
         Smallest difference of interest.
+    evidence : sequence of str
+        Figures and tables that show it.
     """
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
     dearest = leaks[name]

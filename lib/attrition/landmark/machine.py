@@ -347,7 +347,19 @@ def as_parquet(table: pd.DataFrame) -> bytes:
 
 
 def track(trial: Trial, p: Any, seed: int, found: dict[str, Any], study: Study, prices: pd.DataFrame) -> None:
-    """Log the chapter to the tracking store: parameters, digests of what it handed on, measures, tables of results."""
+    """Log the chapter to the tracking store: parameters, digests of what it handed on, measures, tables of results.
+
+    Parameters
+    ----------
+    trial : Trial
+    p : attrition.params.RealTrial
+    seed : int
+    found : dict
+        The chapter's results.
+    study : Study
+    prices : pandas.DataFrame
+        Prices of the leaks.
+    """
     tracking.log_chapter(
         "06_real_trial",
         params=params.as_dict(p) | {"seed": seed, "trial": trial.name},

@@ -199,7 +199,17 @@ def _task(of: Problem, X: np.ndarray, site: np.ndarray, candidates: np.ndarray, 
 
 
 def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray) -> list[dict]:
-    """Price of each feature leak: baseline, arm and adverse events known by the landmark, with and without it."""
+    """Price of each feature leak: baseline, arm and adverse events known by the landmark, with and without it.
+
+    Parameters
+    ----------
+    trial : Trial
+    of : Problem
+        The honest problem at the landmark.
+    p : attrition.params.RealTrial
+    seed : int
+    weights : ndarray of shape (n_patients, n_resamples)
+    """
     X = filled(of.X[of.columns("adverse_events")])
     folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
     patient = np.arange(len(of.y))

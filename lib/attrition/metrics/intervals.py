@@ -253,6 +253,8 @@ def bootstrap(
         The predictions of each repeat of cross-validation; the measure is taken a repeat and then averaged.
     weights : array of shape (n_patients, n_resamples)
         From `bootstrap_weights`; the same weights make measures and models paired.
+    level : float
+        Coverage.
 
     Returns
     -------
@@ -318,6 +320,8 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
     Parameters
     ----------
     values : array of shape (n_trials,)
+    level : float
+        Coverage.
 
     Returns
     -------
@@ -378,6 +382,8 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     ----------
     values : array of shape (n_patients,)
         The contribution of each patient.
+    level : float
+        Coverage.
 
     Examples
     --------

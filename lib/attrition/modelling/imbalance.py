@@ -127,6 +127,14 @@ def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iter
     ``"threshold"`` has the probabilities of ``"none"``, and ``"recalibrated"`` contains the fit of
     ``"class_weight"``: neither is fitted twice.
 
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS`.
+    X, X_new : DataFrame of (n, p) and (n_new, p)
+    y : array of shape (n,)
+    seed : int
+
     Yields
     ------
     strategy : str

@@ -95,7 +95,9 @@ def psi(share: NDArray, reference: NDArray, floor: float = 1e-3) -> NDArray:
     Parameters
     ----------
     share, reference : numpy.ndarray, shape (..., n_cells)
-        Shares of the batch and of the reference; empty cells count as `floor`.
+        Shares of the batch and of the reference.
+    floor : float
+        Share that an empty cell counts as.
 
     Returns
     -------

@@ -283,6 +283,8 @@ def callout(kind: str, template: str, title: str | None = None, **values: Any) -
         Markdown, filled as in `prose`.
     title : str, optional
         Another heading than the kind's own.
+    **values
+        What the template names.
     """
     if kind not in words.CALLOUTS:
         raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(words.CALLOUTS)}")

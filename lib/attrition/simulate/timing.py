@@ -58,7 +58,16 @@ def draw(
 def draw_published(
     law: Law, days: np.ndarray, dropout: np.ndarray, score: np.ndarray, legacy: np.random.RandomState
 ) -> dict[str, np.ndarray]:
-    """Same as `draw` from the legacy stream, patient by patient, as the published trial was made."""
+    """Same as `draw` from the legacy stream, patient by patient, as the published trial was made.
+
+    Parameters
+    ----------
+    law : Law
+    days, dropout, score : ndarray of shape (n,)
+        Follow-up, outcome and risk score of each patient.
+    legacy : numpy.random.RandomState
+        In the state in which the published code had it.
+    """
     n = len(days)
     day, branch = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
     for i in np.flatnonzero(dropout):

@@ -182,6 +182,13 @@ def draw_chunks(
 ) -> Iterator[pd.DataFrame]:
     """Draw a trial piece by piece, so that memory stays bounded by `chunk` whatever `n` is.
 
+    Parameters
+    ----------
+    law, n, rng, prevalence_offset
+        As in `draw_trial`.
+    chunk : int
+        Patients a piece.
+
     Yields
     ------
     DataFrame (at most chunk, 14)
