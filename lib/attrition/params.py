@@ -123,7 +123,6 @@ class RealTrial:
     learning_rate: float
     smallest_difference: float
     suspicious_auroc: float
-    thresholds: list
     leak_repeats: int
     leak_trials: int
     leak_trial_size: int

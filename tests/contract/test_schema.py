@@ -269,33 +269,6 @@ def test_many_problems_stay_a_short_message(patients, save):
     assert len(message.splitlines()) == 2
 
 
-# --- outcome
-
-
-@pytest.mark.parametrize("y", [[0] * 100, [1] * 100, [0] * 99 + [1], [0, 1, 0, 1, 1]])
-def test_an_outcome_too_thin_is_refused_with_the_minimum(y):
-    with pytest.raises(ContractError, match=f"{sum(y)} of {len(y)} patient.*at least 20 with and 20 without"):
-        contract.check_outcome(y)
-
-
-@pytest.mark.parametrize("y", [[0, 1, np.nan] * 50, [0, 1, 2] * 50, ["0", "1", "x"] * 50])
-def test_other_values_in_the_outcome_are_refused(y):
-    with pytest.raises(ContractError, match="must be 0 or 1"):
-        contract.check_outcome(pd.Series(y))
-
-
-def test_a_sound_outcome_passes(published):
-    contract.check_outcome(published["dropout"])
-
-
-def test_columns_made_from_the_outcome_are_flagged(published):
-    table = published.drop(columns=["patient_id", "dropout"]).assign(
-        reason=np.where(published["dropout"] == 1, "left", None), tidy=1 - published["dropout"]
-    )
-    found = contract.giveaways(table, published["dropout"])
-    assert set(found.loc[found["flagged"], "column"]) == {"dropout_day", "reason", "tidy"}
-
-
 # --- fuzz
 
 PUBLISHED = simulate.published_trial().head(30).astype(str).astype(object)

@@ -130,7 +130,3 @@ def test_named_thresholds_give_counts_per_100(patients, rng):
     assert (table["found_per_100"] + table["missed_per_100"]).round(9).eq(100 * patients["y"].mean()).all()
     for name in ("recall", "precision", "net_benefit"):
         assert table[name].between(table[f"{name}_low"], table[f"{name}_high"]).all()
-
-
-def test_standardised_net_benefit_of_a_perfect_model_is_one():
-    assert decision.standardised_net_benefit([0, 1, 1], [0.1, 0.9, 0.8], [0.3, 0.5]).tolist() == [1, 1]

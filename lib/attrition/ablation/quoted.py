@@ -16,14 +16,6 @@ MODEL_CONTRASTS = {
     "lgbm_minus_xgb": (key(FINAL, "lgbm"), key(FINAL, "xgb")),
     "lr_v3_minus_xgb_v1": (key(FINAL, "lr"), key("v1_counts", "xgb")),
 }
-MODEL_CONTRAST_LABELS = {
-    "lr_minus_lgbm": "LR less LightGBM, both v3",
-    "lr_minus_xgb": "LR less XGBoost, both v3",
-    "lgbm_minus_xgb": "LightGBM less XGBoost, both v3",
-    "lr_v3_minus_xgb_v1": "LR on v3 less XGBoost on counts",
-}
-MODEL_CONTRASTS_PUBLISHED = {"lr_minus_lgbm": 0.025, "lr_minus_xgb": 0.039, "lgbm_minus_xgb": 0.014}
-MODEL_CONTRASTS_PUBLISHED |= {"lr_v3_minus_xgb_v1": 0.12}
 
 
 def steps(study: Study, setting: str, model: str = "lr") -> dict[str, Interval]:

@@ -236,53 +236,6 @@ def relative_change(before: float, after: float, decimals: int) -> tuple[float, 
     return after_low / before_high - 1, after_high / before_low - 1
 
 
-def split_sizes(n: int, test_share: float, event_rate: float) -> dict[str, int]:
-    """Counts of a split stratified by outcome, as scikit-learn rounds them.
-
-    The test part has ``ceil(n * test_share)`` patients; its events are its share of all events, rounded to the nearest.
-
-    Parameters
-    ----------
-    n : int
-        Patients.
-    test_share, event_rate : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    dict
-        ``train``, ``test`` and for each ``_events`` and ``_others``.
-
-    Examples
-    --------
-    >>> split_sizes(1000, 0.2, 0.24) == {"train": 800, "train_events": 192, "train_others": 608,
-    ...                                  "test": 200, "test_events": 48, "test_others": 152}
-    True
-    """
-    events = round(n * event_rate)
-    test = math.ceil(n * test_share)
-    test_events = round(test * events / n)
-    sizes = {"train": n - test, "test": test}
-    counts = {"train_events": events - test_events, "test_events": test_events}
-    others = {f"{part}_others": sizes[part] - counts[f"{part}_events"] for part in sizes}
-    return {**sizes, **counts, **others}
-
-
-def precision_from(recall: float, specificity: float, prevalence: float) -> float:
-    """Precision of an operating point by Bayes' rule.
-
-    ``recall * prevalence / (recall * prevalence + (1 - specificity) * (1 - prevalence))``
-
-    Examples
-    --------
-    >>> round(precision_from(0.72, 0.893, 0.24), 2)
-    0.68
-    """
-    hits = recall * prevalence
-    false_alarms = (1 - specificity) * (1 - prevalence)
-    return hits / (hits + false_alarms)
-
-
 def fpr_from(recall: float, precision: float, prevalence: float) -> float:
     """False-positive rate that recall, precision and prevalence imply.
 
@@ -294,14 +247,3 @@ def fpr_from(recall: float, precision: float, prevalence: float) -> float:
     0.107
     """
     return recall * prevalence / (1 - prevalence) * (1 - precision) / precision
-
-
-def f1_from(recall: float, precision: float) -> float:
-    """Harmonic mean of recall and precision.
-
-    Examples
-    --------
-    >>> round(f1_from(0.72, 0.68), 3)
-    0.699
-    """
-    return 2 * recall * precision / (recall + precision)

@@ -1,9 +1,5 @@
 """What a trial's table must hold, checked before anything else sees it."""
 
-from attrition.contract.outcome import (
-    check_outcome,
-    giveaways,
-)
 from attrition.contract.schema import (
     BASELINE,
     COUNT,
@@ -38,10 +34,8 @@ __all__ = [
     "ContractError",
     "Problem",
     "Reading",
-    "check_outcome",
     "dictionary",
     "examine",
-    "giveaways",
     "parse",
     "read_strict",
     "read_trial",

@@ -7,7 +7,6 @@ from attrition.decision.benefit import (
     money_per_100,
     net_benefit,
     net_benefit_interval,
-    standardised_net_benefit,
     treat_all,
 )
 from attrition.decision.costs import (
@@ -31,7 +30,6 @@ __all__ = [
     "money_per_100",
     "net_benefit",
     "net_benefit_interval",
-    "standardised_net_benefit",
     "threshold_from_costs",
     "treat_all",
 ]

@@ -64,21 +64,6 @@ def treat_all(y_true: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | Non
     return net_benefit(y_true, np.full(np.size(y_true), np.inf), thresholds, weights)
 
 
-def standardised_net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike):
-    """Net benefit as a share of the event rate: 1 is finding all who leave and nobody else.
-
-    References
-    ----------
-    Kerr et al. (2016), J Clin Oncol 34, 2534-2540.
-
-    Examples
-    --------
-    >>> float(standardised_net_benefit([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], 0.5))
-    1.0
-    """
-    return net_benefit(y_true, y_prob, thresholds) / np.mean(np.asarray(y_true))
-
-
 def money_per_100(net_benefit: ArrayLike, thresholds: ArrayLike, cost: float) -> NDArray:
     """Net benefit in money a hundred patients, for a contact of given cost.
 

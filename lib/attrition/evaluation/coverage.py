@@ -19,7 +19,6 @@ from attrition.metrics import intervals
 from attrition.metrics.calibration import expit
 
 THRESHOLD = 0.5
-GROUP_SHARE = 0.15
 
 
 class Population(NamedTuple):

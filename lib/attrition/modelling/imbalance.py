@@ -34,7 +34,6 @@ MEASURES = {
 }
 RESAMPLED = ("class_weight", "smote", "undersample")
 """Strategies that change the event rate that the model is fitted to."""
-PROBABILITY_KEEPING = ("none", "threshold", "recalibrated")
 INNER_FOLDS = 3
 
 

@@ -54,7 +54,6 @@ OTHERS: tuple[tuple[tuple[str, str, str], str, float, int], ...] = (
     ((*_BASELINE, "precision"), "random_baseline.unbalanced.precision", 0.24, 2),
 )
 """Other published figures: (model, name, measure), place in `replicate`'s result, value, printed decimals."""
-PUBLISHED_FOLDS = (0.721, 0.695, 0.682, 0.708, 0.685)
 XGB_SEARCH = {
     "n_estimators": [100, 200, 300],
     "max_depth": [2, 3, 4, 5, 6, 8],

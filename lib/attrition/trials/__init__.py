@@ -2,7 +2,6 @@
 
 from attrition.trials.brought import (
     FEWEST_EVENTS,
-    FEWEST_PATIENTS,
     PACKAGED,
     REGISTER,
     Brought,
@@ -18,7 +17,6 @@ from attrition.trials.brought import (
 
 __all__ = [
     "FEWEST_EVENTS",
-    "FEWEST_PATIENTS",
     "PACKAGED",
     "REGISTER",
     "Brought",

@@ -16,11 +16,11 @@ from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
 from attrition.contract.strict import ContractError
 from attrition.digests import digest, file_digest
 from attrition.trials import flat, mapping
+from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
 
 PACKAGED = ("pilot", "pilot-adam")
 REGISTER = Path(".state") / "trials.json"
-FEWEST_PATIENTS = 10
 FEWEST_EVENTS = 2
 
 
