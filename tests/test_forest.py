@@ -109,8 +109,8 @@ def test_steps_reading_names_the_largest_and_the_harmful():
 def test_words_turn_with_the_numbers():
     gain = words.one_split({"q025": 0.63, "q975": 0.77}, {"lr": 0.643, "xgb": 0.604})
     loss = words.one_split({"q025": 0.69, "q975": 0.70}, {"lr": 0.643, "xgb": 0.604})
-    assert "smaller than that" in gain
-    assert "larger than that" in loss
+    assert "at most, less than that range" in gain
+    assert "at most, more than that range" in loss
     assert words.costly({"a": found(0.01, 0.0, 0.02)}).startswith("No feature")
     assert words.costly({"a": found(-0.01, -0.02, -0.001)}).startswith("1 of 1")
     alone = {"share_of_lift": 0.9}
@@ -124,7 +124,7 @@ def test_seeds_sentence_counts_rankings():
     table = pd.DataFrame(rows, columns=["split_seed", "model", "label", "rank"])
     best = table[table["rank"] == 1].set_index("split_seed")["label"]
     told = words.seeds(table.assign(best=table["split_seed"].map(best)))
-    assert "The ranking changes with the seed (2 different rankings from 2 seeds)" in told
+    assert "the order of the three changes with the seed: 2 orders from 2 seeds" in told
 
 
 def test_learning_sentence_finds_the_smaller_trial():

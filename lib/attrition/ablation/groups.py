@@ -4,7 +4,7 @@ The comparisons of chapter 03 are the published ones (versions, leave one out) a
 each between two candidates fitted on the same trials and evaluated on the same population.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from attrition import features, models
-from attrition.ablation.replicate import Candidate, Population, Sizes
+from attrition.ablation.replicate import SETTINGS, Candidate, Population, Sizes
 from attrition.ablation.study import Study
 from attrition.claims.rules import Measure, grade_effect
 from attrition.metrics.ranks import soft_auroc_influence
@@ -287,6 +287,11 @@ def steps_table(study: Study, setting: str, model: str = "lr", smallest_differen
             word = verdict(found, PUBLISHED[step], smallest_difference)
             rows.append({**named, "published": PUBLISHED[step], **found, "verdict": word})
     return pd.DataFrame(rows)
+
+
+def in_both_settings(table: Callable[..., pd.DataFrame], study: Study, **options: Any) -> pd.DataFrame:
+    """One of this module's tables for both prevalence settings, one below the other."""
+    return pd.concat([table(study, setting, **options) for setting in SETTINGS])
 
 
 def left_out_table(study: Study, setting: str) -> pd.DataFrame:

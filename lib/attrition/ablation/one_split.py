@@ -108,6 +108,28 @@ def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[s
     return pd.DataFrame(found)
 
 
+def same_trial_gains(splits: pd.DataFrame) -> pd.DataFrame:
+    """Gains from split to split of one trial: of v3 over counts, and of burden within v3.
+
+    Parameters
+    ----------
+    splits : DataFrame, shape (n_splits, 3)
+        From `many_splits`, of v1_counts, v3_causal and without_burden.
+
+    Returns
+    -------
+    DataFrame
+        ``gain``, what `spread` gives, and ``share_below_zero``.
+    """
+    gains = {
+        "v3 less v1": splits["v3_causal"] - splits["v1_counts"],
+        "v3 less v3 without burden": splits["v3_causal"] - splits["without_burden"],
+    }
+    return pd.DataFrame(
+        [{"gain": name, **spread(gain), "share_below_zero": (gain < 0).mean()} for name, gain in gains.items()]
+    )
+
+
 def spread(found: np.ndarray) -> dict[str, float]:
     """Mean, standard deviation and quantiles of a figure over splits or trials.
 

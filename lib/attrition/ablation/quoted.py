@@ -102,23 +102,12 @@ def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-HEADINGS = {
-    "label": "model",
-    "n_features": "number of features",
-    "value": "AUROC",
-    "ci_low": "95 % from",
-    "ci_high": "to",
-    "share_of_lift": "share of attainable lift",
-    "n_replicates": "trials",
-    "spread_low": "spread, low",
-    "spread_high": "spread, high",
-}
-FORMATS = {"share_of_lift": "{:.0%}", "n_features": "{:.0f}", "n_replicates": "{:.0f}"}
+HEADINGS = {"label": "model", "n_features": "number of features", "value": "AUROC"}
 LEVEL = ("value", "ci_low", "ci_high", "share_of_lift", "n_replicates")
 
 
 def shown(table: pd.DataFrame, *first: str, **headings: str) -> dict[str, Any]:
-    """Columns of a table of AUROCs with their headings and formats, as `attrition.report.table` takes them.
+    """Columns of a table of AUROCs with their headings, as `attrition.report.table` takes them.
 
     Parameters
     ----------
@@ -131,8 +120,7 @@ def shown(table: pd.DataFrame, *first: str, **headings: str) -> dict[str, Any]:
     """
     columns = [*first, *LEVEL]
     labels = {name: heading for name, heading in (HEADINGS | headings).items() if name in columns}
-    formats = {name: form for name, form in FORMATS.items() if name in columns}
-    return {"df": table[columns], "labels": labels, "formats": formats}
+    return {"df": table[columns], "labels": labels}
 
 
 def baseline(found: pd.DataFrame) -> dict[str, Any]:

@@ -126,13 +126,13 @@ def redundancy(left_out: Found, alone: Found, smallest_difference: float) -> str
 def models(found: Found, smallest_difference: float) -> str:
     """The three models against each other."""
     best = max(MODEL_LABELS, key=lambda model: found[model]["value"])
-    pairs = {"lr_minus_xgb": "Logistic regression less XGBoost", "lr_minus_lgbm": "less LightGBM"}
+    pairs = {"lr_minus_xgb": "logistic regression less XGBoost", "lr_minus_lgbm": "less LightGBM"}
     gaps = ", ".join(f"{words} {signed(found[name])}" for name, words in pairs.items())
     trees = in_words(found["lgbm_minus_xgb"], smallest_difference)
     return (
         "*Claim:* logistic regression is the best of three models, then LightGBM, then XGBoost. *Found:* "
         f"{MODEL_LABELS[best]} is best, with {found['share_of_lift'][best]:.0%} of what can be gained over chance. "
-        f"{gaps}. LightGBM less XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
+        f"In AUROC, {gaps}. LightGBM less XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
     )
 
 
@@ -167,11 +167,11 @@ def one_split(spread: Found, published: Found) -> str:
     """
     gap = max(published.values()) - min(published.values())
     reach = spread["q975"] - spread["q025"]
-    word = "smaller" if gap < reach else "larger"
+    word = "less" if gap < reach else "more"
     return (
         f"From the same law, 95 % of trials put logistic regression's test AUROC between {spread['q025']:.3f} and "
-        f"{spread['q975']:.3f}, a range of {reach:.3f}; the published models differ by {gap:.3f} at most, "
-        f"{word} than that"
+        f"{spread['q975']:.3f}, a range of {reach:.3f}; the three published models differ by {gap:.3f} at most, "
+        f"{word} than that range"
     )
 
 
@@ -179,8 +179,8 @@ def spread_of_splits(found: Found, published: Mapping[str, float]) -> str:
     """The standard deviation of one split against the published differences between models."""
     sd, gap = found["value"], max(published.values()) - min(published.values())
     return (
-        f"one split of 200 patients has a standard deviation of {sd:.3f} between trials; "
-        f"the published models differ by {gap:.3f} at most, {gap / sd:.1f} times that"
+        f"the AUROC of one split of 200 patients has a standard deviation of {sd:.3f} between trials; "
+        f"the published models differ by {gap:.3f} at most"
     )
 
 
@@ -195,7 +195,7 @@ def seeds(table: pd.DataFrame) -> str:
     best = table.drop_duplicates("split_seed")["best"].value_counts()
     orders = table.sort_values("rank").groupby("split_seed")["model"].agg(tuple).nunique()
     n_seeds = table["split_seed"].nunique()
-    named = ", ".join(f"{label} is best under {count} of {n_seeds}" for label, count in sorted(best.items()))
-    flips = "The ranking changes with the seed" if orders > 1 else "The ranking happens to be the same under each"
-    counted = f"{orders} different ranking{'s' if orders > 1 else ''} from {n_seeds} seeds"
-    return f"By seed of the split, {named}. {flips} ({counted})"
+    named = ", ".join(f"{label} is best under {count} of {n_seeds} seeds" for label, count in sorted(best.items()))
+    if orders > 1:
+        return f"{named}, but the order of the three changes with the seed: {orders} orders from {n_seeds} seeds"
+    return f"{named}, and the order of the three happens to be the same under each"

@@ -17,6 +17,7 @@ from attrition.claims.ledger import (
     read_chapters,
     reader,
     references,
+    verdict_of,
     write,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "read_chapters",
     "reader",
     "references",
+    "verdict_of",
     "write",
 ]

@@ -303,6 +303,11 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def verdict_of(id: str, found: Mapping[str, Any]) -> str:
+    """Verdict on one claim of the ledger, by its number; see `evaluate_one`."""
+    return evaluate_one(next(claim for claim in load() if claim.id == id), found)["verdict"]
+
+
 def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Verdict of every claim.
 
