@@ -1,5 +1,7 @@
 """Rows and tables of the modelling chapter: predictions beside the oracle, and what is shown of the studies."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from sklearn import config_context
@@ -97,6 +99,11 @@ def _interval_text(row: pd.Series, digits: int = 3) -> str:
     return f"{value} ({row['ci_low']:z.{digits}f} to {row['ci_high']:z.{digits}f})"
 
 
+def corrected_auroc(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
+    """AUROC of a model with the interval that allows for another model, from chapter 04's ``models``."""
+    return {"value": performance[model]["auroc"], **{end: performance[model][end] for end in ("ci_low", "ci_high")}}
+
+
 def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:
     """One event rate of the imbalance study as text with intervals: model, strategy, trials, a column a measure."""
     measures = [*SHOWN_MEASURES, net_benefit]
@@ -153,7 +160,7 @@ def tuning_sentence(compared: pd.DataFrame) -> dict:
     names = listed([models.LABELS[name] for name in better["model"]]) if len(better) else ""
     spread = compared["tuned"].max() - compared["tuned"].min()
     values = {"names": names, "spread": spread, "best": models.LABELS[best["model"]], "best_auroc": best["tuned"]}
-    last = ". Highest of the tuned models is {best} with {best_auroc:.3f}; all lie within {spread:.3f}."
+    last = ". The highest tuned AUROC is {best_auroc:.3f} ({best}); all lie within {spread:.3f}."
     if better.empty:
         sentence = "Tuning raised no model's AUROC with an interval above zero" + last
         return {"sentence": sentence, **values}

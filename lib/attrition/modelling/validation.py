@@ -196,17 +196,15 @@ def conclude(table: pd.DataFrame) -> dict[str, Any]:
     best, rows = recommend(table), recommend(table, ROW_WISE)
     covered = bool(COVERAGE_RANGE[0] <= pooled.loc[best, "coverage"] <= COVERAGE_RANGE[1])
     reason = (
-        "it has the smallest error among the schemes whose intervals cover as they should"
+        "of the schemes whose intervals cover the truth in 93 to 97 % of trials it has the smallest error"
         if covered
         else "no scheme covers within 93 to 97 %, and it comes nearest to 95 %"
     )
-    same = "which also predicts every patient out of sample" if rows == best else "and for measures that need "
-    same += "" if rows == best else "out-of-sample predictions of every patient, {rows_label}"
+    same = "It also predicts every patient out of sample." if rows == best else "For measures that need "
+    same += "" if rows == best else "out-of-sample predictions of every patient the rule takes *{rows_label}*."
     sentence = (
-        "The rule recommends {label} for the AUROC ("
-        + reason
-        + f"), {same}. Over the sizes its root mean squared error is "
-        "{rmse:.4f} and its interval covers the truth in {coverage:.1%}; one split has {split_rmse:.4f}, and "
+        f"For the AUROC the rule recommends *{{label}}*: {reason}. {same} Over the sizes its root mean squared error "
+        "is {rmse:.4f} and its interval covers the truth in {coverage:.1%}; one split has {split_rmse:.4f}, and "
         "the apparent AUROC is too high by {optimism:.3f}."
     )
     values = {"label": SCHEMES[best], "rows_label": SCHEMES[rows], **pooled.loc[best, ["rmse", "coverage"]].to_dict()}

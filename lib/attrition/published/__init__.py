@@ -2,6 +2,7 @@
 
 from attrition.published.protocol import (
     LOW_THRESHOLD,
+    MEASURES,
     N_FOLDS,
     OTHERS,
     PUBLISHED,
@@ -12,6 +13,7 @@ from attrition.published.protocol import (
     at_threshold,
     coefficients,
     comparison,
+    comparison_table,
     conclude,
     estimators,
     evaluate,
@@ -30,6 +32,7 @@ from attrition.published.protocol import (
 
 __all__ = [
     "LOW_THRESHOLD",
+    "MEASURES",
     "N_FOLDS",
     "OTHERS",
     "PUBLISHED",
@@ -40,6 +43,7 @@ __all__ = [
     "at_threshold",
     "coefficients",
     "comparison",
+    "comparison_table",
     "conclude",
     "estimators",
     "evaluate",

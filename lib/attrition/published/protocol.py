@@ -30,6 +30,14 @@ PUBLISHED: dict[str, dict[str, float]] = {
     "lgbm": {"cv_auroc": 0.643, "test_auroc": 0.618, "recall": 0.700, "precision": 0.660, "f1": 0.679},
 }
 """What was published (claims C01-C11), to print beside what comes out."""
+MEASURES = {
+    "cv_auroc": "AUROC, 5-fold",
+    "test_auroc": "AUROC, test",
+    "recall": "Recall",
+    "precision": "Precision",
+    "f1": "F1",
+}
+"""Measures that were published of every model, and their names."""
 _LR = ("lr", "Logistic regression")
 _XGB = ("xgb", "XGBoost")
 _BASELINE = ("baseline", "Logistic regression, random data")
@@ -324,6 +332,13 @@ def _look_up(found: Mapping[str, Any], path: str) -> float:
     return float(found)  # type: ignore[arg-type]
 
 
+def comparison_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """What `comparison` found, for the reader: measures by name, *yes* and *no*."""
+    return compared.drop(columns="key").assign(
+        measure=compared["measure"].replace(MEASURES), reproduces=compared["reproduces"].map({True: "yes", False: "no"})
+    )
+
+
 def conclude(table: pd.DataFrame) -> dict[str, Any]:
     """Sentence about what reproduces, chosen from the numbers.
 
@@ -349,7 +364,7 @@ def conclude(table: pd.DataFrame) -> dict[str, Any]:
         "recall_published": recall["published"],
     }
     shares = [values["n_auroc_same"] / len(auroc), values["n_rest_same"] / len(rest)]
-    verdict = "reproduced" if min(shares) == 1 else "direction only" if shares[0] > 0.5 else "not supported"
+    verdict = "reproduced" if min(shares) == 1 else "not supported"
     sentence = (
         "{n_auroc_same} of the {n_auroc} published AUROCs come out to the printed digit, but only {n_rest_same} of the "
         "{n_rest} other figures"
