@@ -91,7 +91,7 @@ def test_what_differs_in_earnest_stays_apart(rng):
 def test_the_arm_alone_has_the_same_auroc(pilot):
     of = prediction.problem(pilot, 0)
     folds = prediction.folds_of(of, 5, 4, seed=1)
-    models = {name: ("arm_only", estimator) for name, estimator in both(prediction.ridge_logistic(0.1)).items()}
+    models = {name: ("arm_only", estimator) for name, estimator in both(prediction.RidgeLogistic(0.1)).items()}
     found = prediction.out_of_fold(of, models, folds)
     np.testing.assert_array_equal(found["shaken"], found["still"])
     assert all(len(np.unique(column)) <= 15 for column in found["shaken"].T)
@@ -103,7 +103,7 @@ def both(estimator, noise=NOISE):
 
 def test_optimism_and_sites_do_not_turn_on_the_last_bits(pilot):
     of = prediction.problem(pilot, 28)
-    models = both(prediction.ridge_logistic(0.1), noise=1e-14).values()
+    models = both(prediction.RidgeLogistic(0.1), noise=1e-14).values()
     first, second = (prediction.optimism(of, "arm_only", model, 5, seed=1) for model in models)
     assert first == second
     first, second = (prediction.leave_one_site_group_out(of, "arm_only", model) for model in models)
@@ -168,7 +168,7 @@ ARM_ONLY = """
 from attrition import cdisc, metrics, prediction
 of = prediction.problem(cdisc.load("pilot"), 0)
 folds = prediction.folds_of(of, 5, 10, 42)
-found = prediction.out_of_fold(of, {"arm_only": ("arm_only", prediction.ridge_logistic(0.1))}, folds)["arm_only"]
+found = prediction.out_of_fold(of, {"arm_only": ("arm_only", prediction.RidgeLogistic(0.1))}, folds)["arm_only"]
 print([metrics.auroc(of.y, column) for column in found.T])
 """
 

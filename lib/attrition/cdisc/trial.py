@@ -1,5 +1,6 @@
 """The one shape of a trial that every later step works on."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,11 @@ class Trial:
     baseline: tuple[str, ...] = ()
     schedule: tuple[int, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @functools.cached_property
+    def memo(self) -> dict:
+        """What has been worked out about this trial; a trial made by ``dataclasses.replace`` begins anew."""
+        return {}
 
     @property
     def horizon(self) -> int:

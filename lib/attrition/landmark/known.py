@@ -270,9 +270,13 @@ def _usable(table: pd.DataFrame) -> pd.DataFrame:
 
 def features_by_group(trial: Trial, landmark: int, groups: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
     """Feature tables known at a landmark, by group; see `features`."""
-    view = known(trial, landmark)
     chosen = [group for group in (groups or groups_at(landmark)) if group in groups_at(landmark)]
-    return {group: _usable(BUILDERS[group](view).reindex(view.ids)) for group in chosen}
+    built = trial.memo.setdefault(("features", landmark), {})
+    missing = [group for group in chosen if group not in built]
+    if missing:
+        view = known(trial, landmark)
+        built |= {group: _usable(BUILDERS[group](view).reindex(view.ids)) for group in missing}
+    return {group: built[group].copy(deep=False) for group in chosen}
 
 
 def features(trial: Trial, landmark: int, groups: Sequence[str] | None = None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -18,8 +19,9 @@ from sklearn.preprocessing import StandardScaler
 
 from attrition import landmark, metrics, models, seeds
 from attrition.cdisc import Trial
-from attrition.metrics import intervals
+from attrition.metrics import intervals, ranks
 from attrition.metrics.calibration import expit
+from attrition.models import batched
 from attrition.resampling import Fold, repeated_folds
 from attrition.survival import hazards
 
@@ -138,13 +140,103 @@ def _imputer() -> SimpleImputer:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
 
-def ridge_logistic(C: float, seed: int = 42) -> Pipeline:
+def _middle(X: np.ndarray) -> np.ndarray:
+    """Median of what is known of each column, 0 where nothing is."""
+    middle = np.zeros(X.shape[1])
+    gaps = np.isnan(X)
+    holed = gaps.any(axis=0) & ~gaps.all(axis=0)
+    middle[holed] = np.nanmedian(X[:, holed], axis=0)
+    return middle
+
+
+def _completed(X: np.ndarray, middle: np.ndarray, holed: np.ndarray) -> np.ndarray:
+    """Gaps filled, and a column for each column of `holed` that marks them."""
+    gaps = np.isnan(X)
+    return np.hstack([np.where(gaps, middle, X), gaps[:, holed]])
+
+
+class RidgeLogistic(ClassifierMixin, BaseEstimator):
     """Median and missing indicator, scaling, ridge logistic regression: all learned on the rows it is fitted on.
 
-    A `C` of 0.1 is a normal prior with standard deviation 0.32 on the log odds ratio of one standard deviation of a
-    feature: 95 % of odds ratios between 0.54 and 1.86.
+    Many fits on parts of one table run together, by Newton steps to the optimum. (A solver that stops early stops at
+    a point of its own, and where it stops can depend on the processor.)
+
+    Parameters
+    ----------
+    C : float
+        Inverse penalty. A `C` of 0.1 is a normal prior with standard deviation 0.32 on the log odds ratio of one
+        standard deviation of a feature: 95 % of odds ratios between 0.54 and 1.86.
     """
-    return Pipeline([("impute", _imputer()), *models.classifier("lr", "none", seed, C=C).steps])
+
+    def __init__(self, C: float = 0.1):
+        self.C = C
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:
+        """Fit on all rows."""
+        X = np.asarray(X, dtype=float)
+        self.classes_ = np.array([0, 1])
+        self.middle_, self.holed_ = _middle(X), np.isnan(X).any(axis=0)
+        self.fit_ = batched.fit_pipeline(_completed(X, self.middle_, self.holed_)[None], np.asarray(y)[None], C=self.C)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of no event and of the event, (n_patients, 2)."""
+        table = _completed(np.asarray(X, dtype=float), self.middle_, self.holed_)
+        (p,) = self.fit_.predict_proba(table)
+        return np.column_stack([1 - p, p])
+
+    def probabilities(self, X: np.ndarray, y: np.ndarray, trainings: Sequence[np.ndarray]) -> np.ndarray:
+        """Probability of every row under a model fitted on each training part, as `fit` one by one would give it.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n_rows, n_features)
+        y : ndarray, shape (n_rows,)
+            Outcomes outside a training part are not looked at.
+        trainings : sequence of ndarray of int
+            Rows of each part; a row may come more than once.
+
+        Returns
+        -------
+        ndarray, shape (n_trainings, n_rows)
+        """
+        holed = np.isnan(X).any(axis=0)  # a mark that is constant in a training part gets no weight
+        tables = np.stack([_completed(X, _middle(X[rows]), holed) for rows in trainings])
+        counts = np.stack([np.bincount(rows, minlength=len(X)) for rows in trainings]).astype(float)
+        return batched.fit_pipeline(tables, y, counts=counts, C=self.C).predict_proba(tables)
+
+
+AT_ONCE = 25
+"""Training parts that are fitted in one call: memory stays small."""
+
+
+def fitted_on(
+    estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> list[np.ndarray]:
+    """Predictions of the test rows of each split, by the estimator fitted on its training rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted.
+    X : ndarray, shape (n_rows, n_features)
+    y : ndarray, shape (n_rows,), or what the estimator's ``fit`` takes
+    splits : sequence of (train, test)
+        Rows, by position.
+
+    Returns
+    -------
+    list of ndarray
+        Settled, see `ranks.settled`.
+    """
+    if not isinstance(estimator, RidgeLogistic):
+        return [models.probability(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in splits]
+    found = []
+    for first in range(0, len(splits), AT_ONCE):
+        part = splits[first : first + AT_ONCE]
+        everybody = ranks.settled(estimator.probabilities(X, y, [train for train, _ in part]))
+        found += [p[test] for p, (_, test) in zip(everybody, part, strict=True)]
+    return found
 
 
 class CoxScore(ClassifierMixin, BaseEstimator):
@@ -193,7 +285,7 @@ def estimators(p: Any, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
     -------
     dict of str to (feature set, estimator)
     """
-    logistic = ridge_logistic(p.ridge_c, seed)
+    logistic = RidgeLogistic(p.ridge_c)
     trees = {"n_estimators": p.trees, "max_depth": p.tree_depth, "learning_rate": p.learning_rate}
     xgb = models.classifier("xgb", "none", seed, **trees, min_child_weight=5, reg_lambda=10.0)
     lgbm = models.classifier("lgbm", "none", seed, **trees, num_leaves=2**p.tree_depth, min_child_samples=20)
@@ -260,10 +352,11 @@ def out_of_fold(
     tables = {name: of.X[of.columns(name)].to_numpy() for name in {feature_set for feature_set, _ in chosen.values()}}
     for fold in folds:
         predictions["null"][fold.test, fold.repeat] = of.y[fold.train].mean()
-        for name, (feature_set, estimator) in chosen.items():
-            X, y = tables[feature_set], _target(of, estimator)
-            fitted = clone(estimator).fit(X[fold.train], y[fold.train])
-            predictions[name][fold.test, fold.repeat] = models.probability(fitted, X[fold.test])
+    splits = [(fold.train, fold.test) for fold in folds]
+    for name, (feature_set, estimator) in chosen.items():
+        found = fitted_on(estimator, tables[feature_set], _target(of, estimator), splits)
+        for fold, y_prob in zip(folds, found, strict=True):
+            predictions[name][fold.test, fold.repeat] = y_prob
     return predictions
 
 
@@ -351,16 +444,17 @@ def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int,
     X = of.X[of.columns(name)].to_numpy()
     rng = seeds.stream(seed, "optimism", of.landmark, name)
 
-    def auroc_of(fitted: BaseEstimator, rows: np.ndarray) -> float:
-        return metrics.auroc(of.y[rows], models.probability(fitted, X[rows]))
-
     everybody = np.arange(len(of.y))
-    apparent = auroc_of(clone(estimator).fit(X, of.y), everybody)
-    excess = []
-    for _ in range(n_resamples):
-        rows = np.concatenate([rng.choice(np.flatnonzero(of.y == k), (of.y == k).sum()) for k in (0, 1)])
-        fitted = clone(estimator).fit(X[rows], of.y[rows])
-        excess.append(auroc_of(fitted, rows) - auroc_of(fitted, everybody))
+    draws = [everybody] + [
+        np.concatenate([rng.choice(np.flatnonzero(of.y == k), (of.y == k).sum()) for k in (0, 1)])
+        for _ in range(n_resamples)
+    ]
+    found = fitted_on(estimator, X, of.y, [(rows, everybody) for rows in draws])
+    apparent = metrics.auroc(of.y, found[0])
+    excess = [
+        metrics.auroc(of.y[rows], y_prob[rows]) - metrics.auroc(of.y, y_prob)
+        for rows, y_prob in zip(draws[1:], found[1:], strict=True)
+    ]
     return {"apparent": apparent, "optimism": float(np.mean(excess)), "corrected": apparent - float(np.mean(excess))}
 
 
@@ -375,9 +469,10 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
     """
     X = of.X[of.columns(name)].to_numpy()
     rows, pairs, won = [], 0.0, 0.0
-    for group in sorted(set(of.site_group)):
-        test = of.site_group == group
-        y_prob = models.probability(clone(estimator).fit(X[~test], _target(of, estimator)[~test]), X[test])
+    groups = sorted(set(of.site_group))
+    splits = [(np.flatnonzero(of.site_group != group), np.flatnonzero(of.site_group == group)) for group in groups]
+    found_of = fitted_on(estimator, X, _target(of, estimator), splits)
+    for group, (_, test), y_prob in zip(groups, splits, found_of, strict=True):
         y = of.y[test]
         found = intervals.auroc_interval(y, y_prob)
         comparable = y.sum() * (1 - y).sum()

@@ -144,7 +144,7 @@ def leave_one_trial_out(pool: Pool, C: float, seed: int) -> pd.DataFrame:
     ----------
     pool : Pool
     C : float
-        Of the ridge regression, see `prediction.ridge_logistic`.
+        Of the ridge regression, see `prediction.RidgeLogistic`.
     seed : int
 
     Returns
@@ -162,7 +162,7 @@ def leave_one_trial_out(pool: Pool, C: float, seed: int) -> pd.DataFrame:
         enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (y, others))
         if enough and pool.X.shape[1]:
             X = pool.X.to_numpy()
-            fitted = prediction.ridge_logistic(C, seed).fit(X[~test], others)
+            fitted = prediction.RidgeLogistic(C).fit(X[~test], others)
             y_prob = np.clip(models.probability(fitted, X[test]), 1e-6, 1 - 1e-6)
             row |= _judged(y, y_prob, seeds.stream(seed, "recalibration", str(name)))
         rows.append(row)

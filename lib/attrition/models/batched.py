@@ -183,7 +183,7 @@ def fit_logistic(
     y : ndarray of shape (n,) or (R, n), values 0 and 1
     sample_weight : ndarray of shape (n,) or (R, n), optional
         Class weights, bootstrap counts, fold masks, or their product; 0 leaves a patient out.
-    C : float
+    C : float or ndarray of shape (R, 1)
         Inverse penalty.
     tol : float
         A replicate has converged when its largest step is below; the error then is about ``tol**2``.
@@ -269,7 +269,7 @@ def fit_pipeline(
         Bootstrap counts or masks of the training rows. Mean, scale and class weights are those of the counted
         rows, so that nothing of a left-out fold enters.
     class_weight : {None, "balanced"}
-    C : float
+    C : float or ndarray of shape (R, 1)
 
     Returns
     -------
