@@ -20,7 +20,6 @@ from sklearn.preprocessing import StandardScaler
 from attrition import landmark, metrics, models, seeds
 from attrition.cdisc import Trial
 from attrition.metrics import intervals, ranks
-from attrition.metrics.calibration import expit
 from attrition.models import batched
 from attrition.resampling import Fold, repeated_folds
 from attrition.survival import hazards

@@ -113,7 +113,7 @@ def _models(s: Sample, spread: float, period: float) -> Mapping[str, tuple[Model
 
     def null(time, cause, X, X_new):
         fit = survival.aalen_johansen(time, cause, 2)
-        return np.full(len(X_new), survival.at_days(fit, [s.ahead])["value"].iloc[0])
+        return np.full(len(X_new), survival.risk_on(fit, s.ahead)[0])
 
     def cox(time, cause, X, X_new):
         return hazards.cox_risk(time, cause, X, X_new, [s.ahead], penalty_of(X.shape[1], spread), plain=(2,))[:, 0]

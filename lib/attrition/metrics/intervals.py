@@ -288,7 +288,7 @@ def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: 
     """
     p = np.asarray(y_prob, dtype=float)
     columns = p[:, None] if p.ndim == 1 else p
-    if metric is metrics.auroc and columns.shape[1] > 1:
+    if metric is measures.auroc and columns.shape[1] > 1:
         return _aurocs_of_repeats(np.asarray(y_true), columns, weights)
     values = [metric(y_true, column) for column in columns.T]
     drawn = [metric(y_true, column, weights=weights) for column in columns.T]

@@ -10,6 +10,7 @@ from attrition.survival.curves import (
     numbers_at_risk,
     one_minus_km,
     risk_difference,
+    risk_on,
     tabulate,
     time_lost,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "numbers_at_risk",
     "one_minus_km",
     "risk_difference",
+    "risk_on",
     "tabulate",
     "time_lost",
 ]

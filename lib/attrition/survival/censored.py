@@ -248,9 +248,8 @@ def concordance(
         days, uncensored = _censoring(time, event.astype(int))
         weight = 1 / _just_before(days, uncensored, time) ** 2
     cases = np.flatnonzero(event & (time <= (np.inf if horizon is None else horizon)))
-    wins = pairs = 0.0
-    for i in cases:
-        later = (time > time[i]) | ((time == time[i]) & ~event)
-        wins += weight[i] * (np.sum(risk[later] < risk[i]) + 0.5 * np.sum(risk[later] == risk[i]))
-        pairs += weight[i] * np.sum(later)
-    return float(wins / pairs) if pairs else float("nan")
+    day, own = time[cases][:, None], risk[cases][:, None]
+    later = (time > day) | ((time == day) & ~event)
+    won = np.count_nonzero(later & (risk < own), axis=1) + 0.5 * np.count_nonzero(later & (risk == own), axis=1)
+    pairs = weight[cases] @ np.count_nonzero(later, axis=1)
+    return float(weight[cases] @ won / pairs) if pairs else float("nan")

@@ -231,6 +231,21 @@ def loglog_band(
     return low, high
 
 
+def risk_on(fit: Incidence, days: ArrayLike) -> np.ndarray:
+    """Cumulative incidence on given days, without its band.
+
+    Returns
+    -------
+    ndarray, shape (n_causes, n_days)
+
+    Examples
+    --------
+    >>> risk_on(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), [25, 30]).tolist()
+    [[0.25, 0.5], [0.25, 0.25]]
+    """
+    return _on_days(fit.cif, fit.days, days, 0.0)
+
+
 def at_days(fit: Incidence, days: ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Cumulative incidence with its band on given days.
 
@@ -257,7 +272,7 @@ def at_days(fit: Incidence, days: ArrayLike, level: float = 0.95) -> pd.DataFram
     days = np.asarray(days, dtype=float)
     position = np.searchsorted(fit.days, days, side="left")
     at_risk = np.append(fit.at_risk, 0.0)[position]
-    value = _on_days(fit.cif, fit.days, days, 0.0)
+    value = risk_on(fit, days)
     variance = _on_days(fit.variance, fit.days, days, 0.0)
     events = _on_days(np.cumsum(fit.events, axis=1), fit.days, days, 0.0)
     rows = []

@@ -26,12 +26,15 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> pd.Da
     >>> person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56]).to_numpy().tolist()
     [[0, 0, 0], [0, 1, 1], [2, 0, 0], [2, 1, 0]]
     """
+    return pd.DataFrame(dict(zip(("patient", "period", "cause"), _person_periods(time, cause, edges), strict=True)))
+
+
+def _person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     time, cause, edges = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(edges, dtype=float)
-    patient, period = np.indices((len(time), len(edges) - 1)).reshape(2, -1)
-    left = (cause[patient] > 0) & (time[patient] > edges[period]) & (time[patient] <= edges[period + 1])
-    kept = left | (time[patient] > edges[period + 1]) | ((time[patient] == edges[period + 1]) & (cause[patient] == 0))
-    table = pd.DataFrame({"patient": patient, "period": period, "cause": np.where(left, cause[patient], 0)})
-    return table[kept].reset_index(drop=True)
+    day, reason, begin, end = time[:, None], cause[:, None], edges[:-1], edges[1:]
+    left = (reason > 0) & (day > begin) & (day <= end)
+    patient, period = np.nonzero(left | (day > end) | ((day == end) & (reason == 0)))
+    return patient, period, np.where(left, reason, 0)[patient, period]
 
 
 def ridge_logit(X: np.ndarray, y: np.ndarray, penalty: np.ndarray, steps: int = 50) -> np.ndarray:
@@ -107,15 +110,14 @@ def discrete_risk(
     ----------
     Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
     """
-    rows, n_periods = person_periods(time, cause, edges), np.size(edges) - 1
-    period, patient = rows["period"].to_numpy(), rows["patient"].to_numpy()
+    (patient, period, reason), n_periods = _person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.full(X.shape[1], ridge)])
-    beta = ridge_logit(design, (rows["cause"] == 1).to_numpy(dtype=float), penalty)
+    beta = ridge_logit(design, (reason == 1).astype(float), penalty)
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))
     begun = np.bincount(period, minlength=n_periods)
-    other = np.bincount(period, weights=rows["cause"] == 2, minlength=n_periods) / np.maximum(begun, 1)
+    other = np.bincount(period, weights=reason == 2, minlength=n_periods) / np.maximum(begun, 1)
     staying = np.cumprod(np.clip(1 - own - other, 0.0, 1.0), axis=1)
     return np.cumsum(np.hstack([np.ones((len(X_new), 1)), staying[:, :-1]]) * own, axis=1)
 
