@@ -166,7 +166,7 @@ def fit_logistic(
     X: Array,
     y: Array,
     sample_weight: Array | None = None,
-    C: float = 1.0,
+    C: float | Array = 1.0,
     tol: float = 1e-6,
     max_iter: int = 100,
 ) -> LogisticFit:
@@ -256,7 +256,7 @@ def _descend(design, beta, step, objective, sign, weight, penalty, max_halvings:
 
 
 def fit_pipeline(
-    X: Array, y: Array, counts: Array | None = None, class_weight: str | None = None, C: float = 1.0
+    X: Array, y: Array, counts: Array | None = None, class_weight: str | None = None, C: float | Array = 1.0
 ) -> LogisticFit:
     """Standardise, then fit: scikit-learn's ``make_pipeline(StandardScaler(), LogisticRegression())``.
 
