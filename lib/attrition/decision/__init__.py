@@ -7,6 +7,7 @@ from attrition.decision.benefit import (
     money_per_100,
     net_benefit,
     net_benefit_interval,
+    threshold_grid,
     treat_all,
 )
 from attrition.decision.costs import (
@@ -15,6 +16,7 @@ from attrition.decision.costs import (
     band_table,
     break_even,
     implied_costs,
+    spent,
     threshold_from_costs,
 )
 
@@ -30,6 +32,8 @@ __all__ = [
     "money_per_100",
     "net_benefit",
     "net_benefit_interval",
+    "spent",
     "threshold_from_costs",
+    "threshold_grid",
     "treat_all",
 ]

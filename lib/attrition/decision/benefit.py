@@ -53,6 +53,17 @@ def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, wei
     return values if np.ndim(thresholds) else (float(values[0]) if values.ndim == 1 else values[0])
 
 
+def threshold_grid(low: float, high: float) -> NDArray:
+    """Thresholds from `low` to `high` in steps of a hundredth, both ends included.
+
+    Examples
+    --------
+    >>> threshold_grid(0.35, 0.38).tolist()
+    [0.35, 0.36, 0.37, 0.38]
+    """
+    return np.round(np.arange(low, high + 0.001, 0.01), 2)
+
+
 def treat_all(y_true: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):
     """Net benefit of contacting everybody; contacting nobody has net benefit 0.
 

@@ -124,6 +124,12 @@ def band_of(y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> NDArray:
     return (np.asarray(y_prob)[..., None] < lows).sum(axis=-1)
 
 
+def spent(table: pd.DataFrame) -> dict[str, float]:
+    """Dollars per 100 patients over all bands of `band_table`, and the share of the highest band."""
+    total = float(table["cost_per_100"].sum())
+    return {"total": total, "highest": float(table["cost_per_100"].iloc[0]) / total}
+
+
 def band_table(y_true: ArrayLike, y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
     """Patients, events and cost of each band, with the observed event rate and Wilson's interval.
 

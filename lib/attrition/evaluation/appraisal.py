@@ -15,10 +15,25 @@ from attrition.models import FITTED
 from attrition.models import IN_TEXT as NAMES
 
 Appraisal = dict[str, Any]
+PAIRS = [(a, b) for a in FITTED for b in FITTED if a != b] + [(model, "oracle") for model in FITTED]
+"""Comparisons between models: every ordered pair, so that the best may be any, and each with the oracle."""
+SHOWN_PAIRS = [(a, b) for a, b in PAIRS if a == "lr" or b == "oracle" or (a, b) == ("lgbm", "xgb")]
+"""Those that the table shows."""
+EVEN_COSTS = 0.5
 TOO_LATE = (
     " But its features count the whole follow-up: this is what the score would be worth, not that it can be had "
     "in time."
 )
+
+
+def band_ends(thresholds: Mapping[str, float]) -> dict[str, float]:
+    """The thresholds at which a published band begins; the one of even costs belongs to none."""
+    return {name: t for name, t in thresholds.items() if t != EVEN_COSTS}
+
+
+def shown_pairs(differences: Mapping[str, Any]) -> dict[str, Any]:
+    """The differences of `SHOWN_PAIRS` out of those of all `PAIRS`."""
+    return {f"{a}_less_{b}": differences[f"{a}_less_{b}"] for a, b in SHOWN_PAIRS}
 
 
 def _counted(n: int, one: str, more: str) -> str:
@@ -56,7 +71,7 @@ def repeats(table: pd.DataFrame, found: Mapping) -> Appraisal:
     text += (
         "Averaging a patient's scores over repeats first would change {most} most, from {from_:.3f} to {to:.3f}: that "
     )
-    text += "is another model, an ensemble. The null model has {null:.3f}."
+    text += "is another model, an ensemble. The null model stays at {null:.3f}."
     return {"sentence": text, "verdict": "exploratory", **values}
 
 
@@ -228,7 +243,7 @@ def burden(table: pd.DataFrame, importance: pd.DataFrame) -> Appraisal:
     dropped = {"value": loss["importance"], "ci_low": loss["ci_low"], "ci_high": loss["ci_high"]}
     zero = _inside(interval, 0)
     text = "The law gives burden no weight of its own, and "
-    text += "the fitted coefficient agrees" if zero else "the fitted coefficient differs from that"
+    text += "the fitted coefficient is compatible with that" if zero else "the fitted coefficient differs from that"
     return {
         "sentence": text
         + ": {coefficient:.2f} log odds a standard deviation. Shuffling burden in held-out patients costs "
@@ -262,7 +277,7 @@ def subgroups(found: Mapping[str, Any]) -> Appraisal:
     text = (
         "No subgroup is off level beyond chance"
         if not found["n_miscalibrated"]
-        else "Predicted too high or too low on the whole: " + listed(list(found["miscalibrated"]))
+        else "Off level, with an interval that excludes 0: " + listed(list(found["miscalibrated"]))
     )
     return {
         "sentence": text + ". Of {n_large} subgroups that are large enough, {miscalibrated} an interval of "

@@ -17,6 +17,7 @@ from scipy.special import ndtri
 from attrition import decision, metrics, seeds
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit
+from attrition.metrics.intervals import LEVEL
 
 THRESHOLD = 0.5
 
@@ -27,6 +28,18 @@ class Population(NamedTuple):
     true: NDArray
     a: NDArray
     b: NDArray
+
+
+def expected_range(n_trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """Range of observed coverage, in 95 of 100 runs of `n_trials` trials, of a method that covers exactly at `level`.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in expected_range(300)]
+    [0.925, 0.975]
+    """
+    noise = 1.96 * np.sqrt(level * (1 - level) / n_trials)
+    return level - noise, level + noise
 
 
 def population(n_members: int = 2000, spread: float = 0.9) -> Population:

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from attrition import features, models, seeds, simulate
 from attrition.evaluation import explain, out_of_fold, stability
+from attrition.evaluation.appraisal import FITTED
 from attrition.resampling import Fold
 from attrition.simulate import oracle
 
@@ -28,6 +29,12 @@ def _law(trial: pd.DataFrame) -> NDArray:
 
 def _predict(fitted: BaseEstimator) -> Callable[[pd.DataFrame], NDArray]:
     return lambda X: models.probability(fitted, X)
+
+
+def coefficients_beside_law(X: pd.DataFrame, y: NDArray, weights: NDArray) -> pd.DataFrame:
+    """Coefficients of logistic regression with bootstrap intervals, and what the law puts on each feature (`law`)."""
+    law = explain.law_coefficients(X)
+    return explain.coefficients(X, y, weights, "balanced").assign(law=law.to_numpy())
 
 
 def fit_folds(trial: pd.DataFrame, y: NDArray, folds: Sequence[Fold], names: Sequence[str]) -> Fitted:
@@ -83,6 +90,35 @@ def raw_importance(
     return pd.concat(frames, ignore_index=True)[["model", "column", "importance", "ci_low", "ci_high"]]
 
 
+def importances(
+    trial: pd.DataFrame, X: pd.DataFrame, y: NDArray, folds: Sequence[Fold], weights: NDArray, seed: int, n: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Permutation importance of logistic regression's inputs, and of the raw columns for every model.
+
+    Parameters
+    ----------
+    trial : pandas.DataFrame of shape (n_patients, n_columns)
+    X : pandas.DataFrame of shape (n_patients, n_features)
+        Model inputs.
+    y : array of shape (n_patients,)
+    folds : sequence of attrition.resampling.Fold
+    weights : array of shape (n_patients, n_resamples)
+        Bootstrap weights of the intervals.
+    seed, n : int
+        Seed, and permutations a column.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame
+        ``column, importance, ci_low, ci_high``; and `raw_importance`.
+    """
+    fitted = fit_folds(trial, y, folds, FITTED)
+    rng = seeds.stream(seed, "permutation")
+    inputs = on_features(fitted["lr"], folds)
+    by_feature = explain.permutation_importance(inputs, X, y, weights, rng, list(X), n)
+    return by_feature, raw_importance(fitted, folds, trial, y, weights, seed, n)
+
+
 def importance_table(importance: pd.DataFrame) -> pd.DataFrame:
     """`raw_importance` for readers: a row a column, a text cell a model, most important to the oracle first."""
     cells = importance.rename(columns={"importance": "value"}).to_dict("records")
@@ -127,6 +163,11 @@ def contribution_table(X: pd.DataFrame, y: NDArray) -> pd.DataFrame:
     shares["law"] = explain.contribution_shares(explain.law_contributions(X))
     table = pd.DataFrame(shares).rename_axis("feature").reset_index()
     return table.sort_values(["law", "xgb"], ascending=False, ignore_index=True)
+
+
+def unused_share(shares: pd.DataFrame, model: str) -> float:
+    """Share of a model's contributions that goes to features which the law does not use; see `contribution_table`."""
+    return float(shares.loc[shares["law"] == 0, model].sum())
 
 
 def boosted_stability(X: pd.DataFrame, y: NDArray, weights: NDArray, name: str = "lgbm") -> tuple[NDArray, NDArray]:

@@ -85,11 +85,12 @@ def against_oracle(differences: Mapping) -> Reading:
     if not lucky:
         text = "No fitted model comes out better than the oracle beyond its interval, in any of {n} comparisons."
     else:
-        named = listed([f"{NAMES[model]} in {words[key]}" for model, key in lucky])
+        named = listed([f"the {words[key]} of {NAMES[model]}" for model, key in lucky])
+        verb = "is" if len(lucky) == 1 else "are"
         text = (
-            f"On these patients {named} comes out better than the oracle, with an interval that excludes 0. No model "
-            "can be better over all outcomes, so this is the luck of one draw of outcomes: with {n} intervals of 95 % "
-            "against the oracle, one that misses is no surprise, and the other differences deserve the same doubt."
+            f"On these patients {named} {verb} better than the oracle's, with an interval that excludes 0. No model "
+            "can be better over all outcomes, so this is the luck of one draw of outcomes: among {n} intervals of 95 % "
+            "against the oracle a miss is no surprise, and the other differences deserve the same doubt."
         )
     return {"sentence": text, "verdict": "exploratory", "n": len(pairs), "n_lucky": len(lucky)}
 

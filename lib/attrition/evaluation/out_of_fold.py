@@ -152,6 +152,23 @@ def performance_table(found: Mapping[str, Mapping[str, Interval]], held_out: Pre
     )
 
 
+def corrected_auroc(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
+    """AUROC of a model with the interval that allows for another model, from chapter 04's ``models``."""
+    return {"value": performance[model]["auroc"], **{end: performance[model][end] for end in ("ci_low", "ci_high")}}
+
+
+RANKING = ("auroc", "auprc", "brier", "scaled_brier")
+"""Measures of discrimination and overall performance; the others are of calibration and use."""
+
+
+def two_performance_tables(
+    found: Mapping[str, Mapping[str, Interval]], held_out: Predictions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`performance_table` in two: the measures of `RANKING`, and the others."""
+    shown = performance_table(found, held_out)
+    return shown[["model", "n", "events", *RANKING]], shown.drop(columns=list(RANKING))
+
+
 def as_text(interval: Mapping[str, Any], digits: int = 3) -> str | None:
     """An interval as a table cell; None where it is not defined.
 
@@ -308,6 +325,19 @@ def class_weight_table(study: Mapping[tuple[str, str], tuple[NDArray, NDArray]],
     return pd.DataFrame(rows)
 
 
+def rare_calibration(study: Mapping[tuple[str, str], tuple[NDArray, NDArray]]) -> dict[str, Any]:
+    """Calibration curves with and without class weights on the trial with fewer events of `class_weight_study`."""
+    words = {"no weights": "none", "class weights": "class_weight"}
+    return {name: metrics.calibration_curve(*study["rare", strategy]) for name, strategy in words.items()}
+
+
+def called(table: pd.DataFrame, model: str, threshold: float) -> dict[str, Any]:
+    """What a model does at one threshold of `at_thresholds`: ``flagged, found, missed`` per 100, and ``precision``."""
+    row = table[(table["model"] == model) & (table["threshold"] == threshold)].iloc[0]
+    precision = {"value": row["precision"], "ci_low": row["precision_low"], "ci_high": row["precision_high"]}
+    return {name: row[f"{name}_per_100"] for name in ("flagged", "found", "missed")} | {"precision": precision}
+
+
 SHARES = ("recall", "precision", "specificity", "f1")
 PER_100 = ("flagged_per_100", "found_per_100", "missed_per_100")
 THRESHOLD_FORMATS = dict.fromkeys(("threshold", *SHARES), "{:.2f}") | dict.fromkeys(PER_100, "{:.1f}")
@@ -343,8 +373,13 @@ def conclusion_table(conclusions: Mapping[str, Mapping], held_out: Predictions) 
     return pd.DataFrame(rows)
 
 
-def money_table(curve: pd.DataFrame, everybody: NDArray, cost: float) -> pd.DataFrame:
-    """Decision curves in dollars per 100 patients: ``model, threshold, money``, with the model ``all``."""
+def money_table(curve: pd.DataFrame, everybody: NDArray, cost: float, lowest: float = 0.0) -> pd.DataFrame:
+    """Decision curves in dollars per 100 patients: ``model, threshold, money``, with the model ``all``.
+
+    Thresholds below `lowest` are left out: the gain on a leaver that they imply grows without bound.
+    """
+    everybody = everybody[curve["threshold"].unique() >= lowest]
+    curve = curve[curve["threshold"] >= lowest]
     thresholds = curve["threshold"].unique()
     frames = [pd.DataFrame({"model": "all", "threshold": thresholds, "net_benefit": everybody}), curve]
     table = pd.concat(frames, ignore_index=True)[["model", "threshold", "net_benefit"]]
@@ -365,6 +400,16 @@ def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDA
         "gender": trial["gender"].to_numpy(),
         "arm": trial["treatment_group"].to_numpy(),
         "phase": trial["trial_phase"].to_numpy(),
+    }
+
+
+def by_subgroup(
+    held_out: Predictions, groups: Mapping[str, NDArray], weights: NDArray, minimum: int
+) -> dict[str, pd.DataFrame]:
+    """`attrition.metrics.subgroups.subgroup_table` of every model."""
+    return {
+        model: subgroups.subgroup_table(held_out.y, y_prob, groups, weights, minimum)
+        for model, y_prob in held_out.y_prob.items()
     }
 
 

@@ -98,6 +98,18 @@ def subgroup_table(
     return pd.DataFrame(rows)
 
 
+def row_names(table: pd.DataFrame) -> list[str]:
+    """Names of a subgroup table's rows, for a figure.
+
+    Examples
+    --------
+    >>> row_names(pd.DataFrame({"characteristic": ["all", "age", "phase"], "subgroup": ["all", "under 35", "Phase I"]}))
+    ['all', 'age under 35', 'Phase I']
+    """
+    pairs = zip(table["characteristic"], table["subgroup"], strict=True)
+    return [name if name.lower().startswith(what) else f"{what} {name}" for what, name in pairs]
+
+
 def heterogeneity(table: pd.DataFrame) -> dict[str, object]:
     """Subgroups whose interval excludes perfect calibration-in-the-large, not counting small ones.
 

@@ -1,7 +1,5 @@
 """Rows and tables of the modelling chapter: predictions beside the oracle, and what is shown of the studies."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from sklearn import config_context
@@ -97,11 +95,6 @@ def _interval_text(row: pd.Series, digits: int = 3) -> str:
     if not np.isfinite(row["ci_low"]):
         return value
     return f"{value} ({row['ci_low']:z.{digits}f} to {row['ci_high']:z.{digits}f})"
-
-
-def corrected_auroc(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
-    """AUROC of a model with the interval that allows for another model, from chapter 04's ``models``."""
-    return {"value": performance[model]["auroc"], **{end: performance[model][end] for end in ("ci_low", "ci_high")}}
 
 
 def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:
