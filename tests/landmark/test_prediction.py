@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from attrition import cdisc, params
@@ -111,6 +112,27 @@ def test_out_of_fold_agrees_with_a_plain_loop(day28, folds):
         model.fit(scaler.transform(parts[0]), day28.y[fold.train])
         expected = model.predict_proba(scaler.transform(parts[1]))[:, 1]
         np.testing.assert_allclose(found[fold.test, fold.repeat], expected, atol=1e-6)
+
+
+def test_ridge_regressions_together_are_those_of_scikit_learn_one_by_one(rng):
+    """With gaps in some training parts and not in others, a column of gaps only, and rows that come twice."""
+    X, y = rng.standard_normal((90, 4)), rng.integers(0, 2, 90)
+    X[rng.random(90) < 0.3, 0] = np.nan
+    X[:20, 1] = np.nan
+    X[20:40, 2] = np.nan
+    X[:, 3] = np.where(np.arange(90) < 20, 1.0, np.nan)
+    splits = [
+        (np.arange(20, 90), np.arange(20)),
+        (np.setdiff1d(np.arange(90), np.arange(20, 40)), np.arange(20, 40)),
+        (rng.integers(0, 90, 90), np.arange(90)),
+    ]
+    parts = ("impute", prediction._imputer()), ("scale", StandardScaler())
+    theirs = Pipeline([*parts, ("classify", LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-12))])
+    ours = prediction.fitted_on(prediction.RidgeLogistic(0.1), X, y, splits)
+    for (train, test), together, expected in zip(splits, ours, prediction.fitted_on(theirs, X, y, splits), strict=True):
+        alone = prediction.RidgeLogistic(0.1).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        np.testing.assert_allclose(together, expected, atol=1e-7)
+        np.testing.assert_allclose(alone, expected, atol=1e-7)
 
 
 def test_auroc_is_taken_a_repeat_and_then_averaged(day28, folds, p):

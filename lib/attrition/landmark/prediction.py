@@ -139,12 +139,11 @@ def _imputer() -> SimpleImputer:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
 
-def _middle(X: np.ndarray) -> np.ndarray:
-    """Median of what is known of each column, 0 where nothing is."""
+def _middle(X: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Median of what is known of some columns (0 where nothing is, and for the others)."""
     middle = np.zeros(X.shape[1])
-    gaps = np.isnan(X)
-    holed = gaps.any(axis=0) & ~gaps.all(axis=0)
-    middle[holed] = np.nanmedian(X[:, holed], axis=0)
+    asked = columns & ~np.isnan(X).all(axis=0)
+    middle[asked] = np.nanmedian(X[:, asked], axis=0)
     return middle
 
 
@@ -174,7 +173,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         """Fit on all rows."""
         X = np.asarray(X, dtype=float)
         self.classes_ = np.array([0, 1])
-        self.middle_, self.holed_ = _middle(X), np.isnan(X).any(axis=0)
+        self.middle_, self.holed_ = _middle(X, np.ones(X.shape[1], dtype=bool)), np.isnan(X).any(axis=0)
         self.fit_ = batched.fit_pipeline(_completed(X, self.middle_, self.holed_)[None], np.asarray(y)[None], C=self.C)
         return self
 
@@ -200,7 +199,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         ndarray, shape (n_trainings, n_rows)
         """
         holed = np.isnan(X).any(axis=0)  # a mark that is constant in a training part gets no weight
-        tables = np.stack([_completed(X, _middle(X[rows]), holed) for rows in trainings])
+        tables = np.stack([_completed(X, _middle(X[rows], holed), holed) for rows in trainings])
         counts = np.stack([np.bincount(rows, minlength=len(X)) for rows in trainings]).astype(float)
         return batched.fit_pipeline(tables, y, counts=counts, C=self.C).predict_proba(tables)
 
