@@ -114,6 +114,7 @@ class RealTrial:
 
     folds: int
     repeats: int
+    dear_repeats: int
     bootstrap: int
     optimism_resamples: int
     ridge_c: float

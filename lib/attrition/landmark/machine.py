@@ -108,7 +108,10 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
             continue
         check(trial, of)
         chosen = prediction.available(prediction.estimators(p, seed), of)
-        found = prediction.out_of_fold(of, chosen, folds)
+        first = [fold for fold in folds if fold.repeat < p.dear_repeats]
+        dear = {name: chosen[name] for name in prediction.DEAR if name in chosen}
+        found = prediction.out_of_fold(of, {name: chosen[name] for name in chosen if name not in dear}, folds)
+        found |= prediction.out_of_fold(of, dear, first) | {"null": found["null"]} if dear else {}
         weights = prediction.bootstrap_weights(of, p.bootstrap, seed)
         study.problems[day], study.predictions[day], study.weights[day] = of, found, weights
         summaries.append(prediction.summarise(of, found, weights))

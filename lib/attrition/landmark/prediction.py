@@ -33,7 +33,9 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "all": landmark.GROUPS,
     "all_without_arm": tuple(group for group in landmark.GROUPS if group != "arm"),
 }
-LEARNERS = ("xgb", "lgbm", "cox")
+LEARNERS = ("xgb", "lgbm", "cox", "forest")
+DEAR = ("forest",)
+"""Models that are fitted in the first repeats only: their AUROC is averaged over fewer repeats."""
 LABELS = {
     "null": "Event rate, no features",
     "arm_only": "Arm only",
@@ -46,6 +48,7 @@ LABELS = {
     "xgb": "All, XGBoost",
     "lgbm": "All, LightGBM",
     "cox": "All, Cox",
+    "forest": "All, random forest",
 }
 MEASURES: dict[str, Callable] = {
     "auroc": metrics.auroc,
@@ -270,6 +273,13 @@ def cox(ridge: float) -> Pipeline:
     return Pipeline([("impute", _imputer()), ("scale", StandardScaler()), ("classify", CoxScore(ridge))])
 
 
+def forest(seed: int) -> Pipeline:
+    """Median and missing indicator, then scikit-learn's random forest with its own defaults."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    return Pipeline([("impute", _imputer()), ("classify", RandomForestClassifier(random_state=seed, n_jobs=1))])
+
+
 def estimators(p: Any, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
     """Every model: its feature set, and the unfitted pipeline.
 
@@ -288,7 +298,8 @@ def estimators(p: Any, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
     xgb = models.classifier("xgb", "none", seed, **trees, min_child_weight=5, reg_lambda=10.0)
     lgbm = models.classifier("lgbm", "none", seed, **trees, num_leaves=2**p.tree_depth, min_child_samples=20)
     chosen = {name: (name, logistic) for name in FEATURE_SETS}
-    return chosen | {"xgb": ("all", xgb), "lgbm": ("all", lgbm), "cox": ("all", cox(p.cox_ridge))}
+    learners = {"xgb": xgb, "lgbm": lgbm, "cox": cox(p.cox_ridge), "forest": forest(seed)}
+    return chosen | {name: ("all", learner) for name, learner in learners.items()}
 
 
 def available(chosen: Mapping[str, tuple[str, BaseEstimator]], of: Problem) -> dict[str, tuple[str, BaseEstimator]]:
