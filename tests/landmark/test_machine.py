@@ -136,7 +136,7 @@ def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
 
 
 def test_the_forest_is_fitted_in_the_first_repeats_only(made, p):
-    found = landmark_study.run(made, dataclasses.replace(p, repeats=3, dear_repeats=2), 1)
+    found = machine.run(made, dataclasses.replace(p, repeats=3, dear_repeats=2), 1)
     for predictions in found.predictions.values():
         assert predictions["forest"].shape[1] == 2
         assert {y_prob.shape[1] for name, y_prob in predictions.items() if name != "forest"} == {3}

@@ -325,9 +325,16 @@ def planned(trial: Trial) -> dict[str, float]:
     return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
 
 
-def sentence(reading: Reading) -> str:
-    """A reading with its numbers filled in."""
-    return fill(reading.template, reading.values)
+def sentence(reading: Reading, claim: str = "") -> str:
+    """A reading with its numbers filled in, after the claim that its verdict is about."""
+    found = fill(reading.template, reading.values)
+    return f"*Claim:* {claim}. *Found:* {found}" if claim else found
+
+
+def optimism_table(study: Study) -> pd.DataFrame:
+    """Apparent and corrected AUROC at every landmark, with the patients and events that it rests on."""
+    of = [study.problems[day] for day in study.optimism["landmark"]]
+    return study.optimism.assign(n_patients=[len(one.y) for one in of], n_events=[one.n_events for one in of])
 
 
 def simulated_numbers(prices: pd.DataFrame) -> dict[str, Any]:

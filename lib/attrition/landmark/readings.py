@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from attrition.cdisc import Trial
 from attrition.findings import listed
 from attrition.landmark.machine import Study, aurocs, interval
 from attrition.landmark.time_readings import Reading
 
+CLAIMS = {
+    "finding-real-honest": "what is known by a landmark ranks patients better than chance",
+    "finding-real-arm": "it ranks them better than the treatment arm alone",
+    "finding-real-blinded": "knowing the treatment arm improves the prediction",
+    "finding-real-leaks": "knowing what was not yet known makes a model look better than it is",
+}
+"""What the verdict of each finding is about."""
 NO_PREDICTION = "No landmark has enough events for a prediction to be judged, so nothing is concluded about prediction."
 
 
@@ -45,6 +53,26 @@ def _differences(study: Study, first: str, second: str) -> dict[int, dict[str, f
     return {day: value for day, value in found if value is not None}
 
 
+def took_part(trial: Trial) -> Reading:
+    """How many left by the horizon, for which kind of reason, and whether anybody was lost before it."""
+    counted, horizon = trial.flow, trial.horizon
+    values = {"n": counted["randomised"], "left": counted["discontinued_by_horizon"], "horizon": horizon}
+    values |= {"primary": counted["primary"], "other": values["left"] - counted["primary"]}
+    values |= {"censored": counted["censored"]}
+    lost = (
+        "Patients whose follow-up ends before that day without a disposition: {censored}; they are left out of the "
+        "targets."
+        if counted["censored"]
+        else "Nobody's follow-up ends before that day without a disposition."
+    )
+    return Reading(
+        "Of {n} randomised patients {left} left by day {horizon}: {primary} with the primary event, {other} for a "
+        "competing reason. " + lost,
+        "exploratory",
+        values,
+    )
+
+
 def honest(study: Study, suspicious: float) -> Reading:
     """How well any honest model ranks, and whether one is too good."""
     if not _days(study):
@@ -55,9 +83,10 @@ def honest(study: Study, suspicious: float) -> Reading:
     above = [f"day {day}" for day in everything.loc[everything["ci_low"] > 0.5, "landmark"]]
     values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
     values |= {"above": f"on {listed(above)}" if above else "at no landmark", "n": len(everything)}
+    values |= {"tried": len(table)}
     template = (
-        "With what was known by then, the highest AUROC of any model after day 0 is {best:.3f} ({label}, day {day}); a "
-        "ridge regression on all known features ranks better than chance {above}. "
+        "With what was known by then, a ridge regression on all known features ranks better than chance {above}. The "
+        "highest of {tried} AUROCs after day 0 is {best:.3f} ({label}, day {day}), flattered by having been picked. "
     )
     if best["value"] >= suspicious:
         return Reading(
@@ -165,7 +194,7 @@ def decisions(curve: pd.DataFrame) -> Reading:
         )
     return Reading(
         "Contacting by the full model's risk beats both contacting everybody and contacting nobody at {n} of the "
-        "thresholds, between {low:.2f} and {high:.2f}; the bands hold for each threshold on its own.",
+        "thresholds, between {low:.2f} and {high:.2f}, with bands that hold for all thresholds together.",
         "supported",
         {"n": len(won), "low": won["threshold"].min(), "high": won["threshold"].max()},
     )
@@ -190,13 +219,13 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
         "smallest": smallest,
     }
     template = (
-        "Of {n} ways of leaking, {dear} can be shown to raise the AUROC, and do so by {smallest:.2f} or more; "
-        "{suspicious:.2f} is reached by {above}. The dearest, {name}, turns {honest:.3f} into {leaky:.3f} "
-        "({price:+.3f})."
+        "Of {n} ways of leaking, {dear} raise the AUROC by {smallest:.2f} or more, with an interval above zero; "
+        "{above} reach {suspicious:.2f}. The dearest, *{name}*, turns {honest:.3f} into {leaky:.3f}: its price is "
+        "{price:+.3f}."
     )
     if free:
         values["free"] = listed(free)
-        template += " Not every leak pays: no gain could be shown from {free}."
+        template += " Not every leak pays: no gain is shown from {free}."
     return Reading(template, verdict(price, smallest), values)
 
 
