@@ -13,10 +13,8 @@ from attrition import decision, landmark, metrics, params, paths, tracking
 from attrition.cdisc import Trial
 from attrition.landmark import guard, participants, prediction
 from attrition.landmark.prediction import LABELS, Problem
-from attrition.landmark.time_readings import Reading
 from attrition.metrics import intervals, samplesize
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
-from attrition.text import fill
 
 PAIRS = (
     ("all", "arm_only"),
@@ -323,12 +321,6 @@ def planned(trial: Trial) -> dict[str, float]:
         "needed": needed,
     }
     return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
-
-
-def sentence(reading: Reading, claim: str = "") -> str:
-    """A reading with its numbers filled in, after the claim that its verdict is about."""
-    found = fill(reading.template, reading.values)
-    return f"*Claim:* {claim}. *Found:* {found}" if claim else found
 
 
 def optimism_table(study: Study) -> pd.DataFrame:

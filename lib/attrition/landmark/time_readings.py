@@ -10,9 +10,17 @@ import pandas as pd
 
 from attrition.landmark import time_to
 from attrition.survival import incidence
+from attrition.text import fill
 
 ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
 SINGLE = "This trial has one arm, so no arms are compared."
+CLAIMS = {
+    "finding-one-minus-km": "counting the other reasons as censored overstates the risks of leaving",
+    "finding-arms": "the arms differ in the risk of leaving",
+    "finding-hazards": "the arms differ in how fast patients leave for a reason",
+    "finding-landmark": "what is known by a landmark ranks patients better than the arm alone",
+}
+"""What the verdict of each finding is about."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,18 @@ class Reading:
     template: str
     verdict: str
     values: dict[str, Any] = field(default_factory=dict)
+
+
+def sentence(reading: Reading, claim: str = "") -> str:
+    """A reading with its numbers filled in, after the claim that its verdict is about.
+
+    Examples
+    --------
+    >>> sentence(Reading("it is {gain:+.2f}.", "supported", {"gain": 0.1}), "the gain matters")
+    '*Claim:* the gain matters. *Found:* it is +0.10.'
+    """
+    found = fill(reading.template, reading.values)
+    return f"*Claim:* {claim}. *Found:* {found}" if claim else found
 
 
 def mistake(over: pd.DataFrame, day: float) -> Reading:
@@ -78,6 +98,29 @@ def left(total: dict[str, Any], day: float) -> Reading:
         "than a plain share of patients.",
         "exploratory",
         values,
+    )
+
+
+def risks(primary: pd.DataFrame, by_reason: pd.DataFrame) -> Reading:
+    """Risk of the primary event on the first and last day shown, and the most frequent reason.
+
+    Parameters
+    ----------
+    primary, by_reason : pandas.DataFrame
+        From `incidence.primary` and `incidence.by_reason`, on the same days.
+    """
+    first, last = primary.iloc[0].to_dict(), primary.iloc[-1].to_dict()
+    at_end = by_reason[by_reason["day"] == last["day"]]
+    top = at_end.sort_values("events", ascending=False).iloc[0].to_dict()
+    return Reading(
+        "The primary event (all reasons that count as dropout together) had a risk of {first:.1%} by day {day:g} and "
+        "of {last:.1%} by day {horizon:g}. The most frequent reason was *{reason}*: {risk:.1%}, {events} patients. The "
+        "bands hold for each day on its own, not for the whole curve at once. The numbers at risk count patients just "
+        "before the day, the custom of survival curves; chapter 06 counts them after it, so whoever leaves on a "
+        "landmark's own day is in the former only.",
+        "exploratory",
+        {"first": first, "last": last, "day": first["day"], "horizon": last["day"], "reason": top["reason"]}
+        | {"risk": top, "events": int(top["events"])},
     )
 
 

@@ -133,6 +133,13 @@ def arm_flow(trial: Trial) -> pd.DataFrame:
     return table.rename_axis("arm").reset_index()
 
 
+def by_arm_and_reason(table: pd.DataFrame, flow: pd.DataFrame) -> pd.DataFrame:
+    """`by_reason` of the arms on one day for readers, with the patients of each arm (`arm_flow`)."""
+    patients = table["group"].map(flow.set_index("arm")["patients"])
+    columns = ["group", "reason", "patients", "at_risk", "events", "value", "ci_low", "ci_high"]
+    return table.assign(patients=patients)[columns]
+
+
 def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
     """Each arm's risk by the horizon, days lost, and both differences from the first arm.
 
