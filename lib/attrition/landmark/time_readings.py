@@ -111,7 +111,7 @@ def risks(primary: pd.DataFrame, by_reason: pd.DataFrame) -> Reading:
     """
     first, last = primary.iloc[0].to_dict(), primary.iloc[-1].to_dict()
     at_end = by_reason[by_reason["day"] == last["day"]]
-    top = at_end.sort_values("events", ascending=False).iloc[0].to_dict()
+    top = at_end.sort_values("events", ascending=False, kind="stable").iloc[0].to_dict()
     return Reading(
         "The primary event (all reasons that count as dropout together) had a risk of {first:.1%} by day {day:g} and "
         "of {last:.1%} by day {horizon:g}. The most frequent reason was *{reason}*: {risk:.1%}, {events} patients. The "

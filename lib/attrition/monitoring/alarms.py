@@ -1,11 +1,13 @@
 """Alarm rates as tables and sentences, their wording chosen from the numbers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from attrition import monitoring
-from attrition.monitoring.surveillance import ALPHA, SCENARIOS
+from attrition.monitoring.surveillance import ALPHA, SCENARIOS, Look
 
 
 def nested(table: pd.DataFrame, *levels: str) -> dict:
@@ -83,8 +85,8 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
         part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False, kind="stable")
         best, least = part.iloc[0], part.iloc[-1]
         parts.append(
-            f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds in {_share(best['rate'])} of "
-            f"batches, the alarm “{monitoring.NAMES[least['name']]}” in {_share(least['rate'])}"
+            f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds most often, in "
+            f"{_share(best['rate'])} of batches, “{monitoring.NAMES[least['name']]}” least, in {_share(least['rate'])}"
         )
     weakest = ours[ours["scenario"] != "none"].groupby("name")["rate"].min()
     sees = (
@@ -93,6 +95,17 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
         else f"No single alarm finds every change in {_share(ENOUGH)} of batches."
     )
     return f"With {size} patients a batch, " + "; ".join(parts) + ". " + sees
+
+
+def one_batch_words(look: Look, path: NDArray) -> dict[str, Any]:
+    """Numbers of the sentence on one batch: excursion of its running sum, AUROC, p-values and action."""
+    return {
+        "excursion": float(abs(path).max()),
+        "p": look.p["cusum"],
+        "auroc": look.figures["auroc"],
+        "p_auroc": look.p["auroc"],
+        "action": monitoring.ACTIONS[look.action],
+    }
 
 
 def action_table(study_table: pd.DataFrame) -> pd.DataFrame:
@@ -128,14 +141,14 @@ def any_alarm_sentence(actions: pd.DataFrame) -> str:
 
 
 def finding(null: pd.DataFrame) -> dict:
-    """The chapter's finding: is the seed's rule usable, at the largest batch?"""
+    """The chapter's finding: is the published rule usable, at the largest batch?"""
     size = null["batch_size"].max()
     rate = null.set_index(["name", "batch_size"]).loc[("seed_rule", size)]
     usable = rate["ci_low"] <= ALPHA
     interval = f"{_share(rate['rate'])} (95 % interval {100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
     ends = "which is what a five per cent rule may do." if usable else "so it retrains on noise."
     sentence = (
-        f"The seed's monitoring rule raises an alarm in {interval} of batches of {size} patients in which nothing "
-        f"changed, {ends}"
+        "*Claim:* a fall of a batch's AUROC or recall below a fixed bound tells when to retrain. *Found:* in "
+        f"{interval} of batches of {size} patients the rule raises an alarm although nothing changed, {ends}"
     )
     return {"sentence": sentence, "verdict": "supported" if usable else "not supported"}

@@ -22,13 +22,13 @@ NAMES = {
     "cusum": "calibration, CUSUM",
     "auroc": "ranking, AUROC",
     "psi_customary": "PSI above its customary cut-off",
-    "seed_rule": "the seed's rule",
+    "seed_rule": "the published rule",
 }
 """Alarm to its name in figures, tables and sentences."""
 CUSTOMARY_PSI = 0.25
 """Cut-off above which a population stability index is customarily called a shift, at any batch size."""
 RULES = {"auroc": 0.60, "recall": 0.70}
-"""The seed document's monitoring rule: retrain when a batch's figure falls below."""
+"""The published monitoring rule: retrain when a batch's figure falls below."""
 
 
 @dataclass(frozen=True)
@@ -397,7 +397,7 @@ def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
 
 
 def seed_rule(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) -> bool:
-    """Whether the seed's rule raises an alarm: any figure below its bound.
+    """Whether the published rule raises an alarm: any figure below its bound.
 
     Examples
     --------

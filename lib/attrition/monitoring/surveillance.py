@@ -1,6 +1,6 @@
 """How often would monitoring cry wolf, and how often would it see a change? Simulated batches from a known law.
 
-Aims: false-alarm rate and power of each alarm of `attrition.monitoring` and of the seed's rule, by batch size.
+Aims: false-alarm rate and power of each alarm of `attrition.monitoring` and of the published rule, by batch size.
 Data-generating mechanism: the published law at an event rate of 24 % (at the law's own 53 % an event rate cannot
 double). A model is fitted once and frozen; each replicate draws a fresh reference of patients and a fresh batch.
 Estimand: the probability of an alarm at one look at one batch. Performance measure: the share of replicates with an
@@ -101,7 +101,7 @@ class Frozen:
 
 
 def freeze(trial: pd.DataFrame, balanced: bool) -> Frozen:
-    """Fit the model once, with class weights (as the seed did) or without."""
+    """Fit the model once, with class weights (as was published) or without."""
     X, y = features.matrix(trial, VERSION).to_numpy(), trial["dropout"].to_numpy(float)
     mean, scale = X.mean(0), X.std(0)
     weight = batched.balanced_weight(y[None]) if balanced else None
@@ -168,7 +168,7 @@ class Seen:
 
 
 def figures(seen: Seen) -> dict[str, float]:
-    """What the seed's rule looks at: AUROC, and recall at its threshold, of the class-weighted model."""
+    """What the published rule looks at: AUROC, and recall at its threshold, of the class-weighted model."""
     events = seen.y == 1
     recall = float((seen.balanced[events] >= THRESHOLD).mean()) if events.any() else np.nan
     return {"auroc": metrics.auroc(seen.y, seen.balanced), "recall": recall}
@@ -185,7 +185,7 @@ class Look:
     p : dict
         p-value of each alarm: ``psi, ks, chi2`` (inputs), ``cusum`` (calibration in the large), ``auroc`` (ranking).
     figures : dict
-        What the seed's rule looks at.
+        What the published rule looks at.
     """
 
     drift: monitoring.Drift
