@@ -1,5 +1,6 @@
 """What CONTRIBUTING.md promises: a fourth model and a new claim are one file each."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from attrition import claims, findings, paths, results
+from attrition import claims, findings, paths
 from attrition.findings import overview
 
 BAYES = """
@@ -93,7 +94,7 @@ def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_pa
     changed = tmp_path / "claims.yaml"
     changed.write_text(yaml.safe_dump([*ledger, new]), encoding="utf-8")
     committed = sorted((paths.ROOT / "reports" / "results").glob("0*.json"))
-    chapters = {path.stem: results.read(path.stem) for path in committed}
+    chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in committed}
     rows = claims.evaluate(claims.load(changed), chapters)
     assert rows[-1]["verdict"] == "reproduced"
     assert findings.ledger_finding(rows).values["n"] == len(ledger) + 1

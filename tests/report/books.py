@@ -164,7 +164,7 @@ def namespace() -> dict[str, Any]:
     import numpy as np
     import pandas as pd
 
-    from attrition.plots import colour
+    from attrition.plots.fitted import colour
     from attrition.report import words
 
     return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
