@@ -305,7 +305,12 @@ def reports() -> Iterator[Row]:
 
 
 COLUMNS = ("what", "ours", "theirs", "ratio", "target", "met", "against, or how")
-WIDTHS = (46, 12, 12, 9, 14, 5, 0)
+WIDTHS = (46, 9, 9, 6, 14, 3, 0)
+
+
+def line(cells: tuple[str, ...]) -> str:
+    """A row of a Markdown table that can be read as it is."""
+    return "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) + " |"
 
 
 def machine() -> str:
@@ -322,9 +327,10 @@ def main() -> None:
     measurements = [generator, ranking, regression, bootstrap, net_benefit, scores, memory]
     if command.parse_args().all:
         measurements.append(reports)
-    print(machine())
-    for cells in (COLUMNS, *(row.cells() for measure in measurements for row in measure())):
-        print("".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip(), flush=True)
+    print(machine(), "", line(COLUMNS), line(tuple("-" * max(width, 3) for width in WIDTHS)), sep="\n", flush=True)
+    for measure in measurements:
+        for row in measure():
+            print(line(row.cells()), flush=True)
 
 
 if __name__ == "__main__":
