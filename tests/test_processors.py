@@ -145,9 +145,9 @@ def test_alarms_do_not_turn_on_the_last_bits(rng):
 
 
 def test_the_frozen_model_scores_alike_patients_alike():
-    trial = simulate.draw_trial(simulate.PUBLISHED_LAW, 300, np.random.default_rng(2), 0.0)
-    model = surveillance.freeze(trial, balanced=False)
-    twice = model.probability(trial.loc[np.repeat(trial.index, 3)].reset_index(drop=True)).reshape(-1, 3)
+    patients = simulate.draw_arrays(simulate.PUBLISHED_LAW, 300, np.random.default_rng(2))
+    model = surveillance.freeze(patients, balanced=False)
+    twice = model.probability(np.repeat(surveillance.model_inputs(patients), 3, axis=0)).reshape(-1, 3)
     assert (twice == twice[:, :1]).all()
 
 

@@ -124,15 +124,14 @@ def _of_one_score(y: Array, score: Array, weight: Array) -> Array:
     the others.
     """
     order = np.argsort(score, kind="stable")
-    mass = weight[:, order]
-    up = mass * y[order]
-    first = np.flatnonzero(np.append(True, np.diff(score[order]) > 0))
-    if len(first) < len(order):
-        mass, up = (np.add.reduceat(part, first, axis=1) for part in (mass, up))
+    mass, event = weight[:, order], np.flatnonzero(y[order])
+    new = np.append(True, np.diff(score[order]) > 0)
+    up, level = mass[:, event], np.cumsum(new)[event] - 1
+    if not new.all():
+        mass = np.add.reduceat(mass, np.flatnonzero(new), axis=1)
     through = np.cumsum(mass, axis=1)
-    events, everybody = up.sum(axis=1), mass.sum(axis=1)
-    through -= mass / 2
-    won = np.einsum("rn,rn->r", up, through) - events**2 / 2
+    events, everybody = up.sum(axis=1), through[:, -1]
+    won = np.einsum("re,re->r", up, through[:, level] - mass[:, level] / 2) - events**2 / 2
     pairs = events * (everybody - events)
     return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
 

@@ -14,19 +14,23 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from attrition import engine, features, metrics, monitoring, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.simulate import oracle
-from attrition.simulate.law import PUBLISHED_LAW, Law
+from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW, Law
 
 WATCHED = ("age", "gender", "treatment_group", "trial_phase", "days_in_trial", "visits_completed", "adverse_events")
+TEXT = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
 AT_ONCE = 200
 """Replicates that share one task, and are held in memory at a time."""
+Patients = dict[str, NDArray]
+"""A trial as `attrition.simulate.draw_arrays` draws it."""
 
 
 @dataclass(frozen=True)
@@ -39,39 +43,36 @@ class Scenario:
     label : str
         In words, for tables.
     draw : callable
-        ``(law, n, rng, offset)`` to a trial of `n` patients.
+        ``(law, n, rng, offset)`` to `Patients`, `n` of them.
     """
 
     name: str
     label: str
-    draw: Callable[[Law, int, np.random.Generator, float], pd.DataFrame]
+    draw: Callable[[Law, int, np.random.Generator, float], Patients]
 
 
-def _unchanged(law: Law, n: int, rng: np.random.Generator, offset: float) -> pd.DataFrame:
-    return simulate.draw_trial(law, n, rng, offset)
-
-
-def _new_sites(law: Law, n: int, rng: np.random.Generator, offset: float) -> pd.DataFrame:
+def _new_sites(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
     """Sites that recruit older patients, mostly for phase III: kept with a chance that grows with age and phase."""
-    drawn = simulate.draw_trial(law, 4 * n, rng, offset)
-    phase = drawn["trial_phase"].map({"Phase I": 0.3, "Phase II": 0.6, "Phase III": 1.0}).to_numpy(float)
-    keep = rng.random(len(drawn)) < phase * (0.3 + 0.7 * (drawn["age"].to_numpy() - 18) / 67)
+    drawn = simulate.draw_arrays(law, 4 * n, rng, offset)
+    by_phase = {"Phase I": 0.3, "Phase II": 0.6, "Phase III": 1.0}
+    phase = np.array([by_phase[name] for name in PHASES])[drawn["trial_phase"]]
+    keep = rng.random(len(phase)) < phase * (0.3 + 0.7 * (drawn["age"] - 18) / 67)
     order = np.argsort(~keep, kind="stable")[:n]
-    return drawn.iloc[order].reset_index(drop=True)
+    return {name: values[order] for name, values in drawn.items()}
 
 
-def _doubled(law: Law, n: int, rng: np.random.Generator, offset: float) -> pd.DataFrame:
-    return simulate.draw_trial(law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE))
+def _doubled(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
+    return simulate.draw_arrays(law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE))
 
 
-def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -> pd.DataFrame:
+def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
     """Every second adverse event is no longer written down; patients are as before."""
-    drawn = simulate.draw_trial(law, n, rng, offset)
-    return drawn.assign(adverse_events=rng.binomial(drawn["adverse_events"], 0.5))
+    drawn = simulate.draw_arrays(law, n, rng, offset)
+    return drawn | {"adverse_events": rng.binomial(drawn["adverse_events"], 0.5)}
 
 
 SCENARIOS = (
-    Scenario("none", "no change", _unchanged),
+    Scenario("none", "no change", simulate.draw_arrays),
     Scenario("new_sites", "new site mix: older patients, more phase III", _new_sites),
     Scenario("event_rate_doubled", "event rate doubled", _doubled),
     Scenario("adverse_event_reporting", "half of the adverse events unreported", _under_reported),
@@ -94,15 +95,25 @@ class Frozen:
     mean: NDArray
     scale: NDArray
 
-    def probability(self, trial: pd.DataFrame) -> NDArray:
-        """Predicted probability of dropout, shape (n_patients,)."""
-        X = (features.matrix(trial, VERSION).to_numpy() - self.mean) / self.scale
-        return 1 / (1 + np.exp(-batched.decision_function(self.fit, X[None])[0]))
+    def probability(self, X: NDArray) -> NDArray:
+        """Predicted probability of dropout from features of `model_inputs`, shape (n_patients,)."""
+        return expit(batched.decision_function(self.fit, ((X - self.mean) / self.scale)[None])[0])
 
 
-def freeze(trial: pd.DataFrame, balanced: bool) -> Frozen:
+def model_inputs(patients: Patients) -> NDArray:
+    """Features of the frozen model, shape (n_patients, n_features)."""
+    return features.array(patients, features.VERSIONS[VERSION])
+
+
+def watched(patients: Patients) -> pd.DataFrame:
+    """The columns whose drift is looked at, text as categories."""
+    named = {name: pd.Categorical.from_codes(patients[name], TEXT[name]) for name in TEXT}
+    return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
+
+
+def freeze(patients: Patients, balanced: bool) -> Frozen:
     """Fit the model once, with class weights (as was published) or without."""
-    X, y = features.matrix(trial, VERSION).to_numpy(), trial["dropout"].to_numpy(float)
+    X, y = model_inputs(patients), patients["dropout"].astype(float)
     mean, scale = X.mean(0), X.std(0)
     weight = batched.balanced_weight(y[None]) if balanced else None
     return Frozen(batched.fit_logistic(((X - mean) / scale)[None], y[None], weight), mean, scale)
@@ -130,9 +141,10 @@ class Setting:
     def make(cls, seed: int, n_development: int = 1000) -> "Setting":
         """Draw the development trial and fit both models on it."""
         offset = oracle.offset_for_prevalence(PUBLISHED_LAW, oracle.BELIEVED_PREVALENCE)
-        trial = simulate.draw_trial(PUBLISHED_LAW, n_development, seeds.stream(seed, "monitoring", "model"), offset)
-        cells = monitoring.Cells.of(trial[list(WATCHED)])
-        return cls(offset, freeze(trial, balanced=False), freeze(trial, balanced=True), cells)
+        rng = seeds.stream(seed, "monitoring", "model")
+        patients = simulate.draw_arrays(PUBLISHED_LAW, n_development, rng, offset)
+        cells = monitoring.Cells.of(watched(patients))
+        return cls(offset, freeze(patients, balanced=False), freeze(patients, balanced=True), cells)
 
 
 @dataclass(frozen=True)
@@ -152,14 +164,11 @@ class Seen:
     balanced: NDArray
 
     @classmethod
-    def of(cls, trial: pd.DataFrame, setting: Setting) -> "Seen":
-        """Score a trial."""
-        return cls(
-            setting.cells.onehot(trial),
-            trial["dropout"].to_numpy(float),
-            setting.plain.probability(trial),
-            setting.balanced.probability(trial),
-        )
+    def of(cls, patients: Patients, setting: Setting) -> "Seen":
+        """Score patients."""
+        X, inputs = model_inputs(patients), setting.cells.onehot(watched(patients))
+        prob, balanced = setting.plain.probability(X), setting.balanced.probability(X)
+        return cls(inputs, patients["dropout"].astype(float), prob, balanced)
 
     def blocks(self, size: int) -> list["Seen"]:
         """Patients of each replicate."""
@@ -249,7 +258,7 @@ def _replicates(
 ) -> list[tuple[dict[str, bool], str]]:
     n_reference, n_batch = sizes
     rng = seeds.stream(seed, "monitoring", scenario.name, n_batch, replicates.start)
-    reference = simulate.draw_trial(PUBLISHED_LAW, n_reference * len(replicates), rng, setting.offset)
+    reference = simulate.draw_arrays(PUBLISHED_LAW, n_reference * len(replicates), rng, setting.offset)
     batches = scenario.draw(PUBLISHED_LAW, n_batch * len(replicates), rng, setting.offset)
     seen = Seen.of(reference, setting), Seen.of(batches, setting)
     return [(one.alarms, one.action) for one in _looks(*seen, sizes, setting.cells, permutations, rng)]
@@ -326,7 +335,7 @@ def one_batch(
     setting = Setting.make(seed)
     chosen = next(s for s in SCENARIOS if s.name == scenario)
     rng = seeds.stream(seed, "monitoring", "one batch", scenario)
-    reference = Seen.of(simulate.draw_trial(PUBLISHED_LAW, n_reference, rng, setting.offset), setting)
+    reference = Seen.of(simulate.draw_arrays(PUBLISHED_LAW, n_reference, rng, setting.offset), setting)
     batch = Seen.of(chosen.draw(PUBLISHED_LAW, size, rng, setting.offset), setting)
     dealt = monitoring.deal(size, n_reference + size, permutations, rng)
     residuals = np.concatenate([reference.y - reference.prob, batch.y - batch.prob])
