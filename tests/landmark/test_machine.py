@@ -135,11 +135,12 @@ def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
     assert guard.changed_by_the_future(build, made, 28) == ["event_day"]
 
 
-def test_the_forest_is_fitted_in_the_first_repeats_only(made, p):
+def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(made, p):
     found = machine.run(made, dataclasses.replace(p, repeats=3, dear_repeats=2), 1)
-    for predictions in found.predictions.values():
-        assert predictions["forest"].shape[1] == 2
-        assert {y_prob.shape[1] for name, y_prob in predictions.items() if name != "forest"} == {3}
+    shapes = {day: {name: y_prob.shape[1] for name, y_prob in each.items()} for day, each in found.predictions.items()}
+    assert shapes[28].pop("forest") == 2
+    assert {n for each in shapes.values() for n in each.values()} == {3}
+    assert not any("forest" in each for each in shapes.values())
 
 
 def test_figures_draw_what_they_are_given(made, study, prices):

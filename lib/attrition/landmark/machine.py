@@ -106,10 +106,11 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
             continue
         check(trial, of)
         chosen = prediction.available(prediction.estimators(p, seed), of)
-        first = [fold for fold in folds if fold.repeat < p.dear_repeats]
-        dear = {name: chosen[name] for name in prediction.DEAR if name in chosen}
-        found = prediction.out_of_fold(of, {name: chosen[name] for name in chosen if name not in dear}, folds)
-        found |= prediction.out_of_fold(of, dear, first) | {"null": found["null"]} if dear else {}
+        dear = {name: chosen.pop(name) for name in prediction.DEAR if name in chosen}
+        found = prediction.out_of_fold(of, chosen, folds)
+        if day == trial.landmarks[0]:
+            first = [fold for fold in folds if fold.repeat < p.dear_repeats]
+            found |= prediction.out_of_fold(of, dear, first) | {"null": found["null"]}
         weights = prediction.bootstrap_weights(of, p.bootstrap, seed)
         study.problems[day], study.predictions[day], study.weights[day] = of, found, weights
         summaries.append(prediction.summarise(of, found, weights))

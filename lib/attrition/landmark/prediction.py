@@ -35,7 +35,7 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
 }
 LEARNERS = ("xgb", "lgbm", "cox", "forest")
 DEAR = ("forest",)
-"""Models that are fitted in the first repeats only: their AUROC is averaged over fewer repeats."""
+"""Models that take longer than all others together: fitted at the first landmark and in the first repeats only."""
 LABELS = {
     "null": "Event rate, no features",
     "arm_only": "Arm only",
