@@ -12,7 +12,7 @@ from attrition.landmark.time_readings import Reading
 
 CLAIMS = {
     "finding-real-honest": "what is known by a landmark ranks patients better than chance",
-    "finding-real-arm": "it ranks them better than the treatment arm alone",
+    "finding-real-arm": "what is known by a landmark ranks patients better than the treatment arm alone",
     "finding-real-blinded": "knowing the treatment arm improves the prediction",
     "finding-real-leaks": "knowing what was not yet known makes a model look better than it is",
 }
