@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from attrition import cdisc, leaks, params, results
 from attrition.landmark import guard, machine, participants, prediction, readings
 from attrition.landmark.guard import LeakError
-from attrition.landmark.machine import sentence
+from attrition.landmark.time_readings import sentence
 from attrition.plots import flow, trial
 
 

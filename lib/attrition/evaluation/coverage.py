@@ -38,7 +38,7 @@ def expected_range(n_trials: int, level: float = LEVEL) -> tuple[float, float]:
     >>> [round(end, 3) for end in expected_range(300)]
     [0.925, 0.975]
     """
-    noise = 1.96 * np.sqrt(level * (1 - level) / n_trials)
+    noise = 1.96 * (level * (1 - level) / n_trials) ** 0.5
     return level - noise, level + noise
 
 
