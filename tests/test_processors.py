@@ -165,11 +165,13 @@ x = np.random.default_rng(0).normal(size=(60, 60))
 print(np.exp(x).tobytes().hex(), (x @ x).tobytes().hex())
 """
 ARM_ONLY = """
-from attrition import cdisc, metrics, prediction
+from attrition import cdisc, metrics, models
+from attrition.landmark import prediction
 of = prediction.problem(cdisc.load("pilot"), 0)
 folds = prediction.folds_of(of, 5, 10, 42)
-found = prediction.out_of_fold(of, {"arm_only": ("arm_only", prediction.RidgeLogistic(0.1))}, folds)["arm_only"]
-print([metrics.auroc(of.y, column) for column in found.T])
+model = models.classifier("lr", "none", C=0.1)
+found = prediction.out_of_fold(of, {"arm": ("arm_only", model)}, folds)
+print([metrics.auroc(of.y, column) for column in found["arm"].T])
 """
 
 
