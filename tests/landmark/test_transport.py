@@ -6,7 +6,7 @@ import pytest
 
 from attrition import cdisc, params, paths
 from attrition.landmark import transport
-from attrition.landmark.machine import sentence
+from attrition.landmark.time_readings import sentence
 
 SETS = {
     "a": ([0.2, 0.4, 0.9, 0.5], [0.1, 0.2, 0.15, 0.3]),

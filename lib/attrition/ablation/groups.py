@@ -15,6 +15,7 @@ from attrition import features, models
 from attrition.ablation.replicate import SETTINGS, Candidate, Population, Sizes
 from attrition.ablation.study import Study
 from attrition.claims.rules import Measure, grade_effect
+from attrition.metrics import ranks
 from attrition.metrics.ranks import soft_auroc_influence
 
 FINAL = "v3_causal"
@@ -37,6 +38,8 @@ STEP_LABELS = {
 }
 MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}
 TREES = ("xgb", "lgbm")
+NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
+"""A spread of AUROCs below it is that of settling the scores (`attrition.metrics.ranks.settled`): there is none."""
 Interval = dict[str, Any]
 
 
@@ -130,6 +133,8 @@ def interval(values: np.ndarray, population_variance: float = 0.0) -> Interval:
     values = values[np.isfinite(values)]
     n = len(values)
     sd = float(values.std(ddof=1)) if n > 1 else np.nan
+    if sd < NO_SPREAD:
+        sd = 0.0
     error = float(np.sqrt(sd**2 / n + max(population_variance, 0.0)))
     reach = float(stats.t.ppf(0.975, max(n - 1, 1))) * error
     value = float(values.mean())

@@ -288,8 +288,10 @@ def law_found(law: Law, patients: pd.DataFrame, seed: int) -> dict[str, dict[str
 
     Parameters
     ----------
+    law : Law
     patients : DataFrame
         Drawn from the law; see `cut_effects`.
+    seed : int
 
     Returns
     -------

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 from attrition import errors
 
 RELATIVE = 1e-6
-FLOOR = 1e-7
-"""Two numbers this close to each other are equal, whatever their size: what is zero in exact arithmetic comes out that
-small where scores are settled to 1e-8, and the smallest margin of the report is .01."""
+FLOOR = 1e-9
+"""Two numbers this close to each other are equal, whatever their size."""
 ABSENT = "(absent)"
 DIFFERENT = 1
 

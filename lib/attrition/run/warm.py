@@ -174,6 +174,8 @@ def main(number: str, _marker: str, *modules: str) -> None:
     ----------
     number : str
         File number of this end of the channel.
+    _marker : str
+        Not read: it stands in the command line, by which the process is found.
     *modules : str
         Full names of modules, or of what is taken from a module.
     """

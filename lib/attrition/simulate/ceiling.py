@@ -48,6 +48,7 @@ def true_probabilities(law: Law, scores: np.ndarray) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
+    law : Law
     scores : ndarray, shape (n_patients,)
         Risk scores without noise, from `oracle_results`.
     """

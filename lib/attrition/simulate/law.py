@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 GENDERS = ("Male", "Female", "Non-binary")
 ARMS = ("Active", "Control", "Placebo")
@@ -184,4 +183,6 @@ def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0) -> 
     >>> float(probability(Law(), 0.5))
     0.5
     """
+    from scipy.special import expit  # a run that redoes nothing reads contracts, and needs no scipy for that
+
     return expit(law.slope * (score - law.offset) + prevalence_offset)

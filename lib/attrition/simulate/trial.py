@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.special import expit
 
 from attrition.simulate import timing
 from attrition.simulate.law import (
@@ -304,6 +303,8 @@ def published_formula(trial: pd.DataFrame) -> np.ndarray:
     days = trial["days_in_trial"].to_numpy(float)
     rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
     kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
+    from scipy.special import expit
+
     return expit(0.35 * rate + 0.30 * (1 - kept) + 0.20 * phase_risk(PUBLISHED_LAW, trial["trial_phase"]))
 
 
