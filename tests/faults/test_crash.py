@@ -12,6 +12,7 @@ import time
 import psutil
 import pytest
 
+from attrition.run import __main__ as command
 from attrition.run import leftovers
 from attrition.run.state import State
 from tests.faults.toy import CHAPTERS, PUBLISHED, digests
@@ -137,6 +138,24 @@ def test_ctrl_c_at_any_moment_gives_130_and_leaves_no_process(toy, tmp_path, mom
     wait_for(lambda: not toy.kernels(), 20)
     assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in told or moment < 0.5  # the interpreter itself is still starting
+
+
+def test_ctrl_c_that_a_package_turns_into_an_error_gives_130(monkeypatch, capsys):
+    """numpy, interrupted while it is loaded, says that it cannot be imported."""
+
+    def loading(args):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise ImportError("cannot import numpy")
+
+    monkeypatch.setattr(command, "run", loading)
+    before = {number: signal.getsignal(number) for number in command.interrupts.SIGNALS}
+    try:
+        assert command.command_line([]) == 130
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err.startswith("run_all.sh: interrupted")
 
 
 def test_two_runs_at_once_the_second_names_the_holder_and_stops_with_6(sleeping):

@@ -278,17 +278,24 @@ def command_line(argv: list[str] | None = None) -> int:
         interrupts.install()
         return main(argv)
     except KeyboardInterrupt:
-        from attrition.run import driver
-
-        driver.stop_kernels()
-        _complain("interrupted; finished chapters stay, the rest is redone next time")
-        return INTERRUPTED
+        return _interrupted()
     except SystemExit as end:  # argparse has said what is wrong
         return end.code if isinstance(end.code, int) else USAGE
     except Exception as error:
+        if interrupts.asked():
+            return _interrupted()
         message, code = _told(error)
         _complain(message)
         return code
+
+
+def _interrupted() -> int:
+    with contextlib.suppress(ImportError):  # interrupted while packages were loaded: there is no kernel yet
+        from attrition.run import driver
+
+        driver.stop_kernels()
+    _complain("interrupted; finished chapters stay, the rest is redone next time")
+    return INTERRUPTED
 
 
 if __name__ == "__main__":
