@@ -15,7 +15,7 @@ import pytest
 from attrition.run import __main__ as command
 from attrition.run import leftovers
 from attrition.run.state import State
-from tests.faults.toy import CHAPTERS, PUBLISHED, digests
+from tests.faults.toy import CHAPTERS, PUBLISHED, digests, ends_cleanly_on_ctrl_c
 
 pytestmark = pytest.mark.slow
 
@@ -119,12 +119,7 @@ def test_a_kernel_that_outlived_its_run_is_ended_by_the_next(tmp_path, number_se
 
 def test_ctrl_c_gives_130_and_leaves_no_process_and_no_folder(sleeping):
     toy, out, process = sleeping
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert told == "run_all.sh: interrupted; finished chapters stay, the rest is redone next time\n"
-    assert toy.kernels() == []
-    assert toy.litter() == []
+    ends_cleanly_on_ctrl_c(toy, process)
     assert not (out / "executed" / "03_gamma.ipynb").exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from attrition.run import warm
 from tests.faults.test_crash import SLEEPER, wait_for
-from tests.faults.toy import CHAPTERS, PUBLISHED, _replace, digests
+from tests.faults.toy import CHAPTERS, PUBLISHED, _replace, digests, ends_cleanly_on_ctrl_c
 
 pytestmark = [
     pytest.mark.slow,
@@ -120,12 +120,7 @@ def test_a_survivor_is_ended_by_the_next_run(busy):
 
 def test_ctrl_c_gives_130_and_leaves_no_process_and_no_folder(busy):
     toy, _, process = busy
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert told == "run_all.sh: interrupted; finished chapters stay, the rest is redone next time\n"
-    assert toy.kernels() == []
-    assert toy.litter() == []
+    ends_cleanly_on_ctrl_c(toy, process)
 
 
 def test_a_lost_warm_process_ends_its_kernels_and_gives_5(busy):

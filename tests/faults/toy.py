@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,3 +155,13 @@ def checked(done):
     assert len(lines) == len(set(lines)), done.stderr
     assert done.returncode == 0 or "run_all.sh: " in done.stderr, done.stderr
     return done
+
+
+def ends_cleanly_on_ctrl_c(toy, process):
+    """Interrupt a run: exit code 130, one line, no process, no folder."""
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert told == "run_all.sh: interrupted; finished chapters stay, the rest is redone next time\n"
+    assert toy.kernels() == []
+    assert toy.litter() == []
