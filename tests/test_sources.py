@@ -40,6 +40,5 @@ def test_imports_are_found_at_any_depth():
     wanted = {"attrition", "attrition.cdisc", "attrition.metrics"}
     wanted |= {f"attrition.{name}" for name in ("paths", "seeds", "features", "errors", "cdisc.adam", "metrics.ranks")}
     assert sources.imported(NESTED) == wanted
-    assert sources.packages("try:\n    import numpy\nexcept ImportError: pass\nimport scipy.stats as s") == {
-        "scipy.stats"
-    }
+    later = "try:\n    import numpy\nexcept ImportError: pass\nimport scipy.stats as s\ndef f(): import mlflow"
+    assert sources.packages(later) == {"mlflow", "numpy", "scipy.stats"}

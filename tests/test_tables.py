@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from attrition import simulate, tables
-from attrition.published import association
+from attrition.eda import association
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,10 @@ import yaml
 from attrition import errors, paths
 
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same values; in C, where it is there, six times as fast."""
+
+
 class ParamsError(errors.Refusal, ValueError):
     """``params.yaml`` holds something that the study does not know, or lacks something that it needs."""
 
@@ -236,7 +240,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
     """
     path = path or paths.PARAMS
     source = path.name
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    content = yaml.load(path.read_text(encoding="utf-8"), LOADER) or {}
     _refuse_unknown(list(content), ["seed", "profiles", *SECTIONS], source)
     profiles = content.get("profiles", {})
     _refuse_unknown(list(profiles), list(PROFILES), f"{source}, profiles")

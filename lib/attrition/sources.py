@@ -61,20 +61,26 @@ def imported(source: str) -> set[str]:
 
 
 def packages(source: str) -> frozenset[str]:
-    """What a piece of Python takes from other packages when it is loaded, not later inside a function.
+    """What a piece of Python takes from other packages, at once or later inside a function.
 
     Examples
     --------
     >>> sorted(packages("from scipy import stats\\nimport attrition.paths, numpy as np\\ndef f():\\n    import mlflow"))
-    ['numpy', 'scipy.stats']
+    ['mlflow', 'numpy', 'scipy.stats']
     """
     names: set[str] = set()
-    for node in ast.parse(source).body:
+    for node in _statements(ast.parse(source).body):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(name for name in names if name.split(".")[0] != "attrition")
+
+
+@functools.cache
+def packages_of(name: str) -> frozenset[str]:
+    """`packages` of a module of this library."""
+    return packages(text_of(name))
 
 
 @functools.cache

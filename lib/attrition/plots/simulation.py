@@ -190,7 +190,7 @@ def oracle_ladder(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table : DataFrame
-        From `attrition.published.description.oracle_table`.
+        From `attrition.simulate.ceiling.oracle_table`.
     ax : matplotlib Axes, optional
 
     Returns

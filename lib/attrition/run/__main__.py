@@ -135,17 +135,23 @@ def _load_ahead() -> None:
     threading.Thread(target=load, daemon=True).start()
 
 
+def _brought(args: argparse.Namespace) -> tuple[list, str]:
+    """A reader's trials, checked, and the digest of their files."""
+    from attrition import trials
+
+    brought = trials.checked(args.trial, args.mapping)
+    return brought, trials.inputs(brought)
+
+
 def run(args: argparse.Namespace) -> int:
     """Bring chapters and report up to date."""
-    from attrition import trials
     from attrition.run import driver, rendering
     from attrition.run.progress import Progress, spoken
     from attrition.run.state import State
 
     started = time.perf_counter()
     chapters, forced = _selection(args)
-    brought = trials.checked(args.trial, args.mapping) if args.trial else []
-    inputs = trials.inputs(brought) if brought else ""
+    brought, inputs = _brought(args) if args.trial else ([], "")
     request = driver.Request(
         out=output_folder(args, [one.name for one in brought]),
         profile="quick" if args.quick else "full",
@@ -160,7 +166,10 @@ def run(args: argparse.Namespace) -> int:
         return _list(request, state, inputs)
     show = Progress()
     with state.locked():
-        trials.register(brought, request.out)
+        if brought or (request.out / paths.REGISTER).exists():
+            from attrition import trials
+
+            trials.register(brought, request.out)
         known = driver.keys(request, inputs)
         waiting = driver.stale(request, state, known)
         expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}

@@ -89,10 +89,11 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
     ]
 
 
-def _shared(chapters: list[Chapter]) -> list[str]:
-    """What at least two chapters load and what may be loaded before a fork."""
-    counts = Counter(name for chapter in chapters for name in fingerprint.loaded(chapter))
-    return sorted(name for name, n in counts.items() if n > 1 and name.split(".")[0] in warm.PACKAGES)
+def _preloaded(chapters: list[Chapter]) -> tuple[dict[str, list[str]], list[str]]:
+    """Of what may be loaded before a fork: what each chapter loads, and what at least two do."""
+    wanted = {c.name: sorted(filter(warm.fit, fingerprint.loaded(c))) for c in chapters}
+    counts = Counter(name for names in wanted.values() for name in names)
+    return wanted, sorted(name for name, n in counts.items() if n > 1)
 
 
 def stop_kernels() -> None:
@@ -140,7 +141,7 @@ class Runner:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
         if not (self.request.warm and warm.POSSIBLE and len(chapters) > 1):
             return self._run_all(chapters, known)
-        with warm.process(_shared(chapters), self.request.out) as self.warm:
+        with warm.process(*_preloaded(chapters), self.request.out) as self.warm:
             return self._run_all(chapters, known)
 
     def _run_all(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:

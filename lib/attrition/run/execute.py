@@ -6,8 +6,10 @@ them, and a machine without any network can run them.
 
 import contextlib
 import os
+import queue
 import re
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import nbformat
 import papermill
 import psutil
-from jupyter_client import AsyncKernelManager
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -27,6 +29,8 @@ from attrition import errors
 from attrition.run import kernels, leftovers
 from attrition.run.warm import KERNEL, Warm
 
+ANSWER = 0.5
+"""Seconds after which a kernel that is starting is asked again."""
 WITHHELD = "message withheld: it could hold a patient's data"
 
 
@@ -89,6 +93,35 @@ class Provisioner(LocalProvisioner):
         return await super().launch_kernel(cmd, **kwargs)
 
 
+class Client(AsyncKernelClient):
+    """Is ready as soon as the kernel has answered on both channels, without a pause to see whether more comes.
+
+    What a kernel says of its start belongs to no cell, so that it may come late.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Called by nbclient."""
+        until = time.monotonic() + (timeout or float("inf"))
+        while True:
+            self.kernel_info()
+            with contextlib.suppress(queue.Empty):
+                reply = await self.get_shell_msg(timeout=ANSWER)
+                await self.get_iopub_msg(timeout=ANSWER)
+                self._handle_kernel_info_reply(reply)
+                return
+            if not await self.is_alive():
+                raise RuntimeError("the kernel ended before it was ready")
+            if time.monotonic() > until:
+                raise RuntimeError(f"the kernel was not ready within {timeout:.0f} s")
+
+
+class Manager(AsyncKernelManager):
+    """Notices within a hundredth of a second, not a tenth, that a kernel has ended."""
+
+    async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
+        await super()._async_finish_shutdown(waittime, pollinterval, restart)
+
+
 class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
@@ -101,7 +134,7 @@ class KernelEngine(Engine):
             settings = Config({"KernelManager": {"connection_file": str(folder / leftovers.CONNECTION)}})
             if sys.platform != "win32":
                 settings.KernelManager.transport = "ipc"
-            manager = AsyncKernelManager(kernel_name=kernel_name, config=settings)
+            manager = Manager(kernel_name=kernel_name, config=settings, client_factory=Client)
             manager.provisioner = Provisioner(kernel_spec=manager.kernel_spec, parent=manager)
             manager.provisioner.warm = warm
             client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=start_timeout, timeout=None)

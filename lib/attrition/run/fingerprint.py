@@ -13,7 +13,7 @@ from typing import Any
 from attrition import paths
 from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
-from attrition.sources import LIBRARY, modules, packages, text_of
+from attrition.sources import LIBRARY, modules, packages, packages_of
 
 
 def code(notebook: Path) -> str:
@@ -24,10 +24,9 @@ def code(notebook: Path) -> str:
 
 
 def loaded(chapter: Chapter) -> frozenset[str]:
-    """What the notebook and the library modules that it reaches take from other packages."""
+    """What the notebook and the library modules that it reaches take from other packages, sooner or later."""
     source = code(chapter.notebook)
-    texts = (text_of(name) for name in modules(source))
-    return packages(source).union(*map(packages, texts))
+    return packages(source).union(*(packages_of(name) for name in modules(source)))
 
 
 def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attrition import params, paths, sources, trials
+from attrition import params, paths, sources
 from attrition.digests import digest, file_digest
 from attrition.run import fingerprint
 from attrition.run.driver import Request
@@ -59,12 +59,16 @@ def command(request: Request) -> str:
     """The command that makes the report; trials by name, not by place."""
     words = ["./run_all.sh", *(["--quick"] if request.profile == "quick" else [])]
     if request.trial:
+        from attrition import trials
+
         words += ["--trial", *(one.name for one in trials.registered(request.out))]
     return " ".join(words)
 
 
 def trial_files(out: Path) -> list[dict[str, str]]:
     """Files of a reader's trials with their checksums."""
+    from attrition import trials
+
     files = [path for one in trials.registered(out) for path in one.files()]
     return [{"file": path.name, "sha-256": file_digest(path)} for path in files]
 

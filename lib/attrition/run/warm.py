@@ -1,9 +1,11 @@
 """A process that has loaded the heavy packages once and turns a copy of itself into a kernel whenever asked.
 
-Loading numpy, scipy, pandas, scikit-learn and matplotlib takes a notebook two to three seconds of processor time; a
-forked copy has them at once. Forking is safe while the process has one thread and nothing but imports behind it, so it
-holds no part of this library that looks at its surroundings, it counts its threads before it serves, and on any doubt
-it ends: then kernels start the ordinary way. Linux only; macOS does not allow to fork what these packages load.
+Loading numpy, scipy, pandas, scikit-learn, matplotlib and MLflow takes a notebook up to five seconds of processor time;
+a forked copy has them at once. Before a fork the process loads what that chapter needs, and while nobody asks for a
+kernel it loads ahead what others will. Forking is safe while the process has one thread and nothing but imports behind
+it, so it holds no part of this library that looks at its surroundings, it counts its threads before every fork, and on
+any doubt it forks no more: then kernels start the ordinary way. Linux only; macOS does not allow to fork what these
+packages load.
 """
 
 import contextlib
@@ -12,27 +14,46 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrition import quiet
 from attrition.run import kernels, leftovers
 
 KERNEL = "ipykernel_launcher"
-PACKAGES = frozenset({"imblearn", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "xgboost"})
+PACKAGES = frozenset(
+    {"imblearn", "joblib", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "pyarrow", "scipy", "sklearn"}
+    | {"skops", "xgboost"}
+)
 """What may be loaded before a fork: none of them starts a thread, or opens anything, when it is imported."""
+FIRST_USE = {
+    "mlflow": ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    "pandera": ("pandera.backends.pandas.builtin_checks",),
+}
+"""What a package loads only when it is used."""
+KERNELS = ("ipykernel.kernelapp", "ipykernel.debugger")
+WITHOUT = "polars"
+"""Starts threads. No chapter uses it, but packages load it where it is installed; in the copies it can be loaded again."""
 ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Keeps the allocator of pyarrow, which pandas loads, from starting a thread."""
 POSSIBLE = sys.platform == "linux"
 PATIENCE, GOODBYE = 120.0, 1.0
 LARGEST = 1 << 20
+REFUSED = -1
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def fit(name: str) -> bool:
+    """Whether a module, or what is taken from one, may be loaded before a fork."""
+    return name.partition(".")[0] in PACKAGES
 
 
 class Warm:
@@ -42,10 +63,12 @@ class Warm:
     ----------
     channel : socket.socket
         Connected to the warm process.
+    wanted : mapping of str to sequence of str
+        What each chapter loads.
     """
 
-    def __init__(self, channel: socket.socket):
-        self.channel, self.lock = channel, threading.Lock()
+    def __init__(self, channel: socket.socket, wanted: Mapping[str, Sequence[str]]):
+        self.channel, self.wanted, self.lock = channel, wanted, threading.Lock()
         channel.settimeout(PATIENCE)
 
     def fork(self, argv: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int]) -> int:
@@ -56,7 +79,7 @@ class Warm:
         argv : sequence of str
             Command line of the kernel after the interpreter's own words.
         env : mapping
-            All of its environment.
+            All of its environment; it names the chapter.
         folder : pathlib.Path
             Where it starts.
         streams : sequence of int
@@ -70,29 +93,35 @@ class Warm:
         Raises
         ------
         OSError
-            When the warm process does not answer; it is not asked again.
+            When the warm process does not answer (it is not asked again), or refuses.
         """
-        request = json.dumps({"argv": list(argv), "env": dict(env), "folder": str(folder)}).encode()
+        modules = list(self.wanted.get(env.get("ATTRITION_CHAPTER", ""), ()))
+        words = {"argv": list(argv), "env": dict(env), "folder": str(folder), "modules": modules}
+        request = json.dumps(words).encode()
         with self.lock:
             try:
                 socket.send_fds(self.channel, [request], streams)
                 answer = self.channel.recv(LARGEST)
                 if not answer:
                     raise BrokenPipeError("the warm process has ended")
-                return int(answer)
             except OSError:
                 self.channel.close()
                 raise
+        if int(answer) == REFUSED:
+            raise ConnectionRefusedError("the warm process is not fit to be forked")
+        return int(answer)
 
 
 @contextlib.contextmanager
-def process(modules: Sequence[str], out: Path) -> Iterator[Warm]:
+def process(wanted: Mapping[str, Sequence[str]], ahead: Sequence[str], out: Path) -> Iterator[Warm]:
     """A warm process for the time of a run.
 
     Parameters
     ----------
-    modules : sequence of str
-        What it loads, see `attrition.run.fingerprint.packages`.
+    wanted : mapping of str to sequence of str
+        What each chapter loads: full names of modules, or of what is taken from a module.
+    ahead : sequence of str
+        What is loaded while nobody asks for a kernel, in this order.
     out : pathlib.Path
         Output folder. As with any kernel, a private folder is noted there whose connection file stands in the command
         line, here unused: so a later run finds what survived of the warm process and of its copies.
@@ -101,14 +130,14 @@ def process(modules: Sequence[str], out: Path) -> Iterator[Warm]:
     with ours, kernels.private_folder(out) as folder:
         with theirs:
             ends = str(theirs.fileno()), str(folder / leftovers.CONNECTION)
-            words = ["-Xfrozen_modules=off", "-m", __name__, *ends, *modules]
+            words = ["-Xfrozen_modules=off", "-m", __name__, *ends, *ahead]
             started = subprocess.Popen(
-                [sys.executable, *words], env={**kernels.environment("", out), **ONE_THREAD},
+                [sys.executable, *words], env={**kernels.environment("", out), **quiet.MLFLOW, **ONE_THREAD},
                 pass_fds=[theirs.fileno()], start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
-            yield Warm(ours)
+            yield Warm(ours, wanted)
         finally:
             ours.close()
             _ended(started)
@@ -128,17 +157,45 @@ def _reap(*_: Any) -> None:
             pass
 
 
-def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+def _load(wanted: str) -> None:
+    package, _, name = wanted.rpartition(".")
+    __import__(package or name, fromlist=[name])
+    for more in FIRST_USE.get(wanted.partition(".")[0], ()):
+        __import__(more)
+
+
+def _loaded(modules: Iterable[str]) -> bool:
+    """Load; False when something cannot be loaded or has started a thread."""
+    try:
+        for wanted in modules:
+            _load(wanted)
+    except Exception:  # whatever a package does; the kernel that needs it will tell
+        return False
+    return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are enough
+
+
+def _asked(channel: socket.socket) -> bool:
+    return bool(select.select([channel], [], [], 0)[0])
+
+
+def _serve(channel: socket.socket, ahead: list[str]) -> tuple[dict[str, Any], list[int]] | None:
     """Answer requests; returns in each copy what it is to become, and in the warm process itself None at the end."""
+    fit = True
     while True:
+        while fit and ahead and not _asked(channel):
+            fit = _loaded([ahead.pop(0)])
         message, streams, _, _ = socket.recv_fds(channel, LARGEST, 2)
         if not message:
             return None
-        copy = os.fork()
+        request = json.loads(message)
+        fit = fit and _loaded(request["modules"])
+        gc.freeze()  # copies share what is loaded as long as nothing touches it
+        copy = os.fork() if fit else REFUSED
         if not copy:
-            return json.loads(message), streams
-        with contextlib.suppress(OSError):  # it may have ended
-            os.setpgid(copy, copy)
+            return request, streams
+        if fit:
+            with contextlib.suppress(OSError):  # it may have ended
+                os.setpgid(copy, copy)
         for stream in streams:
             os.close(stream)
         channel.send(str(copy).encode())
@@ -167,8 +224,8 @@ def _become_kernel(request: dict[str, Any], streams: list[int]) -> None:
     runpy.run_module(KERNEL, run_name="__main__", alter_sys=True)
 
 
-def main(number: str, _marker: str, *modules: str) -> None:
-    """Load, serve, and in each copy become a kernel.
+def main(number: str, _marker: str, *ahead: str) -> None:
+    """Serve, and in each copy become a kernel.
 
     Parameters
     ----------
@@ -176,23 +233,20 @@ def main(number: str, _marker: str, *modules: str) -> None:
         File number of this end of the channel.
     _marker : str
         Not read: it stands in the command line, by which the process is found.
-    *modules : str
-        Full names of modules, or of what is taken from a module.
+    *ahead : str
+        What is loaded while nobody asks.
     """
     parent = os.getpid()
-    for wanted in ("ipykernel.kernelapp", *modules):
-        package, _, name = wanted.rpartition(".")
-        __import__(package or name, fromlist=[name])
-    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - names are enough
-        os._exit(1)  # not waiting for those threads
+    sys.modules[WITHOUT] = None  # type: ignore[assignment]
+    for name in KERNELS:
+        _load(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, _reap)
-    gc.collect()
-    gc.freeze()  # copies share what is loaded as long as nothing touches it
     with socket.socket(fileno=int(number)) as channel:
-        kernel = _serve(channel)
+        kernel = _serve(channel, list(ahead))
     if kernel is None:
         os._exit(0)  # at once: there is nothing to tidy up
+    del sys.modules[WITHOUT]
     _end_with(parent)
     _become_kernel(*kernel)
 

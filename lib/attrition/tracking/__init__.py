@@ -3,7 +3,6 @@
 from attrition.tracking.store import (
     LONGEST_PARAMETER,
     NAME,
-    QUIET,
     SIMULATED,
     STUDIES,
     TrackingWarning,
@@ -24,7 +23,6 @@ from attrition.tracking.store import (
 __all__ = [
     "LONGEST_PARAMETER",
     "NAME",
-    "QUIET",
     "SIMULATED",
     "STUDIES",
     "TrackingWarning",

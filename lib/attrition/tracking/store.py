@@ -17,18 +17,9 @@ from typing import Any
 import filelock
 import pandas as pd
 
-from attrition import paths, results
+from attrition import paths, quiet, results
 from attrition.digests import file_digest
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 NAME = re.compile(r"[^\w.\-/ ]")
 SIMULATED = "simulated trial"
 STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
@@ -53,12 +44,12 @@ def store_uri() -> str:
 def environment() -> dict[str, str]:
     """Variables for programs that use the store: telemetry off, no chatter."""
     folder().mkdir(parents=True, exist_ok=True)
-    return {**os.environ, **QUIET}
+    return {**os.environ, **quiet.MLFLOW}
 
 
 def client() -> Any:
     """Client of the store."""
-    os.environ.update(QUIET)
+    os.environ.update(quiet.MLFLOW)
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store_uri())

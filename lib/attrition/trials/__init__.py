@@ -3,7 +3,6 @@
 from attrition.trials.brought import (
     FEWEST_EVENTS,
     PACKAGED,
-    REGISTER,
     Brought,
     check,
     checked,
@@ -18,7 +17,6 @@ from attrition.trials.brought import (
 __all__ = [
     "FEWEST_EVENTS",
     "PACKAGED",
-    "REGISTER",
     "Brought",
     "check",
     "checked",

@@ -20,7 +20,6 @@ from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
 
 PACKAGED = ("pilot", "pilot-adam")
-REGISTER = Path(".state") / "trials.json"
 FEWEST_EVENTS = 2
 
 
@@ -181,14 +180,14 @@ def check(trial: Trial, name: str) -> None:
 def register(brought: Sequence[Brought], out: Path) -> None:
     """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone."""
     if brought:
-        results.publish(out / REGISTER, json.dumps([asdict(one) for one in brought], indent=1))
+        results.publish(out / paths.REGISTER, json.dumps([asdict(one) for one in brought], indent=1))
     else:
-        (out / REGISTER).unlink(missing_ok=True)
+        (out / paths.REGISTER).unlink(missing_ok=True)
 
 
 def registered(out: Path | None = None) -> list[Brought]:
     """Trials of a run; empty when it is about the pilot alone."""
-    path = (out or paths.out()) / REGISTER
+    path = (out or paths.out()) / paths.REGISTER
     return [Brought(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from attrition import features, params, simulate
 from attrition.plots import simulation
-from attrition.published import description
+from attrition.eda import description
 from attrition.simulate import ceiling, oracle
 from attrition.simulate.law import Law
 
