@@ -14,7 +14,6 @@ import yaml
 
 from attrition import errors, paths
 
-
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The same values; in C, where it is there, six times as fast."""
 

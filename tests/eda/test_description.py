@@ -8,8 +8,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from attrition import features, params, simulate
-from attrition.plots import simulation
 from attrition.eda import description
+from attrition.plots import simulation
 from attrition.simulate import ceiling, oracle
 from attrition.simulate.law import Law
 

@@ -151,12 +151,32 @@ def test_without_a_warm_process_kernels_start_the_ordinary_way(own_toy, undistur
     assert own_toy.litter() == []
 
 
+@pytest.mark.parametrize("ahead", [False, True], ids=["asked for", "ahead"])
 @pytest.mark.parametrize(
     "source", ["import threading, time\nthreading.Thread(target=time.sleep, args=[60]).start()", "1 / 0"]
 )
-def test_what_starts_a_thread_or_cannot_be_loaded_is_not_forked(tmp_path, monkeypatch, source):
-    (tmp_path / "unfit.py").write_text(source)
+def test_what_starts_a_thread_or_cannot_be_loaded_is_not_forked(tmp_path, monkeypatch, source, ahead):
+    """It refuses but lives on, since kernels that it has forked before would end with it."""
+    (tmp_path / "unfit.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w').close()\n{source}")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
-    with warm.process(["unfit"], tmp_path / "out") as process, pytest.raises(ConnectionError):
-        process.fork(["ipykernel_launcher"], dict(os.environ), tmp_path, [1, 2])
+    env = dict(os.environ) | {"ATTRITION_CHAPTER": "01_alpha"}
+    wanted, early = ({}, ["unfit"]) if ahead else ({"01_alpha": ["unfit"]}, [])
+    with warm.process(wanted, early, tmp_path / "out") as process:
+        if ahead:
+            wait_for((tmp_path / "loaded").exists)
+        for _ in range(2):
+            with pytest.raises(ConnectionRefusedError):
+                process.fork(["ipykernel_launcher"], env, tmp_path, [1, 2])
     assert not [p for p in psutil.process_iter(["cmdline"]) if "unfit" in (p.info["cmdline"] or ())]
+
+
+def test_polars_is_left_out_before_a_fork_and_can_be_loaded_after_it(own_toy):
+    """It starts threads, and statsmodels and MLflow load it where it is installed."""
+    source = "import sys\nbefore = 'polars' in sys.modules\nimport polars\nfrom attrition import results\n"
+    own_toy.write("01_alpha", source + "results.write('01_alpha', {'before': before, 'argv': sys.orig_argv})")
+    own_toy.write("02_beta", "pass")
+    out = own_toy.folder / "out"
+    assert own_toy.run("--out", out).returncode == 0
+    found = json.loads((out / "results" / "01_alpha.json").read_text())
+    assert "attrition.run.warm" in found["argv"]
+    assert not found["before"]

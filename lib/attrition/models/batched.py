@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Array = np.ndarray
+MAX_HALVINGS = 30
 CACHED = 8
 """Replicates with tables of their own that are fitted together: more would not fit the processor's cache."""
 
@@ -130,36 +131,49 @@ def standardiser(X: Array, counts: Array | None = None) -> tuple[Array, Array]:
     return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0)))
 
 
-def _linear(X: Array, beta: Array) -> Array:
-    return beta @ X.T if X.ndim == 2 else (X @ beta[:, :, None])[:, :, 0]
-
-
 def _cross(X: Array, rows: Array) -> Array:
     return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
 
 
-class _Gram:
-    """X' diag(v) X for every replicate; with one shared X a single product of v with products of columns."""
+class _Shared:
+    """One design for all replicates, shape (n, q)."""
 
-    def __init__(self, X: Array):
-        self.X, self.q = X, X.shape[-1]
-        if X.ndim == 2:
-            self.upper = np.triu_indices(self.q)
-            self.pairs = X[:, self.upper[0]] * X[:, self.upper[1]]
+    def __init__(self, design: Array):
+        self.design, self.q = design, design.shape[1]
+        self.upper = np.triu_indices(self.q)
+        self.pairs = design[:, self.upper[0]] * design[:, self.upper[1]]
 
-    def __call__(self, v: Array) -> Array:
-        if self.X.ndim == 3:
-            return (self.X * v[:, :, None]).transpose(0, 2, 1) @ self.X
+    def linear(self, beta: Array) -> Array:
+        return beta @ self.design.T
+
+    def cross(self, rows: Array) -> Array:
+        return rows @ self.design
+
+    def gram(self, v: Array) -> Array:
+        """X' diag(v) X of every replicate: a single product of v with products of columns."""
         gram = np.empty((len(v), self.q, self.q))
         gram[:, self.upper[0], self.upper[1]] = gram[:, self.upper[1], self.upper[0]] = v @ self.pairs
         return gram
 
 
-def _risk_and_loss(eta: Array, sign: Array) -> tuple[Array, Array]:
-    """Probability of the event and log loss of each patient, from one exponential."""
-    tail = np.exp(-np.abs(eta))
-    risk = np.where(eta >= 0, 1.0, tail) / (1 + tail)
-    return risk, np.log(1 + tail) + np.maximum(-sign * eta, 0.0)
+class _Own:
+    """A design for each replicate, (R, n, q), kept feature by feature: products then run along patients."""
+
+    def __init__(self, design: Array):
+        self.rows, self.q = np.ascontiguousarray(design.transpose(0, 2, 1)), design.shape[2]
+        self.single = self.rows.astype(np.float32)
+        self.weighted = np.empty_like(self.single)
+
+    def linear(self, beta: Array) -> Array:
+        return (beta[:, None, :] @ self.rows)[:, 0]
+
+    def cross(self, rows: Array) -> Array:
+        return (self.rows @ rows[:, :, None])[:, :, 0]
+
+    def gram(self, v: Array) -> Array:
+        """X' diag(v) X of every replicate in single precision: it only directs the steps, the gradient ends them."""
+        np.multiply(self.single, v[:, None, :].astype(np.float32), out=self.weighted)
+        return (self.weighted @ self.single.transpose(0, 2, 1)).astype(float)
 
 
 def fit_logistic(
@@ -212,7 +226,10 @@ def fit_logistic(
     weight = np.broadcast_to(C * weight, (n_replicates, n))
     chunk = CACHED if X.ndim == 3 else n_replicates
     parts = [slice(first, first + chunk) for first in range(0, n_replicates, chunk)]
-    fits = [_newton(_design(X[part] if X.ndim == 3 else X), y[part], weight[part], tol, max_iter) for part in parts]
+    fits = [
+        _newton(_Own(_design(X[part])) if X.ndim == 3 else _Shared(_design(X)), y[part], weight[part], tol, max_iter)
+        for part in parts
+    ]
     beta, steps, converged = zip(*fits, strict=True)
     beta = np.concatenate(beta)
     return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), np.concatenate(converged))
@@ -222,37 +239,56 @@ def _design(X: Array) -> Array:
     return np.concatenate([np.ones((*X.shape[:-1], 1)), X], axis=-1)
 
 
-def _newton(design: Array, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
-    q = design.shape[-1]
-    penalty = np.ones(q)
+def _risk(eta: Array) -> Array:
+    """Probability of the event: several times faster than `expit`, which goes patient by patient."""
+    with np.errstate(over="ignore"):  # a risk of 0
+        return 1 / (1 + np.exp(-eta))
+
+
+def _objective(beta: Array, eta: Array, y: Array, weight: Array, penalty: Array) -> Array:
+    loss = np.log1p(np.exp(-np.abs(eta))) + np.maximum(eta, 0.0) - y * eta
+    return (weight * loss).sum(axis=1) + 0.5 * (penalty * beta**2).sum(axis=1)
+
+
+def _newton(tables: _Shared | _Own, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
+    penalty = np.ones(tables.q)
     penalty[0] = 0.0
-    gram, sign = _Gram(design), 2 * y - 1
-    beta, converged = np.zeros((len(y), q)), np.zeros(len(y), dtype=bool)
-    risk, loss = _risk_and_loss(np.zeros(y.shape), sign)
-    objective = (weight * loss).sum(axis=1)
+    ridge = np.diag(penalty)
+    beta, eta, converged = np.zeros((len(y), tables.q)), np.zeros(y.shape), np.zeros(len(y), dtype=bool)
+    before = np.full(len(y), np.inf)
     n_iter = 0
-    while n_iter < max_iter and not converged.all():
+    while n_iter < max_iter:
         n_iter += 1
-        gradient = _cross(design, weight * (risk - y)) + penalty * beta
-        hessian = gram(weight * risk * (1 - risk)) + np.diag(penalty)
-        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        risk = _risk(eta)
+        residual = weight * (risk - y)
+        hessian = tables.gram(weight * risk * (1 - risk))
+        hessian += ridge
+        step = np.linalg.solve(hessian, (tables.cross(residual) + penalty * beta)[:, :, None])[:, :, 0]
         step[converged] = 0.0
-        beta, risk, objective = _descend(design, beta, step, objective, sign, weight, penalty)
-        converged |= np.abs(step).max(axis=1) < tol
+        length = np.abs(step).max(axis=1)
+        if (length >= before)[~converged].any():  # steps that shrink come to an end without being watched
+            step = _shortened(tables, beta, eta, step, y, weight, penalty)
+        beta, before = beta - step, length
+        converged |= length < tol
+        if converged.all():
+            break
+        eta = tables.linear(beta)
     return beta, n_iter, converged
 
 
-def _descend(design, beta, step, objective, sign, weight, penalty, max_halvings: int = 30):
+def _shortened(
+    tables: _Shared | _Own, beta: Array, eta: Array, step: Array, y: Array, weight: Array, penalty: Array
+) -> Array:
+    """Steps halved until none raises its objective."""
+    objective = _objective(beta, eta, y, weight, penalty)
     slack = 1e-12 * (1 + np.abs(objective))
-    for _ in range(max_halvings):
+    for _ in range(MAX_HALVINGS):
         new = beta - step
-        risk, loss = _risk_and_loss(_linear(design, new), sign)
-        value = (weight * loss).sum(axis=1) + 0.5 * (penalty * new**2).sum(axis=1)
-        worse = value > objective + slack
+        worse = _objective(new, tables.linear(new), y, weight, penalty) > objective + slack
         if not worse.any():
             break
         step = np.where(worse[:, None], step / 2, step)
-    return new, risk, value
+    return step
 
 
 def fit_pipeline(

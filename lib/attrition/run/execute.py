@@ -110,7 +110,7 @@ class Client(AsyncKernelClient):
                 self._handle_kernel_info_reply(reply)
                 return
             if not await self.is_alive():
-                raise RuntimeError("the kernel ended before it was ready")
+                raise DeadKernelError("the kernel ended before it was ready")
             if time.monotonic() > until:
                 raise RuntimeError(f"the kernel was not ready within {timeout:.0f} s")
 

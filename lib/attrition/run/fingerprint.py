@@ -24,9 +24,10 @@ def code(notebook: Path) -> str:
 
 
 def loaded(chapter: Chapter) -> frozenset[str]:
-    """What the notebook and the library modules that it reaches take from other packages, sooner or later."""
+    """Library modules that the notebook reaches, and what these and it take from packages, sooner or later."""
     source = code(chapter.notebook)
-    return packages(source).union(*(packages_of(name) for name in modules(source)))
+    reached = modules(source)
+    return packages(source).union(reached, *map(packages_of, reached))
 
 
 def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:

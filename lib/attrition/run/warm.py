@@ -3,9 +3,9 @@
 Loading numpy, scipy, pandas, scikit-learn, matplotlib and MLflow takes a notebook up to five seconds of processor time;
 a forked copy has them at once. Before a fork the process loads what that chapter needs, and while nobody asks for a
 kernel it loads ahead what others will. Forking is safe while the process has one thread and nothing but imports behind
-it, so it holds no part of this library that looks at its surroundings, it counts its threads before every fork, and on
-any doubt it forks no more: then kernels start the ordinary way. Linux only; macOS does not allow to fork what these
-packages load.
+it, so it holds no part of this library that looks at its surroundings when it is loaded, it counts its threads before
+every fork, and on any doubt it forks no more: then kernels start the ordinary way. Linux only; macOS does not allow to
+fork what these packages load.
 """
 
 import contextlib
@@ -30,10 +30,12 @@ from attrition.run import kernels, leftovers
 
 KERNEL = "ipykernel_launcher"
 PACKAGES = frozenset(
-    {"imblearn", "joblib", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "pyarrow", "scipy", "sklearn"}
-    | {"skops", "xgboost"}
+    {"attrition", "imblearn", "joblib", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "pyarrow"}
+    | {"scipy", "skops", "sklearn", "xgboost"}
 )
 """What may be loaded before a fork: none of them starts a thread, or opens anything, when it is imported."""
+NOT_BEFORE = "attrition.report"
+"""Sets the style of figures when it is loaded, which it does in a notebook only."""
 FIRST_USE = {
     "mlflow": ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     "pandera": ("pandera.backends.pandas.builtin_checks",),
@@ -41,7 +43,7 @@ FIRST_USE = {
 """What a package loads only when it is used."""
 KERNELS = ("ipykernel.kernelapp", "ipykernel.debugger")
 WITHOUT = "polars"
-"""Starts threads. No chapter uses it, but packages load it where it is installed; in the copies it can be loaded again."""
+"""Starts threads. No chapter uses it, but packages load it where it is installed; copies can load it again."""
 ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Keeps the allocator of pyarrow, which pandas loads, from starting a thread."""
 POSSIBLE = sys.platform == "linux"
@@ -53,7 +55,7 @@ DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 def fit(name: str) -> bool:
     """Whether a module, or what is taken from one, may be loaded before a fork."""
-    return name.partition(".")[0] in PACKAGES
+    return name.partition(".")[0] in PACKAGES and not f"{name}.".startswith(f"{NOT_BEFORE}.")
 
 
 class Warm:

@@ -13,6 +13,7 @@ from attrition.simulate.law import (
     risk,
     visit_rate,
 )
+from attrition.simulate.spelling import patient_ids
 from attrition.simulate.trial import (
     COLUMNS,
     PREVALENCES,
@@ -25,7 +26,6 @@ from attrition.simulate.trial import (
     draw_patients,
     draw_trial,
     md5,
-    patient_ids,
     published_formula,
     published_trial,
     random_baseline,

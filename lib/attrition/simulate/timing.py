@@ -16,7 +16,7 @@ def early_probability(law: Law, score: np.ndarray) -> np.ndarray:
 def _columns(dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, day: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "dropout": dropout.astype(int),
-        "dropout_day": np.where(dropout, day, 0),
+        "dropout_day": dropout * day,
         "early_dropout": (dropout & early).astype(int),
         "late_dropout": (dropout & ~early).astype(int),
         "dropout_30_days": (dropout & flagged).astype(int),
@@ -49,8 +49,9 @@ def draw(
     """
     branch = rng.random(len(days)) < early_probability(law, score)
     late = ~branch & (days >= EARLY_DAY)
-    low = np.where(late, EARLY_DAY, 1)
-    high = np.where(branch, np.minimum(EARLY_DAY, days + 1), days + 1)
+    # sums and products instead of choices: a processor cannot guess which way a random patient goes
+    low = 1 + (EARLY_DAY - 1) * late
+    high = days + 1 - branch * np.maximum(days + 1 - EARLY_DAY, 0)
     day = rng.integers(low, high)
     return _columns(dropout, ~late, branch & (day <= FIRST_MONTH), day)
 

@@ -12,8 +12,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from attrition.simulate import timing
 from attrition.simulate.law import (
@@ -34,6 +32,7 @@ from attrition.simulate.law import (
     risk,
     visit_rate,
 )
+from attrition.simulate.spelling import patient_ids, spell
 
 COLUMNS = (
     "patient_id",
@@ -53,7 +52,6 @@ COLUMNS = (
 )
 COVARIATES = COLUMNS[1:9]
 NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
-TEXT = {column: pd.array(names, dtype="str") for column, names in NAMES.items()}
 Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 PUBLISHED_N = 1000
 PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
@@ -81,7 +79,7 @@ def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def _frame(drawn: Mapping[str, Column], names: Iterable[str]) -> pd.DataFrame:
     """A table of columns of the given names, codes spelt out."""
-    spelt = {column: text.take(drawn[column]) for column, text in TEXT.items()}
+    spelt = {column: spell(drawn[column], known) for column, known in NAMES.items()}
     return pd.DataFrame({name: spelt.get(name, drawn[name]) for name in names}, copy=False)
 
 
@@ -90,7 +88,7 @@ def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndar
     age = rng.integers(AGE_LOW, AGE_HIGH, n)
     codes = dict(zip(NAMES, rng.integers(0, 3, (3, n)), strict=True))
     days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
-    visits = np.floor(days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
+    visits = (days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
     return codes | {
         "age": age,
         "days_in_trial": days,
@@ -98,25 +96,6 @@ def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndar
         "last_visit_day": rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0),
         "adverse_events": rng.poisson(adverse_event_mean(age, days)),
     }
-
-
-def patient_ids(n: int, start: int = 1) -> pd.Series:
-    """Identifiers as text, in order.
-
-    Examples
-    --------
-    >>> patient_ids(2).tolist()
-    ['P-0001', 'P-0002']
-    >>> patient_ids(2, 9_999).tolist()
-    ['P-9999', 'P-10000']
-    """
-    return pd.Series(_ids(n, start))
-
-
-def _ids(n: int, start: int) -> Column:
-    numbers = pc.cast(pa.array(np.arange(start, start + n)), pa.large_string())
-    padded = pc.ascii_lpad(numbers, width=4, padding="0")
-    return pd.array(pc.binary_replace_slice(padded, start=0, stop=0, replacement="P-"), dtype="str")
 
 
 def draw_trial(
@@ -147,7 +126,7 @@ def draw_trial(
     (5, 14)
     """
     drawn = draw_arrays(law, n, rng, prevalence_offset)
-    return _frame(drawn | {"patient_id": _ids(n, start)}, COLUMNS)
+    return _frame(drawn | {"patient_id": patient_ids(n, start)}, COLUMNS)
 
 
 def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0) -> dict[str, np.ndarray]:
@@ -235,9 +214,9 @@ def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.D
     return pd.DataFrame(
         {
             "age": age,
-            "gender": TEXT["gender"].take(gender),
-            "treatment_group": TEXT["treatment_group"].take(arm),
-            "trial_phase": TEXT["trial_phase"].take(phase),
+            "gender": spell(gender, GENDERS),
+            "treatment_group": spell(arm, ARMS),
+            "trial_phase": spell(phase, PHASES),
             "days_in_trial": days,
             "visits_completed": visits,
             "last_visit_day": last_visit,
@@ -263,9 +242,9 @@ def random_baseline() -> pd.DataFrame:
         {
             "patient_id": pd.Series(ids, dtype="str"),
             "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
-            "gender": TEXT["gender"].take(legacy.randint(0, 3, n)),
-            "treatment_group": TEXT["treatment_group"].take(legacy.randint(0, 3, n)),
-            "trial_phase": TEXT["trial_phase"].take(legacy.randint(0, 3, n)),
+            "gender": spell(legacy.randint(0, 3, n), GENDERS),
+            "treatment_group": spell(legacy.randint(0, 3, n), ARMS),
+            "trial_phase": spell(legacy.randint(0, 3, n), PHASES),
             "visits_completed": legacy.randint(0, 13, n),
             "adverse_events": legacy.poisson(0.5, n),
             "days_in_trial": legacy.randint(1, 365, n),
