@@ -40,6 +40,26 @@ def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             yield from _statements(getattr(node, name, ()))
 
 
+def _taken(source: str) -> frozenset[str]:
+    """Full names of modules, and of what is taken from a module, that a piece of Python imports at any depth."""
+    names: set[str] = set()
+    for node in _statements(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def _ours(name: str) -> bool:
+    return name.split(".")[0] == "attrition"
+
+
+def _modules_among(taken: Iterable[str]) -> set[str]:
+    parents = {name.rsplit(".", i)[0] for name in filter(_ours, taken) for i in range(name.count(".") + 1)}
+    return {name for name in parents if module_file(name)}
+
+
 def imported(source: str) -> set[str]:
     """Names of the ``attrition`` modules that a piece of Python imports.
 
@@ -48,16 +68,7 @@ def imported(source: str) -> set[str]:
     >>> sorted(imported("from attrition import metrics, paths\\nimport numpy"))
     ['attrition', 'attrition.metrics', 'attrition.paths']
     """
-    names: set[str] = set()
-    for node in _statements(ast.parse(source).body):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    ours = {n for n in names if n.split(".")[0] == "attrition"}
-    parents = {n.rsplit(".", i)[0] for n in ours for i in range(n.count(".") + 1)}
-    return {name for name in ours | parents if module_file(name)}
+    return _modules_among(_taken(source))
 
 
 def packages(source: str) -> frozenset[str]:
@@ -68,25 +79,20 @@ def packages(source: str) -> frozenset[str]:
     >>> sorted(packages("from scipy import stats\\nimport attrition.paths, numpy as np\\ndef f():\\n    import mlflow"))
     ['mlflow', 'numpy', 'scipy.stats']
     """
-    names: set[str] = set()
-    for node in _statements(ast.parse(source).body):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in names if name.split(".")[0] != "attrition")
+    return frozenset(name for name in _taken(source) if not _ours(name))
 
 
 @functools.cache
+def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Digest of a library module, the modules and the packages that it imports."""
+    text = text_of(name)
+    taken = _taken(text)
+    return digest(text), frozenset(_modules_among(taken)), frozenset(n for n in taken if not _ours(n))
+
+
 def packages_of(name: str) -> frozenset[str]:
     """`packages` of a module of this library."""
-    return packages(text_of(name))
-
-
-@functools.cache
-def _module(name: str) -> tuple[str, frozenset[str]]:
-    text = text_of(name)
-    return digest(text), frozenset(imported(text))
+    return _module(name)[2]
 
 
 def modules(source: str) -> dict[str, str]:
@@ -96,6 +102,6 @@ def modules(source: str) -> dict[str, str]:
     while waiting:
         name = waiting.pop()
         if name not in reached:
-            reached[name], further = _module(name)
+            reached[name], further, _ = _module(name)
             waiting.extend(further)
     return dict(sorted(reached.items()))

@@ -90,10 +90,10 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
 
 
 def _preloaded(chapters: list[Chapter]) -> tuple[dict[str, list[str]], list[str]]:
-    """Of what may be loaded before a fork: what each chapter loads, and what at least two do."""
+    """Of what may be loaded before a fork: what each chapter loads, in the order given, and all, the most shared first."""
     wanted = {c.name: sorted(filter(warm.fit, fingerprint.loaded(c))) for c in chapters}
     counts = Counter(name for names in wanted.values() for name in names)
-    return wanted, sorted(name for name, n in counts.items() if n > 1)
+    return wanted, sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def stop_kernels() -> None:
@@ -141,14 +141,17 @@ class Runner:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
         if not (self.request.warm and warm.POSSIBLE and len(chapters) > 1):
             return self._run_all(chapters, known)
-        with warm.process(*_preloaded(chapters), self.request.out) as self.warm:
+        with warm.process(*_preloaded(self._by_urgency(chapters)), self.request.out) as self.warm:
             return self._run_all(chapters, known)
+
+    def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
+        expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
+        way = plan.longest_way(chapters, expected)
+        return sorted(chapters, key=lambda c: -way[c.name])
 
     def _run_all(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         outcome = Outcome(kept=[c.name for c in self.request.chapters if c not in chapters])
-        expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
-        way = plan.longest_way(chapters, expected)
-        waiting = sorted(chapters, key=lambda c: -way[c.name])
+        waiting = self._by_urgency(chapters)
         running: dict[Any, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:

@@ -23,6 +23,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from traitlets import Float
 from traitlets.config import Config
 
 from attrition import errors
@@ -116,7 +117,12 @@ class Client(AsyncKernelClient):
 
 
 class Manager(AsyncKernelManager):
-    """Notices within a hundredth of a second, not a tenth, that a kernel has ended."""
+    """Notices within a hundredth of a second, not a tenth, that a kernel has ended; does not wait for one that hangs.
+
+    One kernel in fifteen hangs at its end (two of ipykernel's threads wait for one another); all of its work is done.
+    """
+
+    shutdown_wait_time = Float(1.0)  # seconds: half of it until the kernel is told to end, the rest until it is killed
 
     async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
         await super()._async_finish_shutdown(waittime, pollinterval, restart)

@@ -11,6 +11,7 @@ fork what these packages load.
 import contextlib
 import ctypes
 import gc
+import heapq
 import json
 import os
 import runpy
@@ -19,9 +20,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,11 @@ class Warm:
     channel : socket.socket
         Connected to the warm process.
     wanted : mapping of str to sequence of str
-        What each chapter loads.
+        What each chapter loads, the most urgent chapter first.
     """
 
     def __init__(self, channel: socket.socket, wanted: Mapping[str, Sequence[str]]):
-        self.channel, self.wanted, self.lock = channel, wanted, threading.Lock()
-        channel.settimeout(PATIENCE)
+        self.channel, self.wanted, self.lost = channel, wanted, False
 
     def fork(self, argv: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int]) -> int:
         """Ask for a kernel.
@@ -97,17 +97,23 @@ class Warm:
         OSError
             When the warm process does not answer (it is not asked again), or refuses.
         """
-        modules = list(self.wanted.get(env.get("ATTRITION_CHAPTER", ""), ()))
-        words = {"argv": list(argv), "env": dict(env), "folder": str(folder), "modules": modules}
-        request = json.dumps(words).encode()
-        with self.lock:
+        if self.lost:
+            raise BrokenPipeError("the warm process does not answer")
+        chapter = env.get("ATTRITION_CHAPTER", "")
+        rank = [*self.wanted, chapter].index(chapter)
+        words = {"argv": list(argv), "env": dict(env), "folder": str(folder), "rank": rank}
+        request = json.dumps(words | {"modules": list(self.wanted.get(chapter, ()))}).encode()
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(PATIENCE)
             try:
-                socket.send_fds(self.channel, [request], streams)
-                answer = self.channel.recv(LARGEST)
+                with theirs:
+                    socket.send_fds(self.channel, [request], [*streams, theirs.fileno()])
+                answer = ours.recv(LARGEST)
                 if not answer:
                     raise BrokenPipeError("the warm process has ended")
             except OSError:
-                self.channel.close()
+                self.lost = True
                 raise
         if int(answer) == REFUSED:
             raise ConnectionRefusedError("the warm process is not fit to be forked")
@@ -121,7 +127,7 @@ def process(wanted: Mapping[str, Sequence[str]], ahead: Sequence[str], out: Path
     Parameters
     ----------
     wanted : mapping of str to sequence of str
-        What each chapter loads: full names of modules, or of what is taken from a module.
+        What each chapter loads: full names of modules, or of what is taken from a module; the most urgent first.
     ahead : sequence of str
         What is loaded while nobody asks for a kernel, in this order.
     out : pathlib.Path
@@ -166,11 +172,10 @@ def _load(wanted: str) -> None:
         __import__(more)
 
 
-def _loaded(modules: Iterable[str]) -> bool:
-    """Load; False when something cannot be loaded or has started a thread."""
+def _loaded(wanted: str) -> bool:
+    """Load; False when it cannot be loaded or has started a thread."""
     try:
-        for wanted in modules:
-            _load(wanted)
+        _load(wanted)
     except Exception:  # whatever a package does; the kernel that needs it will tell
         return False
     return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are enough
@@ -180,27 +185,60 @@ def _asked(channel: socket.socket) -> bool:
     return bool(select.select([channel], [], [], 0)[0])
 
 
-def _serve(channel: socket.socket, ahead: list[str]) -> tuple[dict[str, Any], list[int]] | None:
-    """Answer requests; returns in each copy what it is to become, and in the warm process itself None at the end."""
+@dataclass(order=True)
+class _Request:
+    """A kernel that was asked for: the most urgent comes first."""
+
+    rank: int
+    words: dict[str, Any] = field(compare=False)
+    files: list[int] = field(compare=False)
+
+    @classmethod
+    def received(cls, channel: socket.socket) -> "_Request | None":
+        """The next request; None when there will be no more."""
+        message, files, _, _ = socket.recv_fds(channel, LARGEST, 3)
+        words = json.loads(message) if message else {}
+        return cls(words["rank"], words, list(files)) if message else None
+
+    def close(self) -> None:
+        """Close its files, which its kernel has or will not need."""
+        for file in self.files:
+            os.close(file)
+
+    def answered(self, number: int) -> None:
+        """Tell who asked the kernel's process number."""
+        os.write(self.files[-1], str(number).encode())
+        self.close()
+
+
+def _serve(channel: socket.socket, ahead: list[str]) -> _Request | None:
+    """Answer requests; returns in each copy what it is to become, and in the warm process itself None at the end.
+
+    It loads one thing at a time, then looks whether something more urgent has been asked for.
+    """
+    waiting: list[_Request] = []
     fit = True
     while True:
-        while fit and ahead and not _asked(channel):
-            fit = _loaded([ahead.pop(0)])
-        message, streams, _, _ = socket.recv_fds(channel, LARGEST, 2)
-        if not message:
-            return None
-        request = json.loads(message)
-        fit = fit and _loaded(request["modules"])
-        gc.freeze()  # copies share what is loaded as long as nothing touches it
-        copy = os.fork() if fit else REFUSED
-        if not copy:
-            return request, streams
-        if fit:
-            with contextlib.suppress(OSError):  # it may have ended
-                os.setpgid(copy, copy)
-        for stream in streams:
-            os.close(stream)
-        channel.send(str(copy).encode())
+        missing = waiting[0].words["modules"] if waiting else ahead
+        if _asked(channel) or not (waiting or (fit and missing)):
+            request = _Request.received(channel)
+            if request is None:
+                return None
+            heapq.heappush(waiting, request)
+        elif fit and missing:
+            fit = _loaded(missing.pop(0))
+        else:
+            request = heapq.heappop(waiting)
+            gc.freeze()  # copies share what is loaded as long as nothing touches it
+            copy = os.fork() if fit else REFUSED
+            if not copy:
+                for other in waiting:
+                    other.close()
+                return request
+            if fit:
+                with contextlib.suppress(OSError):  # it may have ended
+                    os.setpgid(copy, copy)
+            request.answered(copy)
 
 
 def _end_with(parent: int) -> None:
@@ -209,20 +247,21 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
-def _become_kernel(request: dict[str, Any], streams: list[int]) -> None:
+def _become_kernel(request: _Request) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, stream in enumerate(streams, 1):
+    for number, stream in enumerate(request.files[:2], 1):
         os.dup2(stream, number)
-        os.close(stream)
+    request.close()
+    words = request.words
     os.environ.clear()
-    os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()))
+    os.environ.update(words["env"], JPY_PARENT_PID=str(os.getppid()))
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # its default was read when ipykernel was loaded
-    os.chdir(request["folder"])
+    os.chdir(words["folder"])
     time.tzset()
     if "numpy" in sys.modules:  # copies must not share the state of the global stream
         sys.modules["numpy"].random.seed()
-    sys.argv = [*request["argv"], parent]
+    sys.argv = [*words["argv"], parent]
     runpy.run_module(KERNEL, run_name="__main__", alter_sys=True)
 
 
@@ -250,7 +289,7 @@ def main(number: str, _marker: str, *ahead: str) -> None:
         os._exit(0)  # at once: there is nothing to tidy up
     del sys.modules[WITHOUT]
     _end_with(parent)
-    _become_kernel(*kernel)
+    _become_kernel(kernel)
 
 
 if __name__ == "__main__":
