@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from attrition.metrics.links import inverse_logit
+
 EDGE = 1e-12
 MIN_SPREAD = 0.01
 """Least standard deviation of the predicted logits for which a slope is defined."""
@@ -77,7 +79,7 @@ def fit_logistic(
         beta += np.nan_to_num(together)
         tol = max(tol, 1e-4)  # a step of 1e-4 leaves an error of about its square
     for _ in range(n_steps):
-        p = expit(X @ beta + shift)
+        p = inverse_logit(X @ beta + shift)
         score = X.T @ (weights * (y[:, None] - p))
         p *= 1 - p
         p *= weights
@@ -365,5 +367,5 @@ def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, 
         return _plain(np.abs(y @ w - p @ w) / total, weights)
     _, X = _flexible_design(lp, n_knots)
     beta, _ = fit_logistic(X, y, w)
-    distance = np.abs(expit(X @ beta) - p[:, None])
+    distance = np.abs(inverse_logit(X @ beta) - p[:, None])
     return _plain(np.einsum("nb,nb->b", distance, w) / total, weights)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit
 
 from attrition.metrics import intervals
+from attrition.metrics.links import inverse_logit
 from attrition.models import batched
 
 Array = np.ndarray
@@ -112,7 +112,7 @@ class Refitter:
 
     def _step(self, beta: Array, weights: Array, penalty: Array) -> Array:
         q = beta.shape[1]
-        risk = expit(beta @ self.design.T)
+        risk = inverse_logit(beta @ self.design.T)
         gradient = (weights * (risk - self.y)) @ self.design + penalty * beta
         hessian = np.empty((len(beta), q, q))
         packed = (weights * (risk * (1 - risk))) @ self.pairs

@@ -90,7 +90,7 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
 
 
 def _preloaded(chapters: list[Chapter]) -> tuple[dict[str, list[str]], list[str]]:
-    """Of what may be loaded before a fork: what each chapter loads, in the order given, and all, the most shared first."""
+    """Of what may be loaded before a fork: what each chapter loads, and all of it, the most shared first."""
     wanted = {c.name: sorted(filter(warm.fit, fingerprint.loaded(c))) for c in chapters}
     counts = Counter(name for names in wanted.values() for name in names)
     return wanted, sorted(counts, key=lambda name: (-counts[name], name))
