@@ -5,7 +5,7 @@ named after it:
 
     errors, paths, seeds, params, results   what every module stands on
     digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
-    quiet                                   MLflow without calls home
+    quiet, links                            MLflow without calls home; from log odds to probabilities
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from attrition.metrics.links import inverse_logit
+from attrition.links import inverse_logit
 
 EDGE = 1e-12
 MIN_SPREAD = 0.01

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrition.metrics.links import inverse_logit
+from attrition.links import inverse_logit
 from attrition.metrics.ranks import auroc, binned_soft_auroc, settled, soft_auroc, soft_auroc_influence
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
 
 Array = np.ndarray
 MAX_HALVINGS = 30
+SHORT = 1.0
+"""A step of at most one unit of log odds a standard deviation cannot run away at once."""
 CACHED = 8
 """Replicates with tables of their own that are fitted together: more would not fit the processor's cache."""
 
@@ -136,12 +138,12 @@ def _cross(X: Array, rows: Array) -> Array:
 
 
 class _Shared:
-    """One design for all replicates, shape (n, q)."""
+    """One table for all replicates, (n, p), and a constant before it."""
 
-    def __init__(self, design: Array):
-        self.design, self.q = design, design.shape[1]
+    def __init__(self, X: Array):
+        self.design, self.q = np.column_stack([np.ones(len(X)), X]), X.shape[1] + 1
         self.upper = np.triu_indices(self.q)
-        self.pairs = design[:, self.upper[0]] * design[:, self.upper[1]]
+        self.pairs = self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
 
     def linear(self, beta: Array) -> Array:
         return beta @ self.design.T
@@ -157,10 +159,12 @@ class _Shared:
 
 
 class _Own:
-    """A design for each replicate, (R, n, q), kept feature by feature: products then run along patients."""
+    """A table for each replicate, (R, n, p), and a constant; kept by feature: products run along patients."""
 
-    def __init__(self, design: Array):
-        self.rows, self.q = np.ascontiguousarray(design.transpose(0, 2, 1)), design.shape[2]
+    def __init__(self, X: Array):
+        self.q = X.shape[2] + 1
+        self.rows = np.ones((len(X), self.q, X.shape[1]))
+        self.rows[:, 1:] = X.transpose(0, 2, 1)
         self.single = self.rows.astype(np.float32)
         self.weighted = np.empty_like(self.single)
 
@@ -181,7 +185,7 @@ def fit_logistic(
     y: Array,
     sample_weight: Array | None = None,
     C: float | Array = 1.0,
-    tol: float = 1e-6,
+    tol: float = 5e-4,
     max_iter: int = 100,
 ) -> LogisticFit:
     r"""L2-penalised logistic regressions of all replicates by Newton's method.
@@ -200,7 +204,8 @@ def fit_logistic(
     C : float or ndarray of shape (R, 1)
         Inverse penalty.
     tol : float
-        A replicate has converged when its largest step is below; the error then is about ``tol**2``.
+        After a step whose largest change is below, a replicate takes one more, with the second derivatives at hand; the
+        error then is about ``tol**3``.
     max_iter : int
 
     Returns
@@ -227,16 +232,11 @@ def fit_logistic(
     chunk = CACHED if X.ndim == 3 else n_replicates
     parts = [slice(first, first + chunk) for first in range(0, n_replicates, chunk)]
     fits = [
-        _newton(_Own(_design(X[part])) if X.ndim == 3 else _Shared(_design(X)), y[part], weight[part], tol, max_iter)
-        for part in parts
+        _newton(_Own(X[part]) if X.ndim == 3 else _Shared(X), y[part], weight[part], tol, max_iter) for part in parts
     ]
     beta, steps, converged = zip(*fits, strict=True)
     beta = np.concatenate(beta)
     return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), np.concatenate(converged))
-
-
-def _design(X: Array) -> Array:
-    return np.concatenate([np.ones((*X.shape[:-1], 1)), X], axis=-1)
 
 
 def _objective(beta: Array, eta: Array, y: Array, weight: Array, penalty: Array) -> Array:
@@ -248,24 +248,31 @@ def _newton(tables: _Shared | _Own, y: Array, weight: Array, tol: float, max_ite
     penalty = np.ones(tables.q)
     penalty[0] = 0.0
     ridge = np.diag(penalty)
-    beta, eta, converged = np.zeros((len(y), tables.q)), np.zeros(y.shape), np.zeros(len(y), dtype=bool)
+    beta, eta = np.zeros((len(y), tables.q)), np.zeros(y.shape)
+    near, converged = np.zeros((2, len(y)), dtype=bool)
     before = np.full(len(y), np.inf)
-    n_iter = 0
+    hessian, n_iter = np.empty((len(y), tables.q, tables.q)), 0
     while n_iter < max_iter:
         n_iter += 1
         risk = inverse_logit(eta)
-        residual = weight * (risk - y)
-        hessian = tables.gram(weight * risk * (1 - risk))
-        hessian += ridge
-        step = np.linalg.solve(hessian, (tables.cross(residual) + penalty * beta)[:, :, None])[:, :, 0]
+        residual = risk - y
+        residual *= weight
+        gradient = tables.cross(residual) + penalty * beta
+        if not near.all():
+            curvature = 1 - risk
+            curvature *= risk
+            curvature *= weight
+            hessian[~near] = (tables.gram(curvature) + ridge)[~near]
+        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         step[converged] = 0.0
         length = np.abs(step).max(axis=1)
-        if (length >= before)[~converged].any():  # steps that shrink come to an end without being watched
+        if (length > np.maximum(before, SHORT)).any():  # steps that are short, or shrink, need not be watched
             step = _shortened(tables, beta, eta, step, y, weight, penalty)
         beta, before = beta - step, length
-        converged |= length < tol
+        converged |= near
         if converged.all():
             break
+        near |= length < tol
         eta = tables.linear(beta)
     return beta, n_iter, converged
 

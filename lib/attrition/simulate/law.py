@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from attrition.links import inverse_logit
+
 GENDERS = ("Male", "Female", "Non-binary")
 ARMS = ("Active", "Control", "Placebo")
 PHASES = ("Phase I", "Phase II", "Phase III")
@@ -182,6 +184,4 @@ def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0) -> 
     >>> float(probability(Law(), 0.5))
     0.5
     """
-    from scipy.special import expit  # a run that redoes nothing reads contracts, and needs no scipy for that
-
-    return expit(law.slope * (score - law.offset) + prevalence_offset)
+    return inverse_logit(law.slope * (score - law.offset) + prevalence_offset)
