@@ -13,6 +13,8 @@ NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params.yaml"
 CLAIMS = ROOT / "claims.yaml"
 LOCK = ROOT / "requirements.lock"
+COST = ROOT / "benchmarks" / "cost.csv"
+"""Cost by number of patients, as measured by ``benchmarks/curves.py``."""
 REGISTER = Path(".state") / "trials.json"
 """In an output folder: a reader's trials that the run is about, see `attrition.trials`."""
 

