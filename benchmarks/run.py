@@ -7,6 +7,7 @@ do not. Calculations are timed by processor time, which a busy machine disturbs 
 
 import argparse
 import datetime
+import importlib.util
 import math
 import os
 import platform
@@ -232,6 +233,34 @@ def net_benefit() -> Iterator[Row]:
     yield Row("bootstrapped decision curves a second", 1 / ours, 1 / theirs, note=note)
 
 
+def decision_curve() -> Iterator[Row]:
+    """One decision curve, with those of treating all and none, against dcurves where that can be imported.
+
+    It is no dependency of ours: ``pip install --target DIR --no-deps dcurves lifelines autograd autograd-gamma
+    formulaic interface-meta wrapt narwhals`` and ``PYTHONPATH=DIR`` bring it into reach.
+    """
+    if importlib.util.find_spec("dcurves") is None:
+        return
+    from dcurves import dca
+
+    rng = seeds.stream(SEED, "benchmark", "decision curve")
+    table = pd.DataFrame({"y": rng.integers(0, 2, 1000), "p": rng.random(1000)})
+    thresholds = np.linspace(0.05, 0.9, 50)
+
+    def curves():
+        y = table["y"].to_numpy()
+        scores = table["p"].to_numpy(), np.ones(1000), np.zeros(1000)
+        return np.stack([decision.net_benefit(y, score, thresholds) for score in scores])
+
+    def theirs():
+        return dca(data=table, outcome="y", modelnames=["p"], thresholds=thresholds)
+
+    their = theirs().set_index(["model", "threshold"])["net_benefit"]
+    worst = np.abs(curves().ravel() - their.loc[["p", "all", "none"]].to_numpy()).max()
+    note = f"dcurves, equal to {worst:.0e}"
+    yield Row("decision curves of three strategies a second", 1 / seconds(curves, 20), 1 / seconds(theirs), note=note)
+
+
 MEMORY = """
 import resource, sys, tempfile, time
 from pathlib import Path
@@ -332,7 +361,7 @@ def main() -> None:
     """Print one table."""
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("--all", action="store_true", help="whole reports as well")
-    measurements = [generator, ranking, regression, bootstrap, net_benefit, scores, memory]
+    measurements = [generator, ranking, regression, bootstrap, net_benefit, decision_curve, scores, memory]
     if command.parse_args().all:
         measurements.append(reports)
     print(machine(), "", line(COLUMNS), line(tuple("-" * max(width, 3) for width in WIDTHS)), sep="\n", flush=True)
