@@ -81,7 +81,7 @@ def test_logistic_regression_equals_scikit_learn(small):
     model.fit(trial.X_train[:, columns], trial.y_train)
     y_prob = model.predict_proba(people.X[:, columns])[:, 1]
     row = small.trials.query("setting == 'default' and key == 'lr/class_weight/v3_causal' and replicate == 2").iloc[0]
-    expected = replicate.batched.soft_auroc(people.probability, y_prob)[0] + people.anchor
+    expected = replicate.ranks.soft_auroc(people.probability, y_prob)[0] + people.anchor
     assert row["auroc"] == pytest.approx(expected, abs=1e-5)  # the study counts in bins
     assert row["cv_auroc"] == pytest.approx(cv, abs=1e-9)
     assert row["test_auroc"] == pytest.approx(
@@ -95,14 +95,14 @@ def test_logistic_regression_equals_scikit_learn(small):
 def test_anchor_puts_the_oracle_at_its_exact_auroc():
     people = replicate.population(5, "p24", 4000)
     exact = oracle.exact(PUBLISHED_LAW, replicate.offset("p24"))["auroc"]
-    found = replicate.batched.soft_auroc(people.probability, people.probability)[0] + people.anchor
+    found = replicate.ranks.soft_auroc(people.probability, people.probability)[0] + people.anchor
     assert found == pytest.approx(exact, abs=1e-12)
 
 
 def test_first_patients_of_a_population_have_their_own_anchor():
     whole = replicate.population(5, "p24", 4000)
     part = whole.first(1500)
-    own = replicate.batched.soft_auroc(part.probability, part.probability)[0]
+    own = replicate.ranks.soft_auroc(part.probability, part.probability)[0]
     assert len(part.X) == 1500
     assert own + part.anchor == pytest.approx(replicate.exact_oracle("p24")["auroc"], abs=1e-12)
 

@@ -161,6 +161,16 @@ def test_a_model_does_not_differ_from_itself(day28, folds, p):
     assert (row["value"], row["ci_low"], row["ci_high"]) == (0, 0, 0)
 
 
+def test_a_difference_that_is_picked_among_landmarks_has_a_wider_interval(day28, folds, p):
+    made = {name: prediction.estimators(p, 1)[name] for name in ("all", "arm_only")}
+    found = prediction.out_of_fold(day28, made, folds)
+    weights = prediction.bootstrap_weights(day28, 200, 1)
+    one, three = (prediction.differences(day28, found, weights, [("all", "arm_only")], k).iloc[0] for k in (1, 3))
+    assert (one["all_low"], one["all_high"]) == (one["ci_low"], one["ci_high"]) == (three["ci_low"], three["ci_high"])
+    assert three["all_low"] < three["ci_low"]
+    assert three["all_high"] > three["ci_high"]
+
+
 def test_a_real_signal_is_found_by_every_learner(rng, p):
     of = made_problem(rng)
     of = dataclasses.replace(of, groups={"baseline": tuple(of.X)})

@@ -155,13 +155,23 @@ def test_too_few_events_leave_the_counts_and_a_sentence(trial):
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.2, "supported"), (0.03, "direction only"), (-0.1, "not supported")])
 def test_sentence_on_predictions_follows_the_numbers(gain, verdict):
-    gains = pd.DataFrame(
-        [{"landmark": 30, "model": "cox", "value": gain, "ci_low": gain - 0.01, "ci_high": gain + 0.01}]
-    )
+    ends = {"ci_low": gain - 0.01, "ci_high": gain + 0.01, "all_low": gain - 0.02, "all_high": gain + 0.02}
+    gains = pd.DataFrame([{"landmark": 30, "model": "cox", "value": gain} | ends])
     row = dict.fromkeys(time_to.COLUMNS, 0.1) | {"landmark": 30, "model": "cox"}
     said = time_readings.predictions(pd.DataFrame([row]), gains, 0.05)
     assert said.verdict == verdict
     assert ("It is not shown" in fill(said)) == (verdict == "not supported")
+
+
+def test_the_best_of_several_gains_is_judged_by_an_interval_for_all_of_them():
+    draws = {"cox": np.linspace(-0.01, 0.5, 1001), "null": np.zeros(1001)}  # above 0 at 2.5 %, below at .3 %
+    row = dict.fromkeys(time_to.COLUMNS, 0.1) | {"landmark": 30, "model": "cox"}
+    for comparisons, shown in ((1, True), (8, False)):
+        gains = time_to._gains([(30, "cox", "null", draws)] * comparisons)
+        assert gains["all_low"].iloc[0] == pytest.approx(np.quantile(draws["cox"], 0.025 / comparisons))
+        assert gains["ci_low"].to_numpy() == pytest.approx(np.quantile(draws["cox"], 0.025))
+        said = time_readings.predictions(pd.DataFrame([row]), gains, 0.05)
+        assert (said.verdict != "not supported") == shown
 
 
 def test_one_arm_leaves_nothing_to_blind():

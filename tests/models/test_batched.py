@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from attrition.metrics import ranks
 from attrition.models import batched
 
 
@@ -67,7 +68,7 @@ def test_fold_masks_equal_cross_validation(trials):
     folds = list(StratifiedKFold(5).split(X, y))
     masks = np.stack([np.isin(np.arange(400), train) for train, _ in folds]).astype(float)
     score = batched.fit_pipeline(X, y, masks).decision_function(X)
-    ours = batched.auroc(y, score, 1 - masks)
+    ours = ranks.auroc(y, score, 1 - masks)
     for r, (train, test) in enumerate(folds):
         model = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-12, max_iter=10_000)).fit(X[train], y[train])
         assert ours[r] == pytest.approx(roc_auc_score(y[test], model.decision_function(X[test])), abs=1e-12)
@@ -116,7 +117,7 @@ def test_auroc_equals_roc_auc_score(rng, decimals):
     y = (rng.random((50, 200)) < 0.3).astype(int)
     score = rng.normal(size=(50, 200)).round(decimals) + 0.2 * y
     expected = [roc_auc_score(*pair) for pair in zip(y, score, strict=True)]
-    np.testing.assert_allclose(batched.auroc(y, score), expected, rtol=0, atol=4e-16)
+    np.testing.assert_allclose(ranks.auroc(y, score), expected, rtol=0, atol=4e-16)
 
 
 def test_weighted_auroc_equals_roc_auc_score(rng):
@@ -124,11 +125,11 @@ def test_weighted_auroc_equals_roc_auc_score(rng):
     score = rng.normal(size=300).round(1) + 0.5 * y
     weight = rng.integers(0, 4, size=(20, 300))
     expected = [roc_auc_score(y, score, sample_weight=w) for w in weight]
-    np.testing.assert_allclose(batched.auroc(y, score, weight), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(ranks.auroc(y, score, weight), expected, rtol=0, atol=1e-14)
 
 
 def test_auroc_of_one_class_is_not_a_number():
-    assert np.isnan(batched.auroc(np.ones(5), np.arange(5.0))[0])
+    assert np.isnan(ranks.auroc(np.ones(5), np.arange(5.0))[0])
 
 
 def brute_soft_auroc(p, score):
@@ -142,23 +143,23 @@ def brute_soft_auroc(p, score):
 def test_soft_auroc_counts_pairs(rng, decimals):
     p, score = rng.random(80), rng.normal(size=(3, 80)).round(decimals)
     expected = [brute_soft_auroc(p, row) for row in score]
-    np.testing.assert_allclose(batched.soft_auroc(p, score), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(ranks.soft_auroc(p, score), expected, rtol=0, atol=1e-14)
 
 
 def test_soft_auroc_is_the_mean_over_drawn_outcomes(rng):
     p = expit(rng.normal(size=500))
     score = p + 0.2 * rng.normal(size=500)
-    drawn = batched.auroc(rng.random((8000, 500)) < p, score)
+    drawn = ranks.auroc(rng.random((8000, 500)) < p, score)
     error = drawn.std(ddof=1) / np.sqrt(len(drawn))
-    assert abs(drawn.mean() - batched.soft_auroc(p, score)[0]) < 4 * error
+    assert abs(drawn.mean() - ranks.soft_auroc(p, score)[0]) < 4 * error
     assert error < 3e-4
 
 
 def test_true_probability_beats_every_perturbed_one(rng):
     p = expit(rng.normal(size=3000))
-    best = batched.soft_auroc(p, p)[0]
+    best = ranks.soft_auroc(p, p)[0]
     for scale in (0.01, 0.1, 1.0):
-        assert (batched.soft_auroc(p, p + scale * rng.normal(size=(20, 3000))) < best).all()
+        assert (ranks.soft_auroc(p, p + scale * rng.normal(size=(20, 3000))) < best).all()
 
 
 @pytest.mark.parametrize("heavy_tail", [False, True])
@@ -166,15 +167,15 @@ def test_binned_soft_auroc_is_within_its_bound_and_far_below_1e_5(rng, heavy_tai
     z = rng.normal(size=(20, 50_000))
     score = z + 0.05 * rng.standard_exponential(z.shape) ** 3 if heavy_tail else z
     p = expit(z[0] - 1)
-    exact = batched.soft_auroc(p, score)
-    binned, bound = batched.binned_soft_auroc(p, score)
+    exact = ranks.soft_auroc(p, score)
+    binned, bound = ranks.binned_soft_auroc(p, score)
     error = np.abs(binned - exact)
     assert (error <= bound).all()
     assert error.max() < 1e-5
 
 
 def test_binned_soft_auroc_of_a_constant_is_one_half(rng):
-    assert batched.binned_soft_auroc(rng.random(100), np.ones(100))[0][0] == pytest.approx(0.5, abs=1e-12)
+    assert ranks.binned_soft_auroc(rng.random(100), np.ones(100))[0][0] == pytest.approx(0.5, abs=1e-12)
 
 
 def test_influence_gives_the_spread_over_populations(rng):
@@ -185,8 +186,8 @@ def test_influence_gives_the_spread_over_populations(rng):
     values, errors = [], []
     for _ in range(300):
         p, score = population()
-        value, influence = batched.soft_auroc_influence(p, score)
-        assert value == pytest.approx(batched.soft_auroc(p, score)[0], abs=1e-12)
+        value, influence = ranks.soft_auroc_influence(p, score)
+        assert value == pytest.approx(ranks.soft_auroc(p, score)[0], abs=1e-12)
         values.append(value)
         errors.append(np.sqrt((influence**2).sum()))
         assert abs(influence.sum()) < 1e-10

@@ -18,6 +18,7 @@ from attrition import features, models, seeds
 from attrition.ablation.groups import FINAL, MODEL_LABELS, Interval, feature_sets, key, level, values
 from attrition.ablation.replicate import positions, stratified_split
 from attrition.ablation.study import Study
+from attrition.metrics import ranks
 from attrition.models import batched
 
 PUBLISHED_SEED = 42
@@ -49,7 +50,7 @@ def evaluate(trial: pd.DataFrame, version: str, model: str, split_seed: int) -> 
     y_prob = models.probability(models.classifier(model, seed=PUBLISHED_SEED).fit(X_train, y_train), X_test)
     flagged = y_prob >= 0.5
     caught = int((flagged & (y_test == 1)).sum())
-    found = {"auroc": float(batched.auroc(y_test, y_prob)[0]), "recall": caught / int(y_test.sum())}
+    found = {"auroc": float(ranks.auroc(y_test, y_prob)[0]), "recall": caught / int(y_test.sum())}
     precision = caught / int(flagged.sum()) if flagged.any() else 0.0
     return {**found, "precision": precision, "n_test": len(y_test), "n_dropouts": int(y_test.sum())}
 
@@ -104,7 +105,7 @@ def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[s
     for name in names:
         part = X[:, positions(feature_sets()[name])]
         fit = batched.fit_pipeline(part, y, 1 - held_out, class_weight="balanced")
-        found[name] = batched.auroc(y, fit.decision_function(part), held_out)
+        found[name] = ranks.auroc(y, fit.decision_function(part), held_out)
     return pd.DataFrame(found)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import logit
 
 from attrition import features, seeds, simulate
+from attrition.metrics import ranks
 from attrition.models import batched, boosters
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
@@ -85,7 +86,7 @@ class Population:
         return Population(self.X[:n], self.probability[:n], self.anchor + self._shift(n))
 
     def _shift(self, n: int) -> float:
-        whole, part = (batched.soft_auroc(p, p)[0] for p in (self.probability, self.probability[:n]))
+        whole, part = (ranks.soft_auroc(p, p)[0] for p in (self.probability, self.probability[:n]))
         return float(whole - part)
 
 
@@ -118,7 +119,7 @@ def population(seed: int, setting: str, n: int) -> Population:
     trial = simulate.draw_patients(PUBLISHED_LAW, n, rng)
     probability = oracle.of_patients(PUBLISHED_LAW, trial, offset(setting))
     X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
-    anchor = exact_oracle(setting)["auroc"] - batched.soft_auroc(probability, probability)[0]
+    anchor = exact_oracle(setting)["auroc"] - ranks.soft_auroc(probability, probability)[0]
     return Population(np.ascontiguousarray(X), probability, float(anchor))
 
 
@@ -246,7 +247,7 @@ def cross_validated_auroc(X: np.ndarray, y: np.ndarray, class_weight: str | None
     held_out = held_out.reshape(-1, y.shape[1])
     X, y = np.repeat(X, FOLDS, axis=0), np.repeat(y, FOLDS, axis=0)
     scores = batched.fit_pipeline(X, y, 1 - held_out, class_weight).decision_function(X)
-    return batched.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)
+    return ranks.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)
 
 
 Block = tuple[list[dict[str, Any]], dict[str, list[np.ndarray]]]
@@ -292,14 +293,14 @@ def logistic_block(
             candidate, fit, stacked, cross_validate=told and candidate.strategy == "class_weight"
         )
         scores = _population_scores(people, fit, columns)
-        areas = batched.binned_soft_auroc(people.probability, scores)[0] + people.anchor
+        areas = ranks.binned_soft_auroc(people.probability, scores)[0] + people.anchor
         for row, (replicate, eta) in enumerate(zip(replicates, scores, strict=True)):
             record = _identity(candidate, setting, replicate) | {"auroc": areas[row]}
             record |= {measure: values[row] for measure, values in trial_level.items()}
             records.append(record | (operating_points(people.probability, eta) if told else {}))
         first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
         if first:
-            influence[candidate.key] = [batched.soft_auroc_influence(people.probability, eta)[1] for eta in first]
+            influence[candidate.key] = [ranks.soft_auroc_influence(people.probability, eta)[1] for eta in first]
     return records, influence
 
 
@@ -317,7 +318,7 @@ def _trial_level(
     candidate: Candidate, fit: batched.LogisticFit, trials: Trial, cross_validate: bool
 ) -> dict[str, np.ndarray]:
     columns = positions(candidate.features)
-    found = {"test_auroc": batched.auroc(trials.y_test, fit.decision_function(trials.X_test[..., columns]))}
+    found = {"test_auroc": ranks.auroc(trials.y_test, fit.decision_function(trials.X_test[..., columns]))}
     if cross_validate:
         X = trials.X_train[..., columns]
         found["cv_auroc"] = cross_validated_auroc(X, trials.y_train, _class_weight(candidate))
@@ -345,9 +346,9 @@ def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[C
         columns = positions(candidate.features)
         score = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
         log_odds = score(people.X[:, columns])
-        area, own = batched.soft_auroc_influence(people.probability, log_odds)
+        area, own = ranks.soft_auroc_influence(people.probability, log_odds)
         record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
-        test_auroc = batched.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
+        test_auroc = ranks.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
         records.append(record | {"auroc": area + people.anchor, "test_auroc": test_auroc})
         if replicate < INFLUENCE_REPLICATES:
             influence[candidate.key] = [own]

@@ -31,6 +31,7 @@ from attrition.ablation.replicate import (
     stratified_split,
     trained_score,
 )
+from attrition.metrics import ranks
 from attrition.models import batched
 
 BLOCK = 25
@@ -77,7 +78,7 @@ def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Size
 def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]) -> pd.DataFrame:
     keys = sorted({key for part in parts for key in part})
     means = {key: np.mean([each for part in parts for each in part.get(key, [])], axis=0) for key in keys}
-    means["oracle"] = batched.soft_auroc_influence(people.probability, people.probability)[1]
+    means["oracle"] = ranks.soft_auroc_influence(people.probability, people.probability)[1]
     stacked = np.stack(list(means.values()))
     return pd.DataFrame(stacked @ stacked.T, index=list(means), columns=list(means))
 
@@ -148,11 +149,11 @@ def learning_task(
     """
     people = population(seed, setting, n_population)
     trial = draw(seed, setting, replicate, Sizes(n_train, 0), stream=f"learning-{n_train}")
-    _, best = batched.soft_auroc_influence(people.probability, people.probability)
+    _, best = ranks.soft_auroc_influence(people.probability, people.probability)
     records = []
     for model in models:
         score = trained_score(Candidate(version, features.VERSIONS[version], model), trial, people)
-        area, influence = batched.soft_auroc_influence(people.probability, score)
+        area, influence = ranks.soft_auroc_influence(people.probability, score)
         records.append(
             {
                 "n_train": n_train,
@@ -225,7 +226,7 @@ def random_baseline(seed: int, n_replicates: int, sizes: Sizes, event_rate: floa
         flagged = score >= 0
         caught, n_flagged = (flagged * y_test).sum(axis=1), flagged.sum(axis=1)
         precision = np.where(n_flagged > 0, caught / np.maximum(n_flagged, 1), np.nan)
-        columns = {"test_auroc": batched.auroc(y_test, score), "recall_50": caught / y_test.sum(axis=1)}
+        columns = {"test_auroc": ranks.auroc(y_test, score), "recall_50": caught / y_test.sum(axis=1)}
         named = {"strategy": strategy, "replicate": np.arange(n_replicates)}
         frames.append(pd.DataFrame({**named, **columns, "precision_50": precision}))
     return pd.concat(frames, ignore_index=True)

@@ -25,7 +25,6 @@ PAIRS = (
     ("lgbm", "all"),
     ("cox", "all"),
 )
-INTERVAL = ("value", "ci_low", "ci_high")
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
 
@@ -114,7 +113,7 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
         weights = prediction.bootstrap_weights(of, p.bootstrap, seed)
         study.problems[day], study.predictions[day], study.weights[day] = of, found, weights
         summaries.append(prediction.summarise(of, found, weights))
-        differences.append(prediction.differences(of, found, weights, _pairs(list(found))))
+        differences.append(prediction.differences(of, found, weights, _pairs(list(found)), len(trial.landmarks)))
         if day > 0:
             corrected = prediction.optimism(of, "all", chosen["all"][1], p.optimism_resamples, seed)
             optimism.append({"landmark": day, **corrected})
@@ -125,9 +124,9 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
     return dataclasses.replace(study, optimism=pd.DataFrame(optimism), **stacked)
 
 
-def interval(row: pd.Series) -> dict[str, float]:
+def interval(row: pd.Series, low: str = "ci_low", high: str = "ci_high") -> dict[str, float]:
     """A row's estimate as an interval mapping."""
-    return {key: float(row[key]) for key in INTERVAL}
+    return {"value": float(row["value"]), "ci_low": float(row[low]), "ci_high": float(row[high])}
 
 
 def auroc(study: Study, day: int, model: str) -> dict[str, float] | None:
@@ -291,6 +290,7 @@ def wide(study: Study) -> pd.DataFrame:
 def paired(study: Study) -> pd.DataFrame:
     """Paired differences with readable names, the landmarks after day 0."""
     rows = study.differences[study.differences["landmark"] > 0]
+    rows = rows.drop(columns=["all_low", "all_high"])
     return rows.assign(first=rows["first"].map(LABELS), second=rows["second"].map(LABELS)).reset_index(drop=True)
 
 

@@ -408,14 +408,28 @@ def summarise(
 
 
 def differences(
-    of: Problem, predictions: Mapping[str, np.ndarray], weights: np.ndarray, pairs: Sequence[tuple[str, str]]
+    of: Problem,
+    predictions: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    pairs: Sequence[tuple[str, str]],
+    landmarks: int = 1,
 ) -> pd.DataFrame:
     """Paired differences in AUROC, first less second, on the same resamples.
+
+    Parameters
+    ----------
+    of : Problem
+    predictions : mapping of str to ndarray, shape (n_patients, n_repeats)
+    weights : ndarray, shape (n_patients, n_resamples)
+    pairs : sequence of (str, str)
+    landmarks : int
+        At how many landmarks a pair is compared, when the largest difference is picked.
 
     Returns
     -------
     pandas.DataFrame
-        landmark, first, second, value, ci_low, ci_high, n_patients, n_events.
+        landmark, first, second, value, ci_low, ci_high, n_patients, n_events; all_low, all_high: the interval that
+        holds at all landmarks at once (Bonferroni).
     """
     drawn = {
         name: intervals.replicates(metrics.auroc, of.y, predictions[name], weights)
@@ -424,7 +438,9 @@ def differences(
     rows = []
     for first, second in pairs:
         value = drawn[first][0] - drawn[second][0]
-        found = intervals.percentile_interval(value, drawn[first][1] - drawn[second][1])
+        gaps = drawn[first][1] - drawn[second][1]
+        wide = intervals.percentile_interval(value, gaps, 1 - 0.05 / max(landmarks, 1))
+        found = intervals.percentile_interval(value, gaps) | {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
         rows.append({"landmark": of.landmark, "first": first, "second": second, **found})
     return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)
 

@@ -35,21 +35,23 @@ def verdict(value: dict[str, float], smallest: float) -> str:
     return "supported" if value["value"] >= smallest else "direction only"
 
 
-def _difference(study: Study, day: int, first: str, second: str) -> dict[str, float] | None:
+def _difference(study: Study, day: int, first: str, second: str, picked: bool) -> dict[str, float] | None:
     if study.differences.empty:
         return None
     rows = study.differences
     rows = rows[(rows["landmark"] == day) & (rows["first"] == first) & (rows["second"] == second)]
-    return None if rows.empty else interval(rows.iloc[0])
+    if rows.empty:
+        return None
+    return interval(rows.iloc[0], "all_low", "all_high") if picked else interval(rows.iloc[0])
 
 
 def _days(study: Study) -> list[int]:
     return sorted(day for day in study.problems if day > 0)
 
 
-def _differences(study: Study, first: str, second: str) -> dict[int, dict[str, float]]:
-    """Difference of two models by landmark, where both were fitted."""
-    found = ((day, _difference(study, day, first, second)) for day in _days(study))
+def _differences(study: Study, first: str, second: str, picked: bool = False) -> dict[int, dict[str, float]]:
+    """Difference of two models by landmark, where both were fitted; if the best is picked, with intervals for that."""
+    found = ((day, _difference(study, day, first, second, picked)) for day in _days(study))
     return {day: value for day, value in found if value is not None}
 
 
@@ -100,7 +102,7 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
     """Whether all that was known adds to the arm alone."""
     if not _days(study):
         return Reading(NO_PREDICTION, "not testable")
-    found = _differences(study, "all", "arm_only")
+    found = _differences(study, "all", "arm_only", picked=True)
     if not found:
         return Reading("There is no arm to compare with.", "not testable")
     best = max(found, key=lambda day: found[day]["value"])
@@ -110,12 +112,13 @@ def beyond_the_arm(study: Study, smallest: float) -> Reading:
     if word == "not supported":
         template = (
             "At no landmark is it shown that all known features together rank patients better than the treatment arm "
-            "alone; the largest difference in AUROC is {gain:+.3f} (day {day})."
+            "alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for the number "
+            "of landmarks)."
         )
     else:
         template = (
             "All known features together rank patients better than the arm alone on day {day}, by {gain:+.3f} in AUROC "
-            "(smallest difference of interest {smallest:.2f})."
+            "(smallest difference of interest {smallest:.2f}; the interval is widened for the number of landmarks)."
         )
     if worse:
         values["worse"] = listed(worse)
@@ -150,14 +153,15 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     """Whether adverse events known by the landmark add to baseline and arm."""
     if not _days(study):
         return Reading(NO_PREDICTION, "not testable")
-    found = _differences(study, "adverse_events", "baseline_arm")
+    found = _differences(study, "adverse_events", "baseline_arm", picked=True)
     if not found:
         return Reading("No adverse event counts as known at a landmark, so they add nothing.", "not testable")
     best = max(found, key=lambda day: found[day]["value"])
     word = verdict(found[best], smallest)
     said = "add to baseline and arm" if word != "not supported" else "are not shown to add anything to baseline and arm"
     return Reading(
-        f"Adverse events known by the landmark {said}: at best {{gain:+.3f}} in AUROC (day {{day}}).",
+        f"Adverse events known by the landmark {said}: at best {{gain:+.3f}} in AUROC (day {{day}}; the "
+        "interval is widened for the number of landmarks).",
         word,
         {"gain": found[best], "day": best},
     )

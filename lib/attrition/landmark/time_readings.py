@@ -220,7 +220,8 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
 
 def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Reading:
     """Whether what was known by a landmark ranks patients better than the arm alone."""
-    own = gains[gains["model"].isin(["cox", "discrete"])]
+    own = gains[gains["model"].isin(time_to.FULL)].drop(columns=["ci_low", "ci_high"])
+    own = own.rename(columns={"all_low": "ci_low", "all_high": "ci_high"})
     if own.empty:
         return Reading(
             "No landmark has the events that a prediction needs; the incidence above is what this trial can tell.",
@@ -241,7 +242,8 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Read
         "not supported": "It is not shown that what was known by a landmark ranks patients better than " + bar,
     }[verdict]
     return Reading(
-        start + ": {clear} of {n} gains in AUROC have an interval above 0. The largest, at day {day:g}, is {gain:.3f}, "
+        start + ": {clear} of {n} gains in AUROC have an interval above 0, widened for their number. The largest, at "
+        "day {day:g}, is {gain:.3f}, "
         "with AUROC {auroc:.3f} (compared within test folds) and an index of prediction accuracy of {ipa:.3f}; "
         "a gain of {margin:.2f} was of interest.",
         verdict,

@@ -27,6 +27,8 @@ NAMES = {
     "discrete_without_arm": "discrete time, without the arm",
 }
 REFERENCE = "arm_only"
+FULL = ("cox", "discrete")
+"""Models of all that is known, the arm included: the ones whose best gain is picked."""
 """What a prediction has to beat: knowing the arm and nothing else."""
 COLUMNS = [
     "landmark", "model", "n", "events", "auroc", "auroc_low", "auroc_high",
@@ -293,9 +295,10 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
         See `score`; a landmark with too few events has one row with its counts only.
     gains : pandas.DataFrame
         ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`,
-        paired.
+        paired; ``all_low``, ``all_high``: the interval that holds for the gains of `FULL` at all landmarks at once
+        (Bonferroni).
     """
-    tables, gains = [], []
+    tables, found = [], []
     for day in days:
         s = sample(trial, int(day))
         if not enough(s, p.fewest_landmark_events):
@@ -307,9 +310,18 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
         table, draws = score(s, risks, folds, p.bootstrap, seed)
         tables.append(table)
         floor = REFERENCE if REFERENCE in draws else "null"
-        gains += [
-            {"landmark": s.day, "model": name, **difference(draws, name, floor)} for name in draws if name != floor
-        ]
-    columns = ["landmark", "model", "value", "ci_low", "ci_high"]
+        found += [(s.day, name, floor, draws) for name in draws if name != floor]
     table = pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
-    return table, pd.DataFrame(gains, columns=columns)
+    return table, _gains(found)
+
+
+def _gains(found: list[tuple[int, str, str, Mapping[str, np.ndarray]]]) -> pd.DataFrame:
+    comparisons = max(sum(name in FULL for _, name, _, _ in found), 1)
+    rows = []
+    for day, name, floor, draws in found:
+        wide = difference(draws, name, floor, 1 - 0.05 / comparisons)
+        rows.append(
+            {"landmark": day, "model": name, **difference(draws, name, floor)}
+            | {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
+        )
+    return pd.DataFrame(rows, columns=["landmark", "model", "value", "ci_low", "ci_high", "all_low", "all_high"])

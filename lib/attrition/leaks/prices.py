@@ -13,14 +13,11 @@ import pandas as pd
 
 from attrition import landmark, metrics, seeds
 from attrition.cdisc import Trial
-from attrition.landmark.guard import LeakError, guard, guard_folds, guard_procedure
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.leaks import procedures
 from attrition.leaks.procedures import Scores, Task, logistic_oof
 from attrition.metrics import intervals
 from attrition.resampling import repeated_folds
-
-__all__ = ["FEATURES", "PROCEDURES", "LeakError", "guard", "guard_folds", "guard_procedure", "price_list"]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from scipy import stats
 from sklearn import config_context
 
 from attrition import engine, features, models, seeds, simulate
-from attrition.metrics import calibration
-from attrition.models import batched
+from attrition.metrics import calibration, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 
@@ -104,7 +103,7 @@ def measures(p: Array, y_prob: Array, threshold: float, net_benefit_at: list[flo
     """
     flagged = y_prob >= threshold
     found = {
-        "auroc": float(batched.soft_auroc(p, y_prob)[0]),
+        "auroc": float(ranks.soft_auroc(p, y_prob)[0]),
         "calibration_slope": calibration.calibration_slope(p, y_prob),
         "calibration_in_the_large": calibration.calibration_in_the_large(p, y_prob),
         "brier": float(oracle.expected_brier(y_prob, p).mean()),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import engine, features, seeds, simulate
-from attrition.models import batched
+from attrition.metrics import ranks
 from attrition.resampling.schemes import SCHEMES, Sizes, estimate
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
@@ -46,7 +46,7 @@ class Population:
 
     def auroc(self, beta: Array) -> Array:
         """Population AUROC of models with coefficients (n_models, 10); shape (n_models,)."""
-        return batched.binned_soft_auroc(self.p, beta[:, :1] + beta[:, 1:] @ self.X.T)[0] + self.shift
+        return ranks.binned_soft_auroc(self.p, beta[:, :1] + beta[:, 1:] @ self.X.T)[0] + self.shift
 
 
 def population(n: int, seed: int, version: str = "v3_causal", prevalence_offset: float = 0.0) -> Population:
@@ -54,7 +54,7 @@ def population(n: int, seed: int, version: str = "v3_causal", prevalence_offset:
     patients = simulate.draw_patients(PUBLISHED_LAW, n, seeds.stream(seed, "validation", "population"))
     p = oracle.of_patients(PUBLISHED_LAW, patients, prevalence_offset)
     exact = oracle.exact(PUBLISHED_LAW, prevalence_offset)["auroc"]
-    shift = exact - float(batched.soft_auroc(p, p)[0])
+    shift = exact - float(ranks.soft_auroc(p, p)[0])
     return Population(features.matrix(patients, version).to_numpy(), p, shift)
 
 

@@ -13,20 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrition.links import inverse_logit
-from attrition.metrics.ranks import auroc, binned_soft_auroc, settled, soft_auroc, soft_auroc_influence
-
-__all__ = [
-    "LogisticFit",
-    "auroc",
-    "balanced_weight",
-    "binned_soft_auroc",
-    "decision_function",
-    "fit_logistic",
-    "fit_pipeline",
-    "soft_auroc",
-    "soft_auroc_influence",
-    "standardiser",
-]
+from attrition.metrics.ranks import settled
 
 Array = np.ndarray
 MAX_HALVINGS = 30

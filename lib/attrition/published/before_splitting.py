@@ -15,8 +15,8 @@ from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
 from attrition import features, metrics, models, resampling, seeds, simulate
+from attrition.metrics import ranks
 from attrition.modelling import imbalance
-from attrition.models import batched
 from attrition.simulate.law import PUBLISHED_LAW
 
 Array = np.ndarray
@@ -104,7 +104,7 @@ def _trial_rows(
     rows = []
     for name in names:
         fitted = models.classifier(name, "none", seed).fit(X, y)
-        truth = float(batched.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
+        truth = float(ranks.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
         rows += [
             {"trial": trial, "model": name, "way": way}
             | {"value": cross_validated(name, way, X, y, seed + trial), "truth": truth}

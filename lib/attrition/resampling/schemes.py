@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from attrition.links import inverse_logit
-from attrition.metrics import intervals
+from attrition.metrics import intervals, ranks
 from attrition.models import batched
 
 Array = np.ndarray
@@ -264,9 +264,9 @@ def bootstrapped(y: Array, drawn: Array, counts: Array, apparent: float) -> tupl
     ----------
     Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medicine 1996;15:361-387.
     """
-    on_all = batched.auroc(y, drawn)
-    optimism = float((batched.auroc(y, drawn, counts) - on_all).mean())
-    left_out = float(np.nanmean(batched.auroc(y, drawn, (counts == 0).astype(float))))
+    on_all = ranks.auroc(y, drawn)
+    optimism = float((ranks.auroc(y, drawn, counts) - on_all).mean())
+    left_out = float(np.nanmean(ranks.auroc(y, drawn, (counts == 0).astype(float))))
     return apparent - optimism, point632plus(apparent, left_out), float(on_all.std(ddof=1))
 
 
@@ -300,7 +300,7 @@ def tuned_penalty(fit: Refitter, masks: Array, weights: Array) -> tuple[Array, A
     train = (weights[:, None] - masks).reshape(-1, len(fit.y))
     beta = fit(np.tile(train, (len(PENALTIES), 1)), np.repeat(PENALTIES, len(train)))
     oof = (fit.scores(beta).reshape(len(PENALTIES), *masks.shape) * masks).sum(axis=2)
-    aurocs = np.stack([batched.auroc(fit.y, rows, weights) for rows in oof])
+    aurocs = np.stack([ranks.auroc(fit.y, rows, weights) for rows in oof])
     winner = aurocs.argmax(axis=0)
     return np.array(PENALTIES)[winner], oof[winner, np.arange(len(winner))]
 
@@ -337,7 +337,7 @@ def estimate(X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None =
     score = fit.scores(np.concatenate([fit.start, fit(np.concatenate([1 - flat, counts]))]))
     fitted, held, drawn = score[0], score[1 : 1 + len(flat)], score[1 + len(flat) :]
     oof = (held * flat).reshape(masks.shape).sum(axis=1)
-    apparent, first = float(batched.auroc(y, fitted)[0]), flat[0] == 1
+    apparent, first = float(ranks.auroc(y, fitted)[0]), flat[0] == 1
     harrell, plus, refit_sd = bootstrapped(y, drawn, counts, apparent)
     repeated = of_rows(y, oof)
     found = {
@@ -345,7 +345,7 @@ def estimate(X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None =
         "split": of_rows(y[first], held[:1, first]),
         "cv5": of_rows(y, oof[:1]),
         "repeated_cv5": repeated,
-        "repeated_cv5_corrected": corrected_interval(batched.auroc(y, held, flat), repeated[0], sizes.n_folds),
+        "repeated_cv5_corrected": corrected_interval(ranks.auroc(y, held, flat), repeated[0], sizes.n_folds),
     }
     for name, value in (("optimism", harrell), ("point632plus", plus)):
         found |= {name + kind: numbers for kind, numbers in _around(y, fitted, value, refit_sd).items()}
