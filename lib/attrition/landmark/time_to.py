@@ -4,7 +4,7 @@ Everything that is learned (imputation, scaling, coefficients, baseline hazards)
 No penalty is tuned: it is fixed before results.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -315,7 +315,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     return table, _gains(found)
 
 
-def _gains(found: list[tuple[int, str, str, Mapping[str, np.ndarray]]]) -> pd.DataFrame:
+def _gains(found: Sequence[tuple[int, str, str, Mapping[str, np.ndarray]]]) -> pd.DataFrame:
     comparisons = max(sum(name in FULL for _, name, _, _ in found), 1)
     rows = []
     for day, name, floor, draws in found:
