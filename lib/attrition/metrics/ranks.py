@@ -14,6 +14,10 @@ DECIMALS = 8
 """Decimals of a score that count when scores are ranked or compared."""
 
 
+CACHED = 2**15
+"""Numbers of an array that stays in the processor's cache beside a few others."""
+
+
 def settled(score: ArrayLike) -> Array:
     """Scores without the noise of their last bits: to be made of every prediction before it is ranked or compared.
 
@@ -52,26 +56,44 @@ def _tie_bounds(ordered: Array) -> tuple[Array, Array]:
     return start, end
 
 
-def _below(score: Array, *masses: Array) -> list[Array]:
-    """For each patient of each row the mass scored lower plus half the mass scored equal, of every kind of mass."""
+def _ranked(score: Array) -> tuple[Array, tuple[Array, Array] | None]:
+    """Order of each row, and where runs of ties begin and end in it, if there are any."""
     order = np.argsort(score, axis=1)
     ordered = np.take_along_axis(score, order, axis=1)
-    bounds = _tie_bounds(ordered) if (ordered[:, 1:] == ordered[:, :-1]).any() else None
+    return order, _tie_bounds(ordered) if (ordered[:, 1:] == ordered[:, :-1]).any() else None
+
+
+def _mass_below(mass: Array, bounds: tuple[Array, Array] | None) -> Array:
+    """For each patient, in order of the score, the mass scored lower plus half the mass scored equal, its own too."""
+    through = np.cumsum(mass, axis=1)
+    if bounds is None:
+        return through - 0.5 * mass
+    before = np.take_along_axis(through - mass, bounds[0], axis=1)
+    return 0.5 * (before + np.take_along_axis(through, bounds[1], axis=1))
+
+
+def _below(score: Array, *masses: Array) -> list[Array]:
+    """`_mass_below` of every kind of mass, in the patients' own order."""
+    order, bounds = _ranked(score)
     found = []
     for mass in masses:
-        mass = np.take_along_axis(mass, order, axis=1)
-        through = np.cumsum(mass, axis=1)
-        below = through - 0.5 * mass
-        if bounds:
-            before = np.take_along_axis(through - mass, bounds[0], axis=1)
-            below = 0.5 * (before + np.take_along_axis(through, bounds[1], axis=1))
-        found.append(np.empty_like(below))
+        found.append(np.empty(score.shape))
+        below = _mass_below(np.take_along_axis(mass, order, axis=1), bounds)
         np.put_along_axis(found[-1], order, below, axis=1)
     return found
 
 
 def _concordance(up: Array, down: Array, score: Array) -> Array:
-    return (up * _below(score, down)[0]).sum(axis=1)
+    """Of each row, the mass of pairs in which `up` is scored above `down`, ties one half."""
+    block = max(1, CACHED // max(1, score.shape[1]))  # rows at a time: what is sorted stays in the processor's cache
+    parts = [slice(first, first + block) for first in range(0, len(score), block)]
+    return np.concatenate([_concordant(up[part], down[part], score[part]) for part in parts])
+
+
+def _concordant(up: Array, down: Array, score: Array) -> Array:
+    order, bounds = _ranked(score)
+    up, down = (np.take_along_axis(mass, order, axis=1) for mass in (up, down))
+    return np.einsum("rn,rn->r", up, _mass_below(down, bounds))
 
 
 def _rows(first: Array, score: Array) -> tuple[Array, Array]:
