@@ -10,6 +10,15 @@ from pathlib import Path
 from attrition.run import leftovers
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**26),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_TOP_PAD_": str(2**24),
+}
+"""Has the C library (glibc) keep the memory of arrays for the next ones.
+
+To give it back and to get it again, page by page, costs a study of many small trials a tenth of its time.
+"""
 LONGEST_SOCKET = 70
 """Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
 
@@ -28,7 +37,7 @@ def private_folder(out: Path) -> Iterator[Path]:
 
 
 def environment(chapter: str, out: Path) -> dict[str, str]:
-    """Variables of a kernel: output folder, one thread, UTC, UTF-8, no window."""
+    """Variables of a kernel: output folder, one thread, memory kept, UTC, UTF-8, no window."""
     fixed = {
         "ATTRITION_OUT": str(out),
         "ATTRITION_CHAPTER": chapter,
@@ -38,4 +47,4 @@ def environment(chapter: str, out: Path) -> dict[str, str]:
         "TZ": "UTC",
         **dict.fromkeys(THREADS, "1"),
     }
-    return {**os.environ, **fixed}
+    return {**KEEP_MEMORY, **os.environ, **fixed}
