@@ -157,17 +157,18 @@ def test_without_a_warm_process_kernels_start_the_ordinary_way(own_toy, undistur
 )
 def test_what_starts_a_thread_or_cannot_be_loaded_is_not_forked(tmp_path, monkeypatch, source, ahead):
     """It refuses but lives on, since kernels that it has forked before would end with it."""
-    (tmp_path / "unfit.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w').close()\n{source}")
+    unfit = f"unfit_{os.getpid()}"  # tests beside this one have a module of their own
+    (tmp_path / f"{unfit}.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w').close()\n{source}")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     env = dict(os.environ) | {"ATTRITION_CHAPTER": "01_alpha"}
-    wanted, early = ({}, ["unfit"]) if ahead else ({"01_alpha": ["unfit"]}, [])
+    wanted, early = ({}, [unfit]) if ahead else ({"01_alpha": [unfit]}, [])
     with warm.process(wanted, early, tmp_path / "out") as process:
         if ahead:
             wait_for((tmp_path / "loaded").exists)
         for _ in range(2):
             with pytest.raises(ConnectionRefusedError):
                 process.fork(["ipykernel_launcher"], env, tmp_path, [1, 2])
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "unfit" in (p.info["cmdline"] or ())]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if unfit in (p.info["cmdline"] or ())]
 
 
 def test_polars_is_left_out_before_a_fork_and_can_be_loaded_after_it(own_toy):
