@@ -17,7 +17,7 @@ KEEP_MEMORY = {
 }
 """Has the C library (glibc) keep the memory of arrays for the next ones.
 
-To give it back and to get it again, page by page, costs a study of many small trials a tenth of its time.
+To give it back and to get it again, page by page, takes a fifth of the time of drawing a million patients.
 """
 LONGEST_SOCKET = 70
 """Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
