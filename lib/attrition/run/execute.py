@@ -70,7 +70,10 @@ class Forked(psutil.Process):
 
     def poll(self) -> int | None:
         """None while it runs; its exit code is not ours to know."""
-        return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end between the two questions
+            if self.is_running() and self.status() != psutil.STATUS_ZOMBIE:
+                return None
+        return 0
 
     def send_signal(self, sig: int) -> None:
         """Send a signal if it still runs."""
