@@ -216,7 +216,7 @@ def test_a_link_to_a_folded_place_opens_it(visit, page):
     row.wait_for(state="visible")
     assert row.inner_text().startswith("C10")
     tab.locator('.front a[href="#cell-05-04"]').first.click()
-    assert tab.locator("#cell-05-04 pre").is_visible()
+    tab.locator("#cell-05-04 pre").wait_for(state="visible")
 
 
 def test_data_behind_a_figure_downloads(visit, page, out):
