@@ -1,4 +1,4 @@
-"""From log odds to probabilities, fast: the inner loop of every logistic fit."""
+"""From log odds to probabilities, fast: for inner loops and for what loads without scipy; elsewhere scipy's `expit`."""
 
 import numpy as np
 from numpy.typing import NDArray

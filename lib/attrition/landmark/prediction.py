@@ -439,7 +439,7 @@ def differences(
     for first, second in pairs:
         value = drawn[first][0] - drawn[second][0]
         gaps = drawn[first][1] - drawn[second][1]
-        wide = intervals.percentile_interval(value, gaps, 1 - 0.05 / max(landmarks, 1))
+        wide = intervals.percentile_interval(value, gaps, intervals.level_for_all(landmarks))
         found = intervals.percentile_interval(value, gaps) | {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
         rows.append({"landmark": of.landmark, "first": first, "second": second, **found})
     return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)

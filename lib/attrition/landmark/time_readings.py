@@ -243,8 +243,8 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Read
     }[verdict]
     return Reading(
         start + ": {clear} of {n} gains in AUROC have an interval above 0, widened for their number. The largest, at "
-        "day {day:g}, is {gain:.3f}, "
-        "with AUROC {auroc:.3f} (compared within test folds) and an index of prediction accuracy of {ipa:.3f}; "
+        "day {day:g}, is {gain:.3f}, with AUROC {auroc:.3f} (compared within test folds) and an index of prediction "
+        "accuracy of {ipa:.3f}; "
         "a gain of {margin:.2f} was of interest.",
         verdict,
         values,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from attrition import landmark, seeds, survival
 from attrition.cdisc import Trial
-from attrition.metrics import ranks
+from attrition.metrics import intervals, ranks
 from attrition.survival import censored, hazards
 from attrition.survival.discrete import discrete_risk, period_edges
 from attrition.survival.incidence import coded
@@ -27,9 +27,9 @@ NAMES = {
     "discrete_without_arm": "discrete time, without the arm",
 }
 REFERENCE = "arm_only"
+"""What a prediction has to beat: knowing the arm and nothing else."""
 FULL = ("cox", "discrete")
 """Models of all that is known, the arm included: the ones whose best gain is picked."""
-"""What a prediction has to beat: knowing the arm and nothing else."""
 COLUMNS = [
     "landmark", "model", "n", "events", "auroc", "auroc_low", "auroc_high",
     "auroc_within", "auroc_within_low", "auroc_within_high", "brier", "brier_low", "brier_high",
@@ -316,10 +316,10 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
 
 
 def _gains(found: Sequence[tuple[int, str, str, Mapping[str, np.ndarray]]]) -> pd.DataFrame:
-    comparisons = max(sum(name in FULL for _, name, _, _ in found), 1)
+    level = intervals.level_for_all(sum(name in FULL for _, name, _, _ in found))
     rows = []
     for day, name, floor, draws in found:
-        wide = difference(draws, name, floor, 1 - 0.05 / comparisons)
+        wide = difference(draws, name, floor, level)
         rows.append(
             {"landmark": day, "model": name, **difference(draws, name, floor)}
             | {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}

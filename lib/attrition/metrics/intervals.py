@@ -201,6 +201,17 @@ def bootstrap_weights(
     return weights
 
 
+def level_for_all(comparisons: int, level: float = LEVEL) -> float:
+    """Level of each of several intervals that makes all of them hold at once (Bonferroni).
+
+    Examples
+    --------
+    >>> level_for_all(2)
+    0.975
+    """
+    return 1 - (1 - level) / max(comparisons, 1)
+
+
 def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVEL) -> Interval:
     """Percentile interval from bootstrap replicates; undefined replicates are left out.
 

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 Array = np.ndarray
 DECIMALS = 8
 """Decimals of a score that count when scores are ranked or compared."""
-
-
 CACHED = 2**15
 """Numbers of an array that stays in the processor's cache beside a few others."""
 

@@ -7,6 +7,9 @@ from matplotlib.axes import Axes
 
 from attrition.plots import style
 
+LIMIT = 2048
+"""Largest peak memory that the study allows itself, in MiB."""
+
 
 def curves(costs: pd.DataFrame) -> np.ndarray:
     """Seconds and peak memory by number of patients, one line a step.
@@ -32,9 +35,9 @@ def curves(costs: pd.DataFrame) -> np.ndarray:
         axes[1].plot(rows["patients"], rows["peak_mib"], **look)
     _logarithmic(axes[0], "processor seconds")
     _logarithmic(axes[1], "peak memory, MiB")
-    axes[1].set_ylim(100, 2048 * 1.2)
-    axes[1].axhline(2048, color=style.colour("muted"), linestyle=":", linewidth=1)
-    axes[1].annotate("2 GiB", (1e3, 2048), xytext=(0, -4), textcoords="offset points", va="top", fontsize=9)
+    axes[1].set_ylim(100, LIMIT * 1.2)
+    axes[1].axhline(LIMIT, color=style.colour("muted"), linestyle=":", linewidth=1)
+    axes[1].annotate("2 GiB", (1e3, LIMIT), xytext=(0, -4), textcoords="offset points", va="top", fontsize=9)
     figure.legend(loc="outside lower center", ncols=2)
     return axes
 

@@ -139,19 +139,21 @@ class Runner:
 
     def run(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
+        chapters = self._by_urgency(chapters)
         if not (self.request.warm and warm.POSSIBLE and len(chapters) > 1):
             return self._run_all(chapters, known)
-        with warm.process(*_preloaded(self._by_urgency(chapters)), self.request.out) as self.warm:
+        with warm.process(*_preloaded(chapters), self.request.out) as self.warm:
             return self._run_all(chapters, known)
 
     def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
+        """Chapters from which the longest way leads to the end of the run first."""
         expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
         way = plan.longest_way(chapters, expected)
         return sorted(chapters, key=lambda c: -way[c.name])
 
     def _run_all(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         outcome = Outcome(kept=[c.name for c in self.request.chapters if c not in chapters])
-        waiting = self._by_urgency(chapters)
+        waiting = list(chapters)
         running: dict[Any, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:

@@ -207,7 +207,8 @@ class _Request:
 
     def answered(self, number: int) -> None:
         """Tell who asked the kernel's process number."""
-        os.write(self.files[-1], str(number).encode())
+        with contextlib.suppress(OSError):  # who asked may have lost patience
+            os.write(self.files[-1], str(number).encode())
         self.close()
 
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from attrition.links import inverse_logit
 from attrition.simulate import timing
 from attrition.simulate.law import (
     AGE_HIGH,
@@ -282,9 +283,7 @@ def published_formula(trial: pd.DataFrame) -> np.ndarray:
     days = trial["days_in_trial"].to_numpy(float)
     rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
     kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
-    from scipy.special import expit
-
-    return expit(0.35 * rate + 0.30 * (1 - kept) + 0.20 * phase_risk(PUBLISHED_LAW, trial["trial_phase"]))
+    return inverse_logit(0.35 * rate + 0.30 * (1 - kept) + 0.20 * phase_risk(PUBLISHED_LAW, trial["trial_phase"]))
 
 
 def contradictions(trial: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from attrition import survival
 from attrition.cdisc import Trial
+from attrition.metrics import intervals
 from attrition.survival import hazards
 
 PRIMARY = "primary"
@@ -186,8 +187,7 @@ def level_for_all(trial: Trial, level: float = 0.95) -> float:
     >>> level_for_all(cdisc.load("pilot"))
     0.975
     """
-    comparisons = max(coded(trial)["arm"].nunique() - 1, 1)
-    return 1 - (1 - level) / comparisons
+    return intervals.level_for_all(coded(trial)["arm"].nunique() - 1, level)
 
 
 def _flat(name: str, part: Mapping[str, float]) -> dict[str, float]:
