@@ -29,6 +29,7 @@ from attrition import decision, features, metrics, paths, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.run import kernels, plan
+from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
 
 SEED = 42
@@ -139,12 +140,12 @@ def row_loop(n: int) -> pd.DataFrame:
 
 
 def _bare_draws(n: int) -> None:
-    """The random numbers of `simulate.draw_trial` and nothing else: what no implementation can go below."""
+    """The random numbers of `simulate.draw_trial` and nothing else."""
     rng = seeds.stream(SEED, "benchmark")
     rng.integers(18, 85, n), rng.integers(0, 3, (3, n))
     days = rng.integers(30, 365, n)
-    rng.beta(5, 2, n), rng.integers(1, days + 1), rng.poisson(1.2 + days / 1000), rng.normal(0, 0.15, n)
-    rng.random(n), rng.random(n), rng.integers(1, days + 1)
+    draws.beta(5, 2, n, rng), draws.day(np.ones_like(days), days + 1, rng), rng.poisson(1.2 + days / 1000)
+    rng.normal(0, 0.15, n), rng.random(n), rng.random(n), draws.day(np.ones_like(days), days + 1, rng)
 
 
 def generator() -> Iterator[Row]:

@@ -97,7 +97,7 @@ def test_false_alarms_are_nominal_and_changes_are_seen():
     for method in ("psi", "ks", "chi2", "cusum", "auroc"):
         hits, n = rows.loc[("none", method), ["count", "batches"]]
         assert stats.binomtest(int(hits), int(n), 0.05).pvalue > 0.001
-    assert rows.loc[("event_rate_doubled", "cusum"), "rate"] > 0.9
+    assert rows.loc[("event_rate_doubled", "cusum"), "rate"] > 0.75
     assert rows.loc[("new_sites", "chi2"), "rate"] > 0.3
     assert rows.loc[("event_rate_doubled", "chi2"), "rate"] < 0.2
 

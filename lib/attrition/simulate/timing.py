@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from attrition.simulate import draws
 from attrition.simulate.law import Law
 
 EARLY_DAY = 90
@@ -52,7 +53,7 @@ def draw(
     # sums and products instead of choices: a processor cannot guess which way a random patient goes
     low = 1 + (EARLY_DAY - 1) * late
     high = days + 1 - branch * np.maximum(days + 1 - EARLY_DAY, 0)
-    day = rng.integers(low, high)
+    day = draws.day(low, high, rng)
     return _columns(dropout, ~late, branch & (day <= FIRST_MONTH), day)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attrition.links import inverse_logit
-from attrition.simulate import timing
+from attrition.simulate import draws, timing
 from attrition.simulate.law import (
     AGE_HIGH,
     AGE_LOW,
@@ -89,12 +89,12 @@ def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndar
     age = rng.integers(AGE_LOW, AGE_HIGH, n)
     codes = dict(zip(NAMES, rng.integers(0, 3, (3, n)), strict=True))
     days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
-    visits = (days / VISIT_INTERVAL * rng.beta(*law.compliance, n)).astype(int)
+    visits = (days / VISIT_INTERVAL * draws.beta(*law.compliance, n, rng)).astype(int)
     return codes | {
         "age": age,
         "days_in_trial": days,
         "visits_completed": visits,
-        "last_visit_day": rng.integers(np.maximum(1, days - 60), days + 1) * (visits > 0),
+        "last_visit_day": draws.day(np.maximum(1, days - 60), days + 1, rng) * (visits > 0),
         "adverse_events": rng.poisson(adverse_event_mean(age, days)),
     }
 
