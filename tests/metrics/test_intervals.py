@@ -139,6 +139,25 @@ def test_monte_carlo_error_shrinks_with_the_root_of_trials(rng):
     assert many == pytest.approx(1 / 200, rel=0.05)
 
 
+def test_monte_carlo_interval_is_students(rng):
+    values = rng.normal(size=5)
+    low, high = stats.t.interval(0.95, 4, values.mean(), stats.sem(values))
+    found = intervals.monte_carlo([*values, np.nan])
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
+
+
+def test_monte_carlo_interval_covers_with_three_trials(rng):
+    found = [intervals.monte_carlo(values) for values in rng.normal(size=(2000, 3))]
+    coverage = np.mean([f["ci_low"] <= 0 <= f["ci_high"] for f in found])
+    assert 0.93 <= coverage <= 0.97
+
+
+def test_one_trial_has_a_value_and_no_interval():
+    found = intervals.monte_carlo([0.7])
+    assert found["value"] == 0.7
+    assert np.isnan([found["ci_low"], found["ci_high"], found["mc_se"]]).all()
+
+
 def test_an_undefined_measure_has_an_undefined_interval():
     assert np.isnan(intervals.percentile_interval(np.nan, [1.0, 2.0])["ci_low"])
     assert np.isnan(intervals.percentile_interval(1.0, [np.nan, np.nan])["ci_low"])

@@ -83,20 +83,6 @@ def test_settings_have_their_event_rates():
         assert found == pytest.approx(setting.event_rate, abs=1e-8)
 
 
-def test_interval_is_students(rng):
-    values = rng.normal(size=5)
-    low, high = stats.t.interval(0.95, 4, values.mean(), stats.sem(values))
-    found = imbalance.mean_interval(values)
-    assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
-
-
-def test_interval_covers_with_three_trials(rng):
-    draws = rng.normal(size=(2000, 3))
-    found = [imbalance.mean_interval(values) for values in draws]
-    coverage = np.mean([f["ci_low"] <= 0 <= f["ci_high"] for f in found])
-    assert 0.93 <= coverage <= 0.97
-
-
 def test_differences_are_paired(rows, table):
     wide = rows[(rows["event_rate"] == "p24") & (rows["model"] == "lr")].set_index(["strategy", "trial"])["brier"]
     gain = wide["smote"] - wide["none"]
@@ -150,6 +136,18 @@ def test_conclusion_turns_with_the_numbers(table):
     assert imbalance.conclude(harmless, 0.01)["advice"].startswith("No strategy")
     useless = changed(table, "recall", ["threshold"], value=0.0)
     assert "does less" in imbalance.conclude(useless, 0.01)["sentence"]
+
+
+def test_intervals_tell_what_another_run_would_give():
+    """Levels of independent runs scatter as their intervals say, the draw of the population included."""
+    setting = imbalance.settings({"p24": 0.24})[0]
+    drawn = [imbalance.reference_rows(setting, range(6), 400, [0.1], seed) for seed in range(200)]
+    runs = [imbalance.summary(pd.DataFrame(rows)) for rows in drawn]
+    for measure in ("brier", "net_benefit_0.1"):
+        rows = pd.concat([run[(run["model"] == "oracle") & (run["measure"] == measure)] for run in runs])
+        exact = rows["value"].mean()
+        covered = ((rows["ci_low"] <= exact) & (exact <= rows["ci_high"])).mean()
+        assert stats.binomtest(int(covered * len(rows)), len(rows), 0.95).pvalue > 0.001
 
 
 def test_models_share_trials(rows):

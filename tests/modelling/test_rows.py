@@ -70,4 +70,4 @@ def test_intervals_are_left_out_where_there_are_none():
     whole = pd.concat([table.assign(measure=m) for m in (*modelling.SHOWN_MEASURES, "net_benefit_0.2")])
     shown = modelling.imbalance_table(whole, "p24")
     assert shown["auroc"].tolist() == ["0.760", "0.750 (0.740 to 0.760)"]
-    assert shown["n_trials"].tolist() == ["–", "5"]
+    assert shown["n_trials"].tolist() == [1, 5]

@@ -15,6 +15,11 @@ def rows():
     return validation.study([250], 40, 20_000, 3, schemes.Sizes(n_repeats=2, n_bootstraps=20))
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(12)
+
+
 def table_of(**performance):
     """One size; scheme to (rmse, coverage)."""
     return pd.DataFrame(
@@ -74,13 +79,42 @@ def test_rule_takes_the_nearest_coverage_when_none_covers():
 
 def test_conclusion_turns_with_the_numbers():
     def told(**performance):
-        return validation.conclude(table_of(apparent=(0.05, 0.7), split=(0.05, 0.9), **performance))
+        firm = pd.Series({"cv5": 0.6, "split": 0.4})
+        return validation.conclude(table_of(apparent=(0.05, 0.7), split=(0.05, 0.9), **performance), firm)
 
     covers, fails = told(cv5=(0.03, 0.95)), told(cv5=(0.03, 0.80))
     assert "smallest error" in covers["sentence"]
     assert covers["recommended"] == covers["recommended_row_wise"] == "cv5"
     assert "no scheme covers" in fails["sentence"]
     assert fails["recommended"] == "split"
+    assert (covers["share"], fails["share"]) == (0.6, 0.4)
+    assert "not firm" in covers["sentence"]
+
+
+def test_firmness_is_how_often_the_rule_chooses_when_trials_are_drawn_again(rows, rng):
+    found = validation.firmness(rows, 400, rng)
+    trials = rows["trial"].unique()
+    by_hand = []
+    for _ in range(400):
+        drawn = rng.choice(trials, len(trials))
+        again = [rows[rows["trial"] == trial].assign(trial=number) for number, trial in enumerate(drawn)]
+        by_hand.append(validation.recommend(validation.summary(pd.concat(again))))
+    expected = pd.Series(by_hand).value_counts(normalize=True)
+    assert found.sum() == pytest.approx(1)
+    assert (found.reindex(expected.index).fillna(0) - expected).abs().max() < 0.12
+
+
+def test_a_choice_that_no_trial_could_change_is_firm(rng):
+    def trial(number, scheme, error):
+        found = {"n_patients": 250, "trial": number, "scheme": scheme, "truth": 0.7, "value": 0.7 + error}
+        return found | {"ci_low": 0.6, "ci_high": 0.8}
+
+    rows = pd.DataFrame([trial(n, s, e) for n in range(20) for s, e in (("cv5", 0.01), ("split", 0.05))])
+    found = validation.firmness(rows, 50, rng)
+    assert found.to_dict() == {"cv5": 1.0}
+    table = validation.summary(rows)
+    told = validation.conclude(pd.concat([table, table_of(apparent=(0.05, 0.7))]), found)
+    assert "the same scheme" in told["sentence"]
 
 
 def test_trials_do_not_depend_on_their_number():

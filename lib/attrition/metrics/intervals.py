@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from attrition.metrics import measures
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
@@ -341,18 +341,20 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
 
 
 def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Mean over simulated trials with its Monte-Carlo error and the interval that follows from it.
+    """Mean over simulated trials with its Monte-Carlo error and Student's interval, right also for few trials.
 
     Parameters
     ----------
     values : array of shape (n_trials,)
+        Those that are not finite are left out.
     level : float
         Coverage.
 
     Returns
     -------
     Interval
-        With ``mc_se``, the standard deviation over the square root of the number of trials.
+        With ``mc_se``, the standard deviation over the square root of the number of trials. One trial has a value
+        and neither error nor interval (NaN).
 
     References
     ----------
@@ -360,14 +362,18 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
 
     Examples
     --------
-    >>> round(monte_carlo([1.0, 2.0, 3.0])["mc_se"], 4)
-    0.5774
+    >>> found = monte_carlo([1.0, 2.0, 3.0])
+    >>> found["value"], round(found["ci_high"], 3), round(found["mc_se"], 3)
+    (2.0, 4.484, 0.577)
     """
     v = np.asarray(values, dtype=float)
     v = v[np.isfinite(v)]
-    se = float(v.std(ddof=1) / np.sqrt(v.size)) if v.size > 1 else np.nan
     mean = float(v.mean()) if v.size else np.nan
-    return Interval(**wald(mean, se, level), mc_se=se)
+    if v.size < 2:
+        return Interval(value=mean, ci_low=np.nan, ci_high=np.nan, mc_se=np.nan)
+    se = float(v.std(ddof=1) / np.sqrt(v.size))
+    half = float(stdtrit(v.size - 1, 0.5 + level / 2)) * se
+    return Interval(value=mean, ci_low=mean - half, ci_high=mean + half, mc_se=se)
 
 
 def calibration_slope_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:

@@ -3,7 +3,8 @@
 Aim: whether balancing helps. Data: trials simulated from the published law, at its own event rate and at lower ones.
 Estimand: performance in the population of the model that a strategy yields. Methods: `models.STRATEGIES`. Performance
 measures: `MEASURES`, in which each patient of an independent population counts with its exact probability of dropout,
-so that no drawn outcome adds noise. Strategies meet the same trials, so that differences are paired.
+so that no drawn outcome adds noise. Each trial has a population of its own, so that the spread over trials contains
+what the draw of a population adds. Strategies meet the same trials and populations, so that differences are paired.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,10 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sklearn import config_context
 
 from attrition import engine, features, models, seeds, simulate
-from attrition.metrics import calibration, ranks
+from attrition.metrics import calibration, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 
@@ -68,11 +68,11 @@ def settings(rates: Mapping[str, float]) -> list[Setting]:
     ]
 
 
-def populations(found: list[Setting], n: int, seed: int) -> dict[str, Population]:
-    """The same patients under every setting."""
-    patients = simulate.draw_patients(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population"))
-    X = features.matrix(patients, VERSION).to_numpy()
-    return {s.name: Population(X, oracle.of_patients(PUBLISHED_LAW, patients, s.offset)) for s in found}
+def population(setting: Setting, n: int, seed: int, trial: int) -> Population:
+    """Draw the population on which one trial's models are judged: the same patients under every setting."""
+    patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population", trial))
+    p = oracle.of_patients(PUBLISHED_LAW, patients, setting.offset)
+    return Population(features.array(patients, features.VERSIONS[VERSION]), p)
 
 
 def measures(p: Array, y_prob: Array, threshold: float, net_benefit_at: list[float]) -> dict[str, float]:
@@ -153,8 +153,10 @@ def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iter
 
 
 def _trial_rows(
-    model: str, setting: Setting, trial: int, n: int, everyone: Population, net_benefit_at: list[float], seed: int
+    model: str, setting: Setting, trial: int, sizes: tuple[int, int], net_benefit_at: list[float], seed: int
 ) -> list[dict[str, Any]]:
+    n, n_population = sizes
+    everyone = population(setting, n_population, seed, trial)
     rng = seeds.stream(seed, "imbalance", setting.name, trial)
     drawn = simulate.draw_arrays(PUBLISHED_LAW, n, rng, setting.offset)
     X, y = features.array(drawn, features.VERSIONS[VERSION]), drawn["dropout"]
@@ -167,13 +169,17 @@ def _trial_rows(
         ]
 
 
-def reference_rows(setting: Setting, everyone: Population, net_benefit_at: list[float]) -> list[dict[str, Any]]:
-    """Oracle and null model in the same population; they do not vary over trials."""
-    prevalence = np.full(len(everyone.p), everyone.p.mean())
-    chance = measures(everyone.p, prevalence, 0.5, net_benefit_at)
-    best = measures(everyone.p, everyone.p, 0.5, net_benefit_at)
-    common = {"event_rate": setting.name, "strategy": "none", "trial": 0}
-    return [common | {"model": "oracle"} | best, common | {"model": "null"} | chance]
+def reference_rows(
+    setting: Setting, trials: range, n_population: int, net_benefit_at: list[float], seed: int
+) -> list[dict[str, Any]]:
+    """Oracle and null model in the population of each trial."""
+    rows: list[dict[str, Any]] = []
+    for trial in trials:
+        p = population(setting, n_population, seed, trial).p
+        common = {"event_rate": setting.name, "strategy": "none", "trial": trial}
+        for name, y_prob in (("oracle", p), ("null", np.full(len(p), p.mean()))):
+            rows.append(common | {"model": name} | measures(p, y_prob, 0.5, net_benefit_at))
+    return rows
 
 
 def study(
@@ -193,7 +199,7 @@ def study(
     rates : mapping of str to float
         See `settings`.
     n_patients, n_population : int
-        Patients a trial and in the independent population.
+        Patients of a trial and of the independent population on which its models are judged.
     net_benefit_at : list of float
         Thresholds.
     seed : int
@@ -201,39 +207,21 @@ def study(
     Returns
     -------
     DataFrame
-        One row a (event_rate, model, strategy, trial); a column a measure. Models share trials.
+        One row a (event_rate, model, strategy, trial); a column a measure. Models share trials and populations.
     """
-    found = settings(rates)
-    everyone = populations(found, n_population, seed)
-    rows = [row for s in found for row in reference_rows(s, everyone[s.name], net_benefit_at)]
-    tasks = [
-        joblib.delayed(_trial_rows)(model, setting, trial, n_patients, everyone[setting.name], net_benefit_at, seed)
+    found, sizes = settings(rates), (n_patients, n_population)
+    every = range(max(n_trials.values()))
+    tasks = [joblib.delayed(reference_rows)(s, every, n_population, net_benefit_at, seed) for s in found]
+    tasks += [
+        joblib.delayed(_trial_rows)(model, setting, trial, sizes, net_benefit_at, seed)
         for setting in found
         for model, trials in n_trials.items()
         for trial in range(trials)
     ]
+    rows: list[dict[str, Any]] = []
     for part in engine.compute(tasks, "balancing"):
         rows += part
     return pd.DataFrame(rows)
-
-
-def mean_interval(values: Array, level: float = 0.95) -> dict[str, float]:
-    """Mean over simulated trials with Student's interval, right also for few trials.
-
-    Examples
-    --------
-    >>> found = mean_interval(np.array([1.0, 2.0, 3.0]))
-    >>> found["value"], round(found["ci_high"], 3), round(found["mc_se"], 3)
-    (2.0, 4.484, 0.577)
-    """
-    kept = values[np.isfinite(values)]
-    n = len(kept)
-    if n < 2:
-        value = float(kept[0]) if n else np.nan
-        return {"value": value, "ci_low": np.nan, "ci_high": np.nan, "mc_se": np.nan}
-    mean, se = float(kept.mean()), float(kept.std(ddof=1) / np.sqrt(n))
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * se
-    return {"value": mean, "ci_low": mean - half, "ci_high": mean + half, "mc_se": se}
 
 
 def measure_columns(rows: pd.DataFrame) -> list[str]:
@@ -266,8 +254,8 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             found.append(
                 {"event_rate": rate, "model": model, "strategy": strategy, "measure": measure}
                 | {"n_trials": len(values)}
-                | mean_interval(values)
-                | {f"difference_{key}": value for key, value in mean_interval(gain).items()}
+                | intervals.monte_carlo(values)
+                | {f"difference_{key}": value for key, value in intervals.monte_carlo(gain).items()}
             )
     return pd.DataFrame(found)
 

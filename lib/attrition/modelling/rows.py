@@ -111,7 +111,6 @@ def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_bene
     return wide.assign(
         model=wide["model"].map(models.LABELS),
         strategy=wide["strategy"].map(models.STRATEGIES).where(~plain, "–"),
-        n_trials=wide["n_trials"].astype(str).where(~plain, "–"),
     ).reset_index(drop=True)
 
 

@@ -178,14 +178,61 @@ def recommend(table: pd.DataFrame, among: tuple[str, ...] = VALIDATIONS) -> str:
     """
     found = overall(table)
     found = found[found["scheme"].isin(among)]
-    honest = found[found["coverage"].between(*COVERAGE_RANGE)]
-    if len(honest):
-        return str(honest.loc[honest["rmse"].idxmin(), "scheme"])
-    return str(found.loc[(found["coverage"] - NOMINAL).abs().idxmin(), "scheme"])
+    return str(found["scheme"].iloc[int(_rule(found["rmse"].to_numpy(), found["coverage"].to_numpy()))])
 
 
-def conclude(table: pd.DataFrame) -> dict[str, Any]:
+def _rule(rmse: Array, coverage: Array) -> Array:
+    """Place of the scheme that `recommend` takes, along the last axis."""
+    covers = (coverage >= COVERAGE_RANGE[0]) & (coverage <= COVERAGE_RANGE[1])
+    nearest = np.abs(coverage - NOMINAL)
+    return np.where(covers.any(-1, keepdims=True), np.where(covers, rmse, np.inf), nearest).argmin(-1)
+
+
+def firmness(
+    rows: pd.DataFrame, n_resamples: int, rng: np.random.Generator, among: tuple[str, ...] = VALIDATIONS
+) -> pd.Series:
+    """How often the rule would take each scheme if other trials had been simulated: a bootstrap over trials.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `study`.
+    n_resamples : int
+    rng : numpy.random.Generator
+    among : tuple of str
+        Eligible schemes.
+
+    Returns
+    -------
+    Series
+        Share of resamples by scheme, largest first. Trials of each size are drawn with replacement, the same for
+        all schemes.
+    """
+    parts = rows[rows["scheme"].isin(among)]
+    error = parts["value"] - parts["truth"]
+    covered = (parts["ci_low"] <= parts["truth"]) & (parts["truth"] <= parts["ci_high"])
+    parts = parts.assign(squared=error**2, covered=covered.astype(float))
+    schemes = list(dict.fromkeys(parts["scheme"]))
+    squared = coverage = 0.0
+    for _, size in parts.groupby("n_patients", sort=False):
+        wide = size.pivot_table(index="trial", columns="scheme", values=["squared", "covered"])
+        drawn = rng.multinomial(len(wide), np.full(len(wide), 1 / len(wide)), n_resamples) / len(wide)
+        squared = squared + drawn @ wide["squared"][schemes].to_numpy()
+        coverage = coverage + drawn @ wide["covered"][schemes].to_numpy()
+    n_sizes = parts["n_patients"].nunique()
+    taken = _rule(np.sqrt(squared / n_sizes), coverage / n_sizes)
+    return pd.Series(schemes).iloc[taken].value_counts(normalize=True)
+
+
+def conclude(table: pd.DataFrame, firm: pd.Series) -> dict[str, Any]:
     """Sentence about the recommended scheme and the row-wise one, chosen from the numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `summary`.
+    firm : Series
+        From `firmness`.
 
     Returns
     -------
@@ -205,11 +252,25 @@ def conclude(table: pd.DataFrame) -> dict[str, Any]:
     sentence = (
         f"For the AUROC the rule recommends *{{label}}*: {reason}. {same} Over the sizes its root mean squared error "
         "is {rmse:.4f} and its interval covers the truth in {coverage:.1%}; one split has {split_rmse:.4f}, and "
-        "the apparent AUROC is too high by {optimism:.3f}."
+        "the apparent AUROC is too high by {optimism:.3f}. " + _doubt(best, firm)
     )
     values = {"label": SCHEMES[best], "rows_label": SCHEMES[rows], **pooled.loc[best, ["rmse", "coverage"]].to_dict()}
+    others = firm.drop(best, errors="ignore")
+    values |= {"share": float(firm.get(best, 0.0)), "second_share": float(others.max()) if len(others) else 0.0}
+    values |= {"second_label": SCHEMES[str(others.idxmax())] if len(others) else ""}
     values |= {"split_rmse": pooled.loc["split", "rmse"], "optimism": pooled.loc["apparent", "bias"]}
     return {"sentence": sentence, "recommended": best, "recommended_row_wise": rows, **values}
+
+
+def _doubt(best: str, firm: pd.Series) -> str:
+    """Template of the sentence on how firmly the trials settle the choice."""
+    if firm.get(best, 0.0) == 1:
+        return "Whichever of the trials are drawn again, the rule takes the same scheme."
+    firmly = "The choice is firm" if firm.get(best, 0.0) >= NOMINAL else "The choice is not firm"
+    return (
+        f"{firmly}: over bootstrap samples of the trials the rule takes this scheme in {{share:.0%}} and "
+        "*{second_label}* in {second_share:.0%}."
+    )
 
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:

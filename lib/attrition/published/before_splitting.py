@@ -15,7 +15,7 @@ from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
 from attrition import features, metrics, models, resampling, seeds, simulate
-from attrition.metrics import ranks
+from attrition.metrics import intervals, ranks
 from attrition.modelling import imbalance
 from attrition.simulate.law import PUBLISHED_LAW
 
@@ -73,7 +73,7 @@ def study(
     names : list of str
         Models.
     n_trials, n_patients, n_population : int
-        Trials, patients a trial, patients on whom the truth is computed.
+        Trials, patients a trial, patients on whom the truth of a trial's models is computed.
     setting : attrition.modelling.imbalance.Setting
         Event rate.
     seed : int
@@ -83,21 +83,18 @@ def study(
     DataFrame
         Columns trial, model, way, value, truth. The truth is that of the model fitted to the trial as it is.
     """
-    everyone = imbalance.populations([setting], n_population, seed)[setting.name]
+    sizes = n_patients, n_population
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return pd.DataFrame(
-            [row for trial in range(n_trials) for row in _trial_rows(names, trial, n_patients, setting, everyone, seed)]
+            [row for trial in range(n_trials) for row in _trial_rows(names, trial, sizes, setting, seed)]
         )
 
 
 def _trial_rows(
-    names: list[str],
-    trial: int,
-    n_patients: int,
-    setting: imbalance.Setting,
-    everyone: imbalance.Population,
-    seed: int,
+    names: list[str], trial: int, sizes: tuple[int, int], setting: imbalance.Setting, seed: int
 ) -> list[dict]:
+    n_patients, n_population = sizes
+    everyone = imbalance.population(setting, n_population, seed, trial)
     rng = seeds.stream(seed, "before splitting", trial)
     drawn = simulate.draw_arrays(PUBLISHED_LAW, n_patients, rng, setting.offset)
     X, y = features.array(drawn, features.VERSIONS[imbalance.VERSION]), drawn["dropout"]
@@ -131,11 +128,11 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     for (model, way), part in rows.groupby(["model", "way"], sort=False):
         right = rows[(rows["model"] == model) & (rows["way"] == INSIDE)]
         gain = part["value"].to_numpy() - right["value"].to_numpy()
-        interval = imbalance.mean_interval(gain if way != INSIDE else np.array([]))
+        price = intervals.monte_carlo(gain if way != INSIDE else np.array([]))
         found.append(
             {"model": model, "way": way, "n_trials": len(part)}
-            | {"truth": part["truth"].mean(), "value": part["value"].mean(), "inflation": interval.pop("value")}
-            | interval
+            | {"truth": part["truth"].mean(), "value": part["value"].mean(), "inflation": price["value"]}
+            | {key: price[key] for key in ("ci_low", "ci_high", "mc_se")}
         )
     return pd.DataFrame(found)
 

@@ -80,8 +80,8 @@ def quadrature_error(law: Law, nodes: int = NODES, prevalence_offset: float = 0.
     return float(np.abs(dense - probability(law, score, prevalence_offset, nodes)).max())
 
 
-def of_patients(law: Law, trial: pd.DataFrame, prevalence_offset: float = 0.0) -> np.ndarray:
-    """P(dropout | features) of each patient of a trial, shape (n,)."""
+def of_patients(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray], prevalence_offset: float = 0.0) -> np.ndarray:
+    """P(dropout | features) of each patient of a trial (a table, or arrays as in `laws.risk`), shape (n,)."""
     return probability(law, laws.risk(law, trial), prevalence_offset)
 
 
