@@ -49,6 +49,10 @@ class LogisticFit:
         """Probability of the event, shape (R, n); one column, not two."""
         return inverse_logit(decision_function(self, X))
 
+    def first(self, n: int) -> "LogisticFit":
+        """The first `n` replicates."""
+        return LogisticFit(self.intercept[:n], self.coef[:n], self.n_iter, self.converged[:n])
+
 
 def decision_function(fit: LogisticFit, X: Array) -> Array:
     """Log odds of every patient under every replicate's model, settled (see `ranks.settled`).

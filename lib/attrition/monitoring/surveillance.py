@@ -2,9 +2,10 @@
 
 Aims: false-alarm rate and power of each alarm of `attrition.monitoring` and of the published rule, by batch size.
 Data-generating mechanism: the published law at an event rate of 24 % (at the law's own 53 % an event rate cannot
-double). A model is fitted once and frozen; each replicate draws a fresh reference of patients and a fresh batch.
-Estimand: the probability of an alarm at one look at one batch. Performance measure: the share of replicates with an
-alarm, with its Wilson interval.
+double). Each replicate fits a model on a trial of its own and freezes it, then draws a reference of patients and a
+batch; so no rate hangs on how one development trial happened to fall out. Replicate `r` has the same model in every
+world. Estimand: the probability of an alarm at one look at one batch. Performance measure: the share of replicates
+with an alarm, with its Wilson interval.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,6 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from attrition import engine, features, metrics, monitoring, seeds, simulate
 from attrition.metrics import intervals, ranks
@@ -27,6 +27,8 @@ TEXT = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
+N_DEVELOPMENT = 1000
+"""Patients that a model is fitted to, before it is frozen."""
 AT_ONCE = 200
 """Replicates that share one task, and are held in memory at a time."""
 Patients = dict[str, NDArray]
@@ -79,27 +81,6 @@ SCENARIOS = (
 )
 
 
-@dataclass(frozen=True)
-class Frozen:
-    """A logistic regression that was fitted once.
-
-    Parameters
-    ----------
-    fit : attrition.models.batched.LogisticFit
-        One replicate.
-    mean, scale : numpy.ndarray, shape (n_features,)
-        Of the development patients.
-    """
-
-    fit: batched.LogisticFit
-    mean: NDArray
-    scale: NDArray
-
-    def probability(self, X: NDArray) -> NDArray:
-        """Predicted probability of dropout from features of `model_inputs`, shape (n_patients,)."""
-        return expit(batched.decision_function(self.fit, ((X - self.mean) / self.scale)[None])[0])
-
-
 def model_inputs(patients: Patients) -> NDArray:
     """Features of the frozen model, shape (n_patients, n_features)."""
     return features.array(patients, features.VERSIONS[VERSION])
@@ -111,40 +92,73 @@ def watched(patients: Patients) -> pd.DataFrame:
     return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
 
 
-def freeze(patients: Patients, balanced: bool) -> Frozen:
-    """Fit the model once, with class weights (as was published) or without."""
+@dataclass(frozen=True)
+class Frozen:
+    """Logistic regressions, one a replicate, each fitted once.
+
+    Parameters
+    ----------
+    plain, balanced : attrition.models.batched.LogisticFit
+        Without class weights, and with them, as was published.
+    """
+
+    plain: batched.LogisticFit
+    balanced: batched.LogisticFit
+
+    def probabilities(self, X: NDArray) -> tuple[NDArray, NDArray]:
+        """Predicted probability of dropout, without and with class weights, shape (n_patients,) each.
+
+        Parameters
+        ----------
+        X : numpy.ndarray, shape (n_patients, n_features)
+            From `model_inputs`; as many patients for each model, in the order of the models.
+        """
+        R = len(self.plain.intercept)
+        own = X.reshape(R, -1, X.shape[1])
+        return self.plain.predict_proba(own).ravel(), self.balanced.predict_proba(own).ravel()
+
+    def first(self, n: int) -> "Frozen":
+        """The first `n` of the models."""
+        return Frozen(self.plain.first(n), self.balanced.first(n))
+
+
+def freeze(patients: Patients, n_models: int) -> Frozen:
+    """Fit `n_models` models, each on its own share of the patients, in order."""
     X, y = model_inputs(patients), patients["dropout"].astype(float)
-    mean, scale = X.mean(0), X.std(0)
-    weight = batched.balanced_weight(y[None]) if balanced else None
-    return Frozen(batched.fit_logistic(((X - mean) / scale)[None], y[None], weight), mean, scale)
+    X, y = X.reshape(n_models, -1, X.shape[1]), y.reshape(n_models, -1)
+    return Frozen(batched.fit_pipeline(X, y), batched.fit_pipeline(X, y, class_weight="balanced"))
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is fixed before the first batch: the law, the models, the cells.
+    """What is fixed before the first batch: the law and the cells.
 
     Parameters
     ----------
+    seed : int
     offset : float
         Prevalence offset of the law.
-    plain, balanced : Frozen
-        The model without and with class weights.
     cells : attrition.monitoring.Cells
+        Cut at quantiles of one development trial.
     """
 
+    seed: int
     offset: float
-    plain: Frozen
-    balanced: Frozen
     cells: monitoring.Cells
 
     @classmethod
-    def make(cls, seed: int, n_development: int = 1000) -> "Setting":
-        """Draw the development trial and fit both models on it."""
+    def make(cls, seed: int) -> "Setting":
+        """Draw the trial that the cells are cut from."""
         offset = oracle.offset_for_prevalence(PUBLISHED_LAW, oracle.BELIEVED_PREVALENCE)
-        rng = seeds.stream(seed, "monitoring", "model")
-        patients = simulate.draw_arrays(PUBLISHED_LAW, n_development, rng, offset)
-        cells = monitoring.Cells.of(watched(patients))
-        return cls(offset, freeze(patients, balanced=False), freeze(patients, balanced=True), cells)
+        rng = seeds.stream(seed, "monitoring", "cells")
+        cut_from = simulate.draw_arrays(PUBLISHED_LAW, N_DEVELOPMENT, rng, offset)
+        return cls(seed, offset, monitoring.Cells.of(watched(cut_from)))
+
+    def frozen(self, replicates: range) -> Frozen:
+        """Models of some replicates, each from a development trial of its own."""
+        rng = seeds.stream(self.seed, "monitoring", "model", replicates.start)
+        patients = simulate.draw_arrays(PUBLISHED_LAW, N_DEVELOPMENT * len(replicates), rng, self.offset)
+        return freeze(patients, len(replicates))
 
 
 @dataclass(frozen=True)
@@ -164,11 +178,10 @@ class Seen:
     balanced: NDArray
 
     @classmethod
-    def of(cls, patients: Patients, setting: Setting) -> "Seen":
-        """Score patients."""
-        X, inputs = model_inputs(patients), setting.cells.onehot(watched(patients))
-        prob, balanced = setting.plain.probability(X), setting.balanced.probability(X)
-        return cls(inputs, patients["dropout"].astype(float), prob, balanced)
+    def of(cls, patients: Patients, models: Frozen, cells: monitoring.Cells) -> "Seen":
+        """Score patients, as many with each model, in order."""
+        prob, balanced = models.probabilities(model_inputs(patients))
+        return cls(cells.onehot(watched(patients)), patients["dropout"].astype(float), prob, balanced)
 
     def blocks(self, size: int) -> list["Seen"]:
         """Patients of each replicate."""
@@ -253,15 +266,35 @@ def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monito
     return looks(reference.blocks(n_reference), each, cells, deals)
 
 
+@dataclass(frozen=True)
+class World:
+    """A scenario at one batch size, and how many replicates are drawn of it."""
+
+    scenario: Scenario
+    n_batch: int
+    count: int
+
+
 def _replicates(
-    seed: int, setting: Setting, scenario: Scenario, sizes: tuple[int, int], replicates: range, permutations: int
+    setting: Setting, worlds: Sequence[World], n_reference: int, block: range, permutations: int
+) -> list[list[tuple[dict[str, bool], str]]]:
+    """Alarms and action of each replicate of the block, in each of the worlds, which all meet the same models."""
+    models = setting.frozen(block)
+    return [_in_world(setting, world, models, n_reference, block, permutations) for world in worlds]
+
+
+def _in_world(
+    setting: Setting, world: World, models: Frozen, n_reference: int, block: range, permutations: int
 ) -> list[tuple[dict[str, bool], str]]:
-    n_reference, n_batch = sizes
-    rng = seeds.stream(seed, "monitoring", scenario.name, n_batch, replicates.start)
-    reference = simulate.draw_arrays(PUBLISHED_LAW, n_reference * len(replicates), rng, setting.offset)
-    batches = scenario.draw(PUBLISHED_LAW, n_batch * len(replicates), rng, setting.offset)
-    seen = Seen.of(reference, setting), Seen.of(batches, setting)
-    return [(one.alarms, one.action) for one in _looks(*seen, sizes, setting.cells, permutations, rng)]
+    n = len(range(block.start, min(block.stop, world.count)))
+    if not n:
+        return []
+    rng = seeds.stream(setting.seed, "monitoring", world.scenario.name, world.n_batch, block.start)
+    reference = simulate.draw_arrays(PUBLISHED_LAW, n_reference * n, rng, setting.offset)
+    batches = world.scenario.draw(PUBLISHED_LAW, world.n_batch * n, rng, setting.offset)
+    before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
+    found = _looks(before, now, (n_reference, world.n_batch), setting.cells, permutations, rng)
+    return [(one.alarms, one.action) for one in found]
 
 
 def study(
@@ -277,7 +310,7 @@ def study(
     null_batches, power_batches : int
         Replicates without and with a change.
     n_reference : int
-        Patients of the reference, drawn anew in each replicate.
+        Patients of the reference, drawn anew in each replicate, as is the trial that its model is fitted to.
     permutations : int
 
     Returns
@@ -286,22 +319,19 @@ def study(
         Columns ``scenario, label, batch_size, kind, name, batches, count, rate, ci_low, ci_high``; `kind` is
         ``alarm`` (`name` a method) or ``action`` (`name` what the stated rule would do).
     """
-    setting, tasks = Setting.make(seed), {}
-    for scenario in SCENARIOS:
-        count = null_batches if scenario.name == "none" else power_batches
-        for size in batch_sizes:
-            blocks = [range(first, min(first + AT_ONCE, count)) for first in range(0, count, AT_ONCE)]
-            tasks[scenario, size] = [
-                joblib.delayed(_replicates)(seed, setting, scenario, (n_reference, size), block, permutations)
-                for block in blocks
-            ]
-    done = iter(engine.compute([task for each in tasks.values() for task in each], "batches"))
+    setting = Setting.make(seed)
+    counts = {scenario: null_batches if scenario.name == "none" else power_batches for scenario in SCENARIOS}
+    worlds = [World(scenario, size, counts[scenario]) for scenario in SCENARIOS for size in batch_sizes]
+    most = max(counts.values())
+    blocks = [range(first, min(first + AT_ONCE, most)) for first in range(0, most, AT_ONCE)]
+    tasks = [joblib.delayed(_replicates)(setting, worlds, n_reference, block, permutations) for block in blocks]
+    by_block = engine.compute(tasks, "batches")
     rows = []
-    for (scenario, size), each in tasks.items():
-        looks = [look for _ in each for look in next(done)]
+    for world, parts in zip(worlds, zip(*by_block, strict=True), strict=True):
+        looks = [look for part in parts for look in part]
         alarms, actions = pd.DataFrame([alarm for alarm, _ in looks]), pd.Series([action for _, action in looks])
-        rows += [_rate(scenario, size, "alarm", method, alarms[method]) for method in alarms]
-        rows += [_rate(scenario, size, "action", name, actions == name) for name in monitoring.ACTIONS]
+        rows += [_rate(world.scenario, world.n_batch, "alarm", method, alarms[method]) for method in alarms]
+        rows += [_rate(world.scenario, world.n_batch, "action", name, actions == name) for name in monitoring.ACTIONS]
     return pd.DataFrame(rows)
 
 
@@ -335,10 +365,11 @@ def one_batch(
     setting = Setting.make(seed)
     chosen = next(s for s in SCENARIOS if s.name == scenario)
     rng = seeds.stream(seed, "monitoring", "one batch", scenario)
-    reference = Seen.of(simulate.draw_arrays(PUBLISHED_LAW, n_reference, rng, setting.offset), setting)
-    batch = Seen.of(chosen.draw(PUBLISHED_LAW, size, rng, setting.offset), setting)
+    model, cells = setting.frozen(range(1)), setting.cells
+    reference = Seen.of(simulate.draw_arrays(PUBLISHED_LAW, n_reference, rng, setting.offset), model, cells)
+    batch = Seen.of(chosen.draw(PUBLISHED_LAW, size, rng, setting.offset), model, cells)
     dealt = monitoring.deal(size, n_reference + size, permutations, rng)
     residuals = np.concatenate([reference.y - reference.prob, batch.y - batch.prob])
     centred = residuals - residuals.mean()
     band = np.quantile(np.cumsum(centred[dealt], axis=1), [0.025, 0.975], axis=0)
-    return looks([reference], [batch], setting.cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
+    return looks([reference], [batch], cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
