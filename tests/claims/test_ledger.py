@@ -16,7 +16,7 @@ import yaml
 from sklearn.model_selection import StratifiedKFold
 
 from attrition import claims, paths, results
-from attrition.claims import rules
+from attrition.claims import firmness, rules
 from attrition.findings import paragraphs
 
 LEDGER = claims.load()
@@ -351,6 +351,38 @@ def test_main_setting_decides_and_the_other_stands_beside(rng):
     row = claims.evaluate_one(claim, found)
     assert (row["verdict"], row["beside"]["verdict"]) == ("supported", "not supported")
     assert row["beside"]["prevalence"] == "p24"
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "others"),
+    [
+        (0.05, 0.001, []),
+        (0.022, 0.002, ["direction only"]),
+        (0.0105, 0.001, ["not supported"]),
+        (0.02, 0.0199, ["supported", "not supported"]),
+    ],
+)
+def test_a_verdict_names_what_the_ends_of_its_interval_would_give(rng, value, half_width, others):
+    found = made_up(rng)
+    effect = {"value": value, "ci_low": value - half_width, "ci_high": value + half_width, "mc_se": 1e-4}
+    put(found, "03_feature_ablation: paired.default.burden", effect)
+    claim = next(claim for claim in LEDGER if claim.id == "C29")
+    assert claims.evaluate_one(claim, found)["could_be"] == others
+
+
+def test_in_a_ranking_only_the_leader_moves():
+    effects = {"a": rules.Measure(0.020, 0.018, 0.022, 1e-4), "b": rules.Measure(0.021, 0.017, 0.025, 1e-4)}
+    args = {"leader": "a", "measured": {"a": "a", "b": "b"}, "margin": 0.01}
+    assert rules.rank_first(args, effects.get).verdict == "not supported"
+    assert firmness.at_the_ends("rank_first", args, effects.get) == ["not supported", "supported"]
+
+
+def test_arithmetic_is_firm():
+    for claim in LEDGER:
+        if claim.arithmetic:
+            assert [firmness.at_the_ends(s.rule, s.args, None) for s in claim.statements] == [[]] * len(
+                claim.statements
+            )
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def row(identifier, *parts, verdict=None, margin=0.01, beside=None):
         "verdict": verdict or rules.worst([part["verdict"] for part in parts]),
         "evidence": ["fig-x"],
         "beside": beside,
+        "could_be": [],
         "statements": list(parts),
     }
 
@@ -256,6 +257,14 @@ def test_settings_sentence_names_what_differs(rows):
     rows[4]["beside"] = {"verdict": "supported"}
     template, values = paragraphs.settings_words(rows)
     assert report.fill(template, values).endswith("other event rate: C29.")
+
+
+def test_close_verdicts_are_named(rows):
+    assert paragraphs.firm_words(rows)[0].startswith("No verdict would change")
+    rows[4]["could_be"] = ["direction only"]
+    template, values = paragraphs.firm_words(rows)
+    said = report.fill(template, values).replace("\\", "")
+    assert said.endswith("C29 (not supported, could be direction only).")
 
 
 def test_bounds_sentence_names_what_no_matrix_fits(rows):

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from attrition import errors, paths, results
+from attrition.claims import firmness
 from attrition.claims.rules import RULES, VERDICTS, Measure, Outcome, worst
 
 KINDS = ("data", "method", "arithmetic", "rule", "design")
@@ -282,6 +283,11 @@ def _beside(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def _could_be(claim: Claim, found: Mapping[str, Any], verdicts: Sequence[str]) -> list[str]:
+    read = reader(found, f"claims.yaml, {claim.id}", claim.prevalence)
+    return firmness.could_be(verdicts, [firmness.at_the_ends(s.rule, s.args, read) for s in claim.statements])
+
+
 def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
     """Ledger row of one claim; see `evaluate`."""
     if not claim.evidence:
@@ -296,6 +302,7 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
         "rule": " + ".join(dict.fromkeys(row["rule"] for row in rows)),
         "verdict": verdict,
+        "could_be": _could_be(claim, found, [row["verdict"] for row in rows]),
         "evidence": list(claim.evidence),
         "reason": _reason(rows, verdict),
         "beside": _beside(claim, found),
@@ -322,6 +329,7 @@ def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str
     -------
     list of dict
         In the ledger's order: ``id, claim, published, measured, ci_low, ci_high, rule, verdict, evidence``, the
+        verdicts ``could_be`` that effects at the ends of their intervals would get (`attrition.claims.firmness`), the
         sentence ``reason``, the setting ``prevalence`` with the other one ``beside``, and the ``statements`` with every
         number that the verdict was made from. A claim of several statements has lists for the measured numbers.
 

@@ -72,7 +72,7 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is, and what the verdict is at the other event rate."""
+    """Why each verdict is what it is, and what it would be at an end of the interval or at the other event rate."""
     return pd.DataFrame(
         {
             "id": row["id"],
@@ -80,6 +80,7 @@ def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
             "reason": row["reason"],
             "estimand": row["estimand"],
             "margin": row["margin"],
+            "could_be": ", ".join(row["could_be"]) or None,
             "other_setting": row["beside"]["verdict"] if row["beside"] else None,
         }
         for row in rows

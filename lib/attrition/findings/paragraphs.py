@@ -41,6 +41,20 @@ def settings_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
     return "Of {n} simulated claims {differ} another verdict at the other event rate: {ids}.", values
 
 
+def firm_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
+    """Whether an effect at an end of its interval would have another verdict, as a sentence."""
+    close = [
+        f"{row['id']} ({row['verdict']}, could be {' or '.join(row['could_be'])})" for row in rows if row["could_be"]
+    ]
+    if not close:
+        return "No verdict would change if the effects lay at the ends of their intervals.", {}
+    return (
+        "Where the limit of a rule lies inside the interval of an effect, another run of the same study may decide "
+        "otherwise. This is so for {close}.",
+        {"close": listed(close)},
+    )
+
+
 def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
     """What the operating points imply, as a sentence.
 

@@ -172,7 +172,20 @@ def _trial_rows(
 def reference_rows(
     setting: Setting, trials: range, n_population: int, net_benefit_at: list[float], seed: int
 ) -> list[dict[str, Any]]:
-    """Oracle and null model in the population of each trial."""
+    """Oracle and null model in the population of each trial: rows of `study`.
+
+    Parameters
+    ----------
+    setting : Setting
+        Event rate.
+    trials : range
+        Numbers of the trials.
+    n_population : int
+        Patients in the population of one trial.
+    net_benefit_at : list of float
+        Thresholds.
+    seed : int
+    """
     rows: list[dict[str, Any]] = []
     for trial in trials:
         p = population(setting, n_population, seed, trial).p
