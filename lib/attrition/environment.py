@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 OLDEST, NEWEST = (3, 11, 5), (3, 14)
 DISK_GIB, MEMORY_GIB, FILE_GIB = 1.0, 3.0, 0.25
+LEAST_MEMORY_GIB = 1.0
+"""With less than that by ``ulimit -v`` the packages cannot be loaded, and some end the process rather than say so."""
 SHOWN = 12
 """Problems that are told one by one."""
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
@@ -119,6 +121,14 @@ def memory_problem(needed: float = MEMORY_GIB) -> str | None:
     short = {what: value for what, value in memory_limits().items() if value < needed * 2**30}
     told = ", ".join(f"{_gib(value)} of memory {what}" for what, value in short.items())
     return f"only {told}; needed: {needed} GiB" if short else None
+
+
+def hopeless() -> str | None:
+    """Why no package should be loaded at all, if that is so: a limit on memory that even loading exceeds."""
+    limit = _limit("RLIMIT_AS")
+    if limit is None or limit >= LEAST_MEMORY_GIB * 2**30:
+        return None
+    return f"only {_gib(limit)} of memory allowed by ulimit -v; needed: {MEMORY_GIB} GiB"
 
 
 def file_size_problem(needed: float = FILE_GIB) -> str | None:

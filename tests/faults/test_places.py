@@ -193,6 +193,15 @@ def test_check_tells_memory(sound, capsys, monkeypatch, what):
     assert told == f"run_all.sh: only 1.0 GiB of memory {what}; needed: 3.0 GiB\n"
 
 
+def test_a_hopeless_limit_on_memory_is_refused_before_anything_is_loaded(monkeypatch):
+    monkeypatch.setattr(environment, "_limit", lambda _: 0.2 * 2**30)
+    assert environment.hopeless() == "only 0.2 GiB of memory allowed by ulimit -v; needed: 3.0 GiB"
+    monkeypatch.setattr(environment, "_limit", lambda _: 2.0**30)
+    assert environment.hopeless() is None
+    monkeypatch.setattr(environment, "_limit", lambda _: None)
+    assert environment.hopeless() is None
+
+
 def test_memory_limits_are_read_from_the_system(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(environment, "CGROUP", tmp_path)

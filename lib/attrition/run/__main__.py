@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrition import engine, errors, paths
+from attrition import engine, environment, errors, paths
 from attrition.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from attrition.run import interrupts, plan
 
@@ -244,9 +244,10 @@ def main(argv: list[str] | None = None) -> int:
         return SUB_COMMANDS[words[0]](words[1:])
     args = parser().parse_args(words)
     if args.check:
-        from attrition import environment
-
         return environment.check(output_folder(args))
+    if problem := environment.hopeless():
+        _complain(problem)
+        return ENVIRONMENT
     if args.jobs < 1:
         _complain("--jobs must be at least 1")
         return USAGE
