@@ -90,6 +90,27 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     return Filler().vformat(template, (), values)
 
 
+def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
+    """An estimate with its interval; None where it is not defined, without the interval where that is not.
+
+    Parameters
+    ----------
+    found : mapping
+        ``value, ci_low, ci_high``.
+    form : str
+        Format of each number.
+
+    Examples
+    --------
+    >>> interval_text({"value": 0.5, "ci_low": -0.1, "ci_high": 1.1}, ".1f")
+    '0.5 (−0.1 to 1.1)'
+    """
+    if found["value"] is None or not math.isfinite(found["value"]):
+        return None
+    value, low, high = (number(format(found[key], form)) for key in INTERVAL)
+    return f"{value} ({low} to {high})" if math.isfinite(found["ci_low"]) else value
+
+
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     """Text of one table cell.
 
@@ -130,4 +151,4 @@ def is_number(text: str) -> bool:
     >>> [is_number(t) for t in ("−0.64 (−0.60 to 0.68)", "25%", "–", "Phase I", "1e3 mg daily and more")]
     [True, True, True, False, False]
     """
-    return text == MISSING or re.fullmatch(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*", text) is not None
+    return text == MISSING or NUMBER.fullmatch(text) is not None

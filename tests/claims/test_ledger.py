@@ -360,6 +360,7 @@ def test_main_setting_decides_and_the_other_stands_beside(rng):
         (0.022, 0.002, ["direction only"]),
         (0.0105, 0.001, ["not supported"]),
         (0.02, 0.0199, ["supported", "not supported"]),
+        (0.024, 0.025, ["supported"]),
     ],
 )
 def test_a_verdict_names_what_the_ends_of_its_interval_would_give(rng, value, half_width, others):

@@ -98,10 +98,28 @@ def test_everybody_is_a_row_at_every_threshold(held_out, rng):
 
 
 def test_money_of_contacting_everybody_is_its_balance():
-    curve = pd.DataFrame({"model": ["lr"], "threshold": [0.5], "net_benefit": [0.2]})
+    curve = pd.DataFrame({"model": ["lr", "oracle"], "threshold": 0.5, "net_benefit": [0.2, 0.3]})
     table = evaluation.money_table(curve, np.array([0.1]), cost=45)
     worth = evaluation.money_at(table, "lr", 0.5)
-    assert worth == pytest.approx({"model": 900.0, "everybody": 450.0, "added": 450.0})
+    assert worth == pytest.approx({"model": 900.0, "everybody": 450.0, "added": 450.0, "oracle": 900.0})
+
+
+@pytest.mark.parametrize(
+    ("threshold", "oracle", "words"),
+    [(0.5, 900.0, ["excludes none"]), (0.3, 100.0, ["does not tell from none", "luck of these patients"])],
+)
+def test_the_sentence_on_money_says_what_is_shown_and_what_is_luck(threshold, oracle, words):
+    worth = {"model": 900.0, "everybody": 450.0, "added": 450.0, "oracle": oracle}
+    said = appraisal.money(worth, {"use": True, "better_from": 0.4, "better_to": 0.6}, threshold)["sentence"]
+    assert all(word in said for word in words)
+    assert ("luck" in said) == (oracle < 450)
+
+
+@pytest.mark.parametrize(
+    ("slope", "level", "words"), [(1.0, 0.0, "not refuted there"), (0.9, 0.0, "its slope is off"), (0.9, 0.2, "both")]
+)
+def test_known_calibration_is_set_beside_what_one_trial_says(slope, level, words):
+    assert words in appraisal.known_calibration(_interval(slope, 0.05), _interval(level, 0.05))["sentence"]
 
 
 def _interval(value, half):
@@ -133,6 +151,8 @@ def test_the_sentence_on_acting_can_be_no():
     mixed = appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75, 0.01)
     assert mixed["verdict"] == "supported"
     assert "Do not use XGBoost and LightGBM" in mixed["sentence"]
+    at = appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75, 0.01, (0.55, 0.35))
+    assert at["where"] == "at 0.55 and not at 0.35"
     assert appraisal.decisions({"lr": yes, "xgb": no, "lgbm": no}, 0.35, 0.75, 0.03)["verdict"] == "direction only"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from attrition import claims, findings, params, report
 from attrition.claims import rules
-from attrition.findings import overview, paragraphs
+from attrition.findings import overview, paragraphs, wording
 from attrition.plots import ledger as plots
 
 mpl.use("Agg")
@@ -30,6 +30,7 @@ def effect_part(published, value, half=0.001, verdict="supported", rule="directi
         "measured": value,
         **{key: found[key] for key in ("ci_low", "ci_high", "mc_se")},
         "verdict": verdict,
+        "could_be": [],
         "reason": "a reason",
         "label": "effect",
     }
@@ -111,6 +112,7 @@ def found():
         "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},
         "06_real_trial": {
             "conclusions": {"use": "not supported"},
+            "decisions": {"all": {"n": 0}, "arm_only": {"n": 0}},
             "flow": {
                 **{"screened": 306, "screen_failures": 52, "randomised": 254, "primary": 107},
                 **{"deaths": 3, "sponsor": 2},
@@ -245,7 +247,9 @@ def test_conclusion_turns_with_the_landmarks_and_the_decision(rows, found):
 def test_answer_begins_with_what_the_real_trial_shows(rows, found):
     landmark = found["06_real_trial"]["landmarks"][str(P.landmark)]["auroc"]
     landmark["all"], landmark["all_without_arm"] = interval(0.6, 0.05), interval(0.52, 0.05)
-    assert told(paragraphs.answer(rows, found, P)).startswith("**Not without knowing who got which treatment, and not")
+    assert told(paragraphs.answer(rows, found, P)).startswith(
+        "**Not shown without knowing who got which treatment, and not"
+    )
     landmark["all_without_arm"] = interval(0.6, 0.05)
     assert told(paragraphs.answer(rows, found, P)).startswith("**Better than by chance")
     landmark["all"] = landmark["all_without_arm"] = interval(0.5, 0.05)
@@ -257,6 +261,23 @@ def test_settings_sentence_names_what_differs(rows):
     rows[4]["beside"] = {"verdict": "supported"}
     template, values = paragraphs.settings_words(rows)
     assert report.fill(template, values).endswith("other event rate: C29.")
+
+
+def test_a_verdict_on_the_front_page_says_when_it_is_not_firm(rows):
+    assert "not firm" not in wording.engineering_finding(rows).template
+    rows[3]["statements"][1]["could_be"] = ["not supported"]
+    rows[3]["beside"] = {"verdict": "impossible", "verdicts": ["impossible", "not supported"]}
+    said = wording.engineering_finding(rows).template
+    assert "at an end of the interval it would be *not supported* and at the other event rate it is" in said
+
+
+def test_the_arm_alone_is_named_where_it_pays(rows, found):
+    assert "arm alone is" not in told(paragraphs.lesson(rows, found, P))
+    found["06_real_trial"]["decisions"]["arm_only"] = {"n": 2, "low": 0.4, "high": 0.5}
+    assert "the arm alone is the better guide" in told(paragraphs.lesson(rows, found, P))
+    assert "beats both at thresholds from 0.40 to 0.50" in told(paragraphs.answer(rows, found, P))
+    worth = next(one for one in paragraphs.front_page(rows, found, P) if one.id == "finding-worth")
+    assert "beats both at thresholds from 0.40 to 0.50" in worth.template
 
 
 def test_close_verdicts_are_named(rows):

@@ -134,6 +134,8 @@ def test_conclusion_turns_with_the_numbers(table):
     harmless = changed(table, "calibration_in_the_large", imbalance.RESAMPLED, value=0.0)
     assert "leaves calibration" in imbalance.conclude(harmless, 0.01)["sentence"]
     assert imbalance.conclude(harmless, 0.01)["advice"].startswith("No strategy")
+    lower = changed(table, "recall", ["class_weight"], value=0.0)
+    assert "does not rise with class weights" in imbalance.conclude(lower, 0.01)["sentence"]
     useless = changed(table, "recall", ["threshold"], value=0.0)
     assert "does less" in imbalance.conclude(useless, 0.01)["sentence"]
 
@@ -143,11 +145,24 @@ def test_intervals_tell_what_another_run_would_give():
     setting = imbalance.settings({"p24": 0.24})[0]
     drawn = [imbalance.reference_rows(setting, range(6), 400, [0.1], seed) for seed in range(200)]
     runs = [imbalance.summary(pd.DataFrame(rows)) for rows in drawn]
-    for measure in ("brier", "net_benefit_0.1"):
-        rows = pd.concat([run[(run["model"] == "oracle") & (run["measure"] == measure)] for run in runs])
+    for model, measure in (("null", "brier"), ("oracle", "net_benefit_0.1")):
+        rows = pd.concat([run[(run["model"] == model) & (run["measure"] == measure)] for run in runs])
         exact = rows["value"].mean()
         covered = ((rows["ci_low"] <= exact) & (exact <= rows["ci_high"])).mean()
         assert stats.binomtest(int(covered * len(rows)), len(rows), 0.95).pvalue > 0.001
+
+
+def test_the_oracle_has_its_exact_auroc_and_brier_score_in_every_population():
+    setting = imbalance.settings({"p24": 0.24})[0]
+    exact = oracle.exact(PUBLISHED_LAW, setting.offset)
+    rows = pd.DataFrame(imbalance.reference_rows(setting, range(3), 400, [0.1], 1)).query("model == 'oracle'")
+    for measure in ("auroc", "brier"):
+        assert rows[measure].to_numpy() == pytest.approx(np.full(3, exact[measure]), abs=1e-12)
+
+
+def test_an_event_rate_is_named_as_it_is():
+    with pytest.raises(ValueError, match="must be named p10"):
+        imbalance.settings({"p24": 0.10})
 
 
 def test_models_share_trials(rows):

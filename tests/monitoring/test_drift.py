@@ -107,8 +107,27 @@ def test_sentences_follow_the_numbers():
         row = {"name": "seed_rule", "batch_size": 200, "rate": rate, "ci_low": low, "ci_high": rate + 0.02}
         return pd.DataFrame([row])
 
-    assert alarms.finding(null(0.9, 0.88))["verdict"] == "not supported"
-    assert alarms.finding(null(0.05, 0.03))["verdict"] == "supported"
+    def parts(small, large):
+        rates = [("recall", 50, small), ("recall", 200, large), ("auroc", 50, 0.1), ("auroc", 200, 0.0)]
+        return pd.DataFrame(rates, columns=["name", "batch_size", "rate"])
+
+    unattainable = alarms.finding(null(0.9, 0.88), parts(0.7, 0.9))
+    assert unattainable["verdict"] == "not supported"
+    assert "the bound asks for more recall than the model has" in unattainable["sentence"]
+    assert "retrains on noise" in alarms.finding(null(0.3, 0.28), parts(0.5, 0.3))["sentence"]
+    assert alarms.finding(null(0.05, 0.03), parts(0.1, 0.05))["verdict"] == "supported"
+
+
+def test_alarms_that_tie_are_all_named_and_only_a_majority_is_mostly():
+    rows = [
+        {"scenario": scenario.name, "name": name, "batch_size": 200, "rate": rate}
+        for scenario in surveillance.SCENARIOS
+        for name, rate in (("psi", 1.0), ("ks", 1.0), ("auroc", 0.05))
+    ]
+    assert "most often “inputs, PSI” and “inputs, KS” (100 % of" in alarms.power_sentence(pd.DataFrame(rows), 200)
+    world = {"label": "a", "batch_size": 200, "none": 0.32, "inspect": 0.31, "recalibrate": 0.36, "retrain": 0.01}
+    assert "no action prevails" in alarms.action_sentence(pd.DataFrame([world]))
+    assert "mostly" in alarms.action_sentence(pd.DataFrame([world | {"none": 0.6}]))
 
 
 @pytest.mark.parametrize(

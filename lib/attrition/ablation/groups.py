@@ -15,7 +15,7 @@ from attrition import features, models
 from attrition.ablation.replicate import SETTINGS, Candidate, Population, Sizes
 from attrition.ablation.study import Study
 from attrition.claims.rules import Measure, grade_effect
-from attrition.metrics import ranks
+from attrition.metrics import ranks, share_of_attainable_lift
 from attrition.metrics.ranks import soft_auroc_influence
 
 FINAL = "v3_causal"
@@ -201,17 +201,6 @@ def contrast(study: Study, setting: str, better: str, worse: str, measure: str =
         return interval(difference, _population_variance(study, setting, better, worse))
     variance = sum(_share_variance(study, setting, measure, float(part.mean())) for part in pair)
     return interval(difference, variance)
-
-
-def share_of_attainable_lift(auroc: float, oracle: float) -> float:
-    """AUROC above chance as a share of the oracle's.
-
-    Examples
-    --------
-    >>> round(share_of_attainable_lift(0.70, 0.75), 2)
-    0.8
-    """
-    return (auroc - 0.5) / (oracle - 0.5)
 
 
 def verdict(found: Mapping[str, float], published: float, smallest_difference: float) -> str:

@@ -9,6 +9,8 @@ from attrition import features
 from attrition.ablation import groups, one_split
 from attrition.ablation.groups import FINAL, MODEL_LABELS, STEPS, TREES, Interval, contrast, interval, key, level
 from attrition.ablation.study import Study
+from attrition.metrics import share_of_attainable_lift
+from attrition.text import interval_text
 
 MODEL_CONTRASTS = {
     "lr_minus_lgbm": (key(FINAL, "lr"), key(FINAL, "lgbm")),
@@ -36,7 +38,7 @@ def only_group(study: Study, setting: str) -> dict[str, Interval]:
     oracle = study.reference.loc[setting, "auroc_oracle"]
     found = {group: level(study, setting, key(f"only_{group}")) for group in features.GROUPS}
     return {
-        group: area | {"share_of_lift": groups.share_of_attainable_lift(area["value"], oracle)}
+        group: area | {"share_of_lift": share_of_attainable_lift(area["value"], oracle)}
         for group, area in found.items()
     }
 
@@ -46,7 +48,7 @@ def models(study: Study, setting: str) -> dict[str, Any]:
     oracle = float(study.reference.loc[setting, "auroc_oracle"])
     have = set(study.trials["key"])
     found: dict[str, Any] = {model: level(study, setting, key(FINAL, model)) for model in MODEL_LABELS}
-    share = {m: groups.share_of_attainable_lift(found[m]["value"], oracle) for m in MODEL_LABELS}
+    share = {m: share_of_attainable_lift(found[m]["value"], oracle) for m in MODEL_LABELS}
     found |= {name: contrast(study, setting, *pair) for name, pair in MODEL_CONTRASTS.items()}
     versions = {
         model: {v: level(study, setting, key(v, model)) for v in features.VERSIONS if key(v, model) in have}
@@ -62,6 +64,35 @@ def balancing(study: Study, setting: str) -> dict[str, Any]:
     weighted, plain = ({m: level(study, setting, candidate, m) for m in measures} for candidate in pair)
     gain = {m: contrast(study, setting, *pair, m) for m in ("auroc", "recall_50", "recall_35")}
     return {"class_weight": weighted, "none": plain, "gain": gain}
+
+
+BALANCED = {
+    "recall_50": "recall at .5",
+    "precision_50": "precision at .5",
+    "recall_35": "recall at .35",
+    "precision_35": "precision at .35",
+    "auroc": "AUROC",
+}
+
+
+def balancing_table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """What class weights do to logistic regression, as text: setting, measure, none, class_weight, gain.
+
+    Parameters
+    ----------
+    found : mapping
+        Setting to `balancing`.
+    """
+    return pd.DataFrame(
+        {
+            "setting": setting,
+            "measure": label,
+            **{name: interval_text(by[name][measure]) for name in ("none", "class_weight")},
+            "gain": interval_text(by["gain"][measure], "+.3f") if measure in by["gain"] else None,
+        }
+        for setting, by in found.items()
+        for measure, label in BALANCED.items()
+    )
 
 
 def single_split(study: Study, setting: str) -> dict[str, Any]:
@@ -97,7 +128,7 @@ def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
     rows = []
     for (model, n_train), part in curve.groupby(["model", "n_train"]):
         found = interval(part["auroc"].to_numpy(), float(part["population_se"].mean()) ** 2)
-        share = groups.share_of_attainable_lift(found["value"], oracle)
+        share = share_of_attainable_lift(found["value"], oracle)
         rows.append({"model": model, "n_train": int(n_train), **found, "oracle": oracle, "share_of_lift": share})
     return pd.DataFrame(rows)
 

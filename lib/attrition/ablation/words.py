@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from attrition.ablation.groups import MODEL_LABELS, STEP_LABELS, in_words
+from attrition.text import MISSING, interval_text
 
 Found = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ def signed(found: Found) -> str:
     >>> signed({"value": 0.0109, "ci_low": 0.0105, "ci_high": 0.0113})
     '+0.0109 (+0.0105 to +0.0113)'
     """
-    return f"{found['value']:+.4f} ({found['ci_low']:+.4f} to {found['ci_high']:+.4f})".replace("-", "\N{MINUS SIGN}")
+    return interval_text(found, "+.4f") or MISSING
 
 
 def population(reference: Mapping[str, Found], *settings: str) -> str:
@@ -142,7 +143,7 @@ def learning(summary: pd.DataFrame) -> str:
     parts = []
     for model in ("xgb", "lgbm"):
         last = summary[summary["model"] == model].sort_values("n_train").iloc[-1]
-        enough = linear[linear["value"] >= last["value"]]
+        enough = linear[linear["ci_high"] >= last["value"]]
         name, size = MODEL_LABELS[model], f"{last['n_train']:,.0f}"
         if enough.empty:
             parts.append(f"{name} trained on {size} patients has passed logistic regression at every size")
@@ -150,7 +151,7 @@ def learning(summary: pd.DataFrame) -> str:
             few = f"{enough['n_train'].iloc[0]:,.0f}"
             parts.append(
                 f"{name} trained on {size} patients reaches {last['value']:.3f}, "
-                f"which logistic regression has with {few}"
+                f"which logistic regression, within its error, has with {few}"
             )
     return "; ".join(parts)
 

@@ -15,14 +15,16 @@ ENDS = ("ci_low", "ci_high")
 
 
 def _at(read: Source, end: str, moved: Sequence[Any] | None) -> Source:
-    """`read`, with effects put at one end of their intervals; only the `moved` ones, if named."""
+    """`read`, with effects put at one end of their intervals, which move with them; only the `moved`, if named."""
 
     def shifted(source: Any) -> Measure:
         measure = read(source)
         value = getattr(measure, end)
         if value is None or (moved is not None and source not in moved):
             return measure
-        return dataclasses.replace(measure, value=value)
+        by = value - measure.value
+        low, high = (None if limit is None else limit + by for limit in (measure.ci_low, measure.ci_high))
+        return dataclasses.replace(measure, value=value, ci_low=low, ci_high=high)
 
     return shifted
 

@@ -279,13 +279,14 @@ def _beside(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "prevalence": other,
         "verdict": worst([row["verdict"] for row in rows]),
+        "verdicts": [row["verdict"] for row in rows],
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
     }
 
 
-def _could_be(claim: Claim, found: Mapping[str, Any], verdicts: Sequence[str]) -> list[str]:
+def _ends(claim: Claim, found: Mapping[str, Any]) -> list[list[str]]:
     read = reader(found, f"claims.yaml, {claim.id}", claim.prevalence)
-    return firmness.could_be(verdicts, [firmness.at_the_ends(s.rule, s.args, read) for s in claim.statements])
+    return [firmness.at_the_ends(statement.rule, statement.args, read) for statement in claim.statements]
 
 
 def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,7 +295,9 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         raise LedgerError(f"claims.yaml, {claim.id}: a claim without evidence gets no verdict")
     outcomes = _decide(claim, found, claim.prevalence)
     rows = [_row(*pair) for pair in zip(claim.statements, outcomes, strict=True)]
-    verdict = worst([row["verdict"] for row in rows])
+    verdicts, ends = [row["verdict"] for row in rows], _ends(claim, found)
+    verdict = worst(verdicts)
+    rows = [row | {"could_be": firmness.could_be([row["verdict"]], [e])} for row, e in zip(rows, ends, strict=True)]
     about = dataclasses.asdict(claim)
     return {
         **{key: about[key] for key in ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin")},
@@ -302,7 +305,7 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
         "rule": " + ".join(dict.fromkeys(row["rule"] for row in rows)),
         "verdict": verdict,
-        "could_be": _could_be(claim, found, [row["verdict"] for row in rows]),
+        "could_be": firmness.could_be(verdicts, ends),
         "evidence": list(claim.evidence),
         "reason": _reason(rows, verdict),
         "beside": _beside(claim, found),

@@ -4,7 +4,7 @@ Each function returns a mapping with ``sentence`` (a template), the values that 
 mappings are written as *value (low to high)* by the report.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -131,12 +131,34 @@ def calibration(found: Mapping) -> Appraisal:
     slopes = "calibration slopes are " + listed([f"{{{model}:.2f}} for {NAMES[model]}" for model in FITTED])
     return {
         "sentence": text[0].upper() + text[1:] + ": the " + slopes + ", where 1 is right.",
-        "verdict": "supported" if good else "not supported",
+        "verdict": "exploratory" if good else "not supported",  # not refuted by one trial is not shown
         "too_extreme": extreme,
         "off_level": level_off,
         "calibrated": good,
         **{model: found[model]["calibration_slope"] for model in FITTED},
     }
+
+
+def known_calibration(slope: Mapping[str, float], level: Mapping[str, float]) -> Appraisal:
+    """Whether the published recipe is calibrated where the truth is known, over simulated trials.
+
+    Parameters
+    ----------
+    slope, level : mapping
+        Calibration slope and calibration-in-the-large in the population, means over trials with intervals.
+    """
+    off = [name for name, interval, right in (("slope", slope, 1), ("level", level, 0)) if not _inside(interval, right)]
+    ends = {
+        0: "what one trial does not refute is not refuted there either",
+        1: f"its {off[0] if off else ''} is off, which one trial is too small to show",
+        2: "both are off, which one trial is too small to show",
+    }[len(off)]
+    text = (
+        "One trial can only fail to refute. Over simulated trials, where the truth is known "
+        "([](#tbl-imbalance-default)), the same recipe for logistic regression has a calibration slope of {slope:.2f} "
+        "and a calibration-in-the-large of {level:.2f}: "
+    )
+    return {"sentence": text + ends + ".", "verdict": "exploratory", "slope": slope, "level": level, "off": off}
 
 
 def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
@@ -178,7 +200,18 @@ def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
     }
 
 
-def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, smallest: float) -> Appraisal:
+def _at_stated(own: Mapping[str, Any], stated: Sequence[float]) -> str:
+    """At which thresholds with a stated reason a model beats both defaults."""
+    won = [f"{t:.2f}" for t in stated if own["better_from"] <= t <= own["better_to"]]
+    lost = [f"{t:.2f}" for t in stated if f"{t:.2f}" not in won]
+    if not won:
+        return "at none of them"
+    return "at all of them" if not lost else f"at {listed(won)} and not at {listed(lost)}"
+
+
+def decisions(
+    conclusions: Mapping[str, Mapping], low: float, high: float, smallest: float, stated: Sequence[float] = ()
+) -> Appraisal:
     """Whether any fitted model beats both defaults somewhere between the lowest and highest stated threshold.
 
     Parameters
@@ -189,6 +222,8 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, small
         Ends of the thresholds under consideration.
     smallest : float
         Smallest net benefit of interest.
+    stated : sequence of float
+        Thresholds with a reason, of which the sentence tells where the best model is shown to win.
     """
     useful = [model for model in FITTED if conclusions[model]["use"]]
     values: dict[str, Any] = {"low": low, "high": high, "useful": useful}
@@ -205,12 +240,39 @@ def decisions(conclusions: Mapping[str, Mapping], low: float, high: float, small
         "contacting by {best} beats both contacting everybody and contacting nobody at thresholds from {first:.2f} to "
         "{last:.2f}; its largest advantage over the better of the two is {gain:.1f} more leavers found per 100 "
     )
-    text += "patients, net of false alarms (at least {at_least:.1f}), at {at:.2f}."
+    text += "patients, net of false alarms (lower end of the band {at_least:.1f}), at {at:.2f}."
+    if stated:
+        text += " Of the {n_stated} thresholds that somebody's costs or bands put there, it is shown to win {where}."
+        values |= {"n_stated": count(len(stated)), "where": _at_stated(own, sorted(stated))}
     others = [NAMES[m] for m in FITTED if m not in useful]
     text += f" Do not use {listed(others)} at any threshold between {{low:.2f}} and {{high:.2f}}." if others else ""
     enough = own["best_over_default_low"] > smallest
     text += "" if enough else " That may be less than the smallest difference of interest, {smallest:.0f} per 100."
     return {**values, "sentence": text, "verdict": "supported" if enough else "direction only"}
+
+
+def money(worth: Mapping[str, float], own: Mapping[str, Any], threshold: float) -> Appraisal:
+    """What a model adds in dollars at one threshold, and how much of it is luck.
+
+    Parameters
+    ----------
+    worth : mapping
+        `attrition.evaluation.money_at`.
+    own : mapping
+        `attrition.decision.conclude` of the model.
+    threshold : float
+    """
+    shown = own["use"] and own["better_from"] <= threshold <= own["better_to"]
+    text = (
+        "At the threshold of the call the model is worth {model:,.0f} dollars per 100 patients and contacting "
+        "everybody {everybody:,.0f}: over the better of contacting everybody and nobody, the model adds {added:,.0f}, "
+    )
+    text += (
+        "an advantage whose band excludes none. " if shown else "an advantage that its band does not tell from none. "
+    )
+    text += "The true probabilities would add {oracle:,.0f}"
+    text += ": the rest is the luck of these patients." if worth["added"] > worth["oracle"] else "."
+    return {"sentence": text, "verdict": "exploratory", "shown": shown, **worth}
 
 
 def stability(summary: Mapping[str, float], threshold: float, often: float) -> Appraisal:
@@ -312,10 +374,11 @@ def coverage(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> Appr
     """Whether every 95 % interval covers as it should, as far as the number of simulated trials can tell."""
     off = table[(table["ci_high"] < low) | (table["ci_low"] > high)]
     names = (off["measure"] + " (" + off["method"] + ")").tolist()
+    allowed = f"{100 * low:.0f} to {100 * high:.0f} %"
     text = (
-        "No method's coverage lies outside 93 to 97 % by more than the simulation's own error"
+        f"No method's coverage lies outside {allowed} by more than the simulation's own error"
         if off.empty
-        else f"Outside 93 to 97 %, beyond the simulation's own error: {listed(names)}"
+        else f"Outside {allowed}, beyond the simulation's own error: {listed(names)}"
     )
     return {
         "sentence": text + "; the observed shares run from {lowest:.1%} to {highest:.1%} over {methods} methods.",

@@ -22,6 +22,7 @@ from attrition.metrics.intervals import (
     replicates,
 )
 from attrition.simulate import oracle
+from attrition.text import interval_text
 
 MODELS = (*models.FITTED, "oracle", "null")
 MEASURES: dict[str, Callable] = {
@@ -177,12 +178,7 @@ def as_text(interval: Mapping[str, Any], digits: int = 3) -> str | None:
     >>> as_text({"value": 0.5, "ci_low": -0.1, "ci_high": 1.1}, digits=1)
     '0.5 (−0.1 to 1.1)'
     """
-    value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
-    if value is None or not np.isfinite(value):
-        return None
-    if not np.isfinite(low):
-        return f"{value:.{digits}f}".replace("-", "−")
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("-", "−")
+    return interval_text(interval, f".{digits}f")
 
 
 def expected_auroc(held_out: Predictions) -> dict[str, float]:
@@ -387,10 +383,11 @@ def money_table(curve: pd.DataFrame, everybody: NDArray, cost: float, lowest: fl
 
 
 def money_at(table: pd.DataFrame, model: str, threshold: float) -> dict[str, float]:
-    """Dollars per 100 patients at one threshold: ``model, everybody, added`` over the better default."""
+    """Dollars per 100 patients at one threshold: ``model, everybody``; over the better default ``added, oracle``."""
     own = table[np.isclose(table["threshold"], threshold)].set_index("model")["money"]
     worth = {"model": float(own[model]), "everybody": float(own["all"])}
-    return worth | {"added": worth["model"] - max(worth["everybody"], 0.0)}
+    default = max(worth["everybody"], 0.0)
+    return worth | {"added": worth["model"] - default, "oracle": float(own["oracle"]) - default}
 
 
 def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDArray]:

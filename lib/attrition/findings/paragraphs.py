@@ -7,6 +7,7 @@ from attrition.claims import count_verdicts
 from attrition.findings.wording import (
     Finding,
     Row,
+    arm_words,
     by_id,
     claimed_effect,
     count,
@@ -49,8 +50,8 @@ def firm_words(rows: Sequence[Row]) -> tuple[str, dict[str, Any]]:
     if not close:
         return "No verdict would change if the effects lay at the ends of their intervals.", {}
     return (
-        "Where the limit of a rule lies inside the interval of an effect, another run of the same study may decide "
-        "otherwise. This is so for {close}.",
+        "Where the limit of a rule lies inside the interval of an effect, another run of the simulation, or other "
+        "patients of the real trial, may decide otherwise. This is so for {close}.",
         {"close": listed(close)},
     )
 
@@ -108,7 +109,7 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
         engineering_finding(rows),
         models_finding(rows, lr, oracle["auroc"]["value"]),
         pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
-        worth_finding(found["05_evaluation"]["decision"], real["conclusions"]["use"]),
+        worth_finding(found["05_evaluation"]["decision"], real["conclusions"]["use"], real["decisions"]),
         leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
     ]
 
@@ -142,17 +143,27 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
 
 
-def advice(use: str) -> str:
-    """What to do with such predictions, by the real trial's verdict on acting on them.
+def advice(use: str, decisions: Mapping[str, Mapping[str, Any]]) -> str:
+    """What to do with such predictions, by what contacting patients by them is worth in the real trial.
+
+    Parameters
+    ----------
+    use : str
+        Verdict on contacting by the full model.
+    decisions : mapping
+        Model to ``n, low, high``: number and range of the thresholds at which it beats both defaults.
 
     Examples
     --------
-    >>> advice("not supported")
+    >>> advice("not supported", {"arm_only": {"n": 0}})
     'Such predictions should not decide whom to contact.'
     """
     if use == "supported":
         return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
-    return "Such predictions should not decide whom to contact."
+    told = "Such predictions should not decide whom to contact."
+    if decisions.get("arm_only", {}).get("n"):
+        told += " Where the arms are known, the arm alone is the better guide, and it needs no model."
+    return told
 
 
 def short_answer(auroc: Mapping[str, Any], use: str) -> str:
@@ -169,13 +180,13 @@ def short_answer(auroc: Mapping[str, Any], use: str) -> str:
     --------
     >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
     >>> short_answer({"all": better, "all_without_arm": chance}, "not supported")
-    'Not without knowing who got which treatment, and not shown to be worth acting on.'
+    'Not shown without knowing who got which treatment, and not shown to be worth acting on.'
     """
     worth = "and worth acting on" if use == "supported" else "and not shown to be worth acting on"
     if auroc["all_without_arm"]["ci_low"] > 0.5:
         return f"Better than by chance, {worth}."
     if auroc["all"]["ci_low"] > 0.5:
-        return f"Not without knowing who got which treatment, {worth}."
+        return f"Not shown without knowing who got which treatment, {worth}."
     return f"Not shown better than by chance, {worth}."
 
 
@@ -188,9 +199,9 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     template = (
         "**{short}** In the real trial, with what was known on day {day}, the AUROC is {full:.3f}, where 0.5 is "
         "chance. Without the treatment arm, which a blinded trial does not know, it is {blinded:.3f}, which {words}. "
-        "Contacting patients by it {use}. What was not yet known, let in by mistake, lifts the same model to as "
-        "much as {leaky:.3f}. Of the {n} published figures that are checked here, {holding} hold and {impossible} "
-        "cannot be true."
+        "Contacting patients by it {use}{arm}. What was not yet known, let in by mistake, lifts an AUROC of "
+        "{honest:.3f} to as much as {leaky:.3f}. Of the {n} published figures that are checked here, {holding} hold "
+        "and {impossible} cannot be true."
     )
     values = {
         "short": short_answer(at["auroc"], real["conclusions"]["use"]),
@@ -199,6 +210,8 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "blinded": at["auroc"]["all_without_arm"],
         "words": honest_words(at["auroc"]["all_without_arm"]),
         "use": ACTED.get(real["conclusions"]["use"], ACTED["not supported"]),
+        "arm": arm_words(real["decisions"]),
+        "honest": dearest["honest"],
         "leaky": dearest["leaky"],
         "n": len(rows),
         "holding": counts["reproduced"] + counts["supported"],
@@ -223,10 +236,10 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         ),
         "Methods": (
             "The simulated trial of {patients:,} patients was regenerated to the byte, and {replicates} further "
-            "trials a setting were drawn from its law; paired differences were taken on patients that no model saw, "
-            "against the true probabilities. In the CDISC pilot ({randomised} randomised, {events} discontinuations "
-            "by week 24) models were developed and evaluated at landmark days by repeated cross-validation, on "
-            "records known by then. Verdicts follow rules written before the run.",
+            "trials a setting, fewer for boosted trees, were drawn from its law; paired differences were taken on "
+            "patients that no model saw, against the true probabilities. In the CDISC pilot ({randomised} randomised, "
+            "{events} discontinuations by week 24) models were developed and evaluated at landmark days by repeated "
+            "cross-validation, on records known by then. Verdicts follow rules that stand beside the claims.",
             {
                 "patients": found["01_generation"]["published"]["n_patients"],
                 "replicates": replicates,
@@ -237,7 +250,7 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         "Results": (
             "Of the figures {reproduced} are reproduced, {supported} supported, {impossible} impossible and {rest} "
             "neither. Feature engineering changes the AUROC by {gain:+.3f} (published {claimed:+.2f}). At day "
-            "{day} of the real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} events.",
+            "{day} of the real trial the AUROC is {auroc:.3f} with {at_risk} at risk and {leave} primary events.",
             {
                 **{key: counts[key] for key in ("reproduced", "supported", "impossible")},
                 "rest": counts["not testable"] + counts["direction only"] + counts["not supported"],
@@ -251,7 +264,7 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         ),
         "Conclusions": (
             "In this real trial {usable}. {advice}",
-            {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])},
+            {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"], real["decisions"])},
         ),
     }
     return [Finding(key, f"**{key}.** {template}", "", (), values) for key, (template, values) in parts.items()]
@@ -267,8 +280,8 @@ def cautions(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> tupl
         "patients: the law was invented, and its predictors look past the day of dropout. The real trial has at "
         "most {events} events after a landmark, one disease and one sponsor: an interval that includes one half "
         "does not prove that nothing can be predicted, and one that excludes it does not carry over. A figure "
-        "called impossible may be a slip of the pen. No association here is a cause of leaving, and what could not be "
-        "tested ({open}) is not thereby refuted."
+        "called impossible may be a slip of the pen. Apart from that with a treatment given at random, no association "
+        "here is shown to be a cause of leaving, and what could not be tested ({open}) is not thereby refuted."
     )
     return template, {
         "ceiling": simulated,
@@ -289,7 +302,7 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "data. What remains is that {usable}. {advice}"
     )
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
-    values |= {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"])}
+    values |= {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"], real["decisions"])}
     return Finding("lesson", template, "", (), values)
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from attrition.claims import count_verdicts
 
 Row = Mapping[str, Any]
+LR = "logistic regression"
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence with its numbers, verdict and evidence; `attrition.report.fill` puts `values` into "
-    "`template`."""
+    """A sentence with its numbers, verdict and evidence; `attrition.report.fill` puts `values` into `template`."""
 
     id: str
     template: str
@@ -58,8 +58,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def ledger_finding(rows: Sequence[Row]) -> Finding:
-    """How many published figures hold; *supported* when more than half do, *direction only* when a "
-    "quarter do."""
+    """How many published figures hold; *supported* when more than half do, *direction only* when a quarter do."""
     counts = count_verdicts(rows)
     holding = counts["reproduced"] + counts["supported"]
     share = holding / len(rows)
@@ -98,6 +97,11 @@ def effect_words(row: Row) -> str:
     }[row["verdict"]]
 
 
+def _beside(row: Row, part: Row) -> str | None:
+    """Verdict of a statement at the other event rate."""
+    return row["beside"]["verdicts"][row["statements"].index(part)] if row["beside"] else None
+
+
 def _effect(row: Row) -> Row:
     return next(part for part in row["statements"] if part["rule"] == "direction_and_half")
 
@@ -130,16 +134,38 @@ def relation(found: Mapping[str, float], smallest: float) -> str:
     return "too uncertain to tell from the smallest difference that would matter"
 
 
+def doubt(part: Row, other: str | None) -> str:
+    """What speaks against a verdict's being firm, as a sentence; empty when nothing does.
+
+    Parameters
+    ----------
+    part : mapping
+        A statement of a ledger row.
+    other : str or None
+        Its verdict at the other event rate.
+
+    Examples
+    --------
+    >>> doubt({"verdict": "supported", "could_be": ["direction only"]}, "supported")
+    ' The verdict is not firm: at an end of the interval it would be *direction only*.'
+    """
+    doubts = []
+    if part["could_be"]:
+        doubts.append(f"at an end of the interval it would be *{'* or *'.join(part['could_be'])}*")
+    if other is not None and other != part["verdict"]:
+        doubts.append(f"at the other event rate it is *{other}*")
+    return f" The verdict is not firm: {' and '.join(doubts)}." if doubts else ""
+
+
 def engineering_finding(rows: Sequence[Row]) -> Finding:
-    """What all engineered features, and the most advertised one, are worth; the verdict is that on the "
-    "whole effect."""
+    """What all engineered features, and the most advertised one, are worth; the verdict is on the whole effect."""
     whole, burden, rank = (by_id(rows)[key] for key in ("C28", "C29", "C31"))
     part = _effect(whole)
     template = (
         "*Claim:* engineered features raise the AUROC of a logistic regression by {claimed:.2f}; the best of them is "
         "burden (adverse-event rate times missed visits), worth {burden_claimed:.3f}. *Found:* all of them together "
         "change it by {found:+.3f}, so the claim {words}. Burden changes it by {burden:+.4f}, {relation}, and ranks "
-        "{place} of {n} features."
+        "{place} of {n} features." + doubt(part, _beside(whole, part))
     )
     values = {
         "found": measured_effect(whole),
@@ -200,15 +226,30 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
 
 
 USE_WORDS = {
-    "supported": "in the real trial contacting by predicted risk beats both contacting everybody and contacting nobody "
-    "at some thresholds",
-    "not supported": "in the real trial contacting by predicted risk is at no threshold shown to beat both contacting "
-    "everybody and contacting nobody",
+    "supported": "in the real trial contacting by the full model's risk beats both contacting everybody and contacting "
+    "nobody at some thresholds",
+    "not supported": "in the real trial contacting by the full model's risk is at no threshold shown to beat both "
+    "contacting everybody and contacting nobody",
     "not testable": "the real trial is too small to tell",
 }
 
 
-def worth_finding(decision: Mapping[str, Any], use: str) -> Finding:
+def arm_words(decisions: Mapping[str, Mapping[str, Any]]) -> str:
+    """What contacting by the treatment arm alone is worth, as the end of a sentence on the full model.
+
+    Examples
+    --------
+    >>> arm_words({"arm_only": {"n": 4, "low": 0.4, "high": 0.475}})
+    '; contacting by the treatment arm alone, once it is known, beats both at thresholds from 0.40 to 0.47'
+    """
+    arm = decisions.get("arm_only", {"n": 0})
+    if not arm["n"]:
+        return ""
+    where = f"at {arm['low']:.2f}" if arm["n"] == 1 else f"at thresholds from {arm['low']:.2f} to {arm['high']:.2f}"
+    return f"; contacting by the treatment arm alone, once it is known, beats both {where}"
+
+
+def worth_finding(decision: Mapping[str, Any], use: str, decisions: Mapping[str, Mapping[str, Any]]) -> Finding:
     """Whether acting on predictions pays: in the real trial, and in the simulated one if they came in time.
 
     Parameters
@@ -217,12 +258,15 @@ def worth_finding(decision: Mapping[str, Any], use: str) -> Finding:
         ``decision`` of chapter 05: ``sentence`` (a template), ``verdict`` and the sentence's values.
     use : str
         Verdict of chapter 06 on acting on its predictions.
+    decisions : mapping
+        Its ``decisions``, by model.
     """
     known = {key: value for key, value in decision.items() if key not in ("sentence", "verdict", "conclusions")}
     words = USE_WORDS.get(use, USE_WORDS["not supported"])
     template = (
-        f"*Claim:* it pays to contact the patients whom a model flags. *Found:* {words}. In the simulated trial, "
-        "and on paper only, since its predictors are known too late: " + decision["sentence"]
+        "*Claim:* it pays to contact the patients whom a model flags. *Found:* "
+        f"{words}{arm_words(decisions)}. In the simulated trial, and on paper only, since its predictors are known "
+        "too late: " + decision["sentence"]
     )
     simulated = ("fig-decision-gains", "tbl-decisions")
     evidence = simulated if use == "not testable" else ("fig-landmark-decisions", *simulated)
@@ -271,16 +315,18 @@ def pilot_finding(
     auroc : mapping
         ``all``, ``all_without_arm`` and ``arm_only``, each an interval.
     day, at_risk, events : int
-        The landmark, patients still in the trial, and how many of them leave later.
+        The landmark, patients still in the trial, and how many of them have the primary event later.
     """
     row = by_id(rows)["C53"]
     template = (
-        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed:.3f} (a public attempt that "
+        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed} (a public attempt that "
         "counted adverse events over the whole follow-up). *Found:* with what was known on day {day}, among {at_risk} "
-        "patients still in the trial of whom {events} leave by week 24, the AUROC is {found:.3f}, which {words}. "
-        "Without the treatment arm, which is blinded in a running trial, it is {blinded:.3f}, which {blinded_words}; "
-        "the arm alone gives {arm:.3f}."
+        "patients still in the trial of whom {events} have the primary event by week 24, logistic regression has an "
+        "AUROC of {found:.3f}, which {words}{others}. Without the treatment arm, which is blinded in a running trial, "
+        "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}."
     )
+    first, *rest = row["statements"]
+    others = [f"the {part['label']} {0.5 + part['measured']:.3f}" for part in rest]
     values = {
         "day": day,
         "at_risk": at_risk,
@@ -290,7 +336,10 @@ def pilot_finding(
         "blinded": auroc["all_without_arm"],
         "blinded_words": honest_words(auroc["all_without_arm"]),
         "arm": auroc["arm_only"],
-        "claimed": 0.5 + row["statements"][0]["published"],
+        "claimed": listed(
+            [f"{0.5 + part['published']:.3f} ({LR if part is first else part['label']})" for part in row["statements"]]
+        ),
+        "others": f" ({listed(others)})" if others else "",
     }
     return Finding("finding-pilot", template, row["verdict"], tuple(row["evidence"]), values)
 

@@ -165,7 +165,9 @@ def calibration(
     return {name: calibration_curve(of.y, found[name][:, 0], n_knots=3) for name in models if name in found}
 
 
-def decisions(study: Study, day: int, models: Sequence[str] = ("all", "arm_only")) -> tuple[pd.DataFrame, np.ndarray]:
+def decisions(
+    study: Study, day: int, models: Sequence[str] = ("all", "all_without_arm", "arm_only")
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Decision curves of models, and the net benefit of contacting everybody, at the thresholds `GRID`."""
     found, of = study.predictions[day], study.problems[day]
     chosen = {name: found[name] for name in models if name in found}

@@ -1,5 +1,6 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -187,21 +188,57 @@ def calibration(table: pd.DataFrame) -> Reading:
     )
 
 
+def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Where contacting by each model's risk beats both contacting everybody and contacting nobody.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        From `attrition.landmark.machine.decisions`.
+
+    Returns
+    -------
+    dict
+        Model to `n`, how many thresholds have both simultaneous bands above zero, and `low`, `high`, the first and last
+        of them (None without one); and ``best``, the largest advantage over the better default, in net leavers found
+        per 100 patients, with ``best_low``, the lower end of its band, and ``best_at``, its threshold.
+    """
+    found = {}
+    for model, part in curve.groupby("model", sort=False):
+        both = part[["over_all", "over_none"]].min(axis=1)
+        at = part.loc[both.idxmax()]
+        which = "over_all" if at["over_all"] <= at["over_none"] else "over_none"
+        places = part.loc[(part["over_all_low"] > 0) & (part["over_none_low"] > 0), "threshold"]
+        found[str(model)] = {
+            "n": len(places),
+            "low": float(places.min()) if len(places) else None,
+            "high": float(places.max()) if len(places) else None,
+            "best": 100 * float(at[which]),
+            "best_low": 100 * float(at[f"{which}_low"]),
+            "best_at": float(at["threshold"]),
+        }
+    return found
+
+
+def _where(one: Mapping[str, Any]) -> str:
+    if not one["n"]:
+        return "at no threshold"
+    return f"at {one['low']:.2f}" if one["n"] == 1 else f"at thresholds from {one['low']:.2f} to {one['high']:.2f}"
+
+
+BY = {"all_without_arm": "By the same model without the treatment arm", "arm_only": "By the treatment arm alone"}
+
+
 def decisions(curve: pd.DataFrame) -> Reading:
-    """Where contacting patients by the full model's risk beats both defaults."""
-    won = curve[(curve["model"] == "all") & (curve["over_all_low"] > 0) & (curve["over_none_low"] > 0)]
-    if won.empty:
-        return Reading(
-            "At no threshold does contacting by the full model's risk beat both contacting everybody and contacting "
-            "nobody beyond doubt.",
-            "not supported",
-        )
-    return Reading(
-        "Contacting by the full model's risk beats both contacting everybody and contacting nobody at {n} of the "
-        "thresholds, between {low:.2f} and {high:.2f}, with bands that hold for all thresholds together.",
-        "supported",
-        {"n": len(won), "low": won["threshold"].min(), "high": won["threshold"].max()},
+    """Where contacting by the full model's risk, and by less, beats both defaults; the verdict is on the full model."""
+    found = won(curve)
+    others = [f"{words} it does so {_where(found[model])}." for model, words in BY.items() if model in found]
+    told = (
+        "Contacting by the full model's risk is shown to beat both contacting everybody and contacting nobody {where}; "
+        "the bands hold for all thresholds together. {others}"
     )
+    values = {"where": _where(found["all"]), "others": " ".join(others)}
+    return Reading(told.strip(), "supported" if found["all"]["n"] else "not supported", values)
 
 
 def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:

@@ -9,6 +9,7 @@ what the draw of a population adds. Strategies meet the same trials and populati
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import joblib
@@ -17,6 +18,7 @@ import pandas as pd
 from sklearn import config_context
 
 from attrition import engine, features, models, seeds, simulate
+from attrition.findings import listed
 from attrition.metrics import calibration, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
@@ -62,6 +64,9 @@ def settings(rates: Mapping[str, float]) -> list[Setting]:
     [0.534, 0.24]
     """
     own = oracle.exact(PUBLISHED_LAW)["prevalence"]
+    for name, rate in rates.items():
+        if name.startswith("p") and name != f"p{100 * rate:g}":
+            raise ValueError(f"event rate {rate:g} must be named p{100 * rate:g}, not {name}: sentences read the name")
     return [
         Setting(name, rate or own, oracle.offset_for_prevalence(PUBLISHED_LAW, rate) if rate else 0.0)
         for name, rate in rates.items()
@@ -73,6 +78,23 @@ def population(setting: Setting, n: int, seed: int, trial: int) -> Population:
     patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population", trial))
     p = oracle.of_patients(PUBLISHED_LAW, patients, setting.offset)
     return Population(features.array(patients, features.VERSIONS[VERSION]), p)
+
+
+@lru_cache(maxsize=8)
+def _exact(offset: float) -> dict[str, float]:
+    return oracle.exact(PUBLISHED_LAW, offset)
+
+
+def _shift(setting: Setting, p: Array) -> dict[str, float]:
+    """What the oracle's exact AUROC and Brier score exceed those on a population by (a control variate)."""
+    exact = _exact(setting.offset)
+    here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier": float(oracle.expected_brier(p, p).mean())}
+    return {measure: exact[measure] - value for measure, value in here.items()}
+
+
+def shifted(found: dict[str, float], shift: Mapping[str, float]) -> dict[str, float]:
+    """Measures with most of the luck of their population's draw taken away; see `validation.Population`."""
+    return found | {measure: found[measure] + by for measure, by in shift.items()}
 
 
 def measures(p: Array, y_prob: Array, threshold: float, net_benefit_at: list[float]) -> dict[str, float]:
@@ -129,9 +151,12 @@ def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iter
     ----------
     model : str
         Key of `attrition.models.MODELS`.
-    X, X_new : DataFrame of (n, p) and (n_new, p)
+    X, X_new : array of shape (n, p) and (n_new, p)
+        Features of the trial's patients and of new ones.
     y : array of shape (n,)
+        Outcome of the trial's patients.
     seed : int
+        Of the fits and of the resampling.
 
     Yields
     ------
@@ -157,6 +182,7 @@ def _trial_rows(
 ) -> list[dict[str, Any]]:
     n, n_population = sizes
     everyone = population(setting, n_population, seed, trial)
+    shift = _shift(setting, everyone.p)
     rng = seeds.stream(seed, "imbalance", setting.name, trial)
     drawn = simulate.draw_arrays(PUBLISHED_LAW, n, rng, setting.offset)
     X, y = features.array(drawn, features.VERSIONS[VERSION]), drawn["dropout"]
@@ -164,7 +190,7 @@ def _trial_rows(
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return [
             {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
-            | measures(everyone.p, y_prob, threshold, net_benefit_at)
+            | shifted(measures(everyone.p, y_prob, threshold, net_benefit_at), shift)
             for strategy, y_prob, threshold in predictions(model, X, y, everyone.X, inner)
         ]
 
@@ -191,7 +217,8 @@ def reference_rows(
         p = population(setting, n_population, seed, trial).p
         common = {"event_rate": setting.name, "strategy": "none", "trial": trial}
         for name, y_prob in (("oracle", p), ("null", np.full(len(p), p.mean()))):
-            rows.append(common | {"model": name} | measures(p, y_prob, 0.5, net_benefit_at))
+            found = measures(p, y_prob, 0.5, net_benefit_at)
+            rows.append(common | {"model": name} | (shifted(found, _shift(setting, p)) if name == "oracle" else found))
     return rows
 
 
@@ -342,9 +369,13 @@ def _calibration(table: pd.DataFrame, rate: str) -> tuple[str, dict[str, Any], b
 def _worth(table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     rows = table[table["measure"].str.startswith("net_benefit_") & table["strategy"].isin(RESAMPLED)]
     lower, higher = (rows["difference_ci_high"] < 0).sum(), (rows["difference_ci_low"] > 0).sum()
+    winners = list(dict.fromkeys(rows.loc[rows["difference_ci_low"] > 0, "model"]))
+    where = (
+        f"all of {listed([models.LABELS[model] for model in winners])}" if 0 < len(winners) < len(models.FITTED) else ""
+    )
     return (
-        "Net benefit falls (interval below zero) in {n_lower} of {n_worth} comparisons and rises in {n_higher}.",
-        {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows)},
+        "Net benefit falls (interval below zero) in {n_lower} of {n_worth} comparisons and rises in {n_higher}{where}.",
+        {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows), "where": f", {where}" if where else ""},
     )
 
 
@@ -353,9 +384,11 @@ def _recall(table: pd.DataFrame, rate: str) -> tuple[str, dict[str, Any], bool]:
     values = {f"recall_{name}": float(found[name]) for name in ("none", "class_weight", "threshold")}
     same = bool(found["threshold"] >= found["class_weight"] - 0.05)
     verb = "does the same" if same else "does less"
+    rises = found["class_weight"] > found["none"]
+    moves, link = ("does rise", "but") if rises else ("does not rise", "and")
     return (
-        "Recall at one half does rise with class weights, from {recall_none:.2f} to {recall_class_weight:.2f}, but "
-        f"moving the threshold of the plain model {verb}: {{recall_threshold:.2f}}.",
+        f"Recall at one half {moves} with class weights, from {{recall_none:.2f}} to {{recall_class_weight:.2f}}, "
+        f"{link} moving the threshold of the plain model {verb}: {{recall_threshold:.2f}}.",
         values,
         same,
     )

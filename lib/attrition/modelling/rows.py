@@ -10,6 +10,7 @@ from attrition.modelling import imbalance
 from attrition.resampling import schemes, tuning
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
+from attrition.text import MISSING, interval_text
 
 SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
 
@@ -88,13 +89,8 @@ def fold_summary(by_fold: pd.DataFrame, published_sd: float) -> dict[str, float]
     }
 
 
-def _interval_text(row: pd.Series, digits: int = 3) -> str:
-    if not np.isfinite(row["value"]):
-        return "–"
-    value = f"{row['value']:z.{digits}f}"
-    if not np.isfinite(row["ci_low"]):
-        return value
-    return f"{value} ({row['ci_low']:z.{digits}f} to {row['ci_high']:z.{digits}f})"
+def _interval_text(row: pd.Series) -> str:
+    return interval_text(row) or MISSING
 
 
 def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:

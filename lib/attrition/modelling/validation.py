@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import engine, features, seeds, simulate
+from attrition.findings import listed
 from attrition.metrics import ranks
 from attrition.resampling.schemes import SCHEMES, Sizes, estimate
 from attrition.simulate import oracle
@@ -24,6 +25,7 @@ NOMINAL = 0.95
 BLOCK = 10
 """Trials that share one task."""
 COVERAGE_RANGE = (0.93, 0.97)
+RANGE_WORDS = "{:.0f} to {:.0f} %".format(*(100 * end for end in COVERAGE_RANGE))
 TUNED = ("tuned_cv", "nested")
 """Schemes that validate a model whose penalty is tuned; their truth is that of the tuned model."""
 VALIDATIONS = tuple(scheme for scheme in SCHEMES if scheme not in ("apparent", *TUNED))
@@ -243,16 +245,16 @@ def conclude(table: pd.DataFrame, firm: pd.Series) -> dict[str, Any]:
     best, rows = recommend(table), recommend(table, ROW_WISE)
     covered = bool(COVERAGE_RANGE[0] <= pooled.loc[best, "coverage"] <= COVERAGE_RANGE[1])
     reason = (
-        "of the schemes whose intervals cover the truth in 93 to 97 % of trials it has the smallest error"
+        f"of the schemes whose intervals cover the truth in {RANGE_WORDS} of trials it has the smallest error"
         if covered
-        else "no scheme covers within 93 to 97 %, and it comes nearest to 95 %"
+        else f"no scheme covers within {RANGE_WORDS}, and it comes nearest to {100 * NOMINAL:.0f} %"
     )
     same = "It also predicts every patient out of sample." if rows == best else "For measures that need "
     same += "" if rows == best else "out-of-sample predictions of every patient the rule takes *{rows_label}*."
     sentence = (
-        f"For the AUROC the rule recommends *{{label}}*: {reason}. {same} Over the sizes its root mean squared error "
+        f"For the AUROC the rule recommends *{{label}}*: {reason}. Over the sizes its root mean squared error "
         "is {rmse:.4f} and its interval covers the truth in {coverage:.1%}; one split has {split_rmse:.4f}, and "
-        "the apparent AUROC is too high by {optimism:.3f}. " + _doubt(best, firm)
+        f"the apparent AUROC is too high by {{optimism:.3f}}. {_doubt(best, firm)} {same}"
     )
     values = {"label": SCHEMES[best], "rows_label": SCHEMES[rows], **pooled.loc[best, ["rmse", "coverage"]].to_dict()}
     others = firm.drop(best, errors="ignore")
@@ -268,9 +270,32 @@ def _doubt(best: str, firm: pd.Series) -> str:
         return "Whichever of the trials are drawn again, the rule takes the same scheme."
     firmly = "The choice is firm" if firm.get(best, 0.0) >= NOMINAL else "The choice is not firm"
     return (
-        f"{firmly}: over bootstrap samples of the trials the rule takes this scheme in {{share:.0%}} and "
+        f"{firmly}: over bootstrap samples of the trials the rule takes *{{label}}* in {{share:.0%}} and "
         "*{second_label}* in {second_share:.0%}."
     )
+
+
+def correction(table: pd.DataFrame) -> dict[str, Any]:
+    """What the correction of repeated cross-validation's interval does to its coverage, by size of trial.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `summary`.
+    """
+    wide = table.pivot_table(index="n_patients", columns="scheme", values="coverage", sort=True)
+    sizes = [f"{n:,}" for n in wide.index]
+    plain, corrected = ([f"{c:.1%}" for c in wide[name]] for name in ("repeated_cv5", "repeated_cv5_corrected"))
+    return {
+        "sentence": "DeLong's interval takes the predictions as fixed, but another trial would also have given another "
+        "model. With {sizes} patients the plain interval of repeated 5-fold covers the truth in {plain} of trials, the "
+        "corrected one in {corrected}. The doubt: the Monte-Carlo error of such a coverage is up to {error:.1%}, so "
+        "schemes that lie close together are not told apart.",
+        "sizes": listed(sizes),
+        "plain": listed(plain),
+        "corrected": listed(corrected),
+        "error": float(table.loc[table["scheme"].isin(ROW_WISE), "coverage_se"].max()),
+    }
 
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:

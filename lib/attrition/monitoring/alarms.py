@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attrition import monitoring
+from attrition.findings import listed
 from attrition.monitoring.surveillance import ALPHA, SCENARIOS, Look
 
 
@@ -77,16 +78,21 @@ def _share(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
+def _named(part: pd.DataFrame, rate: float) -> str:
+    """Alarms with a given rate."""
+    return listed([f"“{monitoring.NAMES[name]}”" for name in part.loc[part["rate"] == rate, "name"]])
+
+
 def power_sentence(alarms: pd.DataFrame, size: int) -> str:
     """What each change sets off at one batch size, strongest permutation alarm first."""
     ours = alarms[(alarms["batch_size"] == size) & ~alarms["name"].isin(RULES_WITHOUT_NULL)]
     parts = []
     for scenario in SCENARIOS[1:]:
-        part = ours[ours["scenario"] == scenario.name].sort_values("rate", ascending=False, kind="stable")
-        best, least = part.iloc[0], part.iloc[-1]
+        part = ours[ours["scenario"] == scenario.name]
+        best, least = part["rate"].max(), part["rate"].min()
         parts.append(
-            f"*{scenario.label}*: the alarm “{monitoring.NAMES[best['name']]}” sounds most often, in "
-            f"{_share(best['rate'])} of batches, “{monitoring.NAMES[least['name']]}” least, in {_share(least['rate'])}"
+            f"*{scenario.label}*: most often {_named(part, best)} ({_share(best)} of batches), least often "
+            f"{_named(part, least)} ({_share(least)})"
         )
     weakest = ours[ours["scenario"] != "none"].groupby("name")["rate"].min()
     sees = (
@@ -94,7 +100,7 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
         if weakest.max() >= ENOUGH
         else f"No single alarm finds every change in {_share(ENOUGH)} of batches."
     )
-    return f"With {size} patients a batch, " + "; ".join(parts) + ". " + sees
+    return f"With {size} patients a batch these alarms sound: " + "; ".join(parts) + ". " + sees
 
 
 def one_batch_words(look: Look, path: NDArray) -> dict[str, Any]:
@@ -119,13 +125,17 @@ def action_table(study_table: pd.DataFrame) -> pd.DataFrame:
 
 
 def action_sentence(actions: pd.DataFrame) -> str:
-    """What the stated rule mostly does in each world, at the largest batch."""
+    """What the stated rule does in each world, at the largest batch; where nothing prevails, how often each."""
     large = actions[actions["batch_size"] == actions["batch_size"].max()]
     names = list(monitoring.ACTIONS)
     parts = []
     for row in large.to_dict("records"):
-        mostly = max(names, key=lambda name: row[name])
-        parts.append(f"*{row['label']}*: mostly “{monitoring.ACTIONS[mostly]}” ({_share(row[mostly])})")
+        ranked = sorted(names, key=lambda name: -row[name])
+        shares = [f"“{monitoring.ACTIONS[name]}” ({_share(row[name])})" for name in ranked]
+        clear = row[ranked[0]] > 0.5
+        parts.append(
+            f"*{row['label']}*: " + (f"mostly {shares[0]}" if clear else f"no action prevails, {listed(shares)}")
+        )
     return f"With {large['batch_size'].iloc[0]} patients a batch, " + "; ".join(parts) + "."
 
 
@@ -140,15 +150,40 @@ def any_alarm_sentence(actions: pd.DataFrame) -> str:
     )
 
 
-def finding(null: pd.DataFrame) -> dict:
-    """The chapter's finding: is the published rule usable, at the largest batch?"""
+def _cause(parts: pd.DataFrame) -> str:
+    """Why the published rule alarms although nothing changed: an unattainable bound, or noise."""
+    rates = parts.pivot_table(index="name", columns="batch_size", values="rate")
+    small, large = rates[rates.columns.min()], rates[rates.columns.max()]
+    told = listed([f"the {_FIGURES[name]} is below its bound in {_share(large[name])}" for name in large.index])
+    worst = large.idxmax()
+    grows = large[worst] > max(small[worst], 0.5)
+    why = (
+        "More patients make the alarm surer, so it is not noise: the bound asks for more "
+        f"{_FIGURES[worst]} than the model has"
+        if grows
+        else "More patients make the alarm rarer: the rule retrains on noise"
+    )
+    return f"{told}. {why}."
+
+
+_FIGURES = {"auroc": "AUROC", "recall": "recall"}
+
+
+def finding(null: pd.DataFrame, parts: pd.DataFrame) -> dict:
+    """The chapter's finding: is the published rule usable, at the largest batch?
+
+    Parameters
+    ----------
+    null, parts : pandas.DataFrame
+        Alarms, and figures below their bounds, of unchanged batches; rows of `attrition.monitoring.surveillance.study`.
+    """
     size = null["batch_size"].max()
     rate = null.set_index(["name", "batch_size"]).loc[("seed_rule", size)]
     usable = rate["ci_low"] <= ALPHA
     interval = f"{_share(rate['rate'])} (95 % interval {100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
-    ends = "which is what a five per cent rule may do." if usable else "so it retrains on noise."
+    ends = ", which is what a five per cent rule may do." if usable else f": {_cause(parts)}"
     sentence = (
         "*Claim:* a fall of a batch's AUROC or recall below a fixed bound tells when to retrain. *Found:* in "
-        f"{interval} of batches of {size} patients the rule raises an alarm although nothing changed, {ends}"
+        f"{interval} of batches of {size} patients the rule raises an alarm although nothing changed{ends}"
     )
     return {"sentence": sentence, "verdict": "supported" if usable else "not supported"}

@@ -222,6 +222,11 @@ class Look:
         return ours | {"psi_customary": customary, "seed_rule": monitoring.seed_rule(self.figures)}
 
     @property
+    def below_bound(self) -> dict[str, bool]:
+        """Which figures the published rule finds below their bounds."""
+        return {name: self.figures[name] < bound for name, bound in monitoring.RULES.items()}
+
+    @property
     def action(self) -> str:
         """Key of `attrition.monitoring.ACTIONS`."""
         p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
@@ -266,6 +271,10 @@ def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monito
     return looks(reference.blocks(n_reference), each, cells, deals)
 
 
+Outcome = tuple[dict[str, bool], dict[str, bool], str]
+"""Alarms, figures below their bounds, and action of one look."""
+
+
 @dataclass(frozen=True)
 class World:
     """A scenario at one batch size, and how many replicates are drawn of it."""
@@ -277,15 +286,15 @@ class World:
 
 def _replicates(
     setting: Setting, worlds: Sequence[World], n_reference: int, block: range, permutations: int
-) -> list[list[tuple[dict[str, bool], str]]]:
-    """Alarms and action of each replicate of the block, in each of the worlds, which all meet the same models."""
+) -> list[list[Outcome]]:
+    """What each replicate of the block sets off, in each of the worlds, which all meet the same models."""
     models = setting.frozen(block)
     return [_in_world(setting, world, models, n_reference, block, permutations) for world in worlds]
 
 
 def _in_world(
     setting: Setting, world: World, models: Frozen, n_reference: int, block: range, permutations: int
-) -> list[tuple[dict[str, bool], str]]:
+) -> list[Outcome]:
     n = len(range(block.start, min(block.stop, world.count)))
     if not n:
         return []
@@ -294,7 +303,7 @@ def _in_world(
     batches = world.scenario.draw(PUBLISHED_LAW, world.n_batch * n, rng, setting.offset)
     before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
     found = _looks(before, now, (n_reference, world.n_batch), setting.cells, permutations, rng)
-    return [(one.alarms, one.action) for one in found]
+    return [(one.alarms, one.below_bound, one.action) for one in found]
 
 
 def study(
@@ -317,7 +326,8 @@ def study(
     -------
     pandas.DataFrame
         Columns ``scenario, label, batch_size, kind, name, batches, count, rate, ci_low, ci_high``; `kind` is
-        ``alarm`` (`name` a method) or ``action`` (`name` what the stated rule would do).
+        ``alarm`` (`name` a method), ``part`` (`name` a figure that the published rule finds below its bound) or
+        ``action`` (`name` what the stated rule would do).
     """
     setting = Setting.make(seed)
     counts = {scenario: null_batches if scenario.name == "none" else power_batches for scenario in SCENARIOS}
@@ -329,8 +339,10 @@ def study(
     rows = []
     for world, parts in zip(worlds, zip(*by_block, strict=True), strict=True):
         looks = [look for part in parts for look in part]
-        alarms, actions = pd.DataFrame([alarm for alarm, _ in looks]), pd.Series([action for _, action in looks])
-        rows += [_rate(world.scenario, world.n_batch, "alarm", method, alarms[method]) for method in alarms]
+        alarms, parts, actions = (pd.Series(each) for each in zip(*looks, strict=True))
+        for kind, column in (("alarm", alarms), ("part", parts)):
+            hits = pd.DataFrame(column.tolist())
+            rows += [_rate(world.scenario, world.n_batch, kind, name, hits[name]) for name in hits]
         rows += [_rate(world.scenario, world.n_batch, "action", name, actions == name) for name in monitoring.ACTIONS]
     return pd.DataFrame(rows)
 

@@ -2,7 +2,7 @@
 
 Standardising before splitting lets means and standard deviations of the test fold in; balancing before splitting puts
 copies of a patient, or points between a patient and its neighbours, on both sides of the split. Each way's
-cross-validated AUROC stands beside what the fitted model does in a population with exact probabilities.
+cross-validated AUROC stands beside what the model that it fits does in a population with exact probabilities.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def study(
     Returns
     -------
     DataFrame
-        Columns trial, model, way, value, truth. The truth is that of the model fitted to the trial as it is.
+        Columns trial, model, way, value, truth. The truth is that of the model which the way fits to all its rows.
     """
     sizes = n_patients, n_population
     with config_context(assume_finite=True, skip_parameter_validation=True):
@@ -100,14 +100,24 @@ def _trial_rows(
     X, y = features.array(drawn, features.VERSIONS[imbalance.VERSION]), drawn["dropout"]
     rows = []
     for name in names:
-        fitted = models.classifier(name, "none", seed).fit(X, y)
-        truth = float(ranks.soft_auroc(everyone.p, models.probability(fitted, everyone.X))[0])
         rows += [
             {"trial": trial, "model": name, "way": way}
-            | {"value": cross_validated(name, way, X, y, seed + trial), "truth": truth}
+            | {"value": cross_validated(name, way, X, y, seed + trial)}
+            | {"truth": _truth(name, way, X, y, everyone, seed + trial)}
             for way in WAYS
         ]
     return rows
+
+
+def _truth(name: str, way: str, X: Array, y: Array, everyone: imbalance.Population, seed: int) -> float:
+    """AUROC in the population of the model that a way fits to all rows that it makes."""
+    fitted = models.classifier(name, "none", seed)
+    if way == "scale_before":  # what scales the trial must scale new patients as well
+        scaler = StandardScaler().fit(X)
+        y_prob = models.probability(fitted.fit(scaler.transform(X), y), scaler.transform(everyone.X))
+    else:
+        y_prob = models.probability(fitted.fit(*_all_rows(way, X, y, seed)), everyone.X)
+    return float(ranks.soft_auroc(everyone.p, y_prob)[0])
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
