@@ -102,8 +102,7 @@ def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, "
-    "matrices."""
+    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, matrices."""
     names = {"published": "published", "least_auc": "least_any", "measured": "least"}
     kept = ("fpr", "tpr", "precision", *names, "matrices")
     return pd.DataFrame(

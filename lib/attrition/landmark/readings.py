@@ -223,7 +223,7 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _where(one: Mapping[str, Any]) -> str:
     if not one["n"]:
         return "at no threshold"
-    return f"at {one['low']:.2f}" if one["n"] == 1 else f"at thresholds from {one['low']:.2f} to {one['high']:.2f}"
+    return f"at {one['low']:g}" if one["n"] == 1 else f"at thresholds from {one['low']:g} to {one['high']:g}"
 
 
 BY = {"all_without_arm": "By the same model without the treatment arm", "arm_only": "By the treatment arm alone"}
