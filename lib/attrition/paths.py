@@ -53,13 +53,3 @@ def results() -> Path:
 def tables() -> Path:
     """Folder of the tables and of the data behind the figures, as CSV."""
     return _below(out() / "tables")
-
-
-def executed() -> Path:
-    """Folder of the executed notebooks."""
-    return _below(out() / "executed")
-
-
-def logs() -> Path:
-    """Folder of the run's logs."""
-    return _below(out() / "logs")
