@@ -461,7 +461,8 @@ def simulated_leaks(prices: pd.DataFrame) -> Reading:
     values |= {"above": int((prices["ci_low"] > 0).sum()), "all": len(prices), "most": prices["difference"].max()}
     return Reading(
         "Over {n} simulated trials the honest cross-validation of enrolment features averages {honest:.3f} where new "
-        "patients give {truth:.3f}; {above} of {all} leaks raise the estimate with an interval above zero, the dearest by {most:+.3f} "
+        "patients give {truth:.3f}; {above} of {all} leaks raise the estimate with an interval above zero, "
+        "the dearest by {most:+.3f} "
         "on average.",
         "exploratory",
         values,
