@@ -1,10 +1,14 @@
 """A flat table with a mapping gives the same kind of trial, and nothing is guessed."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from attrition import cdisc, landmark, paths, trials
 from attrition.contract.strict import ContractError
+from attrition.landmark import participants
+from attrition.survival import incidence
 from attrition.trials import flat, mapping
 from attrition.trials.mapping import MappingError
 
@@ -109,6 +113,69 @@ def test_an_event_flag_and_follow_up_to_the_very_horizon(tmp_path):
     trial = put(tmp_path, frame, text)
     assert trial.patients["status"].tolist() == ["none"] * 6 + ["censored"] + ["primary"] * 5
     assert landmark.counts(trial, 28)["censored"] == 1
+
+
+def many(n=100, day=110, early=(), **changes):
+    """`n` completers on one day, a few earlier ones instead, and 20 who left."""
+    days = [*early, *[day] * (n - len(early)), *range(30, 50)]
+    made = {"pid": [f"{i:03d}" for i in range(n + 20)], "arm": ["A", "B"] * (n // 2 + 10), "site": "01", "age": "60"}
+    return pd.DataFrame(made | {"sex": "F", "day": map(str, days), "why": ["done"] * n + ["ae"] * 20} | changes)
+
+
+def test_who_completes_on_the_day_of_the_horizon_has_stayed(tmp_path):
+    later, on_the_day = (put(tmp_path, many(day=day)) for day in (110, 100))
+    for trial in (later, on_the_day):
+        assert trial.patients["status"].value_counts().to_dict() == {"none": 100, "primary": 20}
+        assert landmark.target(trial, 28).notna().all()
+    pd.testing.assert_frame_equal(landmark.table(on_the_day), landmark.table(later))
+    assert on_the_day.flow == later.flow
+    flow = participants.participant_flow(on_the_day)
+    assert flow["n"].iloc[-1] == on_the_day.flow["in_study_at_horizon"] == 100
+
+
+def test_a_few_who_complete_before_the_horizon_are_censored_in_both_chapters(tmp_path):
+    trial = put(tmp_path, many(early=[60, 99]))
+    assert trial.flow["censored"] == 2
+    assert landmark.target(trial, 28).isna().sum() == 2
+    assert landmark.counts(trial, 56)["censored"] == 2
+    coded = incidence.coded(trial)
+    assert coded.loc[coded["status"].eq("censored"), ["time", "cause"]].to_numpy().tolist() == [[60, 0], [99, 0]]
+    flow = participants.participant_flow(trial)
+    assert flow["n"].tolist()[1:] == [*(len(landmark.at_risk(trial, day)) for day in (28, 56)), 98]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"day": 99}, "nobody was seen through that day; the longest horizon that works, in whole weeks, is 98"),
+        ({"early": [80] * 3}, "3% of those who completed did so earlier"),
+        ({"early": [90] * 90}, "90% of those who completed did so earlier"),
+        ({"early": [50] * 90}, "is 49 (landmarks before 49)"),
+        ({"n": 10, "early": [3] * 10}, "no whole week would work"),
+    ],
+)
+def test_a_horizon_beyond_what_was_seen_is_refused_with_one_that_works(tmp_path, table, said):
+    with pytest.raises(MappingError) as error:
+        put(tmp_path, many(**table))
+    message = str(error.value)
+    assert message.startswith("t.toml: [design] horizon = 100: ")
+    assert said in message
+    longest = re.search(r"is (\d+)", message)
+    if longest:
+        text = MAPPING.replace("horizon = 100", f"horizon = {longest[1]}").replace("[28, 56]", "[7]")
+        trial = put(tmp_path, many(**table), text)
+        assert trial.flow["censored"] <= 2
+        trials.check(trial, "t")
+
+
+def test_follow_up_that_ends_early_is_refused_where_nobody_is_left_to_compare_with(tmp_path):
+    text = MAPPING[: MAPPING.index("[reasons]")].replace('reason = "why"', 'event = "left"')
+    frame = table(day=["99"] * 12).assign(left=["0"] * 6 + ["1"] * 6)
+    with pytest.raises(MappingError, match="nobody was seen through that day"):
+        put(tmp_path, frame, text)
+    put(tmp_path, frame.assign(day=["100"] + ["99"] * 11), text)
+    with pytest.raises(cdisc.CdiscError, match="and 5 were not followed up to it; the report needs at least"):
+        trials.checked([str(tmp_path / "t.csv")])
 
 
 def test_the_reference_arm_is_the_declared_one(tmp_path):

@@ -168,11 +168,12 @@ def check(trial: Trial, name: str) -> None:
     ------
     CdiscError
     """
-    n, primary = len(trial.patients), trial.flow["primary"]
-    if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
+    n, primary, unknown = len(trial.patients), trial.flow["primary"], trial.flow["censored"]
+    if n < FEWEST_PATIENTS or min(primary, n - primary - unknown) < FEWEST_EVENTS:
+        unseen = f" and {unknown} were not followed up to it" if unknown else ""
         raise CdiscError(
-            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}; the report needs "
-            f"at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
+            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}{unseen}; the "
+            f"report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
             "(are the terms for completion right?)"
         )
 

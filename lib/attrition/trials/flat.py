@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import KINDS, Definitions, Trial, assemble
+from attrition.cdisc import CENSORED, COMPLETED, KINDS, NO_EVENT, Definitions, Trial, assemble, completion_begins
 from attrition.cdisc.trial import EVENT_COLUMNS
 from attrition.contract.strict import ContractError, Problem, read_strict
 from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, slug
@@ -23,6 +23,8 @@ LEFT, COMPLETED_TERM = "left the trial", "completed"
 ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
 MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
 FEWEST_PATIENTS = 10
+FEWEST_FOLLOWED = 2
+UNSEEN = "and whether they would have stayed until then is not known"
 FREE_TEXT = "looks like free text or an identifier"
 ENDS_OF_EXPOSURE = "end of exposure"
 UNDATED = "The mapping names no known_day: no adverse event counts as known at a landmark."
@@ -192,9 +194,7 @@ def patients(path: Path, m: TableMapping) -> pd.DataFrame:
     if problems:
         raise ContractError(path.name, problems)
     site = table[m.site].fillna(UNKNOWN_SITE) if m.site else pd.Series(UNKNOWN_SITE, index=table.index, dtype="str")
-    # who was seen through the last day of the window without leaving was seen through the window
-    through = reason.isna() & (day == m.horizon)
-    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day + through, "reason": reason}
+    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day, "reason": reason}
     return pd.concat([pd.DataFrame(columns), baseline.rename(columns=_own)], axis=1)
 
 
@@ -273,6 +273,31 @@ def definitions(m: TableMapping, name: str) -> Definitions:
     )
 
 
+def _workable(trial: Trial) -> int:
+    """Last whole week through which some patients were seen, and before which completing is a rare thing; 0: none."""
+    patients = trial.patients
+    stayed = patients["reason_group"].isin([COMPLETED, CENSORED])
+    seen = (patients["event_day"] - ~stayed).nlargest(FEWEST_FOLLOWED).iloc[-1]
+    begins = completion_begins(patients)
+    return int(seen if begins is None else min(begins, seen)) // 7 * 7
+
+
+def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> None:
+    """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out."""
+    begins = completion_begins(trial.patients)
+    if not trial.patients["status"].eq(NO_EVENT).any():
+        why = "nobody was seen through that day"
+    elif begins is not None and begins < trial.horizon:
+        completed = trial.patients.loc[trial.patients["reason_group"].eq(COMPLETED), "event_day"]
+        why = f"{(completed < trial.horizon).mean():.0%} of those who completed did so earlier, {UNSEEN}"
+    else:
+        return
+    longest = _workable(trial)
+    advice = f"the longest horizon that works, in whole weeks, is {longest}" if longest else "no whole week would work"
+    before = f" (landmarks before {longest})" if longest and max(trial.landmarks) >= longest else ""
+    raise MappingError(f"{m.path.name}: [design] horizon = {trial.horizon}: {why}; {advice}{before}")
+
+
 def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Trial:
     """A trial from one flat table and its mapping.
 
@@ -293,6 +318,8 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
     ------
     ContractError
         The table breaks its contract: every problem with line and column.
+    MappingError
+        The horizon lies beyond what was seen of the patients.
     """
     path = Path(path)
     table = patients(path, mapping)
@@ -300,7 +327,7 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
     notes = [UNDATED] if mapping.events and not mapping.events.known_day else []
     undated = int(records["day"].isna().sum())
     notes += [f"{undated} records without a day are left out."] if undated else []
-    return assemble(
+    trial = assemble(
         path.name,
         "table",
         definitions(mapping, name or mapping.name or path.stem),
@@ -309,3 +336,5 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
         {"screened": None, "screen_failures": None},
         notes=tuple(notes),
     )
+    _seen_to_the_horizon(trial, mapping)
+    return trial

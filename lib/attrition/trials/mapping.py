@@ -51,7 +51,7 @@ arm = "arm"                      # leave out for a trial with one arm
 site = "site"                    # leave out where it is not known
 
 [design]
-horizon = 168                    # leaving up to this day counts
+horizon = 168                    # leaving up to this day counts; most who complete must be seen through it
 landmarks = [28, 56, 84]         # days on which a prediction is made; default: 1/6, 1/3 and 1/2 of the horizon
 reference_arm = "Placebo"        # default: the arm called placebo or control, else the largest
 
