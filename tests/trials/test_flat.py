@@ -206,6 +206,17 @@ BAD = [
     ({"age": ["61,5", *["61"] * 11]}, "line 2, column age: must be a number (with a decimal point)"),
     ({"why": ["Done"] * 6 + ["ae"] * 6}, "the mapping's term 'done' does not occur, but one spelled much like it does"),
     ({"why": ["finished"] * 6 + ["ae"] * 6}, "no patient completed"),
+    ({"sex": ["F", "M", "m"] * 4}, "lines 4, 7, 10, 13, column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", "F\u00a0"] * 6}, "column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", "M", "F "] + ["M"] * 9}, "line 4, column sex: two values differ only in case or spaces"),
+    ({"sex": ["not said", "Not_said"] * 6}, "column sex: two values differ only in case or spaces"),
+    ({"arm": ["Placebo", "drug 10 mg", "Drug\u00a010  mg"] * 4}, "column arm: two values differ only in case or"),
+    ({"site": ["01", "01 "] * 6}, "column site: two values differ only in case or spaces"),
+    ({"pid": ["p1", "P1 ", "p1\u00a0", *"abcdefghi"]}, "lines 3, 4, column pid: differs from the id of an earlier row"),
+    (
+        {"why": ["done"] * 6 + ["ae", "AE", "ae\u200b", "done ", "ae", "ae"]},
+        "lines 9, 10, 11, column why: is a term of",
+    ),
 ]
 
 
@@ -219,6 +230,14 @@ def test_all_bad_lines_are_told_at_once_and_no_value_is(tmp_path):
     message = refused(tmp_path, frame=table(**changes, pid=["canary-id"] * 2 + list("cdefghijkl")))
     assert message.startswith("t.csv: refused, 3 problems")
     assert not any(word in message for word in ("secret", "canary", "1.9", "Erika"))
+
+
+def test_spellings_that_differ_in_a_letter_or_that_the_mapping_names_are_different_values(tmp_path):
+    text = MAPPING.replace('completed = ["done"]', 'completed = ["done", "Done"]')
+    frame = table(why=["done", "Done"] * 3 + ["ae"] * 6, sex=["F", "M", "Fm", ""] * 3, pid=["a1", "a 1", *"bcdefghijk"])
+    trial = put(tmp_path, frame, text)
+    assert trial.patients["reason_group"].eq("completed").sum() == 6
+    assert trial.patients["sex"].nunique() == 3
 
 
 def test_free_text_as_arm_or_category_is_refused_without_showing_it(tmp_path):
@@ -292,6 +311,7 @@ def test_records_without_a_day_are_left_out_and_counted(tmp_path):
     ("changes", "said"),
     [
         ({"pid": ["001", "001", "999"]}, "line 4, column pid: no patient of the other table has this id"),
+        ({"pid": ["001", "001 ", "002"]}, "line 3, column pid: differs from an id of the other table only in case"),
         ({"kind": ["visit", "death", "visit"]}, "line 3, column kind: must be one of adverse event, visit"),
         ({"day": ["2014-03", "5", "9"]}, "line 2, column day: must be a whole study day"),
         ({"value": ["high", "", ""]}, "line 2, column value: must be a number"),

@@ -15,7 +15,7 @@ import pandas as pd
 from attrition.cdisc import CENSORED, COMPLETED, KINDS, NO_EVENT, Definitions, Trial, assemble, completion_begins
 from attrition.cdisc.trial import EVENT_COLUMNS
 from attrition.contract.strict import ContractError, Problem, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, slug
+from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, plain, slug
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -114,22 +114,36 @@ def _days(table: pd.DataFrame, column: str, low: int, needed: bool) -> tuple[pd.
     return days, problems + (_lines(column, "is empty", table[column].isna()) if needed else [])
 
 
-def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
+def _too_many(values: pd.Series, column: str, most: int) -> list[Problem]:
     found = values.nunique()
     return [Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}")] if found > most else []
+
+
+def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
+    return _too_many(values, column, most) or _alike(values, column)
+
+
+def _alike(values: pd.Series, column: str) -> list[Problem]:
+    """Lines with the rarer of two spellings; the names of a model's columns also take an underscore for a space."""
+    known = values.dropna()
+    forms = known.map(lambda value: plain(value).replace("_", " "))
+    usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
+    return _lines(column, "two values differ only in case or spaces (an underscore counts as one)", known.ne(usual))
 
 
 def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
     ids = table[column]
     twice = ids.notna() & ids.duplicated()
-    return _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
+    alike = ids.notna() & ids.map(plain, na_action="ignore").duplicated() & ~twice
+    problems = _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
+    return problems + _lines(column, "differs from the id of an earlier row only in case or spaces", alike)
 
 
 def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
     """Disposition term of every patient: missing while the patient is in the trial."""
     if m.event is None:
         terms = table[m.reason]
-        problems = _levels(terms, str(m.reason), MOST_TERMS) + _terms(terms, m)
+        problems = _too_many(terms, str(m.reason), MOST_TERMS) or _terms(terms, m)
         return terms.mask(terms.isin(m.ongoing)), problems
     flag = table[m.event].str.lower()
     bad = ~flag.isin(YES | NO)
@@ -137,7 +151,7 @@ def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Probl
 
 
 def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
-    """A term of the mapping that does not occur, while one like it does, would silently move patients."""
+    """Terms that are much like one of the mapping but are not in it would silently move patients."""
     there = set(values.dropna().unique())
     named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
     unnamed = sorted(there - set(named))
@@ -146,6 +160,9 @@ def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
         for term in named
         if term not in there and difflib.get_close_matches(term.lower(), [t.lower() for t in unnamed], 1, 0.8)
     ]
+    forms = {plain(term) for term in named}
+    alike = values.isin([term for term in unnamed if plain(term) in forms])
+    problems += _lines(str(values.name), "is a term of the mapping but for case or spaces", alike)
     if m.completed and not there.intersection(m.completed) and not problems:
         problems.append(
             Problem(str(values.name), "no patient completed, by the terms that the mapping gives for completion")
@@ -188,7 +205,7 @@ def patients(path: Path, m: TableMapping) -> pd.DataFrame:
     reason, more = _reason(table, m)
     baseline, wrong = _baseline(table, m)
     arm, strange = _arm(table, m)
-    problems += [*more, *wrong, *strange, *_identified(table, m.id)]
+    problems += [*more, *wrong, *strange, *_identified(table, m.id), *(_alike(table[m.site], m.site) if m.site else [])]
     if len(table) < FEWEST_PATIENTS:
         problems.append(Problem("", f"{len(table)} patients; the report needs at least {FEWEST_PATIENTS}"))
     if problems:
@@ -237,14 +254,20 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     if e.value:
         value, bad = _number(table[e.value])
         problems += _lines(e.value, "must be a number (with a decimal point)", bad)
-    strangers = ~table[e.id].isin(ids)
-    problems += [*more, *_lines(e.id, "no patient of the other table has this id", strangers)]
+    problems += [*more, *_strangers(table[e.id], ids, e.id)]
     if problems:
         raise ContractError(e.table.name, problems)
     empty = pd.Series(pd.NA, index=table.index, dtype="str")
     name, detail = (table[column] if column else empty for column in (e.name, e.detail))
     columns = (table[e.id], kind, name.fillna("unnamed"), value, detail, day, np.maximum(day, known))
     return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True))).reset_index(drop=True)
+
+
+def _strangers(found: pd.Series, ids: pd.Series, column: str) -> list[Problem]:
+    unknown = ~found.isin(ids)
+    alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
+    problems = _lines(column, "no patient of the other table has this id", unknown & ~alike)
+    return problems + _lines(column, "differs from an id of the other table only in case or spaces", alike)
 
 
 def _dtype(name: str) -> str:

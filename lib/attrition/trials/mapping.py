@@ -17,6 +17,7 @@ from attrition import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
+INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 TEXT, TEXTS, DAY, DAYS, GROUPS = "text", "a list of texts", "a whole day from 1 on", "a list of days", "lists of texts"
 SCHEMA: dict[str, dict[str, str]] = {
     "": {"name": TEXT, "title": TEXT, "table": TEXT, "missing": TEXTS},
@@ -143,6 +144,17 @@ class TableMapping:
     competing: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     events: EventsTable | None = None
+
+
+def plain(text: str) -> str:
+    r"""A text without its case and needless spaces, also non-breaking and invisible ones: what a reader takes for the same.
+
+    Examples
+    --------
+    >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
+    True
+    """
+    return " ".join(text.translate(INVISIBLE).split()).casefold()
 
 
 def slug(text: str) -> str:
