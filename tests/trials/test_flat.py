@@ -279,6 +279,15 @@ def records(**changes):
     return pd.DataFrame(made | changes)
 
 
+def test_every_name_that_stands_beside_the_reason_groups_is_reserved(tmp_path):
+    trial = put(tmp_path)
+    flow = participants.participant_flow(trial)
+    tables = [landmark.table(trial), flow, incidence.arm_flow(trial)]
+    names = {name.replace("_", " ") for table in tables for name in table}
+    assert names - set(trial.groups) <= mapping.RESERVED
+    assert set(trial.patients["status"]) | set(trial.patients["event_group"]) <= mapping.RESERVED | set(trial.groups)
+
+
 def test_records_are_known_from_their_known_day(tmp_path):
     events = put(tmp_path, events=records()).events
     assert events["known_day"].tolist()[:2] == [20.0, 14.0]

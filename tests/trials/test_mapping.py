@@ -100,6 +100,23 @@ def test_a_term_in_two_groups_and_completion_left_out_are_refused(tmp_path):
     assert "completed is missing" in refused(tmp_path, columns=columns, reasons=without)
 
 
+@pytest.mark.parametrize("name", ["completed", "ongoing", "none", "primary", "Censored", " all_cause", "n", ""])
+def test_names_that_the_report_uses_are_no_reason_groups(tmp_path, name):
+    columns = {"id": "pid", "event_day": "day", "reason": "why"}
+    reasons = {"completed": ["done"], "groups": {name: ["ae"], "fine": ["tired"]}}
+    message = refused(tmp_path, columns=columns, reasons=reasons)
+    assert "1 problem(s)" in message
+    assert f"[reasons.groups] the name {name!r} is taken by the report" in message
+
+
+def test_groups_that_look_alike_and_a_competing_group_are_refused(tmp_path):
+    columns = {"id": "pid", "event_day": "day", "reason": "why"}
+    alike = {"completed": ["done"], "groups": {"adverse event": ["ae"], "Adverse  event": ["tired"]}}
+    assert refused(tmp_path, columns=columns, reasons=alike).count("differs from another one only in case") == 2
+    competing = {"completed": ["done"], "groups": {"Competing": ["death"]}}
+    assert "competing events have a key of their own" in refused(tmp_path, columns=columns, reasons=competing)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

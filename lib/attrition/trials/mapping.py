@@ -17,6 +17,11 @@ from attrition import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
+RESERVED = frozenset(
+    {"completed", "ongoing", "none", "primary", "censored", "all", "all cause", "at risk", "landmark", "risk", "step"}
+    | {"n", "left", "arm", "patients", "still in", "patient days", "sum", "seen", "off treatment", "auroc", "skipped"}
+)
+"""Names that stand beside those of the reason groups in tables and results."""
 INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 TEXT, TEXTS, DAY, DAYS, GROUPS = "text", "a list of texts", "a whole day from 1 on", "a list of days", "lists of texts"
 SCHEMA: dict[str, dict[str, str]] = {
@@ -147,7 +152,7 @@ class TableMapping:
 
 
 def plain(text: str) -> str:
-    r"""A text without its case and needless spaces, also non-breaking and invisible ones: what a reader takes for the same.
+    r"""A text without case and needless spaces (also non-breaking and invisible ones): alike to a reader.
 
     Examples
     --------
@@ -232,6 +237,19 @@ def _sections(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return found, problems
 
 
+def _group_problems(groups: Mapping[str, Any]) -> list[str]:
+    where, forms = "[reasons.groups]", [plain(name).replace("_", " ") for name in groups]
+    problems = []
+    for name, form in zip(groups, forms, strict=True):
+        if form == "competing":
+            problems.append(f"{where} competing events have a key of their own: [reasons] competing")
+        elif form in RESERVED or not form:
+            problems.append(f"{where} the name {name!r} is taken by the report; give the group another one")
+        elif forms.count(form) > 1:
+            problems.append(f"{where} the name {name!r} differs from another one only in case or spaces")
+    return problems
+
+
 def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     """Rules that join several keys."""
     columns, design, reasons = (found.get(name, {}) for name in ("columns", "design", "reasons"))
@@ -249,8 +267,7 @@ def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     problems += [
         f"[reasons] the term {term!r} stands in two places" for term in {t for t in terms if terms.count(t) > 1}
     ]
-    if "competing" in reasons.get("groups", {}):
-        problems.append("[reasons.groups] competing events have a key of their own: [reasons] competing")
+    problems += _group_problems(reasons.get("groups", {}))
     used = [*(columns.get(key) for key in columns), *found.get("baseline", {}).get("numbers", ())]
     used += found.get("baseline", {}).get("categories", ())
     problems += [f"the column {name!r} has two roles" for name in {u for u in used if used.count(u) > 1}]
