@@ -1,12 +1,14 @@
 """A flat table with a mapping gives the same kind of trial, and nothing is guessed."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from attrition import cdisc, landmark, paths, trials
 from attrition.contract.strict import ContractError
+from attrition.errors import Refusal
 from attrition.landmark import participants
 from attrition.survival import incidence
 from attrition.trials import flat, mapping
@@ -384,17 +386,50 @@ def test_trials_are_named_and_told_apart(tmp_path):
         (["pilot"], ["t.toml"], "--mapping goes with a flat table"),
         (["t.csv"], ["a.toml", "b.toml"], "2 mappings for 1 flat tables"),
         (["nowhere"], [], "no such folder or file"),
-        (["t.xlsx"], [], "neither a folder"),
+        (["t.xlsx"], [], "files ending in .xlsx are not read"),
+        (["t.xlsx"], ["t.toml"], "are not read as a table; save it as CSV UTF-8 with commas, or as parquet$"),
+        (["t.xpt"], ["t.toml"], r"save it as CSV UTF-8 .*; of CDISC files give the folder"),
+        (["nowhere.xlsx"], ["t.toml"], "no such folder or file"),
         (["m.toml"], [], "table is missing; name it there"),
     ],
 )
 def test_what_the_command_line_cannot_mean(tmp_path, monkeypatch, places, mappings, said):
     monkeypatch.chdir(tmp_path)
     table().to_csv("t.csv", index=False)
-    (tmp_path / "t.xlsx").write_text("")
+    for name in ("t.xlsx", "t.xpt"):
+        (tmp_path / name).write_text("")
     (tmp_path / "m.toml").write_text(MAPPING)
     with pytest.raises((MappingError, cdisc.CdiscError), match=said):
         trials.described(places, mappings)
+
+
+def test_a_mapping_that_names_a_workbook_is_told_what_to_do(tmp_path):
+    (tmp_path / "t.toml").write_text('table = "t.xlsx"\n' + MAPPING)
+    with pytest.raises(ContractError, match=r"t\.xlsx: .*\n.*ending in \.xlsx are not read as a table; save it as CSV"):
+        trials.checked([str(tmp_path / "t.toml")])
+
+
+def test_of_several_trials_a_refusal_says_which(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "second"):
+        Path(name).mkdir()
+        put(Path(name), text=MAPPING.replace('name = "t"', f'name = "{name}"\ntable = "t.csv"'))
+    places = ["first/t.toml", "second/t.toml"]
+    assert [one.name for one in trials.checked(places)] == ["first", "second"]
+    good = Path("second/t.toml").read_text()
+
+    def said(text=good, frame=None):
+        (table() if frame is None else frame).to_csv("second/t.csv", index=False)
+        Path("second/t.toml").write_text(text)
+        with pytest.raises(Refusal) as error:
+            trials.checked(places)
+        return str(error.value)
+
+    assert said(frame=table(age="x")).startswith("second: t.csv: refused, 12 problems\n  lines 2, 3")
+    assert said(good.replace("horizon = 100", "horizon = 999")).startswith("second: t.toml: [design] horizon = 999")
+    assert said(good.replace('id = "pid"', "")).startswith("second: t.toml: refused, 1 problem(s)")
+    assert said(frame=table(day="110", why="done")).startswith("second: 12 patients, of whom 0 have")
+    assert said(good.replace('table = "t.csv"', "")).startswith("second: t.toml: table is missing")
 
 
 def test_inputs_follow_the_content_and_not_the_time(tmp_path):

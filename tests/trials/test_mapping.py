@@ -79,11 +79,14 @@ def test_the_smallest_mapping(tmp_path):
         ({"baseline": {"numbers": "age"}}, "[baseline] numbers must be a list of texts"),
         ({"reasons": {"completed": ["done"]}}, "[reasons] needs the column reason"),
         ({"events": {"table": "e.csv", "id": "pid", "day": "day"}}, "[events] needs one of kind and all_are"),
+        ({"events": {"table": "e.csv", "id": "pid", "day": "day", "all_are": "AE"}}, "[events] all_are must be one of"),
         ({"columns": ["id"]}, "[columns] must be a section"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):
-    assert said in refused(tmp_path, **changes)
+    message = refused(tmp_path, **changes)
+    assert message.startswith("m.yaml: refused, ")
+    assert said in message
 
 
 def test_everything_wrong_is_said_at_once(tmp_path):

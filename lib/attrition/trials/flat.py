@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import CENSORED, COMPLETED, KINDS, NO_EVENT, Definitions, Trial, assemble, completion_begins
+from attrition.cdisc import CENSORED, COMPLETED, NO_EVENT, Definitions, Trial, assemble, completion_begins
 from attrition.cdisc.trial import EVENT_COLUMNS
 from attrition.contract.strict import ContractError, Problem, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, plain, slug
+from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, MappingError, TableMapping, plain, slug
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -26,8 +26,19 @@ FEWEST_PATIENTS = 10
 FEWEST_FOLLOWED = 2
 UNSEEN = "and whether they would have stayed until then is not known"
 FREE_TEXT = "looks like free text or an identifier"
-ENDS_OF_EXPOSURE = "end of exposure"
 UNDATED = "The mapping names no known_day: no adverse event counts as known at a landmark."
+
+
+def unread(path: Path) -> str:
+    """What to do with a file of another kind.
+
+    Examples
+    --------
+    >>> unread(Path("patients.xlsx"))
+    'files ending in .xlsx are not read as a table; save it as CSV UTF-8 with commas, or as parquet'
+    """
+    kind = f"files ending in {path.suffix}" if path.suffix else "files without an ending"
+    return f"{kind} are not read as a table; save it as CSV UTF-8 with commas, or as parquet"
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -63,7 +74,7 @@ def read_table(path: Path, columns: Sequence[str], missing: Sequence[str] = ("",
         A file that cannot be read, or a column that is not there.
     """
     if path.suffix.lower() not in ENDINGS:
-        raise ContractError(path.name, [Problem("", f"a table ends in {' or '.join(ENDINGS)}")])
+        raise ContractError(path.name, [Problem("", unread(path))])
     if path.suffix.lower() == ".csv":
         table = read_strict(path, missing)
         _require(table.columns, columns, path.name)
@@ -222,13 +233,10 @@ def _own(column: str) -> str:
 
 
 def _kind(table: pd.DataFrame, e: EventsTable) -> tuple[pd.Series, list[Problem]]:
-    allowed = [kind for kind in KINDS if kind != ENDS_OF_EXPOSURE]
     if e.kind is None:
-        if e.all_are not in allowed:
-            raise MappingError(f"[events] all_are must be one of {', '.join(allowed)}")
         return pd.Series(e.all_are, index=table.index, dtype="str"), []
     kind = table[e.kind].str.lower()
-    return kind, _lines(e.kind, f"must be one of {', '.join(allowed)}", ~kind.isin(allowed))
+    return kind, _lines(e.kind, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
 
 
 def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:

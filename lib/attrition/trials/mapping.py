@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from attrition import errors
+from attrition.cdisc import KINDS
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
@@ -35,6 +36,8 @@ SCHEMA: dict[str, dict[str, str]] = {
         "kind": TEXT, "all_are": TEXT, "name": TEXT, "value": TEXT, "detail": TEXT,
     },
 }  # fmt: skip
+RECORDS = tuple(kind for kind in KINDS if kind != "end of exposure")
+"""Kinds that a long table may hold: an end of exposure is known in hindsight only."""
 NEEDED = {"columns": ("id", "event_day"), "design": ("horizon",), "events": ("table", "id", "day")}
 
 TEMPLATE = """\
@@ -274,6 +277,8 @@ def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     events = found.get("events", {})
     if events and ("kind" in events) == ("all_are" in events):
         problems.append("[events] needs one of kind and all_are, not both")
+    if events.get("all_are", RECORDS[0]) not in RECORDS:
+        problems.append(f"[events] all_are must be one of {', '.join(RECORDS)}")
     return problems
 
 
