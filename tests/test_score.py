@@ -199,6 +199,11 @@ def test_the_command_refuses_what_it_does_not_know(saved, patients, words, code,
     assert told in capsys.readouterr().err
 
 
+def test_a_file_that_is_not_there_is_a_matter_of_usage(saved, tmp_path, capsys):
+    assert command.main(["score", str(tmp_path / "nowhere.csv"), "--model", str(saved)]) == 2
+    assert capsys.readouterr().err == "nowhere.csv: there is no such file\n"
+
+
 def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(saved, tmp_path, capsys):
     path = tmp_path / "patients.csv"
     path.write_text("patient_id;age\n1;2\n")

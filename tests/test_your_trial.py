@@ -108,6 +108,7 @@ def test_what_cannot_be_read_is_refused_once_and_touches_nothing(tmp_path, chang
     [
         (["--mapping", "m.toml"], 2, "--mapping goes with --trial"),
         (["--trial", "nowhere"], 3, "no such folder or file"),
+        (["--trial", EXAMPLE / "patients.csv", "--mapping", "m.toml"], 2, "m.toml: there is no such mapping file"),
         (["--trial", "pilot", "--only", "03"], 2, "no chapter '03'"),
     ],
 )

@@ -137,5 +137,6 @@ def test_files_that_are_no_mapping(tmp_path, name, text, said):
 
 
 def test_a_mapping_that_is_not_there(tmp_path):
-    with pytest.raises(MappingError, match="no such mapping"):
+    with pytest.raises(MappingError, match="no such mapping") as error:
         mapping.read(tmp_path / "nowhere.toml")
+    assert error.value.exit_code == 2

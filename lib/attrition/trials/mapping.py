@@ -96,6 +96,12 @@ class MappingError(errors.Refusal, ValueError):
     exit_code = errors.CONTRACT
 
 
+class NoMappingError(MappingError):
+    """There is no mapping at the place that was named."""
+
+    exit_code = errors.USAGE
+
+
 @dataclass(frozen=True)
 class EventsTable:
     """Columns of the long table of dated records; see `TEMPLATE`."""
@@ -181,7 +187,7 @@ def _parsed(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
     except FileNotFoundError:
-        raise MappingError(f"{path.name}: there is no such mapping file") from None
+        raise NoMappingError(f"{path.name}: there is no such mapping file") from None
     except (OSError, UnicodeDecodeError):
         raise MappingError(f"{path.name}: the mapping cannot be read; it must be a text file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
