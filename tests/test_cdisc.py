@@ -264,6 +264,17 @@ def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):
     assert trial.landmarks == tuple(round(trial.horizon / part) for part in (6, 3, 2))
 
 
+def test_who_is_seen_through_the_day_of_the_horizon_has_stayed(tmp_path):
+    """With few completers the horizon is the last recorded day: who completes on it has stayed."""
+    trial = cdisc.load(small_trial(tmp_path))
+    patients = trial.patients.set_index("id")
+    assert (trial.horizon, patients.loc["006", "event_day"]) == (184, 184)
+    assert patients.loc[["001", "004", "006"], "status"].tolist() == ["censored", "censored", "none"]
+    target = landmark.target(trial, 30)
+    assert target[["001", "006"]].isna().tolist() == [True, False]
+    assert target["006"] == 0
+
+
 def test_the_first_discontinuation_counts(tmp_path):
     ids = ["001", "002", "003", "004", "005", "006", "001"]
     folder = small_trial(

@@ -139,6 +139,29 @@ def test_pieces_give_the_same_scores_as_the_whole(scorer, patients):
     pd.testing.assert_frame_equal(whole, pieces, check_dtype=False)
 
 
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_a_patient_twice_in_a_file_is_scored_once_whatever_the_piece(scorer, patients, chunk):
+    first = {(row, "patient_id"): f"P-{row}" for row in range(10)}
+    path = patients(n=10, changes=first | {(2, "patient_id"): "P-1", (8, "patient_id"): "P-0", (0, "age"): "x"})
+    made = pd.concat(score.file(path, scorer, chunk=chunk)).reset_index(drop=True)
+    again = "patient_id: the patient stands in an earlier row already"
+    assert made.loc[[2, 8], "refused"].tolist() == [again, again]
+    assert made.loc[[2, 8], "probability"].isna().all()
+    assert made.drop(index=[0, 2, 8])["refused"].eq("").all()
+
+
+def test_a_program_may_ask_about_a_patient_several_times(scorer, patients):
+    text = strict.read_strict(patients(changes={(row, "patient_id"): "P-1" for row in range(5)}))
+    assert scorer.check_and_score(text)["refused"].eq("").all()
+
+
+def test_a_missing_column_is_told_with_the_file(saved, patients, capsys):
+    path = patients()
+    pd.read_csv(path).drop(columns="age").to_csv(path, index=False)
+    assert command.main(["score", str(path), "--model", str(saved)]) == 3
+    assert "patients.csv: refused, 1 problem\n  line 1, column age: the column is missing" in capsys.readouterr().err
+
+
 def test_a_problem_in_a_later_piece_names_its_line(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 6 + "1,2,3\n")
@@ -174,6 +197,11 @@ def test_the_command_refuses_what_it_does_not_know(saved, patients, words, code,
     arguments = ["score", str(patients()), *(["--model", str(saved)] if "--model" not in words else []), *words]
     assert command.main(arguments) == code
     assert told in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_a_matter_of_usage(saved, tmp_path, capsys):
+    assert command.main(["score", str(tmp_path / "nowhere.csv"), "--model", str(saved)]) == 2
+    assert capsys.readouterr().err == "nowhere.csv: there is no such file\n"
 
 
 def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(saved, tmp_path, capsys):

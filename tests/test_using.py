@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from attrition import paths
+from attrition.registry import champion as champion_module
 from attrition.registry import modelcard
 from tests import champions
 
@@ -47,6 +48,11 @@ def test_the_python_form_works_as_printed(champion):
     with contextlib.redirect_stdout(said):
         exec(compile(lines, "docs/using.md", "exec"), {})
     assert said.getvalue() == printed
+
+
+def test_the_page_names_the_champion_of_a_quick_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "reports" / "quick"))
+    assert f"`--model {champion_module.folder().relative_to(tmp_path).as_posix()}`" in TEXT
 
 
 def test_the_example_file_holds_the_simulated_newcomers():

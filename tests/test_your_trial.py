@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,7 @@ def test_what_cannot_be_read_is_refused_once_and_touches_nothing(tmp_path, chang
     [
         (["--mapping", "m.toml"], 2, "--mapping goes with --trial"),
         (["--trial", "nowhere"], 3, "no such folder or file"),
+        (["--trial", EXAMPLE / "patients.csv", "--mapping", "m.toml"], 2, "m.toml: there is no such mapping file"),
         (["--trial", "pilot", "--only", "03"], 2, "no chapter '03'"),
     ],
 )
@@ -218,6 +220,17 @@ def test_several_trials_say_what_to_expect_in_the_next(tmp_path):
     auroc = next(row for row in across["summary"] if row["measure"] == "auroc")
     assert auroc["pi_low"] < auroc["value"] < auroc["pi_high"]
     assert "tbl-next-trial" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_the_example_as_its_files_are():
+    blocks = re.findall(r"```(\w*)\n(.*?)```", (paths.ROOT / "docs" / "your-trial.md").read_text("utf-8"), re.DOTALL)
+    rows = next(text for kind, text in blocks if not kind and text.startswith("patient_id,")).splitlines()
+    people = (EXAMPLE / "patients.csv").read_text("utf-8").splitlines()
+    assert rows[0] == people[0]
+    assert len(rows) == 3
+    assert set(rows) <= set(people)
+    shown = next(text for kind, text in blocks if kind == "toml")
+    assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "trial-mapping.toml").read_text("utf-8"))
 
 
 def test_only_the_adapter_knows_the_pilots_names():

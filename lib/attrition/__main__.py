@@ -91,6 +91,9 @@ def score(args: argparse.Namespace) -> int:
     from attrition.contract import strict
     from attrition.models import saving
 
+    if not args.patients.exists():
+        print(f"{args.patients.name}: there is no such file", file=sys.stderr)
+        return USAGE
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:

@@ -21,6 +21,7 @@ from attrition.models import saving
 
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
+AGAIN = "patient_id: the patient stands in an earlier row already"
 FIRST_LINE = 2
 """Line of the first patient in a file with a header."""
 FEWEST = 5
@@ -188,7 +189,13 @@ class Scorer:
         made["refused"] = ""
         return made[list(OUTPUT)]
 
-    def check_and_score(self, text: pd.DataFrame, threshold: float = PRESETS["published"]) -> pd.DataFrame:
+    def check_and_score(
+        self,
+        text: pd.DataFrame,
+        threshold: float = PRESETS["published"],
+        refused: Mapping[int, str] | None = None,
+        file: str = "table",
+    ) -> pd.DataFrame:
         """Hold rows of text against the contract, score those that satisfy it, refuse the others with the reason.
 
         Parameters
@@ -196,6 +203,10 @@ class Scorer:
         text : pandas.DataFrame of text
             From `attrition.contract.strict`; its index gives the lines.
         threshold : float
+        refused : mapping of int to str, optional
+            Lines that are refused already, and why.
+        file : str
+            What messages call the table.
 
         Returns
         -------
@@ -207,7 +218,7 @@ class Scorer:
         attrition.contract.strict.ContractError
             When a column is missing, so that no row can be scored.
         """
-        patients, reasons = admit(text)
+        patients, reasons = admit(text, refused, file)
         parts = [self.score(patients, threshold)] if len(patients) else []
         if reasons:
             lost = pd.DataFrame(index=pd.Index(reasons), columns=list(OUTPUT), dtype=object)
@@ -280,13 +291,19 @@ def _cell(cell: object) -> str | None:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
-def admit(text: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
+def admit(
+    text: pd.DataFrame, refused: Mapping[int, str] | None = None, file: str = "table"
+) -> tuple[pd.DataFrame, dict[int, str]]:
     """Part rows of text into patients that can be scored and lines that cannot.
 
     Parameters
     ----------
     text : pandas.DataFrame of text
         Its index gives the lines.
+    refused : mapping of int to str, optional
+        Lines that are refused already, and why.
+    file : str
+        What messages call the table.
 
     Returns
     -------
@@ -300,10 +317,10 @@ def admit(text: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
     attrition.contract.strict.ContractError
         When something is wrong with the table as a whole.
     """
-    reasons: dict[int, str] = {}
+    reasons = dict(refused or {})
     while len(rest := text.loc[~text.index.isin(list(reasons))]):
         try:
-            return contract.validate(rest, INPUT).trial.set_axis(rest.index), reasons
+            return contract.validate(rest, INPUT, file).trial.set_axis(rest.index), reasons
         except strict.ContractError as error:
             # a row with a bad cell never reaches the rules across columns: the rest is looked at again
             reasons |= _by_line(error)
@@ -319,10 +336,35 @@ def _by_line(error: strict.ContractError) -> dict[int, str]:
     return {line: "; ".join(rules) for line, rules in told.items()}
 
 
+class Seen:
+    """Which patients stood in earlier rows of a file that is read in pieces; eight bytes a patient are kept.
+
+    Examples
+    --------
+    >>> seen = Seen()
+    >>> [seen.again(pd.Series(ids)).tolist() for ids in (["1", "2", "1"], ["3", "2", None])]
+    [[False, False, True], [False, True, False]]
+    """
+
+    def __init__(self) -> None:
+        self._known = np.empty(0, dtype=np.uint64)
+
+    def again(self, ids: pd.Series) -> NDArray:
+        """Whether each patient of the next piece stood in an earlier row, of this piece or of one before it."""
+        digests = pd.util.hash_array(ids.fillna("").to_numpy(object), categorize=False)
+        place = np.minimum(np.searchsorted(self._known, digests), max(len(self._known) - 1, 0))
+        before = self._known[place] == digests if len(self._known) else np.zeros(len(ids), dtype=bool)
+        # two sorted runs: the stable sort merges them
+        self._known = np.sort(np.concatenate([self._known, np.unique(digests)]), kind="stable")
+        return (before | ids.duplicated().to_numpy()) & ids.notna().to_numpy()
+
+
 def file(
     path: Path, scorer: Scorer, threshold: float = PRESETS["published"], chunk: int = CHUNK
 ) -> Iterator[pd.DataFrame]:
-    """Score a file piece by piece, in bounded memory.
+    """Score a file piece by piece, in bounded memory; a patient who stands in an earlier row is refused.
+
+    Unlike a file, a program may ask about one patient several times (`Scorer.check_and_score`): what if?
 
     Parameters
     ----------
@@ -338,8 +380,10 @@ def file(
     pandas.DataFrame
         As `Scorer.check_and_score`.
     """
+    seen = Seen()
     for text in strict.read_pieces(path, chunk):
-        yield scorer.check_and_score(text, threshold)
+        again = text.index[seen.again(text["patient_id"])] if "patient_id" in text else ()
+        yield scorer.check_and_score(text, threshold, dict.fromkeys(again, AGAIN), path.name)
 
 
 def summary(scored: Mapping[str, int]) -> str:

@@ -117,6 +117,29 @@ def test_files_that_are_no_table_are_refused(save, content, words):
     refused(save(content), words)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"id;age;day\n1;61,5;3\n2;60,5;4\n", "the cells look separated by semicolons; commas are needed"),
+        (b"sep=,\nid,age,day\n1,61,3\n", "(sep=) stands where the header should; delete this line"),
+        (b"sep=;\nid;age\n1;61,5\n", "the cells look separated by semicolons"),
+        (b"Trial X 2024,,\nid,age,day\n1,61,3\n", "2 columns have no name; is there a title row above the header?"),
+        (b"Trial X,,Day\nid,age,day\n1,61\n", "no. 2: the column has no name; is there a title row above the header?"),
+        (b"Trial X 2024\nid,age,day\n1,61,3\n", "line 1: 1 cell, and more in every row below; is there a title row"),
+        (b"id,age,age\n1,2\n1,2,3,4\n", "column age: the name stands twice"),
+    ],
+)
+def test_a_wrong_header_is_told_alone(save, content, words):
+    message = refused(save(content), "trial.csv: refused, 1 problem\n", words)
+    assert message.count("\n") == 1
+    assert "Trial X" not in message
+
+
+def test_a_row_that_is_too_wide_below_one_column_is_told_with_its_line(save):
+    with pytest.raises(ContractError, match="line 3: 2 cells where the header has 1"):
+        contract.read_strict(save("id\n1\n2,5\n"))
+
+
 def test_a_missing_file_and_a_folder_are_refused_without_their_path(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
         assert str(tmp_path) not in refused(path, path.name)

@@ -162,6 +162,17 @@ def test_paired_models_are_named_for_readers(study):
     assert machine.wide(study).iloc[0, 0] == prediction.LABELS["null"]
 
 
+def test_the_words_of_a_flat_table_do_not_speak_of_cdisc(made):
+    assert made.source == "table"
+    for source, words in {"table": "in the table", "sdtm": "of the disposition record"}.items():
+        trial = dataclasses.replace(made, source=source)
+        told = machine.definitions(trial).set_index("term")["meaning"]
+        assert told["day of leaving"] == f"study day {words}"
+        assert told["analysis set"].endswith(", there is no day 0")
+        assert ("CDISC" in machine.read_from(trial)) == (source == "sdtm")
+    assert not any(word in " ".join(machine.definitions(made)["meaning"]) for word in ("CDISC", "disposition", "dose"))
+
+
 def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
     everybody = machine.auroc(study, 28, "all")
     assert machine.on_treatment(made, study, 28)["auroc"] == pytest.approx(everybody)

@@ -1,10 +1,16 @@
 """A flat table with a mapping gives the same kind of trial, and nothing is guessed."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from attrition import cdisc, landmark, paths, trials
 from attrition.contract.strict import ContractError
+from attrition.errors import Refusal
+from attrition.landmark import participants
+from attrition.survival import incidence
 from attrition.trials import flat, mapping
 from attrition.trials.mapping import MappingError
 
@@ -111,6 +117,69 @@ def test_an_event_flag_and_follow_up_to_the_very_horizon(tmp_path):
     assert landmark.counts(trial, 28)["censored"] == 1
 
 
+def many(n=100, day=110, early=(), **changes):
+    """`n` completers on one day, a few earlier ones instead, and 20 who left."""
+    days = [*early, *[day] * (n - len(early)), *range(30, 50)]
+    made = {"pid": [f"{i:03d}" for i in range(n + 20)], "arm": ["A", "B"] * (n // 2 + 10), "site": "01", "age": "60"}
+    return pd.DataFrame(made | {"sex": "F", "day": map(str, days), "why": ["done"] * n + ["ae"] * 20} | changes)
+
+
+def test_who_completes_on_the_day_of_the_horizon_has_stayed(tmp_path):
+    later, on_the_day = (put(tmp_path, many(day=day)) for day in (110, 100))
+    for trial in (later, on_the_day):
+        assert trial.patients["status"].value_counts().to_dict() == {"none": 100, "primary": 20}
+        assert landmark.target(trial, 28).notna().all()
+    pd.testing.assert_frame_equal(landmark.table(on_the_day), landmark.table(later))
+    assert on_the_day.flow == later.flow
+    flow = participants.participant_flow(on_the_day)
+    assert flow["n"].iloc[-1] == on_the_day.flow["in_study_at_horizon"] == 100
+
+
+def test_a_few_who_complete_before_the_horizon_are_censored_in_both_chapters(tmp_path):
+    trial = put(tmp_path, many(early=[60, 99]))
+    assert trial.flow["censored"] == 2
+    assert landmark.target(trial, 28).isna().sum() == 2
+    assert landmark.counts(trial, 56)["censored"] == 2
+    coded = incidence.coded(trial)
+    assert coded.loc[coded["status"].eq("censored"), ["time", "cause"]].to_numpy().tolist() == [[60, 0], [99, 0]]
+    flow = participants.participant_flow(trial)
+    assert flow["n"].tolist()[1:] == [*(len(landmark.at_risk(trial, day)) for day in (28, 56)), 98]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"day": 99}, "nobody was seen through that day; the longest horizon that works, in whole weeks, is 98"),
+        ({"early": [80] * 3}, "3% of those who completed did so earlier"),
+        ({"early": [90] * 90}, "90% of those who completed did so earlier"),
+        ({"early": [50] * 90}, "is 49 (landmarks before 49)"),
+        ({"n": 10, "early": [3] * 10}, "no whole week would work"),
+    ],
+)
+def test_a_horizon_beyond_what_was_seen_is_refused_with_one_that_works(tmp_path, table, said):
+    with pytest.raises(MappingError) as error:
+        put(tmp_path, many(**table))
+    message = str(error.value)
+    assert message.startswith("t.toml: [design] horizon = 100: ")
+    assert said in message
+    longest = re.search(r"is (\d+)", message)
+    if longest:
+        text = MAPPING.replace("horizon = 100", f"horizon = {longest[1]}").replace("[28, 56]", "[7]")
+        trial = put(tmp_path, many(**table), text)
+        assert trial.flow["censored"] <= 2
+        trials.check(trial, "t")
+
+
+def test_follow_up_that_ends_early_is_refused_where_nobody_is_left_to_compare_with(tmp_path):
+    text = MAPPING[: MAPPING.index("[reasons]")].replace('reason = "why"', 'event = "left"')
+    frame = table(day=["99"] * 12).assign(left=["0"] * 6 + ["1"] * 6)
+    with pytest.raises(MappingError, match="nobody was seen through that day"):
+        put(tmp_path, frame, text)
+    put(tmp_path, frame.assign(day=["100"] + ["99"] * 11), text)
+    with pytest.raises(cdisc.CdiscError, match="and 5 were not followed up to it; the report needs at least"):
+        trials.checked([str(tmp_path / "t.csv")])
+
+
 def test_the_reference_arm_is_the_declared_one(tmp_path):
     trial = put(tmp_path, text=MAPPING.replace("[baseline]", 'reference_arm = "NA"\n[baseline]'))
     assert trial.arms == ("NA", "None", "Placebo")
@@ -139,6 +208,17 @@ BAD = [
     ({"age": ["61,5", *["61"] * 11]}, "line 2, column age: must be a number (with a decimal point)"),
     ({"why": ["Done"] * 6 + ["ae"] * 6}, "the mapping's term 'done' does not occur, but one spelled much like it does"),
     ({"why": ["finished"] * 6 + ["ae"] * 6}, "no patient completed"),
+    ({"sex": ["F", "M", "m"] * 4}, "lines 4, 7, 10, 13, column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", "F\u00a0"] * 6}, "column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", "M", "F "] + ["M"] * 9}, "line 4, column sex: two values differ only in case or spaces"),
+    ({"sex": ["not said", "Not_said"] * 6}, "column sex: two values differ only in case or spaces"),
+    ({"arm": ["Placebo", "drug 10 mg", "Drug\u00a010  mg"] * 4}, "column arm: two values differ only in case or"),
+    ({"site": ["01", "01 "] * 6}, "column site: two values differ only in case or spaces"),
+    ({"pid": ["p1", "P1 ", "p1\u00a0", *"abcdefghi"]}, "lines 3, 4, column pid: differs from the id of an earlier row"),
+    (
+        {"why": ["done"] * 6 + ["ae", "AE", "ae\u200b", "done ", "ae", "ae"]},
+        "lines 9, 10, 11, column why: is a term of",
+    ),
 ]
 
 
@@ -152,6 +232,14 @@ def test_all_bad_lines_are_told_at_once_and_no_value_is(tmp_path):
     message = refused(tmp_path, frame=table(**changes, pid=["canary-id"] * 2 + list("cdefghijkl")))
     assert message.startswith("t.csv: refused, 3 problems")
     assert not any(word in message for word in ("secret", "canary", "1.9", "Erika"))
+
+
+def test_spellings_that_differ_in_a_letter_or_that_the_mapping_names_are_different_values(tmp_path):
+    text = MAPPING.replace('completed = ["done"]', 'completed = ["done", "Done"]')
+    frame = table(why=["done", "Done"] * 3 + ["ae"] * 6, sex=["F", "M", "Fm", ""] * 3, pid=["a1", "a 1", *"bcdefghijk"])
+    trial = put(tmp_path, frame, text)
+    assert trial.patients["reason_group"].eq("completed").sum() == 6
+    assert trial.patients["sex"].nunique() == 3
 
 
 def test_free_text_as_arm_or_category_is_refused_without_showing_it(tmp_path):
@@ -193,6 +281,15 @@ def records(**changes):
     return pd.DataFrame(made | changes)
 
 
+def test_every_name_that_stands_beside_the_reason_groups_is_reserved(tmp_path):
+    trial = put(tmp_path)
+    flow = participants.participant_flow(trial)
+    tables = [landmark.table(trial), flow, incidence.arm_flow(trial)]
+    names = {name.replace("_", " ") for table in tables for name in table}
+    assert names - set(trial.groups) <= mapping.RESERVED
+    assert set(trial.patients["status"]) | set(trial.patients["event_group"]) <= mapping.RESERVED | set(trial.groups)
+
+
 def test_records_are_known_from_their_known_day(tmp_path):
     events = put(tmp_path, events=records()).events
     assert events["known_day"].tolist()[:2] == [20.0, 14.0]
@@ -225,6 +322,7 @@ def test_records_without_a_day_are_left_out_and_counted(tmp_path):
     ("changes", "said"),
     [
         ({"pid": ["001", "001", "999"]}, "line 4, column pid: no patient of the other table has this id"),
+        ({"pid": ["001", "001 ", "002"]}, "line 3, column pid: differs from an id of the other table only in case"),
         ({"kind": ["visit", "death", "visit"]}, "line 3, column kind: must be one of adverse event, visit"),
         ({"day": ["2014-03", "5", "9"]}, "line 2, column day: must be a whole study day"),
         ({"value": ["high", "", ""]}, "line 2, column value: must be a number"),
@@ -288,17 +386,50 @@ def test_trials_are_named_and_told_apart(tmp_path):
         (["pilot"], ["t.toml"], "--mapping goes with a flat table"),
         (["t.csv"], ["a.toml", "b.toml"], "2 mappings for 1 flat tables"),
         (["nowhere"], [], "no such folder or file"),
-        (["t.xlsx"], [], "neither a folder"),
+        (["t.xlsx"], [], "files ending in .xlsx are not read"),
+        (["t.xlsx"], ["t.toml"], "are not read as a table; save it as CSV UTF-8 with commas, or as parquet$"),
+        (["t.xpt"], ["t.toml"], r"save it as CSV UTF-8 .*; of CDISC files give the folder"),
+        (["nowhere.xlsx"], ["t.toml"], "no such folder or file"),
         (["m.toml"], [], "table is missing; name it there"),
     ],
 )
 def test_what_the_command_line_cannot_mean(tmp_path, monkeypatch, places, mappings, said):
     monkeypatch.chdir(tmp_path)
     table().to_csv("t.csv", index=False)
-    (tmp_path / "t.xlsx").write_text("")
+    for name in ("t.xlsx", "t.xpt"):
+        (tmp_path / name).write_text("")
     (tmp_path / "m.toml").write_text(MAPPING)
     with pytest.raises((MappingError, cdisc.CdiscError), match=said):
         trials.described(places, mappings)
+
+
+def test_a_mapping_that_names_a_workbook_is_told_what_to_do(tmp_path):
+    (tmp_path / "t.toml").write_text('table = "t.xlsx"\n' + MAPPING)
+    with pytest.raises(ContractError, match=r"t\.xlsx: .*\n.*ending in \.xlsx are not read as a table; save it as CSV"):
+        trials.checked([str(tmp_path / "t.toml")])
+
+
+def test_of_several_trials_a_refusal_says_which(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "second"):
+        Path(name).mkdir()
+        put(Path(name), text=MAPPING.replace('name = "t"', f'name = "{name}"\ntable = "t.csv"'))
+    places = ["first/t.toml", "second/t.toml"]
+    assert [one.name for one in trials.checked(places)] == ["first", "second"]
+    good = Path("second/t.toml").read_text()
+
+    def said(text=good, frame=None):
+        (table() if frame is None else frame).to_csv("second/t.csv", index=False)
+        Path("second/t.toml").write_text(text)
+        with pytest.raises(Refusal) as error:
+            trials.checked(places)
+        return str(error.value)
+
+    assert said(frame=table(age="x")).startswith("second: t.csv: refused, 12 problems\n  lines 2, 3")
+    assert said(good.replace("horizon = 100", "horizon = 999")).startswith("second: t.toml: [design] horizon = 999")
+    assert said(good.replace('id = "pid"', "")).startswith("second: t.toml: refused, 1 problem(s)")
+    assert said(frame=table(day="110", why="done")).startswith("second: 12 patients, of whom 0 have")
+    assert said(good.replace('table = "t.csv"', "")).startswith("second: t.toml: table is missing")
 
 
 def test_inputs_follow_the_content_and_not_the_time(tmp_path):

@@ -79,11 +79,14 @@ def test_the_smallest_mapping(tmp_path):
         ({"baseline": {"numbers": "age"}}, "[baseline] numbers must be a list of texts"),
         ({"reasons": {"completed": ["done"]}}, "[reasons] needs the column reason"),
         ({"events": {"table": "e.csv", "id": "pid", "day": "day"}}, "[events] needs one of kind and all_are"),
+        ({"events": {"table": "e.csv", "id": "pid", "day": "day", "all_are": "AE"}}, "[events] all_are must be one of"),
         ({"columns": ["id"]}, "[columns] must be a section"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):
-    assert said in refused(tmp_path, **changes)
+    message = refused(tmp_path, **changes)
+    assert message.startswith("m.yaml: refused, ")
+    assert said in message
 
 
 def test_everything_wrong_is_said_at_once(tmp_path):
@@ -98,6 +101,23 @@ def test_a_term_in_two_groups_and_completion_left_out_are_refused(tmp_path):
     assert "the term 'death' stands in two places" in refused(tmp_path, columns=columns, reasons=twice)
     without = {"competing": ["death"]}
     assert "completed is missing" in refused(tmp_path, columns=columns, reasons=without)
+
+
+@pytest.mark.parametrize("name", ["completed", "ongoing", "none", "primary", "Censored", " all_cause", "n", ""])
+def test_names_that_the_report_uses_are_no_reason_groups(tmp_path, name):
+    columns = {"id": "pid", "event_day": "day", "reason": "why"}
+    reasons = {"completed": ["done"], "groups": {name: ["ae"], "fine": ["tired"]}}
+    message = refused(tmp_path, columns=columns, reasons=reasons)
+    assert "1 problem(s)" in message
+    assert f"[reasons.groups] the name {name!r} is taken by the report" in message
+
+
+def test_groups_that_look_alike_and_a_competing_group_are_refused(tmp_path):
+    columns = {"id": "pid", "event_day": "day", "reason": "why"}
+    alike = {"completed": ["done"], "groups": {"adverse event": ["ae"], "Adverse  event": ["tired"]}}
+    assert refused(tmp_path, columns=columns, reasons=alike).count("differs from another one only in case") == 2
+    competing = {"completed": ["done"], "groups": {"Competing": ["death"]}}
+    assert "competing events have a key of their own" in refused(tmp_path, columns=columns, reasons=competing)
 
 
 @pytest.mark.parametrize(
@@ -117,5 +137,6 @@ def test_files_that_are_no_mapping(tmp_path, name, text, said):
 
 
 def test_a_mapping_that_is_not_there(tmp_path):
-    with pytest.raises(MappingError, match="no such mapping"):
+    with pytest.raises(MappingError, match="no such mapping") as error:
         mapping.read(tmp_path / "nowhere.toml")
+    assert error.value.exit_code == 2

@@ -18,6 +18,7 @@ from attrition.cdisc.definitions import (
     NO_EVENT,
     PILOT,
     Definitions,
+    completion_begins,
 )
 from attrition.cdisc.sdtm import load_sdtm
 from attrition.cdisc.sources import CdiscError, Source, kind, open_source
@@ -36,6 +37,7 @@ __all__ = [
     "Source",
     "Trial",
     "assemble",
+    "completion_begins",
     "load",
     "open_source",
 ]

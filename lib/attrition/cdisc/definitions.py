@@ -12,6 +12,9 @@ COMPETING = "competing"
 NO_EVENT = "none"
 COMPLETED = "completed"
 CENSORED = "ongoing"
+EARLY_SHARE = 0.025
+FEWEST_COMPLETERS = 10
+"""With fewer completers than this, one of them is more than the share that may complete early."""
 
 
 def _frozen(**terms: str) -> Mapping[str, str]:
@@ -202,8 +205,29 @@ def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
     return dataclasses.replace(definitions, arms=arms, horizon=horizon, landmarks=landmarks)
 
 
-def _horizon(patients: pd.DataFrame) -> int:
+def completion_begins(patients: pd.DataFrame) -> int | None:
+    """First day by which completing is no rare thing: before it, fewer than 2.5 % of the completers had completed.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        Columns event_day, reason_group.
+
+    Returns
+    -------
+    int or None
+        None with fewer than ten completers.
+
+    Examples
+    --------
+    >>> completion_begins(pd.DataFrame({"event_day": [100, *[170] * 99], "reason_group": "completed"}))
+    170
+    """
     completed = patients.loc[patients["reason_group"].eq(COMPLETED), "event_day"]
-    if len(completed) < 10:
-        return int(patients["event_day"].max())
-    return int((np.quantile(completed, 0.025, method="lower") - 1) // 7 * 7)
+    few = len(completed) < FEWEST_COMPLETERS
+    return None if few else int(np.quantile(completed, EARLY_SHARE, method="lower"))
+
+
+def _horizon(patients: pd.DataFrame) -> int:
+    begins = completion_begins(patients)
+    return int(patients["event_day"].max()) if begins is None else (begins - 1) // 7 * 7

@@ -32,7 +32,8 @@ class Trial:
         event_day (study day of disposition), reason (its term), reason_group (of that term, also ``"completed"`` and
         ``"ongoing"``), and the outcome by the horizon: time (day of event or end of follow-up, at most the horizon),
         event_group (a reason group, ``"competing"`` or ``"none"``) and status (``"primary"``, ``"competing"``,
-        ``"none"``, or ``"censored"`` for follow-up that ends before the horizon without a disposition).
+        ``"none"``, or ``"censored"`` for completion, or follow-up without a disposition, that ends before the
+        horizon; who is seen through the day of the horizon has stayed).
     events : pandas.DataFrame
         One row a dated record: id, kind (one of `KINDS`), name, value, detail, day (of onset or measurement) and
         known_day (the day from which a predictor may use it; missing: never).
@@ -102,7 +103,7 @@ def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
     left = ~patients["reason_group"].isin([COMPLETED, CENSORED])
     group = patients["reason_group"].where(by_horizon & left, NO_EVENT)
     status = group.where(group.isin([NO_EVENT, COMPETING]), "primary")
-    unfinished = by_horizon & patients["reason_group"].isin([CENSORED, COMPLETED])
+    unfinished = ~left & (patients["event_day"] < horizon)
     return patients.assign(
         time=np.minimum(patients["event_day"], horizon),
         event_group=group,

@@ -21,6 +21,7 @@ SHOWN_LINES = 8
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?")
+TITLE_ROW = "is there a title row above the header?"
 HEADER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 
@@ -140,7 +141,9 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     text = _decoded(content, file)
     lines, rows = _records(text, file)
     header = rows[0]
-    problems = [*_header_problems(header), *_ragged(lines[1:], rows[1:], len(header))]
+    # with the wrong line as header every row below it is wrong as well: that is said once
+    narrowest = min((len(row) for row in rows[1:] if row), default=0)
+    problems = _header_problems(header, narrowest) or _ragged(lines[1:], rows[1:], len(header))
     if problems:
         raise ContractError(file, problems)
     if len(rows) == 1:
@@ -201,20 +204,27 @@ def _records(text: str, file: str) -> tuple[list[int], list[list[str]]]:
     return lines, rows
 
 
-def _header_problems(header: list[str]) -> list[Problem]:
+def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
+    """What is wrong with the header, given the fewest cells of a row below it."""
+    if header[0].lower() == "sep=" and header[1:] == [""]:
+        return [Problem("", "a note for spreadsheets (sep=) stands where the header should; delete this line", 1)]
     if len(header) == 1:
         for delimiter, word in OTHER_DELIMITERS.items():
             if delimiter in header[0]:
                 return [Problem("", f"the cells look separated by {word}; commas are needed", 1)]
+        if narrowest > 1:
+            return [Problem("", f"1 cell, and more in every row below; {TITLE_ROW}", 1)]
     if any(NUMBER.fullmatch(name) for name in header):
         return [Problem("", "a column name that is a number; is the header missing?", 1)]
-    problems = []
-    for position, name in enumerate(header, 1):
-        if not name.strip():
-            problems.append(Problem(f"no. {position}", "the column has no name", 1))
-        elif header.index(name) < position - 1:
-            problems.append(Problem(shown(name, position), "the name stands twice in the header", 1))
-    return problems
+    unnamed = [position for position, name in enumerate(header, 1) if not name.strip()]
+    if len(unnamed) > 1:
+        return [Problem("", f"{len(unnamed)} columns have no name; {TITLE_ROW}", 1)]
+    twice = [
+        Problem(shown(name, position), "the name stands twice in the header", 1)
+        for position, name in enumerate(header, 1)
+        if name.strip() and header.index(name) < position - 1
+    ]
+    return [Problem(f"no. {position}", f"the column has no name; {TITLE_ROW}", 1) for position in unnamed] + twice
 
 
 def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem]:

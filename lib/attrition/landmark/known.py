@@ -79,14 +79,15 @@ def target(trial: Trial, landmark: int, horizon: int | None = None, event: str =
     Returns
     -------
     pandas.Series of float, indexed by id
-        1, 0, or missing for follow-up that ends before the horizon without a disposition.
+        1, 0, or missing for completion, or follow-up without a disposition, that ends before the horizon. Who is
+        seen through the day of the horizon has stayed: 0.
     """
     horizon = trial.horizon if horizon is None else horizon
     patients = trial.patients.set_index("id").loc[at_risk(trial, landmark)]
-    group, within = patients["reason_group"], patients["event_day"] <= horizon
+    group, day = patients["reason_group"], patients["event_day"]
     none = group.isin([COMPLETED, CENSORED])
     chosen = {"primary": ~none & group.ne(COMPETING), "all_cause": ~none}.get(event, group.eq(event))
-    return (within & chosen).astype(float).mask(within & none).rename(event)
+    return ((day <= horizon) & chosen).astype(float).mask((day < horizon) & none).rename(event)
 
 
 @dataclass(frozen=True)

@@ -190,13 +190,30 @@ def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> di
     return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
 
 
+def read_from(trial: Trial) -> str:
+    """What the trial was read from, for a sentence.
+
+    Examples
+    --------
+    >>> from attrition import cdisc
+    >>> read_from(cdisc.load("pilot"))
+    'its CDISC data'
+    """
+    flat = "one table with a row a patient, by a mapping that says which column is what"
+    return flat if trial.source == "table" else "its CDISC data"
+
+
 def definitions(trial: Trial) -> pd.DataFrame:
     """The definitions that the counts follow from: term and meaning."""
+    flat = trial.source == "table"
+    patients = (
+        "patients of the table; day 1 is the first day" if flat else "randomised patients; day 1 is the first dose"
+    )
     competing = ", ".join(term.lower() for term in trial.definitions.competing)
     rows = [
         ("trial", trial.definitions.title),
-        ("analysis set", "randomised patients; day 1 is the first dose, there is no day 0"),
-        ("day of leaving", "study day of the disposition record"),
+        ("analysis set", patients + ", there is no day 0"),
+        ("day of leaving", f"study day {'in the table' if flat else 'of the disposition record'}"),
         ("horizon", f"day {trial.horizon}"),
         ("primary event", "leaving by the horizon for any reason" + (f" except {competing}" if competing else "")),
         ("competing event", competing or "none"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import COMPLETED, Trial
+from attrition.cdisc import NO_EVENT, Trial
 from attrition.landmark.known import VISIT_WINDOW, at_risk, target
 
 
@@ -18,7 +18,8 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        step, n (still there), left (since the step above), and one column a reason group.
+        step, n (still there), left (since the step above, or not followed any further), and one column a reason
+        group.
     """
     patients, flow = trial.patients, trial.flow
     none = dict.fromkeys(trial.groups, 0)
@@ -29,7 +30,7 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     since = -np.inf
     for day in (*trial.landmarks, trial.horizon):
         gone = patients[(patients["event_day"] > since) & (patients["event_day"] <= day)]
-        gone = gone[~gone["reason_group"].eq(COMPLETED)]
+        gone = gone[gone["status"].ne(NO_EVENT)]
         reasons = gone["reason_group"].value_counts().reindex(list(trial.groups), fill_value=0)
         there = rows[-1]["n"] - len(gone)
         rows.append({"step": f"in the trial after day {day}", "n": there, "left": len(gone), **reasons.to_dict()})

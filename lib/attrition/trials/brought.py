@@ -5,7 +5,8 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -72,6 +73,29 @@ def _beside(table: Path) -> Path:
     )
 
 
+def _there(place: str) -> None:
+    """Refuse a place that is none of the things a trial can be read from."""
+    path = Path(place)
+    if place in PACKAGED or path.is_dir() or path.suffix.lower() in mapping.ENDINGS:
+        return
+    if not path.exists():
+        raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
+    if path.suffix.lower() not in flat.ENDINGS:
+        folder = "; of CDISC files give the folder" if path.suffix.lower() in CDISC_ENDINGS else ""
+        raise CdiscError(f"{path.name}: {flat.unread(path)}{folder}")
+
+
+@contextmanager
+def _told(of: str, several: bool) -> Iterator[None]:
+    """With several trials a refusal begins with which it is about: their tables may all have one name."""
+    try:
+        yield
+    except ContractError as error:
+        raise (ContractError(f"{of}: {error.file}", error.problems) if several else error) from None
+    except (CdiscError, MappingError) as error:
+        raise (type(error)(f"{of}: {error}") if several and not str(error).startswith(f"{of}:") else error) from None
+
+
 def _described(place: str, given: str | None) -> Brought:
     path = Path(place)
     if place in PACKAGED:
@@ -85,10 +109,6 @@ def _described(place: str, given: str | None) -> Brought:
         return Brought(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
     if path.is_dir():
         return Brought(slug(path.resolve().name), str(path.resolve()))
-    if not path.exists():
-        raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
-    if path.suffix.lower() not in flat.ENDINGS:
-        raise CdiscError(f"{path.name}: neither a folder of CDISC files nor a table ({', '.join(flat.ENDINGS)})")
     chosen = Path(given) if given else _beside(path)
     name = mapping.read(chosen).name
     return Brought(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
@@ -113,13 +133,19 @@ def described(places: Sequence[str], mappings: Sequence[str] = ()) -> list[Broug
     MappingError, CdiscError
         Nothing there, no mapping, or mappings that do not go with the tables.
     """
+    for place in places:
+        _there(place)
     tables = [place for place in places if Path(place).suffix.lower() in flat.ENDINGS and not Path(place).is_dir()]
     if mappings and len(mappings) not in (1, len(tables)):
         raise MappingError(f"{len(mappings)} mappings for {len(tables)} flat tables; give one for all, or one each")
     if mappings and not tables:
         raise MappingError("--mapping goes with a flat table (CSV or parquet); CDISC files need none")
     each = iter(list(mappings) * len(tables) if len(mappings) == 1 else mappings)
-    found = [_described(place, next(each, None) if place in tables else None) for place in places]
+    found = []
+    for place in places:
+        folder = Path(place).parent
+        with _told(str(folder), len(places) > 1 and folder != Path()):
+            found.append(_described(place, next(each, None) if place in tables else None))
     return _apart(found)
 
 
@@ -129,7 +155,9 @@ def _apart(found: list[Brought]) -> list[Brought]:
         return found
     named = [Brought(slug(Path(one.place).stem), one.place, one.mapping) for one in found]
     if len({one.name for one in named}) < len(named):
-        raise MappingError("two trials have the same name; name them in their mappings, or rename a folder")
+        names = [one.name for one in named]
+        same = next(name for name in names if names.count(name) > 1)
+        raise MappingError(f"two trials have the same name ({same}); name them in their mappings, or rename a folder")
     return named
 
 
@@ -152,7 +180,8 @@ def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[Brought
     found = described(places, mappings)
     for one in found:
         try:
-            check(one.load(), one.name)
+            with _told(one.name, len(found) > 1):
+                check(one.load(), one.name)
         except (CdiscError, MappingError, ContractError):
             raise
         except Exception as error:
@@ -168,11 +197,12 @@ def check(trial: Trial, name: str) -> None:
     ------
     CdiscError
     """
-    n, primary = len(trial.patients), trial.flow["primary"]
-    if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
+    n, primary, unknown = len(trial.patients), trial.flow["primary"], trial.flow["censored"]
+    if n < FEWEST_PATIENTS or min(primary, n - primary - unknown) < FEWEST_EVENTS:
+        unseen = f" and {unknown} were not followed up to it" if unknown else ""
         raise CdiscError(
-            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}; the report needs "
-            f"at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
+            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}{unseen}; the "
+            f"report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
             "(are the terms for completion right?)"
         )
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import KINDS, Definitions, Trial, assemble
+from attrition.cdisc import CENSORED, COMPLETED, NO_EVENT, Definitions, Trial, assemble, completion_begins
 from attrition.cdisc.trial import EVENT_COLUMNS
 from attrition.contract.strict import ContractError, Problem, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, EventsTable, MappingError, TableMapping, slug
+from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, MappingError, TableMapping, plain, slug
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -23,9 +23,22 @@ LEFT, COMPLETED_TERM = "left the trial", "completed"
 ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
 MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
 FEWEST_PATIENTS = 10
+FEWEST_FOLLOWED = 2
+UNSEEN = "and whether they would have stayed until then is not known"
 FREE_TEXT = "looks like free text or an identifier"
-ENDS_OF_EXPOSURE = "end of exposure"
 UNDATED = "The mapping names no known_day: no adverse event counts as known at a landmark."
+
+
+def unread(path: Path) -> str:
+    """What to do with a file of another kind.
+
+    Examples
+    --------
+    >>> unread(Path("patients.xlsx"))
+    'files ending in .xlsx are not read as a table; save it as CSV UTF-8 with commas, or as parquet'
+    """
+    kind = f"files ending in {path.suffix}" if path.suffix else "files without an ending"
+    return f"{kind} are not read as a table; save it as CSV UTF-8 with commas, or as parquet"
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -61,7 +74,7 @@ def read_table(path: Path, columns: Sequence[str], missing: Sequence[str] = ("",
         A file that cannot be read, or a column that is not there.
     """
     if path.suffix.lower() not in ENDINGS:
-        raise ContractError(path.name, [Problem("", f"a table ends in {' or '.join(ENDINGS)}")])
+        raise ContractError(path.name, [Problem("", unread(path))])
     if path.suffix.lower() == ".csv":
         table = read_strict(path, missing)
         _require(table.columns, columns, path.name)
@@ -112,22 +125,36 @@ def _days(table: pd.DataFrame, column: str, low: int, needed: bool) -> tuple[pd.
     return days, problems + (_lines(column, "is empty", table[column].isna()) if needed else [])
 
 
-def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
+def _too_many(values: pd.Series, column: str, most: int) -> list[Problem]:
     found = values.nunique()
     return [Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}")] if found > most else []
+
+
+def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
+    return _too_many(values, column, most) or _alike(values, column)
+
+
+def _alike(values: pd.Series, column: str) -> list[Problem]:
+    """Lines with the rarer of two spellings; the names of a model's columns also take an underscore for a space."""
+    known = values.dropna()
+    forms = known.map(lambda value: plain(value).replace("_", " "))
+    usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
+    return _lines(column, "two values differ only in case or spaces (an underscore counts as one)", known.ne(usual))
 
 
 def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
     ids = table[column]
     twice = ids.notna() & ids.duplicated()
-    return _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
+    alike = ids.notna() & ids.map(plain, na_action="ignore").duplicated() & ~twice
+    problems = _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
+    return problems + _lines(column, "differs from the id of an earlier row only in case or spaces", alike)
 
 
 def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
     """Disposition term of every patient: missing while the patient is in the trial."""
     if m.event is None:
         terms = table[m.reason]
-        problems = _levels(terms, str(m.reason), MOST_TERMS) + _terms(terms, m)
+        problems = _too_many(terms, str(m.reason), MOST_TERMS) or _terms(terms, m)
         return terms.mask(terms.isin(m.ongoing)), problems
     flag = table[m.event].str.lower()
     bad = ~flag.isin(YES | NO)
@@ -135,7 +162,7 @@ def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Probl
 
 
 def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
-    """A term of the mapping that does not occur, while one like it does, would silently move patients."""
+    """Terms that are much like one of the mapping but are not in it would silently move patients."""
     there = set(values.dropna().unique())
     named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
     unnamed = sorted(there - set(named))
@@ -144,6 +171,9 @@ def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
         for term in named
         if term not in there and difflib.get_close_matches(term.lower(), [t.lower() for t in unnamed], 1, 0.8)
     ]
+    forms = {plain(term) for term in named}
+    alike = values.isin([term for term in unnamed if plain(term) in forms])
+    problems += _lines(str(values.name), "is a term of the mapping but for case or spaces", alike)
     if m.completed and not there.intersection(m.completed) and not problems:
         problems.append(
             Problem(str(values.name), "no patient completed, by the terms that the mapping gives for completion")
@@ -186,15 +216,13 @@ def patients(path: Path, m: TableMapping) -> pd.DataFrame:
     reason, more = _reason(table, m)
     baseline, wrong = _baseline(table, m)
     arm, strange = _arm(table, m)
-    problems += [*more, *wrong, *strange, *_identified(table, m.id)]
+    problems += [*more, *wrong, *strange, *_identified(table, m.id), *(_alike(table[m.site], m.site) if m.site else [])]
     if len(table) < FEWEST_PATIENTS:
         problems.append(Problem("", f"{len(table)} patients; the report needs at least {FEWEST_PATIENTS}"))
     if problems:
         raise ContractError(path.name, problems)
     site = table[m.site].fillna(UNKNOWN_SITE) if m.site else pd.Series(UNKNOWN_SITE, index=table.index, dtype="str")
-    # who was seen through the last day of the window without leaving was seen through the window
-    through = reason.isna() & (day == m.horizon)
-    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day + through, "reason": reason}
+    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day, "reason": reason}
     return pd.concat([pd.DataFrame(columns), baseline.rename(columns=_own)], axis=1)
 
 
@@ -205,13 +233,10 @@ def _own(column: str) -> str:
 
 
 def _kind(table: pd.DataFrame, e: EventsTable) -> tuple[pd.Series, list[Problem]]:
-    allowed = [kind for kind in KINDS if kind != ENDS_OF_EXPOSURE]
     if e.kind is None:
-        if e.all_are not in allowed:
-            raise MappingError(f"[events] all_are must be one of {', '.join(allowed)}")
         return pd.Series(e.all_are, index=table.index, dtype="str"), []
     kind = table[e.kind].str.lower()
-    return kind, _lines(e.kind, f"must be one of {', '.join(allowed)}", ~kind.isin(allowed))
+    return kind, _lines(e.kind, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
 
 
 def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
@@ -237,14 +262,20 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     if e.value:
         value, bad = _number(table[e.value])
         problems += _lines(e.value, "must be a number (with a decimal point)", bad)
-    strangers = ~table[e.id].isin(ids)
-    problems += [*more, *_lines(e.id, "no patient of the other table has this id", strangers)]
+    problems += [*more, *_strangers(table[e.id], ids, e.id)]
     if problems:
         raise ContractError(e.table.name, problems)
     empty = pd.Series(pd.NA, index=table.index, dtype="str")
     name, detail = (table[column] if column else empty for column in (e.name, e.detail))
     columns = (table[e.id], kind, name.fillna("unnamed"), value, detail, day, np.maximum(day, known))
     return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True))).reset_index(drop=True)
+
+
+def _strangers(found: pd.Series, ids: pd.Series, column: str) -> list[Problem]:
+    unknown = ~found.isin(ids)
+    alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
+    problems = _lines(column, "no patient of the other table has this id", unknown & ~alike)
+    return problems + _lines(column, "differs from an id of the other table only in case or spaces", alike)
 
 
 def _dtype(name: str) -> str:
@@ -273,6 +304,31 @@ def definitions(m: TableMapping, name: str) -> Definitions:
     )
 
 
+def _workable(trial: Trial) -> int:
+    """Last whole week through which some patients were seen, and before which completing is a rare thing; 0: none."""
+    patients = trial.patients
+    stayed = patients["reason_group"].isin([COMPLETED, CENSORED])
+    seen = (patients["event_day"] - ~stayed).nlargest(FEWEST_FOLLOWED).iloc[-1]
+    begins = completion_begins(patients)
+    return int(seen if begins is None else min(begins, seen)) // 7 * 7
+
+
+def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> None:
+    """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out."""
+    begins = completion_begins(trial.patients)
+    if not trial.patients["status"].eq(NO_EVENT).any():
+        why = "nobody was seen through that day"
+    elif begins is not None and begins < trial.horizon:
+        completed = trial.patients.loc[trial.patients["reason_group"].eq(COMPLETED), "event_day"]
+        why = f"{(completed < trial.horizon).mean():.0%} of those who completed did so earlier, {UNSEEN}"
+    else:
+        return
+    longest = _workable(trial)
+    advice = f"the longest horizon that works, in whole weeks, is {longest}" if longest else "no whole week would work"
+    before = f" (landmarks before {longest})" if longest and max(trial.landmarks) >= longest else ""
+    raise MappingError(f"{m.path.name}: [design] horizon = {trial.horizon}: {why}; {advice}{before}")
+
+
 def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Trial:
     """A trial from one flat table and its mapping.
 
@@ -293,6 +349,8 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
     ------
     ContractError
         The table breaks its contract: every problem with line and column.
+    MappingError
+        The horizon lies beyond what was seen of the patients.
     """
     path = Path(path)
     table = patients(path, mapping)
@@ -300,7 +358,7 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
     notes = [UNDATED] if mapping.events and not mapping.events.known_day else []
     undated = int(records["day"].isna().sum())
     notes += [f"{undated} records without a day are left out."] if undated else []
-    return assemble(
+    trial = assemble(
         path.name,
         "table",
         definitions(mapping, name or mapping.name or path.stem),
@@ -309,3 +367,5 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
         {"screened": None, "screen_failures": None},
         notes=tuple(notes),
     )
+    _seen_to_the_horizon(trial, mapping)
+    return trial

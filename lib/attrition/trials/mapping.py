@@ -14,9 +14,16 @@ from typing import Any
 import yaml
 
 from attrition import errors
+from attrition.cdisc import KINDS
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
+RESERVED = frozenset(
+    {"completed", "ongoing", "none", "primary", "censored", "all", "all cause", "at risk", "landmark", "risk", "step"}
+    | {"n", "left", "arm", "patients", "still in", "patient days", "sum", "seen", "off treatment", "auroc", "skipped"}
+)
+"""Names that stand beside those of the reason groups in tables and results."""
+INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 TEXT, TEXTS, DAY, DAYS, GROUPS = "text", "a list of texts", "a whole day from 1 on", "a list of days", "lists of texts"
 SCHEMA: dict[str, dict[str, str]] = {
     "": {"name": TEXT, "title": TEXT, "table": TEXT, "missing": TEXTS},
@@ -29,6 +36,8 @@ SCHEMA: dict[str, dict[str, str]] = {
         "kind": TEXT, "all_are": TEXT, "name": TEXT, "value": TEXT, "detail": TEXT,
     },
 }  # fmt: skip
+RECORDS = tuple(kind for kind in KINDS if kind != "end of exposure")
+"""Kinds that a long table may hold: an end of exposure is known in hindsight only."""
 NEEDED = {"columns": ("id", "event_day"), "design": ("horizon",), "events": ("table", "id", "day")}
 
 TEMPLATE = """\
@@ -51,7 +60,7 @@ arm = "arm"                      # leave out for a trial with one arm
 site = "site"                    # leave out where it is not known
 
 [design]
-horizon = 168                    # leaving up to this day counts
+horizon = 168                    # leaving up to this day counts; most who complete must be seen through it
 landmarks = [28, 56, 84]         # days on which a prediction is made; default: 1/6, 1/3 and 1/2 of the horizon
 reference_arm = "Placebo"        # default: the arm called placebo or control, else the largest
 
@@ -85,6 +94,12 @@ class MappingError(errors.Refusal, ValueError):
     """A mapping, or the way it is used, says something that cannot be meant; the message lists all of it."""
 
     exit_code = errors.CONTRACT
+
+
+class NoMappingError(MappingError):
+    """There is no mapping at the place that was named."""
+
+    exit_code = errors.USAGE
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,17 @@ class TableMapping:
     events: EventsTable | None = None
 
 
+def plain(text: str) -> str:
+    r"""A text without case and needless spaces (also non-breaking and invisible ones): alike to a reader.
+
+    Examples
+    --------
+    >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
+    True
+    """
+    return " ".join(text.translate(INVISIBLE).split()).casefold()
+
+
 def slug(text: str) -> str:
     """A name for files.
 
@@ -161,7 +187,7 @@ def _parsed(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
     except FileNotFoundError:
-        raise MappingError(f"{path.name}: there is no such mapping file") from None
+        raise NoMappingError(f"{path.name}: there is no such mapping file") from None
     except (OSError, UnicodeDecodeError):
         raise MappingError(f"{path.name}: the mapping cannot be read; it must be a text file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -220,6 +246,19 @@ def _sections(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return found, problems
 
 
+def _group_problems(groups: Mapping[str, Any]) -> list[str]:
+    where, forms = "[reasons.groups]", [plain(name).replace("_", " ") for name in groups]
+    problems = []
+    for name, form in zip(groups, forms, strict=True):
+        if form == "competing":
+            problems.append(f"{where} competing events have a key of their own: [reasons] competing")
+        elif form in RESERVED or not form:
+            problems.append(f"{where} the name {name!r} is taken by the report; give the group another one")
+        elif forms.count(form) > 1:
+            problems.append(f"{where} the name {name!r} differs from another one only in case or spaces")
+    return problems
+
+
 def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     """Rules that join several keys."""
     columns, design, reasons = (found.get(name, {}) for name in ("columns", "design", "reasons"))
@@ -237,14 +276,15 @@ def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     problems += [
         f"[reasons] the term {term!r} stands in two places" for term in {t for t in terms if terms.count(t) > 1}
     ]
-    if "competing" in reasons.get("groups", {}):
-        problems.append("[reasons.groups] competing events have a key of their own: [reasons] competing")
+    problems += _group_problems(reasons.get("groups", {}))
     used = [*(columns.get(key) for key in columns), *found.get("baseline", {}).get("numbers", ())]
     used += found.get("baseline", {}).get("categories", ())
     problems += [f"the column {name!r} has two roles" for name in {u for u in used if used.count(u) > 1}]
     events = found.get("events", {})
     if events and ("kind" in events) == ("all_are" in events):
         problems.append("[events] needs one of kind and all_are, not both")
+    if events.get("all_are", RECORDS[0]) not in RECORDS:
+        problems.append(f"[events] all_are must be one of {', '.join(RECORDS)}")
     return problems
 
 
