@@ -127,6 +127,42 @@ def test_the_guard_stands_before_the_models(made, p, monkeypatch):
         machine.run(dataclasses.replace(made), p, 1)  # a copy: a trial remembers the features that were built from it
 
 
+def with_column(trial, name, values):
+    """The trial with one baseline column more."""
+    patients = trial.patients.assign(**{name: values})
+    return dataclasses.replace(trial, patients=patients, baseline=(*trial.baseline, name))
+
+
+def reason_code(trial):
+    """A code that is 00 for those who stayed, and one of nine for those who left with the primary event."""
+    codes = np.array([f"0{k}" for k in range(1, 10)])[np.arange(len(trial.patients)) % 9]
+    return np.where(trial.patients["status"].eq("primary"), codes, "00")
+
+
+@pytest.mark.parametrize("name", ["SEX", "sex at birth", "Sex (M/F)", "arm_", "ARM"])
+def test_a_category_may_have_any_name(made, name):
+    told = with_column(made, name, np.where(np.arange(len(made.patients)) % 2, "M", "F"))
+    of = prediction.problem(told, 28)
+    assert of.X.columns.is_unique
+    assert [of.origins[column] for column in of.X] == ["age", "sex", name, "arm", *of.groups["visits"]]
+    machine.check(told, of)
+
+
+def test_a_column_that_comes_from_no_feature_is_refused(made):
+    of = prediction.problem(made, 28)
+    with pytest.raises(LeakError, match=r"^planted: declares no day on which it is known$"):
+        machine.check(made, dataclasses.replace(of, X=of.X.assign(planted=0.0)))
+
+
+def test_a_category_that_tells_the_outcome_by_many_levels_is_refused_by_its_own_name(made):
+    told = with_column(made, "Reason code", reason_code(made))
+    of = prediction.problem(told, 28)
+    dummies = of.X[[column for column in of.X if of.origins[column] == "Reason code"]]
+    assert guard.screen(dummies, of.y).empty  # no level alone gives it away
+    with pytest.raises(LeakError, match="column Reason code: alone it ranks leavers almost perfectly"):
+        machine.check(told, of)
+
+
 def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
     def build(version):
         table = version.patients.set_index("id")[["event_day"]]

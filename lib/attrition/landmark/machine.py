@@ -65,20 +65,22 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 def check(trial: Trial, of: Problem) -> None:
     """Run the leak guard over the features of a landmark, with every check on.
 
+    It looks at the features as the reader named them, a category as a whole, and at every column of the models that
+    comes from none of them.
+
     Raises
     ------
     attrition.landmark.guard.LeakError
     """
     table = landmark.dictionary(trial, of.landmark)
-    days = dict(zip(table["feature"], table["known_day"], strict=True))
-    columns = {name: landmark.origin(name, days) for name in of.X}
-    declared = {name: days[origin] for name, origin in columns.items() if origin is not None}
+    declared = dict(zip(table["feature"], table["known_day"], strict=True))
 
     def build(version: Trial) -> pd.DataFrame:
-        tables = landmark.features_by_group(version, of.landmark)
-        return pd.concat([prediction.encode(part) for part in tables.values()], axis=1)
+        return landmark.features(version, of.landmark)
 
-    guard.guard(of.X, declared, of.landmark, of.y, build, trial)
+    strange = [name for name in of.X if of.origins.get(name) not in declared]
+    X = pd.concat([build(trial).loc[of.X.index], of.X[strange]], axis=1)
+    guard.guard(X, declared, of.landmark, of.y, build, trial)
 
 
 def run(trial: Trial, p: Any, seed: int) -> Study:
