@@ -177,16 +177,19 @@ def decisions(
     return curve, np.asarray(decision.treat_all(of.y, GRID))
 
 
-def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any]:
+def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:
     """AUROC among the patients at risk who had not had their last dose by the landmark: a sensitivity analysis.
 
     Returns
     -------
-    dict
-        auroc (an interval), n_patients, n_events.
+    dict or None
+        auroc (an interval), n_patients, n_events; None where the source has no dosing data.
     """
+    ended = participants.stopped(trial, day)
+    if ended is None:
+        return None
     of = study.problems[day]
-    still = ~of.X.index.isin(participants.stopped(trial, day))
+    still = ~of.X.index.isin(ended)
     y, y_prob, weights = of.y[still], study.predictions[day][model][still], study.weights[day][still]
     found = intervals.bootstrap(metrics.auroc, y, y_prob, weights)
     return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
