@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import decision, landmark, metrics, params, paths, tracking
-from attrition.cdisc import Trial
+from attrition.cdisc import LEFT_OUT, Trial
 from attrition.landmark import guard, participants, prediction
 from attrition.landmark.prediction import LABELS, Problem
 from attrition.metrics import intervals, samplesize
@@ -195,12 +195,17 @@ def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> di
     return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
 
 
+def _analysis_set(trial: Trial) -> str:
+    absent = [f"{trial.flow[key]} {words}" for key, words in LEFT_OUT.items() if trial.flow.get(key)]
+    return f"randomised and dosed patients (left out: {', '.join(absent)})" if absent else "randomised patients"
+
+
 def definitions(trial: Trial) -> pd.DataFrame:
     """The definitions that the counts follow from: term and meaning."""
     competing = ", ".join(term.lower() for term in trial.definitions.competing)
     rows = [
         ("trial", trial.definitions.title),
-        ("analysis set", "randomised patients; day 1 is the first dose, there is no day 0"),
+        ("analysis set", f"{_analysis_set(trial)}; day 1 is the first dose, there is no day 0"),
         ("day of leaving", "study day of the disposition record"),
         ("horizon", f"day {trial.horizon}"),
         ("primary event", "leaving by the horizon for any reason" + (f" except {competing}" if competing else "")),

@@ -26,6 +26,8 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     if flow["screened"] is not None:
         first = {"step": "screened", "n": flow["screened"], "left": 0, **none}
         rows = [first, {**rows[0], "left": flow["screen_failures"]}]
+    if absent := flow["randomised"] - len(patients):
+        rows.append({"step": "analysed", "n": len(patients), "left": absent, **none})
     since = -np.inf
     for day in (*trial.landmarks, trial.horizon):
         gone = patients[(patients["event_day"] > since) & (patients["event_day"] <= day)]

@@ -60,7 +60,7 @@ def _differences(study: Study, first: str, second: str, picked: bool = False) ->
 def took_part(trial: Trial) -> Reading:
     """How many left by the horizon, for which kind of reason, and whether anybody was lost before it."""
     counted, horizon = trial.flow, trial.horizon
-    values = {"n": counted["randomised"], "left": counted["discontinued_by_horizon"], "horizon": horizon}
+    values = {"n": len(trial.patients), "left": counted["discontinued_by_horizon"], "horizon": horizon}
     values |= {"primary": counted["primary"], "other": values["left"] - counted["primary"]}
     values |= {"censored": counted["censored"]}
     lost = (
@@ -69,8 +69,9 @@ def took_part(trial: Trial) -> Reading:
         if counted["censored"]
         else "Nobody's follow-up ends before that day without a disposition."
     )
+    who = "randomised patients" if counted["randomised"] == len(trial.patients) else "randomised and dosed patients"
     return Reading(
-        "Of {n} randomised patients {left} left by day {horizon}: {primary} with the primary event, {other} for a "
+        f"Of {{n}} {who} {{left}} left by day {{horizon}}: {{primary}} with the primary event, {{other}} for a "
         "competing reason. " + lost,
         "exploratory",
         values,
