@@ -55,6 +55,11 @@ def tables() -> Path:
     return _below(out() / "tables")
 
 
+def waiting(chapter: str) -> Path:
+    """Where the tables of a chapter that runs wait for its success."""
+    return out() / ".state" / f"{chapter}.tables"
+
+
 def executed() -> Path:
     """Folder of the executed notebooks."""
     return _below(out() / "executed")
