@@ -94,6 +94,12 @@ def test_every_derived_variable_is_refused_by_name(name):
             guard.guard(pd.DataFrame({spelled: [0.0]}), {spelled: 1}, 28)
 
 
+def test_a_category_is_derived_by_its_whole_name_only():
+    X = pd.DataFrame({"reason_code": ["a", "b"], "Status": ["c", "d"], "time_zone": ["e", "f"]})
+    with pytest.raises(LeakError, match=r"^Status: CDISC derives it from the outcome$"):
+        guard.guard(X, dict.fromkeys(X, 1), 28)
+
+
 def test_a_feature_without_a_declared_day_is_refused():
     with pytest.raises(LeakError, match="declares no day"):
         guard.guard(pd.DataFrame({"x": [0.0]}), {}, 28)

@@ -235,7 +235,9 @@ def guard(
     ...
     attrition.landmark.guard.LeakError: TRTDURD: CDISC derives it from the outcome
     """
-    found = [(name, "CDISC derives it from the outcome") for name in derived_from_outcome(list(X))]
+    numbers = X.select_dtypes("number").columns  # only a number may be one of the 0/1 columns of a derived variable
+    derived = [name for name in derived_from_outcome(list(X)) if name in numbers or name.upper() in DERIVED]
+    found = [(name, "CDISC derives it from the outcome") for name in derived]
     found += [(name, "declares no day on which it is known") for name in X if name not in declared]
     late = {name: day for name, day in declared.items() if name in X and not day <= cut_day(landmark)}
     found += [(name, f"known on day {day:g}, after the landmark of day {landmark}") for name, day in late.items()]
