@@ -70,9 +70,8 @@ def _unexplained(patients: pd.DataFrame, definitions: Definitions) -> tuple[str,
     """A note on patients who discontinued for a reason that is not given."""
     n = int(patients["reason"].eq(NO_REASON).sum())
     many = "patients" if n != 1 else "patient"
-    note = (
-        f"{n} {many} discontinued by EOSSTT without a reason in DCSREAS: counted as having left, {definitions.other}."
-    )
+    note = f"{n} {many} discontinued by EOSSTT without a reason in DCDECOD or DCSREAS: counted as having left, in the "
+    note += f"group {definitions.other}."
     return (note,) if n else ()
 
 

@@ -46,7 +46,7 @@ def at_risk(trial: Trial, landmark: int) -> pd.Series:
     ----------
     trial : Trial
     landmark : int
-        Study day; 0 is everybody randomised.
+        Study day; 0 is everybody in the analysis set.
 
     Returns
     -------

@@ -57,6 +57,15 @@ def _differences(study: Study, first: str, second: str, picked: bool = False) ->
     return {day: value for day, value in found if value is not None}
 
 
+def _analysed(trial: Trial) -> str:
+    return "randomised" if trial.flow["randomised"] == len(trial.patients) else "randomised and dosed"
+
+
+def day_zero(trial: Trial) -> str:
+    """Who is at risk on day 0."""
+    return f"Day 0 is the first dose: everybody {_analysed(trial)}, baseline and arm only."
+
+
 def took_part(trial: Trial) -> Reading:
     """How many left by the horizon, for which kind of reason, and whether anybody was lost before it."""
     counted, horizon = trial.flow, trial.horizon
@@ -69,10 +78,9 @@ def took_part(trial: Trial) -> Reading:
         if counted["censored"]
         else "Nobody's follow-up ends before that day without a disposition."
     )
-    who = "randomised patients" if counted["randomised"] == len(trial.patients) else "randomised and dosed patients"
     return Reading(
-        f"Of {{n}} {who} {{left}} left by day {{horizon}}: {{primary}} with the primary event, {{other}} for a "
-        "competing reason. " + lost,
+        f"Of {{n}} {_analysed(trial)} patients {{left}} left by day {{horizon}}: {{primary}} with the primary event, "
+        "{other} for a competing reason. " + lost,
         "exploratory",
         values,
     )
