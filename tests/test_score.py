@@ -166,7 +166,7 @@ def test_the_command_writes_scores_and_says_what_it_did(saved, patients, tmp_pat
     ("words", "code", "told"),
     [
         (["--model", "nowhere"], 2, "no model 'nowhere'"),
-        (["--threshold", "35"], 2, "a number between 0 and 1, or one of even, seed"),
+        (["--threshold", "35"], 2, "a number between 0 and 1, or one of even, published"),
     ],
 )
 def test_the_command_refuses_what_it_does_not_know(saved, patients, words, code, told, capsys, monkeypatch, tmp_path):

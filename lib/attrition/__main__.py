@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
     task = tasks.add_parser("score", help="probability, band and action for each patient of a CSV file")
     task.add_argument("patients", type=Path, metavar="PATIENTS.csv")
     task.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
-    task.add_argument("--threshold", default="seed", help="probability from which a patient is flagged, or a preset")
+    task.add_argument(
+        "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
+    )
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
     kept = tasks.add_parser("versions", help="bring the checksums and DVC pointers in data/ up to date with the data")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")

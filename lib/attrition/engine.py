@@ -34,7 +34,10 @@ def chosen() -> tuple[str, int, str | None]:
     engine = os.environ.get("ATTRITION_ENGINE") or "serial"
     if engine not in ENGINES:
         raise EngineError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
-    return engine, int(os.environ.get("ATTRITION_WORKERS") or 1), os.environ.get("ATTRITION_SCHEDULER") or None
+    workers = os.environ.get("ATTRITION_WORKERS") or "1"
+    if not workers.isdecimal() or int(workers) < 1:
+        raise EngineError(f"ATTRITION_WORKERS must be a whole number from 1, not {workers!r}")
+    return engine, int(workers), os.environ.get("ATTRITION_SCHEDULER") or None
 
 
 def choose(engine: str, workers: int, scheduler: str | None = None) -> None:

@@ -58,13 +58,3 @@ def tables() -> Path:
 def waiting(chapter: str) -> Path:
     """Where the tables of a chapter that runs wait for its success."""
     return out() / ".state" / f"{chapter}.tables"
-
-
-def executed() -> Path:
-    """Folder of the executed notebooks."""
-    return _below(out() / "executed")
-
-
-def logs() -> Path:
-    """Folder of the run's logs."""
-    return _below(out() / "logs")

@@ -275,9 +275,9 @@ def test_the_arm_alone_is_named_where_it_pays(rows, found):
     assert "arm alone is" not in told(paragraphs.lesson(rows, found, P))
     found["06_real_trial"]["decisions"]["arm_only"] = {"n": 2, "low": 0.4, "high": 0.5}
     assert "the arm alone is the better guide" in told(paragraphs.lesson(rows, found, P))
-    assert "beats both at thresholds from 0.40 to 0.50" in told(paragraphs.answer(rows, found, P))
+    assert "beats both at thresholds from 0.4 to 0.5" in told(paragraphs.answer(rows, found, P))
     worth = next(one for one in paragraphs.front_page(rows, found, P) if one.id == "finding-worth")
-    assert "beats both at thresholds from 0.40 to 0.50" in worth.template
+    assert "beats both at thresholds from 0.4 to 0.5" in worth.template
 
 
 def test_close_verdicts_are_named(rows):

@@ -220,7 +220,7 @@ def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
     assert readings.decisions(curve).verdict == "not supported"
     assert "at no threshold" in sentence(readings.decisions(curve))
     won = curve.assign(over_none_low=0.01)
-    assert "at 0.50;" in sentence(readings.decisions(won))
+    assert "at 0.5;" in sentence(readings.decisions(won))
     assert readings.won(won)["all"] == pytest.approx(
         {"n": 1, "low": 0.5, "high": 0.5, "best": 2.0, "best_low": -10.0, "best_at": 0.2}
     )
@@ -231,7 +231,7 @@ def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
     wins = loses.assign(model="arm_only", over_all_low=0.1, over_none_low=0.1)
     said = readings.decisions(pd.concat([loses, wins]).assign(over_all=0.2, over_none=0.2))
     assert said.verdict == "not supported"
-    assert "By the treatment arm alone it does so at thresholds from 0.20 to 0.50." in sentence(said)
+    assert "By the treatment arm alone it does so at thresholds from 0.2 to 0.5." in sentence(said)
 
 
 @pytest.mark.parametrize(("slope", "scaled", "words"), [(0.3, -0.1, "too extreme"), (1.0, 0.1, "better than")])

@@ -192,3 +192,23 @@ def test_influence_gives_the_spread_over_populations(rng):
         errors.append(np.sqrt((influence**2).sum()))
         assert abs(influence.sum()) < 1e-10
     assert np.mean(errors) == pytest.approx(np.std(values, ddof=1), rel=0.15)
+
+
+def test_columns_that_lie_close_together_are_told_apart():
+    """Second derivatives in single precision cannot; after some steps they are taken in double."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 300))
+    X = np.stack([x, x + 1e-4 * rng.normal(size=x.shape), rng.normal(size=x.shape)], axis=-1)
+    y = (rng.random(x.shape) < 1 / (1 + np.exp(-x))).astype(float)
+    found = batched.fit_logistic(X, y, C=1e6)
+    expected = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(X[0], y[0])
+    assert found.converged.all()
+    np.testing.assert_allclose(found.coef[0], expected.coef_[0], rtol=1e-5)
+
+
+def test_fits_that_have_not_settled_are_told():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(2, 100, 2)), rng.integers(0, 2, (2, 100))
+    with pytest.warns(UserWarning, match="2 of 2 logistic regressions had not settled after 1 steps"):
+        fit = batched.fit_logistic(X, y, max_iter=1)
+    assert not fit.converged.any()

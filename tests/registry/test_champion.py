@@ -173,6 +173,15 @@ def test_a_model_that_nobody_registered_is_named(tmp_path, monkeypatch):
         registry.load("nobody@champion")
 
 
+def test_a_store_that_cannot_be_read_is_not_told_as_a_missing_model(monkeypatch):
+    def broken():
+        raise OSError("disk")
+
+    monkeypatch.setattr("attrition.registry.champion.tracking.client", broken)
+    with pytest.raises(FileNotFoundError, match="cannot be read .OSError."):
+        registry.load("trial-dropout@champion")
+
+
 @pytest.mark.parametrize("model", ["lr", "lgbm", "xgb"])
 def test_a_champion_is_saved_as_the_same_bytes(model, tmp_path):
     trial = simulate.published_trial()

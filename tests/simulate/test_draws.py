@@ -19,6 +19,12 @@ def test_the_test_of_the_beta_law_can_fail():
     assert stats.kstest(drawn, stats.beta(5.05, 2).cdf).pvalue < 0.001
 
 
+@pytest.mark.parametrize("shapes", [(5, 0), (-1, 2), (float("nan"), 1)])
+def test_a_shape_that_is_not_positive_is_refused(shapes):
+    with pytest.raises(ValueError, match="two positive shapes"):
+        draws.beta(*shapes, 3, seeds.stream(42, "beta"))
+
+
 def test_every_day_between_the_bounds_is_equally_likely():
     low, width = np.repeat([1, 30, 90], 100_000), np.repeat([7, 60, 275], 100_000)
     drawn = draws.day(low, low + width, seeds.stream(42, "day"))

@@ -110,6 +110,6 @@ def counts() -> dict[str, dict[str, int]]:
 
 
 def summary() -> pd.DataFrame:
-    """`counts` as a table: ``checklist, items, shown, partly, not_done``."""
+    """`counts` as a table: ``checklist, items, shown, in_part, not_done``."""
     rows = [{"checklist": NAMES[name], "items": len(items(name)), **found} for name, found in counts().items()]
     return pd.DataFrame(rows).rename(columns={"not done": "not_done", "partly": "in_part"})

@@ -33,7 +33,9 @@ def _found(part: Row) -> str:
     if part["measured"] is None:
         return ""
     digits = part.get("decimals", 0 if float(part["measured"]).is_integer() else 3)
-    sign = "+" if part["rule"] == "direction_and_half" else ""
+    if "decimals" in part and part.get("verdict") == "not supported":
+        digits += 1  # one more than was printed shows that the figures differ
+    sign = "+" if part["rule"] in ("direction_and_half", "rank_first") else ""
     if sign and abs(part["measured"]) < 0.002:
         digits = 4
     text = f"{part['measured']:{sign}.{max(digits, 0)}f}"
@@ -102,8 +104,7 @@ def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, "
-    "matrices."""
+    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, matrices."""
     names = {"published": "published", "least_auc": "least_any", "measured": "least"}
     kept = ("fpr", "tpr", "precision", *names, "matrices")
     return pd.DataFrame(

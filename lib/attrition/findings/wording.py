@@ -240,12 +240,12 @@ def arm_words(decisions: Mapping[str, Mapping[str, Any]]) -> str:
     Examples
     --------
     >>> arm_words({"arm_only": {"n": 4, "low": 0.4, "high": 0.475}})
-    '; contacting by the treatment arm alone, once it is known, beats both at thresholds from 0.40 to 0.47'
+    '; contacting by the treatment arm alone, once it is known, beats both at thresholds from 0.4 to 0.475'
     """
     arm = decisions.get("arm_only", {"n": 0})
     if not arm["n"]:
         return ""
-    where = f"at {arm['low']:.2f}" if arm["n"] == 1 else f"at thresholds from {arm['low']:.2f} to {arm['high']:.2f}"
+    where = f"at {arm['low']:g}" if arm["n"] == 1 else f"at thresholds from {arm['low']:g} to {arm['high']:g}"
     return f"; contacting by the treatment arm alone, once it is known, beats both {where}"
 
 
@@ -318,15 +318,17 @@ def pilot_finding(
         The landmark, patients still in the trial, and how many of them have the primary event later.
     """
     row = by_id(rows)["C53"]
+    first, *rest = row["statements"]
+    others = [f"{part['label']}: {0.5 + part['measured']:.3f}" for part in rest]
     template = (
-        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed} (a public attempt that "
-        "counted adverse events over the whole follow-up). *Found:* with what was known on day {day}, among {at_risk} "
+        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed} in a public attempt that "
+        "counted adverse events over the whole follow-up. *Found:* with what was known on day {day}, among {at_risk} "
         "patients still in the trial of whom {events} have the primary event by week 24, logistic regression has an "
-        "AUROC of {found:.3f}, which {words}{others}. Without the treatment arm, which is blinded in a running trial, "
+        "AUROC of {found:.3f}, which {words}"
+        + (" ({others})" if others else "")
+        + ". Without the treatment arm, which is blinded in a running trial, "
         "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}."
     )
-    first, *rest = row["statements"]
-    others = [f"the {part['label']} {0.5 + part['measured']:.3f}" for part in rest]
     values = {
         "day": day,
         "at_risk": at_risk,
@@ -339,7 +341,7 @@ def pilot_finding(
         "claimed": listed(
             [f"{0.5 + part['published']:.3f} ({LR if part is first else part['label']})" for part in row["statements"]]
         ),
-        "others": f" ({listed(others)})" if others else "",
+        "others": listed(others) if others else "",
     }
     return Finding("finding-pilot", template, row["verdict"], tuple(row["evidence"]), values)
 

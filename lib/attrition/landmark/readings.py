@@ -252,7 +252,7 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _where(one: Mapping[str, Any]) -> str:
     if not one["n"]:
         return "at no threshold"
-    return f"at {one['low']:.2f}" if one["n"] == 1 else f"at thresholds from {one['low']:.2f} to {one['high']:.2f}"
+    return f"at {one['low']:g}" if one["n"] == 1 else f"at thresholds from {one['low']:g} to {one['high']:g}"
 
 
 BY = {"all_without_arm": "By the same model without the treatment arm", "arm_only": "By the treatment arm alone"}
@@ -515,7 +515,7 @@ def simulated_leaks(prices: pd.DataFrame) -> Reading:
     raised = "raises" if values["above"] == 1 else "raise"
     return Reading(
         "Over {n} simulated trials the honest cross-validation of enrolment features averages {honest:.3f} where new "
-        f"patients give {{truth:.3f}}; {{above}} of {{all}} leaks {raised} the estimate beyond doubt, "
+        f"patients give {{truth:.3f}}; {{above}} of {{all}} leaks {raised} the estimate with an interval above zero, "
         "the dearest by {most:+.3f} "
         "on average.",
         "exploratory",

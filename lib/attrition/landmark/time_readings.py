@@ -6,9 +6,12 @@ Each function returns the sentence as a template, the values that fill it, and a
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from attrition.landmark import time_to
+from attrition.metrics import intervals
 from attrition.survival import incidence
 from attrition.text import fill
 
@@ -182,12 +185,20 @@ def arms(differences: pd.DataFrame, margin: float, day: float) -> Reading:
     )
 
 
+def _for_all(ratios: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Ends of the ratios' intervals, widened so that all hold at once."""
+    wider = ndtri(0.5 + intervals.level_for_all(len(ratios)) / 2) / ndtri(0.975)
+    centre = np.log(ratios["hazard_ratio"])
+    return tuple(np.exp(centre + wider * (np.log(ratios[end]) - centre)) for end in ("ci_low", "ci_high"))
+
+
 def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
     """Which reason's hazard differs most between arms, and whether the ratios may be read as constant."""
     own = ratios[ratios["reason"] != incidence.PRIMARY].dropna(subset=["hazard_ratio"])
     if own.empty:
         return Reading("No reason has the events, in every arm, that a Cox model needs.", "not testable")
-    clear = own[(own["ci_low"] > 1) | (own["ci_high"] < 1)]
+    low, high = _for_all(own)
+    clear = own[(low > 1) | (high < 1)]
     joint = checks[checks["arm"] == "all"]
     low = joint.loc[joint["p"].idxmin()]
     values = {"tests": len(joint), "p": low["p"], "least": low["reason"], "bound": 0.05 / len(joint)}
@@ -209,10 +220,14 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
         "reasons": " and ".join(reasons),
     }
     values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": top["ci_low"], "ci_high": top["ci_high"]}}
-    others = "; the intervals of the other reasons include 1" if len(reasons) < own["reason"].nunique() else ""
+    values["n"] = len(own)
+    others = "; those of the other reasons are not told from 1" if len(reasons) < own["reason"].nunique() else ""
     return Reading(
         "The arms differ in the hazard of {reasons}, most in the arm {arm}: hazard ratio {ratio:.2f} against the first "
-        "arm for the reason {reason} ({events} events in all arms)" + others + "." + check,
+        "arm for the reason {reason} ({events} events in all arms)"
+        + others
+        + ", by intervals that hold for all {n} ratios at once."
+        + check,
         "supported",
         values,
     )

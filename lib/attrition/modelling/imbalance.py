@@ -370,9 +370,8 @@ def _worth(table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     rows = table[table["measure"].str.startswith("net_benefit_") & table["strategy"].isin(RESAMPLED)]
     lower, higher = (rows["difference_ci_high"] < 0).sum(), (rows["difference_ci_low"] > 0).sum()
     winners = list(dict.fromkeys(rows.loc[rows["difference_ci_low"] > 0, "model"]))
-    where = (
-        f"all of {listed([models.LABELS[model] for model in winners])}" if 0 < len(winners) < len(models.FITTED) else ""
-    )
+    some = 0 < len(winners) < len(models.FITTED)
+    where = f"all with {listed([models.LABELS[model] for model in winners])}" if some else ""
     return (
         "Net benefit falls (interval below zero) in {n_lower} of {n_worth} comparisons and rises in {n_higher}{where}.",
         {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows), "where": f", {where}" if where else ""},

@@ -36,7 +36,7 @@ ROW_WISE = ("cv5", "repeated_cv5", "repeated_cv5_corrected")
 
 @dataclass(frozen=True)
 class Population:
-    """Patients whose exact probabilities are known: features (n, 9), probabilities (n,), oracle's shortfall.
+    """Patients whose exact probabilities are known: features (n, p), probabilities (n,), oracle's shortfall.
 
     `shift` is the oracle's exact AUROC less its AUROC on these patients. Added to a model's AUROC here, it
     takes away most of the error of using a finite population (a control variate).
@@ -47,17 +47,16 @@ class Population:
     shift: float
 
     def auroc(self, beta: Array) -> Array:
-        """Population AUROC of models with coefficients (n_models, 10); shape (n_models,)."""
+        """Population AUROC of models with intercept and coefficients (n_models, 1 + p); shape (n_models,)."""
         return ranks.binned_soft_auroc(self.p, beta[:, :1] + beta[:, 1:] @ self.X.T)[0] + self.shift
 
 
-def population(n: int, seed: int, version: str = "v3_causal", prevalence_offset: float = 0.0) -> Population:
+def population(n: int, seed: int) -> Population:
     """Draw the population; see `Population`."""
     patients = simulate.draw_patients(PUBLISHED_LAW, n, seeds.stream(seed, "validation", "population"))
-    p = oracle.of_patients(PUBLISHED_LAW, patients, prevalence_offset)
-    exact = oracle.exact(PUBLISHED_LAW, prevalence_offset)["auroc"]
-    shift = exact - float(ranks.soft_auroc(p, p)[0])
-    return Population(features.matrix(patients, version).to_numpy(), p, shift)
+    p = oracle.of_patients(PUBLISHED_LAW, patients)
+    shift = oracle.exact(PUBLISHED_LAW)["auroc"] - float(ranks.soft_auroc(p, p)[0])
+    return Population(features.matrix(patients, "v3_causal").to_numpy(), p, shift)
 
 
 def study(

@@ -1,13 +1,13 @@
-"""Many small models at once: logistic regressions, predictions and AUROCs over all replicates of a study.
+"""Many small logistic regressions at once: fits and predictions over all replicates of a study.
 
 A simulation study or a bootstrap fits the same small model hundreds of times. Here the replicates are the
-leading axis of one array: Newton steps run for all of them together, and ranks are taken over all rows at
-once. The objective is scikit-learn's `LogisticRegression(C=1.0)`, the AUROC is `roc_auc_score`; the tests
-hold them to that.
+leading axis of one array, and Newton steps run for all of them together. The objective is scikit-learn's
+`LogisticRegression(C=1.0)`; the tests hold the fits to that.
 
 Axes: ``R`` replicates, ``n`` patients, ``p`` features.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ SHORT = 1.0
 """A step of at most one unit of log odds a standard deviation cannot run away at once."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
+
+
+PATIENCE = 20
+"""Newton steps after which second derivatives are taken in double precision: some columns then lie too close."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,8 @@ class _Shared:
     def cross(self, rows: Array) -> Array:
         return rows @ self.design
 
-    def gram(self, v: Array) -> Array:
-        """X' diag(v) X of every replicate: a single product of v with products of columns."""
+    def gram(self, v: Array, exactly: bool = False) -> Array:
+        """X' diag(v) X of every replicate: a single product of v with products of columns; always exact."""
         gram = np.empty((len(v), self.q, self.q))
         gram[:, self.upper[0], self.upper[1]] = gram[:, self.upper[1], self.upper[0]] = v @ self.pairs
         return gram
@@ -177,8 +181,10 @@ class _Own:
     def cross(self, rows: Array) -> Array:
         return (self.rows @ rows[:, :, None])[:, :, 0]
 
-    def gram(self, v: Array) -> Array:
-        """X' diag(v) X of every replicate in single precision: it only directs the steps, the gradient ends them."""
+    def gram(self, v: Array, exactly: bool = False) -> Array:
+        """X' diag(v) X of every replicate, unless `exactly` in single precision: the gradient alone ends the steps."""
+        if exactly:
+            return (self.rows * v[:, None, :]) @ self.rows.transpose(0, 2, 1)
         products = (self.pairs @ v[:, :, None].astype(np.float32))[:, :, 0]
         gram = np.empty((len(v), self.q, self.q))
         gram[:, self.upper[0], self.upper[1]] = gram[:, self.upper[1], self.upper[0]] = products
@@ -217,6 +223,11 @@ def fit_logistic(
     -------
     LogisticFit
 
+    Warns
+    -----
+    UserWarning
+        Some replicates had not converged after `max_iter` steps; `LogisticFit.converged` tells which.
+
     Notes
     -----
     A converged replicate stays as it is while others go on, so that its result does not depend on its
@@ -239,9 +250,14 @@ def fit_logistic(
     fits = [
         _newton(_Own(X[part]) if X.ndim == 3 else _Shared(X), y[part], weight[part], tol, max_iter) for part in parts
     ]
-    beta, steps, converged = zip(*fits, strict=True)
-    beta = np.concatenate(beta)
-    return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), np.concatenate(converged))
+    betas, steps, ended = zip(*fits, strict=True)
+    beta, converged = np.concatenate(betas), np.concatenate(ended)
+    if not converged.all():
+        lost = np.count_nonzero(~converged)
+        warnings.warn(
+            f"{lost} of {n_replicates} logistic regressions had not settled after {max_iter} steps", stacklevel=2
+        )
+    return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), converged)
 
 
 def _objective(beta: Array, eta: Array, y: Array, weight: Array, penalty: Array) -> Array:
@@ -267,7 +283,7 @@ def _newton(tables: _Shared | _Own, y: Array, weight: Array, tol: float, max_ite
             curvature = 1 - risk
             curvature *= risk
             curvature *= weight
-            hessian[~near] = (tables.gram(curvature) + ridge)[~near]
+            hessian[~near] = (tables.gram(curvature, exactly=n_iter > PATIENCE) + ridge)[~near]
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         step[converged] = 0.0
         length = np.abs(step).max(axis=1)

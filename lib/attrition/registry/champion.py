@@ -294,6 +294,10 @@ def _reached(path: Path, modules: Any) -> list[tuple[str, str]]:
     return [(path.name, digest(source)), *sorted(modules(source).items())]
 
 
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers when a name or alias is not registered, or could not be one."""
+
+
 def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
     """Load a scorer, by folder or by registered name.
 
@@ -313,11 +317,14 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
     with tempfile.TemporaryDirectory() as place:
         try:
             folder = _fetched(name, alias or ALIAS, place)
-        except Exception as error:
-            raise FileNotFoundError(
-                f"no model {model!r}: neither a folder with card.json nor a registered name@alias "
-                f"({type(error).__name__}); ./run_all.sh registers {NAME}@{ALIAS}"
-            ) from None
+        except Exception as error:  # a store fails with what its database or server raises
+            unknown = getattr(error, "error_code", None) in UNKNOWN
+            why = (
+                f"neither a folder with card.json nor a registered name@alias; ./run_all.sh registers {NAME}@{ALIAS}"
+                if unknown
+                else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
+            )
+            raise FileNotFoundError(f"no model {model!r}: {why}") from None
         return score.Scorer.load(folder)
 
 

@@ -125,7 +125,7 @@ def table(scorer: Scorer, performance: Mapping[str, Any]) -> pd.DataFrame:
         "Brier score": shown(performance["brier"]),
         "calibration slope": shown(performance["calibration_slope"], 2),
         "calibration-in-the-large": shown(performance["calibration_in_the_large"], 2),
-        "threshold of a flag": f"{PRESETS['seed']:.2f} (preset seed), {PRESETS['even']:.2f} (preset even)",
+        "threshold of a flag": f"{PRESETS['published']:.2f} (preset published), {PRESETS['even']:.2f} (preset even)",
     }
     return pd.DataFrame({"fact": facts.keys(), "value": facts.values()})
 

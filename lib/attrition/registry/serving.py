@@ -58,7 +58,7 @@ class ScoringModel(PythonModel):
             With the rows (counted from 1), columns and rules that are broken.
         """
         try:
-            scored = self.scorer.check_and_score(as_text(model_input), PRESETS["seed"])
+            scored = self.scorer.check_and_score(as_text(model_input), PRESETS["published"])
         except ContractError as error:
             raise RefusedRequest(_whole_table(error)) from None
         refused = scored[scored["refused"] != ""]

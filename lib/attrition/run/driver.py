@@ -191,6 +191,8 @@ class Runner:
 
     def _collect(self, running: dict[Any, Chapter], outcome: Outcome) -> None:
         finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+        if not finished:
+            self.tell("tick", "", None)
         for future in finished:
             chapter = running.pop(future)
             error = future.exception()

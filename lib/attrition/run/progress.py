@@ -54,9 +54,11 @@ class Progress:
             self.line(f"  {chapter.name:<22} about {spoken(expected[chapter.name])}")
 
     def tell(self, event: str, name: str, detail: Any) -> None:
-        """Receive an event of the runner."""
+        """Receive an event of the runner; ``tick`` when nothing has happened for a while."""
         with self.lock:
-            if event == "start":
+            if event == "tick":
+                pass
+            elif event == "start":
                 self.started[name] = time.perf_counter()
             else:
                 self.started.pop(name, None)
@@ -75,8 +77,3 @@ class Progress:
             running = ", ".join(f"{name} {spoken(now - since)}" for name, since in sorted(self.started.items()))
             self.stream.write(f"\r\033[K  running: {running}")
             self.stream.flush()
-
-    def tick(self) -> None:
-        """Refresh the live line."""
-        with self.lock:
-            self._show_running()

@@ -25,6 +25,11 @@ def beta(a: float, b: float, n: int, rng: np.random.Generator) -> np.ndarray:
     array (n,)
         Between 0 and 1.
 
+    Raises
+    ------
+    ValueError
+        A shape is not positive.
+
     References
     ----------
     Devroye (1986), Non-Uniform Random Variate Generation, chapter IX.
@@ -34,6 +39,8 @@ def beta(a: float, b: float, n: int, rng: np.random.Generator) -> np.ndarray:
     >>> bool(abs(beta(5, 2, 10_000, np.random.default_rng(1)).mean() - 5 / 7) < 0.01)
     True
     """
+    if not (a > 0 and b > 0):
+        raise ValueError(f"a Beta distribution needs two positive shapes, not {a:g} and {b:g}")
     if b != math.floor(b):
         return rng.beta(a, b, n)
     waited = rng.standard_exponential(n) / a

@@ -231,7 +231,7 @@ def random_baseline() -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame (1000, 8)
+    DataFrame (1000, 9)
         patient_id, age, gender, treatment_group, trial_phase, visits_completed, adverse_events,
         days_in_trial, dropout; every feature is independent of dropout, so that every model's true auroc is
         .5.
