@@ -10,6 +10,10 @@ from attrition import cdisc, landmark
 from attrition.cdisc import days
 from attrition.cdisc.sdtm import adverse_events
 from attrition.cdisc.sources import Folder, Package
+from attrition.contract.strict import ContractError
+from attrition.landmark import machine, participants, readings
+from attrition.landmark.time_readings import sentence
+from attrition.plots import flow as draw_flow
 
 FLOW = {
     "screened": 306,
@@ -288,3 +292,177 @@ def test_the_first_discontinuation_counts(tmp_path):
     patients = cdisc.load(folder).patients.set_index("id")
     assert patients.loc["001", "reason"] == "DEATH"
     assert patients.loc["002", "reason"] == "COMPLETED"
+
+
+def test_the_same_patient_twice_in_adsl_is_refused_without_naming_the_patient(tmp_path):
+    with pytest.raises(cdisc.CdiscError, match="ADSL: 1 patients occur more than once") as refused:
+        cdisc.load(small_adam(tmp_path, USUBJID=["001", "001", "003", "004", "005", "006"]))
+    assert "001" not in str(refused.value)
+
+
+def small_adam(folder, ending=".csv", **changes):
+    """The six patients of `small_trial` as ADSL."""
+    adsl = {
+        "STUDYID": "T1",
+        "USUBJID": [f"00{i}" for i in range(1, 7)],
+        "SITEID": "01",
+        "TRT01P": ["NA", "NA", "B", "B", "B", "NA"],
+        "TRTSDT": "2020-01-01",
+        "EOSDT": ["2020-07-01", "2020-02-01", "2020-03-01", "2020-07-01", "2020-04-01", "2020-07-02"],
+        "EOSSTT": ["COMPLETED", *["DISCONTINUED"] * 2, "COMPLETED", "DISCONTINUED", "COMPLETED"],
+        "DCSREAS": ["", "ADVERSE EVENT", "DEATH", "", "OTHER", ""],
+    } | changes
+    write(pd.DataFrame(adsl), folder / f"adsl{ending}")
+    return folder
+
+
+def loaded(folder, kind, start):
+    """A small trial of one kind of files whose patients have these dates of first dose."""
+    if kind == "sdtm":
+        return cdisc.load(small_trial(folder, {"RFSTDTC": start}, ending=".csv"))
+    return cdisc.load(small_adam(folder, TRTSDT=start))
+
+
+@pytest.mark.parametrize("kind", ["sdtm", "adam"])
+def test_who_was_never_dosed_is_left_out_and_counted(tmp_path, kind):
+    trial = loaded(tmp_path, kind, ["", "2020-01-01", "", *["2020-01-01"] * 3])
+    assert trial.patients["id"].tolist() == ["002", "004", "005", "006"]
+    assert (trial.flow["randomised"], trial.flow["not_dosed"], trial.flow["primary"]) == (6, 2, 2)
+    assert "left_before_first_dose" not in trial.flow
+    assert any("2 randomised patients never dosed" in note for note in trial.notes)
+    told = machine.definitions(trial).set_index("term").loc["analysis set", "meaning"]
+    assert told.startswith("randomised and dosed patients (left out: 2 never dosed); day 1 is the first dose")
+
+
+@pytest.mark.parametrize("kind", ["sdtm", "adam"])
+def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
+    trial = loaded(tmp_path, kind, ["2020-01-01", "2020-02-02", *["2020-01-01"] * 4])
+    assert trial.patients["event_day"].min() >= 1
+    assert (trial.flow["randomised"], trial.flow["left_before_first_dose"], trial.flow["primary"]) == (6, 1, 1)
+    flow = participants.participant_flow(trial).set_index("step")
+    assert flow.loc["randomised", "n"] == 6
+    assert flow.loc["analysed", ["n", "left"]].tolist() == [5, 1]
+    words = [text.get_text() for text in draw_flow.consort(flow.reset_index(), trial.groups).texts]
+    assert "1 not analysed" in words
+    assert "Of 5 randomised and dosed patients" in sentence(readings.took_part(trial))
+    assert readings.day_zero(trial) == "Day 0 is the first dose: everybody randomised and dosed, baseline and arm only."
+
+
+def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
+    trial = loaded(tmp_path, "sdtm", ["2020-01-01", "2020-02-01", *["2020-01-01"] * 4])
+    assert trial.patients["event_day"].min() == 1
+    assert trial.flow["randomised"] == len(trial.patients) == 6
+    assert readings.day_zero(trial) == "Day 0 is the first dose: everybody randomised, baseline and arm only."
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("sdtm", r"dm\.csv: column RFSTDTC"), ("adam", r"adsl\.csv: column TRTSDT")]
+)
+def test_a_trial_in_which_nobody_was_dosed_is_refused(tmp_path, kind, said):
+    with pytest.raises(cdisc.CdiscError, match=said + " is empty for all randomised patients"):
+        loaded(tmp_path, kind, "")
+
+
+@pytest.mark.parametrize(("kind", "column"), [("sdtm", "RFSTDTC"), ("adam", "TRTSDT")])
+def test_a_partial_date_of_the_first_dose_is_refused_with_its_line(tmp_path, kind, column):
+    with pytest.raises(ContractError, match=rf"line 4, column {column}: must be a whole date of ISO 8601") as refused:
+        loaded(tmp_path, kind, ["2020-01-01"] * 2 + ["2020-01"] + ["2020-01-01"] * 3)
+    assert "2020" not in str(refused.value)
+
+
+def test_a_disposition_without_a_whole_date_is_refused_with_its_line(tmp_path):
+    dates = ["2020-07-01", "2020", "", "2020-07-01", "2020-04", "2020-07-02"]
+    with pytest.raises(ContractError, match="lines 3, 4, 6, column DSSTDTC: must be a whole date"):
+        cdisc.load(small_trial(tmp_path, disposition={"DSSTDTC": dates}, ending=".csv"))
+    days_told = {"DSSTDTC": dates, "DSSTDY": [183, 32, 61, 183, 92, 184]}
+    assert len(cdisc.load(small_trial(tmp_path, disposition=days_told, ending=".csv")).patients) == 6
+
+
+def test_an_end_of_study_without_a_whole_date_is_refused_with_its_line(tmp_path):
+    with pytest.raises(
+        ContractError, match=r"adsl\.csv: refused, 1 problem\n  line 3, column EOSDT: must be a whole date"
+    ):
+        cdisc.load(small_adam(tmp_path, EOSDT=["2020-07-01", "2020-02", *["2020-07-01"] * 4]))
+    with pytest.raises(cdisc.CdiscError, match="both are empty"):
+        cdisc.load(small_adam(tmp_path, EOSDT=""))
+
+
+NO_DATES = ["31/01/2020", "2020-02-30", "2020-13", "20200131", "31JAN2020", "21915.0", "2020-1-3"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "column"),
+    [
+        *[("sdtm", name, column) for name, column in (("dm", "RFSTDTC"), ("DS", "DSSTDTC"), ("sv", "SVSTDTC"))],
+        *[("sdtm", name, column) for name, column in (("ae", "AEDTC"), ("ae", "AESTDTC"), ("vs", "VSDTC"))],
+        *[("adam", name, column) for name, column in (("adsl", "TRTSDT"), ("adsl", "EOSDT"), ("adae", "ASTDT"))],
+    ],
+)
+@pytest.mark.parametrize("no_date", NO_DATES)
+def test_text_that_is_no_date_is_refused_with_file_line_and_column(tmp_path, kind, name, column, no_date):
+    (small_trial if kind == "sdtm" else small_adam)(tmp_path, ending=".csv")
+    path = tmp_path / f"{name}.csv"
+    if path.exists():
+        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    else:
+        table = pd.DataFrame({"USUBJID": [f"00{i}" for i in range(1, 7)], "AEDECOD": "X"})
+    dates = ["2020-03-01", no_date, "", "2020-03-02T10:30", no_date, "2020-03-04"]
+    write(table.assign(**{column: dates}), path)
+    with pytest.raises(ContractError) as refused:
+        cdisc.load(tmp_path)
+    assert str(refused.value).startswith(
+        f"{name}.csv: refused, 2 problems\n  lines 3, 6, column {column}: must be empty or"
+    )
+    assert refused.value.exit_code == 3
+    assert no_date not in str(refused.value)
+
+
+def test_dates_that_sdtm_allows_are_no_problem():
+    allowed = ["2020-01-31", "2020-01-31T10:30:05.5+02:00", "2020-01-31 00:00:00", "2020-01-31T-:15", "2020-01", "2020"]
+    allowed += ["2020---15", "--12-15", "-----T07:15", "2020-12--T07:15", "2020-01-", " 2020-01-31 ", "", "-", None]
+    values = pd.Series(allowed, dtype="str")
+    assert not days.unreadable(values).any()
+    assert days.as_dates(values).notna().sum() == 5
+    assert not days.unreadable(pd.Series([pd.Timestamp(2020, 1, 31).date(), None], dtype=object)).any()
+    assert not days.unreadable(pd.Series([21915.0, np.nan])).any()
+
+
+def test_rows_of_other_files_than_csv_are_counted_from_one(tmp_path):
+    with pytest.raises(ContractError, match=r"dm\.parquet: refused, 1 problem\n  line 2, column RFSTDTC"):
+        cdisc.load(small_trial(tmp_path, {"RFSTDTC": ["2020-01-01", "01/01/2020", *["2020-01-01"] * 4]}))
+
+
+def test_discontinued_without_a_reason_counts_as_leaving(tmp_path):
+    trial = cdisc.load(small_adam(tmp_path, DCSREAS=["", "", "DEATH", "", " ", ""]))
+    groups = trial.patients.set_index("id")["reason_group"]
+    assert groups.tolist() == ["completed", "other", "competing", "completed", "other", "completed"]
+    assert trial.flow["primary"] == 2
+    assert any(note.startswith("2 patients discontinued by EOSSTT without a reason in ") for note in trial.notes)
+
+
+def test_still_in_the_trial_stays_ongoing(tmp_path):
+    status = ["ONGOING", *["DISCONTINUED"] * 2, "COMPLETED", "DISCONTINUED", "COMPLETED"]
+    trial = cdisc.load(small_adam(tmp_path, EOSSTT=status))
+    assert trial.patients["reason_group"].tolist()[0] == "ongoing"
+    assert not any("EOSSTT" in note for note in trial.notes)
+
+
+@pytest.mark.parametrize("spell", [str.title, str.lower, lambda term: f" {term} "])
+def test_terms_count_in_any_case(tmp_path, spell):
+    terms = ["COMPLETED", "ADVERSE EVENT", "DEATH", "COMPLETED", "OTHER", "COMPLETED"]
+    wanted = ["completed", "adverse event", "competing", "completed", "other", "completed"]
+    spelled = [spell(term) for term in terms]
+    consent = {"DSCAT": "Protocol milestone", "DSDECOD": spell("INFORMED CONSENT OBTAINED")}
+    folders = {name: tmp_path / name for name in ("ds", "dcdecod", "dcsreas")}
+    for folder in folders.values():
+        folder.mkdir()
+    small_trial(folders["ds"], disposition={"DSDECOD": spelled, "DSCAT": spell("DISPOSITION EVENT")}, ending=".csv")
+    path = folders["ds"] / "DS.csv"
+    table = pd.read_csv(path, dtype="str")
+    write(pd.concat([table, table.assign(**consent)]), path)
+    small_adam(folders["dcdecod"], DCDECOD=spelled)
+    status = [spell("DISCONTINUED") if term != "COMPLETED" else spell(term) for term in terms]
+    reasons = ["" if term == "COMPLETED" else spell(term) for term in terms]
+    small_adam(folders["dcsreas"], EOSSTT=status, DCSREAS=reasons)
+    for folder in folders.values():
+        assert cdisc.load(folder).patients["reason_group"].tolist() == wanted

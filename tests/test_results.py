@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from attrition import results
+from attrition.run.state import State
 
 
 @pytest.fixture
@@ -54,6 +55,23 @@ def test_formulas_are_exported_as_text(out, text):
 def test_negative_numbers_stay_numbers(out):
     path = results.write_table("t", pd.DataFrame({"a": [-1.5]}))
     assert pd.read_csv(path)["a"][0] == -1.5
+
+
+def test_a_table_waits_until_its_chapter_has_succeeded(out, monkeypatch):
+    results.write_table("t", pd.DataFrame({"a": [1]}))
+    earlier = (out / "tables" / "t.csv").read_text()
+    monkeypatch.setenv("ATTRITION_CHAPTER", "01_x")
+    state = State(out)
+    for publish in (False, True):
+        state.start_journal("01_x")
+        assert pd.read_csv(results.write_table("t", pd.DataFrame({"a": [2]})))["a"][0] == 2
+        assert (out / "tables" / "t.csv").read_text() == earlier
+        if publish:
+            state.publish_tables("01_x")
+        state.discard_tables("01_x")
+        assert not (out / ".state" / "01_x.tables").exists()
+    assert pd.read_csv(out / "tables" / "t.csv")["a"][0] == 2
+    assert state.written("01_x") == [out / "tables" / "t.csv"]
 
 
 def test_a_running_chapter_keeps_a_journal(out, monkeypatch):

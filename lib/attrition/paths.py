@@ -53,3 +53,8 @@ def results() -> Path:
 def tables() -> Path:
     """Folder of the tables and of the data behind the figures, as CSV."""
     return _below(out() / "tables")
+
+
+def waiting(chapter: str) -> Path:
+    """Where the tables of a chapter that runs wait for its success."""
+    return out() / ".state" / f"{chapter}.tables"

@@ -36,7 +36,7 @@ class OutputError(errors.Refusal, OSError):
         return f"cannot write {self.filename}: {self.strerror}"
 
 
-def publish(path: Path, text: str | bytes) -> Path:
+def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     """Write a file under a temporary name in the same folder, then rename it.
 
     Parameters
@@ -45,11 +45,13 @@ def publish(path: Path, text: str | bytes) -> Path:
         Final place.
     text : str or bytes
         Content; text is written as UTF-8 with LF line ends.
+    at : pathlib.Path, optional
+        Where the file waits until the driver moves it to its final place.
 
     Returns
     -------
     pathlib.Path
-        `path`.
+        Where it stands now: `path`, or `at`.
 
     Raises
     ------
@@ -57,11 +59,11 @@ def publish(path: Path, text: str | bytes) -> Path:
         The disk is full, the folder cannot be written; what stood at `path` is untouched.
     """
     try:
-        _replace(path, text.encode() if isinstance(text, str) else text)
+        _replace(at or path, text.encode() if isinstance(text, str) else text)
         _note(path)
     except OSError as error:
         raise OutputError(error.errno, error.strerror or str(error), _place(path)) from None
-    return path
+    return at or path
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -217,7 +219,8 @@ def inert(table: pd.DataFrame) -> pd.DataFrame:
 def write_table(name: str, table: pd.DataFrame) -> Path:
     """Write ``tables/<name>.csv``: LF line ends, floats to `DIGITS` significant digits, no formulas.
 
-    Text that a spreadsheet would run as a formula is exported with a leading quote mark.
+    Text that a spreadsheet would run as a formula is exported with a leading quote mark. In a chapter that the driver
+    runs the table waits beside its state until the chapter has succeeded, so that a failed run leaves earlier tables.
 
     Parameters
     ----------
@@ -232,4 +235,5 @@ def write_table(name: str, table: pd.DataFrame) -> Path:
     """
     safe = table.rename(columns=_inert).map(_inert)
     text = safe.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
-    return publish(paths.tables() / f"{name}.csv", text)
+    chapter, file = os.environ.get("ATTRITION_CHAPTER"), f"{name}.csv"
+    return publish(paths.tables() / file, text, paths.waiting(chapter) / file if chapter else None)

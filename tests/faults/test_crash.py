@@ -250,6 +250,24 @@ def test_failing_notebook_gives_5_with_notebook_cell_line_and_path_and_the_rest_
     assert not (out / "report.html").exists()
 
 
+TABLE = "import pandas as pd\nfrom attrition import results\nresults.write_table('tbl-kept', pd.DataFrame({'a': [%d]}))"
+
+
+def test_a_failing_notebook_leaves_the_tables_of_the_run_before(own_toy):
+    out, last = own_toy.folder / "out", 'results.write("01_alpha", {"value": seed})'
+    own_toy.write("01_alpha", TABLE % 1, last)
+    assert own_toy.run("--out", out).returncode == 0
+    before = digests(out, "report.html", "tables")
+    own_toy.write("01_alpha", TABLE % 2, "raise ValueError('boom')", last)
+    assert own_toy.run("--out", out).returncode == 5
+    assert digests(out, "report.html", "tables") == before
+    assert (out / "tables" / "tbl-kept.csv").read_text() == "a\n1\n"
+    own_toy.write("01_alpha", TABLE % 2, last)
+    assert own_toy.run("--out", out).returncode == 0
+    assert (out / "tables" / "tbl-kept.csv").read_text() == "a\n2\n"
+    assert not list((out / ".state").glob("*.tables"))
+
+
 CODES = {
     "from attrition.contract import ContractError, Problem\nraise ContractError('t.csv', [Problem('age', 'bad')])": 3,
     "from attrition.cdisc.sources import CdiscError\nraise CdiscError('dm: a column is missing')": 3,

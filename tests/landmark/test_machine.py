@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -127,6 +128,42 @@ def test_the_guard_stands_before_the_models(made, p, monkeypatch):
         machine.run(dataclasses.replace(made), p, 1)  # a copy: a trial remembers the features that were built from it
 
 
+def with_column(trial, name, values):
+    """The trial with one baseline column more."""
+    patients = trial.patients.assign(**{name: values})
+    return dataclasses.replace(trial, patients=patients, baseline=(*trial.baseline, name))
+
+
+def reason_code(trial):
+    """A code that is 00 for those who stayed, and one of nine for those who left with the primary event."""
+    codes = np.array([f"0{k}" for k in range(1, 10)])[np.arange(len(trial.patients)) % 9]
+    return np.where(trial.patients["status"].eq("primary"), codes, "00")
+
+
+@pytest.mark.parametrize("name", ["SEX", "sex at birth", "Sex (M/F)", "arm_", "ARM"])
+def test_a_category_may_have_any_name(made, name):
+    told = with_column(made, name, np.where(np.arange(len(made.patients)) % 2, "M", "F"))
+    of = prediction.problem(told, 28)
+    assert of.X.columns.is_unique
+    assert [of.origins[column] for column in of.X] == ["age", "sex", name, "arm", *of.groups["visits"]]
+    machine.check(told, of)
+
+
+def test_a_column_that_comes_from_no_feature_is_refused(made):
+    of = prediction.problem(made, 28)
+    with pytest.raises(LeakError, match=r"^planted: declares no day on which it is known$"):
+        machine.check(made, dataclasses.replace(of, X=of.X.assign(planted=0.0)))
+
+
+def test_a_category_that_tells_the_outcome_by_many_levels_is_refused_by_its_own_name(made):
+    told = with_column(made, "Reason code", reason_code(made))
+    of = prediction.problem(told, 28)
+    dummies = of.X[[column for column in of.X if of.origins[column] == "Reason code"]]
+    assert guard.screen(dummies, of.y).empty  # no level alone gives it away
+    with pytest.raises(LeakError, match="column Reason code: alone it ranks leavers almost perfectly"):
+        machine.check(told, of)
+
+
 def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
     def build(version):
         table = version.patients.set_index("id")[["event_day"]]
@@ -175,7 +212,9 @@ def test_the_words_of_a_flat_table_do_not_speak_of_cdisc(made):
 
 def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
     everybody = machine.auroc(study, 28, "all")
-    assert machine.on_treatment(made, study, 28)["auroc"] == pytest.approx(everybody)
+    late = pd.DataFrame({"id": ["000"], "kind": "end of exposure", "name": "dose", "day": 29.0})
+    treated = dataclasses.replace(made, events=pd.concat([made.events, late], ignore_index=True))
+    assert machine.on_treatment(treated, study, 28)["auroc"] == pytest.approx(everybody)
     ids = study.problems[28].X.index
     ends = pd.DataFrame({"id": ids[:20], "kind": "end of exposure", "name": "dose", "day": 20.0})
     told = dataclasses.replace(made, events=pd.concat([made.events, ends], ignore_index=True))
@@ -211,3 +250,67 @@ def test_calibration_is_read_from_slope_and_brier(slope, scaled, words):
     row = {"model": "all", "calibration_slope": slope, "scaled_brier": scaled}
     said = readings.calibration(pd.DataFrame([row]))
     assert words in sentence(said)
+
+
+def test_a_calibration_slope_that_is_not_defined_has_a_sentence_of_its_own():
+    row = {"model": "all", "calibration_slope": np.nan, "scaled_brier": 0.8}
+    for table in (pd.DataFrame([row]), pd.DataFrame([row]).drop(columns="calibration_slope")):
+        said = sentence(readings.calibration(table))
+        assert "slope is not defined" in said
+        assert "better than the event rate" in said
+
+
+@pytest.mark.slow
+def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, monkeypatch):
+    """Were a leak to pass the guard, the chapter would still find words, and no verdict on what the leak decides."""
+    monkeypatch.setattr(guard, "guard", lambda *_: None)
+    told = with_column(made, "code", np.where(made.patients["status"].eq("primary"), "1", "0"))
+    study = machine.run(told, p, 1)
+    assert machine.auroc(study, 28, "all")["value"] == 1
+    assert "slope is not defined" in sentence(readings.calibration(machine.performance(study, 28)))
+    assert json.dumps(results.plain(machine.numbers(told, study, leaks.price_list(told, p, 1))), allow_nan=False)
+    for reading in (readings.honest(study, 0.75), readings.beyond_the_arm(study, 0.05, 0.75)):
+        assert reading.verdict == "not testable"
+        assert "leak until shown otherwise, so it is not judged whether" in sentence(reading)
+
+
+def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
+    best = machine.aurocs(study).query("model == 'all'")["value"].max()
+    assert readings.beyond_the_arm(study, 0.05, best).verdict == "not testable"
+    assert readings.beyond_the_arm(study, 0.05, best + 1e-9).verdict != "not testable"
+    assert readings.honest(study, best).verdict == "not testable"
+
+
+def test_without_dosing_data_nothing_is_said_about_who_was_still_treated(made, study):
+    assert participants.off_treatment(made, 28) is None
+    assert machine.on_treatment(made, study, 28) is None
+    hindsight = sentence(readings.off_treatment(None, 28, 90))
+    alone = sentence(readings.on_treatment(None, 28, machine.auroc(study, 28, "all")))
+    assert all(said.startswith("This source has no dosing data, so ") for said in (hindsight, alone))
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([], "no dated adverse events"),
+        ([(5.0, np.nan)], "no collection dates"),
+        ([(-5.0, 3.0), (-2.0, -1.0), (4.0, np.nan)], "No adverse event with a collection date began on day 1 or later"),
+    ],
+)
+def test_why_no_delay_of_reporting_can_be_shown(made, records, words):
+    rows = [("000", "adverse event", "X", np.nan, None, day, known) for day, known in records]
+    added = pd.DataFrame(rows, columns=made.events.columns)
+    told = dataclasses.replace(made, events=pd.concat([made.events, added], ignore_index=True))
+    assert words in sentence(readings.lag(machine.known_share(told), told))
+
+
+@pytest.mark.parametrize(
+    ("leaky", "said"), [([0.8, 0.6], "1 raises .*; 1 reaches"), ([0.8, 0.9], "2 raise .*; 2 reach ")]
+)
+def test_one_leak_raises_and_two_raise(leaky, said):
+    table = pd.DataFrame({"label": ["One", "Two"], "honest": 0.6, "leaky": leaky, "truth": 0.6, "n_trials": 5})
+    table["difference"] = table["leaky"] - table["honest"]
+    table = table.assign(ci_low=table["difference"] - 0.01, ci_high=table["difference"] + 0.01)
+    assert re.search(said, sentence(readings.leaks(table, 0.05, 0.75)))
+    n, verb = said.split()[:2]
+    assert f"{n} of 2 leaks {verb} the estimate" in sentence(readings.simulated_leaks(table))

@@ -67,6 +67,14 @@ def test_problem_of_the_pilot(day28):
     assert (day28.time > 0).all()
 
 
+def test_levels_that_differ_in_case_or_blanks_only_keep_columns_of_their_own():
+    table = pd.DataFrame({"sex": ["f", "M", "m", " m", None], "sex_m": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    columns, origins = prediction.encoded(table, taken=["sex_f"])
+    assert list(columns) == list(origins) == ["sex_m", "sex_m_2", "sex_f_2", "sex_m_3"]
+    assert origins == {"sex_m": "sex_m", "sex_m_2": "sex", "sex_f_2": "sex", "sex_m_3": "sex"}
+    assert columns.drop(columns="sex_m").sum().tolist() == [1.0, 1.0, 1.0]
+
+
 def test_feature_sets_grow_and_the_arm_can_be_left_out(day28):
     sizes = [len(day28.columns(name)) for name in ("arm_only", "baseline_arm", "adverse_events", "visits", "all")]
     assert sizes == sorted(set(sizes))

@@ -83,7 +83,7 @@ def test_the_screen_finds_a_strong_leak_under_an_innocent_name(small, name):
     leak = next(leak for leak in leaks.FEATURES if leak.name == name)
     y = landmark.target(small, 28)
     column = leak.compute(small, y.index).to_frame("score")
-    with pytest.raises(LeakError, match="score: alone has an AUROC"):
+    with pytest.raises(LeakError, match="column score: alone it ranks leavers"):
         guard.guard(column, {"score": 28}, 28, y=y.to_numpy())
 
 
@@ -92,6 +92,12 @@ def test_every_derived_variable_is_refused_by_name(name):
     for spelled in (name, name.lower(), f"{name.lower()}_y"):
         with pytest.raises(LeakError, match="derives it from the outcome"):
             guard.guard(pd.DataFrame({spelled: [0.0]}), {spelled: 1}, 28)
+
+
+def test_a_category_is_derived_by_its_whole_name_only():
+    X = pd.DataFrame({"reason_code": ["a", "b"], "Status": ["c", "d"], "time_zone": ["e", "f"]})
+    with pytest.raises(LeakError, match=r"^Status: CDISC derives it from the outcome$"):
+        guard.guard(X, dict.fromkeys(X, 1), 28)
 
 
 def test_a_feature_without_a_declared_day_is_refused():
@@ -104,6 +110,23 @@ def test_missingness_that_tells_the_outcome_is_found():
     x = np.where(y == 1, np.nan, np.tile([0.0, 1.0], 60))
     with pytest.raises(LeakError, match="alone"):
         guard.guard(pd.DataFrame({"x": x}), {"x": 1}, 28, y=y)
+
+
+def test_a_category_without_a_signal_is_not_suspected(rng):
+    for _ in range(50):
+        X = pd.DataFrame({"few": rng.choice(list("abc"), 60), "many": rng.choice(list("abcdefghijklmnop"), 60)})
+        assert guard.screen(X.astype("str"), rng.permutation(np.repeat([0, 1], 30))).empty
+
+
+def test_a_category_that_is_missing_for_those_who_left_is_found():
+    y = np.repeat([0, 1], 60)
+    x = pd.Series(np.where(y == 1, None, np.tile(["a", "b"], 60)), dtype="str")
+    assert guard.screen(pd.DataFrame({"x": x}), y).to_dict() == {"x": 1.0}
+
+
+def test_a_category_of_one_level_or_with_one_event_tells_nothing():
+    assert guard.screen(pd.DataFrame({"x": ["a"] * 20}), np.repeat([0, 1], 10)).empty
+    assert guard.screen(pd.DataFrame({"x": list("ab") * 10}), np.eye(20, dtype=int)[0]).empty
 
 
 def test_the_message_lists_every_offender():

@@ -22,7 +22,7 @@ from attrition.cdisc.definitions import (
 )
 from attrition.cdisc.sdtm import load_sdtm
 from attrition.cdisc.sources import CdiscError, Source, kind, open_source
-from attrition.cdisc.trial import KINDS, Trial, assemble
+from attrition.cdisc.trial import KINDS, LEFT_OUT, Trial, assemble
 
 __all__ = [
     "CENSORED",
@@ -30,6 +30,7 @@ __all__ = [
     "COMPLETED",
     "KINDS",
     "KNOWN",
+    "LEFT_OUT",
     "NO_EVENT",
     "PILOT",
     "CdiscError",
@@ -70,6 +71,8 @@ def load(trial: str | Path = "pilot", definitions: Definitions | None = None) ->
     ------
     CdiscError
         Nothing that can be read as a trial; the message says what is missing.
+    ContractError
+        Cells that break a rule, by file, line and column.
 
     Examples
     --------

@@ -5,9 +5,10 @@ import pandas as pd
 
 from attrition.cdisc import days
 from attrition.cdisc.definitions import Definitions
-from attrition.cdisc.sdtm import adverse_events, daily_mean, range_flag
-from attrition.cdisc.sources import CdiscError, Source
-from attrition.cdisc.trial import EVENT_COLUMNS, Trial, assemble
+from attrition.cdisc.sdtm import WHOLE, adverse_events, daily_mean, first_dose, once, range_flag, terms
+from attrition.cdisc.sources import CdiscError, Source, lines_of
+from attrition.cdisc.trial import EVENT_COLUMNS, Trial, analysed, assemble
+from attrition.contract.strict import ContractError
 
 ID = "USUBJID"
 BASELINE = {
@@ -18,6 +19,7 @@ BASELINE = {
     "EDUCLVL": "education_years",
     "DURDIS": "disease_months",
 }
+NO_REASON = "DISCONTINUED, NO REASON GIVEN"
 NEVER_COLLECTED = "ADaM holds no collection date of adverse events: none counts as known at a landmark."
 
 
@@ -36,13 +38,18 @@ def _patients(source: Source, definitions: Definitions) -> tuple[pd.DataFrame, p
         "EOSDT",
         *BASELINE,
     ]
-    frame = source.read("adsl", columns, need=[ID, "TRTSDT"])
+    frame = once(source, "adsl", source.read("adsl", columns, need=[ID, "TRTSDT"]))
     arm = frame["TRT01P"].fillna(frame["ARM"])
     frame = frame.assign(arm=arm)[~arm.str.upper().isin(definitions.not_randomised)]
-    start = days.as_dates(frame["TRTSDT"])
-    end = days.as_dates(frame["EOSDT"] if frame["EOSDT"].notna().any() else frame["RFENDT"])
-    if end.isna().all():
-        raise CdiscError(f"{source.label}, ADSL: neither EOSDT nor RFENDT tells when a patient left")
+    start = first_dose(source, "adsl", "TRTSDT", frame)
+    column = "EOSDT" if frame["EOSDT"].notna().any() else "RFENDT"
+    if len(frame) and frame[column].isna().all():
+        raise CdiscError(f"{source.file('adsl')}: neither EOSDT nor RFENDT tells when a patient left: both are empty")
+    end = days.as_dates(frame[column])
+    if undated := lines_of(
+        start.notna() & end.isna(), column, f"{WHOLE}: it tells when the patient left or was last seen"
+    ):
+        raise ContractError(source.file("adsl"), undated)
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
     if frame["SITEGR1"].notna().all():
         table["site_group"] = frame["SITEGR1"]
@@ -54,9 +61,18 @@ def _patients(source: Source, definitions: Definitions) -> tuple[pd.DataFrame, p
 
 
 def _reason(frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
-    reason = frame["DCDECOD"].fillna(frame["DCSREAS"].str.upper())
-    completed = frame["EOSSTT"].str.upper().eq("COMPLETED")
-    return reason.mask(reason.isna() & completed, next(iter(definitions.completed)))
+    reason, status = terms(frame["DCDECOD"]).fillna(terms(frame["DCSREAS"])), terms(frame["EOSSTT"])
+    reason = reason.mask(reason.isna() & status.eq("COMPLETED"), next(iter(definitions.completed)))
+    return reason.mask(reason.isna() & status.eq("DISCONTINUED"), NO_REASON)
+
+
+def _unexplained(patients: pd.DataFrame, definitions: Definitions) -> tuple[str, ...]:
+    """A note on patients who discontinued for a reason that is not given."""
+    n = int(patients["reason"].eq(NO_REASON).sum())
+    many = "patients" if n != 1 else "patient"
+    note = f"{n} {many} discontinued by EOSSTT without a reason in DCDECOD or DCSREAS: counted as having left, in the "
+    note += f"group {definitions.other}."
+    return (note,) if n else ()
 
 
 def _adverse_events(source: Source, reference: pd.Series) -> tuple[pd.DataFrame, bool]:
@@ -128,6 +144,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     vitals, visits = _vital_signs(source, reference, definitions)
     parts = [adverse, visits, vitals, _labs(source, reference), _questionnaires(source, reference, definitions)]
     events = pd.concat([part for part in parts if not part.empty] or parts, ignore_index=True)
-    notes = () if dated else (NEVER_COLLECTED,)
+    patients, left_out = analysed(patients, patients["id"].map(reference).notna())
+    notes = (*_unexplained(patients, definitions), *(() if dated else (NEVER_COLLECTED,)))
     screened = {"screened": None, "screen_failures": None}
-    return assemble(source.label, "adam", definitions, patients, events, screened, notes=notes)
+    return assemble(source.label, "adam", definitions, patients, events, screened, notes=notes, left_out=left_out)

@@ -5,21 +5,59 @@ import pandas as pd
 
 from attrition.cdisc import days
 from attrition.cdisc.definitions import Definitions
-from attrition.cdisc.sources import CdiscError, Source
-from attrition.cdisc.trial import EVENT_COLUMNS, Trial, assemble
+from attrition.cdisc.sources import CdiscError, Source, lines_of
+from attrition.cdisc.trial import EVENT_COLUMNS, Trial, analysed, assemble
+from attrition.contract.strict import ContractError
 
 ID = "USUBJID"
 BASELINE = {"AGE": "age", "SEX": "sex", "RACE": "race", "ETHNIC": "ethnicity"}
 DISPOSITION = "DISPOSITION EVENT"
 MONTH = 365.25 / 12
+WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
+
+
+def terms(values: pd.Series) -> pd.Series:
+    """Coded terms as CDISC spells them: upper case, no blanks around.
+
+    Examples
+    --------
+    >>> terms(pd.Series([" Completed", "DEATH", None])).tolist()
+    ['COMPLETED', 'DEATH', nan]
+    """
+    return values.astype("str").str.strip().str.upper()
+
+
+def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> pd.Series:
+    """Date of the first dose of randomised patients; missing where the column is empty: they were never dosed.
+
+    Raises
+    ------
+    CdiscError
+        Nobody was dosed.
+    ContractError
+        A date that lacks its day or month.
+    """
+    if len(frame) and frame[column].isna().all():
+        raise CdiscError(
+            f"{source.file(name)}: column {column} is empty for all randomised patients, so none was dosed; day 1 is "
+            "the first dose"
+        )
+    start = days.as_dates(frame[column])
+    if partial := lines_of(start.isna() & frame[column].notna(), column, f"{WHOLE}: day 1 is the first dose"):
+        raise ContractError(source.file(name), partial)
+    return start
+
+
+def once(source: Source, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The patients of a domain, refused when one occurs more than once."""
+    if twice := int(frame[ID].duplicated().sum()):
+        raise CdiscError(f"{source.label}, {name.upper()}: {twice} patients occur more than once")
+    return frame
 
 
 def _demographics(source: Source) -> pd.DataFrame:
     columns = [ID, "STUDYID", "SITEID", "ARM", "ARMCD", "ARMNRS", "RFSTDTC", *BASELINE]
-    frame = source.read("dm", columns, need=[ID, "ARM", "RFSTDTC"])
-    if frame[ID].duplicated().any():
-        raise CdiscError(f"{source.label}, DM: {int(frame[ID].duplicated().sum())} patients occur more than once")
-    return frame
+    return once(source, "dm", source.read("dm", columns, need=[ID, "ARM", "RFSTDTC"]))
 
 
 def _randomised(frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
@@ -31,7 +69,8 @@ def _randomised(frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
 def _disposition(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
     """The first discontinuation of each patient, else the last completion: event_day and reason by id."""
     frame = source.read("ds", [ID, "DSCAT", "DSDECOD", "DSSTDTC", "DSSTDY"], need=[ID, "DSDECOD"])
-    category = frame["DSCAT"]
+    frame = frame.assign(DSDECOD=terms(frame["DSDECOD"]))
+    category = terms(frame["DSCAT"])
     frame = frame[category.eq(DISPOSITION) if category.notna().any() else category.isna()]
     frame = frame[frame[ID].isin(reference.index) & ~frame["DSDECOD"].isin(definitions.milestones)]
     first_dose = frame[ID].map(reference)
@@ -39,6 +78,9 @@ def _disposition(source: Source, reference: pd.Series, definitions: Definitions)
     left = ~frame["DSDECOD"].isin(definitions.completed)
     order = frame["event_day"].where(left, 1e6 - frame["event_day"])
     chosen = frame.assign(order=order).sort_values([ID, "order", "DSDECOD"]).drop_duplicates(ID)
+    undated = chosen["event_day"].isna().sort_index()
+    if problems := lines_of(undated, "DSSTDTC", f"{WHOLE}, where DSSTDY is empty: it tells when the patient left"):
+        raise ContractError(source.file("ds"), problems)
     return chosen.set_index(ID)[["event_day", "DSDECOD"]].rename(columns={"DSDECOD": "reason"})
 
 
@@ -55,15 +97,16 @@ def _disease_months(source: Source, definitions: Definitions) -> pd.Series:
     return (days.as_dates(frame["MHDTC"]) - days.as_dates(frame["MHSTDTC"])).dt.days / MONTH
 
 
-def _patients(source: Source, demographics: pd.DataFrame, definitions: Definitions, last: pd.Series) -> pd.DataFrame:
-    reference = days.as_dates(demographics["RFSTDTC"]).set_axis(demographics[ID])
+def _patients(
+    source: Source, demographics: pd.DataFrame, definitions: Definitions, reference: pd.Series, last: pd.Series
+) -> pd.DataFrame:
     table = demographics.set_index(ID)[["ARM", "SITEID", *BASELINE]].rename(
         columns={**BASELINE, "ARM": "arm", "SITEID": "site"}
     )
     table = table.join(_characteristics(source, definitions)).assign(
         disease_months=_disease_months(source, definitions)
     )
-    table = table.join(_disposition(source, reference, definitions))
+    table = table.join(_disposition(source, reference.dropna(), definitions))
     table["event_day"] = table["event_day"].fillna(last.reindex(table.index).where(table["reason"].isna()))
     return table.reset_index().rename(columns={ID: "id"}).assign(site=lambda t: t["site"].fillna("unknown"))
 
@@ -169,7 +212,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     demographics = _demographics(source)
     randomised = _randomised(demographics, definitions)
     kept = demographics[randomised]
-    reference = days.as_dates(kept["RFSTDTC"]).set_axis(kept[ID])
+    reference = first_dose(source, "dm", "RFSTDTC", kept).set_axis(kept[ID])
     events = pd.concat(
         [
             adverse_events(source, reference),
@@ -183,5 +226,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     )
     last = events.groupby("id")["day"].max()
     screened = {"screened": len(demographics), "screen_failures": int((~randomised).sum())}
-    patients = _patients(source, kept, definitions, last)
-    return assemble(source.label, "sdtm", definitions, patients, events, screened, _schedule(source, definitions))
+    patients = _patients(source, kept, definitions, reference, last)
+    patients, left_out = analysed(patients, patients["id"].map(reference).notna())
+    schedule = _schedule(source, definitions)
+    return assemble(source.label, "sdtm", definitions, patients, events, screened, schedule, left_out=left_out)

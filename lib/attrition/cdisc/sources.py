@@ -9,13 +9,15 @@ from typing import Any
 import pandas as pd
 
 from attrition import errors
-from attrition.contract.strict import ContractError, read_strict
+from attrition.cdisc import days
+from attrition.contract.strict import ContractError, Problem, read_strict
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 NUMERIC = frozenset(
     ["AGE", "VISITNUM", "VISITDY", "AVAL", "A1LO", "A1HI", "ADY", "AESEQ", "EXDOSE", "EDUCLVL", "DURDIS", "ASTDY"]
 )
 NUMERIC_ENDINGS = ("STRESN", "STDY", "ENDY", "STNRLO", "STNRHI", "SEQ")
+DATE_ENDINGS = ("DTC", "DT")
 DAY_COLUMNS = frozenset({"AEDY", "VSDY", "LBDY", "QSDY", "DSDY"})
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 
@@ -63,6 +65,22 @@ def _numbers(values: pd.Series, name: str) -> pd.Series:
     return numbers.astype(float)
 
 
+def _lined(frame: pd.DataFrame) -> pd.DataFrame:
+    """Index ``line``: of a CSV file the line, of any other file the row, counted from 1."""
+    return frame if frame.index.name == "line" else frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
+
+
+def lines_of(bad: pd.Series, column: str, rule: str) -> list[Problem]:
+    """A problem for each line that is marked.
+
+    Examples
+    --------
+    >>> lines_of(pd.Series([False, True], index=[2, 3]), "AEDTC", "is empty")
+    [Problem(column='AEDTC', rule='is empty', line=3)]
+    """
+    return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
+
+
 @dataclass(frozen=True)
 class Source:
     """Named domains of one trial; subclasses read them."""
@@ -80,6 +98,10 @@ class Source:
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
         raise NotImplementedError
+
+    def file(self, name: str) -> str:
+        """What messages call a domain."""
+        return f"{self.label}, {name.upper()}"
 
     def domain(self, prefix: str) -> list[str]:
         """Names of the files of a domain: itself, and its splits (lbch, lbhe ...), never the supplements.
@@ -106,12 +128,15 @@ class Source:
         Returns
         -------
         pandas.DataFrame
-            With all of `columns`; empty when the domain is absent.
+            With all of `columns`; empty when the domain is absent. Index ``line`` unless it was put together: the
+            line of a CSV file, else the row, counted from 1.
 
         Raises
         ------
         CdiscError
             A needed column is missing, or a number is not one.
+        ContractError
+            A date is not one.
         """
         names = self.domain(prefix) if split else [name for name in self.names if name == prefix]
         parts = [self._one(name, list(columns), list(need)) for name in sorted(names)]
@@ -119,15 +144,19 @@ class Source:
             return pd.DataFrame(
                 {column: pd.Series(dtype="float" if _is_numeric(column) else "str") for column in columns}
             )
-        return pd.concat(parts, ignore_index=True)
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def _one(self, name: str, columns: list[str], need: list[str]) -> pd.DataFrame:
         there = self.columns(name)
         missing = [column for column in need if column not in there]
         if missing:
             raise CdiscError(f"{self.label}, {name.upper()}: column {', '.join(missing)} is missing")
-        frame = self._read(name, [column for column in columns if column in there])
+        frame = _lined(self._read(name, [column for column in columns if column in there]))
         frame = _clean(frame, f"{self.label}, {name.upper()}")
+        dates = [column for column in frame if column.endswith(DATE_ENDINGS)]
+        problems = [p for column in dates for p in lines_of(days.unreadable(frame[column]), column, days.RULE)]
+        if problems:
+            raise ContractError(self.file(name), problems)
         for column in columns:
             if column not in frame:
                 frame[column] = pd.Series(dtype="float" if _is_numeric(column) else "str", index=frame.index)
@@ -186,6 +215,9 @@ class Folder(Source):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.files)
+
+    def file(self, name: str) -> str:
+        return self.files[name].name if name in self.files else super().file(name)
 
     def columns(self, name: str) -> list[str]:
         return [column.upper() for column in self._readable(name, _header)]

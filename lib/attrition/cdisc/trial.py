@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from attrition.cdisc.sources import CdiscError
 
 KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure", "end of exposure")
 """Kinds of events. An end of exposure is known in hindsight only: it describes, and makes no feature."""
+LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last seen before the first dose"}
+"""Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
 
@@ -28,17 +31,17 @@ class Trial:
     definitions : Definitions
         With horizon, landmarks and arms filled in.
     patients : pandas.DataFrame
-        One row a randomised patient, sorted by id: id, arm, site, site_group, the columns named in `baseline`,
-        event_day (study day of disposition), reason (its term), reason_group (of that term, also ``"completed"`` and
-        ``"ongoing"``), and the outcome by the horizon: time (day of event or end of follow-up, at most the horizon),
-        event_group (a reason group, ``"competing"`` or ``"none"``) and status (``"primary"``, ``"competing"``,
-        ``"none"``, or ``"censored"`` for completion, or follow-up without a disposition, that ends before the
-        horizon; who is seen through the day of the horizon has stayed).
+        One row a patient of the analysis set (see `analysed`), sorted by id: id, arm, site, site_group, the columns
+        named in `baseline`, event_day (study day of disposition), reason (its term), reason_group (of that term, also
+        ``"completed"`` and ``"ongoing"``), and the outcome by the horizon: time (day of event or end of follow-up, at
+        most the horizon), event_group (a reason group, ``"competing"`` or ``"none"``) and status (``"primary"``,
+        ``"competing"``, ``"none"``, or ``"censored"`` for completion, or follow-up without a disposition, that ends
+        before the horizon; who is seen through the day of the horizon has stayed).
     events : pandas.DataFrame
         One row a dated record: id, kind (one of `KINDS`), name, value, detail, day (of onset or measurement) and
         known_day (the day from which a predictor may use it; missing: never).
     flow : mapping of str to int or None
-        Participant flow; None where the source does not tell.
+        Participant flow; None where the source does not tell; of `LEFT_OUT` the keys that count somebody.
     baseline : tuple of str
         Baseline columns of `patients`.
     schedule : tuple of int
@@ -111,14 +114,58 @@ def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
     )
 
 
-def _flow(patients: pd.DataFrame, definitions: Definitions, screened: Mapping[str, int | None]) -> dict:
+def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The analysis set: randomised patients who were dosed and still in the trial on day 1, the first dose.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        Randomised patients, with event_day.
+    dosed : pandas.Series of bool, shape (n_patients,)
+        Whether the patient has a date of first dose.
+
+    Returns
+    -------
+    patients : pandas.DataFrame
+    left_out : dict of str to int
+        Those who are not in it, by the keys of `LEFT_OUT`.
+
+    Examples
+    --------
+    >>> kept, left_out = analysed(pd.DataFrame({"event_day": [9.0, -2.0, None]}), pd.Series([True, True, False]))
+    >>> len(kept), left_out
+    (1, {'not_dosed': 1, 'left_before_first_dose': 1})
+    """
+    early = dosed & (patients["event_day"] < 1)
+    return patients[dosed & ~early], {"not_dosed": int((~dosed).sum()), "left_before_first_dose": int(early.sum())}
+
+
+def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
+    """What a reader must know about patients who are not in the analysis set.
+
+    Examples
+    --------
+    >>> left_out_notes({"not_dosed": 1, "left_before_first_dose": 0})
+    ('Not in the analysis set, as day 1 is the first dose: 1 randomised patient never dosed.',)
+    """
+    who = {key: "1 randomised patient" if n == 1 else f"{n} randomised patients" for key, n in left_out.items() if n}
+    return tuple(f"Not in the analysis set, as day 1 is the first dose: {who[key]} {LEFT_OUT[key]}." for key in who)
+
+
+def _flow(
+    patients: pd.DataFrame,
+    definitions: Definitions,
+    screened: Mapping[str, int | None],
+    left_out: Mapping[str, int],
+) -> dict:
     left = patients[~patients["event_group"].eq(NO_EVENT)]
     names = dict.fromkeys(definitions.competing.values(), 0)
     for term, name in definitions.competing.items():
         names[name] += int(left["reason"].eq(term).sum())
     return {
         **screened,
-        "randomised": len(patients),
+        "randomised": len(patients) + sum(left_out.values()),
+        **{key: n for key, n in left_out.items() if n},
         "discontinued_by_horizon": len(left),
         "primary": int(patients["status"].eq("primary").sum()),
         **names,
@@ -129,13 +176,14 @@ def _flow(patients: pd.DataFrame, definitions: Definitions, screened: Mapping[st
 
 def _check(patients: pd.DataFrame, label: str) -> None:
     if patients.empty:
-        raise CdiscError(f"{label}: no randomised patient")
+        raise CdiscError(f"{label}: no randomised patient who was in the trial on day 1")
     if patients["id"].duplicated().any():
         raise CdiscError(f"{label}: {int(patients['id'].duplicated().sum())} patients occur more than once")
     for column in ("arm", "event_day"):
         lost = int(patients[column].isna().sum())
         if lost:
-            raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}")
+            why = ": neither a disposition nor any other dated record" if column == "event_day" else ""
+            raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}{why}")
 
 
 def _tidy(events: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
@@ -153,6 +201,7 @@ def assemble(
     screened: Mapping[str, int | None],
     schedule: tuple[int, ...] = (),
     notes: tuple[str, ...] = (),
+    left_out: Mapping[str, int] = MappingProxyType({}),
 ) -> Trial:
     """Put a trial together from patients and records; shared by all sources.
 
@@ -171,6 +220,8 @@ def assemble(
     schedule : tuple of int
         Planned visit days.
     notes : tuple of str
+    left_out : mapping of str to int
+        From `analysed`.
 
     Returns
     -------
@@ -195,8 +246,8 @@ def assemble(
         definitions=definitions,
         patients=patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]],
         events=_tidy(events, patients["id"]),
-        flow=_flow(patients, definitions, screened),
+        flow=_flow(patients, definitions, screened, left_out),
         baseline=baseline,
         schedule=schedule,
-        notes=notes,
+        notes=(*left_out_notes(left_out), *notes),
     )

@@ -19,7 +19,6 @@ from attrition.landmark.known import (
     groups_at,
     known,
     last_values,
-    origin,
     table,
     target,
 )
@@ -43,7 +42,6 @@ __all__ = [
     "groups_at",
     "known",
     "last_values",
-    "origin",
     "table",
     "target",
 ]

@@ -15,7 +15,7 @@ from attrition import errors, metrics
 from attrition.cdisc import COMPLETED, NO_EVENT, Trial
 from attrition.landmark.known import cut_day
 from attrition.metrics import intervals
-from attrition.resampling import Fold
+from attrition.resampling import Fold, repeated_folds
 
 DERIVED = frozenset(
     (
@@ -52,8 +52,12 @@ DERIVED = frozenset(
 )
 """Variables of SDTM, ADaM and this package that are derived from how or when a patient left."""
 SUSPICIOUS = 0.75
+ALMOST_PERFECT = 0.9
 SCREEN_LEVEL = 0.999
 SCREEN_FLOOR = 0.65
+SCREEN_FOLDS = 5
+SCREEN_WEIGHT = 1.0
+"""Patients with the event rate of all who are added to every level of a category, so that a rare one says little."""
 
 
 class LeakError(errors.Refusal, ValueError):
@@ -79,7 +83,8 @@ def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd
     Parameters
     ----------
     X : pandas.DataFrame, shape (n_patients, n_features)
-        Numbers; missing values count as a value of their own when they tell more than the numbers.
+        Numbers, where missing values count as a value of their own when they tell more than the numbers; and
+        categories, each taken as a whole, see `level_rates`.
     y : ndarray, shape (n_patients,)
     suspicious : float
         An AUROC at or above it is reported when its 99.9 % interval (DeLong) also lies above `SCREEN_FLOOR`.
@@ -94,17 +99,59 @@ def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd
     >>> y = np.repeat([0, 1], 50)
     >>> screen(pd.DataFrame({"leak": y + 0.0, "noise": np.tile([0.0, 1.0], 50)}), y).to_dict()
     {'leak': 1.0}
+    >>> screen(pd.DataFrame({"code": np.array(["00", "01", "02"])[y + y * (np.arange(100) % 2)]}), y).to_dict()
+    {'code': 1.0}
     """
     found: dict[str, float] = {}
-    for name in X.select_dtypes("number"):
+    numbers = X.select_dtypes("number")
+    for name in numbers:
         values = X[name].to_numpy(float)
         for score in (np.where(np.isnan(values), np.nanmedian(values), values), np.isnan(values).astype(float)):
             value = metrics.auroc(y, score)
             score, value = (score, value) if value >= 0.5 else (-score, 1 - value)
-            low = 1.0 if value == 1 else intervals.auroc_interval(y, score, SCREEN_LEVEL)["ci_low"]
-            if value >= suspicious and low > SCREEN_FLOOR:
+            if _suspicious(y, score, value, suspicious):
                 found[name] = max(value, found.get(name, 0.0))
+    for name in X.columns.difference(numbers.columns, sort=False):
+        score = level_rates(X[name], y)
+        value = metrics.auroc(y, score)  # below one half it is noise: the rates come from other patients
+        if _suspicious(y, score, value, suspicious):
+            found[name] = value
     return pd.Series(found, dtype=float)
+
+
+def _suspicious(y: np.ndarray, score: np.ndarray, value: float, suspicious: float) -> bool:
+    low = 1.0 if value == 1 else intervals.auroc_interval(y, score, SCREEN_LEVEL)["ci_low"]
+    return bool(value >= suspicious and low > SCREEN_FLOOR)
+
+
+def level_rates(values: pd.Series, y: np.ndarray) -> np.ndarray:
+    """Event rate of each patient's level of a category, among the patients of the other folds.
+
+    One 0/1 column a level would miss a category that tells the outcome by several levels together. A missing value is a
+    level like the others; a level that the other folds do not have gets the rate of all.
+
+    Parameters
+    ----------
+    values : pandas.Series, shape (n_patients,)
+    y : ndarray, shape (n_patients,)
+
+    Returns
+    -------
+    ndarray, shape (n_patients,)
+        The overall rate for everybody where there are fewer than two patients of an outcome.
+
+    Examples
+    --------
+    >>> level_rates(pd.Series(list("aabbaabb")), np.array([0, 0, 1, 1, 0, 0, 1, 1])).round(3).tolist()
+    [0.125, 0.125, 0.875, 0.875, 0.125, 0.125, 0.875, 0.875]
+    """
+    level, rates = pd.factorize(values, use_na_sentinel=False)[0], np.full(len(y), y.mean())
+    n_folds = min(SCREEN_FOLDS, int(np.bincount(y.astype(int), minlength=2).min()))
+    for fold in repeated_folds(y, n_folds) if n_folds > 1 else ():
+        seen, base = level[fold.train], y[fold.train].mean()
+        n, events = (np.bincount(seen, w, level.max() + 1) for w in (None, y[fold.train]))
+        rates[fold.test] = ((events + SCREEN_WEIGHT * base) / (n + SCREEN_WEIGHT))[level[fold.test]]
+    return rates
 
 
 def forget(trial: Trial, landmark: int) -> Trial:
@@ -141,6 +188,14 @@ def changed_by_the_future(build: Callable[[Trial], pd.DataFrame], trial: Trial, 
     return differing + [name for name in then if name not in now]
 
 
+def _told(value: float) -> str:
+    how = "almost perfectly" if value >= ALMOST_PERFECT else "better than any honest column is expected to"
+    return (
+        f"alone it ranks leavers {how} (AUROC {value:.2f}), so it was probably filled in afterwards; leave it out of "
+        "[baseline], or show that it was known in time"
+    )
+
+
 def guard(
     X: pd.DataFrame,
     declared: Mapping[str, float],
@@ -155,6 +210,7 @@ def guard(
     Parameters
     ----------
     X : pandas.DataFrame, shape (n_patients, n_features)
+        Features as the reader knows them, categories as they are: messages name its columns.
     declared : mapping of str to float
         Study day on which each feature is known; for `landmark.features` the column known_day of
         `landmark.dictionary`.
@@ -179,13 +235,15 @@ def guard(
     ...
     attrition.landmark.guard.LeakError: TRTDURD: CDISC derives it from the outcome
     """
-    found = [(name, "CDISC derives it from the outcome") for name in derived_from_outcome(list(X))]
+    numbers = X.select_dtypes("number").columns  # only a number may be one of the 0/1 columns of a derived variable
+    derived = [name for name in derived_from_outcome(list(X)) if name in numbers or name.upper() in DERIVED]
+    found = [(name, "CDISC derives it from the outcome") for name in derived]
     found += [(name, "declares no day on which it is known") for name in X if name not in declared]
     late = {name: day for name, day in declared.items() if name in X and not day <= cut_day(landmark)}
     found += [(name, f"known on day {day:g}, after the landmark of day {landmark}") for name, day in late.items()]
     if y is not None:
         told = screen(X, np.asarray(y), suspicious)
-        found += [(name, f"alone has an AUROC of {value:.2f}: show that it is none") for name, value in told.items()]
+        found += [(f"column {name}", _told(value)) for name, value in told.items()]
     if build is not None and trial is not None:
         changed = changed_by_the_future(build, trial, landmark)
         found += [(name, f"changes when records after day {landmark} are deleted") for name in changed]

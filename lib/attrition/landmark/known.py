@@ -5,7 +5,7 @@ later of onset and collection) is at most the landmark. Deleting or changing any
 feature table identical to the byte; `tests/test_landmark.py` holds this as a property.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -46,7 +46,7 @@ def at_risk(trial: Trial, landmark: int) -> pd.Series:
     ----------
     trial : Trial
     landmark : int
-        Study day; 0 is everybody randomised.
+        Study day; 0 is everybody in the analysis set.
 
     Returns
     -------
@@ -317,18 +317,6 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
         for name in table:
             rows.append((name, group, RULES[group], used.max(), table[name].isna().mean()))
     return pd.DataFrame(rows, columns=["feature", "group", "rule", "known_day", "missing"])
-
-
-def origin(column: str, features: Iterable[str]) -> str | None:
-    """The feature that a column of a model's input comes from: itself, or the category of a 0/1 column.
-
-    Examples
-    --------
-    >>> origin("arm_placebo", ["age", "arm"]), origin("age", ["age", "arm"]), origin("planted", ["age"])
-    ('arm', 'age', None)
-    """
-    fitting = [name for name in features if column == name or column.startswith(f"{name}_")]
-    return max(fitting, key=len, default=None)
 
 
 def counts(trial: Trial, landmark: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import decision, landmark, metrics, params, paths, tracking
-from attrition.cdisc import Trial
+from attrition.cdisc import LEFT_OUT, Trial
 from attrition.landmark import guard, participants, prediction
 from attrition.landmark.prediction import LABELS, Problem
 from attrition.metrics import intervals, samplesize
@@ -65,20 +65,22 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 def check(trial: Trial, of: Problem) -> None:
     """Run the leak guard over the features of a landmark, with every check on.
 
+    It looks at the features as the reader named them, a category as a whole, and at every column of the models that
+    comes from none of them.
+
     Raises
     ------
     attrition.landmark.guard.LeakError
     """
     table = landmark.dictionary(trial, of.landmark)
-    days = dict(zip(table["feature"], table["known_day"], strict=True))
-    columns = {name: landmark.origin(name, days) for name in of.X}
-    declared = {name: days[origin] for name, origin in columns.items() if origin is not None}
+    declared = dict(zip(table["feature"], table["known_day"], strict=True))
 
     def build(version: Trial) -> pd.DataFrame:
-        tables = landmark.features_by_group(version, of.landmark)
-        return pd.concat([prediction.encode(part) for part in tables.values()], axis=1)
+        return landmark.features(version, of.landmark)
 
-    guard.guard(of.X, declared, of.landmark, of.y, build, trial)
+    strange = [name for name in of.X if of.origins.get(name) not in declared]
+    X = pd.concat([build(trial).loc[of.X.index], of.X[strange]], axis=1)
+    guard.guard(X, declared, of.landmark, of.y, build, trial)
 
 
 def run(trial: Trial, p: Any, seed: int) -> Study:
@@ -175,16 +177,19 @@ def decisions(
     return curve, np.asarray(decision.treat_all(of.y, GRID))
 
 
-def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any]:
+def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:
     """AUROC among the patients at risk who had not had their last dose by the landmark: a sensitivity analysis.
 
     Returns
     -------
-    dict
-        auroc (an interval), n_patients, n_events.
+    dict or None
+        auroc (an interval), n_patients, n_events; None where the source has no dosing data.
     """
+    ended = participants.stopped(trial, day)
+    if ended is None:
+        return None
     of = study.problems[day]
-    still = ~of.X.index.isin(participants.stopped(trial, day))
+    still = ~of.X.index.isin(ended)
     y, y_prob, weights = of.y[still], study.predictions[day][model][still], study.weights[day][still]
     found = intervals.bootstrap(metrics.auroc, y, y_prob, weights)
     return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
@@ -203,16 +208,20 @@ def read_from(trial: Trial) -> str:
     return flat if trial.source == "table" else "its CDISC data"
 
 
+def _analysis_set(trial: Trial) -> str:
+    absent = [f"{trial.flow[key]} {words}" for key, words in LEFT_OUT.items() if trial.flow.get(key)]
+    return f"randomised and dosed patients (left out: {', '.join(absent)})" if absent else "randomised patients"
+
+
 def definitions(trial: Trial) -> pd.DataFrame:
     """The definitions that the counts follow from: term and meaning."""
     flat = trial.source == "table"
-    patients = (
-        "patients of the table; day 1 is the first day" if flat else "randomised patients; day 1 is the first dose"
-    )
+    first = "the first day" if flat else "the first dose"
+    patients = "patients of the table" if flat else _analysis_set(trial)
     competing = ", ".join(term.lower() for term in trial.definitions.competing)
     rows = [
         ("trial", trial.definitions.title),
-        ("analysis set", patients + ", there is no day 0"),
+        ("analysis set", f"{patients}; day 1 is {first}, there is no day 0"),
         ("day of leaving", f"study day {'in the table' if flat else 'of the disposition record'}"),
         ("horizon", f"day {trial.horizon}"),
         ("primary event", "leaving by the horizon for any reason" + (f" except {competing}" if competing else "")),

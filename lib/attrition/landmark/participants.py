@@ -27,6 +27,8 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     if flow["screened"] is not None:
         first = {"step": "screened", "n": flow["screened"], "left": 0, **none}
         rows = [first, {**rows[0], "left": flow["screen_failures"]}]
+    if absent := flow["randomised"] - len(patients):
+        rows.append({"step": "analysed", "n": len(patients), "left": absent, **none})
     since = -np.inf
     for day in (*trial.landmarks, trial.horizon):
         gone = patients[(patients["event_day"] > since) & (patients["event_day"] <= day)]
@@ -63,21 +65,24 @@ def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
     }
 
 
-def stopped(trial: Trial, landmark: int) -> pd.Index:
-    """Patients at risk whose dosing had ended by the landmark; empty where the source does not tell."""
+def stopped(trial: Trial, landmark: int) -> pd.Index | None:
+    """Patients at risk whose dosing had ended by the landmark; None where the source has no ends of dosing."""
     ends = trial.events[trial.events["kind"].eq("end of exposure")].groupby("id")["day"].max()
-    return pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
+    return None if ends.empty else pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
 
 
-def off_treatment(trial: Trial, landmark: int) -> dict[str, int]:
+def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
     """Patients who count as at risk although their last dose lies behind them: seen in hindsight only.
 
     Returns
     -------
-    dict
+    dict or None
         stopped (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event).
-        Both 0 where the source does not tell when dosing ended.
+        None where the source does not tell when dosing ended.
     """
+    ended = stopped(trial, landmark)
+    if ended is None:
+        return None
     outcome = target(trial, landmark)
-    gone = outcome.index.isin(stopped(trial, landmark))
+    gone = outcome.index.isin(ended)
     return {"stopped": int(gone.sum()), "primary": int(outcome[gone].sum())}

@@ -5,8 +5,9 @@ repeat and then averaged, never the scores of a patient over repeats. Intervals 
 say what other patients of the same kind would have given, not what another training set would have.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -75,6 +76,8 @@ class Problem:
     time : numpy.ndarray, shape (n_patients,)
         Days from the landmark to leaving or to the horizon.
     arm, site_group : numpy.ndarray of str, shape (n_patients,)
+    origins : mapping of str to str
+        Column to the feature that it was made from.
     """
 
     landmark: int
@@ -84,6 +87,7 @@ class Problem:
     time: np.ndarray
     arm: np.ndarray
     site_group: np.ndarray
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -95,21 +99,55 @@ class Problem:
         return [name for group in FEATURE_SETS[feature_set] for name in self.groups.get(group, ())]
 
 
+def _apart(name: str, taken: Collection[str]) -> str:
+    """The name, or with a number behind it: levels that differ only in case or blanks are levels of their own."""
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
+def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Categories to 0/1 columns, and the column of `table` that each column was made from.
+
+    The first level, or the other of two, is the reference; numbers come first and stay as they are.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame, shape (n_patients, n_features)
+    taken : collection of str
+        Names that no 0/1 column may have.
+
+    Returns
+    -------
+    columns : pandas.DataFrame
+    origins : dict of str to str
+
+    Examples
+    --------
+    >>> columns, origins = encoded(pd.DataFrame({"SEX": ["F", "M", "m"], "age": [1.0, 2.0, 3.0]}))
+    >>> origins
+    {'age': 'age', 'sex_m': 'SEX', 'sex_m_2': 'SEX'}
+    """
+    numbers = table.select_dtypes("number").astype(float)
+    parts, origins = [numbers], {name: name for name in numbers}
+    for feature in [name for name in table if name not in origins]:
+        dummies = pd.get_dummies(table[feature], prefix=feature, drop_first=True, dtype=float)
+        names: list[str] = []
+        for level in dummies.columns:
+            names.append(_apart("_".join(level.lower().split()), {*taken, *table.columns, *origins, *names}))
+        parts.append(dummies.set_axis(names, axis=1))
+        origins |= dict.fromkeys(names, feature)
+    return pd.concat(parts, axis=1), origins
+
+
 def encode(table: pd.DataFrame) -> pd.DataFrame:
-    """Categories to 0/1 columns (the first one, or the other of two, is the reference); numbers stay.
+    """The columns of `encoded`.
 
     Examples
     --------
     >>> encode(pd.DataFrame({"sex": ["F", "M", "F"], "age": [1.0, 2.0, 3.0]})).columns.tolist()
     ['age', 'sex_m']
     """
-    numbers = table.select_dtypes("number").astype(float)
-    categories = table.drop(columns=numbers.columns)
-    if categories.columns.empty:
-        return numbers
-    dummies = pd.get_dummies(categories, drop_first=True, dtype=float)
-    dummies.columns = ["_".join(name.lower().split()) for name in dummies.columns]
-    return pd.concat([numbers, dummies], axis=1)
+    return encoded(table)[0]
 
 
 def problem(trial: Trial, day: int) -> Problem:
@@ -124,7 +162,13 @@ def problem(trial: Trial, day: int) -> Problem:
     -------
     Problem
     """
-    tables = {group: encode(table) for group, table in landmark.features_by_group(trial, day).items()}
+    raw = landmark.features_by_group(trial, day)
+    tables: dict[str, pd.DataFrame] = {}
+    origins: dict[str, str] = {}
+    features = [name for table in raw.values() for name in table]
+    for group, table in raw.items():
+        tables[group], own = encoded(table, {*features, *origins})
+        origins |= own
     outcome = landmark.target(trial, day).dropna()
     patients = trial.patients.set_index("id").loc[outcome.index]
     return Problem(
@@ -135,6 +179,7 @@ def problem(trial: Trial, day: int) -> Problem:
         time=(patients["time"] - day).to_numpy(float),
         arm=patients["arm"].to_numpy(object),
         site_group=patients["site_group"].to_numpy(object),
+        origins=origins,
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from attrition.cdisc import Trial
 from attrition.findings import listed
+from attrition.landmark.guard import SUSPICIOUS
 from attrition.landmark.machine import Study, aurocs, interval
 from attrition.landmark.time_readings import Reading
 
@@ -56,10 +57,19 @@ def _differences(study: Study, first: str, second: str, picked: bool = False) ->
     return {day: value for day, value in found if value is not None}
 
 
+def _analysed(trial: Trial) -> str:
+    return "randomised" if trial.flow["randomised"] == len(trial.patients) else "randomised and dosed"
+
+
+def day_zero(trial: Trial) -> str:
+    """Who is at risk on day 0."""
+    return f"Day 0 is the first dose: everybody {_analysed(trial)}, baseline and arm only."
+
+
 def took_part(trial: Trial) -> Reading:
     """How many left by the horizon, for which kind of reason, and whether anybody was lost before it."""
     counted, horizon = trial.flow, trial.horizon
-    values = {"n": counted["randomised"], "left": counted["discontinued_by_horizon"], "horizon": horizon}
+    values = {"n": len(trial.patients), "left": counted["discontinued_by_horizon"], "horizon": horizon}
     values |= {"primary": counted["primary"], "other": values["left"] - counted["primary"]}
     values |= {"censored": counted["censored"]}
     lost = (
@@ -69,8 +79,8 @@ def took_part(trial: Trial) -> Reading:
         else "Nobody's follow-up ends before that day without a disposition."
     )
     return Reading(
-        "Of {n} randomised patients {left} left by day {horizon}: {primary} with the primary event, {other} for a "
-        "competing reason. " + lost,
+        f"Of {{n}} {_analysed(trial)} patients {{left}} left by day {{horizon}}: {{primary}} with the primary event, "
+        "{other} for a competing reason. " + lost,
         "exploratory",
         values,
     )
@@ -93,19 +103,36 @@ def honest(study: Study, suspicious: float) -> Reading:
     )
     if best["value"] >= suspicious:
         return Reading(
-            template + "An AUROC from {suspicious:.2f} up is a leak until shown otherwise.", "exploratory", values
+            template + "An AUROC from {suspicious:.2f} up is a leak until shown otherwise, so it is not judged whether "
+            "patients are ranked better than chance.",
+            "not testable",
+            values,
         )
     word = "supported" if len(above) == len(everything) else "direction only" if above else "not supported"
     return Reading(template + "None reaches {suspicious:.2f}.", word, values)
 
 
-def beyond_the_arm(study: Study, smallest: float) -> Reading:
-    """Whether all that was known adds to the arm alone."""
+def _too_good(study: Study, suspicious: float) -> dict[str, Any] | None:
+    """The highest AUROC of the full model after day 0, where it is as high as a leak would make it."""
+    rows = aurocs(study).query("model == 'all'")
+    best = rows.loc[rows["value"].idxmax()]
+    return {"auroc": interval(best), "day": best["landmark"]} if best["value"] >= suspicious else None
+
+
+def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS) -> Reading:
+    """Whether all that was known adds to the arm alone; not judged where the full model is suspected of a leak."""
     if not _days(study):
         return Reading(NO_PREDICTION, "not testable")
     found = _differences(study, "all", "arm_only", picked=True)
     if not found:
         return Reading("There is no arm to compare with.", "not testable")
+    if (leaky := _too_good(study, suspicious)) is not None:
+        return Reading(
+            "With all known features the AUROC is {auroc:.3f} on day {day}. From {suspicious:.2f} up it is a leak "
+            "until shown otherwise, so it is not judged whether they rank patients better than the arm alone.",
+            "not testable",
+            leaky | {"suspicious": suspicious},
+        )
     best = max(found, key=lambda day: found[day]["value"])
     word = verdict(found[best], smallest)
     values: dict[str, Any] = {"day": best, "gain": found[best], "smallest": smallest, "n": len(found)}
@@ -171,20 +198,22 @@ def adverse_events(study: Study, smallest: float) -> Reading:
 def calibration(table: pd.DataFrame) -> Reading:
     """Calibration slope of the full model, and its Brier score against the null."""
     row = table.set_index("model").loc["all"]
-    values = {"slope": row["calibration_slope"], "scaled": row["scaled_brier"]}
-    slope = (
-        "the predictions are too extreme" if row["calibration_slope"] < 0.8 else "the predictions are not too extreme"
-    )
-    brier = (
-        "a Brier score worse than the event rate alone"
-        if row["scaled_brier"] < 0
-        else "a Brier score better than the event rate alone"
-    )
+    slope, scaled = row.get("calibration_slope", np.nan), row["scaled_brier"]
+    better = "worse" if scaled < 0 else "better"
+    if np.isnan(slope):
+        return Reading(
+            "The calibration slope is not defined: the predictions hardly differ, or separate those who leave from "
+            f"those who stay. A scaled Brier score of {{scaled:+.3f}} means a Brier score {better} than the event rate "
+            "alone.",
+            "exploratory",
+            {"scaled": scaled},
+        )
+    extreme = "the predictions are too extreme" if slope < 0.8 else "the predictions are not too extreme"
     return Reading(
-        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {slope}, and a scaled Brier score of {{scaled:+.3f}} "
-        f"means {brier}.",
+        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {extreme}, and a scaled Brier score of "
+        f"{{scaled:+.3f}} means a Brier score {better} than the event rate alone.",
         "exploratory",
-        values,
+        {"slope": slope, "scaled": scaled},
     )
 
 
@@ -259,9 +288,12 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
         "price": price,
         "smallest": smallest,
     }
+    raised = "raises" if values["dear"] == 1 else "raise"
+    reached = "reaches" if values["above"] == 1 else "reach"
     template = (
-        "Of {n} ways of leaking, {dear} raise the AUROC by {smallest:.2f} or more, with an interval above zero; "
-        "{above} reach {suspicious:.2f}. The dearest, *{name}*, turns {honest:.3f} into {leaky:.3f}: its price is "
+        f"Of {{n}} ways of leaking, {{dear}} {raised} the AUROC by {{smallest:.2f}} or more, with an interval above "
+        f"zero; {{above}} {reached} {{suspicious:.2f}}. "
+        "The dearest, *{name}*, turns {honest:.3f} into {leaky:.3f}: its price is "
         "{price:+.3f}."
     )
     if free:
@@ -364,13 +396,11 @@ def too_few(plan: dict) -> Reading:
     )
 
 
-def lag(table: pd.DataFrame) -> Reading:
+def lag(table: pd.DataFrame, trial: Trial) -> Reading:
     """How late adverse events become known; see `machine.known_share`."""
     share = table.set_index("days_after_onset")["reported"]
     if share.isna().all():
-        return Reading(
-            "This source has no collection dates: no adverse event counts as known at any landmark.", "not testable"
-        )
+        return Reading(_no_lag(trial), "not testable")
     half = share.index[share >= 0.5]
     values = {"same": share.loc[0], "month": share.loc[28]}
     middle = "; half are reported within {half} days" if len(half) else ""
@@ -385,6 +415,16 @@ def lag(table: pd.DataFrame) -> Reading:
         "exploratory",
         values,
     )
+
+
+def _no_lag(trial: Trial) -> str:
+    """Why no delay of reporting can be shown."""
+    adverse = trial.events[trial.events["kind"].eq("adverse event")]
+    if adverse.empty:
+        return "This source has no dated adverse events, so none counts as known at any landmark."
+    if adverse["known_day"].isna().all():
+        return "This source has no collection dates: no adverse event counts as known at any landmark."
+    return "No adverse event with a collection date began on day 1 or later, so there is no delay of reporting to show."
 
 
 def visits(seen: dict[str, float], day: int) -> Reading:
@@ -402,8 +442,15 @@ def visits(seen: dict[str, float], day: int) -> Reading:
     )
 
 
-def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
+def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Reading:
     """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
+    if found is None:
+        return Reading(
+            "This source has no dosing data, so it is not known how many of the {at_risk} patients at risk on day "
+            "{day} were still taking treatment.",
+            "not testable",
+            {"day": day, "at_risk": at_risk},
+        )
     values = {"day": day, "at_risk": at_risk, **found}
     if not found["stopped"]:
         return Reading(
@@ -418,8 +465,14 @@ def off_treatment(found: dict[str, int], day: int, at_risk: int) -> Reading:
     )
 
 
-def on_treatment(found: dict, day: int, everybody: dict[str, float]) -> Reading:
+def on_treatment(found: dict | None, day: int, everybody: dict[str, float] | None) -> Reading:
     """The full model among those who were still taking treatment; see `machine.on_treatment`."""
+    if found is None:
+        return Reading(
+            "This source has no dosing data, so the full model cannot be asked about those alone who were still taking "
+            "treatment.",
+            "not testable",
+        )
     values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
     values |= {"all": everybody}
     return Reading(
@@ -459,9 +512,10 @@ def simulated_leaks(prices: pd.DataFrame) -> Reading:
     known = prices.dropna(subset="truth").iloc[0]
     values = {"n": int(known["n_trials"]), "honest": known["honest"], "truth": known["truth"]}
     values |= {"above": int((prices["ci_low"] > 0).sum()), "all": len(prices), "most": prices["difference"].max()}
+    raised = "raises" if values["above"] == 1 else "raise"
     return Reading(
         "Over {n} simulated trials the honest cross-validation of enrolment features averages {honest:.3f} where new "
-        "patients give {truth:.3f}; {above} of {all} leaks raise the estimate with an interval above zero, "
+        f"patients give {{truth:.3f}}; {{above}} of {{all}} leaks {raised} the estimate with an interval above zero, "
         "the dearest by {most:+.3f} "
         "on average.",
         "exploratory",

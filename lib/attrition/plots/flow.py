@@ -65,7 +65,7 @@ def consort(table: pd.DataFrame, groups: Sequence[str], ax: Axes | None = None) 
             _arrow(ax, (middle, below), (middle, y + half))
             if row["left"] > 0:
                 between = y + STEP / 2
-                title = "left" if _reasons(row, groups) else "not randomised"
+                title = f"not {row['step']}" if row["step"] in ("randomised", "analysed") else "left"
                 _box(ax, SIDE, between, [f"{int(row['left']):,} {title}", *_reasons(row, groups)], "muted")
                 _arrow(ax, (middle, between), (SIDE[0], between))
         below = y - half

@@ -132,7 +132,11 @@ class Runner:
         self.tell("start", chapter.name, None)
         values = self.request.parameters(chapter, self.seed)
         private = self.request.trial is not None
-        run_notebook(chapter.notebook, target, values, self.request.out, private, self.warm)
+        try:
+            run_notebook(chapter.notebook, target, values, self.request.out, private, self.warm)
+            self.state.publish_tables(chapter.name)
+        finally:
+            self.state.discard_tables(chapter.name)
         seconds = time.perf_counter() - started
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,19 @@ class State:
     def start_journal(self, name: str) -> None:
         """Empty the journal of a chapter that is about to run."""
         self.journal(name).unlink(missing_ok=True)
+        self.discard_tables(name)
+
+    def _waiting(self, name: str) -> Path:
+        return self.folder / f"{name}.tables"
+
+    def publish_tables(self, name: str) -> None:
+        """Put the tables of a chapter that has succeeded in their place."""
+        for path in sorted(self._waiting(name).glob("*.csv")):
+            path.replace(self.out / "tables" / path.name)
+
+    def discard_tables(self, name: str) -> None:
+        """Clear the tables of a chapter that has failed, or never ended."""
+        shutil.rmtree(self._waiting(name), ignore_errors=True)
 
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""
