@@ -274,6 +274,18 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
         assert "leak until shown otherwise, so it is not judged whether" in sentence(reading)
 
 
+def test_models_that_disagree_about_chance_are_named(study):
+    told = study.summary.copy()
+    auroc = told["measure"].eq("auroc") & (told["landmark"] > 0)
+    told.loc[auroc, ["value", "ci_low", "ci_high"]] = [0.6, 0.55, 0.65]
+    agreed = dataclasses.replace(study, summary=told)
+    assert "not told from chance" not in sentence(readings.honest(agreed, 0.75))
+    told.loc[auroc & told["model"].isin(["xgb", "baseline"]) & told["landmark"].eq(28), "ci_low"] = 0.49
+    assert "Other models of the same features are not told from chance: XGBoost on day 28." in sentence(
+        readings.honest(dataclasses.replace(study, summary=told), 0.75)
+    )
+
+
 def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     best = machine.aurocs(study).query("model == 'all'")["value"].max()
     assert readings.beyond_the_arm(study, 0.05, best).verdict == "not testable"

@@ -178,7 +178,7 @@ def test_a_store_that_cannot_be_read_is_not_told_as_a_missing_model(monkeypatch)
         raise OSError("disk")
 
     monkeypatch.setattr("attrition.registry.champion.tracking.client", broken)
-    with pytest.raises(FileNotFoundError, match="cannot be read .OSError."):
+    with pytest.raises(FileNotFoundError, match=r"cannot be read \(OSError\)"):
         registry.load("trial-dropout@champion")
 
 

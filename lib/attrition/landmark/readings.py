@@ -1,6 +1,6 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ CLAIMS = {
     "finding-real-leaks": "knowing what was not yet known makes a model look better than it is",
 }
 """What the verdict of each finding is about."""
+SAME_FEATURES = ("xgb", "lgbm", "cox", "forest")
+"""Other models of all known features than the ridge regression."""
 NO_PREDICTION = "No landmark has enough events for a prediction to be judged, so nothing is concluded about prediction."
 
 
@@ -86,6 +88,16 @@ def took_part(trial: Trial) -> Reading:
     )
 
 
+def _doubtful(table: pd.DataFrame, days: Sequence[int]) -> str:
+    """Other models of all features that are not told from chance on days on which the ridge regression is."""
+    rows = table[table["model"].isin(SAME_FEATURES) & table["landmark"].isin(days) & (table["ci_low"] <= 0.5)]
+    parts = [
+        f"{listed([label.removeprefix('All, ') for label in part['label']])} on day {day}"
+        for day, part in rows.groupby("landmark")
+    ]
+    return "; ".join(parts)
+
+
 def honest(study: Study, suspicious: float) -> Reading:
     """How well any honest model ranks, and whether one is too good."""
     if not _days(study):
@@ -93,14 +105,17 @@ def honest(study: Study, suspicious: float) -> Reading:
     table = aurocs(study)
     best = table.loc[table["value"].idxmax()]
     everything = table[table["model"] == "all"]
-    above = [f"day {day}" for day in everything.loc[everything["ci_low"] > 0.5, "landmark"]]
+    days = everything.loc[everything["ci_low"] > 0.5, "landmark"].tolist()
+    above, doubtful = [f"day {day}" for day in days], _doubtful(table, days)
     values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
     values |= {"above": f"on {listed(above)}" if above else "at no landmark", "n": len(everything)}
-    values |= {"tried": len(table)}
+    values |= {"tried": len(table), "doubtful": doubtful}
     template = (
         "With what was known by then, a ridge regression on all known features ranks better than chance {above}. The "
         "highest of {tried} AUROCs after day 0 is {best:.3f} ({label}, day {day}), flattered by having been picked. "
     )
+    if doubtful:
+        template += "Other models of the same features are not told from chance: {doubtful}. "
     if best["value"] >= suspicious:
         return Reading(
             template + "An AUROC from {suspicious:.2f} up is a leak until shown otherwise, so it is not judged whether "
