@@ -212,7 +212,7 @@ def _download(id: str, csv: str | None, file: str) -> str:
 
 
 def _shown(words: str) -> str:
-    return escape(text.percent(words))
+    return escape(text.typeset(words))
 
 
 def _width(label: str, cells: tuple[str, ...]) -> str:
@@ -220,6 +220,18 @@ def _width(label: str, cells: tuple[str, ...]) -> str:
     longest = max(map(len, cells), default=0)
     steps = ((90, " xx"), (28, " x"), (17, " v"))
     return next((name for least, name in steps if longest > least), " w" if max(longest, len(label)) > 12 else "")
+
+
+def _keys(rows: list[list[str]]) -> int:
+    """Number of columns that tell a row from the others: two where the first repeats itself and the pair does not.
+
+    Examples
+    --------
+    >>> [_keys(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
+    [1, 2, 1]
+    """
+    first, pairs = ({tuple(row[:n]) for row in rows} for n in (1, 2))
+    return 2 if len(first) < len(pairs) == len(rows) else 1
 
 
 def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
@@ -244,5 +256,6 @@ def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
         body.append(f"<tr>{''.join(cells)}</tr>")
     told = f'<caption class="hidden">{escape(caption)}</caption>' if caption else ""
     name = f' aria-labelledby="{labelled}"' if labelled else ""
-    sort = ' class="sort"' if len(rows) > 2 else ""
-    return f"<table{sort}{name}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    kind = " ".join(["sort"] * (len(rows) > 2) + ["k2"] * (_keys(rows) == 2))
+    shown = f' class="{kind}"' if kind else ""
+    return f"<table{shown}{name}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
