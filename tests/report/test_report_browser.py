@@ -264,6 +264,13 @@ def test_a_row_keeps_its_names_while_its_numbers_scroll(visit, page, scheme):
         assert set(tints) == {"rgb(254, 254, 254)" if scheme == "light" else "rgb(21, 25, 29)"}
 
 
+def test_a_rule_beside_the_names_of_rows_stands_only_where_numbers_scroll(visit, page):
+    shadow = "getComputedStyle(document.querySelector('{}')).boxShadow"
+    tab = visit(page.as_uri(), PHONE)
+    assert "inset" in tab.evaluate(shadow.format("#tbl-strategies td.k"))
+    assert tab.evaluate(shadow.format("#tbl-bands tbody th")) == "none"
+
+
 def test_what_scrolls_sideways_shows_it(visit, page):
     tab = visit(page.as_uri(), PHONE)
     unfold(tab)
@@ -356,7 +363,9 @@ def test_print_is_light_and_has_no_blank_page(visit, url, tmp_path, dark):
 def test_print_measures_in_points_and_keeps_captions_whole(visit, page):
     tab = visit(page.as_uri())
     tab.emulate_media(media="print")
-    assert tab.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == pytest.approx(40 / 3)
+    assert tab.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == pytest.approx(
+        40 / 3, abs=0.01
+    )
     style = "getComputedStyle(document.querySelector('.tbl > figcaption'))"
     assert tab.evaluate(f"[{style}.breakInside, {style}.breakAfter]") == ["avoid", "avoid"]
     assert not tab.locator(".up").is_visible()

@@ -222,22 +222,26 @@ def _width(label: str, cells: tuple[str, ...]) -> str:
     return next((name for least, name in steps if longest > least), " w" if max(longest, len(label)) > 12 else "")
 
 
-def _keys(rows: list[list[str]]) -> int:
-    """Number of columns that tell a row from the others: two where the first repeats itself and the pair does not.
+def _key(rows: list[list[str]]) -> int:
+    """Column that tells a row from the others beside the first: second or third, or 1 where none is needed or does.
 
     Examples
     --------
-    >>> [_keys(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
+    >>> [_key(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
     [1, 2, 1]
+    >>> _key([["0.35", "call", "LightGBM"], ["0.35", "call", "XGBoost"]])
+    3
     """
-    first, pairs = ({tuple(row[:n]) for row in rows} for n in (1, 2))
-    return 2 if len(first) < len(pairs) == len(rows) else 1
+    if len({row[0] for row in rows}) == len(rows):
+        return 1
+    return next((at for at in (2, 3) if len({(row[0], *row[at - 1 : at]) for row in rows}) == len(rows)), 1)
 
 
 def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
     """Table of plain text cells; the first column heads its rows when it names them."""
     columns, rows = spec["columns"], spec["rows"]
-    marks = [column["align"][0] for column in columns]
+    key = _key(rows) - 1
+    marks = [column["align"][0] + " k" * (0 < at == key) for at, column in enumerate(columns)]
     names = [row[0] for row in rows]
     heading = len(columns) > 1 and marks[0] == "l" and all(names) and len(set(names)) == len(names)
     kinds = [
@@ -256,6 +260,5 @@ def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
         body.append(f"<tr>{''.join(cells)}</tr>")
     told = f'<caption class="hidden">{escape(caption)}</caption>' if caption else ""
     name = f' aria-labelledby="{labelled}"' if labelled else ""
-    kind = " ".join(["sort"] * (len(rows) > 2) + ["k2"] * (_keys(rows) == 2))
-    shown = f' class="{kind}"' if kind else ""
-    return f"<table{shown}{name}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    sort = ' class="sort"' if len(rows) > 2 else ""
+    return f"<table{sort}{name}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -86,8 +86,7 @@
 
   const sizes = new ResizeObserver(list => list.forEach(({ target: e }) => {
     if (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
-    const keyed = e.querySelector(".k2");
-    keyed?.style.setProperty("--first", keyed.rows[0].cells[0].offsetWidth - 1 + "px");
+    e.querySelector("th.k")?.closest("table").style.setProperty("--first", e.querySelector("th, td").offsetWidth - 1 + "px");
   }));
   all(".scroll").forEach(e => sizes.observe(e));
 })();
