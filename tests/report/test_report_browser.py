@@ -366,6 +366,7 @@ def test_print_measures_in_points_and_keeps_captions_whole(visit, page):
     assert tab.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == pytest.approx(
         40 / 3, abs=0.01
     )
+    assert tab.evaluate("getComputedStyle(document.querySelector('.out > p')).maxWidth") == "none"
     style = "getComputedStyle(document.querySelector('.tbl > figcaption'))"
     assert tab.evaluate(f"[{style}.breakInside, {style}.breakAfter]") == ["avoid", "avoid"]
     assert not tab.locator(".up").is_visible()
