@@ -4,7 +4,7 @@ import math
 import numbers
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,12 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&^=-])")
 NUMBER = re.compile(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*")
 MISSING = "–"
 INTERVAL = ("value", "ci_low", "ci_high")
+MINUS = re.compile(
+    r"(?<![\w.−–-])-(?=\.?\d)"  # a sign before a number
+    r"|(?<=\d )-(?= [^\W\d])|(?<=[^\W\d] )-(?= \d)|(?<=\w )-(?= [a-z]+_)"  # between a term and a number or a name
+)
+SMALL, SMALLEST = 5e-4, 5e-7
+"""Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit."""
 
 
 def escape(text: str) -> str:
@@ -31,11 +37,11 @@ def number(text: str) -> str:
 
     Examples
     --------
-    >>> number("-0.12"), number("-0.00"), number("+0.000")
-    ('−0.12', '0.00', '0.000')
+    >>> number("-0.12"), number("-0.00"), number("+0.000"), number("$-1,234")
+    ('−0.12', '0.00', '0.000', '−$1,234')
     """
     unsigned = re.sub(r"(?<![\w.])[+−-](?=0?\.?0+(?![\d.]))", "", text)
-    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", unsigned)
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", unsigned).replace("$−", "−$")
 
 
 def percent(text: str) -> str:
@@ -47,6 +53,17 @@ def percent(text: str) -> str:
     '52.5% of 24%'
     """
     return re.sub(r"(?<=\d)[ \N{NO-BREAK SPACE}]%", "%", text)
+
+
+def typeset(text: str) -> str:
+    """Words as they are set: true minus signs, arrows, and one form of per cent. Ranges and names keep their hyphens.
+
+    Examples
+    --------
+    >>> typeset("-0.070 (95 % -0.1 to .2), divisor n - 1; 0.52 -> 0.63; 35-49, 1 - visit_rate, CDISC-01, Site A - B")
+    '−0.070 (95% −0.1 to .2), divisor n − 1; 0.52 → 0.63; 35-49, 1 − visit_rate, CDISC-01, Site A - B'
+    """
+    return percent(MINUS.sub("−", text.replace("->", "→")))
 
 
 class Filler(string.Formatter):
@@ -139,8 +156,32 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     if isinstance(value, numbers.Integral):
         return number(f"{value:,}")
     if isinstance(value, numbers.Real):
-        return number(f"{value:.3f}" if abs(float(value)) >= 5e-4 or value == 0 else f"{value:.1e}")
+        return number(f"{value:.3f}" if abs(float(value)) >= SMALL or value == 0 else f"{value:.1e}")
     return str(value)
+
+
+def cells(values: Sequence[Any], form: str | Callable[[Any], str] | None = None) -> list[str]:
+    """Text of a column's cells: a small number among others of three decimals has the decimals that show a digit of it.
+
+    Parameters
+    ----------
+    values : sequence of object
+    form : str or callable, optional
+        As in `cell`.
+
+    Examples
+    --------
+    >>> cells([0.078, -0.00022, None]), cells([0.00022, 0.00003])
+    (['0.078', '−0.0002', '–'], ['2.2e-04', '3.0e-05'])
+    """
+    whole = numbers.Integral
+    sizes = [abs(float(v)) if isinstance(v, numbers.Real) and not isinstance(v, whole) else 0.0 for v in values]
+    if form is not None or not any(SMALL <= size < math.inf for size in sizes):
+        return [cell(value, form) for value in values]
+    return [
+        number(f"{value:.{-math.floor(math.log10(size))}f}") if SMALLEST <= size < SMALL else cell(value)
+        for value, size in zip(values, sizes, strict=True)
+    ]
 
 
 def is_number(text: str) -> bool:

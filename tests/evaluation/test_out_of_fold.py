@@ -179,3 +179,11 @@ def test_the_sentence_on_sample_size_follows_the_largest_need(n, verdict):
     said = appraisal.sample_size(needed, n, 0.9)
     assert said["verdict"] == verdict
     assert said["criterion"] == "shrinkage"
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_the_column_size_stands_only_where_a_subgroup_is_small(small):
+    row = {"characteristic": "arm", "subgroup": "A", "n": 100, "events": 50, "small": small}
+    row |= {f"{name}{end}": 0.5 for name in ("auroc", "calibration_in_the_large") for end in ("", "_low", "_high")}
+    shown = evaluation.subgroup_display(pd.DataFrame([row]), pd.DataFrame([row]))
+    assert ("size" in shown.columns) == small

@@ -52,6 +52,13 @@ def test_repeats_are_averaged_after_measuring(rng):
     assert table.loc[0, "auroc"] == pytest.approx(expected)
 
 
+def test_subgroups_stand_in_the_order_of_their_categories(rng):
+    y, p, *_ = _table(rng, n=900)
+    groups = {"age": subgroups.age_group(rng.integers(18, 80, 900), [35, 50]), "arm": rng.choice(["B", "A"], 900)}
+    table = subgroups.subgroup_table(y, p, groups, np.ones((900, 2)))
+    assert table["subgroup"].tolist() == ["all", "under 35", "35 to 49", "50 and over", "A", "B"]
+
+
 def test_age_groups_hold_every_year():
     names = subgroups.age_group(np.arange(18, 85), [35, 50, 65])
     assert [(names == name).sum() for name in ("under 35", "35 to 49", "50 to 64", "65 and over")] == [17, 15, 15, 20]

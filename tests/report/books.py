@@ -141,6 +141,19 @@ report.finding(
     sentence="Trees are worse than logistic regression by 0.039 (0.012 to 0.066), so they do not win.",
 )
 ```""",
+    """```python
+strategies = ["none", "class weights, as published", "SMOTE inside the folds only"]
+report.table(
+    pd.DataFrame({
+        "model": np.repeat(["Logistic regression", "XGBoost"], 3), "strategy": strategies * 2,
+        **{name: ["0.758 (0.756 to 0.760)"] * 6 for name in ("auroc", "recall", "precision", "brier_score")},
+    }), id="tbl-strategies", caption="Two columns name a row.",
+)
+report.table(
+    pd.DataFrame({"band": list("abcdef"), "cost": ["$300", "", "−$20", "–", "$1,200", "$45"]}), id="tbl-bands",
+    caption="Money, and none.",
+)
+```""",
     "## Limits\n\nNone of this is real.\n\n## Next\n\nNothing.",
 ]
 CHAPTERS = {"00_findings": FRONT, "03_feature_ablation": ABLATION, "05_evaluation": EVALUATION}

@@ -54,6 +54,8 @@ def test_figures_and_tables_are_numbered_over_the_whole_book(html):
         ("tbl-models", "Table 2"),
         ("fig-cloud", "Figure 3"),
         ("tbl-hostile", "Table 3"),
+        ("tbl-strategies", "Table 4"),
+        ("tbl-bands", "Table 5"),
     ]
     assert '<a href="#fig-forest">Figure 1</a>' in html
     assert '<a href="#ch-05">the evaluation</a>' in html
@@ -100,7 +102,7 @@ def test_formulas_are_mathml(html):
 
 def test_parameters_are_hidden_and_code_is_folded(html):
     assert "profile = " not in re.sub(r"<[^>]*>", "", html)
-    assert html.count('<details class="code"') == 9
+    assert html.count('<details class="code"') == 10
     assert '<details class="code" open' not in html
 
 

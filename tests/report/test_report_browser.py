@@ -198,6 +198,116 @@ def test_tables_sort_by_value_and_say_so(visit, page):
     assert head.get_attribute("aria-sort") is None
 
 
+def test_money_sorts_as_numbers_and_missing_cells_stand_last_both_ways(visit, page):
+    tab = visit(page.as_uri())
+    head = tab.locator("#tbl-bands thead th").last
+    column = "[...document.querySelectorAll('#tbl-bands tbody tr')].map(r => r.lastElementChild.textContent)"
+    head.locator("[role=button]").click()
+    assert tab.evaluate(column)[:4] == ["−$20", "$45", "$300", "$1,200"]
+    head.locator("[role=button]").click()
+    assert tab.evaluate(column)[:4] == ["$1,200", "$300", "$45", "−$20"]
+
+
+def test_a_ledger_row_is_not_hidden_under_the_head_of_its_table(visit, url):
+    tab = visit(url)
+    last = tab.locator(".strip a").count() - 1
+    for i in (0, 9, last // 2, last):
+        tab.locator(".strip a").nth(i).click()
+        tab.wait_for_timeout(50)
+        under = tab.evaluate(
+            """i => document.getElementById('tbl-ledger-' + i).getBoundingClientRect().top
+            - document.querySelector('#tbl-ledger thead th').getBoundingClientRect().bottom""",
+            i,
+        )
+        assert under > -1
+
+
+def test_contents_mark_what_was_jumped_to(visit, url):
+    """Every entry marks itself; a figure or table marks the section that it stands in."""
+    tab = visit(url)
+    wrong = """async () => {
+        const links = [...document.querySelectorAll('.toc a')].map(a => a.hash.slice(1)), wrong = [];
+        const all = [...document.querySelectorAll('main [id]')];
+        const places = all.filter(e => links.includes(e.id) || e.matches('figure'));
+        let section;
+        for (const place of places) {
+            if (links.includes(place.id)) section = place.id;
+            location.hash = place.id;
+            await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))));
+            const low = scrollY + innerHeight > document.documentElement.scrollHeight - 1;
+            const marked = document.querySelector('.toc a[aria-current]').hash.slice(1);
+            if (marked !== section && !low) wrong.push([place.id, marked, section]);
+        }
+        return [places.length, wrong] }"""
+    count, found = tab.evaluate(wrong)
+    assert count > 10
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_row_keeps_its_names_while_its_numbers_scroll(visit, page, scheme):
+    tab = visit(page.as_uri(), PHONE, scheme)
+    for id, names in (("tbl-models", 1), ("tbl-strategies", 2)):
+        box = tab.locator(f"#{id} .scroll")
+        box.evaluate("e => { e.scrollLeft = 200 }")
+        places, tints, left = box.evaluate(
+            """(e, names) => {
+                e.scrollIntoView();
+                const at = e.getBoundingClientRect(), cells = [...e.querySelector('tbody tr').cells].slice(0, names);
+                const kept = cell => { const r = cell.getBoundingClientRect();
+                    return document.elementFromPoint(r.left + 2, r.top + 8) === cell && r.right < at.right - 60 };
+                return [cells.map(kept), cells.map(c => getComputedStyle(c).backgroundColor), e.scrollLeft] }""",
+            names,
+        )
+        assert left > 100
+        assert places == [True] * names
+        assert set(tints) == {"rgb(254, 254, 254)" if scheme == "light" else "rgb(21, 25, 29)"}
+
+
+def test_a_rule_beside_the_names_of_rows_stands_only_where_numbers_scroll(visit, page):
+    shadow = "getComputedStyle(document.querySelector('{}')).boxShadow"
+    tab = visit(page.as_uri(), PHONE)
+    assert "inset" in tab.evaluate(shadow.format("#tbl-strategies td.k"))
+    assert tab.evaluate(shadow.format("#tbl-bands tbody th")) == "none"
+
+
+def test_what_scrolls_sideways_shows_it(visit, page):
+    tab = visit(page.as_uri(), PHONE)
+    unfold(tab)
+    bare = """[...document.querySelectorAll('.scroll')]
+        .filter(e => !getComputedStyle(e).backgroundImage.startsWith('linear-gradient'))
+        .map(e => e.outerHTML.slice(0, 80))"""
+    assert tab.evaluate(bare) == []
+
+
+def test_checksums_break_instead_of_widening_their_table(visit, page):
+    tab = visit(page.as_uri(), PHONE)
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.made .scroll')].every(e => e.scrollWidth <= e.clientWidth + 1)"
+    )
+
+
+def test_figures_fit_a_phone_and_stand_clear_of_its_edge(visit, page):
+    tab = visit(page.as_uri(), PHONE)
+    boxes = tab.evaluate(
+        """[...document.querySelectorAll('.fig > .scroll')].map(e => [e.scrollWidth - e.clientWidth,
+            e.getBoundingClientRect().left])"""
+    )
+    assert boxes
+    assert all(over <= 1 and left >= 3 for over, left in boxes)
+
+
+def test_a_phone_has_a_way_back_to_the_contents(visit, url):
+    tab = visit(url)
+    assert not tab.locator(".up").is_visible()
+    tab = visit(url, PHONE)
+    tab.evaluate("scrollTo(0, 3000)")
+    tab.locator(".up").click()
+    tab.wait_for_timeout(100)
+    assert tab.locator(".toc > details > ol > li > a").first.is_visible()
+    assert tab.locator("#contents").bounding_box()["y"] >= 0
+
+
 def test_contents_mark_the_current_section(visit, url):
     tab = visit(url)
     for link in tab.locator(".toc > details > ol > li > a").all()[:3]:
@@ -248,6 +358,18 @@ def test_print_is_light_and_has_no_blank_page(visit, url, tmp_path, dark):
     assert "Dark theme" not in text.stdout
     assert "import " not in text.stdout
     assert "report.figure(" not in text.stdout
+
+
+def test_print_measures_in_points_and_keeps_captions_whole(visit, page):
+    tab = visit(page.as_uri())
+    tab.emulate_media(media="print")
+    assert tab.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == pytest.approx(
+        40 / 3, abs=0.01
+    )
+    assert tab.evaluate("getComputedStyle(document.querySelector('.out > p')).maxWidth") == "none"
+    style = "getComputedStyle(document.querySelector('.tbl > figcaption'))"
+    assert tab.evaluate(f"[{style}.breakInside, {style}.breakAfter]") == ["avoid", "avoid"]
+    assert not tab.locator(".up").is_visible()
 
 
 def test_a_quick_run_is_watermarked(visit, executed, tmp_path):

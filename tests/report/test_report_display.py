@@ -145,6 +145,21 @@ def test_columns_have_the_heading_and_form_of_their_name_unless_a_chapter_says_o
     assert spec["rows"] == [["−1.0e-04", "+0.250", "0.5"]]
 
 
+def test_a_column_of_decimals_has_no_exponents(out):
+    df = pd.DataFrame({"mixed": [0.078, -0.00022, 2e-9], "small": [1e-4, 2e-4, 3e-5], "n": [1, 2, 3]})
+    (output,) = shown(report.table, df, id="tbl-a", caption="c")
+    rows = output["metadata"]["attrition"]["data"]["rows"]
+    assert rows == [["0.078", "1.0e-04", "1"], ["−0.0002", "2.0e-04", "2"], ["2.0e-09", "3.0e-05", "3"]]
+
+
+def test_signs_of_prose_are_true_minus_signs_and_code_keeps_its_own():
+    renderer = markdown.Renderer("here", lambda target, where: target)
+    source = text.fill("Gain {said}, divisor n - 1, 35-49, `n - 1`.", {"said": "-0.070 (-0.1 to -.02), .52 -> .63"})
+    assert "Gain −0.070 (−0.1 to −.02), .52 → .63, divisor n − 1, 35-49, <code>n - 1</code>." in markdown.inline(
+        source, renderer
+    )
+
+
 def test_finding_fills_its_sentence_as_prose_does():
     (output,) = shown(report.finding, "finding-a", "{n:,} left", "supported", ["fig-a"], n=1000)
     assert output["metadata"]["attrition"]["sentence"] == "1,000 left"
@@ -187,7 +202,7 @@ def test_escaped_text_is_shown_as_it_is(value):
     renderer = markdown.Renderer("here", lambda target, where: target)
     html = markdown.inline("x" + text.escape(value) + "x", renderer)
     assert "<" not in html
-    assert entities.unescape(html) == "x" + " ".join(value.split()) + "x"
+    assert entities.unescape(html) == text.typeset("x" + " ".join(value.split()) + "x")
 
 
 def test_helpers_are_silent_outside_a_notebook(capsys):

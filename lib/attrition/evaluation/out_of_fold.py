@@ -390,7 +390,7 @@ def money_at(table: pd.DataFrame, model: str, threshold: float) -> dict[str, flo
     return worth | {"added": worth["model"] - default, "oracle": float(own["oracle"]) - default}
 
 
-def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDArray]:
+def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDArray | pd.Categorical]:
     """The subgroups that were fixed beforehand: age, gender, arm and phase."""
     return {
         "age": subgroups.age_group(trial["age"], age_groups),
@@ -401,7 +401,7 @@ def subgroup_labels(trial: pd.DataFrame, age_groups: list[int]) -> dict[str, NDA
 
 
 def by_subgroup(
-    held_out: Predictions, groups: Mapping[str, NDArray], weights: NDArray, minimum: int
+    held_out: Predictions, groups: Mapping[str, NDArray | pd.Categorical], weights: NDArray, minimum: int
 ) -> dict[str, pd.DataFrame]:
     """`attrition.metrics.subgroups.subgroup_table` of every model."""
     return {
@@ -411,7 +411,10 @@ def by_subgroup(
 
 
 def subgroup_display(table: pd.DataFrame, oracle_table: pd.DataFrame) -> pd.DataFrame:
-    """`attrition.metrics.subgroups.subgroup_table` for readers, with the oracle's AUROC in the same subgroups."""
+    """`attrition.metrics.subgroups.subgroup_table` for readers, with the oracle's AUROC in the same subgroups.
+
+    A column ``size`` marks the small ones, if there are any.
+    """
 
     def cells(source: pd.DataFrame, name: str) -> list[str | None]:
         columns = source[[name, f"{name}_low", f"{name}_high"]]
@@ -420,7 +423,9 @@ def subgroup_display(table: pd.DataFrame, oracle_table: pd.DataFrame) -> pd.Data
             for row in columns.itertuples(index=False)
         ]
 
-    shown = table[["characteristic", "subgroup", "n", "events"]].assign(size=np.where(table["small"], "small", ""))
+    shown = table[["characteristic", "subgroup", "n", "events"]]
+    if table["small"].any():
+        shown = shown.assign(size=np.where(table["small"], "small", ""))
     return shown.assign(
         auroc=cells(table, "auroc"),
         oracle_auroc=cells(oracle_table, "auroc"),

@@ -14,8 +14,8 @@ MINIMUM = 50
 """Events, and non-events, below which a subgroup is marked small."""
 
 
-def age_group(age: ArrayLike, edges: Sequence[int]) -> NDArray:
-    """Name the age group of each patient.
+def age_group(age: ArrayLike, edges: Sequence[int]) -> pd.Categorical:
+    """Name the age group of each patient, the categories from young to old.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def age_group(age: ArrayLike, edges: Sequence[int]) -> NDArray:
     """
     middle = [f"{low} to {high - 1}" for low, high in itertools.pairwise(edges)]
     names = np.array([f"under {edges[0]}", *middle, f"{edges[-1]} and over"])
-    return names[np.searchsorted(edges, np.asarray(age), side="right")]
+    return pd.Categorical.from_codes(np.searchsorted(edges, np.asarray(age), side="right"), names, ordered=True)
 
 
 def _row(y: NDArray, p: NDArray, weights: NDArray, minimum: int) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def _row(y: NDArray, p: NDArray, weights: NDArray, minimum: int) -> dict[str, An
 def subgroup_table(
     y_true: ArrayLike,
     y_prob: ArrayLike,
-    groups: Mapping[str, ArrayLike],
+    groups: Mapping[str, ArrayLike | pd.Categorical],
     weights: NDArray,
     minimum: int = MINIMUM,
 ) -> pd.DataFrame:
@@ -61,7 +61,8 @@ def subgroup_table(
     y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
         Measures are taken a repeat and then averaged.
     groups : mapping of str to array of shape (n_patients,)
-        Characteristic to the subgroup of each patient.
+        Characteristic to the subgroup of each patient. Subgroups stand in the order of their categories, and of
+        their names when they are no categories.
     weights : array of shape (n_patients, n_resamples)
         `attrition.metrics.intervals.bootstrap_weights`.
     minimum : int
@@ -90,9 +91,11 @@ def subgroup_table(
     y, p = np.asarray(y_true), np.asarray(y_prob, dtype=float)
     rows = [{"characteristic": "all", "subgroup": "all"} | _row(y, p, weights, minimum)]
     for characteristic, labels in groups.items():
-        labels = np.asarray(labels)
-        for subgroup in dict.fromkeys(sorted(labels.tolist())):
-            mask = labels == subgroup
+        groups_of = pd.Categorical(labels)
+        for code, subgroup in enumerate(groups_of.categories):
+            mask = groups_of.codes == code
+            if not mask.any():
+                continue
             row = _row(y[mask], p[mask], weights[mask], minimum)
             rows.append({"characteristic": characteristic, "subgroup": subgroup} | row)
     return pd.DataFrame(rows)

@@ -8,15 +8,17 @@ from matplotlib.axes import Axes
 
 from attrition.plots.curves import _axes
 from attrition.plots.fitted import LABELS, colour, line
-from attrition.plots.style import MARKERS
+from attrition.plots.style import DASHES, MARKERS
 
+STATED = (0.35, 0.75)
+"""First and last threshold that the published risk bands state."""
 ROW_SPACE, ROW_HEIGHT = 0.8, 0.27
 """Inches of a forest beside its rows, and of one row."""
 
 
 def _marks(ax: Axes, thresholds: Mapping[str, float]) -> None:
     for name, t in thresholds.items():
-        ax.axvline(t, color=colour("grid"), linewidth=1.2, zorder=0)
+        ax.axvline(t, color=colour("muted"), linestyle=DASHES[1], linewidth=1, zorder=0)
         ax.annotate(name, (t, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour("muted"))
 
 
@@ -45,7 +47,7 @@ def decision_curves(
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = _axes(ax, 3.9)
     _marks(ax, marks)
     thresholds = curve["threshold"].unique()
     ax.plot(thresholds, 100 * everybody, color=colour("ochre"), linestyle=":", label="contact everybody")
@@ -58,7 +60,7 @@ def decision_curves(
     top = 100 * curve["net_benefit"].max()
     ax.set(xlabel="threshold", ylabel="net leavers found per 100", ylim=(-0.12 * top, 1.05 * top))
     ax.set_xlim(thresholds.min(), thresholds.max())
-    ax.legend(loc="upper right")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return ax
 
 
@@ -92,14 +94,21 @@ def gains(curve: pd.DataFrame, model: str, marks: Mapping[str, float], ax: Axes 
     return ax
 
 
-def money(table: pd.DataFrame, marks: Mapping[str, float], ax: Axes | None = None) -> Axes:
+def money(
+    table: pd.DataFrame, marks: Mapping[str, float], shown: tuple[float, float] = STATED, ax: Axes | None = None
+) -> Axes:
     """Net benefit in dollars a hundred patients by threshold.
+
+    At low thresholds the dollars are many and alike; axes that held them would show no difference where thresholds
+    have a stated reason.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``model, threshold, money``, the model ``all`` being contacting everybody.
     marks : mapping of str to float
+    shown : tuple of float
+        First and last threshold of the axis; dollars reach as high as the curves do between them.
     ax : matplotlib Axes, optional
 
     Returns
@@ -113,8 +122,9 @@ def money(table: pd.DataFrame, marks: Mapping[str, float], ax: Axes | None = Non
         label = "contact everybody" if model == "all" else LABELS.get(model, model)
         ax.plot(part["threshold"], part["money"], label=label, **style)
     ax.axhline(0, color=colour("muted"), linewidth=0.8)
-    ax.set(xlabel="threshold", ylabel="dollars per 100 patients")
-    ax.set_ylim(bottom=-0.15 * table["money"].max())
+    top = table.loc[table["threshold"].between(shown[0] - 1e-9, shown[1] + 1e-9), "money"].max()
+    ax.set(xlabel="threshold", ylabel="dollars per 100 patients", xlim=shown, ylim=(-0.25 * top, 1.05 * top))
+    ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="upper right")
     return ax
 

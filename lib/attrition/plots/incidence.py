@@ -159,7 +159,7 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
             label = name if right is None or dash == "-" else None
             ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=label)
     if right is not None:
-        ax.plot([], [], color=LIGHT["ink"], linestyle="--", label="1 - Kaplan-Meier")
+        ax.plot([], [], color=LIGHT["ink"], linestyle="--", label="1 − Kaplan-Meier")
     _days(ax, wrong["day"].max(), marks)
     ax.set(ylim=(0, None), ylabel="Stated risk of the reason")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

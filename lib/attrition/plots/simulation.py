@@ -75,7 +75,7 @@ def dag(ax: Axes | None = None) -> Axes:
     arrow = {"arrowstyle": "-|>", "color": colour("muted"), "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
     for start, end in EDGES:
         ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
-        ax.annotate("", NODES[end][:2], NODES[start][:2], arrowprops={**arrow, **ends}, zorder=1)
+        ax.annotate("", NODES[end][:2], NODES[start][:2], arrowprops={**arrow, **ends}, zorder=4)
     for i, (key, hue) in enumerate(GROUP_COLOUR.items()):
         ax.text(-0.35 + i * 1.05, 0.35, f"▪ {key}", color=colour(hue), fontsize=9)
     ax.set(xlim=(-0.55, 3.6), ylim=(0.2, 6.1))

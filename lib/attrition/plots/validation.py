@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from attrition.metrics.intervals import wilson
 from attrition.models import FITTED, LABELS, PUBLISHED
 from attrition.plots.fitted import MARKER, colour
 from attrition.plots.style import MARKERS, WIDTH
@@ -149,7 +150,9 @@ def strategies(
 
 
 def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label: str, ax: Axes | None = None) -> Axes:
-    """A performance measure of each scheme with two Monte-Carlo errors either side, trial sizes by marker.
+    """A performance measure of each scheme with its Monte-Carlo interval, trial sizes by marker.
+
+    A coverage is a share of trials and has Wilson's interval; the others have two Monte-Carlo errors either side.
 
     Parameters
     ----------
@@ -168,11 +171,20 @@ def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label:
     hues = ("ochre", "teal", "purple", "blue")
     for i, (size, shift) in enumerate(zip(sizes, np.linspace(-0.22, 0.22, len(sizes)), strict=True)):
         part = table[table["n_patients"] == size]
-        at, error, hue = part["scheme"].map(rows) + shift, 2 * part[f"{measure}_se"], colour(hues[i % len(hues)])
-        ax.hlines(at, part[measure] - error, part[measure] + error, color=hue, linewidth=1.2)
+        at, hue = part["scheme"].map(rows) + shift, colour(hues[i % len(hues)])
+        ax.hlines(at, *_uncertain(part, measure), color=hue, linewidth=1.2)
         ax.plot(part[measure], at, MARKERS[i], color=hue, label=f"n = {size:,}", markersize=4)
     ax.set_xlabel(label)
     return ax
+
+
+def _uncertain(part: pd.DataFrame, measure: str) -> tuple[list[float], list[float]]:
+    """Lower and upper ends of the Monte-Carlo intervals."""
+    if measure == "coverage":
+        shares = [wilson(share * n, n) for share, n in zip(part["coverage"], part["n_trials"], strict=True)]
+        return [found["ci_low"] for found in shares], [found["ci_high"] for found in shares]
+    error = 2 * part[f"{measure}_se"]
+    return (part[measure] - error).tolist(), (part[measure] + error).tolist()
 
 
 def legend_below(axes: Sequence[Axes] | np.ndarray, names: Mapping[str, str] | None = None) -> None:
@@ -192,10 +204,11 @@ def mark(ax: Axes, low: float, high: float | None = None) -> Axes:
 
 
 def strategies_pair(table: pd.DataFrame, names: Mapping[str, str], models: Mapping[str, str]) -> Figure:
-    """AUROC and calibration-in-the-large of balancing strategies, side by side; see `strategies`."""
+    """AUROC and calibration-in-the-large of balancing strategies, side by side, 0 marked; see `strategies`."""
     fig, axes = _pair(3.9)
     strategies(table, "auroc", names, "AUROC", axes[0])
-    strategies(table, "calibration_in_the_large", names, "calibration-in-the-large", axes[1])
+    strategies(table, "calibration_in_the_large", names, "calibration-in-the-large\n(log odds)", axes[1])
+    mark(axes[1], 0.0)
     legend_below(axes, models)
     return fig
 

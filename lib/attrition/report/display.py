@@ -83,6 +83,8 @@ def _figure_of(drawn: Any) -> Any:
     return getattr(figure, "figure", None) or figure
 
 
+PHONE = 5.3
+"""Widest figure that a phone of 390 pixels shows whole, with air beside it, in inches."""
 SMALLEST = 8.95
 """Smallest text of a figure, in points: a phone shows it at nine pixels."""
 
@@ -104,7 +106,7 @@ def figure(
     Parameters
     ----------
     ax_or_fig : matplotlib Axes, array of Axes, or Figure
-        At most 5.5 inches wide.
+        At most 5.5 inches wide; drawn at most `PHONE` wide.
     id : str
         ``fig-some-name``, unique over the book.
     caption : str
@@ -134,6 +136,7 @@ def figure(
     if width > style.WIDTH + 1e-6:
         raise ValueError(f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text")
     _legible(drawn, id)
+    drawn.set_size_inches(min(width, PHONE), drawn.get_size_inches()[1])
     picture = svg.draw(drawn, raster)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
@@ -164,7 +167,7 @@ def _spec(
     columns, cells = [], []
     for position, name in enumerate(df.columns):
         raw = shown.iloc[:, position]
-        values = [text.cell(value, formats.get(name, known.FORMATS.get(name))) for value in raw.tolist()]
+        values = text.cells(raw.tolist(), formats.get(name, known.FORMATS.get(name)))
         label = known.heading(str(labels.get(name, name)))
         columns.append({"label": label, "align": _column(values, raw, align.get(name))})
         cells.append(values)

@@ -1,9 +1,10 @@
 """Markdown to HTML: raw HTML shown as text, formulas as MathML, references filled in."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from html import escape
+from typing import Any
 
 import math_core
 import mistune
@@ -61,9 +62,19 @@ class Renderer(mistune.HTMLRenderer):
         super().__init__(escape=True)
         self.where, self.label, self.make_heading = where, label, heading
 
+    def render_tokens(self, tokens: Iterable[dict[str, Any]], state: mistune.BlockState) -> str:
+        """Tokens in order, text that an escaped character cut into pieces as one."""
+        joined: list[dict[str, Any]] = []
+        for token in tokens:
+            if joined and token["type"] == joined[-1]["type"] == "text":
+                joined[-1] = joined[-1] | {"raw": joined[-1]["raw"] + token["raw"]}
+            else:
+                joined.append(token)
+        return super().render_tokens(joined, state)
+
     def text(self, text: str) -> str:
-        """Words, with one form of per cent."""
-        return super().text(writing.percent(text))
+        """Words, with true minus signs and one form of per cent."""
+        return super().text(writing.typeset(text))
 
     def heading(self, text: str, level: int, **attrs: object) -> str:
         """Heading, one level below its level in the notebook."""

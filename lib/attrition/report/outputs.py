@@ -212,7 +212,7 @@ def _download(id: str, csv: str | None, file: str) -> str:
 
 
 def _shown(words: str) -> str:
-    return escape(text.percent(words))
+    return escape(text.typeset(words))
 
 
 def _width(label: str, cells: tuple[str, ...]) -> str:
@@ -222,10 +222,26 @@ def _width(label: str, cells: tuple[str, ...]) -> str:
     return next((name for least, name in steps if longest > least), " w" if max(longest, len(label)) > 12 else "")
 
 
+def _key(rows: list[list[str]]) -> int:
+    """Column that tells a row from the others beside the first: second or third, or 1 where none is needed or does.
+
+    Examples
+    --------
+    >>> [_key(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
+    [1, 2, 1]
+    >>> _key([["0.35", "call", "LightGBM"], ["0.35", "call", "XGBoost"]])
+    3
+    """
+    if len({row[0] for row in rows}) == len(rows):
+        return 1
+    return next((at for at in (2, 3) if len({(row[0], *row[at - 1 : at]) for row in rows}) == len(rows)), 1)
+
+
 def _table(spec: dict[str, Any], caption: str = "", labelled: str = "") -> str:
     """Table of plain text cells; the first column heads its rows when it names them."""
     columns, rows = spec["columns"], spec["rows"]
-    marks = [column["align"][0] for column in columns]
+    key = _key(rows) - 1
+    marks = [column["align"][0] + " k" * (0 < at == key) for at, column in enumerate(columns)]
     names = [row[0] for row in rows]
     heading = len(columns) > 1 and marks[0] == "l" and all(names) and len(set(names)) == len(names)
     kinds = [

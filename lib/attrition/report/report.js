@@ -33,8 +33,8 @@
   reveal();
 
   const value = cell => {
-    const text = cell.textContent.trim(), found = /^[<>≤≥≈±]?\s*([−+-]?\d[\d,]*\.?\d*(?:e[−+-]?\d+)?)/i.exec(text);
-    return found ? [0, Number(found[1].replaceAll(",", "").replaceAll("−", "-")), text] : [text === "–" ? 2 : 1, 0, text];
+    const text = cell.textContent.trim(), found = /^[<>≤≥≈±]?\s*([−+-]?\$?\d[\d,]*\.?\d*(?:e[−+-]?\d+)?)/i.exec(text);
+    return found ? [0, Number(found[1].replace(/[$,]/g, "").replaceAll("−", "-")), text] : [1, 0, text];
   };
   const compare = (a, b) => a[0] - b[0] || a[1] - b[1] || a[2].localeCompare(b[2], "en", { numeric: true });
   all("table.sort").forEach(table => {
@@ -50,8 +50,8 @@
         const down = head.getAttribute("aria-sort") === "ascending", at = head.cellIndex;
         heads.forEach(e => e.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const rows = [...body.rows].map(row => [value(row.cells[at]), row]);
-        rows.sort((a, b) => (down ? -1 : 1) * compare(a[0], b[0]));
+        const rows = [...body.rows].map(row => [value(row.cells[at]), row]), missing = row => /^–?$/.test(row[0][2]);
+        rows.sort((a, b) => missing(a) - missing(b) || (down ? -1 : 1) * compare(a[0], b[0]));
         body.append(...rows.map(pair => pair[1]));
       };
     });
@@ -65,7 +65,7 @@
   const marks = all("main [id]").filter(e => links.has(e.id));
   let current;
   const spot = () => {
-    const passed = marks.filter(e => e.getBoundingClientRect().top < innerHeight * .3);
+    const passed = marks.filter(e => e.getBoundingClientRect().top < 96);
     const link = links.get((passed.at(-1) || marks[0]).id);
     if (link === current) return;
     all(".toc .on").forEach(e => e.classList.remove("on"));
@@ -79,11 +79,14 @@
       if (top < 0 || top > box.clientHeight - 40) box.scrollTop += top - box.clientHeight / 3;
     }
   };
-  const seen = new IntersectionObserver(spot, { rootMargin: "0px 0px -70% 0px" });
-  marks.forEach(e => seen.observe(e));
+  let asked;
+  const later = () => asked ||= requestAnimationFrame(() => { asked = 0; spot(); });
+  addEventListener("scroll", later, { passive: true });
+  new ResizeObserver(later).observe(document.body); // folds too
 
   const sizes = new ResizeObserver(list => list.forEach(({ target: e }) => {
     if (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
+    e.querySelector("th.k")?.closest("table").style.setProperty("--first", e.querySelector("th, td").offsetWidth - 1 + "px");
   }));
   all(".scroll").forEach(e => sizes.observe(e));
 })();

@@ -20,6 +20,8 @@ from attrition.plots.style import DARK, LIGHT
 FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 """Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
 RASTER_DPI = 192
+PAD = 0.04
+"""Inches around a figure, so that no label touches the edge of a screen."""
 LONG_PATH = 150
 """Lines of more points are drawn to a tenth of a point."""
 SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
@@ -54,7 +56,7 @@ def draw(figure: Figure, raster: bool = False) -> str:
 def _save(figure: Figure) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(SETTINGS):
-        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=0, dpi=RASTER_DPI)
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=PAD, dpi=RASTER_DPI)
     return buffer.getvalue()
 
 

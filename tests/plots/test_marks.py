@@ -1,0 +1,121 @@
+"""Marks, intervals and lines of figures stand where the numbers are, and nothing hides them."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from attrition.metrics.intervals import wilson
+from attrition.monitoring import NAMES
+from attrition.plots import decision, monitoring, simulation, validation
+from attrition.plots.style import colour
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def segments(ax):
+    """Ends of the horizontal lines of an axes, by height."""
+    drawn = [line for made in ax.collections if hasattr(made, "get_segments") for line in made.get_segments()]
+    return sorted((y, low, high) for (low, y), (high, _) in (line for line in drawn if len(line) == 2))
+
+
+def vertical(ax):
+    """Places of vertical lines with their styles."""
+    return {
+        line.get_xdata()[0]: line for line in ax.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2
+    }
+
+
+def test_a_coverage_has_wilsons_interval_and_stays_a_share():
+    rows = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
+    table = pd.DataFrame([rows | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
+    fig = validation.schemes_pair(table, {"a": "A", "b": "B"}, (0.93, 0.97))
+    expected = [wilson(90, 90), wilson(81, 90)]
+    for (_, low, high), interval in zip(segments(fig.axes[1]), expected, strict=True):
+        assert (low, high) == pytest.approx((interval["ci_low"], interval["ci_high"]))
+        assert low < high <= 1
+    assert [end for line in segments(fig.axes[0]) for end in line[1:]] == pytest.approx([0.006, 0.014] * 2)
+
+
+def test_calibration_of_strategies_is_marked_at_zero_with_its_unit():
+    row = {"model": "lr", "strategy": "none", "value": -0.4, "ci_low": -0.5, "ci_high": -0.3}
+    table = pd.DataFrame([row | {"measure": name} for name in ("auroc", "calibration_in_the_large")])
+    left, right = validation.strategies_pair(table, {"none": "None"}, {"lr": "LR"}).axes
+    assert 0.0 in vertical(right)
+    assert 0.0 not in vertical(left)
+    assert right.get_xlabel().endswith("(log odds)")
+
+
+def alarms(*scenarios):
+    rows = [
+        {"scenario": scenario, "batch_size": size, "name": name, "rate": 0.5, "ci_low": 0.45, "ci_high": 0.55}
+        for scenario in scenarios
+        for size in (50, 200)
+        for name in NAMES
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_alarm_intervals_lie_above_marks_that_do_not_touch_and_the_nominal_rate_is_drawn():
+    fig = monitoring.worlds(alarms("older", "rarer"), {"older": "Older", "rarer": "Rarer"})
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        assert 0.05 in vertical(ax)
+        dots = [made for made in ax.collections if len(made.get_offsets()) and not hasattr(made, "get_segments")]
+        bars = [made for made in ax.collections if hasattr(made, "get_segments")]
+        assert min(bar.get_zorder() for bar in bars) > max(dot.get_zorder() for dot in dots)
+        heights = np.sort(np.concatenate([ax.transData.transform(dot.get_offsets())[:, 1] for dot in dots]))
+        size = (np.sqrt(dots[0].get_sizes()[0]) + dots[0].get_linewidths()[0]) * fig.dpi / 72
+        assert np.diff(heights).min() > 1.2 * size
+
+
+def test_the_legend_of_the_running_sum_lies_outside_its_axes():
+    ax = monitoring.running_sum(np.zeros(20), np.array([-np.ones(20), np.ones(20)]))
+    assert ax.get_legend() is None
+    (legend,) = ax.figure.legends
+    ax.figure.draw_without_rendering()
+    assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
+
+
+def test_arrow_heads_of_the_law_lie_above_its_boxes():
+    ax = simulation.dag()
+    boxes = [text for text in ax.texts if text.get_bbox_patch() is not None]
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
+    assert len(arrows) == len(simulation.EDGES)
+    assert min(arrow.get_zorder() for arrow in arrows) > max(box.get_zorder() for box in boxes)
+
+
+def curve():
+    thresholds = np.round(np.arange(0.2, 0.91, 0.05), 2)
+    table = pd.DataFrame({"threshold": thresholds, "net_benefit": 0.6 - thresholds * 0.6, "model": "lr"})
+    return table.assign(ci_low=table["net_benefit"] - 0.1, ci_high=table["net_benefit"] + 0.1)
+
+
+def test_thresholds_are_dashed_and_do_not_cross_the_legend():
+    table = curve()
+    ax = decision.decision_curves(table, table["net_benefit"].to_numpy(), {"call": 0.35, "team": 0.75})
+    for place in (0.35, 0.75):
+        line = vertical(ax)[place]
+        assert line.get_color() == colour("muted")
+        assert line.get_linestyle() == "--"
+    assert ax.get_legend() is None
+    (legend,) = ax.figure.legends
+    ax.figure.draw_without_rendering()
+    assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
+
+
+def test_money_is_drawn_for_the_stated_thresholds_with_commas():
+    table = curve().assign(money=lambda t: 4500 * t["net_benefit"] / t["threshold"])
+    ax = decision.money(table, {})
+    stated = table[table["threshold"].between(0.35, 0.75)]
+    assert ax.get_xlim() == (0.35, 0.75)
+    assert stated["money"].max() < ax.get_ylim()[1] < 1.1 * stated["money"].max()
+    ax.figure.draw_without_rendering()
+    assert "2,000" in [label.get_text() for label in ax.get_yticklabels()]
