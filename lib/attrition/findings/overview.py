@@ -79,10 +79,10 @@ def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
         {
             "id": row["id"],
             "verdict": row["verdict"],
+            "could_be": ", ".join(row["could_be"]) or None,
             "reason": row["reason"],
             "estimand": row["estimand"],
             "margin": row["margin"],
-            "could_be": ", ".join(row["could_be"]) or None,
             "other_setting": row["beside"]["verdict"] if row["beside"] else None,
         }
         for row in rows
