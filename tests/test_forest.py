@@ -130,6 +130,15 @@ def test_seeds_sentence_counts_rankings():
 def test_learning_sentence_finds_the_smaller_trial():
     rows = [("lr", 200, 0.69), ("lr", 500, 0.70), ("xgb", 200, 0.63), ("xgb", 500, 0.695)]
     rows += [("lgbm", 200, 0.63), ("lgbm", 500, 0.71)]
-    told = words.learning(pd.DataFrame(rows, columns=["model", "n_train", "value"]))
-    assert "XGBoost trained on 500 patients reaches 0.695, which logistic regression has with 500" in told
+    table = pd.DataFrame(rows, columns=["model", "n_train", "value"])
+    told = words.learning(table.assign(ci_high=table["value"] + 0.001))
+    assert (
+        "XGBoost trained on 500 patients reaches 0.695, which logistic regression, within its error, has with 500"
+        in told
+    )
+    wide = words.learning(table.assign(ci_high=table["value"] + 0.006))
+    assert (
+        "XGBoost trained on 500 patients reaches 0.695, which logistic regression, within its error, has with 200"
+        in wide
+    )
     assert "LightGBM trained on 500 patients has passed logistic regression" in told

@@ -160,6 +160,14 @@ def test_the_oracle_has_its_exact_auroc_and_brier_score_in_every_population():
         assert rows[measure].to_numpy() == pytest.approx(np.full(3, exact[measure]), abs=1e-12)
 
 
+def test_shares_have_no_interval_beyond_one():
+    rows = pd.DataFrame({"event_rate": "p24", "model": "lr", "strategy": "none", "trial": range(3)})
+    rows = rows.assign(precision=[0.7, 0.8, 1.0], brier=[0.1, 0.2, 0.9])
+    found = imbalance.summary(rows).set_index("measure")
+    assert found.loc["precision", "ci_high"] == 1.0
+    assert found.loc["brier", "ci_high"] > 1.0
+
+
 def test_an_event_rate_is_named_as_it_is():
     with pytest.raises(ValueError, match="must be named p10"):
         imbalance.settings({"p24": 0.10})

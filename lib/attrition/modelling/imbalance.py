@@ -33,6 +33,8 @@ MEASURES = {
     "recall": "Recall",
     "precision": "Precision",
 }
+SHARES = dict.fromkeys(("auroc", "recall", "precision"), (0.0, 1.0))
+"""Measures that lie between limits."""
 RESAMPLED = ("class_weight", "smote", "undersample")
 """Strategies that change the event rate that the model is fitted to."""
 INNER_FOLDS = 3
@@ -294,10 +296,17 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             found.append(
                 {"event_rate": rate, "model": model, "strategy": strategy, "measure": measure}
                 | {"n_trials": len(values)}
-                | intervals.monte_carlo(values)
+                | _within(intervals.monte_carlo(values), SHARES.get(measure))
                 | {f"difference_{key}": value for key, value in intervals.monte_carlo(gain).items()}
             )
     return pd.DataFrame(found)
+
+
+def _within(found: intervals.Interval, limits: tuple[float, float] | None) -> intervals.Interval:
+    """An interval cut off at the limits of its measure, beyond which few trials may carry it."""
+    low, high = limits or (-np.inf, np.inf)
+    found["ci_low"], found["ci_high"] = max(found["ci_low"], low), min(found["ci_high"], high)
+    return found
 
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:
