@@ -319,13 +319,15 @@ def pilot_finding(
     """
     row = by_id(rows)["C53"]
     first, *rest = row["statements"]
-    others = [f"{part['label']}: {0.5 + part['measured']:.3f}" for part in rest]
+    published = ["{claimed:.3f}" + f" ({LR})" * bool(rest)]
+    published += [f"{{claimed_{k}:.3f}} ({part['label']})" for k, part in enumerate(rest, 1)]
+    others = listed([f"{part['label']}: {{found_{k}:.3f}}" for k, part in enumerate(rest, 1)]) if rest else ""
     template = (
-        "*Claim:* who will leave a real trial can be predicted, with an AUROC of {claimed} in a public attempt that "
-        "counted adverse events over the whole follow-up. *Found:* with what was known on day {day}, among {at_risk} "
-        "patients still in the trial of whom {events} have the primary event by week 24, logistic regression has an "
-        "AUROC of {found:.3f}, which {words}"
-        + (" ({others})" if others else "")
+        f"*Claim:* who will leave a real trial can be predicted, with an AUROC of {listed(published)} in a public "
+        "attempt that counted adverse events over the whole follow-up. *Found:* with what was known on day {day}, "
+        "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic regression "
+        "has an AUROC of {found:.3f}, which {words}"
+        + (f" ({others})" if others else "")
         + ". Without the treatment arm, which is blinded in a running trial, "
         "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}."
     )
@@ -338,10 +340,9 @@ def pilot_finding(
         "blinded": auroc["all_without_arm"],
         "blinded_words": honest_words(auroc["all_without_arm"]),
         "arm": auroc["arm_only"],
-        "claimed": listed(
-            [f"{0.5 + part['published']:.3f} ({LR if part is first else part['label']})" for part in row["statements"]]
-        ),
-        "others": listed(others) if others else "",
+        "claimed": 0.5 + first["published"],
+        **{f"claimed_{k}": 0.5 + part["published"] for k, part in enumerate(rest, 1)},
+        **{f"found_{k}": 0.5 + part["measured"] for k, part in enumerate(rest, 1)},
     }
     return Finding("finding-pilot", template, row["verdict"], tuple(row["evidence"]), values)
 
