@@ -13,6 +13,7 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&^=-])")
 NUMBER = re.compile(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*")
 MISSING = "–"
 INTERVAL = ("value", "ci_low", "ci_high")
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 MINUS = re.compile(
     r"(?<![\w.−–-])-(?=\.?\d)"  # a sign before a number
     r"|(?<=\d )-(?= [^\W\d])|(?<=[^\W\d] )-(?= \d)|(?<=\w )-(?= [a-z]+_)"  # between a term and a number or a name
@@ -105,6 +106,30 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     'auroc 0.64 (0.60 to 0.68), 1,000 patients'
     """
     return Filler().vformat(template, (), values)
+
+
+def count(n: int, noun: str = "", plural: str | None = None) -> str:
+    """A small number in words, with its noun.
+
+    Examples
+    --------
+    >>> count(1, "claim"), count(0, "claim"), count(14, "claim")
+    ('one claim', 'no claims', '14 claims')
+    """
+    word = WORDS[n] if 0 <= n < len(WORDS) else str(n)
+    named = noun if n == 1 else plural or f"{noun}s"
+    return f"{word} {named}" if noun else word
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence with commas and a final *and*.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from attrition import metrics, models
-from attrition.findings import count, listed
 from attrition.models import FITTED
 from attrition.models import IN_TEXT as NAMES
+from attrition.text import count, listed
 
 Appraisal = dict[str, Any]
 PAIRS = [(a, b) for a in FITTED for b in FITTED if a != b] + [(model, "oracle") for model in FITTED]

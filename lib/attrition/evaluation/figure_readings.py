@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from attrition import models
-from attrition.findings import listed
 from attrition.models import FITTED
 from attrition.models import IN_TEXT as NAMES
+from attrition.text import listed
 
 Reading = dict[str, Any]
 

@@ -10,18 +10,17 @@ from attrition.findings.wording import (
     arm_words,
     by_id,
     claimed_effect,
-    count,
     engineering_finding,
     honest_words,
     leak_finding,
     ledger_finding,
-    listed,
     measured_effect,
     models_finding,
     pilot_finding,
     worth_finding,
 )
 from attrition.params import Findings
+from attrition.text import count, listed
 
 LEAK_EVIDENCE = ("fig-leaks",)
 ACTED = {

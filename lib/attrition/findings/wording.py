@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attrition.claims import count_verdicts
+from attrition.text import listed
 
 Row = Mapping[str, Any]
 LR = "logistic regression"
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
@@ -31,30 +31,6 @@ class Finding:
 def by_id(rows: Sequence[Row]) -> dict[str, Row]:
     """Ledger rows by claim."""
     return {row["id"]: row for row in rows}
-
-
-def count(n: int, noun: str = "", plural: str | None = None) -> str:
-    """A small number in words, with its noun.
-
-    Examples
-    --------
-    >>> count(1, "claim"), count(0, "claim"), count(14, "claim")
-    ('one claim', 'no claims', '14 claims')
-    """
-    word = WORDS[n] if 0 <= n < len(WORDS) else str(n)
-    named = noun if n == 1 else plural or f"{noun}s"
-    return f"{word} {named}" if noun else word
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence with commas and a final *and*.
-
-    Examples
-    --------
-    >>> listed(["a", "b", "c"]), listed(["a"])
-    ('a, b and c', 'a')
-    """
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def ledger_finding(rows: Sequence[Row]) -> Finding:
@@ -325,8 +301,8 @@ def pilot_finding(
     template = (
         f"*Claim:* who will leave a real trial can be predicted, with an AUROC of {listed(published)} in a public "
         "attempt that counted adverse events over the whole follow-up. *Found:* with what was known on day {day}, "
-        "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic regression "
-        "has an AUROC of {found:.3f}, which {words}"
+        "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic "
+        "regression has an AUROC of {found:.3f}, which {words}"
         + (f" ({others})" if others else "")
         + ". Without the treatment arm, which is blinded in a running trial, "
         "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}."

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc import Trial
-from attrition.findings import listed
 from attrition.landmark.guard import SUSPICIOUS
 from attrition.landmark.machine import Study, aurocs, interval
 from attrition.landmark.time_readings import Reading
+from attrition.text import listed
 
 CLAIMS = {
     "finding-real-honest": "what is known by a landmark ranks patients better than chance",

@@ -18,10 +18,10 @@ import pandas as pd
 from sklearn import config_context
 
 from attrition import engine, features, models, seeds, simulate
-from attrition.findings import listed
 from attrition.metrics import calibration, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
+from attrition.text import listed
 
 Array = np.ndarray
 VERSION = "v3_causal"

@@ -5,12 +5,11 @@ import pandas as pd
 from sklearn import config_context
 
 from attrition import features, metrics, models, resampling
-from attrition.findings import listed
 from attrition.modelling import imbalance
 from attrition.resampling import schemes, tuning
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
-from attrition.text import MISSING, interval_text
+from attrition.text import MISSING, interval_text, listed
 
 SHOWN_MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
 

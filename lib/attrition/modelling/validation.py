@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from attrition import engine, features, seeds, simulate
-from attrition.findings import listed
 from attrition.metrics import ranks
 from attrition.resampling.schemes import SCHEMES, Sizes, estimate
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
+from attrition.text import listed
 
 Array = np.ndarray
 NOMINAL = 0.95

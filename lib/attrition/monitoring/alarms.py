@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attrition import monitoring
-from attrition.findings import listed
 from attrition.monitoring.surveillance import ALPHA, SCENARIOS, Look
+from attrition.text import listed
 
 
 def nested(table: pd.DataFrame, *levels: str) -> dict:
