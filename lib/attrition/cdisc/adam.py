@@ -6,9 +6,9 @@ import pandas as pd
 from attrition.cdisc import days
 from attrition.cdisc.definitions import Definitions
 from attrition.cdisc.sdtm import WHOLE, adverse_events, daily_mean, first_dose, once, range_flag, terms
-from attrition.cdisc.sources import CdiscError, Source, lines_of
+from attrition.cdisc.sources import CdiscError, Source
 from attrition.cdisc.trial import EVENT_COLUMNS, Trial, analysed, assemble
-from attrition.contract.strict import ContractError
+from attrition.contract.strict import ContractError, lines_of
 
 ID = "USUBJID"
 BASELINE = {
@@ -46,9 +46,8 @@ def _patients(source: Source, definitions: Definitions) -> tuple[pd.DataFrame, p
     if len(frame) and frame[column].isna().all():
         raise CdiscError(f"{source.file('adsl')}: neither EOSDT nor RFENDT tells when a patient left: both are empty")
     end = days.as_dates(frame[column])
-    if undated := lines_of(
-        start.notna() & end.isna(), column, f"{WHOLE}: it tells when the patient left or was last seen"
-    ):
+    rule = f"{WHOLE}: it tells when the patient left or was last seen"
+    if undated := lines_of(column, rule, start.notna() & end.isna()):
         raise ContractError(source.file("adsl"), undated)
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
     if frame["SITEGR1"].notna().all():

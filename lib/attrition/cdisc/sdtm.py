@@ -5,9 +5,9 @@ import pandas as pd
 
 from attrition.cdisc import days
 from attrition.cdisc.definitions import Definitions
-from attrition.cdisc.sources import CdiscError, Source, lines_of
+from attrition.cdisc.sources import CdiscError, Source
 from attrition.cdisc.trial import EVENT_COLUMNS, Trial, analysed, assemble
-from attrition.contract.strict import ContractError
+from attrition.contract.strict import ContractError, lines_of
 
 ID = "USUBJID"
 BASELINE = {"AGE": "age", "SEX": "sex", "RACE": "race", "ETHNIC": "ethnicity"}
@@ -43,7 +43,7 @@ def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> p
             "the first dose"
         )
     start = days.as_dates(frame[column])
-    if partial := lines_of(start.isna() & frame[column].notna(), column, f"{WHOLE}: day 1 is the first dose"):
+    if partial := lines_of(column, f"{WHOLE}: day 1 is the first dose", start.isna() & frame[column].notna()):
         raise ContractError(source.file(name), partial)
     return start
 
@@ -79,7 +79,7 @@ def _disposition(source: Source, reference: pd.Series, definitions: Definitions)
     order = frame["event_day"].where(left, 1e6 - frame["event_day"])
     chosen = frame.assign(order=order).sort_values([ID, "order", "DSDECOD"]).drop_duplicates(ID)
     undated = chosen["event_day"].isna().sort_index()
-    if problems := lines_of(undated, "DSSTDTC", f"{WHOLE}, where DSSTDY is empty: it tells when the patient left"):
+    if problems := lines_of("DSSTDTC", f"{WHOLE}, where DSSTDY is empty: it tells when the patient left", undated):
         raise ContractError(source.file("ds"), problems)
     return chosen.set_index(ID)[["event_day", "DSDECOD"]].rename(columns={"DSDECOD": "reason"})
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from attrition import errors
 from attrition.cdisc import days
-from attrition.contract.strict import ContractError, Problem, read_strict
+from attrition.contract.strict import ContractError, lines_of, read_strict
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 NUMERIC = frozenset(
@@ -68,17 +68,6 @@ def _numbers(values: pd.Series, name: str) -> pd.Series:
 def _lined(frame: pd.DataFrame) -> pd.DataFrame:
     """Index ``line``: of a CSV file the line, of any other file the row, counted from 1."""
     return frame if frame.index.name == "line" else frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
-
-
-def lines_of(bad: pd.Series, column: str, rule: str) -> list[Problem]:
-    """A problem for each line that is marked.
-
-    Examples
-    --------
-    >>> lines_of(pd.Series([False, True], index=[2, 3]), "AEDTC", "is empty")
-    [Problem(column='AEDTC', rule='is empty', line=3)]
-    """
-    return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
 
 
 @dataclass(frozen=True)
@@ -154,7 +143,7 @@ class Source:
         frame = _lined(self._read(name, [column for column in columns if column in there]))
         frame = _clean(frame, f"{self.label}, {name.upper()}")
         dates = [column for column in frame if column.endswith(DATE_ENDINGS)]
-        problems = [p for column in dates for p in lines_of(days.unreadable(frame[column]), column, days.RULE)]
+        problems = [p for column in dates for p in lines_of(column, days.RULE, days.unreadable(frame[column]))]
         if problems:
             raise ContractError(self.file(name), problems)
         for column in columns:

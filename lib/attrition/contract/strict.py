@@ -44,6 +44,17 @@ class Problem:
     line: int = 0
 
 
+def lines_of(column: str, rule: str, bad: pd.Series) -> list[Problem]:
+    """A problem for each line that is marked.
+
+    Examples
+    --------
+    >>> lines_of("AEDTC", "is empty", pd.Series([False, True], index=[2, 3]))
+    [Problem(column='AEDTC', rule='is empty', line=3)]
+    """
+    return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
+
+
 class ContractError(errors.Refusal, ValueError):
     """The data break their contract.
 

@@ -9,6 +9,7 @@ from attrition.decision.benefit import (
     net_benefit_interval,
     threshold_grid,
     treat_all,
+    where,
 )
 from attrition.decision.costs import (
     BANDS,
@@ -36,4 +37,5 @@ __all__ = [
     "threshold_from_costs",
     "threshold_grid",
     "treat_all",
+    "where",
 ]

@@ -240,7 +240,20 @@ def at_thresholds(
     return pd.DataFrame(rows)
 
 
-def conclude(curve: pd.DataFrame, model: str) -> dict[str, object]:
+def where(first: float | None, last: float | None) -> str:
+    """Thresholds of a sentence, from the first to the last that count; None where there is none.
+
+    Examples
+    --------
+    >>> where(0.4, 0.475), where(0.5, 0.5), where(None, None)
+    ('at thresholds from 0.4 to 0.475', 'at 0.5', 'at no threshold')
+    """
+    if first is None:
+        return "at no threshold"
+    return f"at {first:g}" if first == last else f"at thresholds from {first:g} to {last:g}"
+
+
+def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     """Whether to use a model, chosen from its decision curve.
 
     Parameters

@@ -148,11 +148,11 @@ def known_calibration(slope: Mapping[str, float], level: Mapping[str, float]) ->
         Calibration slope and calibration-in-the-large in the population, means over trials with intervals.
     """
     off = [name for name, interval, right in (("slope", slope, 1), ("level", level, 0)) if not _inside(interval, right)]
-    ends = {
-        0: "what one trial does not refute is not refuted there either",
-        1: f"its {off[0] if off else ''} is off, which one trial is too small to show",
-        2: "both are off, which one trial is too small to show",
-    }[len(off)]
+    if off:
+        which = "both are" if len(off) == 2 else f"its {off[0]} is"
+        ends = f"{which} off, which one trial is too small to show"
+    else:
+        ends = "what one trial does not refute is not refuted there either"
     text = (
         "One trial can only fail to refute. Over simulated trials, where the truth is known "
         "([](#tbl-imbalance-default)), the same recipe for logistic regression has a calibration slope of {slope:.2f} "
@@ -200,10 +200,14 @@ def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
     }
 
 
+def _wins_at(own: Mapping[str, Any], threshold: float) -> bool:
+    """Whether a threshold lies where a model beats both defaults."""
+    return own["use"] and own["better_from"] <= threshold <= own["better_to"]
+
+
 def _at_stated(own: Mapping[str, Any], stated: Sequence[float]) -> str:
     """At which thresholds with a stated reason a model beats both defaults."""
-    won = [f"{t:.2f}" for t in stated if own["better_from"] <= t <= own["better_to"]]
-    lost = [f"{t:.2f}" for t in stated if f"{t:.2f}" not in won]
+    won, lost = ([f"{t:.2f}" for t in stated if _wins_at(own, t) == wins] for wins in (True, False))
     if not won:
         return "at none of them"
     return "at all of them" if not lost else f"at {listed(won)} and not at {listed(lost)}"
@@ -262,7 +266,7 @@ def money(worth: Mapping[str, float], own: Mapping[str, Any], threshold: float) 
         `attrition.decision.conclude` of the model.
     threshold : float
     """
-    shown = own["use"] and own["better_from"] <= threshold <= own["better_to"]
+    shown = _wins_at(own, threshold)
     text = (
         "At the threshold of the call the model is worth {model:,.0f} dollars per 100 patients and contacting "
         "everybody {everybody:,.0f}: over the better of contacting everybody and nobody, the model adds {added:,.0f}, "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attrition.claims import count_verdicts
+from attrition.decision import where
 from attrition.text import listed
 
 Row = Mapping[str, Any]
@@ -221,8 +222,7 @@ def arm_words(decisions: Mapping[str, Mapping[str, Any]]) -> str:
     arm = decisions.get("arm_only", {"n": 0})
     if not arm["n"]:
         return ""
-    where = f"at {arm['low']:g}" if arm["n"] == 1 else f"at thresholds from {arm['low']:g} to {arm['high']:g}"
-    return f"; contacting by the treatment arm alone, once it is known, beats both {where}"
+    return f"; contacting by the treatment arm alone, once it is known, beats both {where(arm['low'], arm['high'])}"
 
 
 def worth_finding(decision: Mapping[str, Any], use: str, decisions: Mapping[str, Mapping[str, Any]]) -> Finding:
@@ -295,7 +295,7 @@ def pilot_finding(
     """
     row = by_id(rows)["C53"]
     first, *rest = row["statements"]
-    published = ["{claimed:.3f}" + f" ({LR})" * bool(rest)]
+    published = ["{claimed:.3f}" + (f" ({LR})" if rest else "")]
     published += [f"{{claimed_{k}:.3f}} ({part['label']})" for k, part in enumerate(rest, 1)]
     others = listed([f"{part['label']}: {{found_{k}:.3f}}" for k, part in enumerate(rest, 1)]) if rest else ""
     template = (

@@ -208,9 +208,14 @@ def read_from(trial: Trial) -> str:
     return flat if trial.source == "table" else "its CDISC data"
 
 
+def analysed(trial: Trial) -> str:
+    """What a patient had to be to be in the analysis set, for a sentence."""
+    return "randomised" if trial.flow["randomised"] == len(trial.patients) else "randomised and dosed"
+
+
 def _analysis_set(trial: Trial) -> str:
     absent = [f"{trial.flow[key]} {words}" for key, words in LEFT_OUT.items() if trial.flow.get(key)]
-    return f"randomised and dosed patients (left out: {', '.join(absent)})" if absent else "randomised patients"
+    return f"{analysed(trial)} patients" + (f" (left out: {', '.join(absent)})" if absent else "")
 
 
 def definitions(trial: Trial) -> pd.DataFrame:

@@ -1,14 +1,15 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from attrition import decision
 from attrition.cdisc import Trial
 from attrition.landmark.guard import SUSPICIOUS
-from attrition.landmark.machine import Study, aurocs, interval
+from attrition.landmark.machine import Study, analysed, aurocs, interval
 from attrition.landmark.time_readings import Reading
 from attrition.text import listed
 
@@ -59,13 +60,9 @@ def _differences(study: Study, first: str, second: str, picked: bool = False) ->
     return {day: value for day, value in found if value is not None}
 
 
-def _analysed(trial: Trial) -> str:
-    return "randomised" if trial.flow["randomised"] == len(trial.patients) else "randomised and dosed"
-
-
 def day_zero(trial: Trial) -> str:
     """Who is at risk on day 0."""
-    return f"Day 0 is the first dose: everybody {_analysed(trial)}, baseline and arm only."
+    return f"Day 0 is the first dose: everybody {analysed(trial)}, baseline and arm only."
 
 
 def took_part(trial: Trial) -> Reading:
@@ -81,7 +78,7 @@ def took_part(trial: Trial) -> Reading:
         else "Nobody's follow-up ends before that day without a disposition."
     )
     return Reading(
-        f"Of {{n}} {_analysed(trial)} patients {{left}} left by day {{horizon}}: {{primary}} with the primary event, "
+        f"Of {{n}} {analysed(trial)} patients {{left}} left by day {{horizon}}: {{primary}} with the primary event, "
         "{other} for a competing reason. " + lost,
         "exploratory",
         values,
@@ -233,7 +230,7 @@ def calibration(table: pd.DataFrame) -> Reading:
 
 
 def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Where contacting by each model's risk beats both contacting everybody and contacting nobody.
+    """Where contacting by each model's risk beats both defaults, by `attrition.decision.conclude`.
 
     Parameters
     ----------
@@ -245,29 +242,21 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
     dict
         Model to `n`, how many thresholds have both simultaneous bands above zero, and `low`, `high`, the first and last
         of them (None without one); and ``best``, the largest advantage over the better default, in net leavers found
-        per 100 patients, with ``best_low``, the lower end of its band, and ``best_at``, its threshold.
+        per 100 patients, with ``best_low``, the smaller of the lower ends of both bands there, and ``best_at``, its
+        threshold.
     """
     found = {}
-    for model, part in curve.groupby("model", sort=False):
-        both = part[["over_all", "over_none"]].min(axis=1)
-        at = part.loc[both.idxmax()]
-        which = "over_all" if at["over_all"] <= at["over_none"] else "over_none"
-        places = part.loc[(part["over_all_low"] > 0) & (part["over_none_low"] > 0), "threshold"]
+    for model in curve["model"].unique():
+        own = decision.conclude(curve, model)
         found[str(model)] = {
-            "n": len(places),
-            "low": float(places.min()) if len(places) else None,
-            "high": float(places.max()) if len(places) else None,
-            "best": 100 * float(at[which]),
-            "best_low": 100 * float(at[f"{which}_low"]),
-            "best_at": float(at["threshold"]),
+            "n": own["n_better"],
+            "low": own["better_from"],
+            "high": own["better_to"],
+            "best": 100 * own["best_over_default"],
+            "best_low": 100 * own["best_over_default_low"],
+            "best_at": own["best_threshold"],
         }
     return found
-
-
-def _where(one: Mapping[str, Any]) -> str:
-    if not one["n"]:
-        return "at no threshold"
-    return f"at {one['low']:g}" if one["n"] == 1 else f"at thresholds from {one['low']:g} to {one['high']:g}"
 
 
 BY = {"all_without_arm": "By the same model without the treatment arm", "arm_only": "By the treatment arm alone"}
@@ -276,12 +265,13 @@ BY = {"all_without_arm": "By the same model without the treatment arm", "arm_onl
 def decisions(curve: pd.DataFrame) -> Reading:
     """Where contacting by the full model's risk, and by less, beats both defaults; the verdict is on the full model."""
     found = won(curve)
-    others = [f"{words} it does so {_where(found[model])}." for model, words in BY.items() if model in found]
+    at = {model: decision.where(own["low"], own["high"]) for model, own in found.items()}
+    others = [f"{words} it does so {at[model]}." for model, words in BY.items() if model in at]
     told = (
         "Contacting by the full model's risk is shown to beat both contacting everybody and contacting nobody {where}; "
         "the bands hold for all thresholds together. {others}"
     )
-    values = {"where": _where(found["all"]), "others": " ".join(others)}
+    values = {"where": at["all"], "others": " ".join(others)}
     return Reading(told.strip(), "supported" if found["all"]["n"] else "not supported", values)
 
 

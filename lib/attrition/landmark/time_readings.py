@@ -197,8 +197,8 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
     own = ratios[ratios["reason"] != incidence.PRIMARY].dropna(subset=["hazard_ratio"])
     if own.empty:
         return Reading("No reason has the events, in every arm, that a Cox model needs.", "not testable")
-    low, high = _for_all(own)
-    clear = own[(low > 1) | (high < 1)]
+    lower, upper = _for_all(own)
+    clear = own[(lower > 1) | (upper < 1)]
     joint = checks[checks["arm"] == "all"]
     low = joint.loc[joint["p"].idxmin()]
     values = {"tests": len(joint), "p": low["p"], "least": low["reason"], "bound": 0.05 / len(joint)}

@@ -33,8 +33,8 @@ MEASURES = {
     "recall": "Recall",
     "precision": "Precision",
 }
-SHARES = dict.fromkeys(("auroc", "recall", "precision"), (0.0, 1.0))
-"""Measures that lie between limits."""
+SHARES = ("auroc", "recall", "precision")
+"""Measures that lie between 0 and 1."""
 RESAMPLED = ("class_weight", "smote", "undersample")
 """Strategies that change the event rate that the model is fitted to."""
 INNER_FOLDS = 3
@@ -51,10 +51,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Population:
-    """Independent patients: features (n, k) and exact probabilities (n,) under one setting."""
+    """Independent patients: features (n, k), exact probabilities (n,) under one setting, the oracle's shortfall.
+
+    `shift` is what the oracle's exact AUROC and Brier score exceed those on these patients by (a control variate).
+    """
 
     X: Array
     p: Array
+    shift: Mapping[str, float]
 
 
 def settings(rates: Mapping[str, float]) -> list[Setting]:
@@ -75,23 +79,19 @@ def settings(rates: Mapping[str, float]) -> list[Setting]:
     ]
 
 
-def population(setting: Setting, n: int, seed: int, trial: int) -> Population:
-    """Draw the population on which one trial's models are judged: the same patients under every setting."""
-    patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population", trial))
-    p = oracle.of_patients(PUBLISHED_LAW, patients, setting.offset)
-    return Population(features.array(patients, features.VERSIONS[VERSION]), p)
-
-
 @lru_cache(maxsize=8)
 def _exact(offset: float) -> dict[str, float]:
     return oracle.exact(PUBLISHED_LAW, offset)
 
 
-def _shift(setting: Setting, p: Array) -> dict[str, float]:
-    """What the oracle's exact AUROC and Brier score exceed those on a population by (a control variate)."""
-    exact = _exact(setting.offset)
+@lru_cache(maxsize=64)
+def population(setting: Setting, n: int, seed: int, trial: int) -> Population:
+    """Draw the population on which one trial's models are judged: the same patients under every setting."""
+    patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "imbalance", "population", trial))
+    p = oracle.of_patients(PUBLISHED_LAW, patients, setting.offset)
     here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier": float(oracle.expected_brier(p, p).mean())}
-    return {measure: exact[measure] - value for measure, value in here.items()}
+    shift = {measure: _exact(setting.offset)[measure] - value for measure, value in here.items()}
+    return Population(features.array(patients, features.VERSIONS[VERSION]), p, shift)
 
 
 def shifted(found: dict[str, float], shift: Mapping[str, float]) -> dict[str, float]:
@@ -184,7 +184,6 @@ def _trial_rows(
 ) -> list[dict[str, Any]]:
     n, n_population = sizes
     everyone = population(setting, n_population, seed, trial)
-    shift = _shift(setting, everyone.p)
     rng = seeds.stream(seed, "imbalance", setting.name, trial)
     drawn = simulate.draw_arrays(PUBLISHED_LAW, n, rng, setting.offset)
     X, y = features.array(drawn, features.VERSIONS[VERSION]), drawn["dropout"]
@@ -192,7 +191,7 @@ def _trial_rows(
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return [
             {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
-            | shifted(measures(everyone.p, y_prob, threshold, net_benefit_at), shift)
+            | shifted(measures(everyone.p, y_prob, threshold, net_benefit_at), everyone.shift)
             for strategy, y_prob, threshold in predictions(model, X, y, everyone.X, inner)
         ]
 
@@ -216,11 +215,12 @@ def reference_rows(
     """
     rows: list[dict[str, Any]] = []
     for trial in trials:
-        p = population(setting, n_population, seed, trial).p
+        everyone = population(setting, n_population, seed, trial)
+        p = everyone.p
         common = {"event_rate": setting.name, "strategy": "none", "trial": trial}
         for name, y_prob in (("oracle", p), ("null", np.full(len(p), p.mean()))):
             found = measures(p, y_prob, 0.5, net_benefit_at)
-            rows.append(common | {"model": name} | (shifted(found, _shift(setting, p)) if name == "oracle" else found))
+            rows.append(common | {"model": name} | (shifted(found, everyone.shift) if name == "oracle" else found))
     return rows
 
 
@@ -296,16 +296,17 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             found.append(
                 {"event_rate": rate, "model": model, "strategy": strategy, "measure": measure}
                 | {"n_trials": len(values)}
-                | _within(intervals.monte_carlo(values), SHARES.get(measure))
+                | _interval(measure, values)
                 | {f"difference_{key}": value for key, value in intervals.monte_carlo(gain).items()}
             )
     return pd.DataFrame(found)
 
 
-def _within(found: intervals.Interval, limits: tuple[float, float] | None) -> intervals.Interval:
-    """An interval cut off at the limits of its measure, beyond which few trials may carry it."""
-    low, high = limits or (-np.inf, np.inf)
-    found["ci_low"], found["ci_high"] = max(found["ci_low"], low), min(found["ci_high"], high)
+def _interval(measure: str, values: Array) -> intervals.Interval:
+    """Mean with its interval, which of a share is cut off at 0 and 1: few trials may carry it beyond."""
+    found = intervals.monte_carlo(values)
+    if measure in SHARES:
+        found["ci_low"], found["ci_high"] = max(found["ci_low"], 0.0), min(found["ci_high"], 1.0)
     return found
 
 
@@ -380,10 +381,10 @@ def _worth(table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     lower, higher = (rows["difference_ci_high"] < 0).sum(), (rows["difference_ci_low"] > 0).sum()
     winners = list(dict.fromkeys(rows.loc[rows["difference_ci_low"] > 0, "model"]))
     some = 0 < len(winners) < len(models.FITTED)
-    where = f"all with {listed([models.LABELS[model] for model in winners])}" if some else ""
+    where = f", all with {listed([models.LABELS[model] for model in winners])}" if some else ""
     return (
         "Net benefit falls (interval below zero) in {n_lower} of {n_worth} comparisons and rises in {n_higher}{where}.",
-        {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows), "where": f", {where}" if where else ""},
+        {"n_lower": int(lower), "n_higher": int(higher), "n_worth": len(rows), "where": where},
     )
 
 

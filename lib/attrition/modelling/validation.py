@@ -114,6 +114,13 @@ def _trial_rows(everyone: Population, n: int, trial: int, seed: int, sizes: Size
     ]
 
 
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each estimate held against the truth."""
+    error = rows["value"] - rows["truth"]
+    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    return rows.assign(error=error, squared=error**2, covered=covered, width=rows["ci_high"] - rows["ci_low"])
+
+
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Performance of each scheme at each trial size, with Monte-Carlo errors.
 
@@ -127,9 +134,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns n_patients, scheme, n_trials, truth, bias, bias_se, rmse, rmse_se, coverage, coverage_se, width.
     """
-    error = rows["value"] - rows["truth"]
-    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
-    parts = rows.assign(error=error, squared=error**2, covered=covered, width=rows["ci_high"] - rows["ci_low"])
+    parts = _judged(rows)
     found = [
         {"n_patients": n, "scheme": scheme, **_performance(part)}
         for (n, scheme), part in parts.groupby(["n_patients", "scheme"], sort=False)
@@ -209,14 +214,11 @@ def firmness(
         Share of resamples by scheme, largest first. Trials of each size are drawn with replacement, the same for
         all schemes.
     """
-    parts = rows[rows["scheme"].isin(among)]
-    error = parts["value"] - parts["truth"]
-    covered = (parts["ci_low"] <= parts["truth"]) & (parts["truth"] <= parts["ci_high"])
-    parts = parts.assign(squared=error**2, covered=covered.astype(float))
+    parts = _judged(rows[rows["scheme"].isin(among)])
     schemes = list(dict.fromkeys(parts["scheme"]))
     squared = coverage = 0.0
     for _, size in parts.groupby("n_patients", sort=False):
-        wide = size.pivot_table(index="trial", columns="scheme", values=["squared", "covered"])
+        wide = size.pivot_table(index="trial", columns="scheme", values=["squared", "covered"]).astype(float)
         drawn = rng.multinomial(len(wide), np.full(len(wide), 1 / len(wide)), n_resamples) / len(wide)
         squared = squared + drawn @ wide["squared"][schemes].to_numpy()
         coverage = coverage + drawn @ wide["covered"][schemes].to_numpy()

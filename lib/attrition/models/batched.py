@@ -21,8 +21,6 @@ SHORT = 1.0
 """A step of at most one unit of log odds a standard deviation cannot run away at once."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
-
-
 PATIENCE = 20
 """Newton steps after which second derivatives are taken in double precision: some columns then lie too close."""
 
@@ -132,6 +130,20 @@ def _cross(X: Array, rows: Array) -> Array:
     return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
 
 
+def unpacked(products: Array, upper: tuple[Array, Array]) -> Array:
+    """Symmetric matrices (R, q, q) from their upper triangles (R, q (q + 1) / 2).
+
+    Examples
+    --------
+    >>> unpacked(np.array([[1.0, 2.0, 3.0]]), np.triu_indices(2)).tolist()
+    [[[1.0, 2.0], [2.0, 3.0]]]
+    """
+    q = upper[0][-1] + 1
+    found = np.empty((len(products), q, q))
+    found[:, upper[0], upper[1]] = found[:, upper[1], upper[0]] = products
+    return found
+
+
 class _Shared:
     """One table for all replicates, (n, p), and a constant before it."""
 
@@ -148,9 +160,7 @@ class _Shared:
 
     def gram(self, v: Array, exactly: bool = False) -> Array:
         """X' diag(v) X of every replicate: a single product of v with products of columns; always exact."""
-        gram = np.empty((len(v), self.q, self.q))
-        gram[:, self.upper[0], self.upper[1]] = gram[:, self.upper[1], self.upper[0]] = v @ self.pairs
-        return gram
+        return unpacked(v @ self.pairs, self.upper)
 
 
 class _Own:
@@ -185,10 +195,7 @@ class _Own:
         """X' diag(v) X of every replicate, unless `exactly` in single precision: the gradient alone ends the steps."""
         if exactly:
             return (self.rows * v[:, None, :]) @ self.rows.transpose(0, 2, 1)
-        products = (self.pairs @ v[:, :, None].astype(np.float32))[:, :, 0]
-        gram = np.empty((len(v), self.q, self.q))
-        gram[:, self.upper[0], self.upper[1]] = gram[:, self.upper[1], self.upper[0]] = products
-        return gram
+        return unpacked((self.pairs @ v[:, :, None].astype(np.float32))[:, :, 0], self.upper)
 
 
 def fit_logistic(

@@ -396,6 +396,11 @@ def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
     return "inspect" if p["covariates"] <= alpha else "none"
 
 
+def below_bound(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) -> dict[str, bool]:
+    """Which figures the published rule finds below their bounds."""
+    return {name: figures[name] < bound for name, bound in rules.items()}
+
+
 def seed_rule(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) -> bool:
     """Whether the published rule raises an alarm: any figure below its bound.
 
@@ -404,4 +409,4 @@ def seed_rule(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) ->
     >>> seed_rule({"auroc": 0.64, "recall": 0.69})
     True
     """
-    return any(figures[name] < bound for name, bound in rules.items())
+    return any(below_bound(figures, rules).values())

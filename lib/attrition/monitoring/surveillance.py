@@ -222,11 +222,6 @@ class Look:
         return ours | {"psi_customary": customary, "seed_rule": monitoring.seed_rule(self.figures)}
 
     @property
-    def below_bound(self) -> dict[str, bool]:
-        """Which figures the published rule finds below their bounds."""
-        return {name: self.figures[name] < bound for name, bound in monitoring.RULES.items()}
-
-    @property
     def action(self) -> str:
         """Key of `attrition.monitoring.ACTIONS`."""
         p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
@@ -303,7 +298,7 @@ def _in_world(
     batches = world.scenario.draw(PUBLISHED_LAW, world.n_batch * n, rng, setting.offset)
     before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
     found = _looks(before, now, (n_reference, world.n_batch), setting.cells, permutations, rng)
-    return [(one.alarms, one.below_bound, one.action) for one in found]
+    return [(one.alarms, monitoring.below_bound(one.figures), one.action) for one in found]
 
 
 def study(
@@ -339,11 +334,10 @@ def study(
     rows = []
     for world, parts in zip(worlds, zip(*by_block, strict=True), strict=True):
         looks = [look for part in parts for look in part]
-        alarms, parts, actions = (pd.Series(each) for each in zip(*looks, strict=True))
-        for kind, column in (("alarm", alarms), ("part", parts)):
-            hits = pd.DataFrame(column.tolist())
+        alarms, below, actions = zip(*looks, strict=True)
+        done = pd.DataFrame({name: [action == name for action in actions] for name in monitoring.ACTIONS})
+        for kind, hits in (("alarm", pd.DataFrame(alarms)), ("part", pd.DataFrame(below)), ("action", done)):
             rows += [_rate(world.scenario, world.n_batch, kind, name, hits[name]) for name in hits]
-        rows += [_rate(world.scenario, world.n_batch, "action", name, actions == name) for name in monitoring.ACTIONS]
     return pd.DataFrame(rows)
 
 

@@ -111,13 +111,11 @@ class Refitter:
         return variance / C[:, None]
 
     def _step(self, beta: Array, weights: Array, penalty: Array) -> Array:
-        q = beta.shape[1]
         risk = inverse_logit(beta @ self.design.T)
         gradient = (weights * (risk - self.y)) @ self.design + penalty * beta
-        hessian = np.empty((len(beta), q, q))
-        packed = (weights * (risk * (1 - risk))) @ self.pairs
-        hessian[:, self.upper[0], self.upper[1]] = hessian[:, self.upper[1], self.upper[0]] = packed
-        hessian[:, np.arange(q), np.arange(q)] += penalty
+        hessian = batched.unpacked((weights * (risk * (1 - risk))) @ self.pairs, self.upper)
+        diagonal = np.arange(beta.shape[1])
+        hessian[:, diagonal, diagonal] += penalty
         return np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
 
     def scores(self, beta: Array) -> Array:

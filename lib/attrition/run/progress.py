@@ -56,11 +56,9 @@ class Progress:
     def tell(self, event: str, name: str, detail: Any) -> None:
         """Receive an event of the runner; ``tick`` when nothing has happened for a while."""
         with self.lock:
-            if event == "tick":
-                pass
-            elif event == "start":
+            if event == "start":
                 self.started[name] = time.perf_counter()
-            else:
+            elif event != "tick":
                 self.started.pop(name, None)
                 self.finished += 1
                 words = {

@@ -14,7 +14,7 @@ import pandas as pd
 
 from attrition.cdisc import CENSORED, COMPLETED, NO_EVENT, Definitions, Trial, assemble, completion_begins
 from attrition.cdisc.trial import EVENT_COLUMNS
-from attrition.contract.strict import ContractError, Problem, read_strict
+from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
 from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, MappingError, TableMapping, plain, slug
 
 ENDINGS = (".csv", ".parquet")
@@ -108,10 +108,6 @@ def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
         raise ContractError(file, problems)
 
 
-def _lines(column: str, rule: str, bad: pd.Series) -> list[Problem]:
-    return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
-
-
 def _number(values: pd.Series, whole: bool = False, low: float = -np.inf, high: float = np.inf):
     """Numbers, and which cells are none (or out of range)."""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
@@ -121,8 +117,8 @@ def _number(values: pd.Series, whole: bool = False, low: float = -np.inf, high: 
 
 def _days(table: pd.DataFrame, column: str, low: int, needed: bool) -> tuple[pd.Series, list[Problem]]:
     days, bad = _number(table[column], whole=True, low=low, high=LONGEST_STUDY)
-    problems = _lines(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
-    return days, problems + (_lines(column, "is empty", table[column].isna()) if needed else [])
+    problems = lines_of(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
+    return days, problems + (lines_of(column, "is empty", table[column].isna()) if needed else [])
 
 
 def _too_many(values: pd.Series, column: str, most: int) -> list[Problem]:
@@ -139,15 +135,17 @@ def _alike(values: pd.Series, column: str) -> list[Problem]:
     known = values.dropna()
     forms = known.map(lambda value: plain(value).replace("_", " "))
     usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
-    return _lines(column, "two values differ only in case or spaces (an underscore counts as one)", known.ne(usual))
+    return lines_of(column, "two values differ only in case or spaces (an underscore counts as one)", known.ne(usual))
 
 
 def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
     ids = table[column]
     twice = ids.notna() & ids.duplicated()
     alike = ids.notna() & ids.map(plain, na_action="ignore").duplicated() & ~twice
-    problems = _lines(column, "is empty", ids.isna()) + _lines(column, "this patient stands in an earlier row", twice)
-    return problems + _lines(column, "differs from the id of an earlier row only in case or spaces", alike)
+    problems = lines_of(column, "is empty", ids.isna()) + lines_of(
+        column, "this patient stands in an earlier row", twice
+    )
+    return problems + lines_of(column, "differs from the id of an earlier row only in case or spaces", alike)
 
 
 def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
@@ -158,7 +156,9 @@ def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Probl
         return terms.mask(terms.isin(m.ongoing)), problems
     flag = table[m.event].str.lower()
     bad = ~flag.isin(YES | NO)
-    return pd.Series(LEFT, index=table.index, dtype="str").where(flag.isin(YES)), _lines(m.event, "must be 0 or 1", bad)
+    return pd.Series(LEFT, index=table.index, dtype="str").where(flag.isin(YES)), lines_of(
+        m.event, "must be 0 or 1", bad
+    )
 
 
 def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
@@ -173,7 +173,7 @@ def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
     ]
     forms = {plain(term) for term in named}
     alike = values.isin([term for term in unnamed if plain(term) in forms])
-    problems += _lines(str(values.name), "is a term of the mapping but for case or spaces", alike)
+    problems += lines_of(str(values.name), "is a term of the mapping but for case or spaces", alike)
     if m.completed and not there.intersection(m.completed) and not problems:
         problems.append(
             Problem(str(values.name), "no patient completed, by the terms that the mapping gives for completion")
@@ -185,7 +185,7 @@ def _baseline(table: pd.DataFrame, m: TableMapping) -> tuple[pd.DataFrame, list[
     found, problems = {}, []
     for column in m.numbers:
         found[column], bad = _number(table[column])
-        problems += _lines(column, "must be a number (with a decimal point)", bad)
+        problems += lines_of(column, "must be a number (with a decimal point)", bad)
     for column in m.categories:
         found[column] = table[column]
         problems += _levels(table[column], column, MOST_LEVELS)
@@ -196,7 +196,7 @@ def _arm(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]
     if m.arm is None:
         return pd.Series(ONE_ARM, index=table.index, dtype="str"), []
     arm = table[m.arm]
-    problems = _lines(m.arm, "is empty", arm.isna()) + _levels(arm, m.arm, MOST_ARMS)
+    problems = lines_of(m.arm, "is empty", arm.isna()) + _levels(arm, m.arm, MOST_ARMS)
     if m.reference_arm and m.reference_arm not in set(arm.dropna()):
         problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
     return arm, problems
@@ -236,7 +236,7 @@ def _kind(table: pd.DataFrame, e: EventsTable) -> tuple[pd.Series, list[Problem]
     if e.kind is None:
         return pd.Series(e.all_are, index=table.index, dtype="str"), []
     kind = table[e.kind].str.lower()
-    return kind, _lines(e.kind, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
+    return kind, lines_of(e.kind, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
 
 
 def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
@@ -261,7 +261,7 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     value = pd.Series(np.nan, index=table.index)
     if e.value:
         value, bad = _number(table[e.value])
-        problems += _lines(e.value, "must be a number (with a decimal point)", bad)
+        problems += lines_of(e.value, "must be a number (with a decimal point)", bad)
     problems += [*more, *_strangers(table[e.id], ids, e.id)]
     if problems:
         raise ContractError(e.table.name, problems)
@@ -274,8 +274,8 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
 def _strangers(found: pd.Series, ids: pd.Series, column: str) -> list[Problem]:
     unknown = ~found.isin(ids)
     alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
-    problems = _lines(column, "no patient of the other table has this id", unknown & ~alike)
-    return problems + _lines(column, "differs from an id of the other table only in case or spaces", alike)
+    problems = lines_of(column, "no patient of the other table has this id", unknown & ~alike)
+    return problems + lines_of(column, "differs from an id of the other table only in case or spaces", alike)
 
 
 def _dtype(name: str) -> str:
