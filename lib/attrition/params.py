@@ -119,9 +119,11 @@ class RealTrial:
     repeats: int
     dear_repeats: int
     bootstrap: int
+    half_samples: int
+    dear_half_samples: int
+    permutations: int
     optimism_resamples: int
-    ridge_c: float
-    cox_ridge: float
+    leak_ridge_c: float
     trees: int
     tree_depth: int
     learning_rate: float
@@ -143,10 +145,9 @@ class TimeToDropout:
     fewest_events: int
     fewest_landmark_events: int
     period_days: int
-    log_hazard_sd: float
     folds: int
     repeats: int
-    bootstrap: int
+    half_samples: int
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, landmark, metrics, params, paths, tracking
+from attrition import decision, landmark, params, paths, seeds, tracking
 from attrition.cdisc import LEFT_OUT, Trial
-from attrition.landmark import guard, participants, prediction
+from attrition.landmark import guard, participants, prediction, together, uncertainty
 from attrition.landmark.prediction import LABELS, Problem
+from attrition.landmark.uncertainty import Developed
 from attrition.metrics import intervals, samplesize
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
+from attrition.resampling import Fold
 
 PAIRS = (
     ("all", "arm_only"),
@@ -24,7 +26,10 @@ PAIRS = (
     ("xgb", "all"),
     ("lgbm", "all"),
     ("cox", "all"),
+    ("super", "all"),
 )
+TESTED = ("all", "all_without_arm")
+"""Feature sets that are tested against chance."""
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
 
@@ -35,21 +40,30 @@ class Study:
 
     Attributes
     ----------
-    problems, predictions, weights : dict by landmark
+    problems, developed, weights : dict by landmark
+        Patients; the models on all of them and in half-samples; patient-bootstrap weights for decision curves.
     skipped : dict of int to str
         Landmarks with too few events, and why.
+    chance : dict of int to dict of str to dict
+        Landmark after day 0 and feature set to the permutation test: p, holm, mean, low, high.
     summary, differences, optimism, sites : pandas.DataFrame
-        See `attrition.landmark.prediction`; empty when no landmark has enough events.
+        See `attrition.landmark.uncertainty` and `prediction`; empty when no landmark has enough events.
     """
 
     problems: dict[int, Problem] = field(default_factory=dict)
-    predictions: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    developed: dict[int, Developed] = field(default_factory=dict)
     weights: dict[int, np.ndarray] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
+    chance: dict[int, dict[str, dict[str, float]]] = field(default_factory=dict)
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
     differences: pd.DataFrame = field(default_factory=pd.DataFrame)
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
     sites: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def predictions(self) -> dict[int, dict[str, np.ndarray]]:
+        """Out-of-fold predictions by landmark and model, (n_patients, n_repeats)."""
+        return {day: dict(developed.predictions) for day, developed in self.developed.items()}
 
     @property
     def main(self) -> int | None:
@@ -97,33 +111,95 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
     Study
     """
     study = Study()
-    summaries, differences, optimism, sites = [], [], [], []
+    folds = {}
     for day in (0, *trial.landmarks):
         of = prediction.problem(trial, day)
         try:
-            folds = prediction.folds_of(of, p.folds, p.repeats, seed)
+            folds[day] = prediction.folds_of(of, p.folds, p.repeats, seed)
         except ValueError as few:
             study.skipped[day] = str(few)
             continue
         check(trial, of)
-        chosen = prediction.available(prediction.estimators(p, seed), of)
-        dear = {name: chosen.pop(name) for name in prediction.DEAR if name in chosen}
-        found = prediction.out_of_fold(of, chosen, folds)
-        if day == trial.landmarks[0]:
-            first = [fold for fold in folds if fold.repeat < p.dear_repeats]
-            found |= prediction.out_of_fold(of, dear, first) | {"null": found["null"]}
-        weights = prediction.bootstrap_weights(of, p.bootstrap, seed)
-        study.problems[day], study.predictions[day], study.weights[day] = of, found, weights
-        summaries.append(prediction.summarise(of, found, weights))
-        differences.append(prediction.differences(of, found, weights, _pairs(list(found)), len(trial.landmarks)))
-        if day > 0:
-            corrected = prediction.optimism(of, "all", chosen["all"][1], p.optimism_resamples, seed)
-            optimism.append({"landmark": day, **corrected})
-            if len(set(of.site_group)) > 1:
-                sites.append(prediction.leave_one_site_group_out(of, "all", chosen["all"][1]).assign(landmark=day))
+        study.problems[day] = of
+    later = {day: of for day, of in study.problems.items() if day > 0}
+    stack = together.stacked(later) if len(later) > 1 else None
+    for day, of in study.problems.items():
+        study.developed[day] = develop(of, folds[day], p, seed, day == trial.landmarks[0], stack if day else None)
+        study.weights[day] = prediction.bootstrap_weights(of, p.bootstrap, seed)
+    study.chance.update(_tested(study, p.permutations, seed))
+    return dataclasses.replace(study, **_tables(study, p, seed))
+
+
+def develop(
+    of: Problem, folds: Sequence[Fold], p: Any, seed: int, with_forest: bool, stack: together.Stack | None
+) -> Developed:
+    """Every model of a landmark on all patients, and in half-samples for its intervals.
+
+    Parameters
+    ----------
+    of : Problem
+    folds : sequence of Fold
+    p : attrition.params.RealTrial
+    seed : int
+    with_forest : bool
+        Whether to fit the random forest, which takes longer than all others together.
+    stack : Stack or None
+        Rows of all landmarks, for the model of all of them.
+    """
+    chosen = prediction.estimators(p, seed, of)
+    drawn = uncertainty.halves(of.y, p.half_samples, p.folds, seeds.stream(seed, "halves", of.landmark))
+    few = drawn[: uncertainty.TWICE * p.dear_half_samples]
+    predictions, halved = prediction.out_of_fold(of, {}, folds), {}
+    for name, (feature_set, estimator) in chosen.items():
+        if name in prediction.DEAR and not with_forest:
+            continue
+        own = [fold for fold in folds if fold.repeat < p.dear_repeats] if name in prediction.DEAR else folds
+        predictions[name] = prediction.out_of_fold(of, {name: (feature_set, estimator)}, own)[name]
+        resampled = few if name in prediction.LEARNERS else drawn
+        halved[name] = uncertainty.redeveloped(of, feature_set, estimator, resampled)
+    if stack is not None:
+        predictions["super"], halved["super"] = together.developed(stack, of, folds, few, seed)
+    ordered = {name: predictions[name] for name in LABELS if name in predictions}
+    return Developed(of, ordered, uncertainty.fold_labels(folds, len(of.y)), drawn, halved)
+
+
+def _tested(study: Study, permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
+    """Permutation tests against chance at every landmark after day 0, with Holm's adjustment for their number."""
+    found: dict[int, dict[str, dict[str, float]]] = {day: {} for day in study.developed if day > 0}
+    for name in TESTED:
+        for day in found:
+            developed = study.developed[day]
+            if name in developed.predictions:
+                found[day][name] = uncertainty.permutation_test(
+                    developed.of, name, developed.fold[:, 0], permutations, seed
+                )
+        adjusted = uncertainty.holm({day: tests[name]["p"] for day, tests in found.items() if name in tests})
+        for day, value in adjusted.items():
+            found[day][name]["holm"] = value
+    return found
+
+
+def _tables(study: Study, p: Any, seed: int) -> dict[str, pd.DataFrame]:
+    """Summary, differences, optimism and sites of a study."""
+    later = {day: of for day, of in study.problems.items() if day > 0}
+    models = {day: prediction.ridge(of, "all", seed) for day, of in later.items()}
+    optimism = [
+        {"landmark": day} | prediction.optimism(of, "all", models[day], p.optimism_resamples, seed)
+        for day, of in later.items()
+    ]
+    sites = [
+        prediction.leave_one_site_group_out(of, "all", models[day]).assign(landmark=day)
+        for day, of in later.items()
+        if len(set(of.site_group)) > 1
+    ]
+    summaries = [uncertainty.summary(developed) for developed in study.developed.values()]
+    differences = [
+        uncertainty.differences(developed, _pairs(list(developed.predictions)), max(1, len(later)))
+        for developed in study.developed.values()
+    ]
     tables = {"summary": summaries, "differences": differences, "sites": sites}
     stacked = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
-    return dataclasses.replace(study, optimism=pd.DataFrame(optimism), **stacked)
+    return stacked | {"optimism": pd.DataFrame(optimism)}
 
 
 def interval(row: pd.Series, low: str = "ci_low", high: str = "ci_high") -> dict[str, float]:
@@ -147,16 +223,19 @@ def aurocs(study: Study, with_start: bool = False) -> pd.DataFrame:
 
 def performance(study: Study, day: int) -> pd.DataFrame:
     """Every measure of every model at one landmark, a row a model, with the null model first."""
-    found, of = study.predictions[day], study.problems[day]
-    judged = {name: found[name] for name in CALIBRATED if name in found}
-    calibration = prediction.summarise(
-        of, judged, study.weights[day][:, :500], ("calibration_slope", "calibration_in_the_large")
-    )
-    rows = pd.concat([study.summary[study.summary["landmark"] == day], calibration])
+    of = study.problems[day]
+    rows = pd.concat([study.summary[study.summary["landmark"] == day], calibrated(study.developed[day])])
     table = rows.pivot_table(index="model", columns="measure", values="value", sort=False, observed=True)
     table = table.reindex([name for name in LABELS if name in table.index]).reset_index()
     table.insert(1, "label", table["model"].map(LABELS))
     return table.assign(n_patients=len(of.y), n_events=of.n_events)
+
+
+def calibrated(developed: Developed) -> pd.DataFrame:
+    """Calibration slope and calibration-in-the-large of the models `CALIBRATED`, with intervals."""
+    own = {name: developed.predictions[name] for name in CALIBRATED if name in developed.predictions}
+    judged = dataclasses.replace(developed, predictions=own)
+    return uncertainty.summary(judged, ("calibration_slope", "calibration_in_the_large"))
 
 
 def calibration(
@@ -190,9 +269,8 @@ def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> di
         return None
     of = study.problems[day]
     still = ~of.X.index.isin(ended)
-    y, y_prob, weights = of.y[still], study.predictions[day][model][still], study.weights[day][still]
-    found = intervals.bootstrap(metrics.auroc, y, y_prob, weights)
-    return {"auroc": dict(found), "n_patients": len(y), "n_events": int(y.sum())}
+    found = study.developed[day].interval(model, "auroc", still)
+    return {"auroc": found, "n_patients": int(still.sum()), "n_events": int(of.y[still].sum())}
 
 
 def read_from(trial: Trial) -> str:
@@ -286,6 +364,11 @@ def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
             measures = study.summary[study.summary["landmark"] == day].set_index(["model", "measure"])
             brier = {name: interval(measures.loc[(name, "brier_score")]) for name in models if name != "cox"}
             entry["brier_score"] = brier
+            slopes = calibrated(study.developed[day]).query("measure == 'calibration_slope'").set_index("model")
+            entry["calibration_slope"] = {str(name): interval(row) for name, row in slopes.iterrows()}
+            tests = study.chance.get(day, {})
+            entry["permutation_p"] = {n: {"raw": t["p"], "holm": t["holm"]} for n, t in tests.items()}
+            entry["without_relation"] = {n: {k: t[k] for k in ("mean", "low", "high")} for n, t in tests.items()}
             entry["on_treatment"] = on_treatment(trial, study, day)
             entry["n_features"] = len(study.problems[day].columns("all"))
         if day in study.skipped:

@@ -1,6 +1,6 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ CLAIMS = {
     "finding-real-leaks": "knowing what was not yet known makes a model look better than it is",
 }
 """What the verdict of each finding is about."""
-SAME_FEATURES = ("xgb", "lgbm", "cox", "forest")
-"""Other models of all known features than the ridge regression."""
 NO_PREDICTION = "No landmark has enough events for a prediction to be judged, so nothing is concluded about prediction."
 
 
@@ -85,14 +83,36 @@ def took_part(trial: Trial) -> Reading:
     )
 
 
-def _doubtful(table: pd.DataFrame, days: Sequence[int]) -> str:
-    """Other models of all features that are not told from chance on days on which the ridge regression is."""
-    rows = table[table["model"].isin(SAME_FEATURES) & table["landmark"].isin(days) & (table["ci_low"] <= 0.5)]
-    parts = [
-        f"{listed([label.removeprefix('All, ') for label in part['label']])} on day {day}"
-        for day, part in rows.groupby("landmark")
-    ]
-    return "; ".join(parts)
+CHANCE = 0.05
+"""Level of the test against chance, over all landmarks together."""
+
+
+def better_than_chance(study: Study, model: str = "all") -> list[int]:
+    """Landmarks at which a model ranks better than chance: permutation test, Holm over the landmarks."""
+    return [day for day, tests in study.chance.items() if model in tests and tests[model]["holm"] <= CHANCE]
+
+
+def _days_listed(days: Sequence[int]) -> str:
+    return listed([f"day {day}" for day in days])
+
+
+def below_half(study: Study, model: str) -> Reading | None:
+    """What an interval wholly below one half means; None without one."""
+    rows = aurocs(study)
+    rows = rows[(rows["model"] == model) & (rows["ci_high"] < 0.5)]
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    expected = study.chance.get(int(row["landmark"]), {}).get(model)
+    told = "where nothing can be predicted, the same procedure gives {mean:.3f} on average and between {low:.3f} and "
+    values = {"label": row["label"], "day": row["landmark"], "auroc": interval(row), **(expected or {})}
+    return Reading(
+        "{label} has an AUROC of {auroc:.3f} on day {day}, below one half. That is no knowledge turned round: with few "
+        "events what a model learns from some patients by chance goes against the others"
+        + ("; " + told + "{high:.3f}." if expected else "."),
+        "exploratory",
+        values,
+    )
 
 
 def honest(study: Study, suspicious: float) -> Reading:
@@ -101,18 +121,16 @@ def honest(study: Study, suspicious: float) -> Reading:
         return Reading(NO_PREDICTION, "not testable")
     table = aurocs(study)
     best = table.loc[table["value"].idxmax()]
-    everything = table[table["model"] == "all"]
-    days = everything.loc[everything["ci_low"] > 0.5, "landmark"].tolist()
-    above, doubtful = [f"day {day}" for day in days], _doubtful(table, days)
-    values = {"best": interval(best), "label": best["label"], "day": best["landmark"], "suspicious": suspicious}
-    values |= {"above": f"on {listed(above)}" if above else "at no landmark", "n": len(everything)}
-    values |= {"tried": len(table), "doubtful": doubtful}
+    days, above = _days(study), better_than_chance(study)
+    values: dict[str, Any] = {"best": best["value"], "label": best["label"], "day": best["landmark"]}
+    values |= {"above": f"on {_days_listed(above)}" if above else "at no landmark", "n": len(days)}
+    values |= {"tried": len(table), "suspicious": suspicious}
+    values["p"] = ", ".join(f"{study.chance[day]['all']['holm']:.3f}" for day in days)
     template = (
-        "With what was known by then, a ridge regression on all known features ranks better than chance {above}. The "
-        "highest of {tried} AUROCs after day 0 is {best:.3f} ({label}, day {day}), flattered by having been picked. "
+        "With what was known by then, a ridge regression on all known features ranks better than chance {above} (p of "
+        "the permutation test, adjusted for the {n} landmarks: {p}). The highest of {tried} AUROCs after day 0 is "
+        "{best:.3f} ({label}, day {day}), flattered by having been picked. "
     )
-    if doubtful:
-        template += "Other models of the same features are not told from chance: {doubtful}. "
     if best["value"] >= suspicious:
         return Reading(
             template + "An AUROC from {suspicious:.2f} up is a leak until shown otherwise, so it is not judged whether "
@@ -120,7 +138,7 @@ def honest(study: Study, suspicious: float) -> Reading:
             "not testable",
             values,
         )
-    word = "supported" if len(above) == len(everything) else "direction only" if above else "not supported"
+    word = "supported" if len(above) == len(days) else "direction only" if above else "not supported"
     return Reading(template + "None reaches {suspicious:.2f}.", word, values)
 
 
@@ -145,10 +163,10 @@ def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS
             "not testable",
             leaky | {"suspicious": suspicious},
         )
-    best = max(found, key=lambda day: found[day]["value"])
+    best, clear = _best(found)
     word = verdict(found[best], smallest)
     values: dict[str, Any] = {"day": best, "gain": found[best], "smallest": smallest, "n": len(found)}
-    worse = [f"day {day}" for day, value in found.items() if value["ci_high"] < 0]
+    worse = [day for day, value in found.items() if value["ci_high"] < 0]
     if word == "not supported":
         template = (
             "At no landmark is it shown that all known features together rank patients better than the treatment arm "
@@ -156,14 +174,22 @@ def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS
             "of landmarks)."
         )
     else:
+        values["clear"] = _days_listed(clear)
         template = (
-            "All known features together rank patients better than the arm alone on day {day}, by {gain:+.3f} in AUROC "
-            "(smallest difference of interest {smallest:.2f}; the interval is widened for the number of landmarks)."
+            "All known features together rank patients better than the arm alone on {clear}; the largest of these "
+            "differences in AUROC is {gain:+.3f} (day {day}; smallest difference of interest {smallest:.2f}; intervals "
+            "are widened for the number of landmarks)."
         )
     if worse:
-        values["worse"] = listed(worse)
+        values["worse"] = _days_listed(worse)
         template += " On {worse} they rank worse: noise costs more than the features bring."
     return Reading(template, word, values)
+
+
+def _best(found: Mapping[int, dict[str, float]]) -> tuple[int, list[int]]:
+    """The landmark with the largest difference, among those that are clear where there are any; and these."""
+    clear = [day for day, value in found.items() if value["ci_low"] > 0]
+    return max(clear or found, key=lambda day: found[day]["value"]), clear
 
 
 def blinded(study: Study, smallest: float) -> Reading:
@@ -175,10 +201,10 @@ def blinded(study: Study, smallest: float) -> Reading:
     if not found:
         return Reading("The arm tells nothing that could be taken away.", "not testable")
     rows = aurocs(study).query("model == 'all_without_arm'")
-    above = [f"day {row.landmark}" for row in rows.itertuples() if row.ci_low > 0.5]
+    above = better_than_chance(study, "all_without_arm")
     values: dict[str, Any] = {"gain": found[main], "day": main}
     values["left"] = interval(rows[rows["landmark"] == main].iloc[0])
-    values["above"] = listed(above) if above else ""
+    values["above"] = _days_listed(above) if above else ""
     rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
     return Reading(
         "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
@@ -196,7 +222,7 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     found = _differences(study, "adverse_events", "baseline_arm", picked=True)
     if not found:
         return Reading("No adverse event counts as known at a landmark, so they add nothing.", "not testable")
-    best = max(found, key=lambda day: found[day]["value"])
+    best, _ = _best(found)
     word = verdict(found[best], smallest)
     said = "add to baseline and arm" if word != "not supported" else "are not shown to add anything to baseline and arm"
     return Reading(

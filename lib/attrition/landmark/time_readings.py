@@ -15,13 +15,11 @@ from attrition.metrics import intervals
 from attrition.survival import incidence
 from attrition.text import fill
 
-ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
 SINGLE = "This trial has one arm, so no arms are compared."
 CLAIMS = {
     "finding-one-minus-km": "counting the other reasons as censored overstates the risks of leaving",
     "finding-arms": "the arms differ in the risk of leaving",
     "finding-hazards": "the arms differ in how fast patients leave for a reason",
-    "finding-landmark": "what is known by a landmark ranks patients better than the arm alone",
 }
 """What the verdict of each finding is about."""
 
@@ -233,53 +231,48 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
     )
 
 
-def predictions(table: pd.DataFrame, gains: pd.DataFrame, margin: float) -> Reading:
-    """Whether what was known by a landmark ranks patients better than the arm alone."""
-    own = gains[gains["model"].isin(time_to.FULL)].drop(columns=["ci_low", "ci_high"])
-    own = own.rename(columns={"all_low": "ci_low", "all_high": "ci_high"})
+def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> Reading:
+    """How the two models of all that was known rank, beside the arm alone, at the landmark with most events.
+
+    Whether that is better than chance or than the arm is one question, and chapter 06 answers it.
+    """
+    own = table[table["model"].isin(time_to.FULL)].dropna(subset=["auroc_within"])
     if own.empty:
         return Reading(
             "No landmark has the events that a prediction needs; the incidence above is what this trial can tell.",
             "not testable",
         )
-    best = own.loc[own["value"].idxmax()]
-    verdicts = [incidence.verdict_of(row, margin) for row in own.to_dict("records")]
-    verdict = next(word for word in ("supported", "direction only", "not supported") if word in verdicts)
-    row = table[(table["landmark"] == best["landmark"]) & (table["model"] == best["model"])].iloc[0]
-    values = {"n": len(own), "clear": sum(word != "not supported" for word in verdicts), "day": best["landmark"]}
-    values |= {"gain": {key: best[key] for key in ("value", "ci_low", "ci_high")}, "margin": margin}
-    values |= {"auroc": {key: row[f"auroc_within{end}"] for key, end in ENDS.items()}}
-    values |= {"ipa": {key: row[f"ipa{end}"] for key, end in ENDS.items()}}
-    bar = "the arm alone" if time_to.REFERENCE in set(table["model"]) else "one risk for everybody"
-    start = {
-        "supported": "What was known by a landmark ranks patients better than " + bar,
-        "direction only": "What was known by a landmark ranks patients a little better than " + bar,
-        "not supported": "It is not shown that what was known by a landmark ranks patients better than " + bar,
-    }[verdict]
+    day = own.loc[own["events"].idxmax(), "landmark"]
+    here = table[table["landmark"] == day].set_index("model")
+    floor = time_to.REFERENCE if time_to.REFERENCE in here.index else "null"
+    values: dict[str, Any] = {"day": day, "bar": "the arm alone" if floor == time_to.REFERENCE else "one risk for all"}
+    for name, model in (("cox", "cox"), ("discrete", "discrete"), ("floor", floor)):
+        values[name] = {key: here.loc[model, f"auroc_within{end}"] for key, end in time_to.ENDS.items()}
+    values["ipa"] = {key: here.loc["cox", f"ipa{end}"] for key, end in time_to.ENDS.items()}
+    own = gains[gains["model"].isin(time_to.FULL)]
+    values |= {"largest": own.loc[own["value"].idxmax()].to_dict()}
     return Reading(
-        start + ": {clear} of {n} gains in AUROC have an interval above 0, widened for their number. The largest, at "
-        "day {day:g}, is {gain:.3f}, with AUROC {auroc:.3f} (compared within test folds) and an index of prediction "
-        "accuracy of {ipa:.3f}; "
-        "a gain of {margin:.2f} was of interest.",
-        verdict,
+        "On day {day:g} the Cox model of all that was known has an AUROC of {cox:.3f} and the discrete-time model one "
+        "of {discrete:.3f}, where {bar} has {floor:.3f}; the index of prediction accuracy of the Cox model is "
+        "{ipa:.3f}. The largest gain over all landmarks is {largest:+.3f}, by an interval for one comparison. Whether "
+        "what was known ranks better than chance, and better than the arm, is judged once, in chapter 06.",
+        "exploratory",
         values,
     )
 
 
 def without_arm(table: pd.DataFrame) -> Reading:
     """What is left when the arm is blinded, as in a running trial."""
-    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc"])
+    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc_within"])
     if own.empty:
         return Reading("Without arms, or without predictions, there is nothing to blind.", "not testable")
-    best = own.loc[own["auroc"].idxmax()]
-    values: dict[str, Any] = {"best": {key: best[f"auroc{end}"] for key, end in ENDS.items()}}
+    best = own.loc[own["auroc_within"].idxmax()]
+    values: dict[str, Any] = {"best": {key: best[f"auroc_within{end}"] for key, end in time_to.ENDS.items()}}
     values |= {"day": best["landmark"], "better": int((own["ipa"] > 0).sum()), "n": len(own)}
-    chance = "above chance" if best["auroc_low"] > 0.5 else "not told apart from chance"
     return Reading(
-        "With the arm blinded the best of {n} models has AUROC {best:.3f} (day {day:g}), " + chance + "; {better} of "
-        "{n} have a better Brier score than one risk for everybody. Where treatment is blinded, a running trial does "
-        "not know the arm, so this is what a site could use. A little below one half is where cross-validation puts a "
-        "model that knows nothing: a patient's own event is missing from the fit.",
-        "supported" if best["auroc_low"] > 0.5 else "not supported",
+        "With the arm blinded the highest AUROC of {n} models and landmarks is {best:.3f} (day {day:g}), flattered by "
+        "having been picked; {better} of {n} have a better Brier score than one risk for everybody. Where treatment is "
+        "blinded, a running trial does not know the arm, so this is what a site could use.",
+        "exploratory",
         values,
     )

@@ -1,11 +1,12 @@
 """Landmark-time models: predict the risk of leaving between a landmark and the horizon, with competing reasons.
 
-Everything that is learned (imputation, scaling, coefficients, baseline hazards) is learned in the training folds.
-No penalty is tuned: it is fixed before results.
+Everything that is learned (imputation, scaling, the penalty, coefficients, baseline hazards) is learned in the training
+folds; the arm is not penalised. Intervals develop the models anew in half-samples, see
+`attrition.landmark.uncertainty`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import pandas as pd
 
 from attrition import landmark, seeds, survival
 from attrition.cdisc import Trial
-from attrition.metrics import intervals, ranks
+from attrition.landmark import uncertainty
+from attrition.metrics import ranks
+from attrition.models.cox import RidgeCox
 from attrition.survival import censored, hazards
 from attrition.survival.discrete import discrete_risk, period_edges
 from attrition.survival.incidence import coded
@@ -35,6 +38,7 @@ COLUMNS = [
     "auroc_within", "auroc_within_low", "auroc_within_high", "brier", "brier_low", "brier_high",
     "ipa", "ipa_low", "ipa_high", "predicted", "observed", "wolbers", "uno",
 ]  # fmt: skip
+ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
 SHOWN = [name for name in COLUMNS if not name.startswith(("auroc_low", "auroc_high", "auroc_within_", "brier_"))]
 
 
@@ -93,35 +97,33 @@ def prepared(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (train - train.mean(axis=0)) / scale, (test - train.mean(axis=0)) / scale
 
 
-Model = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Model = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Times, causes and features of the training part, features of the test part, penalty of each feature: risks."""
 
 
-def penalty_of(n_features: int, spread: float) -> float:
-    """Ridge penalty under which, before seeing data, patients' log hazards have the standard deviation `spread`.
+def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndarray, seed: int) -> np.ndarray:
+    """Ridge penalty of every feature, chosen by inner folds for the Cox model of the primary event.
 
-    Standardised features with independent normal coefficients of variance `spread`² / `n_features`: more features do
-    not make a model bolder.
-
-    Examples
-    --------
-    >>> penalty_of(4, 0.5)
-    16.0
+    The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
     """
-    return n_features / spread**2
+    outcome = np.column_stack([cause == 1, time])
+    if free.all() or not (cause == 1).any():
+        return np.full(X.shape[1], hazards.HELD)
+    return ~free / RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
 
 
-def _models(s: Sample, spread: float, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
+def _models(s: Sample, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
     edges, everything = period_edges(s.ahead, period), np.ones(s.features.shape[1], dtype=bool)
 
-    def null(time, cause, X, X_new):
+    def null(time, cause, X, X_new, ridge):
         fit = survival.aalen_johansen(time, cause, 2)
         return np.full(len(X_new), survival.risk_on(fit, s.ahead)[0])
 
-    def cox(time, cause, X, X_new):
-        return hazards.cox_risk(time, cause, X, X_new, [s.ahead], penalty_of(X.shape[1], spread), plain=(2,))[:, 0]
+    def cox(time, cause, X, X_new, ridge):
+        return hazards.cox_risk(time, cause, X, X_new, [s.ahead], ridge, plain=(2,))[:, 0]
 
-    def discrete(time, cause, X, X_new):
-        return discrete_risk(time, cause, X, X_new, edges, penalty_of(X.shape[1], spread))[:, -1]
+    def discrete(time, cause, X, X_new, ridge):
+        return discrete_risk(time, cause, X, X_new, edges, ridge)[:, -1]
 
     table = {"null": (null, ~everything), "arm_only": (cox, s.from_arm)}
     table |= {"cox": (cox, everything), "discrete": (discrete, everything)}
@@ -155,7 +157,7 @@ def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
     return labels
 
 
-def out_of_fold(s: Sample, folds: np.ndarray, spread: float, period: float) -> dict[str, np.ndarray]:
+def out_of_fold(s: Sample, folds: np.ndarray, period: float, seed: int) -> dict[str, np.ndarray]:
     """Cross-validated risks by the horizon, the same folds for every model.
 
     Parameters
@@ -163,38 +165,38 @@ def out_of_fold(s: Sample, folds: np.ndarray, spread: float, period: float) -> d
     s : Sample
     folds : ndarray of int, shape (n_repeats, n_patients)
         See `folds_of`.
-    spread : float
-        Standard deviation of patients' log hazards before seeing data, see `penalty_of`.
     period : float
         Length of a period of the discrete-time model, in days.
+    seed : int
+        Of the inner folds.
 
     Returns
     -------
     dict of str to ndarray, shape (n_repeats, n_patients)
         Model (a key of `NAMES`) to risks, settled (see `ranks.settled`); with a single arm, nothing that sets it apart.
     """
-    models, values = _models(s, spread, period), s.features.to_numpy()
+    models, values = _models(s, period), s.features.to_numpy()
     risks = {name: np.zeros(folds.shape) for name in models}
     for repeat, labels in enumerate(folds):
         for fold in np.unique(labels):
             train, test = labels != fold, labels == fold
             X, X_new = prepared(values[train], values[test])
+            ridges: dict[bytes, np.ndarray] = {}
             for name, (model, columns) in models.items():
-                predicted = model(s.time[train], s.cause[train], X[:, columns], X_new[:, columns])
-                risks[name][repeat, test] = ranks.settled(predicted)
+                key, own = columns.tobytes(), (s.time[train], s.cause[train], X[:, columns])
+                if key not in ridges:
+                    ridges[key] = penalty_of(*own, s.from_arm[columns], seed)
+                risks[name][repeat, test] = ranks.settled(model(*own, X_new[:, columns], ridges[key]))
     return risks
 
 
-def _ratio(weights: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    return (weights @ top) / (weights @ bottom)
-
-
-def _boot_auroc(s: Sample, risks: np.ndarray, weights: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
+def auroc(s: Sample, risk: np.ndarray, fold: np.ndarray | None = None) -> float:
+    """Cumulative/dynamic AUROC at the horizon, competing events as controls; within test folds if they are given."""
     cases, controls = censored.roles(s.time, s.cause, s.ahead)
-    wins, pairs = censored.pair_wins(risks, cases, controls, folds)
-    a, b = (weights[:, part > 0] * part[part > 0] for part in (cases, controls))
-    top, bottom = (((a @ part) * b).sum(axis=1) for part in (wins, pairs))
-    return np.divide(top, bottom, out=np.full(len(weights), np.nan), where=bottom > 0)
+    wins, pairs = censored.pair_wins(risk, cases, controls, fold)
+    weight = np.outer(cases[cases > 0], controls[controls > 0])
+    total = (pairs * weight).sum()
+    return float((wins * weight).sum() / total) if total > 0 else float("nan")
 
 
 def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
@@ -203,71 +205,76 @@ def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
     return float(np.mean(values))
 
 
+def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """AUROC (over all pairs, and within test folds), Brier score and IPA of every model in every repeat.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray, shape (n_repeats,)
+        ``auroc`` (one half by definition for the model without predictors), ``auroc_within``, ``brier`` (with inverse
+        probability of censoring weights), ``ipa`` (1 - Brier / Brier of the model without predictors).
+    """
+    found = {}
+    for name, risk in risks.items():
+        brier = np.array([censored.brier_score(one, s.time, s.cause, s.ahead) for one in risk])
+        found[name] = {
+            "auroc": np.array([0.5 if name == "null" else auroc(s, one) for one in risk]),
+            "auroc_within": np.array([auroc(s, one, fold) for one, fold in zip(risk, folds, strict=True)]),
+            "brier": brier,
+            "ipa": 1 - brier / (brier if name == "null" else found["null"]["brier"]),
+        }
+    return found
+
+
+def in_halves(s: Sample, n_halves: int, n_folds: int, period: float, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2)."""
+    outcome = (s.cause == 1).astype(int)
+    drawn = uncertainty.halves(outcome, n_halves, n_folds, seeds.stream(seed, "time to dropout", "halves", s.day))
+    parts: list[dict[str, dict[str, np.ndarray]]] = []
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        rows, folds = first.rows, np.stack([first.fold, second.fold])
+        half = replace(s, time=s.time[rows], cause=s.cause[rows], features=s.features.iloc[rows])
+        parts.append(measured(half, out_of_fold(half, folds, period, seed), folds))
+    names = parts[0]
+    return {name: {key: np.stack([part[name][key] for part in parts]) for key in names[name]} for name in names}
+
+
 def score(
-    s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray, n_bootstrap: int, seed: int, level: float = 0.95
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Accuracy of out-of-fold risks at the horizon, with patient-bootstrap intervals.
+    s: Sample,
+    risks: Mapping[str, np.ndarray],
+    full: Mapping[str, Mapping[str, np.ndarray]],
+    half: Mapping[str, Mapping[str, np.ndarray]],
+) -> pd.DataFrame:
+    """Accuracy of out-of-fold risks at the horizon, a row a model, with intervals.
 
     Parameters
     ----------
     s : Sample
     risks : mapping
         See `out_of_fold`.
-    folds : ndarray of int, shape (n_repeats, n_patients)
-        See `folds_of`.
-    n_bootstrap : int
-        Resamples of patients; predictions and censoring weights stay as they are.
-    seed : int
-    level : float
+    full, half : mapping
+        See `measured` and `in_halves`.
 
     Returns
     -------
-    table : pandas.DataFrame
-        One row a model: ``model``, ``n``, ``events``, ``auroc`` (cumulative/dynamic, competing events as controls, a
-        repeat at a time and then averaged; one half by definition for the model without predictors),
-        ``auroc_within`` (the same, patients compared within a test fold only), ``brier`` (IPCW),
-        ``ipa`` (1 - Brier / Brier of the null model), each with ``_low`` and ``_high``; ``predicted`` and ``observed``
-        mean risk; ``wolbers`` and ``uno`` concordances.
-    draws : dict of str to ndarray, shape (n_bootstrap + 1,)
-        Within-fold AUROC of each model on the sample (first) and its resamples, for paired differences: pooled over
-        folds, the reference would be handicapped, see `censored.pair_wins`.
+    pandas.DataFrame
+        ``model``, ``n``, ``events``; ``auroc``, ``auroc_within``, ``brier``, ``ipa``, each with ``_low`` and ``_high``;
+        ``predicted`` and ``observed`` mean risk; ``wolbers`` and ``uno`` concordances.
     """
-    rng = seeds.stream(seed, "time to dropout", "bootstrap", s.day)
-    n, tail = len(s.time), (1 - level) / 2
-    weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), size=n_bootstrap)])
-    parts = {
-        name: np.mean([censored.brier_parts(risk, s.time, s.cause, s.ahead) for risk in risk_], axis=0)
-        for name, risk_ in risks.items()
-    }
     known = censored.censoring_weights(s.time, s.cause, s.ahead)
     observed = float(np.mean(known * censored.outcome_by(s.time, s.cause, s.ahead)))
-    rows, draws = [], {}
+    rows = []
     for name, risk in risks.items():
-        constant = name == "null"
-        draws[name] = _boot_auroc(s, risk, weights, folds)
-        found = {
-            "auroc": np.full(len(weights), 0.5) if constant else _boot_auroc(s, risk, weights),
-            "auroc_within": draws[name],
-            "brier": weights @ parts[name] / n,
-            "ipa": 1 - _ratio(weights, parts[name], parts["null"]),
-        }
-        row = {"landmark": s.day, "model": name, "n": n, "events": int((s.cause == 1).sum())}
-        for metric, values in found.items():
-            low, high = np.nanquantile(values, [tail, 1 - tail])
-            row |= {metric: values[0], f"{metric}_low": low, f"{metric}_high": high}
+        row = {"landmark": s.day, "model": name, "n": len(s.time), "events": int((s.cause == 1).sum())}
+        for metric, values in full[name].items():
+            found = uncertainty.interval(values, half[name][metric])
+            row |= {f"{metric}{end}": found[key] for key, end in ENDS.items()}
         row |= {"predicted": float(risk.mean()), "observed": observed}
-        row |= {"wolbers": 0.5, "uno": 0.5} if constant else {
+        row |= {"wolbers": 0.5, "uno": 0.5} if name == "null" else {
             "wolbers": _concordance(s, risk, False), "uno": _concordance(s, risk, True)
         }  # fmt: skip
         rows.append(row)
-    return pd.DataFrame(rows), draws
-
-
-def difference(draws: Mapping[str, np.ndarray], first: str, second: str, level: float = 0.95) -> dict[str, float]:
-    """Paired difference in AUROC of two models, from the same resamples."""
-    gap = draws[first] - draws[second]
-    low, high = np.nanquantile(gap, [(1 - level) / 2, (1 + level) / 2])
-    return {"value": float(gap[0]), "ci_low": float(low), "ci_high": float(high)}
+    return pd.DataFrame(rows)
 
 
 def enough(s: Sample, fewest: int) -> bool:
@@ -286,7 +293,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     days : iterable of int
         Landmarks; 0 is the start.
     p : attrition.params.TimeToDropout
-        ``fewest_landmark_events``, ``log_hazard_sd``, ``period_days``, ``folds``, ``repeats``, ``bootstrap``.
+        ``fewest_landmark_events``, ``period_days``, ``folds``, ``repeats``, ``half_samples``.
     seed : int
 
     Returns
@@ -294,9 +301,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     table : pandas.DataFrame
         See `score`; a landmark with too few events has one row with its counts only.
     gains : pandas.DataFrame
-        ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`,
-        paired; ``all_low``, ``all_high``: the interval that holds for the gains of `FULL` at all landmarks at once
-        (Bonferroni).
+        ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`, paired.
     """
     tables, found = [], []
     for day in days:
@@ -306,22 +311,15 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
             tables.append(pd.DataFrame([counts]))
             continue
         folds = folds_of(s, p.folds, p.repeats, seed)
-        risks = out_of_fold(s, folds, p.log_hazard_sd, p.period_days)
-        table, draws = score(s, risks, folds, p.bootstrap, seed)
-        tables.append(table)
-        floor = REFERENCE if REFERENCE in draws else "null"
-        found += [(s.day, name, floor, draws) for name in draws if name != floor]
+        risks = out_of_fold(s, folds, p.period_days, seed)
+        full, half = measured(s, risks, folds), in_halves(s, p.half_samples, p.folds, p.period_days, seed)
+        tables.append(score(s, risks, full, half))
+        floor = REFERENCE if REFERENCE in risks else "null"
+        found += [
+            {"landmark": s.day, "model": name}
+            | uncertainty.interval(*(part[name]["auroc_within"] - part[floor]["auroc_within"] for part in (full, half)))
+            for name in risks
+            if name != floor
+        ]
     table = pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
-    return table, _gains(found)
-
-
-def _gains(found: Sequence[tuple[int, str, str, Mapping[str, np.ndarray]]]) -> pd.DataFrame:
-    level = intervals.level_for_all(sum(name in FULL for _, name, _, _ in found))
-    rows = []
-    for day, name, floor, draws in found:
-        wide = difference(draws, name, floor, level)
-        rows.append(
-            {"landmark": day, "model": name, **difference(draws, name, floor)}
-            | {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
-        )
-    return pd.DataFrame(rows, columns=["landmark", "model", "value", "ci_low", "ci_high", "all_low", "all_high"])
+    return table, pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])

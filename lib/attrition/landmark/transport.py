@@ -9,7 +9,6 @@ trial of the same kind.
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from attrition.landmark import prediction
 from attrition.landmark.time_readings import Reading
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
+from attrition.models.ridge import RidgeLogistic
 
 FEWEST_FOR_PREDICTION = 3
 LABELS = {
@@ -137,14 +137,12 @@ def _judged(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> dict
     }
 
 
-def leave_one_trial_out(pool: Pool, C: float, seed: int) -> pd.DataFrame:
+def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
     Parameters
     ----------
     pool : Pool
-    C : float
-        Of the ridge regression, see `prediction.RidgeLogistic`.
     seed : int
 
     Returns
@@ -162,7 +160,7 @@ def leave_one_trial_out(pool: Pool, C: float, seed: int) -> pd.DataFrame:
         enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (y, others))
         if enough and pool.X.shape[1]:
             X = pool.X.to_numpy()
-            fitted = prediction.RidgeLogistic(C).fit(X[~test], others)
+            fitted = RidgeLogistic(seed=seeds.integer(seed, "penalty", str(name))).fit(X[~test], others)
             y_prob = np.clip(models.probability(fitted, X[test]), 1e-6, 1 - 1e-6)
             row |= _judged(y, y_prob, seeds.stream(seed, "recalibration", str(name)))
         rows.append(row)
@@ -264,15 +262,13 @@ class Carried:
     horizon: int
 
 
-def study(trials: Mapping[str, Trial], p: Any, seed: int) -> Carried | None:
+def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
     """Leave-one-trial-out at the landmark of the first trial that has most events over all trials.
 
     Parameters
     ----------
     trials : mapping of str to Trial
         The first one gives the landmarks; the shortest horizon is everybody's.
-    p : attrition.params.RealTrial
-        Field ridge_c.
     seed : int
 
     Returns
@@ -287,7 +283,7 @@ def study(trials: Mapping[str, Trial], p: Any, seed: int) -> Carried | None:
     days = [day for day in first.landmarks if day < horizon] or [0]
     pools = [pooled(trials, day, horizon) for day in days]
     most = max(pools, key=lambda pool: int(pool.y.sum()))
-    table = leave_one_trial_out(most, p.ridge_c, seed)
+    table = leave_one_trial_out(most, seed)
     return Carried(table, over_trials(table), most.day, horizon)
 
 

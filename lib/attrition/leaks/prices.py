@@ -192,7 +192,7 @@ def filled(X: pd.DataFrame) -> np.ndarray:
 
 def _task(of: Problem, X: np.ndarray, site: np.ndarray, candidates: np.ndarray, p, seed: int) -> Task:
     patient = np.arange(len(of.y))
-    return Task(X, of.y, patient, site, candidates, p.folds, p.leak_repeats, seed, p.ridge_c)
+    return Task(X, of.y, patient, site, candidates, p.folds, p.leak_repeats, seed, p.leak_ridge_c)
 
 
 def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray) -> list[dict]:
@@ -210,13 +210,13 @@ def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray)
     X = filled(of.X[of.columns("adverse_events")])
     folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
     patient = np.arange(len(of.y))
-    honest = logistic_oof(X, of.y, folds, p.ridge_c)
+    honest = logistic_oof(X, of.y, folds, p.leak_ridge_c)
     rows = []
     for leak in FEATURES:
         column = leak.compute(trial, of.X.index).to_numpy(float)
         if np.ptp(column) == 0:
             continue
-        leaky = logistic_oof(np.column_stack([X, column]), of.y, folds, p.ridge_c)
+        leaky = logistic_oof(np.column_stack([X, column]), of.y, folds, p.leak_ridge_c)
         rows.append(price(leak.name, (patient, of.y, honest), (patient, of.y, leaky), weights))
     return rows
 
@@ -233,7 +233,7 @@ def wrong_way(trial: Trial, of: Problem, p, seed: int) -> dict:
     folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
     leaky = np.column_stack([X, *(leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES)])
     patient = np.arange(len(of.y))
-    honest, other = (logistic_oof(table, of.y, folds, p.ridge_c) for table in (X, leaky[:, leaky.std(axis=0) > 0]))
+    honest, other = (logistic_oof(table, of.y, folds, p.leak_ridge_c) for table in (X, leaky[:, leaky.std(axis=0) > 0]))
     weights = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.bootstrap)
     return price("wrong_way", (patient, of.y, honest), (patient, of.y, other), weights)
 
@@ -269,7 +269,7 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     ----------
     trial : Trial
     p : attrition.params.RealTrial
-        Fields folds, leak_repeats, bootstrap, ridge_c, noise_features.
+        Fields folds, leak_repeats, bootstrap, leak_ridge_c, noise_features.
     seed : int
 
     Returns
@@ -289,7 +289,7 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
         candidates = wide_candidates(trial, of, rng, p.noise_features)
         tasks[name] = _task(of, filled(of.X), site.loc[of.X.index].to_numpy(object), candidates, p, seed)
     X, y, patient = _stacked(problems)
-    tasks["stacked"] = Task(X, y, patient, patient, X, p.folds, p.leak_repeats, seed, p.ridge_c)
+    tasks["stacked"] = Task(X, y, patient, patient, X, p.folds, p.leak_repeats, seed, p.leak_ridge_c)
     where: Mapping[str, str] = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
     draws = {name: _draws(task, p.bootstrap, seed) for name, task in tasks.items()}
     rows = feature_prices(trial, most, p, seed, draws["most"])

@@ -9,6 +9,8 @@ from attrition.metrics.calibration import (
 )
 from attrition.metrics.measures import (
     auroc,
+    auroc_within,
+    aurocs_within,
     average_precision,
     brier_score,
     classification,
@@ -22,6 +24,8 @@ from attrition.metrics.measures import (
 __all__ = [
     "CalibrationCurve",
     "auroc",
+    "auroc_within",
+    "aurocs_within",
     "average_precision",
     "brier_score",
     "calibration_curve",

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from attrition.metrics.ranks import settled
 
 
 def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:
@@ -321,3 +324,46 @@ def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike
     reached = [np.searchsorted(recall[:, b], np.asarray(grid) - 1e-12) for b in range(w.shape[1])]
     curves = np.column_stack([precision[np.minimum(at, len(recall) - 1), b] for b, at in enumerate(reached)])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
+
+
+def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float:
+    """AUROC over the pairs of patients of one test fold, whose scores come from one fit.
+
+    Parameters
+    ----------
+    y_true, y_prob : array of shape (n_patients,)
+    fold : array of int, shape (n_patients,)
+
+    Returns
+    -------
+    float
+        NaN without a pair.
+
+    References
+    ----------
+    Parker BJ, Gunter S, Bedo J (2007), BMC Bioinformatics 8:326.
+
+    Examples
+    --------
+    >>> auroc_within([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
+    1.0
+    """
+    return float(aurocs_within(np.asarray(y_true)[None], np.asarray(y_prob)[None], np.asarray(fold))[0])
+
+
+def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:
+    """`auroc_within` of many outcomes and scores of the same folds; arrays of shape (n_sets, n_patients).
+
+    Examples
+    --------
+    >>> aurocs_within(np.array([[0, 1, 1], [1, 0, 0]]), np.array([[0.1, 0.2, 0.3]] * 2), np.zeros(3)).tolist()
+    [1.0, 0.0]
+    """
+    won, pairs = np.zeros((2, len(y_true)))
+    for k in np.unique(fold):
+        own = fold == k
+        y, rank = y_true[:, own], rankdata(settled(y_prob[:, own]), axis=1)
+        events = y.sum(axis=1)
+        won += (rank * y).sum(axis=1) - events * (events + 1) / 2
+        pairs += events * (own.sum() - events)
+    return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)

@@ -78,7 +78,7 @@ def discrete_risk(
     X: np.ndarray,
     X_new: np.ndarray,
     edges: ArrayLike,
-    ridge: float,
+    ridge: float | np.ndarray,
     smooth: float = 0.01,
 ) -> np.ndarray:
     r"""Cumulative incidence of cause 1 from a discrete-time model at a landmark.
@@ -96,7 +96,7 @@ def discrete_risk(
     X, X_new : ndarray, shape (n_patients or n_new, n_features)
         Standardised.
     edges : array_like, shape (n_periods + 1,)
-    ridge : float
+    ridge : float or ndarray, shape (n_features,)
         Penalty of the features, on the scale of the log-likelihood.
     smooth : float
         Penalty of the period effects, so that a period without an event has an estimate.
@@ -112,7 +112,7 @@ def discrete_risk(
     """
     (patient, period, reason), n_periods = _person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
-    penalty = np.concatenate([np.full(n_periods, smooth), np.full(X.shape[1], ridge)])
+    penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
     beta = ridge_logit(design, (reason == 1).astype(float), penalty)
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 SCALES = ("identity", "rank", "km")
+HELD = 1e-6
+"""Penalty of a predictor that is not penalised: keeps a group without events finite."""
 SEPARATED = 30.0
 """Range of the log hazard ratios beyond which the likelihood has no maximum in practice."""
 
@@ -85,7 +87,30 @@ def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[np.ndarray
     return np.asarray(time, dtype=float), np.asarray(event, dtype=bool), X - X.mean(axis=0)
 
 
-def fit_cox(time: ArrayLike, event: ArrayLike, X: ArrayLike, ridge: float = 0.0, steps: int = 50) -> np.ndarray:
+def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: np.ndarray) -> float:
+    """Partial log-likelihood of coefficients (Efron's for ties), the predictors centred.
+
+    Examples
+    --------
+    >>> round(log_likelihood([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]], np.zeros(1)), 4)
+    -1.7918
+    """
+    time, event, X = _arrays(time, event, X)
+    o = _sorted(time, event)
+    x = X[o.order]
+    _, weight, _ = _moments(x, beta, o)
+    return float(x[o.rows].sum(axis=0) @ beta - np.log(weight).sum())
+
+
+def fit_cox(
+    time: ArrayLike,
+    event: ArrayLike,
+    X: ArrayLike,
+    ridge: float | np.ndarray = 0.0,
+    steps: int = 50,
+    start: np.ndarray | None = None,
+    tol: float = 1e-9,
+) -> np.ndarray:
     r"""Coefficients of a Cox model by Newton steps, with an optional ridge penalty.
 
     Maximises the partial log-likelihood (Efron's for ties) less :math:`\tfrac12 \lambda \sum_j \beta_j^2`. Fast
@@ -99,10 +124,13 @@ def fit_cox(time: ArrayLike, event: ArrayLike, X: ArrayLike, ridge: float = 0.0,
         Left for the reason of interest; other reasons count as censored.
     X : array_like, shape (n_patients, n_predictors)
         Standardise before a penalty.
-    ridge : float
+    ridge : float or ndarray, shape (n_predictors,)
         Penalty, on the scale of the log-likelihood.
     steps : int
         Largest number of Newton steps.
+    start : ndarray, shape (n_predictors,), optional
+    tol : float
+        Largest change of a coefficient in the last step.
 
     Returns
     -------
@@ -126,23 +154,24 @@ def fit_cox(time: ArrayLike, event: ArrayLike, X: ArrayLike, ridge: float = 0.0,
     if not event.any():
         raise ValueError("a Cox model needs at least one event")
     o = _sorted(time, event)
-    x, beta, previous = X[o.order], np.zeros(X.shape[1]), -np.inf
+    x, previous = X[o.order], -np.inf
+    beta = np.zeros(X.shape[1]) if start is None else start.copy()
     observed, step = x[o.rows].sum(axis=0), np.zeros(X.shape[1])
     for _ in range(steps):
         relative, weight, mean = _moments(x, beta, o)
-        gain = observed @ beta - np.log(weight).sum() - ridge / 2 * beta @ beta
+        gain = observed @ beta - np.log(weight).sum() - (ridge * beta) @ beta / 2
         if not gain > previous - 1e-10:
             step /= 2
             beta = beta - step
             continue
         previous = gain
         slope = observed - mean.sum(axis=0) - ridge * beta
-        curvature = _information(x, o, relative, weight, mean) + ridge * np.eye(len(beta))
+        curvature = _information(x, o, relative, weight, mean) + np.diag(np.broadcast_to(ridge, beta.shape))
         step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
         beta = beta + step
-        if np.abs(step).max(initial=0.0) < 1e-9:
+        if np.abs(step).max(initial=0.0) < tol:
             break
-    if np.ptp(X @ beta) > SEPARATED or np.abs(step).max(initial=0.0) >= 1e-9:
+    if np.ptp(X @ beta) > SEPARATED or np.abs(step).max(initial=0.0) >= tol:
         raise ValueError("a predictor separates those who left from those who stayed: drop it or add a ridge")
     return beta
 
@@ -300,7 +329,7 @@ def cox_risk(
     X: ArrayLike,
     X_new: ArrayLike,
     days: ArrayLike,
-    ridge: float = 0.0,
+    ridge: float | np.ndarray = 0.0,
     plain: Sequence[int] = (),
 ) -> np.ndarray:
     r"""Predicted cumulative incidence of cause 1 from one Cox model a reason.
@@ -315,7 +344,7 @@ def cox_risk(
     X : array_like, shape (n_patients, n_predictors)
     X_new : array_like, shape (n_new, n_predictors)
     days : array_like, shape (n_days,)
-    ridge : float
+    ridge : float or ndarray, shape (n_predictors,)
         Penalty, see `fit_cox`.
     plain : sequence of int
         Causes with too few events for predictors: a hazard that is the same for everybody.
