@@ -293,12 +293,12 @@ def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     assert readings.honest(study, best).verdict == "not testable"
 
 
-def test_without_dosing_data_nothing_is_said_about_who_was_still_treated(made, study):
+def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made, study):
     assert participants.off_treatment(made, 28) is None
     assert machine.on_treatment(made, study, 28) is None
     hindsight = sentence(readings.off_treatment(None, 28, 90))
     alone = sentence(readings.on_treatment(None, 28, machine.auroc(study, 28, "all")))
-    assert all(said.startswith("This source has no dosing data, so ") for said in (hindsight, alone))
+    assert all(said.startswith("This source does not tell when dosing ended, so ") for said in (hindsight, alone))
 
 
 @pytest.mark.parametrize(

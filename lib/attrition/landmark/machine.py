@@ -183,7 +183,7 @@ def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> di
     Returns
     -------
     dict or None
-        auroc (an interval), n_patients, n_events; None where the source has no dosing data.
+        auroc (an interval), n_patients, n_events; None where the source does not tell when dosing ended.
     """
     ended = participants.stopped(trial, day)
     if ended is None:

@@ -451,18 +451,18 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
     """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
     if found is None:
         return Reading(
-            "This source has no dosing data, so it is not known how many of the {at_risk} patients at risk on day "
-            "{day} were still taking treatment.",
+            "This source does not tell when dosing ended, so it is not known how many of the {at_risk} patients at risk "
+            "on day {day} were still taking treatment.",
             "not testable",
             {"day": day, "at_risk": at_risk},
         )
     values = {"day": day, "at_risk": at_risk, **found}
-    if not found["stopped"]:
+    if not found["n"]:
         return Reading(
             "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
         )
     return Reading(
-        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had the last dose; of these {primary} "
+        "Of the {at_risk} patients at risk on day {day}, {n} had already had the last dose; of these {primary} "
         "went on to the primary event. By the record they were still in, in fact treatment had ended. That is known in "
         "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
         "exploratory",
@@ -474,8 +474,8 @@ def on_treatment(found: dict | None, day: int, everybody: dict[str, float] | Non
     """The full model among those who were still taking treatment; see `machine.on_treatment`."""
     if found is None:
         return Reading(
-            "This source has no dosing data, so the full model cannot be asked about those alone who were still taking "
-            "treatment.",
+            "This source does not tell when dosing ended, so the full model cannot be asked about those alone who "
+            "were still taking treatment.",
             "not testable",
         )
     values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
