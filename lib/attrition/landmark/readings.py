@@ -451,8 +451,8 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
     """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
     if found is None:
         return Reading(
-            "This source does not tell when dosing ended, so it is not known how many of the {at_risk} patients at risk "
-            "on day {day} were still taking treatment.",
+            "This source does not tell when dosing ended, so it is not known how many of the {at_risk} patients at "
+            "risk on day {day} were still taking treatment.",
             "not testable",
             {"day": day, "at_risk": at_risk},
         )
