@@ -6,6 +6,7 @@ either side are.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -137,3 +138,30 @@ def coverage(
         found = _differences(y, shares, rate, np.ones((len(y), 1)))[0].reshape(2, -1)
         held += bool((np.abs(found - truth[:, ok]) <= half_widths(y, shares, rate, weights)).all())
     return wilson(held, n_trials)
+
+
+def coverage_words(held: Mapping[str, float], n_trials: int, n_patients: int, risk: str) -> tuple[str, dict[str, Any]]:
+    """Whether the bands cover as they should, as a template and its values.
+
+    Parameters
+    ----------
+    held : mapping
+        From `coverage`.
+    n_trials, n_patients : int
+    risk : str
+        What the true risk of a simulated patient is.
+
+    Examples
+    --------
+    >>> coverage_words({"value": 0.8, "ci_low": 0.7, "ci_high": 0.9}, 60, 200, "known")[0].split(":")[0]
+    'The bands cover less than they should'
+    """
+    said = "less than they should" if held["ci_high"] < LEVEL else "more than they should"
+    if held["ci_low"] <= LEVEL <= held["ci_high"]:
+        said = "as they should, as far as {trials} trials can tell"
+    return (
+        f"The bands cover {said}: in simulated trials of {{n}} patients with these predictions, the true risk being "
+        "{risk}, they held all true differences at once in a share of {held:.3f}. The models are held fixed in this: "
+        "bands and coverage speak of other patients, not of models developed again.",
+        {"trials": n_trials, "n": n_patients, "held": dict(held), "risk": risk},
+    )

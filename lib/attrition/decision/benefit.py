@@ -281,10 +281,10 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     """
     own = curve[(curve["model"] == model) & curve["over_all_low"].notna()]
     if own.empty:
-        keys = ("judged_from", "judged_to", "better_from", "better_to", "best_threshold")
-        keys += ("best_over_default", "best_over_default_low")
         said = f"Do not use: no threshold has {bands.BESIDE} patients on either side, so none is judged."
-        return {"use": False, "conclusion": said, "n_thresholds": 0, "n_better": 0} | dict.fromkeys(keys)
+        ends = dict.fromkeys(("judged_from", "judged_to", "better_from", "better_to"))
+        best = dict.fromkeys(("best_threshold", "best_over_default", "best_over_default_low"), np.nan)
+        return {"use": False, "conclusion": said, "n_thresholds": 0, "n_better": 0} | ends | best
     wins = (own["over_all_low"] > 0) & (own["over_none_low"] > 0)
     runs = own.loc[wins, "threshold"].groupby((~wins).cumsum()[wins])
     better = max((run for _, run in runs), key=len, default=own["threshold"].head(0))
