@@ -44,31 +44,23 @@ def test_the_simulation_sees_bands_that_are_too_narrow(monkeypatch):
     assert bands.coverage(predictions, risks["informative"], GRID, weights, 200, rng)["ci_high"] < 0.9
 
 
-def by_hand(y, y_prob, threshold, weights):
-    """Net benefit over both defaults of one trial, patients counted as often as they are drawn."""
-    rows = np.repeat(np.arange(len(y)), weights.astype(int))
-    own, everybody = (decision.net_benefit(y[rows], p[rows], threshold) for p in (y_prob, np.ones(len(y))))
-    return own - everybody, own
-
-
 def test_differences_and_errors_equal_those_of_the_drawn_patients():
     rng = np.random.default_rng(8)
-    y, p = (rng.random(60) < 0.4).astype(float), rng.random(60)
-    weights = intervals.bootstrap_weights(rng, 60, 5)
-    t = np.array([0.3, 0.6])
-    shares = bands.flagged({"lr": p}, t)
-    value, error = bands._differences(y, shares, t / (1 - t), weights)
+    y, p = (rng.random(60) < 0.4).astype(float), rng.random((60, 2))
+    weights, t = intervals.bootstrap_weights(rng, 60, 5), np.array([0.3, 0.6])
+    value, error = bands._differences(y, bands.flagged({"lr": p}, t), t / (1 - t), weights)
     for b, k in np.ndindex(5, 2):
-        assert value[b, [k, 2 + k]] == pytest.approx(by_hand(y, p, t[k], weights[:, b]))
-    for k, group in ((0, p < 0.3), (3, p >= 0.6)):
-        sign, odds = (-1, 3 / 7) if k == 0 else (1, 1.5)
-        drawn = np.repeat(np.arange(60), weights[:, 0].astype(int))
-        inside, events = group[drawn], y[drawn]
-        share = (events[inside].sum() + 2) / (inside.sum() + 4)
-        outcomes = np.array([1.0, -odds]) * sign  # an event found or lost, a contact in vain or saved
-        chances = inside.mean() * np.array([share, 1 - share])
-        variance = chances @ outcomes**2 - (chances @ outcomes) ** 2
-        assert error[0, k] == pytest.approx(np.sqrt(variance / 60))
+        drawn = np.repeat(np.arange(60), weights[:, b].astype(int))
+        own = np.mean([decision.net_benefit(y[drawn], repeat[drawn], t[k]) for repeat in p.T])
+        everybody = decision.net_benefit(y[drawn], np.ones(60), t[k])
+        assert value[b, [k, 2 + k]] == pytest.approx([own - everybody, own])
+        flagged = (p[drawn] >= t[k]).mean(axis=1)
+        for place, treated in ((k, 1 - flagged), (2 + k, flagged)):
+            share = (treated @ y[drawn] + 2) / (treated.sum() + 4)
+            gains = np.array([1.0, -t[k] / (1 - t[k])])  # of contacting an event, and a non-event
+            chances = np.array([share, 1 - share])
+            variance = (treated**2).mean() * (chances @ gains**2) - (treated.mean() * (chances @ gains)) ** 2
+            assert error[b, place] == pytest.approx(np.sqrt(variance / 60))
 
 
 def test_one_more_strategy_never_narrows_the_bands():
