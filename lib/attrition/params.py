@@ -129,6 +129,7 @@ class RealTrial:
     learning_rate: float
     smallest_difference: float
     suspicious_auroc: float
+    band_trials: int
     leak_repeats: int
     leak_trials: int
     leak_trial_size: int

@@ -13,6 +13,8 @@ from attrition import cdisc, leaks, params, results
 from attrition.landmark import guard, machine, participants, prediction, readings
 from attrition.landmark.guard import LeakError
 from attrition.landmark.time_readings import sentence
+from attrition.metrics import samplesize
+from attrition.metrics.intervals import bootstrap_weights
 from attrition.plots import flow, trial
 
 
@@ -102,6 +104,7 @@ def test_a_trial_without_enough_events_says_so(p):
     assert set(numbers["landmarks"]["84"]["auroc"].values()) == {None}
     few = readings.too_few(machine.planned(made))
     assert "neither show that it can nor that it cannot" in sentence(few)
+    assert "of what can be explained, a Cox-Snell R-squared of 0." in sentence(few)
 
 
 @pytest.mark.slow
@@ -232,8 +235,52 @@ def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
     assert "at no threshold" in sentence(readings.decisions(curve))
     won = curve.assign(over_none_low=0.01)
     assert "at 0.5;" in sentence(readings.decisions(won))
+    judged = {"judged_low": 0.2, "judged_high": 0.5}
     assert readings.won(won)["all"] == pytest.approx(
-        {"n": 1, "low": 0.5, "high": 0.5, "best": 2.0, "best_low": -10.0, "best_at": 0.2}
+        {"n": 1, "low": 0.5, "high": 0.5, "best": 2.0, "best_low": -10.0, "best_at": 0.2, **judged}
+    )
+    assert "Judged, with at least 10 patients on either side, are the full model at thresholds from 0.2 to 0.5." in (
+        sentence(readings.decisions(won))
+    )
+
+
+def test_a_full_model_that_is_judged_nowhere_has_no_verdict():
+    curve = pd.DataFrame({"model": "all", "threshold": [0.2, 0.5], "over_all": 0.1, "over_none": 0.1})
+    said = readings.decisions(curve.assign(over_all_low=np.nan, over_none_low=np.nan))
+    assert said.verdict == "not testable"
+    assert "are the full model at no threshold." in sentence(said)
+
+
+def test_bands_of_the_decision_curves_cover_and_are_missing_where_nothing_is_judged(study):
+    names, n = ("all", "all_without_arm", "arm_only"), len(study.problems[28].y)
+    more = dataclasses.replace(study, weights={28: bootstrap_weights(np.random.default_rng(0), n, 200)})
+    held = machine.band_coverage(more, 28, 100, 1)
+    assert held["ci_low"] <= 0.95 <= held["ci_high"]
+    curve, _ = machine.decisions(more, 28)
+    few = curve["over_all_low"].isna()
+    assert 0 < few.sum() < len(few)
+    contacted = [(study.predictions[28][name][:, 0, None] >= machine.GRID).sum(axis=0) for name in names]
+    assert (few == (np.minimum(np.hstack(contacted), n - np.hstack(contacted)) < 10)).all()
+
+
+def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
+    of, y_prob = study.problems[28], study.predictions[28]["all"]
+    found = machine.sample_size(of, y_prob)
+    rate, columns = of.y.mean(), len(of.columns("all"))
+    assert found["r2"] == pytest.approx(0.15 * samplesize.max_cox_snell(rate))
+    assert found["needed"] == samplesize.riley(columns, rate, found["r2"])["n"].max()
+    assert found["r2_seen"] == pytest.approx(np.mean([samplesize.cox_snell_r2(of.y, p) for p in y_prob.T]))
+    nothing = machine.sample_size(of, np.full((len(of.y), 1), rate))
+    assert nothing["needed_seen"] is None
+    assert "no number of patients is enough for that" in sentence(readings.enough(study, nothing))
+    told = nothing | {"r2_seen": 0.3, "needed_seen": 250, "needed": 10}
+    said = sentence(readings.enough(study, told))
+    assert (
+        f"R-squared of {found['r2']:.3f}, the sample-size criteria of Riley and colleagues ask for 10, no more" in said
+    )
+    assert "seen in cross-validation is 0.300; for that they would ask for 250." in said
+    assert f"would ask for 9,000 patients where there are {len(of.y)}" in sentence(
+        readings.enough(study, told | {"needed": 9000})
     )
 
 
@@ -293,12 +340,12 @@ def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     assert readings.honest(study, best).verdict == "not testable"
 
 
-def test_without_dosing_data_nothing_is_said_about_who_was_still_treated(made, study):
+def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made, study):
     assert participants.off_treatment(made, 28) is None
     assert machine.on_treatment(made, study, 28) is None
     hindsight = sentence(readings.off_treatment(None, 28, 90))
     alone = sentence(readings.on_treatment(None, 28, machine.auroc(study, 28, "all")))
-    assert all(said.startswith("This source has no dosing data, so ") for said in (hindsight, alone))
+    assert all(said.startswith("This source does not tell when dosing ended, so ") for said in (hindsight, alone))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ SETS = {
     "b": ([0.10, 0.12, 0.09], [0.2, 0.25, 0.3]),
     "c": ([-1.2, 0.7], [0.3, 0.4]),
     "d": ([0.3, -0.2, 0.8, 1.4, 0.1, 0.6, -0.5], [0.12, 0.2, 0.31, 0.15, 0.22, 0.4, 0.18]),
+    "e": ([0.6, 0.603, 0.598], [0.05, 0.05, 0.05]),
 }
 
 
@@ -28,6 +29,13 @@ def test_random_effects_agree_with_metafor(name):
     assert found["tau"] ** 2 == pytest.approx(golden["tau2"], abs=2e-6)
     for key in ("value", "ci_low", "ci_high"):
         assert found[key] == pytest.approx(golden[key], abs=2e-5)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_interval_is_at_least_as_wide_as_the_common_effect_one(name):
+    found = transport.random_effects(*SETS[name])
+    common = 1.96 / np.sqrt((1 / np.square(SETS[name][1])).sum())
+    assert (found["ci_high"] - found["ci_low"]) / 2 > common
 
 
 def test_a_prediction_interval_needs_three_trials_and_is_wider_than_the_mean():

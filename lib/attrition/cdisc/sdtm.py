@@ -192,13 +192,18 @@ def _scored(frame: pd.DataFrame, name: pd.Series, reference: pd.Series) -> pd.Da
 
 
 def _exposure(source: Source, reference: pd.Series) -> pd.DataFrame:
-    """Start of each dosing record, and its end, which is never known in time."""
-    frame = source.read("ex", [ID, "EXDOSE", "EXSTDTC", "EXSTDY", "EXENDTC", "EXENDY"])
+    """Start of each dosing record, and its end where dosing has ended, which is never known in time.
+
+    Whose last record of a treatment is open (no end) is still dosed: earlier records that were closed end nothing.
+    """
+    frame = source.read("ex", [ID, "EXTRT", "EXDOSE", "EXSTDTC", "EXSTDY", "EXENDTC", "EXENDY"])
     first_dose, name = frame[ID].map(reference), pd.Series("dose", index=frame.index)
     start = days.first_known(frame["EXSTDY"], frame["EXSTDTC"], first_dose)
     end = days.first_known(frame["EXENDY"], frame["EXENDTC"], first_dose)
+    last = frame.assign(start=start, end=end).sort_values(["start", "end"]).groupby([ID, "EXTRT"], dropna=False).tail(1)
+    ended = ~frame[ID].isin(last.loc[last["end"].isna(), ID])
     starts = _events(frame, "exposure", name, start, start, value=frame["EXDOSE"])
-    return pd.concat([starts, _events(frame, "end of exposure", name, end, np.nan)], ignore_index=True)
+    return pd.concat([starts, _events(frame, "end of exposure", name, end, np.nan)[ended]], ignore_index=True)
 
 
 def _schedule(source: Source, definitions: Definitions) -> tuple[int, ...]:

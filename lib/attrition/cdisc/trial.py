@@ -13,7 +13,7 @@ from attrition.cdisc.definitions import CENSORED, COMPETING, COMPLETED, NO_EVENT
 from attrition.cdisc.sources import CdiscError
 
 KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure", "end of exposure")
-"""Kinds of events. An end of exposure is known in hindsight only: it describes, and makes no feature."""
+"""Kinds of events. An end of exposure (of those whose dosing has ended) is known in hindsight only: no feature."""
 LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last seen before the first dose"}
 """Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")

@@ -1,5 +1,6 @@
 """Decisions: what acting on a prediction is worth, in patients and in money."""
 
+from attrition.decision.bands import BESIDE, coverage, coverage_words
 from attrition.decision.benefit import (
     at_thresholds,
     conclude,
@@ -23,11 +24,14 @@ from attrition.decision.costs import (
 
 __all__ = [
     "BANDS",
+    "BESIDE",
     "at_thresholds",
     "band_of",
     "band_table",
     "break_even",
     "conclude",
+    "coverage",
+    "coverage_words",
     "decision_curve",
     "implied_costs",
     "money_per_100",

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics
+from attrition.decision import bands
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
 
 
@@ -113,7 +114,7 @@ def decision_curve(
     weights: NDArray,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Decision curves with pointwise bands, and paired differences with simultaneous bands.
+    """Decision curves with pointwise bands, and paired differences with bands that hold for all of them together.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def decision_curve(
     weights : array of shape (n_patients, n_resamples)
         `attrition.metrics.intervals.bootstrap_weights`.
     level : float
-        Of the pointwise band of each curve, and of the band of both differences over all thresholds together.
+        Of the pointwise band of each curve, and of the bands of the differences all together.
 
     Returns
     -------
@@ -134,8 +135,9 @@ def decision_curve(
 
     Notes
     -----
-    A pointwise band would find some winning threshold by chance. The bands of the differences widen the
-    bootstrap standard error by the quantile of its largest studentised deviation over the thresholds.
+    Pointwise bands would find some winning threshold of some model by chance; those of the differences hold for all
+    models, thresholds and both defaults together (`attrition.decision.bands`). Bands are missing where fewer than ten
+    patients lie on one side of the threshold. All of them hold the predictions fixed.
 
     Examples
     --------
@@ -148,27 +150,22 @@ def decision_curve(
     [True, True]
     """
     t = np.asarray(thresholds, dtype=float)
-    everybody, everybody_drawn = treat_all(y_true, t), treat_all(y_true, t, weights)
+    everybody = treat_all(y_true, t)
+    shares, odds = bands.flagged(predictions, t), np.tile(t / (1 - t), len(predictions))
+    ok, halves = bands.judged(shares), np.full((2, odds.size), np.nan)
+    halves[:, ok] = bands.half_widths(np.asarray(y_true), shares[:, ok], odds[ok], weights, level)
     frames = []
-    for model, y_prob in predictions.items():
+    for k, (model, y_prob) in enumerate(predictions.items()):
+        half = halves[:, k * t.size : (k + 1) * t.size]
         value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (None, weights))
-        low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=1)
+        low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=1))
         frame = {"model": model, "threshold": t, "net_benefit": value, "ci_low": low, "ci_high": high}
-        references = {"all": (everybody, everybody_drawn), "none": (0.0, 0.0)}
-        for name, (reference, reference_drawn) in references.items():
+        for name, reference, width in (("all", everybody, half[0]), ("none", 0.0, half[1])):
             difference = value - reference
-            half = _simultaneous(difference, drawn - reference_drawn, level)
             frame |= {f"over_{name}": difference}
-            frame |= {f"over_{name}_low": difference - half, f"over_{name}_high": difference + half}
+            frame |= {f"over_{name}_low": difference - width, f"over_{name}_high": difference + width}
         frames.append(pd.DataFrame(frame))
     return pd.concat(frames, ignore_index=True)
-
-
-def _simultaneous(value: NDArray, drawn: NDArray, level: float) -> NDArray:
-    """Half widths at which the bootstrap stays within the band at every threshold together."""
-    se = drawn.std(axis=1, ddof=1)
-    scaled = np.divide(np.abs(drawn - value[:, None]), se[:, None], out=np.zeros_like(drawn), where=se[:, None] > 0)
-    return np.quantile(scaled.max(axis=0), level) * se
 
 
 def net_benefit_interval(
@@ -265,10 +262,11 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``use`` (bool), ``conclusion`` (a sentence), ``better_from, better_to`` (lowest and highest
-        threshold at which the model beats both defaults, else None), ``n_thresholds, n_better`` and the
-        best threshold by the smaller of its two differences: ``best_threshold, best_over_default``,
-        with the smaller of the two lower ends there as ``best_over_default_low``.
+        ``use`` (bool), ``conclusion`` (a sentence), ``judged_from, judged_to, n_thresholds`` (those with enough
+        patients on either side), ``better_from, better_to, n_better`` (the longest run of neighbouring thresholds
+        at which the model beats both defaults) and the best threshold by the smaller of its two differences:
+        ``best_threshold, best_over_default``, with the smaller of the two lower ends there as
+        ``best_over_default_low``. None where there is none.
 
     Notes
     -----
@@ -281,8 +279,15 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     >>> conclude(curve, "lr")["conclusion"]
     'Do not use: at no threshold from 0.50 to 0.50 is it better than contacting everybody and nobody.'
     """
-    own = curve[curve["model"] == model]
-    better = own.loc[(own["over_all_low"] > 0) & (own["over_none_low"] > 0), "threshold"]
+    own = curve[(curve["model"] == model) & curve["over_all_low"].notna()]
+    if own.empty:
+        said = f"Do not use: no threshold has {bands.BESIDE} patients on either side, so none is judged."
+        ends = dict.fromkeys(("judged_from", "judged_to", "better_from", "better_to"))
+        best = dict.fromkeys(("best_threshold", "best_over_default", "best_over_default_low"), np.nan)
+        return {"use": False, "conclusion": said, "n_thresholds": 0, "n_better": 0} | ends | best
+    wins = (own["over_all_low"] > 0) & (own["over_none_low"] > 0)
+    runs = own.loc[wins, "threshold"].groupby((~wins).cumsum()[wins])
+    better = max((run for _, run in runs), key=len, default=own["threshold"].head(0))
     gain = own[["over_all", "over_none"]].min(axis=1)
     first, last = own["threshold"].min(), own["threshold"].max()
     if better.empty:
@@ -293,6 +298,8 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     return {
         "use": not better.empty,
         "conclusion": sentence,
+        "judged_from": float(first),
+        "judged_to": float(last),
         "better_from": None if better.empty else float(better.min()),
         "better_to": None if better.empty else float(better.max()),
         "n_thresholds": len(own),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, landmark, params, paths, seeds, tracking
+from attrition import decision, landmark, metrics, params, paths, seeds, tracking
 from attrition.cdisc import LEFT_OUT, Trial
 from attrition.landmark import guard, participants, prediction, together, uncertainty
 from attrition.landmark.prediction import LABELS, Problem
@@ -246,14 +246,24 @@ def calibration(
     return {name: calibration_curve(of.y, found[name][:, 0], n_knots=3) for name in models if name in found}
 
 
-def decisions(
-    study: Study, day: int, models: Sequence[str] = ("all", "all_without_arm", "arm_only")
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Decision curves of models, and the net benefit of contacting everybody, at the thresholds `GRID`."""
-    found, of = study.predictions[day], study.problems[day]
-    chosen = {name: found[name] for name in models if name in found}
-    curve = decision.decision_curve(of.y, chosen, GRID, study.weights[day][:, :500])
+def _strategies(study: Study, day: int) -> dict[str, np.ndarray]:
+    found = study.predictions[day]
+    return {name: found[name] for name in ("all", "all_without_arm", "arm_only") if name in found}
+
+
+def decisions(study: Study, day: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Decision curves of the strategies, and the net benefit of contacting everybody, at the thresholds `GRID`."""
+    of, weights = study.problems[day], study.weights[day][:, :500]
+    curve = decision.decision_curve(of.y, _strategies(study, day), GRID, weights)
     return curve, np.asarray(decision.treat_all(of.y, GRID))
+
+
+def band_coverage(study: Study, day: int, n_trials: int, seed: int) -> intervals.Interval:
+    """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient."""
+    chosen = _strategies(study, day)
+    risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
+    rng = seeds.stream(seed, "decision bands", str(day))
+    return decision.coverage(chosen, risk, GRID, study.weights[day][:, :200], n_trials, rng)
 
 
 def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:
@@ -262,7 +272,7 @@ def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> di
     Returns
     -------
     dict or None
-        auroc (an interval), n_patients, n_events; None where the source has no dosing data.
+        auroc (an interval), n_patients, n_events; None where the source does not tell when dosing ended.
     """
     ended = participants.stopped(trial, day)
     if ended is None:
@@ -410,10 +420,34 @@ def paired(study: Study) -> pd.DataFrame:
     return rows.assign(first=rows["first"].map(LABELS), second=rows["second"].map(LABELS)).reset_index(drop=True)
 
 
-def sample_size(of: Problem, share: float = 0.15) -> pd.DataFrame:
-    """Riley's criteria for all columns of a problem, planned with 15 % of the largest possible R-squared."""
-    rate = float(of.y.mean())
-    return samplesize.riley(len(of.columns("all")), rate, share * samplesize.max_cox_snell(rate))
+def sample_size(of: Problem, y_prob: np.ndarray | None = None, share: float = 0.15) -> dict[str, Any]:
+    """Patients that Riley's criteria ask for, for all columns of a problem, and what they suppose.
+
+    Parameters
+    ----------
+    of : Problem
+    y_prob : array of shape (n_patients, n_repeats), optional
+        Out-of-fold predictions.
+    share : float
+        Of the largest possible Cox-Snell R-squared, which the planned model is supposed to have.
+
+    Returns
+    -------
+    dict
+        share, r2 (supposed), needed; with predictions also r2_seen (theirs, averaged over repeats) and needed_seen
+        (None where they explain nothing).
+    """
+    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    largest = samplesize.max_cox_snell(rate)
+
+    def needed(r2: float) -> int | None:
+        return int(samplesize.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
+
+    found: dict[str, Any] = {"share": share, "r2": share * largest, "needed": needed(share * largest)}
+    if y_prob is not None:
+        seen = float(np.mean([samplesize.cox_snell_r2(of.y, column) for column in y_prob.T]))
+        found |= {"r2_seen": seen, "needed_seen": needed(seen)}
+    return found
 
 
 def planned(trial: Trial) -> dict[str, float]:
@@ -422,21 +456,14 @@ def planned(trial: Trial) -> dict[str, float]:
     Returns
     -------
     dict
-        day, n, events, columns, needed (patients; None where nobody or everybody has the event, or nothing is known),
-        risk (with its Wilson interval).
+        day, n, events, columns, needed (patients; None where nobody or everybody has the event, or nothing is known)
+        with the r2 and share that it supposes, risk (with its Wilson interval).
     """
     problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
     of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
     rate, columns = float(of.y.mean()), len(of.columns("all"))
-    possible = 0 < rate < 1 and columns > 0
-    needed = int(sample_size(of)["n"].max()) if possible else None
-    numbers: dict[str, Any] = {
-        "day": of.landmark,
-        "n": len(of.y),
-        "events": of.n_events,
-        "columns": columns,
-        "needed": needed,
-    }
+    supposed = sample_size(of) if 0 < rate < 1 and columns > 0 else {"needed": None}
+    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, **supposed}
     return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
 
 

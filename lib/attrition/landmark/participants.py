@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import NO_EVENT, Trial
+from attrition.cdisc import CENSORED, NO_EVENT, Trial
 from attrition.landmark.known import VISIT_WINDOW, at_risk, target
 
 
@@ -66,9 +66,12 @@ def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
 
 
 def stopped(trial: Trial, landmark: int) -> pd.Index | None:
-    """Patients at risk whose dosing had ended by the landmark; None where the source has no ends of dosing."""
+    """Patients at risk whose dosing had ended by the landmark; None where the source does not tell when it ends."""
     ends = trial.events[trial.events["kind"].eq("end of exposure")].groupby("id")["day"].max()
-    return None if ends.empty else pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
+    dosed_still = trial.events["kind"].eq("exposure").any() and trial.patients["reason_group"].eq(CENSORED).any()
+    if ends.empty and not dosed_still:
+        return None
+    return pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
 
 
 def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
@@ -77,12 +80,10 @@ def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
     Returns
     -------
     dict or None
-        stopped (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event).
+        n (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event later).
         None where the source does not tell when dosing ended.
     """
     ended = stopped(trial, landmark)
     if ended is None:
         return None
-    outcome = target(trial, landmark)
-    gone = outcome.index.isin(ended)
-    return {"stopped": int(gone.sum()), "primary": int(outcome[gone].sum())}
+    return {"n": len(ended), "primary": int(target(trial, landmark).reindex(ended).sum())}

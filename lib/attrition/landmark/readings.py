@@ -267,9 +267,9 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
     -------
     dict
         Model to `n`, how many thresholds have both simultaneous bands above zero, and `low`, `high`, the first and last
-        of them (None without one); and ``best``, the largest advantage over the better default, in net leavers found
-        per 100 patients, with ``best_low``, the smaller of the lower ends of both bands there, and ``best_at``, its
-        threshold.
+        of them; `judged_low`, `judged_high`, the first and last that is judged; and ``best``, the largest advantage
+        over the better default, in net leavers found per 100 patients, with ``best_low``, the smaller of the lower
+        ends of both bands there, and ``best_at``, its threshold. None where there is none.
     """
     found = {}
     for model in curve["model"].unique():
@@ -278,6 +278,8 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
             "n": own["n_better"],
             "low": own["better_from"],
             "high": own["better_to"],
+            "judged_low": own["judged_from"],
+            "judged_high": own["judged_to"],
             "best": 100 * own["best_over_default"],
             "best_low": 100 * own["best_over_default_low"],
             "best_at": own["best_threshold"],
@@ -285,20 +287,29 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return found
 
 
-BY = {"all_without_arm": "By the same model without the treatment arm", "arm_only": "By the treatment arm alone"}
+BY = {
+    "all": "the full model",
+    "all_without_arm": "the same model without the treatment arm",
+    "arm_only": "the treatment arm alone",
+}
+"""What patients are contacted by."""
 
 
 def decisions(curve: pd.DataFrame) -> Reading:
     """Where contacting by the full model's risk, and by less, beats both defaults; the verdict is on the full model."""
     found = won(curve)
     at = {model: decision.where(own["low"], own["high"]) for model, own in found.items()}
-    others = [f"{words} it does so {at[model]}." for model, words in BY.items() if model in at]
+    judged = [f"{BY[model]} {decision.where(own['judged_low'], own['judged_high'])}" for model, own in found.items()]
+    others = [f"By {words} it does so {at[model]}." for model, words in BY.items() if model in at and model != "all"]
     told = (
         "Contacting by the full model's risk is shown to beat both contacting everybody and contacting nobody {where}; "
-        "the bands hold for all thresholds together. {others}"
+        "the bands hold for all strategies, thresholds and both defaults together. {others}"
     )
-    values = {"where": at["all"], "others": " ".join(others)}
-    return Reading(told.strip(), "supported" if found["all"]["n"] else "not supported", values)
+    told = told.strip() + " Judged, with at least {beside} patients on either side, are {judged}."
+    values = {"where": at["all"], "others": " ".join(others), "judged": listed(judged), "beside": decision.BESIDE}
+    if found["all"]["judged_low"] is None:
+        return Reading(told, "not testable", values)
+    return Reading(told, "supported" if found["all"]["n"] else "not supported", values)
 
 
 def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
@@ -390,21 +401,29 @@ def sites(study: Study) -> Reading:
     )
 
 
-def enough(study: Study, riley: pd.DataFrame) -> Reading:
-    """What sample size the number of features would have asked for."""
+def enough(study: Study, size: dict[str, Any]) -> Reading:
+    """What sample size the number of features would have asked for, by `machine.sample_size`."""
     day = study.main
     if day is None:
         return Reading(NO_PREDICTION, "not testable")
     of = study.problems[day]
     features = len(of.columns("all"))
     values: dict[str, Any] = {"day": day, "events": of.n_events, "features": features, "ratio": of.n_events / features}
-    values |= {"needed": int(np.ceil(riley["n"].max())), "n": len(of.y)}
-    return Reading(
-        "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each; the sample-size "
-        "criteria of Riley and colleagues would ask for {needed:,} patients where there are {n}."
+    values |= {"n": len(of.y), **size}
+    asked = (
+        "would ask for {needed:,} patients where there are {n}"
         if values["needed"] > values["n"]
-        else "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each, and {n} "
-        "patients are at least the {needed:,} that the sample-size criteria of Riley and colleagues ask for.",
+        else "ask for {needed:,}, no more than the {n} that there are"
+    )
+    seen = (
+        "no number of patients is enough for that"
+        if values["needed_seen"] is None
+        else "for that they would ask for {needed_seen:,}"
+    )
+    return Reading(
+        "On day {day} there are {events} events for {features} candidate columns, {ratio:.1f} each. If these explained "
+        "{share:.0%} of what can be explained, a Cox-Snell R-squared of {r2:.3f}, the sample-size criteria of Riley "
+        f"and colleagues {asked}. The R-squared seen in cross-validation is {{r2_seen:.3f}}; {seen}.",
         "exploratory",
         values,
     )
@@ -420,8 +439,9 @@ def too_few(plan: dict) -> Reading:
     if plan["needed"] is None:
         return Reading(template, "not testable", plan)
     return Reading(
-        template + " For {columns} candidate columns the sample-size criteria of Riley and colleagues ask for "
-        "{needed:,} patients at this risk. Another trial, or several together, could put the question.",
+        template + " For {columns} candidate columns that explain {share:.0%} of what can be explained, a Cox-Snell "
+        "R-squared of {r2:.3f}, the sample-size criteria of Riley and colleagues ask for {needed:,} patients at this "
+        "risk. Another trial, or several together, could put the question.",
         "not testable",
         plan,
     )
@@ -477,18 +497,18 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
     """Patients at risk by the record who had in fact stopped; see `participants.off_treatment`."""
     if found is None:
         return Reading(
-            "This source has no dosing data, so it is not known how many of the {at_risk} patients at risk on day "
-            "{day} were still taking treatment.",
+            "This source does not tell when dosing ended, so it is not known how many of the {at_risk} patients at "
+            "risk on day {day} were still taking treatment.",
             "not testable",
             {"day": day, "at_risk": at_risk},
         )
     values = {"day": day, "at_risk": at_risk, **found}
-    if not found["stopped"]:
+    if not found["n"]:
         return Reading(
             "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
         )
     return Reading(
-        "Of the {at_risk} patients at risk on day {day}, {stopped} had already had the last dose; of these {primary} "
+        "Of the {at_risk} patients at risk on day {day}, {n} had already had the last dose; of these {primary} "
         "went on to the primary event. By the record they were still in, in fact treatment had ended. That is known in "
         "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
         "exploratory",
@@ -500,8 +520,8 @@ def on_treatment(found: dict | None, day: int, everybody: dict[str, float] | Non
     """The full model among those who were still taking treatment; see `machine.on_treatment`."""
     if found is None:
         return Reading(
-            "This source has no dosing data, so the full model cannot be asked about those alone who were still taking "
-            "treatment.",
+            "This source does not tell when dosing ended, so the full model cannot be asked about those alone who "
+            "were still taking treatment.",
             "not testable",
         )
     values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}

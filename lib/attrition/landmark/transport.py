@@ -168,7 +168,7 @@ def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
 
 
 def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) -> dict[str, float]:
-    r"""Random-effects meta-analysis with REML, the interval of Hartung and Knapp, and a prediction interval.
+    r"""Random-effects meta-analysis with REML, an ad hoc Hartung-Knapp interval, and a prediction interval.
 
     Parameters
     ----------
@@ -184,10 +184,15 @@ def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) ->
 
     Notes
     -----
-    .. math:: \hat\mu \pm t_{k-2} \sqrt{\hat\tau^2 + \widehat{\mathrm{Var}}(\hat\mu)}
+    .. math::
+        \widehat{\mathrm{Var}}(\hat\mu) = \max(1, q) / \sum w_i, \quad q = \sum w_i (y_i - \hat\mu)^2 / (k - 1), \quad
+        \hat\mu \pm t_{k-2} \sqrt{\hat\tau^2 + \widehat{\mathrm{Var}}(\hat\mu)}
+
+    Without the truncation at 1, trials that happen to agree give an interval narrower than the common-effect one.
 
     References
     ----------
+    Knapp and Hartung (2003), Statistics in Medicine 22, 2693-2710 (the truncation);
     Higgins, Thompson and Spiegelhalter (2009), J R Stat Soc A 172, 137-159; Debray et al. (2017), BMJ 356, i6460;
     Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889.
 
@@ -201,11 +206,12 @@ def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) ->
     k, tau2 = len(y), _between(np.asarray(values, dtype=float), v)
     w = 1 / (v + tau2)
     mean = float((w * y).sum() / w.sum())
-    variance = float((w * (y - mean) ** 2).sum() / (k - 1) / w.sum()) if k > 1 else float(v[0])
+    scale = max(1.0, float((w * (y - mean) ** 2).sum() / (k - 1))) if k > 1 else 1.0
+    variance = scale / float(w.sum())
     half = stats.t.ppf((1 + level) / 2, k - 1) * np.sqrt(variance) if k > 1 else np.nan
     ahead = np.nan
     if k >= FEWEST_FOR_PREDICTION:
-        ahead = stats.t.ppf((1 + level) / 2, k - 2) * np.sqrt(tau2 + max(variance, 1 / w.sum()))
+        ahead = stats.t.ppf((1 + level) / 2, k - 2) * np.sqrt(tau2 + variance)
     found = {"value": mean, "ci_low": mean - half, "ci_high": mean + half, "tau": float(np.sqrt(tau2))}
     return found | {"pi_low": mean - ahead, "pi_high": mean + ahead, "n_trials": k}
 

@@ -1,8 +1,8 @@
 """How far an estimate of cross-validation would move with other patients: the models are developed anew.
 
 Resampling patients over predictions that stay fixed leaves out that another trial would have trained other models, and
-its intervals are too short (`attrition.studies.intervals` has the coverage of this and of other methods on the design of
-the pilot). Here every step, the choice of penalties included, is repeated in random halves of the patients, drawn
+its intervals are too short (`attrition.studies.intervals` has the coverage of this and of other methods on the pilot's
+own design). Here every step, the choice of penalties included, is repeated in random halves of the patients, drawn
 without replacement, in two cross-validations each. For an estimate whose variance is inverse to the number of patients,
 the variance between half-samples is its own variance; what two cross-validations of the same half differ by is the
 noise of the split, which the full sample averages over its repeats.
