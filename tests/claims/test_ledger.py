@@ -479,7 +479,7 @@ def test_an_amendment_shows_the_verdict_before_and_after():
     assert told == [
         "C01: impossible → not supported; C02: still supported",
         "C01: not supported → reproduced",
-        "none touched",
+        None,
     ]
 
 

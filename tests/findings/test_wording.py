@@ -173,6 +173,13 @@ def test_burden_is_worded_by_its_interval(rows, value, half, words):
     assert words in told(findings.engineering_finding(rows))
 
 
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.01, "less than half the size, and it is not settled whether"), (0.09, "is not settled: a")]
+)
+def test_an_unsettled_effect_says_what_is_settled_about_it(value, words):
+    assert words in findings.effect_words(effect_part(0.18, value, verdict="not settled"))
+
+
 @pytest.mark.parametrize("verdict", rules.VERDICTS)
 def test_engineering_takes_the_verdict_of_the_effect_not_of_the_arithmetic(rows, verdict):
     rows[3]["statements"][1]["verdict"] = verdict
@@ -207,6 +214,12 @@ def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
 def test_split_noise_is_worded_by_its_size(rows, spread, wording):
     rows[7]["statements"][0]["measured"] = spread
     assert f"would be {wording} that noise" in told(findings.split_finding(rows))
+
+
+def test_the_public_attempt_stands_with_its_own_test_figures(rows):
+    auroc = dict.fromkeys(("all", "all_without_arm", "arm_only"), interval(0.55, 0.08))
+    said = told(findings.pilot_finding(rows, auroc, 28, 200, 60))
+    assert "an AUROC of 0.733 in cross-validation, and of 0.627 on its own test part" in said
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,7 @@ def amendments_table(amendments: Sequence[Mapping[str, Any]], rows: Sequence[Row
             same = "still" if verdict == after[identifier] else f"{verdict} →"
             changes.setdefault(f"{same} {after[identifier]}", []).append(identifier)
         words = "; ".join(f"{', '.join(ids)}: {change}" for change, ids in changes.items())
-        told.append(
-            {"date": entry["date"].isoformat(), "amendment": entry["what"], "verdicts": words or "none touched"}
-        )
+        told.append({"date": entry["date"].isoformat(), "amendment": entry["what"], "verdicts": words or None})
         after |= before
     return pd.DataFrame(told[::-1])
 

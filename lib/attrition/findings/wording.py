@@ -75,11 +75,13 @@ def effect_words(part: Row) -> str:
     if part["verdict"] == "direction only":
         size = "more than twice" if abs(part["measured"]) > abs(part["published"]) else "less than half"
         return f"has the right direction at {size} the size"
+    if part["verdict"] == "not settled" and max(abs(part["ci_low"]), abs(part["ci_high"])) < abs(part["published"]) / 2:
+        return "has less than half the size, and it is not settled whether so much matters"
     return {
         "reproduced": "is what the published data give",
         "supported": "holds, in direction and from half to twice its size",
         "not testable": "cannot be tested",
-        "not settled": "is not settled, because a limit of its rule lies inside the interval",
+        "not settled": "is not settled: a limit of its rule lies inside the interval",
         "not supported": "does not hold",
         "impossible": "cannot be right",
     }[part["verdict"]]
@@ -297,10 +299,11 @@ def pilot_finding(
     published = ["{claimed:.3f}" + (f" ({LR})" if rest else "")]
     published += [f"{{claimed_{k}:.3f}} ({part['label']})" for k, part in enumerate(rest, 1)]
     tested = [0.5 + part["published"] for part in by_id(rows)["C54"]["statements"]]
+    on_test = listed([f"{{tested_{k}:.3f}}" for k in range(len(tested))])
     others = listed([f"{part['label']}: {{found_{k}:.3f}}" for k, part in enumerate(rest, 1)]) if rest else ""
     template = (
         f"*Claim:* who will leave a real trial can be predicted: a public attempt has an AUROC of {listed(published)} "
-        "in cross-validation, and of {tested} on its own test part. *Found:* with what was known on day {day}, "
+        f"in cross-validation, and of {on_test} on its own test part. *Found:* with what was known on day {day}, "
         "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic "
         "regression has an AUROC of {found:.3f}, which {words}"
         + (f" ({others})" if others else "")
@@ -316,7 +319,7 @@ def pilot_finding(
         "blinded": auroc["all_without_arm"],
         "blinded_words": honest_words(auroc["all_without_arm"]),
         "arm": auroc["arm_only"],
-        "tested": listed([f"{value:.3f}" for value in tested]),
+        **{f"tested_{k}": value for k, value in enumerate(tested)},
         "claimed": 0.5 + first["published"],
         **{f"claimed_{k}": 0.5 + part["published"] for k, part in enumerate(rest, 1)},
         **{f"found_{k}": 0.5 + part["measured"] for k, part in enumerate(rest, 1)},

@@ -292,9 +292,9 @@ def from_csv(parts: Split) -> dict[str, Any]:
     dict
         ``lr``, ``xgb``, ``lgbm`` (see `evaluate`), xgb_gain_shares, cells_changed, largest_change.
     """
-    X = [read_back(part) for part in (parts.X_train, parts.X_test)]
-    moved = np.abs(np.concatenate(X) - np.concatenate([parts.X_train, parts.X_test]))
-    again = Split(*X, parts.y_train, parts.y_test, parts.names)
+    X_train, X_test = read_back(parts.X_train), read_back(parts.X_test)
+    moved = np.abs(np.concatenate([X_train - parts.X_train, X_test - parts.X_test]))
+    again = Split(X_train, X_test, parts.y_train, parts.y_test, parts.names)
     found = {name: evaluate(estimator, again) for name, estimator in estimators(parts.y_train).items()}
     found["xgb_gain_shares"] = gain_shares(again)
     return {**found, "cells_changed": int((moved > 0).sum()), "largest_change": float(moved.max())}
