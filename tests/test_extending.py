@@ -78,7 +78,7 @@ def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_dis
 
 
 def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_path):
-    ledger = yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))
+    ledger = claims.section("claims")
     new = {
         "id": "C99",
         "claim": "The published trial has 1,000 patients",
@@ -92,7 +92,7 @@ def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_pa
         "evidence": ["tbl-descriptives"],
     }
     changed = tmp_path / "claims.yaml"
-    changed.write_text(yaml.safe_dump([*ledger, new]), encoding="utf-8")
+    changed.write_text(yaml.safe_dump({"claims": [*ledger, new]}), encoding="utf-8")
     committed = sorted((paths.ROOT / "reports" / "results").glob("0*.json"))
     chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in committed}
     rows = claims.evaluate(claims.load(changed), chapters)

@@ -1,4 +1,4 @@
-"""Read ``params.yaml``: every size and choice of the study, fixed before results.
+"""Read ``params.yaml``: every size and choice of the study.
 
 The file has one section a notebook. The classes below are the list of known keys: an unknown key, a missing key or a
 value of the wrong kind is an error that says where, and what was probably meant.

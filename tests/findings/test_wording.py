@@ -30,7 +30,6 @@ def effect_part(published, value, half=0.001, verdict="supported", rule="directi
         "measured": value,
         **{key: found[key] for key in ("ci_low", "ci_high", "mc_se")},
         "verdict": verdict,
-        "could_be": [],
         "reason": "a reason",
         "label": "effect",
     }
@@ -49,7 +48,6 @@ def row(identifier, *parts, verdict=None, margin=0.01, beside=None):
         "verdict": verdict or rules.worst([part["verdict"] for part in parts]),
         "evidence": ["fig-x"],
         "beside": beside,
-        "could_be": [],
         "statements": list(parts),
     }
 
@@ -82,6 +80,7 @@ def rows():
         row("C38", bound),
         row("C42", effect_part(0.02, 0.036, verdict="not supported", rule="at_most")),
         row("C53", effect_part(0.233, 0.06, 0.07, "not supported"), beside=None),
+        row("C54", effect_part(0.127, 0.06, 0.07, "not supported"), beside=None),
     ]
 
 
@@ -118,7 +117,7 @@ def found():
                 **{"deaths": 3, "sponsor": 2},
             },
             "landmarks": {day: copy.deepcopy(at) for day in ("28", "56", "84")},
-            "leaks": {"whole_follow_up": leak, "scaling": none},
+            "leaks": {"whole_follow_up": leak, "whole_follow_up_counts": none},
         },
     }
 
@@ -146,7 +145,7 @@ def test_every_sentence_fills_and_carries_evidence(rows, found):
 
 
 @pytest.mark.parametrize(
-    ("holding", "verdict"), [(9, "supported"), (4, "direction only"), (1, "not supported"), (0, "not supported")]
+    ("holding", "verdict"), [(10, "supported"), (4, "direction only"), (1, "not supported"), (0, "not supported")]
 )
 def test_ledger_finding_follows_the_counts(rows, holding, verdict):
     for i, each in enumerate(rows):
@@ -154,11 +153,10 @@ def test_ledger_finding_follows_the_counts(rows, holding, verdict):
     finding = findings.ledger_finding(rows)
     assert finding.verdict == verdict
     held = {0: "none holds", 1: "one holds"}.get(holding, f"{holding} hold")
-    assert (
-        f"the 9 figures published about two trials and their models (one simulated, one real). *Found:* {held} ("
-        in told(finding)
-    )
-    assert ("impossible" in told(finding)) == (holding < 9)
+    said = told(finding)
+    assert "10 published claims, 11 statements in all, about two trials and their models" in said
+    assert f"*Found:* {held} (" in said
+    assert ("impossible" in said) == (holding < 10)
 
 
 @pytest.mark.parametrize(
@@ -175,12 +173,28 @@ def test_burden_is_worded_by_its_interval(rows, value, half, words):
     assert words in told(findings.engineering_finding(rows))
 
 
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.01, "less than half the size, and it is not settled whether"), (0.09, "is not settled: a")]
+)
+def test_an_unsettled_effect_says_what_is_settled_about_it(value, words):
+    assert words in findings.effect_words(effect_part(0.18, value, verdict="not settled"))
+
+
 @pytest.mark.parametrize("verdict", rules.VERDICTS)
 def test_engineering_takes_the_verdict_of_the_effect_not_of_the_arithmetic(rows, verdict):
     rows[3]["statements"][1]["verdict"] = verdict
     finding = findings.engineering_finding(rows)
     assert finding.verdict == verdict
-    assert findings.effect_words({"verdict": verdict}) in told(finding)
+    assert findings.effect_words(rows[3]["statements"][1]) in told(finding)
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"), [(0.02, "less than half"), (0.4, "more than twice"), (-0.4, "more than")]
+)
+def test_an_effect_in_direction_only_says_on_which_side_of_the_claim_it_lies(measured, words):
+    published = 0.18 if measured > 0 else -0.18
+    said = findings.effect_words({"verdict": "direction only", "published": published, "measured": measured})
+    assert f"right direction at {words}" in said
 
 
 def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
@@ -200,6 +214,12 @@ def test_models_sentence_turns_when_a_lead_is_lost(rows, found):
 def test_split_noise_is_worded_by_its_size(rows, spread, wording):
     rows[7]["statements"][0]["measured"] = spread
     assert f"would be {wording} that noise" in told(findings.split_finding(rows))
+
+
+def test_the_public_attempt_stands_with_its_own_test_figures(rows):
+    auroc = dict.fromkeys(("all", "all_without_arm", "arm_only"), interval(0.55, 0.08))
+    said = told(findings.pilot_finding(rows, auroc, 28, 200, 60))
+    assert "an AUROC of 0.733 in cross-validation, and of 0.627 on its own test part" in said
 
 
 @pytest.mark.parametrize(
@@ -263,12 +283,10 @@ def test_settings_sentence_names_what_differs(rows):
     assert report.fill(template, values).endswith("other event rate: C29.")
 
 
-def test_a_verdict_on_the_front_page_says_when_it_is_not_firm(rows):
-    assert "not firm" not in wording.engineering_finding(rows).template
-    rows[3]["statements"][1]["could_be"] = ["not supported"]
+def test_a_verdict_on_the_front_page_says_what_it_is_at_the_other_event_rate(rows):
+    assert "other event rate" not in wording.engineering_finding(rows).template
     rows[3]["beside"] = {"verdict": "impossible", "verdicts": ["impossible", "not supported"]}
-    said = wording.engineering_finding(rows).template
-    assert "at an end of the interval it would be *not supported* and at the other event rate it is" in said
+    assert "At the other event rate it is *not supported*." in wording.engineering_finding(rows).template
 
 
 def test_the_arm_alone_is_named_where_it_pays(rows, found):
@@ -280,12 +298,32 @@ def test_the_arm_alone_is_named_where_it_pays(rows, found):
     assert "beats both at thresholds from 0.4 to 0.5" in worth.template
 
 
-def test_close_verdicts_are_named(rows):
-    assert paragraphs.firm_words(rows)[0].startswith("No verdict would change")
-    rows[4]["could_be"] = ["direction only"]
-    template, values = paragraphs.firm_words(rows)
-    said = report.fill(template, values).replace("\\", "")
-    assert said.endswith("C29 (not supported, could be direction only).")
+def test_unsettled_verdicts_are_named(rows):
+    assert paragraphs.unsettled_words(rows)[0].startswith("Every verdict is settled")
+    rows[4]["verdict"] = "not settled"
+    template, values = paragraphs.unsettled_words(rows)
+    assert report.fill(template, values).endswith("the verdict is *not settled*: C29.")
+    assert "1 is not settled" in told(findings.ledger_finding(rows))
+
+
+@pytest.mark.parametrize(
+    ("ours", "low", "words"),
+    [
+        (0.55, -0.04, "reach 0.183 beyond the 0.550"),
+        (0.55, -0.04, "over the whole follow-up does not explain it"),
+        (0.55, 0.005, "over the whole follow-up explains a part of it"),
+        (0.74, -0.04, "are not above the 0.740"),
+    ],
+)
+def test_the_public_attempt_is_worded_by_its_excess_and_the_price_of_its_leak(rows, found, ours, low, words):
+    real = found["06_real_trial"]
+    real["landmarks"]["28"]["auroc"]["all"] = interval(ours, 0.05)
+    real["leaks"]["whole_follow_up_counts"]["ci_low"] = low
+    template, values = paragraphs.attempt_words(rows, found, 28)
+    said = report.fill(template, values)
+    assert "all 254 randomised patients" in said
+    assert "Its figures, 0.627 to 0.733" in said
+    assert re.search(words.replace("reach 0.183", r"reach 0\.183"), said)
 
 
 def test_bounds_sentence_names_what_no_matrix_fits(rows):
@@ -302,7 +340,7 @@ def test_cautions_and_lesson_quote_results(rows, found):
     text = report.fill(template, values)
     assert "0.709" in text
     assert "60 events" in text
-    assert "Some of the published figures" in told(paragraphs.lesson(rows, found, P))
+    assert "Some of the published claims" in told(paragraphs.lesson(rows, found, P))
 
 
 def test_flow_counts_add_up_and_are_drawn(found):
@@ -335,6 +373,13 @@ def test_ledger_table_is_what_the_report_takes(rows, tmp_path, monkeypatch):
     assert overview.arithmetic_table(rows)["id"].tolist() == ["C28", "C38"]
     assert len(overview.reasons_table(rows)) == len(rows)
     assert overview.verdict_counts(rows)["all"].sum() == len(rows)
+
+
+def test_a_figure_reproduced_up_to_the_noise_of_software_shows_both_readings():
+    part = plain_part(0.643) | {"measured": 0.6467, "ci_low": None, "or_else": {"from a file": 0.6426}}
+    assert overview.found_text({"statements": [part]}) == "0.6467, from a file 0.6426"
+    assert overview.found_text({"statements": [part | {"measured": 0.6431}]}) == "0.643"
+    assert overview.found_text({"statements": [part | {"verdict": "not supported"}]}) == "0.6467"
 
 
 def test_checksums_identify_protocol_and_data(found):

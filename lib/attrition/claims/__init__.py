@@ -1,4 +1,4 @@
-"""The claim ledger: every published figure, a rule fixed beforehand, a measurement and a verdict."""
+"""The claim ledger: every published figure, the rule that settles it, a measurement and a verdict."""
 
 from attrition.claims.ledger import (
     CHAPTER_SEPARATOR,
@@ -17,6 +17,7 @@ from attrition.claims.ledger import (
     read_chapters,
     reader,
     references,
+    section,
     verdict_of,
     write,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "read_chapters",
     "reader",
     "references",
+    "section",
     "verdict_of",
     "write",
 ]

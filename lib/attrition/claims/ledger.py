@@ -1,10 +1,11 @@
-"""The claim ledger: every published figure, a rule fixed beforehand, a measurement and a verdict.
+"""The claim ledger: every published figure, the rule that settles it, a measurement and a verdict.
 
-``claims.yaml`` holds one entry a claim. A claim is one or several *statements*, each with a rule of
-`attrition.claims.rules`; its verdict is that of its weakest statement. Measurements are references into the chapters'
-result files, written ``04_modelling: published_split.lr.test_auroc``; ``{prevalence}`` in a reference stands for the
-claim's main setting, and the other setting is evaluated beside it. Nothing here looks at data: a verdict can be
-recomputed from ``results/claims.json`` alone.
+``claims.yaml`` holds one entry a claim, the amendments of its rules, and the references of the report. A claim is one
+or several *statements*, each with a rule of `attrition.claims.rules`; its verdict is that of its weakest statement,
+where the intervals settle which this is. Measurements are references into the chapters' result files, written
+``04_modelling: published_split.lr.test_auroc``; ``{prevalence}`` in a reference stands for the claim's main setting,
+and the other setting is evaluated beside it. Nothing here looks at data: a verdict can be recomputed from
+``results/claims.json`` alone.
 """
 
 import dataclasses
@@ -19,8 +20,7 @@ from typing import Any
 import yaml
 
 from attrition import errors, paths, results
-from attrition.claims import firmness
-from attrition.claims.rules import RULES, VERDICTS, Measure, Outcome, worst
+from attrition.claims.rules import RULES, VERDICTS, Measure, Outcome, joint
 
 KINDS = ("data", "method", "arithmetic", "rule", "design")
 PREVALENCES = ("default", "p24")
@@ -111,6 +111,17 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
     return Claim(**shared, statements=statements, evidence=tuple(entry["evidence"]))
 
 
+def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
+    """Entries of one section of ``claims.yaml``: ``claims``, ``amendments`` or ``references``.
+
+    Examples
+    --------
+    >>> section("amendments")[0]["date"].isoformat()
+    '2026-11-23'
+    """
+    return yaml.safe_load((path or paths.CLAIMS).read_text(encoding="utf-8"))[name]
+
+
 def load(path: Path | None = None) -> tuple[Claim, ...]:
     """Read and check the ledger.
 
@@ -133,12 +144,10 @@ def load(path: Path | None = None) -> tuple[Claim, ...]:
     >>> load()[0].id
     'C01'
     """
-    path = path or paths.CLAIMS
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    ledger = tuple(_claim(entry) for entry in entries)
+    ledger = tuple(_claim(entry) for entry in section("claims", path))
     for identifier, uses in Counter(claim.id for claim in ledger).items():
         if uses > 1:
-            raise LedgerError(f"{path.name}: id {identifier!r} is used {uses} times")
+            raise LedgerError(f"{(path or paths.CLAIMS).name}: id {identifier!r} is used {uses} times")
     return ledger
 
 
@@ -193,16 +202,17 @@ def _as_measure(value: Any, where: str) -> Measure:
 
 
 def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) -> Callable[[Any], Measure]:
-    """Function that turns a number, a reference or ``{minus|over|plus: [a, b]}`` of these into a `Measure`.
+    """Function that turns a number, a reference, or an operation on these into a `Measure`.
 
-    A difference, quotient or sum of two measured numbers carries no interval of its own unless one of the two is a
-    constant: paired intervals come from the chapters.
+    Operations: ``{minus: [a, b]}``, ``{plus: [a, b]}``, ``{over: [a, b]}``, ``{times: [a, b]}`` and
+    ``{largest: [a, b, ...]}``, the largest size without sign. A combination of two measured numbers carries no interval
+    of its own, one with a constant does: paired intervals come from the chapters.
 
     Examples
     --------
     >>> read = reader({"04_modelling": {"auroc": {"value": 0.66, "ci_low": 0.65, "ci_high": 0.67}}}, "C16")
-    >>> read({"minus": ["04_modelling: auroc", 0.5]}).ci_low.__round__(2)
-    0.15
+    >>> read({"minus": [{"over": ["04_modelling: auroc", 0.5]}, 1]}).ci_low.__round__(2)
+    0.3
     """
 
     def read(source: Any) -> Measure:
@@ -212,24 +222,30 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
             reference = source.replace("{prevalence}", prevalence or "default")
             return _as_measure(look_up(found, reference, where), f"{where}: {reference}")
         ((operation, terms),) = source.items()
-        first, second = (read(term) for term in terms)
-        return _combined(operation, first, second, where)
+        return _combined(operation, [read(term) for term in terms], where)
 
     return read
 
 
-def _combined(operation: str, first: Measure, second: Measure, where: str) -> Measure:
-    _refuse([operation], ["minus", "plus", "over"], where, "operation")
+def _combined(operation: str, terms: Sequence[Measure], where: str) -> Measure:
+    _refuse([operation], ["minus", "plus", "over", "times", "largest"], where, "operation")
+    if operation == "largest":
+        return Measure(max(abs(term.value) for term in terms))
+    first, second = terms
     if operation == "over":
-        return Measure(first.value / second.value)
+        return first.scaled(1 / second.value) if _constant(second) else Measure(first.value / second.value)
+    if operation == "times":
+        return Measure(first.value * second.value)
     signed = second.scaled(-1.0) if operation == "minus" else second
-    value = first.value + signed.value
-    constant = next((m for m in (signed, first) if m.ci_low is None and m.mc_se is None), None)
-    if constant is None:
-        return Measure(value)
-    other = first if constant is signed else signed
-    low, high = (None if end is None else end + constant.value for end in (other.ci_low, other.ci_high))
-    return Measure(value, low, high, other.mc_se)
+    if not (_constant(first) or _constant(signed)):
+        return Measure(first.value + signed.value)
+    moved, by = (signed, first.value) if _constant(first) else (first, signed.value)
+    low, high = (None if end is None else end + by for end in (moved.ci_low, moved.ci_high))
+    return Measure(moved.value + by, low, high, moved.mc_se)
+
+
+def _constant(measure: Measure) -> bool:
+    return measure.ci_low is None and measure.mc_se is None
 
 
 def _decide(claim: Claim, found: Mapping[str, Any], prevalence: str | None) -> list[Outcome]:
@@ -278,15 +294,10 @@ def _beside(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = [_row(*pair) for pair in zip(claim.statements, outcomes, strict=True)]
     return {
         "prevalence": other,
-        "verdict": worst([row["verdict"] for row in rows]),
+        "verdict": joint([outcome.options for outcome in outcomes]),
         "verdicts": [row["verdict"] for row in rows],
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
     }
-
-
-def _ends(claim: Claim, found: Mapping[str, Any]) -> list[list[str]]:
-    read = reader(found, f"claims.yaml, {claim.id}", claim.prevalence)
-    return [firmness.at_the_ends(statement.rule, statement.args, read) for statement in claim.statements]
 
 
 def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,9 +306,7 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         raise LedgerError(f"claims.yaml, {claim.id}: a claim without evidence gets no verdict")
     outcomes = _decide(claim, found, claim.prevalence)
     rows = [_row(*pair) for pair in zip(claim.statements, outcomes, strict=True)]
-    verdicts, ends = [row["verdict"] for row in rows], _ends(claim, found)
-    verdict = worst(verdicts)
-    rows = [row | {"could_be": firmness.could_be([row["verdict"]], [e])} for row, e in zip(rows, ends, strict=True)]
+    verdict = joint([outcome.options for outcome in outcomes])
     about = dataclasses.asdict(claim)
     return {
         **{key: about[key] for key in ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin")},
@@ -305,7 +314,6 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
         "rule": " + ".join(dict.fromkeys(row["rule"] for row in rows)),
         "verdict": verdict,
-        "could_be": firmness.could_be(verdicts, ends),
         "evidence": list(claim.evidence),
         "reason": _reason(rows, verdict),
         "beside": _beside(claim, found),
@@ -332,7 +340,6 @@ def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str
     -------
     list of dict
         In the ledger's order: ``id, claim, published, measured, ci_low, ci_high, rule, verdict, evidence``, the
-        verdicts ``could_be`` that effects at the ends of their intervals would get (`attrition.claims.firmness`), the
         sentence ``reason``, the setting ``prevalence`` with the other one ``beside``, and the ``statements`` with every
         number that the verdict was made from. A claim of several statements has lists for the measured numbers.
 

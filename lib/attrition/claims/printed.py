@@ -105,6 +105,11 @@ class Matrix:
         return self.positives + self.negatives
 
     @property
+    def f1(self) -> float:
+        """Harmonic mean of recall and precision."""
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
+
+    @property
     def point(self) -> tuple[float, float]:
         """Operating point: true-positive rate and false-positive rate."""
         return self.tp / self.positives, self.fp / self.negatives

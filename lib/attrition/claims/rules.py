@@ -6,11 +6,13 @@ results; it returns an `Outcome`. The verdicts, best first:
 *reproduced*
     the published figure is what the published data give, within rounding, or the printed arithmetic is right;
 *supported*
-    the effect has the claimed direction and at least half the claimed size;
+    the effect has the claimed direction, and from half to twice the claimed size;
 *not testable*
     what was printed does not say enough, or this run was too small to tell;
+*not settled*
+    a limit of the rule lies inside the interval of the effect: another run, or other patients, may decide otherwise;
 *direction only*
-    the effect has the claimed direction and matters, at less than half the claimed size;
+    the effect has the claimed direction and matters, but is less than half or more than twice as large as claimed;
 *not supported*
     neither;
 *impossible*
@@ -24,7 +26,15 @@ from typing import Any
 
 from attrition.claims import bounds, printed
 
-VERDICTS = ("reproduced", "supported", "not testable", "direction only", "not supported", "impossible")
+VERDICTS = (
+    "reproduced",
+    "supported",
+    "not testable",
+    "not settled",
+    "direction only",
+    "not supported",
+    "impossible",
+)
 Z = 1.959963984540054
 RESOLUTION = 5
 """The Monte-Carlo standard error must be below the margin divided by this."""
@@ -55,6 +65,12 @@ class Outcome:
     published: float | None = None
     measured: Measure | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Verdicts of the effects that lie within the interval."""
+        return self.within or (self.verdict,)
 
 
 Source = Callable[[Any], Measure]
@@ -70,6 +86,20 @@ def worst(verdicts: Sequence[str]) -> str:
     'direction only'
     """
     return max(verdicts, key=VERDICTS.index)
+
+
+def joint(options: Sequence[Sequence[str]]) -> str:
+    """Verdict of statements each of which may have any of its options: of the weakest, where all choices agree on it.
+
+    Examples
+    --------
+    >>> joint([["supported"], ["supported", "direction only"]])
+    'not settled'
+    >>> joint([["not supported"], ["supported", "direction only"]])
+    'not supported'
+    """
+    best = worst([min(each, key=VERDICTS.index) for each in options])
+    return best if best == worst([worst(each) for each in options]) else "not settled"
 
 
 def _number(value: float, decimals: int) -> str:
@@ -88,30 +118,47 @@ def _with_interval(measure: Measure, sign: bool = False) -> str:
 def rounds_to(args: Mapping[str, Any], read: Source) -> Outcome:
     """*Reproduced* when the measured figure rounds to the published one, else *not supported*.
 
-    Arguments: ``published``, ``decimals``, ``measured``, optional ``scale`` (100 for a published percentage).
+    Arguments: ``published``, ``decimals``, ``measured``, optional ``scale`` (100 for a published percentage) and
+    ``or_else``, what the same protocol gives up to the noise of software: a mapping of words to references.
     """
-    published, decimals = args["published"], args["decimals"]
-    measure = read(args["measured"]).scaled(args.get("scale", 1))
-    agrees = printed.rounds_to(measure.value, published, decimals)
-    shown = _number(measure.value, decimals if agrees else decimals + 1)
+    published, decimals, scale = args["published"], args["decimals"], args.get("scale", 1)
+    measure = read(args["measured"]).scaled(scale)
+    others = {words: read(path).scaled(scale).value for words, path in args.get("or_else", {}).items()}
+    exact = printed.rounds_to(measure.value, published, decimals)
+    agrees = [words for words, value in others.items() if printed.rounds_to(value, published, decimals)]
+    shown = _number(measure.value, decimals if exact else decimals + 1)
     reason = f"published {_number(published, decimals)}, recomputed {shown}"
-    verdict = "reproduced" if agrees else "not supported"
-    return Outcome(verdict, reason, published, measure, {"decimals": decimals})
+    if others and not exact:
+        reason += "".join(f", {words} {_number(value, decimals + 1)}" for words, value in others.items())
+    verdict = "reproduced" if exact or agrees else "not supported"
+    return Outcome(verdict, reason, published, measure, {"decimals": decimals, "or_else": others})
 
 
-def attainable(args: Mapping[str, Any], read: Source) -> Outcome:
-    """*Impossible* when no count out of any candidate number of patients rounds to the printed proportion.
+def one_matrix(args: Mapping[str, Any], read: Source) -> Outcome:
+    """*Impossible* when no confusion matrix of any candidate test part has the printed figures, else *reproduced*.
 
-    Arguments: ``published``, ``decimals``, ``denominators`` (numbers or references).
+    An F1 that is that of the printed recall and precision was computed from these and asks nothing more of the counts.
+    Arguments: ``recall``, ``precision``, ``f1`` (three digits), ``decimals`` (of recall and precision), ``positives``
+    (dropouts of the test part: numbers or references), ``n`` (all its patients).
     """
-    sizes = [round(read(size).value) for size in args["denominators"]]
-    counts = {n: printed.attainable(args["published"], n, args["decimals"]) for n in sizes}
-    fits = [f"{k}/{n}" for n, found in counts.items() for k in found]
-    shown = _number(args["published"], args["decimals"])
-    listed = " or ".join(str(n) for n in dict.fromkeys(sizes))
-    if fits:
-        return Outcome("reproduced", f"{shown} is attainable as {fits[0]}", args["published"])
-    return Outcome("impossible", f"no whole number out of {listed} rounds to {shown}", args["published"])
+    recall, precision, decimals = args["recall"], args["precision"], args["decimals"]
+    sizes = list(dict.fromkeys(round(read(size).value) for size in args["positives"]))
+    derived = printed.rounds_to(2 * recall * precision / (recall + precision), args["f1"], 3)
+    listed = " or ".join(str(size) for size in sizes)
+    shown = f"{recall:.{decimals}f}, {precision:.{decimals}f} and {args['f1']:.3f}"
+    fits = [
+        matrix
+        for size in sizes
+        for matrix in printed.matrices(recall, precision, size, args["n"] - size, decimals)
+        if derived or printed.rounds_to(matrix.f1, args["f1"], 3)
+    ]
+    if not fits:
+        return Outcome("impossible", f"no confusion matrix with {listed} dropouts has {shown}", recall)
+    best = min(fits, key=lambda matrix: abs(matrix.f1 - args["f1"]))
+    reason = f"{shown} are attainable: {best.tp} of {best.positives} dropouts among {best.tp + best.fp} flagged"
+    if decimals < 3 and not any(printed.matrices(recall, precision, size, args["n"] - size) for size in sizes):
+        reason += f" (to three digits no matrix with {listed} dropouts has them)"
+    return Outcome("reproduced", reason, recall, extra={"matrices": len(fits)})
 
 
 def _too_coarse(measure: Measure, margin: float) -> str | None:
@@ -120,56 +167,87 @@ def _too_coarse(measure: Measure, margin: float) -> str | None:
     return f"Monte-Carlo error {measure.mc_se:.2g} is not below a fifth of the margin {margin:.2g}"
 
 
-def _lower_end(measure: Measure) -> float:
-    if measure.ci_low is not None:
-        return measure.ci_low
-    return measure.value - Z * (measure.mc_se or 0.0)
+def _ends(measure: Measure) -> tuple[float, float]:
+    """Ends of the 95 % interval, from the Monte-Carlo error where no interval was stored."""
+    half = Z * (measure.mc_se or 0.0)
+    low = measure.value - half if measure.ci_low is None else measure.ci_low
+    return low, measure.value + half if measure.ci_high is None else measure.ci_high
 
 
-def grade_effect(measure: Measure, published: float, margin: float) -> str:
-    """Verdict on an effect (published size positive): direction, half the size, smallest difference of interest.
+def effect_grades(measure: Measure, published: float, margin: float) -> tuple[str, ...]:
+    """Verdicts of the effects within the interval (published size positive), each once.
 
-    The direction is established when the lower end of the 95 % interval (of the mean, for simulated trials) is above 0.
+    Below the margin, the smallest difference of interest, an effect is *not supported*; from half to twice the
+    published size *supported*; else *direction only*.
 
     Examples
     --------
-    >>> effect = Measure(0.004, mc_se=0.0005)
+    >>> effect_grades(Measure(0.06, 0.056, 0.064), published=0.12, margin=0.01)
+    ('direction only', 'supported')
+    """
+    if _too_coarse(measure, margin):
+        return ("not testable",)
+    low, high = _ends(measure)
+    inside = [limit for limit in (margin, published / 2) if low < limit < high]
+    return tuple(dict.fromkeys(_size(value, published, margin) for value in (low, *inside, high)))
+
+
+def _size(effect: float, published: float, margin: float) -> str:
+    if effect < margin:
+        return "not supported"
+    return "supported" if published / 2 <= effect <= 2 * published else "direction only"
+
+
+def grade_effect(measure: Measure, published: float, margin: float) -> str:
+    """Verdict on an effect (published size positive); *not settled* when a limit lies inside its interval.
+
+    Examples
+    --------
+    >>> effect = Measure(0.004, mc_se=0.0002)
     >>> grade_effect(effect, published=0.042, margin=0.01), grade_effect(effect, published=0.006, margin=0.003)
     ('not supported', 'supported')
     """
-    if _too_coarse(measure, margin):
-        return "not testable"
-    if _lower_end(measure) <= 0 or measure.value < margin:
-        return "not supported"
-    return "supported" if measure.value >= published / 2 else "direction only"
+    return joint([effect_grades(measure, published, margin)])
 
 
 def direction_and_half(args: Mapping[str, Any], read: Source) -> Outcome:
-    """*Supported* for the claimed direction and at least half the claimed size; *direction only* for less.
+    """*Supported* for the claimed direction and from half to twice the claimed size; *direction only* for other sizes.
 
     An effect below the margin counts as none. The margin is the claim's, or half the published size when that is
-    smaller. Arguments: ``published`` (signed effect), ``measured``, ``margin``.
+    smaller. Where one of these limits lies inside the 95 % interval (of the mean, for simulated trials), the verdict
+    is *not settled*. Arguments: ``published`` (signed effect), ``measured``, ``margin``.
     """
     published = args["published"]
     sign = math.copysign(1.0, published)
     measure = read(args["measured"])
     margin = min(args["margin"], abs(published) / 2)
-    verdict = grade_effect(measure.scaled(sign), abs(published), margin)
+    grades = effect_grades(measure.scaled(sign), abs(published), margin)
+    verdict = joint([grades])
     reason = f"published {published:+.3f}, measured {_with_interval(measure, sign=True)}"
+    reason += _why(verdict, measure.scaled(sign), abs(published), margin)
+    return Outcome(verdict, reason, published, measure, {"margin": margin}, grades)
+
+
+def _why(verdict: str, measure: Measure, published: float, margin: float) -> str:
     if verdict == "not testable":
-        reason = f"{reason}; {_too_coarse(measure, margin)}"
-    elif verdict == "not supported" and 0 < sign * measure.value < margin:
-        reason += f", below the smallest difference of interest {margin:.2g}"
-    elif verdict == "not supported" and sign * measure.value >= margin:
-        reason += ", with an interval that includes none"
-    elif verdict == "not supported":
-        reason += ", not in the claimed direction"
-    return Outcome(verdict, reason, published, measure, {"margin": margin})
+        return f"; {_too_coarse(measure, margin)}"
+    if verdict == "not settled":
+        limits = {
+            f"the smallest difference of interest {margin:.2g}": margin,
+            f"half of what was published, {published / 2:.2g},": published / 2,
+            f"twice what was published, {2 * published:.2g},": 2 * published,
+        }
+        low, high = _ends(measure)
+        return f"; {next(words for words, limit in limits.items() if low < limit < high)} lies inside the interval"
+    if verdict == "not supported":
+        least = f"below the smallest difference of interest {margin:.2g}"
+        return f", {least if measure.value > 0 else 'not in the claimed direction'}"
+    return ", more than twice the claimed size" if measure.value > 2 * published else ""
 
 
 def order(args: Mapping[str, Any], read: Source) -> Outcome:
-    """A ranking: *supported* when every step has its direction and half its size, *direction only* when the first
-    leads all others by the margin, else *not supported*.
+    """A ranking: *supported* when every step has its direction and size, *direction only* when the first leads all
+    others by the margin, else *not supported*; *not settled* when the intervals leave room for two of these.
 
     Arguments: ``steps`` and ``leads``, each a list of ``{label, published, measured}`` (differences between
     neighbours, and of the first to every other), ``margin``.
@@ -178,15 +256,8 @@ def order(args: Mapping[str, Any], read: Source) -> Outcome:
         key: [direction_and_half({**step, "margin": args["margin"]}, read) for step in args[key]]
         for key in ("steps", "leads")
     }
-    every = [outcome.verdict for outcome in [*grades["steps"], *grades["leads"]]]
-    if "not testable" in every:
-        verdict = "not testable"
-    elif all(outcome.verdict == "supported" for outcome in grades["steps"]):
-        verdict = "supported"
-    elif all(outcome.verdict in ("supported", "direction only") for outcome in grades["leads"]):
-        verdict = "direction only"
-    else:
-        verdict = "not supported"
+    within = [_ranking(grades, choose) for choose in (min, max)]
+    verdict = joint([within])
     reason = "; ".join(
         f"{step['label']}: {outcome.reason}" for step, outcome in zip(args["steps"], grades["steps"], strict=True)
     )
@@ -194,7 +265,20 @@ def order(args: Mapping[str, Any], read: Source) -> Outcome:
     stored = {
         key: [{"published": o.published, **_stored(o.measured)} for o in outcomes] for key, outcomes in grades.items()
     }
-    return Outcome(verdict, reason, first.published, first.measured, {**stored, "margin": args["margin"]})
+    extra = {**stored, "margin": args["margin"]}
+    return Outcome(verdict, reason, first.published, first.measured, extra, tuple(within))
+
+
+def _ranking(grades: Mapping[str, Sequence[Outcome]], choose: Callable[..., str]) -> str:
+    """Verdict of a ranking when each difference gets the best (`min`) or worst (`max`) of its options."""
+    steps, leads = (
+        {choose(outcome.options, key=VERDICTS.index) for outcome in grades[key]} for key in ("steps", "leads")
+    )
+    if "not testable" in steps | leads:
+        return "not testable"
+    if steps == {"supported"}:
+        return "supported"
+    return "direction only" if leads <= {"supported", "direction only"} else "not supported"
 
 
 def _stored(measure: Measure | None) -> dict[str, float | None]:
@@ -209,29 +293,40 @@ def _stored(measure: Measure | None) -> dict[str, float | None]:
 
 def rank_first(args: Mapping[str, Any], read: Source) -> Outcome:
     """*Supported* when the named one is largest and its own effect reaches the margin, *direction only* when it is
-    largest but too small to matter, else *not supported*.
+    largest but too small to matter, else *not supported*. Its interval decides whether this is settled.
 
     Arguments: ``leader``, ``measured`` (mapping of names to references), ``margin``.
     """
     found = {name: read(path) for name, path in args["measured"].items()}
     mine = found[args["leader"]]
-    place = 1 + sum(other.value > mine.value for other in found.values())
+    place = _place(mine.value, found)
     if _too_coarse(mine, args["margin"]):
-        verdict = "not testable"
-    elif place > 1:
-        verdict = "not supported"
+        within: tuple[str, ...] = ("not testable",)
     else:
-        verdict = "supported" if mine.value >= args["margin"] else "direction only"
+        ends = dict.fromkeys((_ends(mine)[0], mine.value, _ends(mine)[1]))
+        within = tuple(_first(value, _place(value, found, args["leader"]), args["margin"]) for value in ends)
+    verdict = joint([within])
     best = max(found, key=lambda name: found[name].value)
     reason = f"{args['leader']} ranks {place} of {len(found)} with {_with_interval(mine, sign=True)}"
     if place > 1:
         reason += f"; first is {best} with {_with_interval(found[best], sign=True)}"
     extra = {"place": place, "margin": args["margin"], "values": {name: found[name].value for name in found}}
-    return Outcome(verdict, reason, 1, mine, extra)
+    return Outcome(verdict, reason, 1, mine, extra, within)
+
+
+def _place(value: float, found: Mapping[str, Measure], leader: str = "") -> int:
+    return 1 + sum(other.value > value for name, other in found.items() if name != leader)
+
+
+def _first(value: float, place: int, margin: float) -> str:
+    if place > 1:
+        return "not supported"
+    return "supported" if value >= margin else "direction only"
 
 
 def at_most(args: Mapping[str, Any], read: Source) -> Outcome:
-    """*Supported* when the measured number does not exceed the limit, else *not supported*.
+    """*Supported* when the measured number does not exceed the limit, else *not supported*; *not settled* when the
+    limit lies inside its interval.
 
     Arguments: ``published``, ``limit`` (the published number as far as rounding lets it reach), ``measured``,
     ``margin`` (for the Monte-Carlo error), optional ``what``.
@@ -242,34 +337,53 @@ def at_most(args: Mapping[str, Any], read: Source) -> Outcome:
     extra = {"margin": args["margin"], "limit": limit}
     if coarse:
         return Outcome("not testable", f"{reason}; {coarse}", args["published"], measure, extra)
-    verdict = "supported" if measure.value <= limit else "not supported"
-    return Outcome(verdict, reason, args["published"], measure, extra)
+    within = tuple("supported" if end <= limit else "not supported" for end in _ends(measure))
+    return Outcome(joint([within]), reason, args["published"], measure, extra, within)
 
 
 def equal(args: Mapping[str, Any], read: Source) -> Outcome:
-    """*Reproduced* when independent runs gave the same number to the last stored digit, else *not supported*.
+    """*Reproduced* when runs gave the same number to the last stored digit, else *not supported*.
 
-    Arguments: ``measured`` (list of references), optional ``tolerance``.
+    Arguments: ``measured`` (list of references), ``what`` (was compared), optional ``tolerance``.
     """
     found = [read(path) for path in args["measured"]]
     spread = max(m.value for m in found) - min(m.value for m in found)
     same = spread <= args.get("tolerance", 1e-9)
     told = f"differ by {spread:.2g}" if not same else f"agree at {found[0].value:.4f}"
-    reason = f"{len(found)} independent runs with one seed {told}"
-    return Outcome("reproduced" if same else "not supported", reason, 0.0, Measure(spread))
+    return Outcome("reproduced" if same else "not supported", f"{args['what']} {told}", 0.0, Measure(spread))
 
 
 def auc_ceiling(args: Mapping[str, Any], read: Source) -> Outcome:
-    """*Impossible* when the claim needs an AUROC that not even the true probabilities reach.
+    """*Not supported* when the claim needs an AUROC that under this law not even the true probabilities reach.
 
-    No score ranks better than the likelihood ratio (Neyman and Pearson), so the oracle's AUROC is a ceiling.
-    Arguments: ``published`` (the AUROC that the claim needs), ``measured`` (the oracle's).
+    No score ranks better than the likelihood ratio (Neyman and Pearson), so the oracle's AUROC is a ceiling; under
+    another law it would be another one, so that nothing is impossible. Arguments: ``published`` (the AUROC that the
+    claim needs), ``measured`` (the oracle's).
     """
     measure, needed = read(args["measured"]), args["published"]
     ceiling = measure.value + 3 * (measure.mc_se or 0.0)
     reason = f"needs an AUROC of {needed:.3g}, the true probabilities reach {_with_interval(measure)}"
-    verdict = "impossible" if ceiling < needed else "supported"
-    return Outcome(verdict, reason, needed, measure)
+    return Outcome("not supported" if ceiling < needed else "supported", reason, needed, measure)
+
+
+def between(args: Mapping[str, Any], read: Source) -> Outcome:
+    """*Reproduced* when a number lies in a range, ends included as rounded, else *not supported*.
+
+    Arguments: ``value``, ``lowest``, ``highest`` (numbers or references; the printed ones and the measured ones),
+    ``decimals``, ``what``.
+    """
+    value, low, high = (read(args[key]) for key in ("value", "lowest", "highest"))
+    slack = 0.5 * 10.0 ** -args["decimals"] + 1e-12
+    fits = low.value - slack <= value.value <= high.value + slack
+    shown = [_number(measure.value, args["decimals"]) for measure in (value, low, high)]
+    reason = f"{args['what']}: {shown[0]} is {'' if fits else 'not '}within {shown[1]} to {shown[2]}"
+    found = Measure((low.value + high.value) / 2, low.value, high.value) if _printed(args["value"]) else value
+    extra = {"value": value.value, "ends": [low.value, high.value]}
+    return Outcome("reproduced" if fits else "not supported", reason, measured=found, extra=extra)
+
+
+def _printed(source: Any) -> bool:
+    return isinstance(source, (int, float))
 
 
 def sums(args: Mapping[str, Any], read: Source) -> Outcome:
@@ -286,6 +400,17 @@ def sums(args: Mapping[str, Any], read: Source) -> Outcome:
     shown = f"{terms} = {total:g}" if len(args["terms"]) > 1 else f"{total:g}"
     reason = f"{args['what']}: {shown}, {'as' if fits else 'but'} it must be {wanted}"
     return Outcome("reproduced" if fits else "impossible", reason, targets[0], Measure(total))
+
+
+def calculation(args: Mapping[str, Any], read: Source) -> Outcome:
+    """*Impossible* when printed numbers do not give what was printed as their result, else *reproduced*.
+
+    Arguments: ``of`` (an operation on printed numbers), ``published``, ``decimals``.
+    """
+    measure, decimals = read(args["of"]), args["decimals"]
+    fits = printed.rounds_to(measure.value, args["published"], decimals)
+    reason = f"printed {_number(args['published'], decimals)}, calculated {_number(measure.value, decimals + 1)}"
+    return Outcome("reproduced" if fits else "impossible", reason, args["published"], measure, {"decimals": decimals})
 
 
 def sd_of_folds(args: Mapping[str, Any], read: Source) -> Outcome:
@@ -307,15 +432,16 @@ def sd_of_folds(args: Mapping[str, Any], read: Source) -> Outcome:
 def relative_change(args: Mapping[str, Any], read: Source) -> Outcome:
     """*Impossible* when the printed ends of a change cannot give the printed percentage, else *reproduced*.
 
-    Arguments: ``before``, ``after``, ``decimals`` (of the two), ``published`` (per cent, whole).
+    Arguments: ``before``, ``after``, ``decimals`` (of the two), ``published`` (per cent, whole or with the digits
+    that it shows).
     """
     low, high = printed.relative_change(args["before"], args["after"], args["decimals"])
-    least, most = printed.interval(args["published"], 0)
+    least, most = printed.interval(args["published"], 0 if isinstance(args["published"], int) else 1)
     fits = 100 * low <= most and 100 * high >= least
     change = 100 * (args["after"] / args["before"] - 1)
     reason = (
         f"from {args['before']} to {args['after']} is {change:+.1f} % "
-        f"({100 * low:.1f} to {100 * high:.1f} % with rounding), printed {args['published']:+d} %"
+        f"({100 * low:.1f} to {100 * high:.1f} % with rounding), printed {args['published']:+g} %"
     )
     return Outcome("reproduced" if fits else "impossible", reason, args["published"], Measure(change))
 
@@ -366,15 +492,17 @@ class Rule:
 
 
 RULES = {
-    "rounds_to": Rule(rounds_to, ("published", "decimals", "measured"), ("scale",)),
-    "attainable": Rule(attainable, ("published", "decimals", "denominators"), arithmetic=True),
+    "rounds_to": Rule(rounds_to, ("published", "decimals", "measured"), ("scale", "or_else")),
+    "one_matrix": Rule(one_matrix, ("recall", "precision", "f1", "decimals", "positives", "n"), arithmetic=True),
     "direction_and_half": Rule(direction_and_half, ("published", "measured"), ("margin",)),
     "order": Rule(order, ("steps", "leads"), ("margin",)),
     "rank_first": Rule(rank_first, ("leader", "measured"), ("margin",)),
     "at_most": Rule(at_most, ("published", "limit", "measured"), ("margin", "what")),
-    "equal": Rule(equal, ("measured",), ("tolerance",)),
+    "equal": Rule(equal, ("measured", "what"), ("tolerance",)),
+    "between": Rule(between, ("value", "lowest", "highest", "decimals", "what")),
     "auc_ceiling": Rule(auc_ceiling, ("published", "measured")),
     "sums": Rule(sums, ("terms", "totals", "what"), ("decimals",), arithmetic=True),
+    "calculation": Rule(calculation, ("of", "published", "decimals"), arithmetic=True),
     "sd_of_folds": Rule(sd_of_folds, ("folds", "mean", "sd", "decimals"), arithmetic=True),
     "relative_change": Rule(relative_change, ("before", "after", "decimals", "published"), arithmetic=True),
     "auc_bound": Rule(auc_bound, ("recall", "precision", "auroc", "prevalence", "n", "decimals"), arithmetic=True),

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -33,12 +34,15 @@ def _found(part: Row) -> str:
     if part["measured"] is None:
         return ""
     digits = part.get("decimals", 0 if float(part["measured"]).is_integer() else 3)
-    if "decimals" in part and part.get("verdict") == "not supported":
+    apart = "decimals" in part and abs(round(part["measured"], digits) - part["published"]) > 1e-9
+    if apart:
         digits += 1  # one more than was printed shows that the figures differ
     sign = "+" if part["rule"] in ("direction_and_half", "rank_first") else ""
     if sign and abs(part["measured"]) < 0.002:
         digits = 4
     text = f"{part['measured']:{sign}.{max(digits, 0)}f}"
+    if apart and part["verdict"] == "reproduced":
+        text += "".join(f", {words} {value:.{digits}f}" for words, value in part["or_else"].items())
     if part["ci_low"] is None or part["ci_high"] is None:
         return text
     return f"{text} ({part['ci_low']:{sign}.{digits}f} to {part['ci_high']:{sign}.{digits}f})"
@@ -49,8 +53,9 @@ def found_text(row: Row) -> str:
 
     Examples
     --------
-    >>> part = {"rule": "rounds_to", "measured": 0.6554, "decimals": 3, "ci_low": None, "ci_high": None}
-    >>> found_text({"statements": [part, {"rule": "attainable", "measured": None}]})
+    >>> none = {"ci_low": None, "ci_high": None, "verdict": "reproduced", "or_else": {}}
+    >>> part = {"rule": "rounds_to", "published": 0.655, "measured": 0.6554, "decimals": 3, **none}
+    >>> found_text({"statements": [part, {"rule": "never", "measured": None}]})
     '0.655'
     """
     measured = [part for part in row["statements"] if not RULES[part["rule"]].arithmetic] or row["statements"]
@@ -74,12 +79,11 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is, and what it would be at an end of the interval or at the other event rate."""
+    """Why each verdict is what it is, and what it is at the other event rate."""
     return pd.DataFrame(
         {
             "id": row["id"],
             "verdict": row["verdict"],
-            "could_be": ", ".join(row["could_be"]) or None,
             "reason": row["reason"],
             "estimand": row["estimand"],
             "margin": row["margin"],
@@ -87,6 +91,55 @@ def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
         }
         for row in rows
     )
+
+
+def amendments_table(amendments: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> pd.DataFrame:
+    """What was changed after the ledger was first written: date, what, claims with their verdicts before and after.
+
+    Parameters
+    ----------
+    amendments : sequence of mapping
+        Section ``amendments`` of ``claims.yaml``: ``date``, ``what``, ``before`` (claim to verdict). The verdict after
+        one amendment is that before the next one of the same claim, and after the last one today's.
+    rows : sequence of mapping
+        The ledger.
+    """
+    after = {row["id"]: row["verdict"] for row in rows}
+    told = []
+    for entry in reversed(amendments):
+        before = entry.get("before", {})
+        changes: dict[str, list[str]] = {}
+        for identifier, verdict in before.items():
+            same = "still" if verdict == after[identifier] else f"{verdict} →"
+            changes.setdefault(f"{same} {after[identifier]}", []).append(identifier)
+        words = "; ".join(f"{', '.join(ids)}: {change}" for change, ids in changes.items())
+        told.append({"date": entry["date"].isoformat(), "amendment": entry["what"], "verdicts": words or None})
+        after |= before
+    return pd.DataFrame(told[::-1])
+
+
+def reference_list(references: Sequence[Mapping[str, Any]]) -> str:
+    """Documents that are judged or cited, with DOI or address, as a Markdown list.
+
+    Parameters
+    ----------
+    references : sequence of mapping
+        Section ``references`` of ``claims.yaml``: ``authors``, ``title``, ``where``, ``doi`` or ``address``.
+
+    Examples
+    --------
+    >>> reference_list([{"authors": "Brier GW", "title": "Forecasts", "where": "MWR 1950", "doi": "10.1/a<b"}])
+    '- Brier GW. Forecasts. MWR 1950. [doi:10.1/a<b](https://doi.org/10.1/a%3Cb)'
+    """
+    lines = []
+    for entry in references:
+        line = f"- {entry['authors']}. {entry['title']}. {entry['where']}."
+        if "doi" in entry:
+            line += f" [doi:{entry['doi']}](https://doi.org/{quote(entry['doi'])})"
+        elif "address" in entry:
+            line += f" [{entry['address'].partition('://')[2]}]({entry['address']})"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:

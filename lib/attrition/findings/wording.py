@@ -35,7 +35,7 @@ def by_id(rows: Sequence[Row]) -> dict[str, Row]:
 
 
 def ledger_finding(rows: Sequence[Row]) -> Finding:
-    """How many published figures hold; *supported* when more than half do, *direction only* when a quarter do."""
+    """How many published claims hold; *supported* when more than half do, *direction only* when a quarter do."""
     counts = count_verdicts(rows)
     holding = counts["reproduced"] + counts["supported"]
     share = holding / len(rows)
@@ -44,34 +44,47 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
         "impossible": ("is impossible", "are impossible"),
         "not supported": ("is not supported", "are not supported"),
         "direction only": ("holds in direction only", "hold in direction only"),
+        "not settled": ("is not settled", "are not settled"),
         "not testable": ("cannot be tested", "cannot be tested"),
     }
     rest = [f"{counts[key]} {words[counts[key] != 1]}" for key, words in said.items() if counts[key]]
     template = (
-        "*Claim:* the {n} figures published about two trials and their models (one simulated, one real). *Found:* "
-        "{held} ({reproduced} reproduced on the published data, {supported} supported over simulated trials)"
+        "*Claim:* {n} published claims, {statements} statements in all, about two trials and their models (one "
+        "simulated, one real). *Found:* {held} ({reproduced} reproduced on the published data, {supported} supported "
+        "over simulated trials)"
     ) + ("; {rest}." if rest else ".")
     held = "none holds" if not holding else "one holds" if holding == 1 else f"{holding} hold"
-    values = {"n": len(rows), "holding": holding, "held": held, "rest": listed(rest) if rest else "", **counts}
+    values = {"n": len(rows), "statements": n_statements(rows), "holding": holding, "held": held, **counts}
+    values["rest"] = listed(rest) if rest else ""
     return Finding("finding-ledger", template, verdict, ("tbl-ledger", "tbl-arithmetic"), values)
 
 
-def effect_words(row: Row) -> str:
+def n_statements(rows: Sequence[Row]) -> int:
+    """Number of statements of all claims."""
+    return sum(len(row["statements"]) for row in rows)
+
+
+def effect_words(part: Row) -> str:
     """What became of a claimed effect, in words.
 
     Examples
     --------
-    >>> effect_words({"verdict": "direction only"})
+    >>> effect_words({"verdict": "direction only", "published": 0.2, "measured": 0.05})
     'has the right direction at less than half the size'
     """
+    if part["verdict"] == "direction only":
+        size = "more than twice" if abs(part["measured"]) > abs(part["published"]) else "less than half"
+        return f"has the right direction at {size} the size"
+    if part["verdict"] == "not settled" and max(abs(part["ci_low"]), abs(part["ci_high"])) < abs(part["published"]) / 2:
+        return "has less than half the size, and it is not settled whether so much matters"
     return {
         "reproduced": "is what the published data give",
-        "supported": "holds, in direction and to at least half its size",
-        "not testable": "cannot be settled",
-        "direction only": "has the right direction at less than half the size",
+        "supported": "holds, in direction and from half to twice its size",
+        "not testable": "cannot be tested",
+        "not settled": "is not settled: a limit of its rule lies inside the interval",
         "not supported": "does not hold",
         "impossible": "cannot be right",
-    }[row["verdict"]]
+    }[part["verdict"]]
 
 
 def _beside(row: Row, part: Row) -> str | None:
@@ -111,27 +124,15 @@ def relation(found: Mapping[str, float], smallest: float) -> str:
     return "too uncertain to tell from the smallest difference that would matter"
 
 
-def doubt(part: Row, other: str | None) -> str:
-    """What speaks against a verdict's being firm, as a sentence; empty when nothing does.
-
-    Parameters
-    ----------
-    part : mapping
-        A statement of a ledger row.
-    other : str or None
-        Its verdict at the other event rate.
+def doubt(verdict: str, other: str | None) -> str:
+    """That a verdict is another one at the other event rate, as a sentence; empty when it is not.
 
     Examples
     --------
-    >>> doubt({"verdict": "supported", "could_be": ["direction only"]}, "supported")
-    ' The verdict is not firm: at an end of the interval it would be *direction only*.'
+    >>> doubt("supported", "direction only")
+    ' At the other event rate it is *direction only*.'
     """
-    doubts = []
-    if part["could_be"]:
-        doubts.append(f"at an end of the interval it would be *{'* or *'.join(part['could_be'])}*")
-    if other is not None and other != part["verdict"]:
-        doubts.append(f"at the other event rate it is *{other}*")
-    return f" The verdict is not firm: {' and '.join(doubts)}." if doubts else ""
+    return f" At the other event rate it is *{other}*." if other not in (None, verdict) else ""
 
 
 def engineering_finding(rows: Sequence[Row]) -> Finding:
@@ -142,7 +143,7 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
         "*Claim:* engineered features raise the AUROC of a logistic regression by {claimed:.2f}; the best of them is "
         "burden (adverse-event rate times missed visits), worth {burden_claimed:.3f}. *Found:* all of them together "
         "change it by {found:+.3f}, so the claim {words}. Burden changes it by {burden:+.4f}, {relation}, and ranks "
-        "{place} of {n} features." + doubt(part, _beside(whole, part))
+        "{place} of {n} features." + doubt(part["verdict"], _beside(whole, part))
     )
     values = {
         "found": measured_effect(whole),
@@ -297,10 +298,12 @@ def pilot_finding(
     first, *rest = row["statements"]
     published = ["{claimed:.3f}" + (f" ({LR})" if rest else "")]
     published += [f"{{claimed_{k}:.3f}} ({part['label']})" for k, part in enumerate(rest, 1)]
+    tested = [0.5 + part["published"] for part in by_id(rows)["C54"]["statements"]]
+    on_test = listed([f"{{tested_{k}:.3f}}" for k in range(len(tested))])
     others = listed([f"{part['label']}: {{found_{k}:.3f}}" for k, part in enumerate(rest, 1)]) if rest else ""
     template = (
-        f"*Claim:* who will leave a real trial can be predicted, with an AUROC of {listed(published)} in a public "
-        "attempt that counted adverse events over the whole follow-up. *Found:* with what was known on day {day}, "
+        f"*Claim:* who will leave a real trial can be predicted: a public attempt has an AUROC of {listed(published)} "
+        f"in cross-validation, and of {on_test} on its own test part. *Found:* with what was known on day {day}, "
         "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic "
         "regression has an AUROC of {found:.3f}, which {words}"
         + (f" ({others})" if others else "")
@@ -316,6 +319,7 @@ def pilot_finding(
         "blinded": auroc["all_without_arm"],
         "blinded_words": honest_words(auroc["all_without_arm"]),
         "arm": auroc["arm_only"],
+        **{f"tested_{k}": value for k, value in enumerate(tested)},
         "claimed": 0.5 + first["published"],
         **{f"claimed_{k}": 0.5 + part["published"] for k, part in enumerate(rest, 1)},
         **{f"found_{k}": 0.5 + part["measured"] for k, part in enumerate(rest, 1)},

@@ -1,6 +1,7 @@
 """The published protocol on the published trial, step by step as it was described."""
 
 from attrition.published.protocol import (
+    DECIMALS,
     LOW_THRESHOLD,
     MEASURES,
     N_FOLDS,
@@ -18,10 +19,12 @@ from attrition.published.protocol import (
     estimators,
     evaluate,
     fold_aurocs,
+    from_csv,
     gain_shares,
     positive_weight,
     random_baseline,
     random_search,
+    read_back,
     replicate,
     sizes,
     smote_counts,
@@ -31,6 +34,7 @@ from attrition.published.protocol import (
 )
 
 __all__ = [
+    "DECIMALS",
     "LOW_THRESHOLD",
     "MEASURES",
     "N_FOLDS",
@@ -48,10 +52,12 @@ __all__ = [
     "estimators",
     "evaluate",
     "fold_aurocs",
+    "from_csv",
     "gain_shares",
     "positive_weight",
     "random_baseline",
     "random_search",
+    "read_back",
     "replicate",
     "sizes",
     "smote_counts",

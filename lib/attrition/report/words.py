@@ -7,9 +7,10 @@ VERDICTS = {
     "not supported": ("bad", "✗"),
     "impossible": ("bad", "⊘"),
     "not testable": ("open", "?"),
+    "not settled": ("open", "±"),
     "exploratory": ("open", "~"),
 }
-"""Verdict to its tone and its mark. The first six have a rule in ``claims.yaml``; *exploratory* has none."""
+"""Verdict to its tone and its mark. The first seven have a rule in ``claims.yaml``; *exploratory* has none."""
 
 LETTERS = {
     "reproduced": "R",
@@ -18,6 +19,7 @@ LETTERS = {
     "not supported": "N",
     "impossible": "I",
     "not testable": "T",
+    "not settled": "U",
     "exploratory": "E",
 }
 """One letter a verdict, for the cells of the ledger strip."""
