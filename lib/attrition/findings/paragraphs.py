@@ -8,6 +8,7 @@ from attrition.findings.wording import (
     Finding,
     Row,
     arm_words,
+    better_than_chance,
     by_id,
     claimed_effect,
     engineering_finding,
@@ -149,14 +150,14 @@ def front_page(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> li
         ledger_finding(rows),
         engineering_finding(rows),
         models_finding(rows, lr, oracle["auroc"]["value"]),
-        pilot_finding(rows, at["auroc"], p.landmark, at["at_risk"], at["primary"]),
+        pilot_finding(rows, at, p.landmark, real["conclusions"]["finding-real-honest"]),
         worth_finding(found["05_evaluation"]["decision"], real["conclusions"]["use"], real["decisions"]),
         leak_finding(real["leaks"], p.smallest_difference_pilot, LEAK_EVIDENCE),
     ]
 
 
 def _better_than_chance(landmarks: Mapping[str, Any], predictors: str) -> list[str]:
-    better = [day for day, at in landmarks.items() if at["auroc"][predictors]["ci_low"] > 0.5]
+    better = [day for day, at in landmarks.items() if better_than_chance(at, predictors)]
     return [f"day {day}" for day in sorted(better, key=int)]
 
 
@@ -166,12 +167,12 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     Parameters
     ----------
     landmarks : mapping
-        Day to ``auroc``, with the intervals ``all`` and ``all_without_arm``.
+        Day to ``permutation_p`` of ``all`` and ``all_without_arm``.
 
     Examples
     --------
-    >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
-    >>> usable_words({"28": {"auroc": {"all": better, "all_without_arm": chance}}})
+    >>> chance, better = {"holm": 0.4}, {"holm": 0.01}
+    >>> usable_words({"28": {"permutation_p": {"all": better, "all_without_arm": chance}}})
     'leavers can be told from stayers better than by chance at day 28, but without the treatment arm at no landmark'
     """
     known, blinded = (_better_than_chance(landmarks, name) for name in ("all", "all_without_arm"))
@@ -184,7 +185,7 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
 
 
-def advice(use: str, decisions: Mapping[str, Mapping[str, Any]]) -> str:
+def advice(use: str, decisions: Mapping[str, Mapping[str, Any]], at: Mapping[str, Any] | None = None) -> str:
     """What to do with such predictions, by what contacting patients by them is worth in the real trial.
 
     Parameters
@@ -193,6 +194,8 @@ def advice(use: str, decisions: Mapping[str, Mapping[str, Any]]) -> str:
         Verdict on contacting by the full model.
     decisions : mapping
         Model to ``n, low, high``: number and range of the thresholds at which it beats both defaults.
+    at : mapping, optional
+        The landmark's results: ``difference``.
 
     Examples
     --------
@@ -203,30 +206,33 @@ def advice(use: str, decisions: Mapping[str, Mapping[str, Any]]) -> str:
         return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
     told = "Such predictions should not decide whom to contact."
     if decisions.get("arm_only", {}).get("n"):
-        told += " Where the arms are known, the arm alone is the better guide, and it needs no model."
+        told += " Where the arms are known, contacting by the arm alone can pay, and it needs no model."
+    gain = at["difference"].get("all_less_arm_only") if at else None
+    if gain and gain["ci_high"] < 0:
+        told += " The arm alone ranks patients better than the model."
     return told
 
 
-def short_answer(auroc: Mapping[str, Any], use: str) -> str:
+def short_answer(at: Mapping[str, Any], use: str) -> str:
     """The answer to the report's question in half a sentence, by the real trial.
 
     Parameters
     ----------
-    auroc : mapping
-        Intervals ``all`` and ``all_without_arm`` at the landmark.
+    at : mapping
+        The landmark's results: ``permutation_p`` of ``all`` and ``all_without_arm``.
     use : str
         Verdict on acting on the predictions.
 
     Examples
     --------
-    >>> chance, better = {"ci_low": 0.45}, {"ci_low": 0.55}
-    >>> short_answer({"all": better, "all_without_arm": chance}, "not supported")
+    >>> chance, better = {"holm": 0.4}, {"holm": 0.01}
+    >>> short_answer({"permutation_p": {"all": better, "all_without_arm": chance}}, "not supported")
     'Not shown without knowing who got which treatment, and not shown to be worth acting on.'
     """
     worth = "and worth acting on" if use == "supported" else "and not shown to be worth acting on"
-    if auroc["all_without_arm"]["ci_low"] > 0.5:
+    if better_than_chance(at, "all_without_arm"):
         return f"Better than by chance, {worth}."
-    if auroc["all"]["ci_low"] > 0.5:
+    if better_than_chance(at, "all"):
         return f"Not shown without knowing who got which treatment, {worth}."
     return f"Not shown better than by chance, {worth}."
 
@@ -245,11 +251,11 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "and {impossible} cannot be true."
     )
     values = {
-        "short": short_answer(at["auroc"], real["conclusions"]["use"]),
+        "short": short_answer(at, real["conclusions"]["use"]),
         "day": p.landmark,
         "full": at["auroc"]["all"],
         "blinded": at["auroc"]["all_without_arm"],
-        "words": honest_words(at["auroc"]["all_without_arm"]),
+        "words": honest_words(at, "all_without_arm"),
         "use": ACTED.get(real["conclusions"]["use"], ACTED["not supported"]),
         "arm": arm_words(real["decisions"]),
         "honest": dearest["honest"],
@@ -306,7 +312,10 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
         ),
         "Conclusions": (
             "In this real trial {usable}. {advice}",
-            {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"], real["decisions"])},
+            {
+                "usable": usable_words(landmarks),
+                "advice": advice(real["conclusions"]["use"], real["decisions"], real["landmarks"][str(p.landmark)]),
+            },
         ),
     }
     return [Finding(key, f"**{key}.** {template}", "", (), values) for key, (template, values) in parts.items()]
@@ -344,7 +353,10 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "data. What remains is that {usable}. {advice}"
     )
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
-    values |= {"usable": usable_words(landmarks), "advice": advice(real["conclusions"]["use"], real["decisions"])}
+    values |= {
+        "usable": usable_words(landmarks),
+        "advice": advice(real["conclusions"]["use"], real["decisions"], real["landmarks"][str(p.landmark)]),
+    }
     return Finding("lesson", template, "", (), values)
 
 

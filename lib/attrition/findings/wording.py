@@ -16,6 +16,8 @@ from attrition.text import listed
 
 Row = Mapping[str, Any]
 LR = "logistic regression"
+CHANCE = 0.05
+"""Level of the test against chance, over all landmarks together."""
 
 
 @dataclass(frozen=True)
@@ -267,34 +269,42 @@ def split_finding(rows: Sequence[Row]) -> Finding:
     return Finding("finding-noise", template, row["verdict"], tuple(row["evidence"]), values)
 
 
-def honest_words(auroc: Mapping[str, float]) -> str:
-    """How an honest AUROC with its interval lies to chance.
+def better_than_chance(at: Mapping[str, Any], model: str) -> bool:
+    """Whether a model ranks better than chance at a landmark: the permutation test of chapter 06, adjusted.
 
     Examples
     --------
-    >>> honest_words({"value": 0.55, "ci_low": 0.47, "ci_high": 0.63})
+    >>> better_than_chance({"permutation_p": {"all": {"raw": 0.02, "holm": 0.06}}}, "all")
+    False
+    """
+    return at["permutation_p"][model]["holm"] <= CHANCE
+
+
+def honest_words(at: Mapping[str, Any], model: str) -> str:
+    """How the AUROC of a model at a landmark lies to chance.
+
+    Examples
+    --------
+    >>> honest_words({"permutation_p": {"all": {"raw": 0.3, "holm": 0.9}}}, "all")
     'cannot be told from chance'
     """
-    if auroc["ci_low"] > 0.5:
-        return "is better than chance"
-    return "is worse than chance" if auroc["ci_high"] < 0.5 else "cannot be told from chance"
+    return "is better than chance" if better_than_chance(at, model) else "cannot be told from chance"
 
 
-def pilot_finding(
-    rows: Sequence[Row], auroc: Mapping[str, Mapping[str, float]], day: int, at_risk: int, events: int
-) -> Finding:
+def pilot_finding(rows: Sequence[Row], at: Mapping[str, Any], day: int, verdict: str) -> Finding:
     """What can be predicted at one landmark day of the real trial, with and without the treatment arm.
 
     Parameters
     ----------
     rows : sequence of mapping
         The ledger.
-    auroc : mapping
-        ``all``, ``all_without_arm`` and ``arm_only``, each an interval.
-    day, at_risk, events : int
-        The landmark, patients still in the trial, and how many of them have the primary event later.
+    at : mapping
+        The landmark's results: ``auroc``, ``permutation_p``, ``at_risk``, ``primary``.
+    day : int
+    verdict : str
+        Of chapter 06 on the same question, over all landmarks.
     """
-    row = by_id(rows)["C53"]
+    auroc, row = at["auroc"], by_id(rows)["C53"]
     first, *rest = row["statements"]
     published = ["{claimed:.3f}" + (f" ({LR})" if rest else "")]
     published += [f"{{claimed_{k}:.3f}} ({part['label']})" for k, part in enumerate(rest, 1)]
@@ -302,29 +312,32 @@ def pilot_finding(
     on_test = listed([f"{{tested_{k}:.3f}}" for k in range(len(tested))])
     others = listed([f"{part['label']}: {{found_{k}:.3f}}" for k, part in enumerate(rest, 1)]) if rest else ""
     template = (
-        f"*Claim:* who will leave a real trial can be predicted: a public attempt has an AUROC of {listed(published)} "
-        f"in cross-validation, and of {on_test} on its own test part. *Found:* with what was known on day {day}, "
+        "*Claim:* what is known by a landmark ranks the patients of a real trial better than chance. *Found:* with "
+        "what was known on day {day}, "
         "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic "
         "regression has an AUROC of {found:.3f}, which {words}"
         + (f" ({others})" if others else "")
         + ". Without the treatment arm, which is blinded in a running trial, "
-        "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}."
+        "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}. A public attempt on the same trial "
+        f"has {listed(published)} in cross-validation and {on_test} on its own test part, on all patients and without "
+        "a landmark; as a claim about what can be known in time that is {published_verdict} (C53)."
     )
     values = {
         "day": day,
-        "at_risk": at_risk,
-        "events": events,
+        "at_risk": at["at_risk"],
+        "events": at["primary"],
+        "published_verdict": row["verdict"],
         "found": auroc["all"],
-        "words": honest_words(auroc["all"]),
+        "words": honest_words(at, "all"),
         "blinded": auroc["all_without_arm"],
-        "blinded_words": honest_words(auroc["all_without_arm"]),
+        "blinded_words": honest_words(at, "all_without_arm"),
         "arm": auroc["arm_only"],
         **{f"tested_{k}": value for k, value in enumerate(tested)},
         "claimed": 0.5 + first["published"],
         **{f"claimed_{k}": 0.5 + part["published"] for k, part in enumerate(rest, 1)},
         **{f"found_{k}": 0.5 + part["measured"] for k, part in enumerate(rest, 1)},
     }
-    return Finding("finding-pilot", template, row["verdict"], tuple(row["evidence"]), values)
+    return Finding("finding-pilot", template, verdict, tuple(row["evidence"]), values)
 
 
 def leak_finding(leaks: Mapping[str, Mapping[str, float]], smallest: float, evidence: Sequence[str]) -> Finding:
