@@ -1,7 +1,7 @@
 """``python -m attrition score PATIENTS.csv``: score new patients.
 
 For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
-the figures).
+the figures), ``study`` (simulations that are too long for the report).
 """
 
 import argparse
@@ -34,6 +34,11 @@ def parser() -> argparse.ArgumentParser:
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
+    study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
+    study.add_argument("name", choices=["intervals"])
+    study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
+    study.add_argument("--every-method", type=int, default=150, help="of these, judged by every method (default 150)")
+    study.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return command
 
 
@@ -137,10 +142,21 @@ def pages(args: argparse.Namespace) -> int:
     return int(args.check and bool(stale))
 
 
+def study(args: argparse.Namespace) -> int:
+    """Run a named study and write its results for the report to read."""
+    from attrition import engine
+    from attrition.studies import intervals
+
+    engine.choose("processes", args.jobs)
+    intervals.write(intervals.run(args.trials, args.every_method, intervals.SEED))
+    print(intervals.PLACE)
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    return {"score": score, "versions": versions, "readme": pages}[args.task](args)
+    return {"score": score, "versions": versions, "readme": pages, "study": study}[args.task](args)
 
 
 if __name__ == "__main__":

@@ -318,9 +318,9 @@ def pilot_finding(rows: Sequence[Row], at: Mapping[str, Any], day: int, verdict:
         "regression has an AUROC of {found:.3f}, which {words}"
         + (f" ({others})" if others else "")
         + ". Without the treatment arm, which is blinded in a running trial, "
-        "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}. A public attempt on the same trial "
-        f"has {listed(published)} in cross-validation and {on_test} on its own test part, on all patients and without "
-        "a landmark; as a claim about what can be known in time that is {published_verdict} (C53)."
+        "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}. A public attempt on the same "
+        f"trial has {listed(published)} in cross-validation and {on_test} on its own test part, on all patients and "
+        "without a landmark; as a claim about what can be known in time that is {published_verdict} (C53)."
     )
     values = {
         "day": day,

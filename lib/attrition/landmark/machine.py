@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import decision, landmark, metrics, params, paths, seeds, tracking
+from attrition import decision, landmark, params, paths, seeds, tracking
 from attrition.cdisc import LEFT_OUT, Trial
 from attrition.landmark import guard, participants, prediction, together, uncertainty
 from attrition.landmark.prediction import LABELS, Problem
@@ -153,12 +153,13 @@ def develop(
     for name, (feature_set, estimator) in chosen.items():
         if name in prediction.DEAR and not with_forest:
             continue
-        own = [fold for fold in folds if fold.repeat < p.dear_repeats] if name in prediction.DEAR else folds
+        own = [fold for fold in folds if fold.repeat < p.dear_repeats] if name in prediction.LEARNERS else folds
         predictions[name] = prediction.out_of_fold(of, {name: (feature_set, estimator)}, own)[name]
         resampled = few if name in prediction.LEARNERS else drawn
         halved[name] = uncertainty.redeveloped(of, feature_set, estimator, resampled)
     if stack is not None:
-        predictions["super"], halved["super"] = together.developed(stack, of, folds, few, seed)
+        own = [fold for fold in folds if fold.repeat < p.dear_repeats]
+        predictions["super"], halved["super"] = together.developed(stack, of, own, few, seed)
     ordered = {name: predictions[name] for name in LABELS if name in predictions}
     return Developed(of, ordered, uncertainty.fold_labels(folds, len(of.y)), drawn, halved)
 

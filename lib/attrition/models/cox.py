@@ -46,18 +46,18 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
 
     def _chosen(self, X: np.ndarray, event: np.ndarray, time: np.ndarray, held: np.ndarray) -> float:
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
-        beta, follow = np.zeros((INNER_FOLDS, X.shape[1])), Follow(1)
+        kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
+        beta, follow = np.zeros((len(kept), X.shape[1])), Follow(1)
         for position, C in enumerate(self.grid):
-            gain = 0.0
-            for k in range(INNER_FOLDS):
-                kept = label != k
-                if not event[kept].any():
-                    continue
-                penalty = held / C + hazards.HELD
-                beta[k] = hazards.fit_cox(time[kept], event[kept], X[kept], penalty, start=beta[k], tol=1e-2)
-                gain += hazards.log_likelihood(time, event, X, beta[k])
-                gain -= hazards.log_likelihood(time[kept], event[kept], X[kept], beta[k])
-            if not follow.see(position, np.array([-gain])):
+            penalty, lost = held / C + hazards.HELD, 0.0
+            try:
+                for k, rows in enumerate(kept):
+                    part = time[rows], event[rows], X[rows]
+                    beta[k] = hazards.fit_cox(*part, penalty, start=beta[k], tol=1e-2)
+                    lost += hazards.log_likelihood(*part, beta[k]) - hazards.log_likelihood(time, event, X, beta[k])
+            except ValueError:  # so weak a penalty lets a predictor separate the patients
+                break
+            if not follow.see(position, np.array([lost])):
                 break
         return float(self.grid[follow.best[0]])
 

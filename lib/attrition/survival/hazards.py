@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 SCALES = ("identity", "rank", "km")
-HELD = 1e-6
+HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
 SEPARATED = 30.0
 """Range of the log hazard ratios beyond which the likelihood has no maximum in practice."""
@@ -167,7 +167,8 @@ def fit_cox(
         previous = gain
         slope = observed - mean.sum(axis=0) - ridge * beta
         curvature = _information(x, o, relative, weight, mean) + np.diag(np.broadcast_to(ridge, beta.shape))
-        step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
+        held = np.min(ridge) > 0
+        step = np.linalg.solve(curvature, slope) if held else np.linalg.lstsq(curvature, slope, rcond=None)[0]
         beta = beta + step
         if np.abs(step).max(initial=0.0) < tol:
             break

@@ -1,0 +1,277 @@
+"""How often do intervals of cross-validated measures hold the truth, on the design of the pilot?
+
+Aims: choose the interval that chapter 06 prints. Data-generating mechanism: the patients at risk at a landmark of the
+pilot are drawn with replacement with all they were known by, and their outcome from a known risk (`LAWS`). Estimand:
+the mean, over such trials, of the measure that the model developed on a whole trial has among all patients of the
+design, computed from the known risks. Methods: `METHODS`. Performance: share of trials whose 95 % interval holds the
+estimand, and on which side it misses.
+"""
+
+import dataclasses
+import datetime
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+
+from attrition import engine, metrics, paths, results, seeds, trials
+from attrition.landmark import prediction, uncertainty
+from attrition.landmark.prediction import Problem
+from attrition.metrics import intervals, ranks
+from attrition.models import ridge
+from attrition.resampling import repeated_folds
+
+NAME = "intervals"
+WORLDS = ((28, "null"), (28, "arm"), (28, "all"), (84, "null"), (84, "all"))
+"""Landmark of the pilot, and the law of the outcome."""
+LAWS = {
+    "null": "one risk for everybody",
+    "arm": "the risk of each arm as observed",
+    "all": "a ridge regression on all features, fitted to the pilot with C = 0.01",
+}
+METHODS = {
+    "fixed predictions": "patients resampled over out-of-fold predictions that stay fixed; AUROC over all pairs",
+    "Nadeau-Bengio": "spread over folds, corrected for overlapping training parts",
+    "bootstrap": "developed again in bootstrap samples; standard error around the cross-validated value",
+    "location shift": "apparent AUROC in bootstrap samples, moved by the optimism (Noma et al. 2021)",
+    "half-samples": "developed again in half-samples; standard error around the cross-validated value",
+}
+MEASURES = ("auroc", "brier_score", "calibration_slope")
+MODELS = ("all", "arm_only")
+CHOSEN = "half-samples"
+SEED = 42
+REPEATS, FOLDS, HALVES, BOOTSTRAPS, RESAMPLES = 3, 5, 12, 12, 200
+
+
+@functools.cache
+def design(day: int) -> Problem:
+    """The pilot's patients at risk at a landmark."""
+    return prediction.problem(trials.load("pilot"), day)
+
+
+def risks(of: Problem, law: str) -> np.ndarray:
+    """Known risk of every patient of the design under a law."""
+    if law == "null":
+        return np.full(len(of.y), of.y.mean())
+    if law == "arm":
+        return pd.Series(of.y).groupby(of.arm).transform("mean").to_numpy(float)
+    model = ridge.RidgeLogistic(grid=(0.01,), free=of.free("all"))
+    X = of.X[of.columns("all")].to_numpy()
+    return model.fit(X, of.y).predict_proba(X)[:, 1]
+
+
+def drawn(of: Problem, risk: np.ndarray, rng: np.random.Generator) -> Problem:
+    """A trial of the same size: patients with replacement, outcomes from their risks."""
+    while True:
+        pick = rng.integers(len(of.y), size=len(of.y))
+        y = (rng.random(len(of.y)) < risk[pick]).astype(int)
+        if min(y.sum(), len(y) - y.sum()) >= prediction.MINIMUM_EVENTS:
+            break
+    X = of.X.iloc[pick].reset_index(drop=True)
+    return dataclasses.replace(of, X=X, y=y, time=of.time[pick], arm=of.arm[pick], site_group=of.site_group[pick])
+
+
+def true_measures(risk: np.ndarray, y_prob: np.ndarray) -> dict[str, float]:
+    """AUROC, Brier score and calibration slope of a model among all patients of the design."""
+    both, weight = np.repeat([1, 0], len(risk)), np.concatenate([risk, 1 - risk])
+    twice = np.tile(y_prob, 2)
+    return {
+        "auroc": float(ranks.soft_auroc(risk[None], ranks.settled(y_prob)[None])[0]),
+        "brier_score": float(metrics.brier_score(both, twice, weight[:, None])[0]),
+        "calibration_slope": float(metrics.calibration_slope(both, twice, weight[:, None])[0]),
+    }
+
+
+def _developed(of: Problem, seed: int) -> uncertainty.Developed:
+    folds = repeated_folds(of.y, FOLDS, REPEATS, seed)
+    halves = uncertainty.halves(of.y, HALVES, FOLDS, seeds.stream(seed, "halves"))
+    chosen = {name: (name, prediction.ridge(of, name, seed)) for name in MODELS}
+    predictions = prediction.out_of_fold(of, chosen, folds)
+    redeveloped = {name: uncertainty.redeveloped(of, *model, halves) for name, model in chosen.items()}
+    return uncertainty.Developed(of, predictions, uncertainty.fold_labels(folds, len(of.y)), halves, redeveloped)
+
+
+def _half_samples(developed: uncertainty.Developed) -> dict[tuple[str, str], dict[str, float]]:
+    found = {(name, measure): developed.interval(name, measure) for name in MODELS for measure in MEASURES}
+    return found | {("all less arm_only", "auroc"): developed.difference("all", "arm_only")}
+
+
+def _fixed(developed: uncertainty.Developed, seed: int) -> dict[tuple[str, str], dict[str, float]]:
+    y = developed.of.y
+    weights = intervals.bootstrap_weights(seeds.stream(seed, "fixed"), len(y), RESAMPLES)
+    replicates = {name: intervals.replicates(metrics.auroc, y, developed.predictions[name], weights) for name in MODELS}
+    found = {(name, "auroc"): intervals.percentile_interval(*drawn) for name, drawn in replicates.items()}
+    gap = tuple(a - b for a, b in zip(replicates["all"], replicates["arm_only"], strict=True))
+    brier = intervals.bootstrap(metrics.brier_score, y, developed.predictions["all"], weights)
+    return found | {("all less arm_only", "auroc"): intervals.percentile_interval(*gap), ("all", "brier_score"): brier}
+
+
+def _nadeau_bengio(developed: uncertainty.Developed) -> dict[tuple[str, str], dict[str, float]]:
+    """AUROC of each fold; the variance over folds is taken with 1/n + test size / training size."""
+    from scipy.stats import t
+
+    of, values = developed.of, {}
+    for name in MODELS:
+        values[name] = np.array([
+            metrics.auroc(of.y[fold == k], p[fold == k])
+            for p, fold in zip(developed.predictions[name].T, developed.fold.T, strict=True)
+            for k in range(FOLDS)
+        ])  # fmt: skip
+    values["all less arm_only"] = values["all"] - values["arm_only"]
+    found = {}
+    for name, each in values.items():
+        reach = t.ppf(0.975, len(each) - 1) * np.sqrt(each.var(ddof=1) * (1 / len(each) + 1 / (FOLDS - 1)))
+        found[name, "auroc"] = {"value": each.mean(), "ci_low": each.mean() - reach, "ci_high": each.mean() + reach}
+    return found
+
+
+def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[dict, dict]:
+    """Intervals that develop the models again in bootstrap samples: around cross-validation, and Noma's."""
+    from scipy.stats import t
+
+    of, rng = developed.of, seeds.stream(seed, "bootstrap")
+    everybody, cases, n = np.arange(len(of.y)), [], 0
+    samples = []
+    while n < BOOTSTRAPS:
+        rows = np.sort(rng.integers(len(of.y), size=len(of.y)))
+        present = np.unique(rows)
+        if min(of.y[present].sum(), (1 - of.y[present]).sum()) < FOLDS:
+            continue
+        folds = repeated_folds(of.y[present], FOLDS, 1, int(rng.integers(2**31)))
+        label = np.full(len(of.y), -1)
+        label[present] = uncertainty.fold_labels(folds, len(present))[:, 0]
+        cases += [(rows[label[rows] != k], everybody) for k in range(FOLDS)] + [(rows, everybody)]
+        samples.append((rows, label))
+        n += 1
+    again: dict[str, np.ndarray] = {}
+    shifted: dict[tuple[str, str], dict[str, float]] = {}
+    for name in MODELS:
+        X, model = of.X[of.columns(name)].to_numpy(), prediction.ridge(of, name, seed)
+        found = np.stack(prediction.fitted_on(model, X, of.y, [*cases, (everybody, everybody)]))
+        own = found[:-1].reshape(BOOTSTRAPS, FOLDS + 1, -1)
+        crossed, apparent, excess = [], [], []
+        for (rows, label), p in zip(samples, own, strict=True):
+            oof = p[np.maximum(label, 0), everybody]
+            crossed.append(metrics.auroc_within(of.y[rows], oof[rows], label[rows]))
+            apparent.append(metrics.auroc(of.y[rows], p[-1][rows]))
+            excess.append(apparent[-1] - metrics.auroc(of.y, p[-1]))
+        again[name] = np.array(crossed)
+        value, reach = metrics.auroc(of.y, found[-1]) - np.mean(excess), t.ppf(0.975, n - 1) * np.std(apparent, ddof=1)
+        shifted[name, "auroc"] = {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+    again["all less arm_only"] = again["all"] - again["arm_only"]
+    around = {}
+    for name, replicates in again.items():
+        pair = ("all", "arm_only") if name not in MODELS else None
+        value = developed.difference(*pair)["value"] if pair else developed.interval(name, "auroc")["value"]
+        reach = t.ppf(0.975, n - 1) * replicates.std(ddof=1)
+        around[name, "auroc"] = {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+    return around, shifted
+
+
+def one(day: int, law: str, number: int, seed: int, every_method: bool) -> pd.DataFrame:
+    """One simulated trial: interval and truth of every measure, a row a method and measure.
+
+    Returns
+    -------
+    pandas.DataFrame
+        method, model, measure, value, ci_low, ci_high; ``truth`` of the model developed on this trial.
+    """
+    of = design(day)
+    risk, rng = risks(of, law), seeds.stream(seed, NAME, day, law, number)
+    trial = drawn(of, risk, rng)
+    own = int(rng.integers(2**31))
+    developed = _developed(trial, own)
+    found = {"half-samples": _half_samples(developed)}
+    if every_method:
+        around, shifted = _bootstrapped(developed, own)
+        found |= {"fixed predictions": _fixed(developed, own), "Nadeau-Bengio": _nadeau_bengio(developed)}
+        found |= {"bootstrap": around, "location shift": shifted}
+    truth: dict[str, dict[str, float]] = {}
+    for name in MODELS:
+        fitted = prediction.ridge(trial, name, own).fit(trial.X[trial.columns(name)].to_numpy(), trial.y)
+        truth[name] = true_measures(risk, fitted.predict_proba(of.X[of.columns(name)].to_numpy())[:, 1])
+    truth["all less arm_only"] = {"auroc": truth["all"]["auroc"] - truth["arm_only"]["auroc"]}
+    rows = [
+        {"method": method, "model": model, "measure": measure, **ends, "truth": truth[model][measure]}
+        for method, each in found.items()
+        for (model, measure), ends in each.items()
+    ]
+    return pd.DataFrame(rows).assign(day=day, law=law, number=number)
+
+
+def coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Coverage by world, method, model and measure.
+
+    Returns
+    -------
+    pandas.DataFrame
+        day, law, model, measure, method, truth (mean over trials; median of a slope), value (mean estimate),
+        coverage with its Wilson interval, too_low and too_high (shares of intervals wholly below and above the truth),
+        width, n_trials (with a defined interval).
+    """
+    keys = ["day", "law", "model", "measure"]
+    truths = rows.groupby(keys)["truth"]
+    slopes = truths.median().index.get_level_values("measure") == "calibration_slope"
+    middle = truths.median().where(slopes, truths.mean())
+    rows = rows.dropna(subset=["ci_low"]).drop(columns="truth").join(middle, on=keys)
+    rows = rows.assign(too_low=rows["ci_high"] < rows["truth"], too_high=rows["ci_low"] > rows["truth"])
+    rows = rows.assign(held=~rows["too_low"] & ~rows["too_high"], width=rows["ci_high"] - rows["ci_low"])
+    found = rows.groupby([*keys, "method"], sort=False).agg(
+        truth=("truth", "first"), value=("value", "mean"), coverage=("held", "mean"), too_low=("too_low", "mean"),
+        too_high=("too_high", "mean"), width=("width", "mean"), n_trials=("held", "size"),
+    )  # fmt: skip
+    ends = [intervals.wilson(row.coverage * row.n_trials, row.n_trials) for row in found.itertuples()]
+    return found.assign(
+        coverage_low=[end["ci_low"] for end in ends], coverage_high=[end["ci_high"] for end in ends]
+    ).reset_index()
+
+
+def tasks(n_trials: int, n_every_method: int, seed: int, worlds: Sequence[tuple[int, str]] = WORLDS) -> list[Callable]:
+    """One task a simulated trial."""
+    return [
+        delayed(one)(day, law, number, seed, number < n_every_method)
+        for day, law in worlds
+        for number in range(n_trials)
+    ]
+
+
+def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
+    """The study: coverage of every method, and the first trials of every world for a rerun to be held against."""
+    found = engine.compute(tasks(n_trials, n_every_method, seed), "simulated trials")
+    rows = pd.concat(found, ignore_index=True)
+    first = rows[(rows["number"] < 1) & (rows["method"] == CHOSEN)]
+    return {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "command": f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_every_method}",
+        "seed": seed,
+        "n_trials": n_trials,
+        "n_every_method": n_every_method,
+        "laws": LAWS,
+        "methods": METHODS,
+        "chosen": CHOSEN,
+        "coverage": coverage(rows).to_dict("records"),
+        "first": first.to_dict("records"),
+    }
+
+
+PLACE = paths.ROOT / "reports" / "studies" / f"{NAME}.json"
+
+
+def write(found: Mapping[str, Any]) -> None:
+    """Put the results where the report reads them."""
+    results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
+
+
+def committed() -> dict[str, Any]:
+    """The committed results of the study."""
+    return json.loads(PLACE.read_text(encoding="utf-8"))
+
+
+def of_chosen(found: Mapping[str, Any]) -> pd.DataFrame:
+    """Coverage of the chosen method, of the AUROC of all features and of its difference to the arm alone."""
+    table = pd.DataFrame(found["coverage"])
+    return table[table["method"] == found["chosen"]]
