@@ -7,9 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
-from attrition import cdisc, leaks, params, results
+from attrition import cdisc, leaks, metrics, params, results
 from attrition.landmark import guard, machine, participants, prediction, readings
 from attrition.landmark.guard import LeakError
 from attrition.landmark.time_readings import sentence
@@ -21,7 +20,10 @@ from attrition.plots import flow, trial
 @pytest.fixture(scope="module")
 def p():
     quick = params.load("06_real_trial", "quick")
-    return dataclasses.replace(quick, repeats=1, bootstrap=30, optimism_resamples=2, trees=5, leak_repeats=1)
+    return dataclasses.replace(
+        quick, repeats=2, dear_repeats=1, bootstrap=30, half_samples=4, permutations=19, optimism_resamples=2, trees=5,
+        leak_repeats=1,
+    )  # fmt: skip
 
 
 def made_trial(n=100, arms=("A", "B"), leave=0.5, seed=3):
@@ -178,9 +180,9 @@ def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
 def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(made, p):
     found = machine.run(made, dataclasses.replace(p, repeats=3, dear_repeats=2), 1)
     shapes = {day: {name: y_prob.shape[1] for name, y_prob in each.items()} for day, each in found.predictions.items()}
-    assert shapes[28].pop("forest") == 2
-    assert {n for each in shapes.values() for n in each.values()} == {3}
-    assert not any("forest" in each for each in shapes.values())
+    assert [day for day, each in shapes.items() if "forest" in each] == [28]
+    assert {n for each in shapes.values() for name, n in each.items() if name in prediction.LEARNERS} == {2}
+    assert {n for each in shapes.values() for name, n in each.items() if name not in prediction.LEARNERS} == {3}
 
 
 def test_figures_draw_what_they_are_given(made, study, prices):
@@ -222,9 +224,12 @@ def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
     ends = pd.DataFrame({"id": ids[:20], "kind": "end of exposure", "name": "dose", "day": 20.0})
     told = dataclasses.replace(made, events=pd.concat([made.events, ends], ignore_index=True))
     found = machine.on_treatment(told, study, 28)
-    of, y_prob = study.problems[28], study.predictions[28]["all"][:, 0]
+    of, developed = study.problems[28], study.developed[28]
     assert found["n_patients"] == len(ids) - 20
-    assert found["auroc"]["value"] == pytest.approx(roc_auc_score(of.y[20:], y_prob[20:]))
+    each = [
+        metrics.auroc_within(of.y[20:], developed.predictions["all"][20:, r], developed.fold[20:, r]) for r in (0, 1)
+    ]
+    assert found["auroc"]["value"] == pytest.approx(np.mean(each))
 
 
 def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
@@ -321,16 +326,66 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
         assert "leak until shown otherwise, so it is not judged whether" in sentence(reading)
 
 
-def test_models_that_disagree_about_chance_are_named(study):
+def with_chance(study, p_values, model="all"):
+    """The study with other adjusted p-values of the permutation test, by landmark."""
+    tests = {day: {**each} for day, each in study.chance.items()}
+    for day, p in p_values.items():
+        tests[day][model] = tests[day][model] | {"holm": p}
+    return dataclasses.replace(study, chance=tests)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "verdict", "words"),
+    [
+        ({28: 0.05, 84: 0.05}, "supported", "better than chance on day 28 and day 84"),
+        ({28: 0.051, 84: 0.01}, "direction only", "better than chance on day 84 "),
+        ({28: 0.2, 84: 0.3}, "not supported", "better than chance at no landmark"),
+    ],
+)
+def test_better_than_chance_is_the_permutation_test_whatever_the_interval(study, p_values, verdict, words):
+    said = readings.honest(with_chance(study, p_values), 0.99)
+    assert said.verdict == verdict
+    assert words in sentence(said)
+    blinded = readings.blinded(with_chance(study, p_values, "all_without_arm"), 0.05)
+    assert ("at no landmark shown to be better than chance" in sentence(blinded)) == (verdict == "not supported")
+
+
+def moved(study, first, second, by_day):
+    """The study with other differences of two models: value and the ends of the widened interval, by landmark."""
+    table = study.differences.copy()
+    for day, (value, low, high) in by_day.items():
+        rows = (table["landmark"] == day) & (table["first"] == first) & (table["second"] == second)
+        table.loc[rows, ["value", "all_low", "all_high"]] = [value, low, high]
+    return dataclasses.replace(study, differences=table)
+
+
+@pytest.mark.parametrize(
+    ("by_day", "verdict", "words"),
+    [
+        # the largest difference is not the one that is clear
+        ({28: (0.06, 0.01, 0.11), 84: (0.2, -0.1, 0.5)}, "supported", "on day 28; the largest of these"),
+        ({28: (0.03, 0.01, 0.05), 84: (0.2, -0.1, 0.5)}, "direction only", "is +0.030"),
+        ({28: (0.06, 0.01, 0.11), 84: (0.08, 0.01, 0.15)}, "supported", "on day 28 and day 84"),
+        ({28: (0.06, -0.01, 0.13), 84: (0.2, -0.1, 0.5)}, "not supported", "At no landmark is it shown"),
+        ({28: (-0.06, -0.1, -0.02), 84: (0.0, -0.1, 0.1)}, "not supported", "On day 28 they rank worse"),
+    ],
+)
+def test_beyond_the_arm_counts_every_landmark_whose_interval_is_clear(study, by_day, verdict, words):
+    said = readings.beyond_the_arm(moved(study, "all", "arm_only", by_day), 0.05, 0.99)
+    assert said.verdict == verdict
+    assert words in sentence(said)
+
+
+def test_an_interval_below_one_half_has_a_sentence_of_its_own(study):
+    assert "below" not in "".join(str(readings.below_half(study, "nothing")))
     told = study.summary.copy()
-    auroc = told["measure"].eq("auroc") & (told["landmark"] > 0)
-    told.loc[auroc, ["value", "ci_low", "ci_high"]] = [0.6, 0.55, 0.65]
-    agreed = dataclasses.replace(study, summary=told)
-    assert "not told from chance" not in sentence(readings.honest(agreed, 0.75))
-    told.loc[auroc & told["model"].isin(["xgb", "baseline"]) & told["landmark"].eq(28), "ci_low"] = 0.49
-    assert "Other models of the same features are not told from chance: XGBoost on day 28." in sentence(
-        readings.honest(dataclasses.replace(study, summary=told), 0.75)
-    )
+    rows = told["measure"].eq("auroc") & told["model"].eq("all_without_arm") & told["landmark"].eq(28)
+    told.loc[rows, ["value", "ci_low", "ci_high"]] = [0.42, 0.36, 0.48]
+    said = sentence(readings.below_half(dataclasses.replace(study, summary=told), "all_without_arm"))
+    assert "0.420 (0.360 to 0.480) on day 28, below one half" in said
+    assert f"gives {study.chance[28]['all_without_arm']['mean']:.3f} on average" in said
+    told.loc[rows, "ci_high"] = 0.5
+    assert readings.below_half(dataclasses.replace(study, summary=told), "all_without_arm") is None
 
 
 def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from attrition import cdisc, params
 from attrition.landmark import prediction
+from attrition.models.ridge import RidgeLogistic
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +92,7 @@ def test_no_patient_helps_to_predict_itself(rng):
 
 def test_every_patient_is_predicted_once_a_repeat(day28, folds, p):
     chosen = {
-        name: model for name, model in prediction.estimators(p, 1).items() if name in ("all", *prediction.LEARNERS)
+        name: model for name, model in prediction.estimators(p, 1, day28).items() if name in ("all", *prediction.LEARNERS)
     }
     found = prediction.out_of_fold(day28, chosen, folds)
     for y_prob in found.values():
@@ -103,87 +101,13 @@ def test_every_patient_is_predicted_once_a_repeat(day28, folds, p):
         assert ((y_prob >= 0) & (y_prob <= 1)).all()
 
 
-def test_out_of_fold_agrees_with_a_plain_loop(day28, folds):
-    columns = day28.columns("visits")
-    found = prediction.out_of_fold(day28, {"visits": ("visits", prediction.RidgeLogistic(0.1))}, folds)["visits"]
-    X = day28.X[columns].to_numpy()
-    for fold in folds[:3]:
-        train, test = X[fold.train].copy(), X[fold.test].copy()
-        indicators = np.isnan(train).any(axis=0)
-        medians = np.nanmedian(train, axis=0)
-        parts = []
-        for part in (train, test):
-            missing = np.isnan(part)
-            parts.append(np.column_stack([np.where(missing, medians, part), missing[:, indicators]]))
-        scaler = StandardScaler().fit(parts[0])
-        model = LogisticRegression(C=0.1, tol=1e-10, max_iter=10_000)
-        model.fit(scaler.transform(parts[0]), day28.y[fold.train])
-        expected = model.predict_proba(scaler.transform(parts[1]))[:, 1]
-        np.testing.assert_allclose(found[fold.test, fold.repeat], expected, atol=1e-6)
-
-
-def test_ridge_regressions_together_are_those_of_scikit_learn_one_by_one(rng):
-    """With gaps in some training parts and not in others, a column of gaps only, and rows that come twice."""
-    X, y = rng.standard_normal((90, 4)), rng.integers(0, 2, 90)
-    X[rng.random(90) < 0.3, 0] = np.nan
-    X[:20, 1] = np.nan
-    X[20:40, 2] = np.nan
-    X[:, 3] = np.where(np.arange(90) < 20, 1.0, np.nan)
-    splits = [
-        (np.arange(20, 90), np.arange(20)),
-        (np.setdiff1d(np.arange(90), np.arange(20, 40)), np.arange(20, 40)),
-        (rng.integers(0, 90, 90), np.arange(90)),
-    ]
-    parts = ("impute", prediction._imputer()), ("scale", StandardScaler())
-    theirs = Pipeline([*parts, ("classify", LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-12))])
-    ours = prediction.fitted_on(prediction.RidgeLogistic(0.1), X, y, splits)
-    for (train, test), together, expected in zip(splits, ours, prediction.fitted_on(theirs, X, y, splits), strict=True):
-        alone = prediction.RidgeLogistic(0.1).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
-        np.testing.assert_allclose(together, expected, atol=1e-7)
-        np.testing.assert_allclose(alone, expected, atol=1e-7)
-
-
-def test_auroc_is_taken_a_repeat_and_then_averaged(day28, folds, p):
-    chosen = {"all": prediction.estimators(p, 1)["all"]}
-    found = prediction.out_of_fold(day28, chosen, folds)
-    table = prediction.summarise(day28, found, prediction.bootstrap_weights(day28, 50, 1))
-    value = table.query("model == 'all' and measure == 'auroc'")["value"].item()
-    assert value == pytest.approx(np.mean([roc_auc_score(day28.y, found["all"][:, r]) for r in range(2)]))
-
-
-def test_bootstrap_interval_agrees_with_a_loop(day28, folds, p):
-    found = prediction.out_of_fold(day28, {"all": prediction.estimators(p, 1)["all"]}, folds)
-    weights = prediction.bootstrap_weights(day28, 60, 1)
-    table = prediction.summarise(day28, found, weights).query("model == 'all' and measure == 'auroc'").iloc[0]
-    drawn = []
-    for column in weights.T.astype(int):
-        rows = np.repeat(np.arange(len(day28.y)), column)
-        drawn.append(np.mean([roc_auc_score(day28.y[rows], found["all"][rows, r]) for r in range(2)]))
-    np.testing.assert_allclose([table["ci_low"], table["ci_high"]], np.percentile(drawn, [2.5, 97.5]), atol=1e-9)
-
-
-def test_a_model_does_not_differ_from_itself(day28, folds, p):
-    found = prediction.out_of_fold(day28, {"all": prediction.estimators(p, 1)["all"]}, folds)
-    weights = prediction.bootstrap_weights(day28, 50, 1)
-    row = prediction.differences(day28, found, weights, [("all", "all")]).iloc[0]
-    assert (row["value"], row["ci_low"], row["ci_high"]) == (0, 0, 0)
-
-
-def test_a_difference_that_is_picked_among_landmarks_has_a_wider_interval(day28, folds, p):
-    made = {name: prediction.estimators(p, 1)[name] for name in ("all", "arm_only")}
-    found = prediction.out_of_fold(day28, made, folds)
-    weights = prediction.bootstrap_weights(day28, 200, 1)
-    one, three = (prediction.differences(day28, found, weights, [("all", "arm_only")], k).iloc[0] for k in (1, 3))
-    assert (one["all_low"], one["all_high"]) == (one["ci_low"], one["ci_high"]) == (three["ci_low"], three["ci_high"])
-    assert three["all_low"] < three["ci_low"]
-    assert three["all_high"] > three["ci_high"]
-
-
 def test_a_real_signal_is_found_by_every_learner(rng, p):
     of = made_problem(rng)
     of = dataclasses.replace(of, groups={"baseline": tuple(of.X)})
     chosen = {
-        name: model for name, model in prediction.estimators(p, 1).items() if name in ("baseline", *prediction.LEARNERS)
+        name: model
+        for name, model in prediction.estimators(p, 1, of).items()
+        if name in ("baseline", *prediction.LEARNERS)
     }
     found = prediction.out_of_fold(of, chosen, prediction.folds_of(of, 5, 1, 1))
     for name in chosen:
@@ -195,7 +119,7 @@ def test_features_without_signal_give_chance(p):
     for number in range(20):
         of = made_problem(np.random.default_rng(number), effect=0.0)
         found = prediction.out_of_fold(
-            of, {"baseline": ("baseline", prediction.RidgeLogistic(0.1))}, prediction.folds_of(of, 5, 1, 1)
+            of, {"baseline": ("baseline", prediction.ridge(of, "baseline", 1))}, prediction.folds_of(of, 5, 1, 1)
         )
         values.append(roc_auc_score(of.y, found["baseline"][:, 0]))
     assert abs(np.mean(values) - 0.5) < 4 * np.std(values) / np.sqrt(20) + 0.01
@@ -204,15 +128,15 @@ def test_features_without_signal_give_chance(p):
 def test_cox_score_ranks_by_time_and_ignores_its_scale(rng):
     of = made_problem(rng)
     outcome = np.column_stack([of.y, of.time])
-    first = prediction.cox(10.0).fit(of.X, outcome).predict_proba(of.X)[:, 1]
-    second = prediction.cox(10.0).fit(of.X * 1000, outcome).predict_proba(of.X * 1000)[:, 1]
+    first = prediction.cox([], 1).fit(of.X, outcome).predict_proba(of.X)[:, 1]
+    second = prediction.cox([], 1).fit(of.X * 1000, outcome).predict_proba(of.X * 1000)[:, 1]
     np.testing.assert_allclose(first, second, atol=1e-8)
     assert roc_auc_score(of.y, first) > 0.75
 
 
 def test_optimism_is_the_apparent_excess(rng):
     of = made_problem(rng, n=120, effect=0.0)
-    found = prediction.optimism(of, "baseline", prediction.RidgeLogistic(1.0), 30, 1)
+    found = prediction.optimism(of, "baseline", RidgeLogistic(grid=(1.0,)), 30, 1)
     assert found["optimism"] > 0.02
     assert found["corrected"] == pytest.approx(found["apparent"] - found["optimism"])
     assert abs(found["corrected"] - 0.5) < 0.12
@@ -233,7 +157,7 @@ def test_leave_one_site_group_out_trains_on_the_others(rng):
 
 def test_pairs_within_site_groups_are_what_the_last_row_counts(rng):
     of = made_problem(rng)
-    table = prediction.leave_one_site_group_out(of, "baseline", prediction.RidgeLogistic(0.1))
+    table = prediction.leave_one_site_group_out(of, "baseline", prediction.ridge(of, "baseline", 1))
     groups = table.iloc[:-1]
     pairs = groups["n_events"] * (groups["n_patients"] - groups["n_events"])
     assert table["auroc"].iloc[-1] == pytest.approx(np.average(groups["auroc"], weights=pairs))
@@ -249,7 +173,7 @@ def test_too_few_events_are_refused(rng):
 def test_before_the_first_dose_only_baseline_and_arm_exist(p):
     of = prediction.problem(cdisc.load("pilot"), 0)
     assert set(of.groups) == {"baseline", "arm"}
-    chosen = prediction.available(prediction.estimators(p, 1), of)
+    chosen = prediction.estimators(p, 1, of)
     assert {"arm_only", "baseline", "all", "cox"} <= set(chosen)
     assert "visits" not in chosen
 
@@ -259,7 +183,7 @@ def test_no_honest_auroc_of_the_pilot_is_suspicious(p):
     trial = cdisc.load("pilot")
     for day in trial.landmarks:
         of = prediction.problem(trial, day)
-        chosen = prediction.available(prediction.estimators(p, 1), of)
+        chosen = prediction.estimators(p, 1, of)
         found = prediction.out_of_fold(of, chosen, prediction.folds_of(of, 5, 2, 1))
         for y_prob in found.values():
             assert np.mean([roc_auc_score(of.y, y_prob[:, r]) for r in range(2)]) < 0.75

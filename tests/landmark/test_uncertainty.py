@@ -1,0 +1,176 @@
+"""Half-samples, permutations and the stack of landmarks: by theory, by plain recomputation, and blind to the future."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from attrition import cdisc, metrics
+from attrition.landmark import prediction, together, uncertainty
+from attrition.models import ridge
+from tests.landmark.test_prediction import made_problem
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def problem(rng, n=120, effect=0.0):
+    of = made_problem(rng, n, effect)
+    return dataclasses.replace(of, groups={"baseline": tuple(of.X), "arm": ()})
+
+
+def test_a_half_is_half_of_the_patients_with_two_cross_validations(rng):
+    y = rng.integers(0, 2, 101)
+    drawn = uncertainty.halves(y, 4, 5, rng)
+    assert len(drawn) == 8
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        np.testing.assert_array_equal(first.rows, second.rows)
+        assert len(np.unique(first.rows)) == 50
+        assert (first.fold != second.fold).any()
+        assert set(np.unique(first.fold)) == set(range(5))
+    assert len({tuple(half.rows) for half in drawn}) == 4
+
+
+def test_a_half_is_predicted_by_its_own_patients_only(rng):
+    of = problem(rng, effect=1.0)
+    (half, other) = uncertainty.halves(of.y, 1, 4, rng)
+    model = prediction.ridge(of, "baseline", 1)
+    found = uncertainty.redeveloped(of, "baseline", model, [half, other])
+    rest = np.setdiff1d(np.arange(120), half.rows)
+    changed = of.y.copy()
+    changed[rest] = 1 - changed[rest]
+    again = uncertainty.redeveloped(dataclasses.replace(of, y=changed), "baseline", model, [half, other])
+    np.testing.assert_array_equal(found, again)
+    assert [len(p) for p in found] == [60, 60]
+
+
+def test_the_standard_error_is_that_of_a_mean(rng):
+    """For a mean of n patients the variance between halves, drawn without replacement, is its own variance."""
+    found = []
+    for _ in range(60):
+        values = rng.standard_normal(200)
+        halves = np.array([values[rng.permutation(200)[:100]].mean() for _ in range(60)])
+        found.append(uncertainty.standard_error(np.full(3, values.mean()), np.column_stack([halves, halves])) ** 2)
+    assert np.mean(found) == pytest.approx(1 / 200, rel=0.08)
+
+
+def test_the_noise_of_the_split_is_taken_off_and_averaged(rng):
+    centre, split = rng.normal(0, 1, 4000), rng.normal(0, 2, (4000, 2))
+    full = rng.normal(0, 2, 50)
+    found = uncertainty.standard_error(full, centre[:, None] + split) ** 2
+    assert found == pytest.approx(1 + full.var(ddof=1) / 50, rel=0.15)
+
+
+def test_an_interval_for_all_of_several_is_wider():
+    half = np.random.default_rng(1).normal(0.6, 0.05, (30, 2))
+    one, three = (uncertainty.interval(np.array([0.6]), half, k) for k in (1, 3))
+    assert three["ci_low"] < one["ci_low"] < 0.6 < one["ci_high"] < three["ci_high"]
+    assert np.isnan(uncertainty.interval(np.array([0.6]), np.empty((0, 2)))["ci_low"])
+
+
+def test_pairs_of_one_fold_are_what_the_auroc_counts(rng):
+    y, p, fold = rng.integers(0, 2, 90), rng.random(90).round(1), rng.integers(0, 3, 90)
+    each = [(y[fold == k], p[fold == k]) for k in range(3)]
+    pairs = [own.sum() * (1 - own).sum() for own, _ in each]
+    expected = np.average([roc_auc_score(*pair) for pair in each], weights=pairs)
+    assert metrics.auroc_within(y, p, fold) == pytest.approx(expected)
+    assert metrics.auroc_within(y, p, np.zeros(90)) == pytest.approx(roc_auc_score(y, p))
+
+
+def test_a_difference_of_a_model_to_itself_is_zero(rng):
+    of = problem(rng)
+    folds = prediction.folds_of(of, 4, 2, 1)
+    drawn, model = uncertainty.halves(of.y, 4, 4, rng), prediction.ridge(of, "baseline", 1)
+    developed = uncertainty.Developed(
+        of,
+        prediction.out_of_fold(of, {"baseline": ("baseline", model)}, folds),
+        uncertainty.fold_labels(folds, 120),
+        drawn,
+        {"baseline": uncertainty.redeveloped(of, "baseline", model, drawn)},
+    )
+    assert developed.difference("baseline", "baseline") == {"value": 0, "ci_low": 0, "ci_high": 0}
+    full, half = developed.measured("baseline", "auroc")
+    np.testing.assert_allclose(full, [
+        metrics.auroc_within(of.y, developed.predictions["baseline"][:, r], developed.fold[:, r]) for r in range(2)
+    ])  # fmt: skip
+    assert half.shape == (4, 2)
+
+
+def test_a_permutation_test_finds_a_signal_and_says_what_noise_gives(rng):
+    of = problem(rng, effect=1.5)
+    fold = uncertainty.fold_labels(prediction.folds_of(of, 5, 1, 1), 120)[:, 0]
+    found = uncertainty.permutation_test(of, "baseline", fold, 99, 1)
+    assert found["p"] == pytest.approx(0.01)
+    assert found["low"] < found["mean"] < found["high"]
+    assert found["mean"] == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.slow
+def test_the_permutation_test_holds_its_level():
+    """Among trials without any relation, p at most .2 comes in a fifth of them."""
+    low = 0
+    for number in range(60):
+        of = problem(np.random.default_rng(number), 80)
+        fold = uncertainty.fold_labels(prediction.folds_of(of, 4, 1, number), 80)[:, 0]
+        low += uncertainty.permutation_test(of, "baseline", fold, 19, number)["p"] <= 0.2
+    assert 4 <= low <= 21  # 12 expected; the ends leave out less than one in 500
+
+
+def test_holm_by_hand():
+    assert uncertainty.holm({1: 0.01, 2: 0.02, 3: 0.5}) == pytest.approx({1: 0.03, 2: 0.04, 3: 0.5})
+    assert uncertainty.holm({}) == {}
+
+
+@pytest.fixture(scope="module")
+def problems():
+    trial = cdisc.load("pilot")
+    return {day: prediction.problem(trial, day) for day in (28, 56, 84)}
+
+
+def test_the_stack_has_a_row_for_each_landmark_of_a_patient(problems):
+    stack = together.stacked(problems)
+    assert len(stack.y) == sum(len(of.y) for of in problems.values())
+    assert stack.y.sum() == sum(of.n_events for of in problems.values())
+    for day, of in problems.items():
+        rows = stack.landmark == day
+        assert list(stack.ids[stack.patient[rows]]) == list(of.X.index)
+    half = (stack.X.shape[1] - 1) // 2
+    moved = stack.X[:, half]
+    first, age = stack.X[:, 0], stack.X[:, half + 1]
+    np.testing.assert_allclose(age, (first - first.mean()) * moved)
+    assert stack.free.sum() == 3
+
+
+def test_no_row_of_a_test_patient_trains_the_model_of_all_landmarks(problems, monkeypatch):
+    stack, of = together.stacked(problems), problems[56]
+    folds = prediction.folds_of(of, 4, 1, 1)
+    drawn = uncertainty.halves(of.y, 1, 4, np.random.default_rng(0))
+    seen = []
+
+    def spied(self, X, y, trainings, group=None):
+        seen.extend(trainings)
+        return np.full((len(trainings), len(y)), 0.5)
+
+    monkeypatch.setattr(ridge.RidgeLogistic, "probabilities", spied)
+    predictions, halves = together.developed(stack, of, folds, drawn, 1)
+    tests = [of.X.index[fold.test] for fold in folds]
+    tests += [of.X.index[test] for half in drawn for _, test in half.splits()]
+    for rows, test in zip(seen, tests, strict=True):
+        assert not set(stack.ids[stack.patient[rows]]) & set(test)
+        assert set(stack.landmark[rows]) == {28, 56, 84}
+    for rows in seen[len(folds) :]:
+        trained = set(stack.ids[stack.patient[rows]]) & set(of.X.index)
+        assert trained < set(of.X.index[drawn[0].rows])
+    assert np.isfinite(predictions).all()
+    assert [len(p) for p in halves] == [96, 96]
+
+
+def test_halves_too_small_for_the_folds_take_fewer(rng):
+    y = np.zeros(60, dtype=int)
+    y[:7] = 1
+    for half in uncertainty.halves(y, 3, 5, rng):
+        assert min(pd.Series(y[half.rows]).groupby(half.fold).sum()) >= 1

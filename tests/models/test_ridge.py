@@ -1,0 +1,140 @@
+"""Ridge regressions with their penalty chosen inside: scikit-learn's, fit by fit and choice by choice."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+
+from attrition.models import outcomes, ridge
+from attrition.models.cox import RidgeCox
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def made(rng, n=160, p=6, effect=1.0):
+    X = rng.standard_normal((n, p)) * np.arange(1, p + 1) + 3
+    y = (rng.random(n) < 1 / (1 + np.exp(-effect * (X[:, 0] - 3)))).astype(int)
+    return X, y
+
+
+def theirs(X, y, X_new, C):
+    scaler = StandardScaler().fit(X)
+    model = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12).fit(scaler.transform(X), y)
+    return model.predict_proba(scaler.transform(X_new))[:, 1]
+
+
+@pytest.mark.parametrize("C", [1e-4, 0.1, 1.0])
+def test_parts_fitted_together_are_scikit_learns_one_by_one(rng, C):
+    X, y = made(rng)
+    parts = [np.arange(120), rng.integers(0, 160, 160), np.arange(40, 160)]
+    for part, found in zip(parts, ridge.RidgeLogistic(grid=(C,)).probabilities(X, y, parts), strict=True):
+        np.testing.assert_allclose(found, theirs(X[part], y[part], X, C), atol=1e-8)
+
+
+def test_gaps_become_the_training_median_and_a_mark_for_each_pattern(rng):
+    X, y = made(rng)
+    X[rng.random(160) < 0.3, 0] = np.nan
+    together = rng.random(160) < 0.2
+    X[together, 2] = X[together, 3] = np.nan
+    part = np.arange(110)
+    gaps = np.isnan(X)
+    full = np.column_stack([np.where(gaps, np.nanmedian(X[part], axis=0), X), gaps[:, [0, 2]]])
+    expected = theirs(full[part], y[part], full, 0.1)
+    model = ridge.RidgeLogistic(grid=(0.1,))
+    np.testing.assert_allclose(model.probabilities(X, y, [part])[0], expected, atol=1e-8)
+    np.testing.assert_allclose(model.fit(X[part], y[part]).predict_proba(X)[:, 1], expected, atol=1e-8)
+
+
+def test_a_gap_that_training_never_saw_becomes_the_median(rng):
+    X, y = made(rng)
+    new = X[:2].copy()
+    new[0, 4] = np.nan
+    filled = np.where(np.isnan(new), np.median(X, axis=0), new)
+    model = ridge.RidgeLogistic().fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(new), model.predict_proba(filled), atol=1e-12)
+
+
+def test_the_penalty_is_the_one_with_the_least_inner_log_loss(rng):
+    X, y = made(rng, effect=0.7)
+    counts = np.ones((1, 160))
+    labels = ridge.inner_labels(np.random.default_rng(3), counts)
+    lost = []
+    for C in ridge.GRID:
+        p = np.empty(160)
+        for k in range(ridge.INNER_FOLDS):
+            held = labels[0] == k
+            p[held] = theirs(X[~held], y[~held], X[held], C)
+        lost.append(log_loss(y, p))
+    _, (chosen,) = ridge.developed(ridge.Design.of(X), y, counts, labels)
+    assert chosen == ridge.GRID[int(np.argmin(lost))]
+    assert 0 < int(np.argmin(lost)) < len(ridge.GRID) - 1
+
+
+def test_noise_gets_the_strongest_penalty_and_a_signal_does_not(rng):
+    chosen = [ridge.RidgeLogistic().fit(*made(rng, effect=effect)).C_[0] for effect in [0.0] * 9 + [2.0] * 9]
+    assert np.median(chosen[:9]) <= 1e-3
+    assert np.median(chosen[9:]) >= 1e-2
+
+
+def test_what_is_free_is_not_penalised(rng):
+    X, y = made(rng)
+    arm = rng.integers(0, 2, 160)
+    y = (rng.random(160) < 0.25 + 0.5 * arm).astype(int)
+    table, free = np.column_stack([arm, X]), [True] + [False] * 6
+    strongest = ridge.RidgeLogistic(grid=(1e-9,), free=free).fit(table, y).predict_proba(table)[:, 1]
+    for group in (0, 1):
+        np.testing.assert_allclose(strongest[arm == group], y[arm == group].mean(), atol=1e-4)
+    held = ridge.RidgeLogistic(grid=(1e-9,)).fit(table, y).predict_proba(table)[:, 1]
+    np.testing.assert_allclose(held, y.mean(), atol=1e-4)
+
+
+def test_an_arm_without_events_does_not_run_away(rng):
+    X, _ = made(rng)
+    arm = rng.integers(0, 2, 160)
+    y = np.where(arm == 1, 0, rng.integers(0, 2, 160))
+    table = np.column_stack([arm, X])
+    p = ridge.RidgeLogistic(free=[True] + [False] * 6).fit(table, y).predict_proba(table)[:, 1]
+    assert np.isfinite(p).all()
+    assert p[arm == 1].max() < 1e-3
+
+
+def test_inner_folds_are_balanced_and_never_part_a_group(rng):
+    group = np.repeat(np.arange(40), 3)
+    counts = rng.integers(0, 3, (5, 40))[:, group].astype(float)
+    labels = ridge.inner_labels(rng, counts, group)
+    assert ((labels == -1) == (counts == 0)).all()
+    for row, count in zip(labels, counts, strict=True):
+        of = [set(row[(group == g) & (count > 0)]) for g in np.unique(group[count > 0])]
+        assert all(len(each) == 1 for each in of)
+        sizes = np.bincount([each.pop() for each in of], minlength=ridge.INNER_FOLDS)
+        assert np.ptp(sizes) <= 1
+
+
+def test_many_outcomes_at_once_are_cross_validated_as_one_by_one(rng):
+    X, y = made(rng, effect=0.8)
+    fold = rng.permutation(160) % 4
+    counts = np.stack([fold != k for k in range(4)]).astype(float)
+    design, labels = ridge.Design.of(X, np.arange(6) == 1), ridge.inner_labels(rng, counts)
+    Y = np.stack([y, rng.permutation(y), rng.permutation(y)]).astype(float)
+    found = outcomes.out_of_fold(design, Y, fold, labels)
+    for outcome, log_odds in zip(Y, found, strict=True):
+        coef, _ = ridge.developed(design, outcome, counts, labels)
+        alone = np.take_along_axis(coef @ design.table.T, fold[None], axis=0)[0]
+        np.testing.assert_allclose(log_odds, alone, atol=0.02)
+
+
+def test_the_cox_penalty_is_chosen_and_the_arm_is_free(rng):
+    X = rng.standard_normal((200, 5))
+    arm = rng.integers(0, 2, 200)
+    table = np.column_stack([(arm - 0.5) * 2, X])
+    weak, strong = (rng.exponential(np.exp(-1.0 * arm - signal * X[:, 0])) for signal in (0.0, 1.2))
+    none = RidgeCox([True] + [False] * 5).fit(table, np.column_stack([np.ones(200), weak]))
+    some = RidgeCox([True] + [False] * 5).fit(table, np.column_stack([np.ones(200), strong]))
+    assert none.C_ < some.C_
+    assert np.abs(none.coef_[1:]).max() < 0.2
+    assert none.coef_[0] == pytest.approx(0.5, abs=0.15)  # half of the log hazard ratio of the arms, not shrunk
+    assert some.coef_[1] == pytest.approx(1.2, abs=0.35)
