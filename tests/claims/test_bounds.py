@@ -153,9 +153,9 @@ def test_joint_claim_of_a_real_model_is_always_possible(rng):
 
 
 def test_published_operating_points_are_impossible_at_24_per_cent():
-    published = [(0.720, 0.680, 0.643, 3), (0.85, 0.55, 0.643, 2), (0.700, 0.660, 0.618, 3)]
+    published = [(0.720, 0.680, 0.643, 2), (0.85, 0.55, 0.643, 2), (0.700, 0.660, 0.618, 2)]
     claims = [bounds.joint(r, p, a, 48, 152, {"recall": d}) for r, p, a, d in published]
     assert [claim.possible for claim in claims] == [False] * 3
     assert [len(claim.fits) for claim in claims] == [0, 2, 0]
-    assert min(claim.least_concave_auc for claim in claims) > 0.79
+    assert min(claim.least_concave_auc for claim in claims) > 0.789
     assert all(math.isfinite(claim.fpr) for claim in claims)

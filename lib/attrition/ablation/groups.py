@@ -204,7 +204,7 @@ def contrast(study: Study, setting: str, better: str, worse: str, measure: str =
 
 
 def verdict(found: Mapping[str, float], published: float, smallest_difference: float) -> str:
-    """Word for a published gain by the ledger's rule: direction, half the size, smallest difference of interest.
+    """Word for a published gain by the ledger's rule: direction, size, smallest difference.
 
     Examples
     --------
