@@ -9,7 +9,7 @@ noise of the split, which the full sample averages over its repeats.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -153,6 +153,7 @@ class Developed:
     fold: np.ndarray
     drawn: Sequence[Half]
     halves: Mapping[str, list[np.ndarray]]
+    _seen: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def measured(self, model: str, measure: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A measure in every repeat, and in every half-sample (n_halves, 2).
@@ -165,7 +166,9 @@ class Developed:
         among : ndarray of bool, shape (n_patients,), optional
             Patients who are looked at.
         """
-        metric, y = MEASURES[measure], self.of.y
+        if among is None and (model, measure) in self._seen:
+            return self._seen[model, measure]
+        metric, y, everybody = MEASURES[measure], self.of.y, among is None
         among = np.ones(len(y), dtype=bool) if among is None else among
         # a model that takes long has fewer repeats and fewer halves
         repeats = zip(self.predictions[model].T, self.fold.T, strict=False)
@@ -174,7 +177,10 @@ class Developed:
             _defined(metric, y[own.rows][among[own.rows]], p[among[own.rows]], own.fold[among[own.rows]])
             for own, p in zip(self.drawn, self.halves.get(model, ()), strict=False)
         ]
-        return np.array(full), np.reshape(half, (-1, TWICE))
+        found = np.array(full), np.reshape(half, (-1, TWICE))
+        if everybody:
+            self._seen[model, measure] = found
+        return found
 
     def interval(self, model: str, measure: str, among: np.ndarray | None = None) -> dict[str, float]:
         """A measure with its interval."""

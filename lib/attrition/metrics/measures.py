@@ -348,11 +348,18 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float
     >>> auroc_within([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
     1.0
     """
-    return float(aurocs_within(np.asarray(y_true)[None], np.asarray(y_prob)[None], np.asarray(fold))[0])
+    y, score, label = np.asarray(y_true) == 1, settled(y_prob), np.asarray(fold)
+    won = pairs = 0.0
+    for k in np.unique(label):
+        events, others = score[y & (label == k)], score[~y & (label == k)]
+        gap = events[:, None] - others
+        won += np.count_nonzero(gap > 0) + 0.5 * np.count_nonzero(gap == 0)
+        pairs += gap.size
+    return won / pairs if pairs else float("nan")
 
 
 def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:
-    """`auroc_within` of many outcomes and scores of the same folds; arrays of shape (n_sets, n_patients).
+    """`auroc_within` of many outcomes and scores of the same folds, by ranks; arrays of shape (n_sets, n_patients).
 
     Examples
     --------
