@@ -41,9 +41,9 @@ def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
 
     Examples
     --------
-    >>> cell = '{"cell_type": "code", "source": ["x = 1\\n", "x"], "outputs": [1], "metadata": {"trusted": true}}'
+    >>> cell = '{"cell_type": "code", "source": ["x ", "= 1"], "outputs": [1], "metadata": {"trusted": true}}'
     >>> cells('{"cells": [' + cell + ']}')
-    [('code', 'x = 1\nx', [])]
+    [('code', 'x = 1', [])]
     """
     listed = json.loads(notebook)["cells"]
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in listed]
