@@ -11,6 +11,7 @@ import yaml
 
 import attrition
 from attrition import environment, paths, sources
+from attrition.run import rendering
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 
@@ -47,6 +48,20 @@ def test_the_users_packages_are_there(project):
         "jupyter papermill nbconvert pandas seaborn matplotlib scikit-learn xgboost lightgbm imbalanced-learn mlflow"
     )
     assert {*fixed.split(), "imbalanced-learn", "mlflow"} <= names(project["dependencies"])
+
+
+PROGRAMS = {"jupyter", "setuptools", "uv"}
+"""What is declared to be run, not to be imported."""
+
+
+def test_every_declared_package_is_imported(project):
+    taken = set().union(*(sources.packages(p.read_text(encoding="utf-8")) for p in sources.LIBRARY.rglob("*.py")))
+    used = {
+        rendering.CALLED.get(module, environment.normal(module))
+        for module in (name.partition(".")[0] for name in taken)
+    }
+    declared = {name.removesuffix("-cpu") for name in names(project["dependencies"])}
+    assert declared - used == PROGRAMS
 
 
 def test_the_lock_is_hashed_and_names_no_registry():

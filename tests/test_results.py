@@ -27,7 +27,7 @@ def test_a_value_that_is_no_result_is_refused(out):
 
 
 def test_a_missing_result_names_the_command_that_makes_it(out):
-    with pytest.raises(results.MissingResult, match=r"run_all\.sh --only 04_modelling"):
+    with pytest.raises(results.MissingResult, match=r"run_all\.sh --out .* --only 04_modelling"):
         results.read("04_modelling")
 
 
@@ -78,3 +78,13 @@ def test_a_running_chapter_keeps_a_journal(out, monkeypatch):
     monkeypatch.setenv("ATTRITION_CHAPTER", "01_x")
     results.write("01_x", {})
     assert (out / ".state" / "01_x.files").read_text().splitlines() == [str(out / "results" / "01_x.json")]
+
+
+def test_what_is_zero_is_zero_on_every_processor(out):
+    """Rounding error differs from processor to processor; tables round it away as results do."""
+    noise = [-4.292077802e-18, 2.252634372e-18, -1.3e-16, 3.1e-16, 2e-12, 0.25, np.nan, np.inf]
+    path = results.write_table("t", pd.DataFrame({"in the large": noise, "n": 7, "who": "a"}))
+    read = path.read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in read] == ["0", "0", "0", "0", "2e-12", "0.25", "", "inf"]
+    assert all(line.endswith(",7,a") for line in read)
+    assert results.plain(noise[:6]) == [0.0] * 4 + noise[4:6]

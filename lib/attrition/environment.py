@@ -28,8 +28,8 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*([^\\]+))?")
 def normal(name: str) -> str:
     """Package name as registries compare it.
 
-    >>> normal("Great_Tables")
-    'great-tables'
+    >>> normal("Send2Trash"), normal("typing_extensions")
+    ('send2trash', 'typing-extensions')
     """
     return re.sub(r"[-_.]+", "-", name).lower()
 

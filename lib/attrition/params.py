@@ -257,7 +257,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
 
 
 def load(chapter: str, profile: str = "full") -> Any:
-    """Parameters of one chapter.
+    """Parameters of one chapter; from here on the process reads and writes results of this profile.
 
     Parameters
     ----------
@@ -275,7 +275,9 @@ def load(chapter: str, profile: str = "full") -> Any:
     'Findings'
     """
     _refuse_unknown([chapter], list(SECTIONS), "chapter")
-    return read(profile)[chapter]
+    resolved = read(profile)
+    paths.profile = profile
+    return resolved[chapter]
 
 
 def as_dict(section: Any) -> dict[str, Any]:

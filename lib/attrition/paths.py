@@ -19,10 +19,23 @@ REGISTER = Path(".state") / "trials.json"
 """In an output folder: a reader's trials that the run is about, see `attrition.trials`."""
 
 
+profile: str | None = None
+"""Profile that this process reads and writes results of, as `attrition.params.load` was asked for it."""
+
+
 def out() -> Path:
     """Output folder of this run (``ATTRITION_OUT``, else ``reports/``)."""
     chosen = os.environ.get("ATTRITION_OUT")
     return Path(chosen).resolve() if chosen else ROOT / "reports"
+
+
+def command() -> str:
+    """The command that brings this output folder up to date, for messages that tell what to run.
+
+    A run hands its own on to the notebooks (``ATTRITION_COMMAND``): with the reader's trial, for one.
+    """
+    usual = {ROOT / "reports": "", ROOT / "reports" / "quick": " --quick"}
+    return os.environ.get("ATTRITION_COMMAND") or f"./run_all.sh{usual.get(out(), f' --out {out()}')}"
 
 
 def _below(folder: Path) -> Path:

@@ -23,6 +23,12 @@ ZERO = 1e-12
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+class OtherProfile(errors.Refusal, ValueError):
+    """Results of small sizes would be mixed with those of full sizes."""
+
+    exit_code = errors.USAGE
+
+
 class MissingResult(errors.Refusal, FileNotFoundError):
     """A chapter asks for a result that no chapter has written yet."""
 
@@ -57,7 +63,14 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     ------
     OutputError
         The disk is full, the folder cannot be written; what stood at `path` is untouched.
+    OtherProfile
+        A notebook at small sizes, opened outside ``./run_all.sh lab``, would write over the committed report.
     """
+    committed = paths.ROOT / "reports"
+    if paths.profile == "quick" and paths.out() == committed and path.is_relative_to(committed):
+        raise OtherProfile(
+            'profile = "quick" does not write over the committed report; open notebooks with ./run_all.sh lab'
+        )
     try:
         _replace(at or path, text.encode() if isinstance(text, str) else text)
         _note(path)
@@ -163,6 +176,13 @@ def write(chapter: str, numbers: Mapping[str, Any]) -> None:
     """
     text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     publish(paths.results() / f"{chapter}.json", text + "\n")
+    if paths.profile:
+        publish(_made_with(chapter), paths.profile)
+
+
+def _made_with(chapter: str) -> Path:
+    """Where a chapter notes the profile that its results were made with."""
+    return paths.out() / ".state" / f"{chapter}.profile"
 
 
 def needed(chapter: str, path: Path) -> Path:
@@ -178,14 +198,21 @@ def needed(chapter: str, path: Path) -> Path:
     ------
     MissingResult
         When it is not there.
+    OtherProfile
+        When it was made with another profile than the notebook that reads it has.
     """
-    if path.exists():
-        return path
-    quick = " --quick" if paths.out() == paths.ROOT / "reports" / "quick" else ""
-    raise MissingResult(
-        f"{path.parent.name}/{path.name} is not there yet: chapter {chapter} makes it; "
-        f"run ./run_all.sh{quick} --only {chapter}"
-    )
+    file, note = f"{path.parent.name}/{path.name}", _made_with(chapter)
+    if not path.exists():
+        raise MissingResult(
+            f"{file} is not there yet: chapter {chapter} makes it; run {paths.command()} --only {chapter}"
+        )
+    made = note.read_text(encoding="utf-8") if note.exists() else paths.profile
+    if paths.profile and made != paths.profile:
+        raise OtherProfile(
+            f'{file} was made with the profile "{made}", and this chapter runs with "{paths.profile}": set profile = '
+            f'"{made}" here, or redo chapter {chapter} with "{paths.profile}" first'
+        )
+    return path
 
 
 def read(chapter: str) -> dict[str, Any]:
@@ -195,6 +222,8 @@ def read(chapter: str) -> dict[str, Any]:
     ------
     MissingResult
         When the chapter has not run, with the command that runs it.
+    OtherProfile
+        See `needed`.
     """
     path = needed(chapter, paths.results() / f"{chapter}.json")
     return json.loads(path.read_text(encoding="utf-8"))
@@ -217,7 +246,7 @@ def inert(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_table(name: str, table: pd.DataFrame) -> Path:
-    """Write ``tables/<name>.csv``: LF line ends, floats to `DIGITS` significant digits, no formulas.
+    """Write ``tables/<name>.csv``: LF line ends, floats rounded as in `plain`, no formulas.
 
     Text that a spreadsheet would run as a formula is exported with a leading quote mark. In a chapter that the driver
     runs the table waits beside its state until the chapter has succeeded, so that a failed run leaves earlier tables.
@@ -234,6 +263,8 @@ def write_table(name: str, table: pd.DataFrame) -> Path:
     pathlib.Path
     """
     safe = table.rename(columns=_inert).map(_inert)
+    floats = safe.select_dtypes("float")
+    safe[floats.columns] = floats.mask(floats.abs() < ZERO, 0.0)
     text = safe.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
     chapter, file = os.environ.get("ATTRITION_CHAPTER"), f"{name}.csv"
     return publish(paths.tables() / file, text, paths.waiting(chapter) / file if chapter else None)

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def text_of(name: str) -> str:
     if file is None:
         raise ModuleNotFoundError(name)
     return file.read_text(encoding="utf-8")
+
+
+def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
+    """Kind, source and tags of a notebook's cells: all that a run takes from it.
+
+    Outputs, counts and what an editor notes of itself are left out, so that a notebook that was opened and saved again
+    is the same notebook.
+
+    Examples
+    --------
+    >>> cell = '{"cell_type": "code", "source": ["x ", "= 1"], "outputs": [1], "metadata": {"trusted": true}}'
+    >>> cells('{"cells": [' + cell + ']}')
+    [('code', 'x = 1', [])]
+    """
+    listed = json.loads(notebook)["cells"]
+    return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in listed]
 
 
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -307,12 +307,12 @@ def test_typo_in_params_gives_2_with_did_you_mean(own_toy):
 
 USAGE = {
     "--only alhpa": "did you mean 'alpha'?",  # codespell:ignore alhpa
-    "--bogus": "unrecognized arguments",
+    "--bogus": "unknown: --bogus; ./run_all.sh help",
     "--jobs 0": "--jobs must be at least 1",
     "--jobs two": "invalid int value",
     "--mapping m.toml": "--mapping goes with --trial",
     "--only": "expected one argument",
-    "extra": "unrecognized arguments",
+    "extra": "unknown: extra",
 }
 
 

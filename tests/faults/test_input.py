@@ -152,7 +152,7 @@ def test_script_in_a_cell_or_column_name_is_shown_as_text(tmp_path, monkeypatch)
         "report.prose('A site is called {name}.', name=HOSTILE)\n"
         "report.finding('finding-x', 'Said of ' + HOSTILE, 'exploratory', ['tbl-hostile'])\n```",
     ]
-    html = book.build(books.write(tmp_path / "executed", {"03_x": cells}), tmp_path).read_text()
+    html = book.build(books.chapters(books.write(tmp_path / "executed", {"03_x": cells})), tmp_path).read_text()
     assert html.count("<script") == 1
     assert "<img src=x" not in html
     assert html.count("&lt;script&gt;") >= 4

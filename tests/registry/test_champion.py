@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,24 @@ def test_an_unchanged_champion_keeps_its_version_and_a_changed_one_gets_the_next
     other.save(place)
     assert registry.register(other, place) == str(int(version) + 1) == str(champion_version().version)
     assert registry.register(scorer, registry.folder(), record) == version == str(champion_version().version)
+
+
+@pytest.mark.slow
+def test_a_store_that_was_moved_still_gives_its_champion(store, tmp_path, monkeypatch):
+    """With all that a run left, as when a checkout is renamed; what is logged afterwards lies in the new place too."""
+    moved = tmp_path / "renamed"
+    shutil.copytree(store[0], moved)
+    away = store[0].rename(store[0].with_name("away"))
+    try:
+        monkeypatch.setenv("ATTRITION_OUT", str(moved))
+        trial = simulate.published_trial()
+        assert (registry.load().probability(trial) == store[2].probability(trial)).all()
+        run_id = tracking.log_chapter("04_modelling", {}, {"a": 1.0}, tables={"t": pd.DataFrame({"a": [1]})})
+        assert tracking.client().get_run(run_id).info.artifact_uri.startswith(moved.as_uri())
+        assert registry.register(store[2], registry.folder(), store[3]) == store[1]
+        assert not store[0].exists()
+    finally:
+        away.rename(store[0])
 
 
 @pytest.mark.slow

@@ -204,3 +204,8 @@ def write(folder: Path, chapters: dict[str, list[str]] = CHAPTERS) -> Path:
     for name, cells in chapters.items():
         nbformat.write(notebook(name, cells), folder / f"{name}.ipynb")
     return folder
+
+
+def chapters(folder: Path) -> list[Path]:
+    """Executed notebooks of a folder, as the plan would name them."""
+    return sorted(folder.glob("*.ipynb"))

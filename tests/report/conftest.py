@@ -40,7 +40,7 @@ def page(executed: Path, out: Path) -> Path:
     """Finished report of the small book."""
     from attrition.report import book
 
-    return book.build(executed, out, made=MADE)
+    return book.build(books.chapters(executed), out, made=MADE)
 
 
 @pytest.fixture(scope="session")

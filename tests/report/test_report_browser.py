@@ -10,9 +10,12 @@ import pytest
 
 from attrition import paths
 from attrition.report import book
+from tests.report import books
 
 pytestmark = pytest.mark.browser
 DESK, PHONE, SMALL = (1440, 900), (390, 844), (320, 640)
+PAPER = (672, 900)
+"""What the margins leave of the width of A4 (178 mm), in pixels."""
 PUBLISHED = paths.ROOT / "reports" / "report.html"
 
 
@@ -372,9 +375,58 @@ def test_print_measures_in_points_and_keeps_captions_whole(visit, page):
     assert not tab.locator(".up").is_visible()
 
 
+def too_wide(tab):
+    """Tables that the printed page cuts, and cells whose text leaves them, as a browser lays out the print."""
+    tab.emulate_media(media="print")
+    tab.evaluate("document.querySelectorAll('details.full').forEach(e => e.open = true)")
+    return tab.evaluate(
+        """[...document.querySelectorAll('main table')].filter(e => e.offsetParent !== null
+                && (e.getBoundingClientRect().right > e.closest('.scroll').getBoundingClientRect().right + .5
+                    || [...e.querySelectorAll('th, td')].some(c => c.scrollWidth > c.clientWidth + 1)))
+            .map(e => e.closest('figure')?.id)"""
+    )
+
+
+def test_no_table_is_wider_than_a_printed_page(visit, url):
+    assert too_wide(visit(url, PAPER)) == []
+
+
+WIDE = """```python
+words = {columns} * ["{word}"]
+rows = pd.DataFrame({{f"name {{i}}": [f"{{word}} {{i}}"] * 3 for i, word in enumerate(words)}})
+report.table(rows, id="tbl-w-{columns}", caption="A table of {columns} columns.")
+```"""
+
+
+@pytest.fixture(scope="module")
+def wide(out):
+    """A book with tables of many columns, of usual and of very long words."""
+    sizes = {9: "0.123", 16: "0.593 (0.526 to 0.663)", 18: "0.593 (0.526 to 0.663)", 26: "unconditional"}
+    cells = ["# Wide tables", *(WIDE.format(columns=n, word=word) for n, word in sizes.items())]
+    return book.build(books.chapters(books.write(out / "wide", {"03_wide": cells})), out, name="wide.html")
+
+
+def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, tmp_path):
+    """In the layout, and on paper: no word of the PDF is beyond the margin, the widest tables are on turned pages."""
+    tab = visit(wide.as_uri(), PAPER)
+    assert too_wide(tab) == []
+    classes = tab.evaluate("[...document.querySelectorAll('.tbl')].map(e => e.className)")
+    assert classes == ["tbl", "tbl wide", "tbl turned", "tbl turned"]
+    if not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is not installed (apt-get install poppler-utils)")
+    tab.pdf(path=tmp_path / "wide.pdf", format="A4", prefer_css_page_size=True)
+    command = ["pdftotext", "-bbox", str(tmp_path / "wide.pdf"), "-"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pages = re.findall(r'<page width="([\d.]+)" height="([\d.]+)">(.*?)</page>', told, re.S)
+    assert {float(width) > float(height) for width, height, _ in pages} == {False, True}
+    for width, _, words in pages:
+        ends = [float(x) for x in re.findall(r'xMax="([\d.]+)"', words)]
+        assert max(ends, default=0) < float(width) - 16 / 25.4 * 72 + 1
+
+
 def test_a_quick_run_is_watermarked(visit, executed, tmp_path):
     quick = tmp_path / "quick.html"
-    quick.write_text(book.compose(executed, quick=True), encoding="utf-8")
+    quick.write_text(book.compose(books.chapters(executed), quick=True), encoding="utf-8")
     tab = visit(quick.as_uri())
     assert tab.get_by_text("Quick run.").is_visible()
     assert "QUICK" in tab.evaluate("getComputedStyle(document.body, '::after').content")

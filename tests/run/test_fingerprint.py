@@ -1,6 +1,12 @@
 """Content decides what is redone."""
 
-from attrition.run import fingerprint, plan
+import json
+import subprocess
+
+import pytest
+
+from attrition import paths
+from attrition.run import fingerprint, plan, rendering
 from tests.run.conftest import write_notebook
 
 
@@ -22,3 +28,59 @@ def test_code_parameters_needs_and_inputs_each_change_the_key(study):
     assert fingerprint.code_key(chapter, {"n": 1}, ["a"], "y") != base
     write_notebook(chapter.notebook, "1 + 1")
     assert fingerprint.code_key(chapter, {"n": 1}, ["a"], "x") != base
+
+
+def open_and_save(notebook, source=None):
+    """What autosave in an editor does to a notebook: outputs, counts, metadata; and `source` for its last cell."""
+    content = json.loads(notebook.read_text())
+    content["metadata"]["language_info"] = {"version": "3.11"}
+    content["cells"][-1] |= {
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}],
+        "execution_count": 3,
+    }
+    content["cells"][-1]["metadata"]["trusted"] = True
+    content["cells"][-1]["source"] = source or content["cells"][-1]["source"].splitlines(keepends=True)
+    notebook.write_text(json.dumps(content, indent=1))
+
+
+@pytest.fixture
+def repository(study, monkeypatch):
+    """The toy study as a git repository; returns what the report would say of its commit."""
+
+    def git(*words):
+        own = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+        return subprocess.run(["git", *own, *words], cwd=study, check=True, capture_output=True, text=True).stdout
+
+    monkeypatch.setattr(paths, "ROOT", study)
+    git("init", "-q")
+    git("add", "notebooks", "params.yaml")
+    git("commit", "-qm", "first")
+    assert rendering.commit() == git("log", "-1", "--format=%h").strip()
+    return rendering.commit
+
+
+def test_a_notebook_that_was_opened_and_saved_is_the_same(study):
+    chapter = plan.CHAPTERS[0]
+    before = fingerprint.own_key(chapter, "k"), fingerprint.code_key(chapter, {}, [])
+    open_and_save(chapter.notebook)
+    assert (fingerprint.own_key(chapter, "k"), fingerprint.code_key(chapter, {}, [])) == before
+    open_and_save(chapter.notebook, "2 + 2")
+    assert fingerprint.own_key(chapter, "k") != before[0]
+
+
+def test_the_report_names_its_commit_also_after_a_notebook_was_opened(repository, study, monkeypatch):
+    for name in ("LOCK", "CLAIMS", "COST"):
+        monkeypatch.setattr(paths, name, study / "none")
+    monkeypatch.setattr(fingerprint, "LIBRARY", study / "none")
+    sources, known = fingerprint.sources(), repository()
+    open_and_save(plan.CHAPTERS[0].notebook)
+    assert (fingerprint.sources(), repository()) == (sources, known)
+    open_and_save(plan.CHAPTERS[0].notebook, "2 + 2")
+    assert fingerprint.sources() != sources
+    assert repository() is None
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "notebooks/04_new.ipynb", "claims.yaml"])
+def test_a_report_of_changed_or_new_sources_names_no_commit(repository, study, name):
+    (study / name).write_text("{}")
+    assert repository() is None

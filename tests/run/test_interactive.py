@@ -1,14 +1,17 @@
 """Notebooks in JupyterLab: the right kernel, a place of their own to write to, and words where an input is missing."""
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from attrition import paths, results
+from attrition import params, paths, results, sources
 from attrition.run import __main__ as command
+from attrition.run import lab as editor
 from attrition.run import plan
 
 READERS = ["00_findings", "02_eda", "03_feature_ablation", "04_modelling", "05_evaluation", "08_monitoring"]
@@ -21,8 +24,9 @@ def test_a_notebook_alone_says_which_chapter_makes_what_is_missing(name, tmp_pat
     cells = json.loads((paths.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     with pytest.raises(results.MissingResult, match=r"is not there yet: chapter (\w+) makes it") as refusal:
-        exec(compile(code.replace('profile = "full"', 'profile = "quick"', 1), name, "exec"), {})
-    chapter = str(refusal.value).split("./run_all.sh --only ")[1]
+        exec(compile(code, name, "exec"), {})
+    advice, chapter = str(refusal.value).split("; run ")[1].split(" --only ")
+    assert advice == f"./run_all.sh --out {tmp_path}"
     assert plan.find(chapter) in plan.with_needs([plan.find(name)])
 
 
@@ -36,14 +40,49 @@ def test_the_advice_is_for_the_report_at_hand(monkeypatch):
 def lab(monkeypatch):
     """Environment that ``./run_all.sh lab`` starts JupyterLab in."""
     given = {}
-    monkeypatch.delenv("ATTRITION_OUT", raising=False)
-    monkeypatch.setattr(command.subprocess, "call", lambda words, env: given.update(env) or 0)
+    monkeypatch.setenv("ATTRITION_OUT", "")  # put back afterwards: the command sets it
+    monkeypatch.delenv("ATTRITION_OUT")
+    monkeypatch.setenv("ATTRITION_COMMAND", "")
+    monkeypatch.setattr(command.subprocess, "call", lambda words, env: given.update(env, words=words) or 0)
     assert command.main(["lab"]) == 0
     return given
 
 
+def variables(lab):
+    return {name: value for name, value in lab.items() if name != "words"}
+
+
+def test_a_notebook_opened_by_hand_has_the_quick_profile():
+    for chapter in plan.CHAPTERS:
+        tagged = [source for _, source, tags in sources.cells(chapter.notebook.read_bytes()) if "parameters" in tags]
+        assert [source.splitlines()[0] for source in tagged] == ['profile = "quick"']
+
+
+def test_lab_saves_what_was_written_and_not_what_was_shown(lab, tmp_path):
+    """Opened, run and saved, a chapter has the committed bytes; other notebooks keep their outputs."""
+    assert "--ServerApp.contents_manager_class=attrition.run.lab.Sources" in lab["words"]
+    for name in ("notebooks", "own"):
+        (tmp_path / name).mkdir()
+        shutil.copy(plan.CHAPTERS[1].notebook, tmp_path / name / "02.ipynb")
+    committed = plan.CHAPTERS[1].notebook.read_bytes()
+    manager = editor.Sources(root_dir=str(tmp_path))
+
+    async def opened_run_and_saved(path):
+        model = await manager.get(path)
+        model["content"]["metadata"]["language_info"] |= {"version": "3.11", "codemirror_mode": {"name": "ipython"}}
+        for count, cell in enumerate(c for c in model["content"]["cells"] if c["cell_type"] == "code"):
+            cell["metadata"]["execution"] = {"iopub.status.busy": "now"}
+            cell |= {"execution_count": count, "outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}]}
+        await manager.save(model, path)
+        return (tmp_path / path).read_bytes()
+
+    assert asyncio.run(opened_run_and_saved("notebooks/02.ipynb")) == committed
+    assert b'"stdout"' in asyncio.run(opened_run_and_saved("own/02.ipynb"))
+
+
 def test_the_committed_report_is_out_of_reach_in_lab(lab):
     assert lab["ATTRITION_OUT"] == str(paths.ROOT / "reports" / "quick")
+    assert lab["ATTRITION_COMMAND"] == "./run_all.sh --quick"
 
 
 def test_lab_takes_the_kernel_of_its_own_environment(lab, tmp_path):
@@ -60,4 +99,36 @@ def test_lab_takes_the_kernel_of_its_own_environment(lab, tmp_path):
 
     home = {"HOME": str(tmp_path), "JUPYTER_PREFER_ENV_PATH": "0"}
     assert kernel(os.environ | home) == "/elsewhere/python"  # what the user's own kernel would do
-    assert kernel(home | lab | {"HOME": str(tmp_path)}) == sys.executable
+    assert kernel(home | variables(lab) | {"HOME": str(tmp_path)}) == sys.executable
+
+
+@pytest.fixture
+def profile(monkeypatch, tmp_path):
+    """Loads parameters of a profile, as a notebook's first cell does; results go to a folder of their own."""
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    return lambda name: params.load("02_eda", name)
+
+
+def test_results_of_another_profile_are_refused(profile):
+    profile("quick")
+    results.write("02_eda", {"n": 1})
+    assert results.read("02_eda") == {"n": 1}
+    profile("full")
+    with pytest.raises(results.OtherProfile, match=r'made with the profile "quick", and this chapter runs with "full"'):
+        results.read("02_eda")
+    with pytest.raises(results.OtherProfile):
+        results.needed("02_eda", paths.out() / "results" / "02_eda.json")
+    results.write("02_eda", {"n": 2})
+    assert results.read("02_eda") == {"n": 2}
+
+
+def test_small_sizes_never_write_over_the_committed_report(profile, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.delenv("ATTRITION_OUT")
+    profile("quick")
+    with pytest.raises(results.OtherProfile, match="open notebooks with"):
+        results.write("02_eda", {"n": 1})
+    assert not (tmp_path / "reports" / "results" / "02_eda.json").exists()
+    profile("full")
+    results.write("02_eda", {"n": 1})
+    assert (tmp_path / "reports" / "results" / "02_eda.json").exists()

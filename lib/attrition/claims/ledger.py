@@ -176,7 +176,9 @@ def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
     if not separator:
         raise LedgerError(f"{where}: {reference!r} is no reference; write 'chapter: key.key'")
     if chapter not in found:
-        raise results.MissingResult(f"{where}: results/{chapter}.json is not there; run ./run_all.sh --only {chapter}")
+        raise results.MissingResult(
+            f"{where}: results/{chapter}.json is not there; run {paths.command()} --only {chapter}"
+        )
     value = found[chapter]
     for key in dotted.split("."):
         if isinstance(value, list) and key.isdigit() and int(key) < len(value):

@@ -37,14 +37,14 @@ def by_outcome(
     -------
     matplotlib Axes
     """
+    import seaborn as sns
+
     ax = _axes(ax)
     edges = np.histogram_bin_edges(values, bins) if isinstance(bins, int) else bins
     for name, mask, dash in (("stayed", event == 0, "-"), ("dropout", event == 1, "--")):
-        share, _ = np.histogram(values[mask], edges)
-        ax.stairs(share / mask.sum(), edges, color=colour(name), linestyle=dash, linewidth=1.5, label=name)
-    ax.set_xlabel(label)
-    ax.set_ylabel("share of patients")
-    ax.set_ylim(bottom=0)
+        look = {"color": colour(name), "linestyle": dash, "linewidth": 1.5, "label": name}
+        sns.histplot(x=values[mask], bins=list(edges), stat="probability", element="step", fill=False, ax=ax, **look)
+    ax.set(xlabel=label, ylabel="share of patients", ylim=(0, None))
     return ax
 
 
@@ -142,10 +142,13 @@ def against(x: pd.Series, y: pd.Series, event: np.ndarray, labels: tuple[str, st
     -------
     matplotlib Axes
     """
+    import seaborn as sns
+
     ax = _axes(ax, 3.4)
-    for name, mask, marker in (("stayed", event == 0, "o"), ("dropout", event == 1, "x")):
-        ax.scatter(x[mask], y[mask], s=14, marker=marker, color=colour(name), alpha=0.6, linewidth=1, label=name)
-    ax.set_xlabel(labels[0])
-    ax.set_ylabel(labels[1])
+    marks = {"stayed": {"marker": "o", "edgecolor": colour("stayed")}, "dropout": {"marker": "x"}}
+    for value, (name, mark) in enumerate(marks.items()):
+        look = {"color": colour(name), "alpha": 0.6, "linewidth": 1, "label": name, **mark}
+        sns.scatterplot(x=x[event == value], y=y[event == value], s=14, legend=False, ax=ax, **look)
+    ax.set(xlabel=labels[0], ylabel=labels[1])
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return ax

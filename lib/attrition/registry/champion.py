@@ -320,7 +320,7 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
         except Exception as error:  # a store fails with what its database or server raises
             unknown = getattr(error, "error_code", None) in UNKNOWN
             why = (
-                f"neither a folder with card.json nor a registered name@alias; ./run_all.sh registers {NAME}@{ALIAS}"
+                f"neither a folder with card.json nor a registered name@alias; {paths.command()} registers {model}"
                 if unknown
                 else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
             )

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,19 @@ __all__ = ["BuildError", "build"]
 
 
 def build(
-    executed: Path,
+    executed: Iterable[Path],
     out: Path,
     made: Mapping[str, Any] | None = None,
     quick: bool = False,
+    outdated: str = "",
     name: str = "report.html",
 ) -> Path:
     """Build the report from executed notebooks.
 
     Parameters
     ----------
-    executed : pathlib.Path
-        Folder of executed notebooks ``NN_name.ipynb``; 00 is shown first.
+    executed : iterable of pathlib.Path
+        Executed notebooks ``NN_name.ipynb``, and no others that may lie beside them; 00 is shown first.
     out : pathlib.Path
         Folder of the report.
     made : mapping, optional
@@ -42,6 +43,8 @@ def build(
         Equal bytes from two builds need equal values here: no time of day.
     quick : bool
         Mark the report as a quick run.
+    outdated : str
+        What is not as the sources have it, in words, for the top of the report.
     name : str
         File name.
 
@@ -55,14 +58,16 @@ def build(
     BuildError
         With the notebook and the cell, for whatever `manuscript.gather`, the rendering or `checks.problems` refuse.
     """
-    html = compose(executed, made, quick)
+    html = compose(executed, made, quick, outdated)
     found = checks.problems(html)
     if found:
         raise BuildError("; ".join(found[:5]) + (f" (and {len(found) - 5} more)" if len(found) > 5 else ""), name)
     return results.publish(out / name, html)
 
 
-def compose(executed: Path, made: Mapping[str, Any] | None = None, quick: bool = False) -> str:
+def compose(
+    executed: Iterable[Path], made: Mapping[str, Any] | None = None, quick: bool = False, outdated: str = ""
+) -> str:
     """HTML of the report, not yet checked."""
     manuscript = gather(executed)
     book = Book(manuscript, {MADE: "How it was made"} if made else {})
@@ -72,7 +77,7 @@ def compose(executed: Path, made: Mapping[str, Any] | None = None, quick: bool =
     pages[0]["html"] = _front(book, pages[0]["html"])
     for page in pages:
         page["html"] = book.settle(page["html"])
-    return _shell(book, pages, made, quick)
+    return _shell(book, pages, made, quick, outdated)
 
 
 def _page(book: Book, chapter: Chapter) -> dict[str, Any]:
@@ -144,7 +149,7 @@ def _csp(css: str, js: str) -> str:
     )
 
 
-def _shell(book: Book, pages: list[dict[str, Any]], made: Mapping[str, Any] | None, quick: bool) -> str:
+def _shell(book: Book, pages: list[dict[str, Any]], made: Mapping[str, Any] | None, quick: bool, outdated: str) -> str:
     css, js = _asset("report.css"), _asset("report.js")
     told = "".join(f"<h3>{_said(key)}</h3>{_made(value)}" for key, value in (made or {}).items())
     template = book.exporter.environment.get_template("shell.html.j2")
@@ -152,6 +157,6 @@ def _shell(book: Book, pages: list[dict[str, Any]], made: Mapping[str, Any] | No
     question, mark, rest = title.partition("? ")
     shown = f'{question}? <span class="sub">{rest}</span>' if mark else title
     return template.render(
-        css=css, js=js, csp=_csp(css, js), chapters=pages, made=told, quick=quick, title=shown,
-        title_text=escape(unescape(re.sub(r"<[^>]*>", "", title))),
+        css=css, js=js, csp=_csp(css, js), chapters=pages, made=told, quick=quick,
+        outdated=_said(outdated), title=shown, title_text=escape(unescape(re.sub(r"<[^>]*>", "", title))),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,22 +204,22 @@ def _evidence(items: dict[str, Item]) -> None:
                     raise BuildError(f"{item.id} rests on {name!r}, which no chapter shows", item.cell.where)
 
 
-def gather(executed: Path) -> Manuscript:
-    """Read all chapters of a folder, in order of their numbers.
+def gather(executed: Iterable[Path]) -> Manuscript:
+    """Read the chapters, in order of their numbers.
 
     Parameters
     ----------
-    executed : pathlib.Path
-        Folder of executed notebooks ``NN_name.ipynb``; 00 is the front page.
+    executed : iterable of pathlib.Path
+        Executed notebooks ``NN_name.ipynb``; 00 is the front page.
 
     Raises
     ------
     BuildError
         See `read`; also a duplicate id, unknown evidence, missing caption or alternative text.
     """
-    chapters = [read(path) for path in sorted(executed.glob("[0-9][0-9]_*.ipynb"))]
+    chapters = [read(path) for path in sorted(executed, key=lambda path: path.name)]
     if not chapters:
-        raise BuildError("there is no executed notebook to make a report of", executed.name)
+        raise BuildError("there is no executed notebook to make a report of")
     items = _items(chapters)
     _evidence(items)
     return Manuscript(chapters, items)

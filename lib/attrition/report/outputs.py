@@ -13,6 +13,11 @@ from attrition.report.manuscript import Cell, Item, Manuscript, about
 FIGURE_LIMIT = 150 * 1024
 LONG_TABLE = 24
 """Tables of more rows scroll inside themselves."""
+UPRIGHT, SMALLER = 105, 125
+"""What a printed page holds of the longest words of a table's columns, in characters, at the usual and a smaller size.
+
+At 8 points a character with its share of the cells' padding takes up to 6.2 of the page's 672 pixels.
+"""
 
 
 class Outputs:
@@ -88,7 +93,7 @@ class Outputs:
         first = f"First {len(spec['rows'])} of {spec['total']:,} rows. " if len(spec["rows"]) < spec["total"] else ""
         first += f"{len(spec['rows'])} rows: the table scrolls. " if long and not first else ""
         return (
-            f'<figure class="tbl" id="{item.id}">{self._caption(item, known["caption"], cell)}'
+            f'<figure class="tbl{_paper(spec)}" id="{item.id}">{self._caption(item, known["caption"], cell)}'
             f'<div class="scroll{long}">{_table(spec, labelled=f"{item.id}-t")}</div>{notes}'
             f'<p class="behind">{first}{offer}</p></figure>'
         )
@@ -213,6 +218,20 @@ def _download(id: str, csv: str | None, file: str) -> str:
 
 def _shown(words: str) -> str:
     return escape(text.typeset(words))
+
+
+def _paper(spec: dict[str, Any]) -> str:
+    """Class of a table that does not fit a printed page as it is: set smaller, or on a page that is turned.
+
+    Examples
+    --------
+    >>> [_paper({"columns": [{"label": "x" * 9}] * n, "rows": [["1"] * n]}) for n in (10, 11, 13)]
+    ['', ' wide', ' turned']
+    """
+    columns = zip(*[[column["label"] for column in spec["columns"]], *spec["rows"]], strict=True)
+    words = [max(len(word) for cell in column for word in re.split("[ \n]", text.typeset(cell))) for column in columns]
+    needed = sum(words) + 1.35 * len(words)
+    return "" if needed <= UPRIGHT else " wide" if needed <= SMALLER else " turned"
 
 
 def _width(label: str, cells: tuple[str, ...]) -> str:

@@ -2,8 +2,10 @@
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -37,10 +39,18 @@ examples:
   ./run_all.sh test               the tests
   ./run_all.sh verify             run everything elsewhere and hold it against the committed results
   ./run_all.sh lab                the notebooks in JupyterLab
-  ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000
+  ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000 (of --quick or --out DIR, if given)
 
 exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 notebook failed, 6 output, 130 interrupted
 """
+
+
+def _places() -> argparse.ArgumentParser:
+    """Options that say where a run writes; `ui` reads there."""
+    command = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    command.add_argument("--quick", action="store_true", help="smaller sizes, watermark, own output folder")
+    command.add_argument("--out", metavar="DIR", type=Path, help="write there instead of reports/")
+    return command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,12 +61,12 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        parents=[_places()],
     )
-    command.add_argument("--quick", action="store_true", help="smaller sizes, watermark, own output folder")
-    command.add_argument("--only", metavar="NAME", help="run one chapter, from stored inputs")
-    command.add_argument("--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--only", metavar="NAME", help="run one chapter, from stored inputs")
+    which.add_argument("--from", dest="start", metavar="NAME", help="redo a chapter and all that reads from it")
     command.add_argument("--force", action="store_true", help="redo everything, changed or not")
-    command.add_argument("--out", metavar="DIR", type=Path, help="write there instead of reports/")
     command.add_argument(
         "--trial", metavar="PATH", nargs="+", default=[], help="your own trial: a CDISC folder, or a flat table"
     )
@@ -75,7 +85,31 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it one is started here")
     command.add_argument("--list", action="store_true", help="show the chapters and whether they are up to date")
     command.add_argument("--check", action="store_true", help="say what is wrong with this environment, if anything")
+    options = command.format_usage().removeprefix("usage: ").rstrip()
+    command.usage = f"{options}\n       run_all.sh {{{','.join([*SUB_COMMANDS, 'help'])}}} ..."
     return command
+
+
+def _unknown(words: Sequence[str]) -> str:
+    """What to say of words on the command line that mean nothing."""
+    known = [*parser()._option_string_actions, *SUB_COMMANDS, "help"]
+    near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1, cutoff=0.7)
+    hint = f"did you mean {near[0]}?" if near else "./run_all.sh help lists what there is"
+    return f"unknown: {' '.join(words)}; {hint}"
+
+
+def command_of(args: argparse.Namespace) -> str:
+    """The command that the user gave, without what it picked from the chapters: for messages that tell what to run.
+
+    Examples
+    --------
+    >>> command_of(parser().parse_args(["--quick", "--out", "my results", "--only", "03"]))
+    "./run_all.sh --quick --out 'my results'"
+    """
+    words = ["./run_all.sh", *(["--quick"] if args.quick else []), *(["--out", str(args.out)] if args.out else [])]
+    for name in ("trial", "mapping"):
+        words += [f"--{name}", *getattr(args, name)] if getattr(args, name) else []
+    return shlex.join(words)
 
 
 def output_folder(args: argparse.Namespace, names: Sequence[str] = ()) -> Path:
@@ -152,6 +186,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     chapters, forced = _selection(args)
     brought, inputs = _brought(args) if args.trial else ([], "")
+    os.environ["ATTRITION_COMMAND"] = command_of(args)  # notebooks tell what to run in the user's own words
     request = driver.Request(
         out=output_folder(args, [one.name for one in brought]),
         profile="quick" if args.quick else "full",
@@ -182,9 +217,13 @@ def run(args: argparse.Namespace) -> int:
             _complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
         if outcome.failed:
             return errors.gravest(outcome.failed.values())
-        report = rendering.render(request)
+        outdated = driver.outdated(request, state, known)
+        report = rendering.render(request, outdated)
     took = spoken(time.perf_counter() - started)
-    show.line(f"{report or 'no report yet: not all chapters have been run'}  (total {took})")
+    missing = f"no report yet: not all chapters have been run ({paths.command()} runs the rest)"
+    show.line(f"{report or missing}  (total {took})")
+    if report and outdated:
+        show.line(f"{rendering.told(outdated)} {paths.command()} redoes what is needed.")
     return OK
 
 
@@ -209,16 +248,26 @@ def _tests(rest: list[str]) -> int:
 
 def _lab(rest: list[str]) -> int:
     place = [f"--ServerApp.root_dir={paths.ROOT}", f"--ServerApp.default_url=/lab/tree/{paths.NOTEBOOKS.name}"]
-    out = os.environ.get("ATTRITION_OUT", str(paths.ROOT / "reports" / "quick"))  # the committed report stays as it is
-    scratch = os.environ | {"ATTRITION_OUT": out, "JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
-    print(f"what the notebooks write goes to {out}, where ./run_all.sh --quick leaves what they need", flush=True)
+    place.append("--ServerApp.contents_manager_class=attrition.run.lab.Sources")
+    usual = paths.ROOT / "reports" / "quick"
+    os.environ.setdefault("ATTRITION_OUT", str(usual))  # the committed report stays as it is
+    elsewhere = [] if paths.out() == usual else ["--out", str(paths.out())]
+    os.environ["ATTRITION_COMMAND"] = shlex.join(["./run_all.sh", "--quick", *elsewhere])
+    scratch = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
+    print(f"what notebooks write goes to {paths.out()}, where {paths.command()} leaves what they need", flush=True)
     return subprocess.call([sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *place, *rest], env=scratch)
 
 
 def _tracked_runs(rest: list[str]) -> int:
     from attrition import tracking
 
-    print("tracked runs on http://127.0.0.1:5000 (Ctrl-C ends)", flush=True)
+    given, rest = _places().parse_known_args(rest)
+    usual = [paths.ROOT / "reports", paths.ROOT / "reports" / "quick"]
+    asked = [output_folder(given)] if given.quick or given.out else [paths.out(), *usual]
+    os.environ["ATTRITION_OUT"] = str(next(filter(tracking.kept, asked), asked[0]))
+    kept = "" if tracking.kept(paths.out()) else f"; none yet: {paths.command()} makes them"
+    which = os.environ.get("MLFLOW_TRACKING_URI") or paths.out()
+    print(f"tracked runs of {which} on http://127.0.0.1:5000 (Ctrl-C ends){kept}", flush=True)
     where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", tracking.store_uri()]
     return subprocess.call([sys.executable, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())
 
@@ -242,7 +291,10 @@ def main(argv: list[str] | None = None) -> int:
         words = ["--help"]
     if words[:1] and words[0] in SUB_COMMANDS:
         return SUB_COMMANDS[words[0]](words[1:])
-    args = parser().parse_args(words)
+    args, unknown = parser().parse_known_args(words)
+    if unknown:
+        _complain(_unknown(unknown))
+        return USAGE
     if args.check:
         return environment.check(output_folder(args))
     if problem := environment.hopeless():

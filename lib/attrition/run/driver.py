@@ -68,10 +68,10 @@ class Outcome:
 
 
 def keys(request: Request, inputs: str = "") -> dict[str, tuple[str, str]]:
-    """Code key and own key of every requested chapter and of those it reads from."""
+    """Code key and own key of every chapter that is asked for or stands in the report, and of those it reads from."""
     resolved = params.read(request.profile)
     found: dict[str, tuple[str, str]] = {}
-    for chapter in plan.with_needs(request.chapters, plan.CHAPTERS):
+    for chapter in plan.with_needs((*request.chapters, *request.book), plan.CHAPTERS):
         given = request.parameters(chapter, resolved["seed"])
         values = {**given, **params.as_dict(resolved[chapter.name])}
         needs = [found[name][0] for name in chapter.needs]
@@ -87,6 +87,11 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
         for chapter in plan.in_order(request.chapters)
         if chapter.name in request.forced or not state.up_to_date(chapter.name, known[chapter.name][1])
     ]
+
+
+def outdated(request: Request, state: State, known: dict[str, tuple[str, str]]) -> list[str]:
+    """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
+    return [c.name for c in request.book if not state.up_to_date(c.name, known[c.name][1])]
 
 
 def _preloaded(chapters: list[Chapter]) -> tuple[dict[str, list[str]], list[str]]:

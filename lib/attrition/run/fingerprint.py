@@ -13,14 +13,13 @@ from typing import Any
 from attrition import paths
 from attrition.digests import digest, file_digest
 from attrition.run.plan import Chapter
-from attrition.sources import LIBRARY, modules, packages, packages_of
+from attrition.sources import LIBRARY, cells, modules, packages, packages_of
 
 
 def code(notebook: Path) -> str:
     """Code cells of a notebook, IPython magics left out."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    lines = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return "\n".join(line for cell in lines for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+    lines = (source.splitlines() for kind, source, _ in cells(notebook.read_bytes()) if kind == "code")
+    return "\n".join(line for cell in lines for line in cell if not line.lstrip().startswith(("%", "!")))
 
 
 def loaded(chapter: Chapter) -> frozenset[str]:
@@ -55,7 +54,12 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
 
 def own_key(chapter: Chapter, key: str) -> str:
     """`code_key` together with the prose."""
-    return digest(key, chapter.notebook.read_bytes())
+    return digest(key, _content(chapter.notebook))
+
+
+def _content(path: Path) -> str | bytes:
+    """What counts of a file: of a notebook its cells, however an editor saves it."""
+    return json.dumps(cells(path.read_bytes())) if path.suffix == ".ipynb" else path.read_bytes()
 
 
 def sources() -> str:
@@ -63,4 +67,4 @@ def sources() -> str:
     files = [p for p in LIBRARY.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     files += [*paths.NOTEBOOKS.glob("[0-9]*.ipynb"), paths.PARAMS, paths.CLAIMS, paths.LOCK, paths.COST]
     known = sorted((str(p.relative_to(paths.ROOT)), p) for p in files if p.exists())
-    return digest(*(part for name, path in known for part in (name, path.read_bytes())))
+    return digest(*(part for name, path in known for part in (name, _content(path))))

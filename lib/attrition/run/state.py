@@ -48,7 +48,7 @@ class State:
         """Whether a chapter was made from exactly `key` and each file it wrote is still as it was."""
         record = self.read(name)
         return record.get("key") == key and all(
-            Path(path).exists() and file_digest(Path(path)) == digest
+            (self.out / path).exists() and file_digest(self.out / path) == digest
             for path, digest in record.get("files", {}).items()
         )
 
@@ -56,10 +56,14 @@ class State:
         """Remember a finished chapter; called after everything it wrote is in place."""
         content = {
             "key": key,
-            "files": {str(path): file_digest(path) for path in sorted(set(files)) if path.exists()},
+            "files": {self._place(path): file_digest(path) for path in sorted(set(files)) if path.exists()},
             "seconds": round(seconds, 1),
         }
         results.publish(self._path(name), json.dumps(content, indent=1))
+
+    def _place(self, path: Path) -> str:
+        """A file as seen from the output folder: a checkout that was moved is still up to date."""
+        return os.path.relpath(path, self.out)
 
     def journal(self, name: str) -> Path:
         """Where a running chapter notes the files that it publishes."""

@@ -32,7 +32,7 @@ from attrition.run import kernels, leftovers
 KERNEL = "ipykernel_launcher"
 PACKAGES = frozenset(
     {"attrition", "imblearn", "joblib", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "pyarrow"}
-    | {"scipy", "skops", "sklearn", "xgboost"}
+    | {"scipy", "seaborn", "skops", "sklearn", "xgboost"}
 )
 """What may be loaded before a fork: none of them starts a thread, or opens anything, when it is imported."""
 NOT_BEFORE = "attrition.report"

@@ -5,12 +5,13 @@ and the metrics. The store holds numbers about models, never a patient's row. A 
 run, not the report.
 """
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,25 @@ class TrackingWarning(UserWarning):
     """The store did not take a run; the report goes on without it."""
 
 
-def folder() -> Path:
+PLACES = (
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("experiments", "artifact_location"),
+)
+"""Where MLflow's tables hold the place of files, as full addresses."""
+
+
+def folder(out: Path | None = None) -> Path:
     """Folder of the local store: ``mlruns/`` for the committed report, else inside the output folder."""
-    place = paths.ROOT if paths.out() == paths.ROOT / "reports" else paths.out()
-    return place / "mlruns"
+    out = out or paths.out()
+    return (paths.ROOT if out == paths.ROOT / "reports" else out) / "mlruns"
+
+
+def kept(out: Path) -> bool:
+    """Whether runs of an output folder were tracked in a local store."""
+    return (folder(out) / "mlflow.db").exists()
 
 
 def store_uri() -> str:
@@ -41,21 +57,41 @@ def store_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder() / 'mlflow.db'}"
 
 
+def _artifacts() -> str:
+    return (folder() / "artifacts").as_uri()
+
+
+def follow() -> None:
+    """Have the local store look for its files where it stands now: MLflow knows full addresses only."""
+    if not kept(paths.out()):
+        return
+    now, moved = _artifacts(), "WHERE artifact_location LIKE '%/mlruns/artifacts' AND artifact_location != ?"
+    with contextlib.closing(sqlite3.connect(folder() / "mlflow.db", timeout=60)) as base, base:
+        if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_versions'").fetchone():
+            return  # its tables are being made
+        for (old,) in base.execute(f"SELECT DISTINCT artifact_location FROM experiments {moved}", [now]).fetchall():
+            for table, column in PLACES:
+                told = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE instr({column}, ?) = 1"
+                base.execute(told, (now, len(old) + 1, old))
+
+
 def environment() -> dict[str, str]:
     """Variables for programs that use the store: telemetry off, no chatter."""
     folder().mkdir(parents=True, exist_ok=True)
+    follow()
     return {**os.environ, **quiet.MLFLOW}
 
 
 def client() -> Any:
     """Client of the store."""
+    follow()
     os.environ.update(quiet.MLFLOW)
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store_uri())
 
 
-@contextmanager
+@contextlib.contextmanager
 def first_come() -> Iterator[Any]:
     """Client of the store, one process at a time: several that create its tables at once would all fail."""
     folder().mkdir(parents=True, exist_ok=True)
@@ -69,7 +105,7 @@ def experiment(client: Any, study: str) -> str:
     if found:
         return found.experiment_id
     local = store_uri().startswith("sqlite")
-    return client.create_experiment(study, artifact_location=(folder() / "artifacts").as_uri() if local else None)
+    return client.create_experiment(study, artifact_location=_artifacts() if local else None)
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
