@@ -156,10 +156,8 @@ def refit_sentence(table: pd.DataFrame) -> str:
     ]
     large = table.loc[table["batch_size"].idxmax()]
     prevents = "the order prevents it" if large["first"] <= ALPHA < large["last"] else "the order does not prevent it"
-    return (
-        f"a model is fitted to wrongly recorded inputs in {'; in '.join(told)}. With {large['batch_size']:.0f} patients "
-        f"a batch {prevents}."
-    )
+    largest = f"With {large['batch_size']:.0f} patients a batch {prevents}."
+    return f"a model is fitted to wrongly recorded inputs in {'; in '.join(told)}. {largest}"
 
 
 def any_alarm_sentence(actions: pd.DataFrame) -> str:
