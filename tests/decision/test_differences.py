@@ -1,4 +1,4 @@
-"""Over contacting everybody, over contacting nobody: differences equal to dcurves, and never a reason to act on noise."""
+"""Over contacting everybody and nobody: differences equal to dcurves, and never a reason to act on noise."""
 
 from pathlib import Path
 
