@@ -300,7 +300,8 @@ def _refuse_unknown(keys: list[str], known: list[str], where: str) -> None:
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    kind, *limits = getattr(hint, "__origin__", hint), *getattr(hint, "__metadata__", ())
+    limits: tuple[Within, ...] = getattr(hint, "__metadata__", ())
+    kind = hint.__origin__ if limits else hint
     plain = get_origin(kind) or kind
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -105,7 +105,9 @@ def test_dollars_of_contacting_everybody_stand_beside_the_models():
 
 @pytest.mark.parametrize("threshold", [0.02, 0.35, 0.404, 0.97])
 def test_money_at_any_threshold_is_gains_less_costs(held_out, rng, threshold):
-    table = evaluation.at_thresholds(held_out, {"stated": threshold}, intervals.bootstrap_weights(rng, 300, 20))
+    table = evaluation.at_thresholds(
+        held_out, {"stated": threshold, "twice": threshold}, intervals.bootstrap_weights(rng, 300, 20)
+    )
     worth = evaluation.money_at(table, "lr", threshold, cost=45)
     gain = 45 * (1 - threshold) / threshold
 

@@ -388,7 +388,7 @@ def money_at(table: pd.DataFrame, model: str, threshold: float, cost: float) -> 
 
     ``model, everybody``, and over the better default ``added, oracle``.
     """
-    own = table[table["threshold"] == threshold].set_index("model")["net_benefit"]
+    own = table[table["threshold"] == threshold].drop_duplicates("model").set_index("model")["net_benefit"]
     own = own.map(lambda benefit: float(decision.money_per_100(benefit, threshold, cost)))
     worth = {"model": float(own[model]), "everybody": float(own["all"])}
     default = max(worth["everybody"], 0.0)
