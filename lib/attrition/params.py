@@ -255,7 +255,7 @@ RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
     ],
     "04_modelling": [
         (lambda p: len(p.tuning_trees) == 2, "tuning_trees must be two numbers, of the first and the last round"),
-        (lambda p: set(p.imbalance_trials) == MODELS, "imbalance_trials must name lr, xgb and lgbm"),
+        (lambda p: set(p.imbalance_trials) >= MODELS, "imbalance_trials must name lr, xgb and lgbm"),
         (lambda p: p.imbalance_trials["lr"] > 1, "imbalance_trials must be at least 2 for lr"),
         (lambda p: _rates(p.imbalance_rates), "imbalance_rates must be default: 0, p24: 0.24 and others so named"),
     ],
