@@ -1,13 +1,14 @@
 """The pilot through SDTM, ADaM and every file format gives the same patients, outcomes and counts."""
 
 import dataclasses
+import traceback
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from attrition import cdisc, landmark
-from attrition.cdisc import days
+from attrition.cdisc import days, sources
 from attrition.cdisc.sdtm import adverse_events
 from attrition.cdisc.sources import Folder, Package
 from attrition.contract.strict import ContractError
@@ -251,6 +252,19 @@ def test_the_same_domain_twice_is_refused(tmp_path):
     (folder / "dm.csv").write_text("USUBJID\n001\n")
     with pytest.raises(cdisc.CdiscError, match="same domain"):
         cdisc.load(folder)
+
+
+@pytest.mark.parametrize("reader", ["_header", "_content"])
+def test_what_a_reader_says_about_a_broken_file_is_withheld(tmp_path, monkeypatch, reader):
+    folder = small_trial(tmp_path)
+
+    def broken(*_):
+        raise KeyError("Erika Mustermann")
+
+    monkeypatch.setattr(sources, reader, broken)
+    with pytest.raises(cdisc.CdiscError, match=r"^dm\.parquet: this is no parquet file .* \(KeyError\)$") as refused:
+        cdisc.load(folder)
+    assert "Erika" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_splits_belong_to_their_domain_and_supplements_do_not(tmp_path):

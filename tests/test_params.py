@@ -1,9 +1,13 @@
-"""Unknown keys are errors."""
+"""Unknown keys are errors, numbers out of range are errors, and with whatever passes the chapters run."""
+
+import math
+from typing import get_type_hints
 
 import pytest
 import yaml
 
 from attrition import params, paths
+from attrition.run import __main__ as run
 
 
 @pytest.fixture
@@ -45,3 +49,127 @@ def test_what_the_study_does_not_know_is_refused(edited, change, message):
 def test_an_unknown_profile_is_refused():
     with pytest.raises(params.ParamsError, match="did you mean 'quick'"):
         params.read("quik")
+
+
+def leaves(node, path=()):
+    """Where every number of ``params.yaml`` stands, with it."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield from leaves(value, (*path, key))
+    if isinstance(node, int | float) and not isinstance(node, bool):
+        yield path, node
+
+
+CONTENT = yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
+NUMBERS = dict(leaves(CONTENT))
+
+
+def changed(node, path, value):
+    """The content with one number replaced."""
+    if not path:
+        return value
+    made = node.copy()
+    made[path[0]] = changed(node[path[0]], path[1:], value)
+    return made
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, 10**12, "0.4", None, True, [], {}], ids=str)
+def test_no_number_can_be_what_it_cannot_mean(value):
+    assert len(NUMBERS) > 150
+    for path in NUMBERS:
+        profile, where = (path[1], path[2:]) if path[0] == "profiles" else ("full", path)
+        with pytest.raises(params.ParamsError) as refused:
+            params.resolve(changed(CONTENT, path, value), profile, "params.yaml")
+        assert all(str(key) in str(refused.value) for key in ("params.yaml", *where[:2]))
+
+
+@pytest.mark.parametrize("share", [2, 0])
+@pytest.mark.parametrize("key", ["decision_threshold", "unsteady", "smallest_difference", "smallest_net_benefit"])
+def test_a_share_is_no_number_of_patients(key, share):
+    with pytest.raises(params.ParamsError, match=rf"05_evaluation\.{key}: must lie between .* found {share}\.0"):
+        params.resolve(changed(CONTENT, ("05_evaluation", key), share), "full", "params.yaml")
+
+
+def test_a_refusal_ends_the_run_with_2_and_a_sentence(edited, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(paths, "PARAMS", edited(lambda c: c["05_evaluation"].update(decision_threshold=1.4)))
+    assert run.command_line(["--only", "05", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "05_evaluation.decision_threshold: must lie between 0.01 and 0.99, found 1.4" in said
+    assert "Traceback" not in said
+
+
+def bounds():
+    """Section, key and range of every number of `params`."""
+    for section, kind in params.SECTIONS.items():
+        for key, hint in get_type_hints(kind, include_extras=True).items():
+            yield from ((section, key, limit) for limit in getattr(hint, "__metadata__", ()))
+
+
+def test_every_number_has_a_range():
+    ranged = {(section, key) for section, key, _ in bounds()} | {("seed",), ("08_monitoring", "champion")}
+    for path in NUMBERS:
+        where = path[2:] if path[0] == "profiles" else path
+        assert where[:2] in ranged, where
+
+
+@pytest.mark.parametrize(("section", "key", "limit"), list(bounds()), ids=str)
+def test_both_ends_of_a_range_are_told_from_what_lies_beyond(section, key, limit):
+    value = CONTENT[section][key]
+    whole = limit.whole or isinstance(value, int)
+    step = 1 if whole else 1e-9
+
+    def refused(number):
+        number = int(number) if whole else float(number)
+        filled = [number] if isinstance(value, list) else {"a": number} if isinstance(value, dict) else number
+        try:
+            params._refuse_outside(filled, limit, "here")
+        except params.ParamsError:
+            return True
+        return False
+
+    assert not refused(limit.low)
+    assert not refused(limit.high)
+    assert refused(limit.low - step)
+    assert refused(limit.high + step * max(1, limit.high))
+
+
+RELATED = [
+    ("03_feature_ablation", {"n_test": 600}, "n_test must be at most half of n_patients"),
+    ("03_feature_ablation", {"n_replicates_trees": {"default": 2}}, "must name default and p24"),
+    ("03_feature_ablation", {"learning_sizes": [200, 500]}, "as many numbers as learning_sizes"),
+    ("03_feature_ablation", {"learning_sizes": [500, 200]}, "larger than the one before it"),
+    ("04_modelling", {"tuning_trees": [1, 2, 3]}, "tuning_trees must be two numbers"),
+    ("04_modelling", {"imbalance_trials": {"lr": 2, "xgb": 1}}, "must name lr, xgb and lgbm"),
+    ("04_modelling", {"imbalance_trials": {"lr": 1, "xgb": 1, "lgbm": 1}}, "at least 2 for lr"),
+    ("04_modelling", {"imbalance_rates": {"default": 0, "p24": 0.3}}, "imbalance_rates must be default: 0, p24: 0.24"),
+    ("05_evaluation", {"n_bootstraps_curves": 700}, "n_bootstraps_curves must be at most n_bootstraps"),
+    ("05_evaluation", {"stability_boosted": 300}, "at most stability_bootstraps"),
+    ("05_evaluation", {"coverage_bootstrapped": 900}, "coverage_bootstrapped must be at most coverage_simulations"),
+    ("05_evaluation", {"thresholds": {"a": 0.4}}, "thresholds must hold two numbers that differ"),
+    ("05_evaluation", {"class_weight_rates": {"rare": 0.2}}, "class_weight_rates must name published and rare"),
+    ("06_real_trial", {"dear_repeats": 30}, "dear_repeats must be at most repeats"),
+    ("08_monitoring", {"champion": {"among": ["lr"], "metric": "brier", "better": "best", "margin": 0}}, "champion"),
+    ("08_monitoring", {"batch_sizes": [50, 100]}, "batch_sizes must hold 200"),
+    ("00_findings", {"landmarks": [28, 30]}, "landmarks must be among those of the pilot"),
+    ("00_findings", {"landmark": 29}, "landmark must be one of landmarks"),
+]
+
+
+@pytest.mark.parametrize(("section", "values", "message"), RELATED, ids=str)
+def test_numbers_that_do_not_go_together_are_refused(section, values, message, edited):
+    with pytest.raises(params.ParamsError, match=section) as refused:
+        params.read("full", edited(lambda content: content[section].update(values)))
+    assert message in str(refused.value)
+
+
+def test_every_relation_has_its_case():
+    assert {sentence for relations in params.RELATIONS.values() for _, sentence in relations} == {
+        sentence
+        for section, values, _ in RELATED
+        for holds, sentence in params.RELATIONS[section]
+        if not _holds(holds, section, values)
+    }
+
+
+def _holds(holds, section, values):
+    return holds(params.SECTIONS[section](**CONTENT[section] | values))

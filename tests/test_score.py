@@ -212,6 +212,24 @@ def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(saved, tmp_pa
     assert not (tmp_path / "patients.scored.csv").exists()
 
 
+def test_scores_appear_when_all_are_there_or_not_at_all(saved, patients, tmp_path, monkeypatch):
+    target = tmp_path / "scored.csv"
+    words = ["score", str(patients()), "--model", str(saved), "--out", str(target)]
+    assert command.main(words) == 0
+    before = target.read_bytes()
+
+    def torn(path, scorer, *_):
+        yield next(whole(path, scorer))
+        assert target.read_bytes() == before
+        raise OSError(28, "No space left on device")
+
+    whole = score.file
+    monkeypatch.setattr(score, "file", torn)
+    assert command.main(words) == 6
+    assert target.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_the_champion_rule_prefers_the_simpler_model_within_the_margin():
     rule = {"among": ["lr", "xgb"], "metric": "auroc", "better": "higher", "margin": 0.01}
     assert registry.choose({"lr": {"auroc": {"value": 0.69}}, "xgb": {"auroc": {"value": 0.695}}}, rule) == "lr"

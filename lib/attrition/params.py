@@ -1,14 +1,16 @@
 """Read ``params.yaml``: every size and choice of the study.
 
-The file has one section a notebook. The classes below are the list of known keys: an unknown key, a missing key or a
-value of the wrong kind is an error that says where, and what was probably meant.
+The file has one section a notebook. The classes below are the list of known keys, with the range of every number, and
+`RELATIONS` what numbers owe to each other: an unknown or missing key, a value of the wrong kind or out of range is an
+error that says where, and what was probably meant. Whatever passes, every chapter can be run with.
 """
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import yaml
 
@@ -25,14 +27,44 @@ class ParamsError(errors.Refusal, ValueError):
 
 
 @dataclass(frozen=True)
+class Within:
+    """Range of a number, or of every number in a list or mapping, which may not be empty; both ends belong to it.
+
+    Parameters
+    ----------
+    low, high : float
+    whole : bool
+        Of lists and mappings: whole numbers only.
+    rising : bool
+        Of lists: each number larger than the one before it.
+    """
+
+    low: float
+    high: float
+    whole: bool = False
+    rising: bool = False
+
+
+Seed = Annotated[int, Within(0, 2**32 - 1)]
+Folds = Annotated[int, Within(2, 20)]
+Trials = Annotated[int, Within(2, 100_000)]
+"""Simulated trials, replicates, batches or splits: from two on there is a spread."""
+Resamples = Annotated[int, Within(20, 100_000)]
+Patients = Annotated[int, Within(100, 10_000_000)]
+Probability = Annotated[float, Within(0.01, 0.99)]
+Margin = Annotated[float, Within(0.0001, 0.5)]
+Days = Annotated[list, Within(1, 365, whole=True, rising=True)]
+
+
+@dataclass(frozen=True)
 class Generation:
     """01: the published trial and the law behind it."""
 
-    smallest_difference: float
-    oracle_patients: int
-    oracle_chunk: int
-    effect_patients: int
-    landmark_days: list
+    smallest_difference: Margin
+    oracle_patients: Annotated[int, Within(1000, 100_000_000)]
+    oracle_chunk: Annotated[int, Within(1000, 10_000_000)]
+    effect_patients: Annotated[int, Within(5000, 10_000_000)]
+    landmark_days: Days
 
 
 @dataclass(frozen=True)
@@ -44,135 +76,140 @@ class Eda:
 class FeatureAblation:
     """03: what each group of features is worth."""
 
-    smallest_difference: float
-    n_replicates: int
-    n_replicates_alone: int
-    n_replicates_trees: dict
-    n_replicates_tree_versions: int
-    n_patients: int
-    n_test: int
-    n_population: int
-    split_seeds: list
-    n_splits: int
-    n_baseline: int
-    learning_sizes: list
-    learning_replicates: dict
-    learning_population: int
+    smallest_difference: Margin
+    n_replicates: Trials
+    n_replicates_alone: Trials
+    n_replicates_trees: Annotated[dict, Within(2, 100_000, whole=True)]
+    n_replicates_tree_versions: Annotated[int, Within(0, 100_000)]
+    n_patients: Patients
+    n_test: Annotated[int, Within(50, 1_000_000)]
+    n_population: Annotated[int, Within(1000, 10_000_000)]
+    split_seeds: Annotated[list, Within(0, 2**32 - 1, whole=True)]
+    n_splits: Trials
+    n_baseline: Trials
+    learning_sizes: Annotated[list, Within(100, 1_000_000, whole=True, rising=True)]
+    learning_replicates: Annotated[dict, Within(2, 10_000, whole=True)]
+    learning_population: Annotated[int, Within(1000, 10_000_000)]
 
 
 @dataclass(frozen=True)
 class Modelling:
     """04: models, imbalance, internal validation."""
 
-    n_folds: int
-    n_repeats: int
-    smallest_difference: float
-    search_candidates: int
-    tuning_candidates: int
-    tuning_folds: int
-    tuning_trees: list
-    wrong_way_trials: int
-    wrong_way_patients: int
-    imbalance_trials: dict
-    imbalance_rates: dict
-    imbalance_patients: int
-    imbalance_population: int
-    net_benefit_at: list
-    validation_sizes: list
-    validation_trials: int
-    validation_population: int
-    validation_repeats: int
-    validation_bootstraps: int
+    n_folds: Folds
+    n_repeats: Annotated[int, Within(1, 1000)]
+    smallest_difference: Margin
+    search_candidates: Annotated[int, Within(1, 1000)]
+    tuning_candidates: Annotated[int, Within(2, 1000)]
+    tuning_folds: Folds
+    tuning_trees: Annotated[list, Within(1, 10_000, whole=True, rising=True)]
+    wrong_way_trials: Annotated[int, Within(1, 10_000)]
+    wrong_way_patients: Patients
+    imbalance_trials: Annotated[dict, Within(1, 10_000, whole=True)]
+    imbalance_rates: Annotated[dict, Within(0, 0.9)]
+    imbalance_patients: Patients
+    imbalance_population: Annotated[int, Within(500, 10_000_000)]
+    net_benefit_at: Annotated[list, Within(0.01, 0.99, rising=True)]
+    validation_sizes: Annotated[list, Within(100, 100_000, whole=True, rising=True)]
+    validation_trials: Trials
+    validation_population: Annotated[int, Within(1000, 10_000_000)]
+    validation_repeats: Annotated[int, Within(1, 1000)]
+    validation_bootstraps: Annotated[int, Within(2, 100_000)]
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """05: discrimination, calibration, decisions, stability."""
 
-    smallest_difference: float
-    smallest_net_benefit: float
-    n_bootstraps: int
-    n_bootstraps_curves: int
-    thresholds: dict
-    decision_threshold: float
-    contact_cost: float
-    n_folds: int
-    class_weight_rates: dict
-    class_weight_patients: int
-    stability_bootstraps: int
-    stability_boosted: int
-    unsteady: float
-    age_groups: list
-    small_subgroup: int
-    n_permutations: int
-    coverage_simulations: int
-    coverage_bootstrapped: int
-    coverage_patients: int
-    coverage_bootstraps: int
+    smallest_difference: Margin
+    smallest_net_benefit: Margin
+    n_bootstraps: Resamples
+    n_bootstraps_curves: Resamples
+    thresholds: Annotated[dict, Within(0.01, 0.99)]
+    decision_threshold: Probability
+    contact_cost: Annotated[float, Within(0.01, 1_000_000)]
+    n_folds: Folds
+    class_weight_rates: Annotated[dict, Within(0, 0.9)]
+    class_weight_patients: Patients
+    stability_bootstraps: Resamples
+    stability_boosted: Annotated[int, Within(2, 10_000)]
+    unsteady: Probability
+    age_groups: Annotated[list, Within(19, 85, whole=True, rising=True)]
+    small_subgroup: Annotated[int, Within(1, 1_000_000)]
+    n_permutations: Annotated[int, Within(1, 1000)]
+    coverage_simulations: Trials
+    coverage_bootstrapped: Trials
+    coverage_patients: Patients
+    coverage_bootstraps: Resamples
+
+    @property
+    def every_threshold(self) -> dict[str, float]:
+        """The thresholds with a reason, and the one of the decision where it is none of them."""
+        known = self.decision_threshold in self.thresholds.values()
+        return self.thresholds if known else self.thresholds | {"net benefit": self.decision_threshold}
 
 
 @dataclass(frozen=True)
 class RealTrial:
     """06: landmark prediction on a real trial."""
 
-    folds: int
-    repeats: int
-    dear_repeats: int
-    bootstrap: int
-    half_samples: int
-    dear_half_samples: int
-    permutations: int
-    optimism_resamples: int
-    leak_ridge_c: float
-    trees: int
-    tree_depth: int
-    learning_rate: float
-    smallest_difference: float
-    suspicious_auroc: float
-    band_trials: int
-    leak_repeats: int
-    leak_trials: int
-    leak_trial_size: int
-    leak_population: int
-    noise_features: int
+    folds: Annotated[int, Within(3, 20)]
+    repeats: Annotated[int, Within(1, 1000)]
+    dear_repeats: Annotated[int, Within(1, 1000)]
+    bootstrap: Resamples
+    half_samples: Annotated[int, Within(3, 10_000)]
+    dear_half_samples: Annotated[int, Within(3, 10_000)]
+    permutations: Annotated[int, Within(19, 100_000)]
+    optimism_resamples: Annotated[int, Within(2, 100_000)]
+    leak_ridge_c: Annotated[float, Within(1e-6, 1e3)]
+    trees: Annotated[int, Within(1, 10_000)]
+    tree_depth: Annotated[int, Within(1, 12)]
+    learning_rate: Annotated[float, Within(0.0001, 1)]
+    smallest_difference: Margin
+    suspicious_auroc: Annotated[float, Within(0.5, 1)]
+    band_trials: Annotated[int, Within(20, 100_000)]
+    leak_repeats: Annotated[int, Within(1, 1000)]
+    leak_trials: Trials
+    leak_trial_size: Patients
+    leak_population: Annotated[int, Within(1000, 10_000_000)]
+    noise_features: Annotated[int, Within(1, 10_000)]
 
 
 @dataclass(frozen=True)
 class TimeToDropout:
     """07: competing risks."""
 
-    margin_risk: float
-    margin_auroc: float
-    fewest_events: int
-    fewest_landmark_events: int
-    period_days: int
-    folds: int
-    repeats: int
-    half_samples: int
+    margin_risk: Margin
+    fewest_events: Annotated[int, Within(2, 100_000)]
+    fewest_landmark_events: Annotated[int, Within(10, 100_000)]
+    period_days: Annotated[int, Within(1, 365)]
+    folds: Folds
+    repeats: Annotated[int, Within(1, 1000)]
+    half_samples: Annotated[int, Within(3, 10_000)]
 
 
 @dataclass(frozen=True)
 class Monitoring:
     """08: drift, and when to retrain."""
 
-    batch_sizes: list
-    null_batches: int
-    power_batches: int
-    n_reference: int
-    permutations: int
+    batch_sizes: Annotated[list, Within(20, 100_000, whole=True, rising=True)]
+    null_batches: Trials
+    power_batches: Trials
+    n_reference: Patients
+    permutations: Annotated[int, Within(19, 100_000)]
     champion: dict
-    champion_refits: int
-    champion_folds: int
+    champion_refits: Resamples
+    champion_folds: Folds
 
 
 @dataclass(frozen=True)
 class Findings:
     """00: the front page."""
 
-    smallest_difference: float
-    smallest_difference_pilot: float
-    landmark: int
-    landmarks: list
+    smallest_difference: Margin
+    smallest_difference_pilot: Margin
+    landmark: Annotated[int, Within(1, 365)]
+    landmarks: Days
 
 
 SECTIONS: dict[str, type] = {
@@ -187,6 +224,69 @@ SECTIONS: dict[str, type] = {
     "00_findings": Findings,
 }
 PROFILES = ("full", "quick")
+MODELS = {"lr", "xgb", "lgbm"}
+CHAMPION = {"among": list, "metric": str, "better": str, "margin": float | int}
+
+
+def _champion(rule: dict[str, Any]) -> bool:
+    sound = set(rule) == set(CHAMPION) and all(isinstance(rule[key], kind) for key, kind in CHAMPION.items())
+    sound = sound and not isinstance(rule["margin"], bool)
+    return sound and bool(rule["among"]) and rule["better"] in ("higher", "lower") and 0 <= rule["margin"] <= 1
+
+
+def _curves(p: FeatureAblation) -> bool:
+    """Whether the learning curve of each model has as many numbers of replicates as there are sizes."""
+    counts = p.learning_replicates
+    return set(counts) == MODELS and all(
+        isinstance(c, list) and len(c) == len(p.learning_sizes) for c in counts.values()
+    )
+
+
+def _rates(rates: dict[str, float]) -> bool:
+    """Whether the law's own event rate and 24 % are there, and sentences that read a name read the rate."""
+    named = all(name == f"p{100 * rate:g}" for name, rate in rates.items() if name != "default")
+    return named and rates.get("default") == 0 and "p24" in rates
+
+
+RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
+    "03_feature_ablation": [
+        (lambda p: 2 * p.n_test <= p.n_patients, "n_test must be at most half of n_patients"),
+        (lambda p: set(p.n_replicates_trees) == {"default", "p24"}, "n_replicates_trees must name default and p24"),
+        (_curves, "learning_replicates must name lr, xgb and lgbm, each with as many numbers as learning_sizes"),
+    ],
+    "04_modelling": [
+        (lambda p: len(p.tuning_trees) == 2, "tuning_trees must be two numbers, of the first and the last round"),
+        (lambda p: set(p.imbalance_trials) >= MODELS, "imbalance_trials must name lr, xgb and lgbm"),
+        (lambda p: p.imbalance_trials["lr"] > 1, "imbalance_trials must be at least 2 for lr"),
+        (lambda p: _rates(p.imbalance_rates), "imbalance_rates must be default: 0, p24: 0.24 and others so named"),
+    ],
+    "05_evaluation": [
+        (lambda p: p.n_bootstraps_curves <= p.n_bootstraps, "n_bootstraps_curves must be at most n_bootstraps"),
+        (
+            lambda p: p.stability_boosted <= p.stability_bootstraps,
+            "stability_boosted must be at most stability_bootstraps",
+        ),
+        (
+            lambda p: p.coverage_bootstrapped <= p.coverage_simulations,
+            "coverage_bootstrapped must be at most coverage_simulations",
+        ),
+        (lambda p: len(set(p.thresholds.values())) > 1, "thresholds must hold two numbers that differ, or more"),
+        (
+            lambda p: set(p.class_weight_rates) == {"published", "rare"},
+            "class_weight_rates must name published and rare",
+        ),
+    ],
+    "06_real_trial": [(lambda p: p.dear_repeats <= p.repeats, "dear_repeats must be at most repeats")],
+    "08_monitoring": [
+        (lambda p: 200 in p.batch_sizes, "batch_sizes must hold 200, at which a claim is judged"),
+        (lambda p: _champion(p.champion), "champion must hold among, metric, better (higher, lower), margin (0 to 1)"),
+    ],
+    "00_findings": [
+        (lambda p: p.landmark in p.landmarks, "landmark must be one of landmarks"),
+        (lambda p: set(p.landmarks) <= {28, 56, 84}, "landmarks must be among those of the pilot, 28, 56 and 84"),
+    ],
+}
+"""What numbers of a section owe to each other, and the sentence that says so."""
 
 
 def _closest(key: str, known: list[str]) -> str:
@@ -200,23 +300,47 @@ def _refuse_unknown(keys: list[str], known: list[str], where: str) -> None:
             raise ParamsError(f"{where}: unknown key {key!r}{_closest(key, known)}")
 
 
-def _checked(value: Any, kind: Any, where: str) -> Any:
+def _checked(value: Any, hint: Any, where: str) -> Any:
+    limits: tuple[Within, ...] = getattr(hint, "__metadata__", ())
+    kind = hint.__origin__ if limits else hint
     plain = get_origin(kind) or kind
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
         raise ParamsError(f"{where}: expected {getattr(plain, '__name__', plain)}, found {value!r}")
+    for limit in limits:
+        _refuse_outside(value, limit, where)
     return value
+
+
+def _refuse_outside(value: Any, limit: Within, where: str) -> None:
+    if isinstance(value, dict | list):
+        if not value:
+            raise ParamsError(f"{where}: is empty")
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value, 1):
+            _refuse_outside(item, limit, f"{where}, {key}")
+        if limit.rising and list(value) != sorted(set(value)):
+            raise ParamsError(f"{where}: each number must be larger than the one before it, found {value}")
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or (limit.whole and not isinstance(value, int)):
+        raise ParamsError(f"{where}: expected {'a whole number' if limit.whole else 'a number'}, found {value!r}")
+    if not limit.low <= value <= limit.high:
+        raise ParamsError(f"{where}: must lie between {limit.low:,} and {limit.high:,}, found {value!r}")
 
 
 def _section(name: str, values: dict[str, Any], source: str) -> Any:
     kind = SECTIONS[name]
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     _refuse_unknown(list(values), list(hints), f"{source}, {name}")
     for key in hints:
         if key not in values:
             raise ParamsError(f"{source}, {name}: key {key!r} is missing")
-    return kind(**{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()})
+    made = kind(**{key: _checked(values[key], hint, f"{source}, {name}.{key}") for key, hint in hints.items()})
+    for holds, sentence in RELATIONS.get(name, []):
+        if not holds(made):
+            raise ParamsError(f"{source}, {name}: {sentence}")
+    return made
 
 
 def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
@@ -237,11 +361,14 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
     Raises
     ------
     ParamsError
-        Unknown or missing key, unknown profile, value of the wrong kind.
+        Unknown or missing key, unknown profile, value of the wrong kind or out of range.
     """
     path = path or paths.PARAMS
-    source = path.name
-    content = yaml.load(path.read_text(encoding="utf-8"), LOADER) or {}
+    return resolve(yaml.load(path.read_text(encoding="utf-8"), LOADER) or {}, profile, path.name)
+
+
+def resolve(content: dict[str, Any], profile: str, source: str) -> dict[str, Any]:
+    """What `read` gives, from the content of a file that messages call `source`."""
     _refuse_unknown(list(content), ["seed", "profiles", *SECTIONS], source)
     profiles = content.get("profiles", {})
     _refuse_unknown(list(profiles), list(PROFILES), f"{source}, profiles")
@@ -249,7 +376,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
     for name, overrides in profiles.items():
         _refuse_unknown(list(overrides or {}), list(SECTIONS), f"{source}, profiles.{name}")
     chosen = profiles.get(profile) or {}
-    resolved: dict[str, Any] = {"seed": _checked(content.get("seed"), int, f"{source}, seed")}
+    resolved: dict[str, Any] = {"seed": _checked(content.get("seed"), Seed, f"{source}, seed")}
     for name in SECTIONS:
         values = {**(content.get(name) or {}), **(chosen.get(name) or {})}
         resolved[name] = _section(name, values, source)

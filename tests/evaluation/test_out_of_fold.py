@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import evaluation, metrics
+from attrition import evaluation, metrics, report
 from attrition.evaluation import appraisal
 from attrition.metrics import intervals
 from attrition.results import MissingResult
@@ -97,22 +97,51 @@ def test_everybody_is_a_row_at_every_threshold(held_out, rng):
     assert everybody["found_per_100"] == pytest.approx(100 * held_out.y.mean())
 
 
-def test_money_of_contacting_everybody_is_its_balance():
+def test_dollars_of_contacting_everybody_stand_beside_the_models():
     curve = pd.DataFrame({"model": ["lr", "oracle"], "threshold": 0.5, "net_benefit": [0.2, 0.3]})
     table = evaluation.money_table(curve, np.array([0.1]), cost=45)
-    worth = evaluation.money_at(table, "lr", 0.5)
-    assert worth == pytest.approx({"model": 900.0, "everybody": 450.0, "added": 450.0, "oracle": 900.0})
+    assert dict(zip(table["model"], table["money"], strict=True)) == {"all": 450, "lr": 900, "oracle": 1350}
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.35, 0.404, 0.97])
+def test_money_at_any_threshold_is_gains_less_costs(held_out, rng, threshold):
+    table = evaluation.at_thresholds(
+        held_out, {"stated": threshold, "twice": threshold}, intervals.bootstrap_weights(rng, 300, 20)
+    )
+    worth = evaluation.money_at(table, "lr", threshold, cost=45)
+    gain = 45 * (1 - threshold) / threshold
+
+    def balance(flagged):
+        return 100 * (gain * (flagged & (held_out.y == 1)).sum() - 45 * (flagged & (held_out.y == 0)).sum()) / 300
+
+    own = np.mean([balance(column >= threshold) for column in held_out.y_prob["lr"].T])
+    everybody = balance(np.ones(300, dtype=bool))
+    assert worth["model"] == pytest.approx(own)
+    assert worth["everybody"] == pytest.approx(everybody)
+    assert worth["added"] == pytest.approx(own - max(everybody, 0))
 
 
 @pytest.mark.parametrize(
-    ("threshold", "oracle", "words"),
-    [(0.5, 900.0, ["excludes none"]), (0.3, 100.0, ["does not tell from none", "luck of these patients"])],
+    ("threshold", "added", "oracle", "words"),
+    [
+        (0.5, 450.0, 900.0, "adds 450, an advantage whose band excludes none"),
+        (0.3, 450.0, 100.0, "adds 450, an advantage that its band does not tell from none"),
+        (0.3, -20.0, 100.0, "adds nothing (-20)"),
+    ],
 )
-def test_the_sentence_on_money_says_what_is_shown_and_what_is_luck(threshold, oracle, words):
-    worth = {"model": 900.0, "everybody": 450.0, "added": 450.0, "oracle": oracle}
-    said = appraisal.money(worth, {"use": True, "better_from": 0.4, "better_to": 0.6}, threshold)["sentence"]
-    assert all(word in said for word in words)
-    assert ("luck" in said) == (oracle < 450)
+def test_the_sentence_on_money_says_what_is_shown_and_what_is_luck(threshold, added, oracle, words):
+    worth = {"model": 450.0 + added, "everybody": 450.0, "added": added, "oracle": oracle}
+    said = appraisal.money(worth, {"use": True, "better_from": 0.4, "better_to": 0.6}, threshold)
+    said = report.fill(said["sentence"], said).replace("\u2212", "-")
+    assert words in said
+    assert f"At the threshold {threshold:g} " in said
+    assert ("luck" in said) == (added > oracle)
+
+
+@pytest.mark.parametrize(("flagged", "leave", "crowded"), [(79, 53, True), (79, 24, False), (40, 53, False)])
+def test_a_low_threshold_flags_most_only_where_it_does(flagged, leave, crowded):
+    found = {"flagged": flagged, "found": leave - 5.0, "missed": 5.0, "precision": 0.5, "threshold": 0.35}
+    assert ("flags most patients" in appraisal.called(found)["sentence"]) == crowded
 
 
 @pytest.mark.parametrize(

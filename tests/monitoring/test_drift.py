@@ -1,5 +1,7 @@
 """Drift statistics against scipy, nulls against theory."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,6 +30,11 @@ def test_ks_on_cells_is_the_two_sample_statistic(rng):
     reference, batch = rng.integers(0, 6, 300), rng.integers(1, 6, 50)
     share, base = (np.bincount(v, minlength=6) / len(v) for v in (batch, reference))
     assert monitoring.kolmogorov_smirnov(share, base) == pytest.approx(stats.ks_2samp(batch, reference).statistic)
+
+
+def test_the_excursion_counts_from_either_side():
+    steps = np.array([[0.5, 0.5, -0.2], [-0.5, -0.9, 0.1]])
+    np.testing.assert_allclose(monitoring.excursion(steps), [1.0, 1.4])
 
 
 def test_psi_is_the_symmetric_kullback_leibler_divergence():
@@ -82,14 +89,38 @@ def test_worse_ranking_is_a_performance_alarm(rng):
 @pytest.mark.parametrize(
     ("p", "action"),
     [
-        ((0.01, 0.01, 0.01), "retrain"),
-        ((0.5, 0.01, 0.01), "recalibrate"),
+        ((0.01, 0.01, 0.01), "inspect"),
+        ((0.01, 0.01, 0.5), "retrain"),
+        ((0.5, 0.01, 0.5), "recalibrate"),
         ((0.5, 0.5, 0.01), "inspect"),
         ((0.5, 0.5, 0.5), "none"),
     ],
 )
 def test_the_stated_rule(p, action):
     assert monitoring.decide(dict(zip(("performance", "calibration", "covariates"), p, strict=True))) == action
+
+
+def test_nothing_is_fitted_to_inputs_that_look_different():
+    wrong = []
+    for performance, calibration in itertools.product((0.001, 0.05, 0.5), repeat=2):
+        p = {"performance": performance, "calibration": calibration, "covariates": 0.01}
+        assert monitoring.decide(p) not in monitoring.REFITS
+        wrong.append(monitoring.decide(p, inputs_first=False) in monitoring.REFITS)
+    assert sum(wrong) == 8
+
+
+@pytest.mark.slow
+def test_under_reported_adverse_events_lead_to_no_refit():
+    corrupted = alarms.refits(surveillance.study(7, [200], 1, 100, 500, 39), "adverse_event_reporting")
+    assert corrupted["first"].item() <= 0.02
+    assert corrupted["last"].item() > 0.5
+
+
+@pytest.mark.parametrize(("first", "words"), [(0.0, "the order prevents it"), (0.2, "the order does not prevent it")])
+def test_what_the_order_prevents_follows_the_numbers(first, words):
+    said = alarms.refit_sentence(pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}]))
+    assert words in said
+    assert "69 % of batches of 200 if the inputs are looked at last" in said
 
 
 @pytest.mark.slow

@@ -132,6 +132,41 @@ def test_html_of_other_libraries_is_sanitised(out):
     assert checks.problems(html) == []
 
 
+@pytest.mark.parametrize("tag", ["p", "span", "td", "a", "div", "math", "mrow", "mstyle"])
+def test_no_element_brings_a_style(tag):
+    inside = f'<{tag} style="position:fixed;top:0" class="x">kept</{tag}>'
+    shown = sanitise.html(f"<math>{inside}</math>" if tag.startswith("m") else f"<table><tr>{inside}</tr></table>")
+    assert "kept" in shown
+    assert 'class="x"' in shown
+    assert "style=" not in shown
+    assert "position" not in shown
+
+
+def test_no_style_sheet_comes_in():
+    assert sanitise.html("<p>kept</p><style>p {position: fixed}</style>") == "<p>kept</p>"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:x()",
+        "JaVaScRiPt:x()",
+        " javascript:x()",
+        "java&#10;script:x()",
+        "javascript&colon;x()",
+        "data:text/html;base64,PHNjcmlwdD4=",
+        "vbscript:x()",
+        "file:///etc/hosts",
+    ],
+)
+def test_links_lead_to_pages_and_nowhere_else(address):
+    shown = sanitise.html(f'<a href="{address}">kept</a><math href="{address}"><mi href="{address}">y</mi></math>')
+    assert "kept" in shown
+    assert "href" not in shown
+    assert sanitise.html('<a href="https://example.org/">x</a>') == '<a href="https://example.org/">x</a>'
+    assert sanitise.html('<a href="#fig-roc">x</a>') == '<a href="#fig-roc">x</a>'
+
+
 @pytest.mark.parametrize("kind", ["execute_result", "display_data"])
 def test_results_of_a_last_line_are_shown(out, kind):
     folder = stub(out / f"last-{kind}", v4.new_output(kind, {"text/plain": "{'auroc': 0.643}"}))

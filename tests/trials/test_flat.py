@@ -205,6 +205,7 @@ BAD = [
     ({"arm": ["", "B", "", *"BBBBBBBBB"]}, "lines 2, 4, column arm: is empty"),
     ({"day": ["1.9", "-3", "0", "inf", "2014-03", "", *["9"] * 6]}, "lines 2, 3, 4, 5, 6, column day: must be a whole"),
     ({"day": ["", *["9"] * 11]}, "line 2, column day: is empty"),
+    ({"day": ["36501", "36500", *["9"] * 10]}, "line 2, column day: must be a whole study day from 1 to 36500"),
     ({"age": ["61,5", *["61"] * 11]}, "line 2, column age: must be a number (with a decimal point)"),
     ({"why": ["Done"] * 6 + ["ae"] * 6}, "the mapping's term 'done' does not occur, but one spelled much like it does"),
     ({"why": ["finished"] * 6 + ["ae"] * 6}, "no patient completed"),
@@ -325,6 +326,8 @@ def test_records_without_a_day_are_left_out_and_counted(tmp_path):
         ({"pid": ["001", "001 ", "002"]}, "line 3, column pid: differs from an id of the other table only in case"),
         ({"kind": ["visit", "death", "visit"]}, "line 3, column kind: must be one of adverse event, visit"),
         ({"day": ["2014-03", "5", "9"]}, "line 2, column day: must be a whole study day"),
+        ({"day": ["-36501", "36501", "-36500"]}, "lines 2, 3, column day: must be a whole study day"),
+        ({"known": ["36500", "36501", "9"]}, "line 3, column known: must be a whole study day"),
         ({"value": ["high", "", ""]}, "line 2, column value: must be a number"),
     ],
 )

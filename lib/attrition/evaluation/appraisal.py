@@ -182,8 +182,9 @@ def class_weights(table: pd.DataFrame, rare: str) -> Appraisal:
     ranking = "stays at {auroc_plain:.3f}" if same else "goes from {auroc_plain:.3f} to {auroc_weighted:.3f}"
     return {
         "sentence": text
-        + ": at {rate:.0%} events recall at the call's threshold goes from {recall_plain:.2f} to {recall_weighted:.2f} "
-        "and patients flagged per 100 from {flagged_plain:.0f} to {flagged_weighted:.0f}, while AUROC "
+        + ": at {rate:.0%} events recall at the threshold of the table goes from {recall_plain:.2f} to "
+        "{recall_weighted:.2f} and patients flagged per 100 from {flagged_plain:.0f} to {flagged_weighted:.0f}, "
+        "while AUROC "
         + ranking
         + " and calibration-in-the-large goes from {level_plain:.2f} to {level_weighted:.2f}."
         + (" A lower threshold raises recall as well, and leaves the probabilities alone." if spoiled else ""),
@@ -268,15 +269,32 @@ def money(worth: Mapping[str, float], own: Mapping[str, Any], threshold: float) 
     """
     shown = _wins_at(own, threshold)
     text = (
-        "At the threshold of the call the model is worth {model:,.0f} dollars per 100 patients and contacting "
-        "everybody {everybody:,.0f}: over the better of contacting everybody and nobody, the model adds {added:,.0f}, "
+        "At the threshold {threshold:g} the model is worth {model:,.0f} dollars per 100 patients and contacting "
+        "everybody {everybody:,.0f}: over the better of contacting everybody and nobody, the model "
     )
-    text += (
-        "an advantage whose band excludes none. " if shown else "an advantage that its band does not tell from none. "
-    )
+    if worth["added"] > 0:
+        band = (
+            "an advantage whose band excludes none. "
+            if shown
+            else "an advantage that its band does not tell from none. "
+        )
+        text += "adds {added:,.0f}, " + band
+    else:
+        text += "adds nothing ({added:,.0f}). "
     text += "The true probabilities would add {oracle:,.0f}"
-    text += ": the rest is the luck of these patients." if worth["added"] > worth["oracle"] else "."
-    return {"sentence": text, "verdict": "exploratory", "shown": shown, **worth}
+    text += ": the rest is the luck of these patients." if worth["added"] > max(worth["oracle"], 0) else "."
+    return {"sentence": text, "verdict": "exploratory", "shown": shown, "threshold": threshold, **worth}
+
+
+def called(found: Mapping[str, Any]) -> Appraisal:
+    """Whom a model flags at one threshold; `found` from `attrition.evaluation.called`."""
+    text = (
+        "At the threshold {threshold:g}, logistic regression flags {flagged:.0f} of 100 patients, finds {found:.0f} "
+        "leavers and misses {missed:.0f}, with precision {precision:.2f}"
+    )
+    crowded = found["flagged"] > 200 / 3 and found["found"] + found["missed"] > 50
+    text += ": where more than half leave, a low threshold flags most patients." if crowded else "."
+    return {"sentence": text, "verdict": "exploratory", **found}
 
 
 def stability(summary: Mapping[str, float], threshold: float, often: float) -> Appraisal:

@@ -328,10 +328,11 @@ def rare_calibration(study: Mapping[tuple[str, str], tuple[NDArray, NDArray]]) -
 
 
 def called(table: pd.DataFrame, model: str, threshold: float) -> dict[str, Any]:
-    """What a model does at one threshold of `at_thresholds`: ``flagged, found, missed`` per 100, and ``precision``."""
+    """What a model does at one threshold of `at_thresholds`: ``flagged, found, missed`` per 100, ``precision``."""
     row = table[(table["model"] == model) & (table["threshold"] == threshold)].iloc[0]
     precision = {"value": row["precision"], "ci_low": row["precision_low"], "ci_high": row["precision_high"]}
-    return {name: row[f"{name}_per_100"] for name in ("flagged", "found", "missed")} | {"precision": precision}
+    per_100 = {name: row[f"{name}_per_100"] for name in ("flagged", "found", "missed")}
+    return per_100 | {"precision": precision, "threshold": threshold}
 
 
 SHARES = ("recall", "precision", "specificity", "f1")
@@ -382,9 +383,13 @@ def money_table(curve: pd.DataFrame, everybody: NDArray, cost: float, lowest: fl
     return table.assign(money=decision.money_per_100(table["net_benefit"], table["threshold"], cost))
 
 
-def money_at(table: pd.DataFrame, model: str, threshold: float) -> dict[str, float]:
-    """Dollars per 100 patients at one threshold: ``model, everybody``; over the better default ``added, oracle``."""
-    own = table[np.isclose(table["threshold"], threshold)].set_index("model")["money"]
+def money_at(table: pd.DataFrame, model: str, threshold: float, cost: float) -> dict[str, float]:
+    """Dollars per 100 patients at one threshold of `at_thresholds`, for a contact of given cost.
+
+    ``model, everybody``, and over the better default ``added, oracle``.
+    """
+    own = table[table["threshold"] == threshold].drop_duplicates("model").set_index("model")["net_benefit"]
+    own = own.map(lambda benefit: float(decision.money_per_100(benefit, threshold, cost)))
     worth = {"model": float(own[model]), "everybody": float(own["all"])}
     default = max(worth["everybody"], 0.0)
     return worth | {"added": worth["model"] - default, "oracle": float(own["oracle"]) - default}

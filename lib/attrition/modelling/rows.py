@@ -92,9 +92,13 @@ def _interval_text(row: pd.Series) -> str:
     return interval_text(row) or MISSING
 
 
-def imbalance_table(table: pd.DataFrame, rate: str, net_benefit: str = "net_benefit_0.2") -> pd.DataFrame:
-    """One event rate of the imbalance study as text with intervals: model, strategy, trials, a column a measure."""
-    measures = [*SHOWN_MEASURES, net_benefit]
+def imbalance_table(table: pd.DataFrame, rate: str, shown: float = 0.2) -> pd.DataFrame:
+    """One event rate of the imbalance study as text with intervals: model, strategy, trials, a column a measure.
+
+    Of the thresholds of the net benefit, the one nearest to `shown` has its column.
+    """
+    thresholds = table["measure"].str.extract(r"^net_benefit_(.+)$")[0].dropna().unique()
+    measures = [*SHOWN_MEASURES, f"net_benefit_{min(thresholds, key=lambda t: abs(float(t) - shown))}"]
     part = table[(table["event_rate"] == rate) & table["measure"].isin(measures)]
     part = part.assign(text=part.apply(_interval_text, axis=1))
     keys = ["model", "strategy", "n_trials"]

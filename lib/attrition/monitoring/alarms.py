@@ -110,7 +110,7 @@ def one_batch_words(look: Look, path: NDArray) -> dict[str, Any]:
         "p": look.p["cusum"],
         "auroc": look.figures["auroc"],
         "p_auroc": look.p["auroc"],
-        "action": monitoring.ACTIONS[look.action],
+        "action": monitoring.ACTIONS[look.action()],
     }
 
 
@@ -137,6 +137,27 @@ def action_sentence(actions: pd.DataFrame) -> str:
             f"*{row['label']}*: " + (f"mostly {shares[0]}" if clear else f"no action prevails, {listed(shares)}")
         )
     return f"With {large['batch_size'].iloc[0]} patients a batch, " + "; ".join(parts) + "."
+
+
+def refits(study_table: pd.DataFrame, scenario: str) -> pd.DataFrame:
+    """How often a model is refitted in one world: columns ``batch_size, first, last`` (the inputs looked at)."""
+    kinds = {"action": "first", "inputs_last": "last"}
+    own = (study_table["scenario"] == scenario) & study_table["name"].isin(monitoring.REFITS)
+    wide = study_table[own].pivot_table(index="batch_size", columns="kind", values="rate", aggfunc="sum")
+    return wide[list(kinds)].rename(columns=kinds).rename_axis(columns=None).reset_index()
+
+
+def refit_sentence(table: pd.DataFrame) -> str:
+    """What the order of the looks is worth where inputs are recorded wrongly; `table` from `refits`."""
+    told = [
+        f"{_share(row['last'])} of batches of {row['batch_size']:.0f} if the inputs are looked at last and "
+        f"{_share(row['first'])} if they are looked at first"
+        for row in table.to_dict("records")
+    ]
+    large = table.loc[table["batch_size"].idxmax()]
+    prevents = "the order prevents it" if large["first"] <= ALPHA < large["last"] else "the order does not prevent it"
+    largest = f"With {large['batch_size']:.0f} patients a batch {prevents}."
+    return f"a model is fitted to wrongly recorded inputs in {'; in '.join(told)}. {largest}"
 
 
 def any_alarm_sentence(actions: pd.DataFrame) -> str:

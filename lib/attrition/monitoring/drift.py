@@ -19,7 +19,7 @@ NAMES = {
     "psi": "inputs, PSI",
     "ks": "inputs, KS",
     "chi2": "inputs, chi-squared",
-    "cusum": "calibration, CUSUM",
+    "cusum": "calibration, running sum",
     "auroc": "ranking, AUROC",
     "psi_customary": "PSI above its customary cut-off",
     "seed_rule": "the published rule",
@@ -88,9 +88,9 @@ class Cells:
 
 
 def psi(share: NDArray, reference: NDArray, floor: float = 1e-3) -> NDArray:
-    r"""Population stability index, the symmetric Kullback-Leibler divergence of two binned distributions.
+    r"""Population stability index: the Kullback-Leibler divergences of two binned distributions, both ways, added.
 
-    .. math:: \sum_k (q_k - p_k) \log (q_k / p_k)
+    .. math:: \sum_k (q_k - p_k) \log (q_k / p_k) = \mathrm{KL}(q \| p) + \mathrm{KL}(p \| q)
 
     Parameters
     ----------
@@ -303,8 +303,11 @@ def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDA
     return drifts(counts[None], pooled.sum(0)[None], len(batch), cells)[0]
 
 
-def cusum(residuals: NDArray) -> NDArray:
+def excursion(residuals: NDArray) -> NDArray:
     """Largest excursion of the running sum of observed minus predicted, in either direction.
+
+    The statistic of the CUSUM test on the residuals of one finished batch. Not Page's CUSUM chart, which is read after
+    every patient and set by its run length.
 
     Parameters
     ----------
@@ -317,18 +320,18 @@ def cusum(residuals: NDArray) -> NDArray:
 
     References
     ----------
-    Page. Biometrika 1954;41:100-115.
+    Ploberger, Krämer. Econometrica 1992;60:271-285.
 
     Examples
     --------
-    >>> float(cusum(np.array([0.5, 0.5, -1.0])))
+    >>> float(excursion(np.array([0.5, 0.5, -1.0])))
     1.0
     """
     return np.abs(np.cumsum(residuals, axis=-1)).max(-1)
 
 
 def calibration_drift(reference: NDArray, batch: NDArray, dealt: NDArray) -> float:
-    """p-value of the batch's CUSUM of calibration in the large, against residuals dealt anew.
+    """p-value of the `excursion` of a batch's calibration in the large, against residuals dealt anew.
 
     Parameters
     ----------
@@ -339,7 +342,7 @@ def calibration_drift(reference: NDArray, batch: NDArray, dealt: NDArray) -> flo
     """
     pooled = np.concatenate([reference, batch])
     centred = pooled - pooled.mean()
-    return float(p_values(cusum(centred[len(reference) :]), cusum(centred[dealt])))
+    return float(p_values(excursion(centred[len(reference) :]), excursion(centred[dealt])))
 
 
 def performance_drift(y: NDArray, prob: NDArray, member: NDArray, metric: Callable) -> float:
@@ -360,17 +363,22 @@ def performance_drift(y: NDArray, prob: NDArray, member: NDArray, metric: Callab
 
 ACTIONS = {
     "none": "keep the model",
-    "inspect": "inspect how the inputs are recorded",
+    "inspect": "look at how the inputs are recorded, before any refit",
     "recalibrate": "recalibrate: re-estimate intercept and slope",
     "retrain": "retrain",
 }
 
 
-def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
+REFITS = ("recalibrate", "retrain")
+"""Actions that fit to the new data, whatever is in them."""
+
+
+def decide(p: Mapping[str, float], alpha: float = 0.05, inputs_first: bool = True) -> str:
     """What to do after a batch: the stated rule.
 
-    Worse ranking asks for a new model; a shifted event rate with intact ranking asks for recalibration only; inputs
-    that look different ask a person to find out why, since a model may go on being right about new kinds of patients.
+    Inputs that look different ask a person to find out why before anything is fitted to them: they may be recorded
+    otherwise. With inputs as they were, worse ranking asks for a new model, and a shifted event rate with intact
+    ranking for recalibration only.
 
     Parameters
     ----------
@@ -378,6 +386,8 @@ def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
         p-values ``performance``, ``calibration`` and ``covariates``.
     alpha : float
         Level of each.
+    inputs_first : bool
+        False is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
 
     Returns
     -------
@@ -389,11 +399,9 @@ def decide(p: Mapping[str, float], alpha: float = 0.05) -> str:
     >>> decide({"performance": 0.4, "calibration": 0.01, "covariates": 0.2})
     'recalibrate'
     """
-    if p["performance"] <= alpha:
-        return "retrain"
-    if p["calibration"] <= alpha:
-        return "recalibrate"
-    return "inspect" if p["covariates"] <= alpha else "none"
+    looks = {"performance": "retrain", "calibration": "recalibrate"}
+    looks = {"covariates": "inspect"} | looks if inputs_first else looks | {"covariates": "inspect"}
+    return next((action for name, action in looks.items() if p[name] <= alpha), "none")
 
 
 def below_bound(figures: Mapping[str, Any], rules: Mapping[str, float] = RULES) -> dict[str, bool]:

@@ -221,11 +221,10 @@ class Look:
         customary = bool(self.drift.statistic[0].max() > monitoring.CUSTOMARY_PSI)
         return ours | {"psi_customary": customary, "seed_rule": monitoring.seed_rule(self.figures)}
 
-    @property
-    def action(self) -> str:
-        """Key of `attrition.monitoring.ACTIONS`."""
+    def action(self, inputs_first: bool = True) -> str:
+        """Key of `attrition.monitoring.ACTIONS`; see `attrition.monitoring.decide`."""
         p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
-        return monitoring.decide(p, ALPHA)
+        return monitoring.decide(p, ALPHA, inputs_first)
 
 
 def looks(
@@ -266,8 +265,8 @@ def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monito
     return looks(reference.blocks(n_reference), each, cells, deals)
 
 
-Outcome = tuple[dict[str, bool], dict[str, bool], str]
-"""Alarms, figures below their bounds, and action of one look."""
+Outcome = tuple[dict[str, bool], dict[str, bool], str, str]
+"""Alarms, figures below their bounds, and action of one look: by the rule, and were the inputs looked at last."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +297,7 @@ def _in_world(
     batches = world.scenario.draw(PUBLISHED_LAW, world.n_batch * n, rng, setting.offset)
     before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
     found = _looks(before, now, (n_reference, world.n_batch), setting.cells, permutations, rng)
-    return [(one.alarms, monitoring.below_bound(one.figures), one.action) for one in found]
+    return [(one.alarms, monitoring.below_bound(one.figures), one.action(), one.action(False)) for one in found]
 
 
 def study(
@@ -322,7 +321,7 @@ def study(
     pandas.DataFrame
         Columns ``scenario, label, batch_size, kind, name, batches, count, rate, ci_low, ci_high``; `kind` is
         ``alarm`` (`name` a method), ``part`` (`name` a figure that the published rule finds below its bound) or
-        ``action`` (`name` what the stated rule would do).
+        ``action`` (`name` what the stated rule would do), or ``inputs_last`` (the same with the inputs looked at last).
     """
     setting = Setting.make(seed)
     counts = {scenario: null_batches if scenario.name == "none" else power_batches for scenario in SCENARIOS}
@@ -334,9 +333,10 @@ def study(
     rows = []
     for world, parts in zip(worlds, zip(*by_block, strict=True), strict=True):
         looks = [look for part in parts for look in part]
-        alarms, below, actions = zip(*looks, strict=True)
-        done = pd.DataFrame({name: [action == name for action in actions] for name in monitoring.ACTIONS})
-        for kind, hits in (("alarm", pd.DataFrame(alarms)), ("part", pd.DataFrame(below)), ("action", done)):
+        alarms, below, *orders = zip(*looks, strict=True)
+        done = [pd.DataFrame({name: [a == name for a in order] for name in monitoring.ACTIONS}) for order in orders]
+        tables = (pd.DataFrame(alarms), pd.DataFrame(below), *done)
+        for kind, hits in zip(("alarm", "part", "action", "inputs_last"), tables, strict=True):
             rows += [_rate(world.scenario, world.n_batch, kind, name, hits[name]) for name in hits]
     return pd.DataFrame(rows)
 

@@ -49,7 +49,6 @@ HEADINGS = {
     "n_repeats": "Repeats",
     "n_replicates": "Trials",
     "n_trials": "Trials",
-    "net_benefit_0.2": "Net benefit at 0.2",
     "one_minus_km": "1 − Kaplan-Meier",
     "p_chi2": "p (chi-squared)",
     "p_ks": "p (KS)",
@@ -119,8 +118,12 @@ def heading(name: str) -> str:
     --------
     >>> [heading(name) for name in ("brier_score", "auroc_oracle", "n", "ci_low", "at_risk", "Age (years)")]
     ['Brier score', 'AUROC oracle', 'n', '95% from', 'At risk', 'Age (years)']
+    >>> heading("net_benefit_0.2")
+    'Net benefit at 0.2'
     """
     if name in HEADINGS:
         return HEADINGS[name]
+    if threshold := re.fullmatch(r"net_benefit_(0\.\d+)", name):
+        return f"Net benefit at {threshold[1]}"
     told = " ".join(TERMS.get(word, word) for word in name.split("_")) if re.fullmatch(r"\w+", name) else name
     return told[:1].upper() + told[1:] if re.match(r"[a-z]{3}|[a-z]{2} ", told) else told

@@ -19,7 +19,7 @@ MATH_NAMES = """math mi mn mo mtext mspace ms mrow mfrac msqrt mroot mstyle merr
     msub msup msubsup munder mover munderover mmultiscripts mtable mtr mtd semantics annotation"""
 MATH_ATTRIBUTE_NAMES = """display displaystyle scriptlevel mathvariant stretchy symmetric fence separator form
     lspace rspace minsize maxsize largeop movablelimits accent accentunder linethickness width height depth voffset
-    class style columnspan rowspan intent arg"""
+    class columnspan rowspan intent arg"""
 MATH, MATH_ATTRIBUTES = set(MATH_NAMES.split()), set(MATH_ATTRIBUTE_NAMES.split())
 ATTRIBUTES = {
     "*": {"class", "id"},

@@ -1,0 +1,62 @@
+"""Whatever `attrition.params` lets pass, every chapter runs with: at the lowest numbers, and well beyond the usual."""
+
+from typing import get_type_hints
+
+import pytest
+import yaml
+
+from attrition import params, paths
+from attrition.report import display as report
+from attrition.run import plan
+from tests.run.test_cells import code_of
+
+NAMED = {"imbalance_rates", "batch_sizes", "landmark", "landmarks"}
+"""Numbers that stand for themselves: see `params.RELATIONS`."""
+
+
+def lowest(value, limit, place):
+    return type(value)(limit.low + place * (1 if isinstance(value, int) else 0.01))
+
+
+def more(value, limit, place):
+    if limit == params.Within(0.01, 0.99) and not place:
+        return limit.high
+    return type(value)(min(1.5 * value, limit.high))
+
+
+def moved(value, limit, how, place=0):
+    """A number moved, or all numbers of a list or mapping."""
+    if isinstance(value, dict):
+        return {key: moved(item, limit, how, number) for number, (key, item) in enumerate(value.items())}
+    if isinstance(value, list):
+        return [moved(item, limit, how, number if limit.rising else 0) for number, item in enumerate(value)]
+    return how(value, limit, place)
+
+
+def perturbed(how):
+    """All sections of the quick profile with every number moved."""
+    content = {"seed": 42}
+    for section, kind in params.SECTIONS.items():
+        values = params.as_dict(params.load(section, "quick"))
+        for key, hint in get_type_hints(kind, include_extras=True).items():
+            for limit in getattr(hint, "__metadata__", ()):
+                values[key] = values[key] if key in NAMED else moved(values[key], limit, how)
+        content[section] = values
+    ablation, modelling = content["03_feature_ablation"], content["04_modelling"]
+    ablation["n_patients"] = max(ablation["n_patients"], 2 * ablation["n_test"])
+    modelling["imbalance_trials"]["lr"] = max(modelling["imbalance_trials"]["lr"], 2)
+    return content | {"profiles": {"quick": {}}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [lowest, more])
+def test_every_chapter_runs_with_whatever_passes(how, tmp_path, monkeypatch):
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump(perturbed(how)), encoding="utf-8")
+    monkeypatch.setattr(paths, "PARAMS", file)
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
+    for chapter in plan.in_order(plan.CHAPTERS):
+        source = "\n".join(code_of(paths.NOTEBOOKS / f"{chapter.name}.ipynb").values())
+        with report.capture() as shown:
+            exec(compile(source.replace('profile = "full"', 'profile = "quick"'), chapter.name, "exec"), {})
+        assert len(shown) > 5
