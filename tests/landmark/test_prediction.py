@@ -92,7 +92,9 @@ def test_no_patient_helps_to_predict_itself(rng):
 
 def test_every_patient_is_predicted_once_a_repeat(day28, folds, p):
     chosen = {
-        name: model for name, model in prediction.estimators(p, 1, day28).items() if name in ("all", *prediction.LEARNERS)
+        name: model
+        for name, model in prediction.estimators(p, 1, day28).items()
+        if name in ("all", *prediction.LEARNERS)
     }
     found = prediction.out_of_fold(day28, chosen, folds)
     for y_prob in found.values():
