@@ -15,6 +15,8 @@ CLAIMS = ROOT / "claims.yaml"
 LOCK = ROOT / "requirements.lock"
 COST = ROOT / "benchmarks" / "cost.csv"
 """Cost by number of patients, as measured by ``benchmarks/curves.py``."""
+STUDIES = ROOT / "reports" / "studies"
+"""Committed results of studies that are too long for a run, see `attrition.studies`."""
 REGISTER = Path(".state") / "trials.json"
 """In an output folder: a reader's trials that the run is about, see `attrition.trials`."""
 

@@ -30,7 +30,9 @@ def test_differences_from_both_defaults_equal_dcurves(theirs, model):
         expected = (theirs[model] - theirs[name]).loc[ours.index]
         assert expected.abs().max() > 0.1
         np.testing.assert_allclose(ours[f"over_{name}"], expected, atol=1e-9)
-        assert ours[f"over_{name}"].between(ours[f"over_{name}_low"], ours[f"over_{name}_high"]).all()
+        judged = ours.dropna(subset=f"over_{name}_low")
+        assert len(judged) > 50
+        assert judged[f"over_{name}"].between(judged[f"over_{name}_low"], judged[f"over_{name}_high"]).all()
 
 
 @pytest.mark.parametrize("event_rate", [0.2, 0.5])

@@ -73,7 +73,7 @@ def risky_trial(name, seed, shift=0.0, n=250, horizon=168, **extra):
 
 def test_a_law_that_the_trials_share_carries_over(p):
     trials = {name: risky_trial(name, seed) for seed, name in enumerate("XYZ")}
-    found = transport.study(trials, p, 1)
+    found = transport.study(trials, 1)
     assert found.table["auroc"].min() > 0.65
     assert found.summary.set_index("measure").loc["auroc", "ci_low"] > 0.5
     assert "95 % of such models" in sentence(transport.reading(found))
@@ -81,7 +81,7 @@ def test_a_law_that_the_trials_share_carries_over(p):
 
 def test_another_event_rate_shows_in_the_large_and_recalibration_mends_it(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2), "Z": risky_trial("Z", 3, shift=2.0)}
-    row = transport.study(trials, p, 1).table.set_index("trial").loc["Z"]
+    row = transport.study(trials, 1).table.set_index("trial").loc["Z"]
     assert row["calibration_in_the_large"] > 1
     assert row["auroc"] > 0.65
     assert row["scaled_brier_recalibrated"] > row["scaled_brier"] + 0.05
@@ -95,7 +95,7 @@ def test_only_shared_features_and_never_the_arm(p):
 
 def test_the_shortest_horizon_is_everybodys(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2, horizon=100)}
-    found = transport.study(trials, p, 1)
+    found = transport.study(trials, 1)
     assert found.horizon == 100
     patients = trials["X"].patients
     later = (patients["event_day"] > found.day) & (patients["event_day"] <= 100)
@@ -104,14 +104,14 @@ def test_the_shortest_horizon_is_everybodys(p):
 
 def test_two_trials_make_no_prediction_interval_and_one_makes_nothing(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2)}
-    assert "no prediction interval" in sentence(transport.reading(transport.study(trials, p, 1)))
-    assert transport.study({"X": trials["X"]}, p, 1) is None
+    assert "no prediction interval" in sentence(transport.reading(transport.study(trials, 1)))
+    assert transport.study({"X": trials["X"]}, 1) is None
     assert transport.reading(None).verdict == "not testable"
 
 
 def test_a_trial_with_too_few_events_has_its_counts_only(p):
     few = risky_trial("Z", 3, shift=-9.0)
-    found = transport.study({"X": risky_trial("X", 1), "Y": risky_trial("Y", 2), "Z": few}, p, 1)
+    found = transport.study({"X": risky_trial("X", 1), "Y": risky_trial("Y", 2), "Z": few}, 1)
     row = found.table.set_index("trial").loc["Z"]
     assert row["n_patients"] > 0
     assert np.isnan(row["auroc"])

@@ -156,6 +156,8 @@ def develop(
         own = [fold for fold in folds if fold.repeat < p.dear_repeats] if name in prediction.LEARNERS else folds
         predictions[name] = prediction.out_of_fold(of, {name: (feature_set, estimator)}, own)[name]
         resampled = few if name in prediction.LEARNERS else drawn
+        if name in prediction.DEAR:
+            resampled = few[: max(6, len(few) // 2)]
         halved[name] = uncertainty.redeveloped(of, feature_set, estimator, resampled)
     if stack is not None:
         own = [fold for fold in folds if fold.repeat < p.dear_repeats]
@@ -403,7 +405,9 @@ def main_landmark(trial: Trial) -> int | None:
 def wide(study: Study) -> pd.DataFrame:
     """AUROC as text, a row a model and a column a landmark."""
     rows = study.summary[study.summary["measure"].eq("auroc")]
-    text = rows.apply(lambda r: f"{r['value']:.3f} ({r['ci_low']:.3f} to {r['ci_high']:.3f})", axis=1)
+    text = rows["value"].map("{:.3f}".format)
+    ends = rows.apply(lambda r: f" ({r['ci_low']:.3f} to {r['ci_high']:.3f})", axis=1)
+    text = text + ends.where(rows["ci_low"].notna(), "")
     heading = rows.apply(lambda r: f"day {r['landmark']}: {r['n_events']} of {r['n_patients']}", axis=1)
     table = rows.assign(text=text, heading=heading, k=rows["model"].map({name: k for k, name in enumerate(LABELS)}))
     columns = list(dict.fromkeys(table["heading"]))

@@ -37,8 +37,8 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: np.ndarray) -> Self:
         """Fit on ``y`` of shape (n_patients, 2): event, time."""
         X, (event, time) = np.asarray(X, dtype=float), np.asarray(y, dtype=float).T
-        held = np.ones(X.shape[1])
-        held[: len(self.free or ())] = ~np.asarray(self.free or (), dtype=bool)
+        held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
+        held[: len(free)] = ~free
         self.C_ = self._chosen(X, event == 1, time, held)
         self.coef_ = hazards.fit_cox(time, event == 1, X, ridge=held / self.C_ + hazards.HELD)
         self.classes_, self.centre_ = np.array([0, 1]), X.mean(axis=0)

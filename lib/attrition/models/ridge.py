@@ -28,7 +28,7 @@ MAX_STEPS = 60
 AT_ONCE = 40
 """Developments that run together: memory stays small."""
 NO_SPREAD = 1e-12
-HELD = 1e-8
+HELD = 1e-11
 """Penalty of what is not penalised: keeps an arm without patients, or without events, finite."""
 
 

@@ -49,6 +49,7 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
     source = code(chapter.notebook)
     parts = [source, json.dumps(modules(source)), json.dumps(parameters, sort_keys=True), inputs]
     extra = [p.read_bytes() for p in (paths.CLAIMS, paths.COST) if chapter.name.startswith("00") and p.exists()]
+    extra += [p.read_bytes() for p in sorted(paths.STUDIES.glob("*.json")) if "attrition.studies" in source]
     return digest(*parts, file_digest(paths.LOCK), *sorted(needs), *extra)
 
 
@@ -66,5 +67,6 @@ def sources() -> str:
     """Hash of everything that the report is made from: library, notebooks, parameters, claims, lock."""
     files = [p for p in LIBRARY.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     files += [*paths.NOTEBOOKS.glob("[0-9]*.ipynb"), paths.PARAMS, paths.CLAIMS, paths.LOCK, paths.COST]
+    files += paths.STUDIES.glob("*.json")
     known = sorted((str(p.relative_to(paths.ROOT)), p) for p in files if p.exists())
     return digest(*(part for name, path in known for part in (name, _content(path))))

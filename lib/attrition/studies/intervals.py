@@ -258,7 +258,7 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     }
 
 
-PLACE = paths.ROOT / "reports" / "studies" / f"{NAME}.json"
+PLACE = paths.STUDIES / f"{NAME}.json"
 
 
 def write(found: Mapping[str, Any]) -> None:
@@ -271,7 +271,55 @@ def committed() -> dict[str, Any]:
     return json.loads(PLACE.read_text(encoding="utf-8"))
 
 
-def of_chosen(found: Mapping[str, Any]) -> pd.DataFrame:
-    """Coverage of the chosen method, of the AUROC of all features and of its difference to the arm alone."""
+def shown(found: Mapping[str, Any], measure: str = "auroc") -> pd.DataFrame:
+    """Coverage of every method by world and model, for one measure; a row a world and model, a column a method."""
     table = pd.DataFrame(found["coverage"])
-    return table[table["method"] == found["chosen"]]
+    table = table[table["measure"] == measure]
+    columns = [method for method in METHODS if method in set(table["method"])]
+    wide = table.pivot_table(index=["day", "law", "model"], columns="method", values="coverage", sort=False)[columns]
+    truth = table[table["method"] == found["chosen"]].set_index(["day", "law", "model"])[["truth", "value"]]
+    named = {"all": prediction.LABELS["all"], "arm_only": prediction.LABELS["arm_only"]}
+    wide = truth.join(wide).reset_index()
+    return wide.assign(
+        law=wide["law"].map(LAWS), model=wide["model"].replace(named | {"all less arm_only": "difference of the two"})
+    )
+
+
+def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What chapter 06 quotes: method, size, and coverage where nothing can be predicted and where something can.
+
+    Returns
+    -------
+    dict
+        method, simulations (trials a world), date, ``coverage_null`` and ``coverage_signal`` (AUROC of all features,
+        mean over the worlds), ``coverage``: measure and model to law and landmark.
+    """
+    table = pd.DataFrame(found["coverage"])
+    own = table[table["method"] == found["chosen"]]
+    auroc = own[(own["measure"] == "auroc") & (own["model"] == "all")]
+    nothing = auroc["law"] == "null"
+    by = {
+        f"{measure}_{model.replace(' ', '_')}": {
+            f"{row.law}_{row.day}": {"value": row.coverage, "ci_low": row.coverage_low, "ci_high": row.coverage_high}
+            for row in rows.itertuples()
+        }
+        for (measure, model), rows in own.groupby(["measure", "model"])
+    }
+    ranges = own[own["measure"] != "calibration_slope"]["coverage"]
+    slopes = own[own["measure"] == "calibration_slope"]["coverage"]
+    fixed = table[(table["method"] == "fixed predictions") & (table["measure"] == "auroc")]["coverage"]
+    return {
+        "method": found["chosen"],
+        "simulations": found["n_trials"],
+        "simulations_every_method": found["n_every_method"],
+        "date": found["date"],
+        "command": found["command"],
+        "coverage_null": float(auroc.loc[nothing, "coverage"].mean()),
+        "coverage_signal": float(auroc.loc[~nothing, "coverage"].mean()),
+        "lowest": float(ranges.min()),
+        "highest": float(ranges.max()),
+        "lowest_slope": float(slopes.min()),
+        "fixed_lowest": float(fixed.min()),
+        "fixed_highest": float(fixed.max()),
+        "coverage": by,
+    }
