@@ -76,7 +76,7 @@ def drawn(of: Problem, risk: np.ndarray, rng: np.random.Generator) -> Problem:
 
 
 def true_measures(risk: np.ndarray, y_prob: np.ndarray) -> dict[str, float]:
-    """AUROC, Brier score and calibration slope of a model among all patients of the design."""
+    """AUROC (pairs of different patients), Brier score and calibration slope of a model among the design's patients."""
     both, weight = np.repeat([1, 0], len(risk)), np.concatenate([risk, 1 - risk])
     twice = np.tile(y_prob, 2)
     return {
