@@ -298,19 +298,28 @@ def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
     assert "By the treatment arm alone it does so at thresholds from 0.2 to 0.5." in sentence(said)
 
 
-@pytest.mark.parametrize(("slope", "scaled", "words"), [(0.3, -0.1, "too extreme"), (1.0, 0.1, "better than")])
-def test_calibration_is_read_from_slope_and_brier(slope, scaled, words):
-    row = {"model": "all", "calibration_slope": slope, "scaled_brier": scaled}
-    said = readings.calibration(pd.DataFrame([row]))
-    assert words in sentence(said)
+@pytest.mark.parametrize(
+    ("slope", "scaled", "words"),
+    [
+        ((0.3, 0.1, 0.5), -0.1, "the predictions are too extreme, and a scaled Brier score of −0.100 means a Brier "
+         "score worse"),
+        ((0.8, 0.5, 1.1), 0.1, "it is not shown that the predictions are too extreme, and"),
+        ((1.4, 1.1, 1.7), 0.1, "the predictions are not extreme enough, and a scaled Brier score of +0.100 means a "
+         "Brier score better"),
+    ],
+)  # fmt: skip
+def test_calibration_is_read_from_the_slopes_interval_and_brier(slope, scaled, words):
+    table = pd.DataFrame([{"model": "all", "scaled_brier": scaled}])
+    said = sentence(readings.calibration(table, dict(zip(("value", "ci_low", "ci_high"), slope, strict=True))))
+    assert words in said
+    assert f"slope of {slope[0]:.2f} ({slope[1]:.2f} to {slope[2]:.2f})" in said
 
 
 def test_a_calibration_slope_that_is_not_defined_has_a_sentence_of_its_own():
-    row = {"model": "all", "calibration_slope": np.nan, "scaled_brier": 0.8}
-    for table in (pd.DataFrame([row]), pd.DataFrame([row]).drop(columns="calibration_slope")):
-        said = sentence(readings.calibration(table))
-        assert "slope is not defined" in said
-        assert "better than the event rate" in said
+    nothing = dict.fromkeys(("value", "ci_low", "ci_high"), np.nan)
+    said = sentence(readings.calibration(pd.DataFrame([{"model": "all", "scaled_brier": 0.8}]), nothing))
+    assert "slope is not defined" in said
+    assert "better than the event rate" in said
 
 
 @pytest.mark.slow
@@ -320,7 +329,9 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
     told = with_column(made, "code", np.where(made.patients["status"].eq("primary"), "1", "0"))
     study = machine.run(told, p, 1)
     assert machine.auroc(study, 28, "all")["value"] == 1
-    assert "slope is not defined" in sentence(readings.calibration(machine.performance(study, 28)))
+    assert "slope is not defined" in sentence(
+        readings.calibration(machine.performance(study, 28), study.developed[28].interval("all", "calibration_slope"))
+    )
     assert json.dumps(results.plain(machine.numbers(told, study, leaks.price_list(told, p, 1))), allow_nan=False)
     for reading in (readings.honest(study, 0.75), readings.beyond_the_arm(study, 0.05, 0.75)):
         assert reading.verdict == "not testable"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from attrition import decision
 from attrition.cdisc import Trial
+from attrition.landmark import prediction
 from attrition.landmark.guard import SUSPICIOUS
 from attrition.landmark.machine import Study, analysed, aurocs, interval
 from attrition.landmark.time_readings import Reading
@@ -83,6 +84,11 @@ def took_part(trial: Trial) -> Reading:
     )
 
 
+NAMES = {name: label[0].lower() + label[1:] for name, label in prediction.LABELS.items()} | {
+    "adverse_events": "baseline, arm and adverse events",
+    "visits": "baseline, arm, adverse events and visits",
+}
+"""Models in a sentence."""
 CHANCE = 0.05
 """Level of the test against chance, over all landmarks together."""
 
@@ -122,7 +128,7 @@ def honest(study: Study, suspicious: float) -> Reading:
     table = aurocs(study)
     best = table.loc[table["value"].idxmax()]
     days, above = _days(study), better_than_chance(study)
-    values: dict[str, Any] = {"best": best["value"], "label": best["label"], "day": best["landmark"]}
+    values: dict[str, Any] = {"best": best["value"], "label": NAMES[best["model"]], "day": best["landmark"]}
     values |= {"above": f"on {_days_listed(above)}" if above else "at no landmark", "n": len(days)}
     values |= {"tried": len(table), "suspicious": suspicious}
     values["p"] = ", ".join(f"{study.chance[day]['all']['holm']:.3f}" for day in days)
@@ -233,12 +239,11 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     )
 
 
-def calibration(table: pd.DataFrame) -> Reading:
-    """Calibration slope of the full model, and its Brier score against the null."""
-    row = table.set_index("model").loc["all"]
-    slope, scaled = row.get("calibration_slope", np.nan), row["scaled_brier"]
+def calibration(table: pd.DataFrame, slope: Mapping[str, float]) -> Reading:
+    """Calibration slope of the full model with its interval, and its Brier score against the null."""
+    scaled = table.set_index("model").loc["all", "scaled_brier"]
     better = "worse" if scaled < 0 else "better"
-    if np.isnan(slope):
+    if np.isnan(slope["value"]):
         return Reading(
             "The calibration slope is not defined: the predictions hardly differ, or separate those who leave from "
             f"those who stay. A scaled Brier score of {{scaled:+.3f}} means a Brier score {better} than the event rate "
@@ -246,12 +251,18 @@ def calibration(table: pd.DataFrame) -> Reading:
             "exploratory",
             {"scaled": scaled},
         )
-    extreme = "the predictions are too extreme" if slope < 0.8 else "the predictions are not too extreme"
+    extreme = (
+        "the predictions are too extreme"
+        if slope["ci_high"] < 1
+        else "the predictions are not extreme enough"
+        if slope["ci_low"] > 1
+        else "it is not shown that the predictions are too extreme"
+    )
     return Reading(
         f"With a calibration slope of {{slope:.2f}} (1 is ideal) {extreme}, and a scaled Brier score of "
         f"{{scaled:+.3f}} means a Brier score {better} than the event rate alone.",
         "exploratory",
-        {"slope": slope, "scaled": scaled},
+        {"slope": dict(slope), "scaled": scaled},
     )
 
 

@@ -267,7 +267,8 @@ def score(
     for name, risk in risks.items():
         row = {"landmark": s.day, "model": name, "n": len(s.time), "events": int((s.cause == 1).sum())}
         for metric, values in full[name].items():
-            found = uncertainty.interval(values, half[name][metric])
+            bounds = (-np.inf, 1.0) if metric == "ipa" else uncertainty.SHARES
+            found = uncertainty.interval(values, half[name][metric], bounds=bounds)
             row |= {f"{metric}{end}": found[key] for key, end in ENDS.items()}
         row |= {"predicted": float(risk.mean()), "observed": observed}
         row |= {"wolbers": 0.5, "uno": 0.5} if name == "null" else {

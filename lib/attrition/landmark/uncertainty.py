@@ -24,6 +24,7 @@ from attrition.resampling import Fold, repeated_folds
 
 TWICE = 2
 """Cross-validations of a half-sample."""
+SHARES = 0.0, 1.0
 LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
 MEASURES: dict[str, Callable] = {
@@ -117,8 +118,16 @@ def standard_error(full: np.ndarray, half: np.ndarray) -> float:
     return float(np.sqrt(max(between - split / TWICE, LEAST * between) + own))
 
 
-def interval(full: np.ndarray, half: np.ndarray, comparisons: int = 1, level: float = 0.95) -> dict[str, float]:
+def interval(
+    full: np.ndarray,
+    half: np.ndarray,
+    comparisons: int = 1,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> dict[str, float]:
     """Mean over repeats with Student's interval from half-samples; widened for a number of comparisons (Bonferroni).
+
+    `bounds` are those of the measure: no interval goes beyond them.
 
     Examples
     --------
@@ -131,7 +140,7 @@ def interval(full: np.ndarray, half: np.ndarray, comparisons: int = 1, level: fl
     if len(usable) < 3:
         return {"value": value, "ci_low": np.nan, "ci_high": np.nan}
     reach = stdtrit(len(usable) - 1, 1 - (1 - level) / comparisons / 2) * standard_error(full, usable)
-    return {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+    return {"value": value, "ci_low": max(value - reach, bounds[0]), "ci_high": min(value + reach, bounds[1])}
 
 
 @dataclass(frozen=True)
@@ -184,7 +193,8 @@ class Developed:
 
     def interval(self, model: str, measure: str, among: np.ndarray | None = None) -> dict[str, float]:
         """A measure with its interval."""
-        return interval(*self.measured(model, measure, among))
+        bounds = SHARES if measure in ("auroc", "brier_score") else (-np.inf, np.inf)
+        return interval(*self.measured(model, measure, among), bounds=bounds)
 
     def difference(self, first: str, second: str, comparisons: int = 1) -> dict[str, float]:
         """Difference in AUROC, first less second, paired by repeat and half-sample."""
