@@ -185,56 +185,65 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
 
 
-def advice(use: str, decisions: Mapping[str, Mapping[str, Any]], at: Mapping[str, Any] | None = None) -> str:
+def advice(conclusions: Mapping[str, str], decisions: Mapping[str, Mapping[str, Any]], at: Mapping[str, Any]) -> str:
     """What to do with such predictions, by what contacting patients by them is worth in the real trial.
 
     Parameters
     ----------
-    use : str
-        Verdict on contacting by the full model.
+    conclusions : mapping
+        Verdicts of chapter 06: ``use`` (contacting by the full model) and ``finding-real-arm`` (whether it adds to the
+        arm).
     decisions : mapping
         Model to ``n, low, high``: number and range of the thresholds at which it beats both defaults.
-    at : mapping, optional
+    at : mapping
         The landmark's results: ``difference``.
 
     Examples
     --------
-    >>> advice("not supported", {"arm_only": {"n": 0}})
+    >>> advice({"use": "not supported", "finding-real-arm": "not supported"}, {"arm_only": {"n": 0}}, {})
     'Such predictions should not decide whom to contact.'
     """
-    if use == "supported":
-        return "Acting on such predictions can be worth its cost, within the thresholds that the decision curves show."
-    told = "Such predictions should not decide whom to contact."
+    if conclusions["use"] == "supported":
+        told = "Acting on such predictions can pay, within the thresholds that the decision curves show."
+    else:
+        told = "Such predictions should not decide whom to contact."
     if decisions.get("arm_only", {}).get("n"):
-        told += " Where the arms are known, contacting by the arm alone can pay, and it needs no model."
-    gain = at["difference"].get("all_less_arm_only") if at else None
+        told += " Where the arms are known, contacting by the arm alone can pay"
+        adds = conclusions["finding-real-arm"] in ("supported", "direction only")
+        told += "." if adds else ", needs no model, and nothing is shown to add to it."
+    gain = at.get("difference", {}).get("all_less_arm_only")
     if gain and gain["ci_high"] < 0:
         told += " The arm alone ranks patients better than the model."
     return told
 
 
-def short_answer(at: Mapping[str, Any], use: str) -> str:
-    """The answer to the report's question in half a sentence, by the real trial.
+def short_answer(at: Mapping[str, Any], conclusions: Mapping[str, str]) -> str:
+    """The answer to the report's question in a line, by the real trial.
 
     Parameters
     ----------
     at : mapping
         The landmark's results: ``permutation_p`` of ``all`` and ``all_without_arm``.
-    use : str
-        Verdict on acting on the predictions.
+    conclusions : mapping
+        Verdicts of chapter 06: ``use`` and ``finding-real-arm``.
 
     Examples
     --------
     >>> chance, better = {"holm": 0.4}, {"holm": 0.01}
-    >>> short_answer({"permutation_p": {"all": better, "all_without_arm": chance}}, "not supported")
-    'Not shown without knowing who got which treatment, and not shown to be worth acting on.'
+    >>> nothing = {"use": "not supported", "finding-real-arm": "not supported"}
+    >>> short_answer({"permutation_p": {"all": better, "all_without_arm": chance}}, nothing)
+    'Only by the treatment arm, to which nothing is shown to add; acting on it is not shown to pay.'
     """
-    worth = "and worth acting on" if use == "supported" else "and not shown to be worth acting on"
+    pays = conclusions["use"] == "supported"
     if better_than_chance(at, "all_without_arm"):
-        return f"Better than by chance, {worth}."
+        return (
+            f"Better than by chance, {'and acting on it can pay' if pays else 'but not shown to be worth acting on'}."
+        )
     if better_than_chance(at, "all"):
-        return f"Not shown without knowing who got which treatment, {worth}."
-    return f"Not shown better than by chance, {worth}."
+        adds = conclusions["finding-real-arm"] in ("supported", "direction only")
+        start = "Only with the treatment arm" if adds else "Only by the treatment arm, to which nothing is shown to add"
+        return f"{start}; acting on it {'can pay' if pays else 'is not shown to pay'}."
+    return f"Not shown better than by chance, {'yet acting on it can pay' if pays else 'nor to be worth acting on'}."
 
 
 def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Finding:
@@ -246,12 +255,12 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     template = (
         "**{short}** In the real trial, with what was known on day {day}, the AUROC is {full:.3f}, where 0.5 is "
         "chance. Without the treatment arm, which a blinded trial does not know, it is {blinded:.3f}, which {words}. "
-        "Contacting patients by it {use}{arm}. What was not yet known, let in by mistake, lifts an AUROC of "
-        "{honest:.3f} to as much as {leaky:.3f}. Of the {n} published claims that are checked here, {holding} hold "
+        "Contacting patients by the full model {use}{arm}. What was not yet known, let in by mistake, lifts an AUROC "
+        "of {honest:.3f} to as much as {leaky:.3f}. Of the {n} published claims that are checked here, {holding} hold "
         "and {impossible} cannot be true."
     )
     values = {
-        "short": short_answer(at, real["conclusions"]["use"]),
+        "short": short_answer(at, real["conclusions"]),
         "day": p.landmark,
         "full": at["auroc"]["all"],
         "blinded": at["auroc"]["all_without_arm"],
@@ -314,7 +323,7 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
             "In this real trial {usable}. {advice}",
             {
                 "usable": usable_words(landmarks),
-                "advice": advice(real["conclusions"]["use"], real["decisions"], real["landmarks"][str(p.landmark)]),
+                "advice": advice(real["conclusions"], real["decisions"], real["landmarks"][str(p.landmark)]),
             },
         ),
     }
@@ -355,7 +364,7 @@ def lesson(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
     values = {"most": most, "holding": holding, "n": len(rows), "impossible": count(counts["impossible"])}
     values |= {
         "usable": usable_words(landmarks),
-        "advice": advice(real["conclusions"]["use"], real["decisions"], real["landmarks"][str(p.landmark)]),
+        "advice": advice(real["conclusions"], real["decisions"], real["landmarks"][str(p.landmark)]),
     }
     return Finding("lesson", template, "", (), values)
 
