@@ -248,6 +248,8 @@ def test_failing_notebook_gives_5_with_notebook_cell_line_and_path_and_the_rest_
     assert (out / "results" / "03_gamma.json").exists()
     assert "02_beta                skipped" in done.stdout
     assert not (out / "report.html").exists()
+    assert own_toy.kernels() == []
+    assert own_toy.litter() == []
 
 
 TABLE = "import pandas as pd\nfrom attrition import results\nresults.write_table('tbl-kept', pd.DataFrame({'a': [%d]}))"

@@ -2,8 +2,6 @@
 
 plan         which chapters there are, and which reads what
 fingerprint  what a chapter's result depends on, as a hash
-kernels      what every kernel gets
-warm         a process that forks kernels with the packages loaded
 execute      one notebook through Papermill
 driver       many of them, side by side, then the report
 environment  is this machine able to run it

@@ -73,12 +73,6 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
     command.add_argument(
-        "--no-warm",
-        dest="warm",
-        action="store_false",
-        help="start each kernel afresh, not from a loaded process (slower)",
-    )
-    command.add_argument(
         "--engine", choices=engine.ENGINES, default="serial", help="where simulated trials run (same numbers)"
     )
     command.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
@@ -194,7 +188,6 @@ def run(args: argparse.Namespace) -> int:
         forced=forced,
         jobs=args.jobs,
         trial=brought[0].name if brought else None,
-        warm=args.warm,
     )
     state = State(request.out)
     if args.list:
