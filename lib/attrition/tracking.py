@@ -88,9 +88,7 @@ def environment() -> dict[str, str]:
 
 def client() -> Any:
     """Client of the store."""
-    folder().mkdir(parents=True, exist_ok=True)
-    follow()
-    os.environ.update(quiet.MLFLOW)
+    os.environ.update(environment())
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store_uri())
@@ -185,8 +183,8 @@ class Run:
         taken = [Metric(key, value, 0, 0) for key, value in self.metrics.items()]
         for first in range(0, len(taken), 1000):
             client.log_batch(run_id, metrics=taken[first : first + 1000])
-        named = {name: json.dumps({"uri": name}) for name in self.data}
-        client.log_inputs(run_id, [DatasetInput(Dataset(k, v[:36], "local", named[k])) for k, v in self.data.items()])
+        inputs = [DatasetInput(Dataset(k, v[:36], "local", json.dumps({"uri": k}))) for k, v in self.data.items()]
+        client.log_inputs(run_id, inputs)
         for name, digest in self.data.items():
             client.set_tag(run_id, f"sha256.{name}", digest)
         for name, text in self.tables.items():

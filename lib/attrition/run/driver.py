@@ -55,10 +55,9 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What a run did: chapters redone with their seconds, chapters left as they were, failures."""
+    """What a run did: chapters redone with their seconds, failures."""
 
     done: dict[str, float] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
@@ -67,7 +66,7 @@ def keys(request: Request, inputs: str = "") -> dict[str, tuple[str, str]]:
     """Code key and own key of every chapter that is asked for or stands in the report, and of those it reads from."""
     resolved = params.read(request.profile)
     found: dict[str, tuple[str, str]] = {}
-    for chapter in plan.with_needs((*request.chapters, *request.book), plan.CHAPTERS):
+    for chapter in plan.with_needs((*request.chapters, *request.book)):
         given = request.parameters(chapter, resolved["seed"])
         values = {**given, **params.as_dict(resolved[chapter.name])}
         needs = [found[name][0] for name in chapter.needs]
@@ -136,8 +135,7 @@ class Runner:
 
     def run(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
-        outcome = Outcome(kept=[c.name for c in self.request.chapters if c not in chapters])
-        waiting = self._by_urgency(chapters)
+        outcome, waiting = Outcome(), self._by_urgency(chapters)
         running: dict[Any, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:

@@ -181,13 +181,7 @@ def _withhold(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def run_notebook(
-    notebook: Path,
-    target: Path,
-    parameters: dict[str, Any],
-    out: Path,
-    private: bool = False,
-) -> Path:
+def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool) -> Path:
     """Execute one notebook and publish it by rename.
 
     Parameters

@@ -79,7 +79,7 @@ class State:
 
     def publish_tables(self, name: str) -> None:
         """Put the tables of a chapter that has succeeded in their place, and what it noted for the tracking store."""
-        for path in sorted(self._waiting(name).iterdir()) if self._waiting(name).exists() else ():
+        for path in sorted(self._waiting(name).glob("*.*")):
             table = path.suffix == ".csv"
             path.replace(self.out / "tables" / path.name if table else self.folder / f"{name}.{path.name}")
 
