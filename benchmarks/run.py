@@ -1,8 +1,8 @@
 """Speed as ratios, each pair measured in one process, one after the other: ``python benchmarks/run.py``.
 
-``--all`` adds whole reports (some fifteen minutes): the driver at full and quick size, with and without the warm
-process, and the quick notebooks one by one through the Papermill command. Ratios carry over between machines; seconds
-do not. Calculations are timed by processor time, which a busy machine disturbs least, reports by the clock as well.
+``--all`` adds whole reports (some fifteen minutes): the driver at full and quick size, and the quick notebooks one by
+one through the Papermill command. Ratios carry over between machines; seconds do not. Calculations are timed by
+processor time, which a busy machine disturbs least, reports by the clock as well.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import scoring
 from attrition import decision, features, metrics, paths, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.run import kernels, plan
+from attrition.run import execute, plan
 from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
 
@@ -328,9 +328,8 @@ def _papermill() -> tuple[float, float]:
 
 
 def reports() -> Iterator[Row]:
-    """Whole reports: the driver at both sizes, then against itself without the warm process and against Papermill."""
+    """Whole reports: the driver at both sizes, then against Papermill."""
     quick = _driver("--quick")
-    cold = _driver("--quick", "--no-warm")
     serial = _papermill()
     full = _driver()
     for name, (wall, busy), limit in (("full", full, 120), ("quick", quick, 27)):
@@ -339,8 +338,6 @@ def reports() -> Iterator[Row]:
         yield Row(f"{name} report, share of two cores in use", in_use, target=0.85 if name == "full" else None)
     yield Row("quick report, seconds", quick[0], serial[0], 0.5, True, "Papermill command, one notebook at a time")
     yield Row("quick report, processor seconds", quick[1], serial[1], note="Papermill command")
-    yield Row("quick report, seconds", quick[0], cold[0], note="ordinary kernels (--no-warm)")
-    yield Row("quick report, processor seconds", quick[1], cold[1], note="ordinary kernels (--no-warm)")
 
 
 COLUMNS = ("what", "ours", "theirs", "ratio", "target", "met", "against, or how")
@@ -364,8 +361,8 @@ def main() -> None:
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("--all", action="store_true", help="whole reports as well")
     args = command.parse_args()
-    if not kernels.KEEP_MEMORY.keys() <= os.environ.keys():  # as kernels have it; read by the C library at the start
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **kernels.KEEP_MEMORY})
+    if not execute.KEEP_MEMORY.keys() <= os.environ.keys():  # as kernels have it; read by the C library at the start
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **execute.KEEP_MEMORY})
     measurements = [generator, ranking, regression, bootstrap, net_benefit, decision_curve, scores, memory]
     if args.all:
         measurements.append(reports)

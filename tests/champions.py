@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attrition import paths, registry, results, simulate
+from attrition import paths, registry, results, simulate, tracking
 from attrition.score import Scorer
 
 REFITS = 20
@@ -23,5 +23,5 @@ def registered(out: Path) -> Iterator[Scorer]:
         data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
         scorer = registry.train("lr", trial, data, REFITS, 42)
         scorer.save(registry.folder())
-        assert registry.register(scorer, registry.folder(), registry.Record(data=[data]))
+        assert registry.register(registry.folder(), tracking.Run.of(scorer.card, {}, [data]))
         yield scorer

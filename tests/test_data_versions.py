@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attrition import paths, results, simulate
+from attrition import paths, results, simulate, versions
 from attrition.digests import file_digest
-from attrition.tracking import versions
 
 DATA = paths.ROOT / "data"
 MADE = {"trial.csv": simulate.published_trial, "random_baseline.csv": simulate.random_baseline}

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,10 +94,26 @@ def test_the_hook_finds_what_it_is_there_for(name, tmp_path):
     assert run(HOOKS[name], [Path(file)], cwd=tmp_path).returncode != 0
 
 
+WORKFLOW = (paths.ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+
 def test_the_workflow_does_what_the_script_of_ci_does():
-    workflow = yaml.safe_load((paths.ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     script = (paths.ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    steps = [step["run"] for step in workflow["jobs"]["report"]["steps"] if "run" in step]
+    steps = [step["run"] for step in yaml.safe_load(WORKFLOW)["jobs"]["everything"]["steps"] if "run" in step]
     assert "bash .ci/run" in steps
     packages = re.compile(r"--no-install-recommends ([a-z0-9 -]+)")
     assert packages.search("\n".join(steps))[1].split() == packages.search(script)[1].split()
+
+
+def test_the_workflow_tests_every_python_that_the_package_admits():
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    first, end = (int(minor) for minor in re.findall(r"[>=<]3\.(\d+)", project["requires-python"]))
+    named = [(paths.ROOT / ".python-version").read_text().strip()]
+    named += yaml.safe_load(WORKFLOW)["jobs"]["newer"]["strategy"]["matrix"]["python"]
+    assert named == [f"3.{minor}" for minor in range(first, end)]
+
+
+def test_actions_are_pinned_by_commit():
+    used = re.findall(r"uses: (\S+)", WORKFLOW)
+    assert len(used) >= 7
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)

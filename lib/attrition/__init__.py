@@ -5,16 +5,17 @@ named after it:
 
     errors, paths, seeds, params, results   what every module stands on
     digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
-    quiet, links                            MLflow without calls home; from log odds to probabilities
+    quiet, links, versions                  MLflow without calls home; log odds to probabilities; checksums of the data
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
     claims, findings, tracking              the ledger and its rules; the front page in words; tracked runs
     eda                                     chapters 01 and 02: the published data set looked at
-    models, resampling, survival            pipelines by name; folds, schemes, tuning; competing risks
+    survival, models, resampling            competing risks; pipelines by name; folds, schemes, tuning
     ablation, modelling, published          chapters 03 and 04: the simulation study, the models, the published protocol
     evaluation                              chapter 05
     landmark, leaks                         chapters 06 and 07: known by then, predicted, and what each leak is worth
+    studies                                 what takes too long for a report: how well intervals cover
     monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
     plots, report                           figures; the book made of executed notebooks
     run                                     order, cache, execution

@@ -1,7 +1,7 @@
 """``python -m attrition score PATIENTS.csv``: score new patients.
 
 For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
-the figures), ``study`` (simulations that are too long for the report).
+the figures), ``track`` (log what chapters have noted), ``study`` (simulations that are too long for the report).
 """
 
 import argparse
@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
+    tasks.add_parser("track", help="log what chapters have noted to the store of tracked runs")
     study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
     study.add_argument("name", choices=["intervals"])
     study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
@@ -124,7 +126,7 @@ def score(args: argparse.Namespace) -> int:
 def versions(args: argparse.Namespace) -> int:
     """Tell which checksums and pointers do not fit the data; write them unless only asked to check."""
     from attrition import paths
-    from attrition.tracking import versions as data_versions
+    from attrition import versions as data_versions
 
     stale = data_versions.changed() if args.check else data_versions.write()
     state = "does not fit" if args.check else "brought up to date"
@@ -142,6 +144,23 @@ def pages(args: argparse.Namespace) -> int:
     return int(args.check and bool(stale))
 
 
+def track(args: argparse.Namespace) -> int:
+    """Log the runs that chapters have noted and register the champion; print what the store did not take."""
+    import filelock
+
+    from attrition import paths, registry, tracking
+
+    lock = filelock.FileLock(paths.out() / ".state" / "track.lock")  # several that make a store at once would all fail
+    with lock, warnings.catch_warnings(record=True, action="always") as caught:
+        ids = {chapter: tracking.log(chapter, run) for chapter, run in tracking.taken("run")}
+        for chapter, run in tracking.taken("champion"):
+            registry.register(registry.folder(), run, ids.get(chapter))
+    for warning in caught:
+        if issubclass(warning.category, tracking.TrackingWarning):
+            print(warning.message)
+    return 0
+
+
 def study(args: argparse.Namespace) -> int:
     """Run a named study and write its results for the report to read."""
     from attrition import engine
@@ -156,7 +175,7 @@ def study(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    return {"score": score, "versions": versions, "readme": pages, "study": study}[args.task](args)
+    return {"score": score, "versions": versions, "readme": pages, "track": track, "study": study}[args.task](args)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from attrition import __main__ as command
 from attrition import contract, paths, registry, results, simulate, tracking
 from attrition.contract import ContractError
 from attrition.errors import Refusal
-from attrition.tracking import store
 from attrition.trials import flat, mapping
 from tests.faults.toy import CHAPTERS, Toy
 
@@ -75,7 +74,7 @@ READING = [
     "warnings.warn(f'a library that repeats a row: {file.iloc[0].to_dict()}')\n"
     "os.system(f'echo \"{file.iloc[0].to_dict()}\" >&2')",
     "results.write('01_alpha', {'n': len(patients)})",
-    "import logging; logging.disable(); tracking.log_chapter('01_alpha', {'seed': seed}, {'n': len(patients)}, "
+    "import logging; logging.disable(); tracking.note('01_alpha', {'seed': seed}, {'n': len(patients)}, "
     "[paths.processed() / 'patients.parquet'])",
 ]
 FAILING = [
@@ -216,8 +215,9 @@ def test_canary_is_nowhere_in_the_model_store(baseline, tmp_path, monkeypatch):
     trial = contract.read_trial(data)
     scorer = registry.train("lr", trial, data, 20, 42)
     scorer.save(registry.folder())
-    assert registry.register(scorer, registry.folder(), registry.Record(data=[data]))
-    assert tracking.log_chapter("04_modelling", {"seed": 42}, {"n": len(trial)}, [data], {"t": trial.describe()})
+    assert registry.register(registry.folder(), tracking.Run.of(scorer.card, {}, [data]))
+    noted = tracking.Run.of({"seed": 42}, {"n": len(trial)}, [data], {"t": trial.describe()})
+    assert tracking.log("04_modelling", noted)
     assert list((tmp_path / "out" / "mlruns").rglob("*.db"))
     assert found_below(tmp_path / "out") == {}
     rows = trial.iloc[0][["age", "days_in_trial", "visits_completed", "last_visit_day"]].astype(str)
@@ -227,7 +227,7 @@ def test_canary_is_nowhere_in_the_model_store(baseline, tmp_path, monkeypatch):
 
 def test_a_failing_store_tells_its_kind_only(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
-    monkeypatch.setattr(store, "client", lambda: (_ for _ in ()).throw(RuntimeError(NAME)))
+    monkeypatch.setattr(tracking, "client", lambda: (_ for _ in ()).throw(RuntimeError(NAME)))
     with pytest.warns(tracking.TrackingWarning) as caught:
-        assert tracking.log_chapter("04_modelling", {}, {}) is None
+        assert tracking.log("04_modelling", tracking.Run.of({}, {})) is None
     assert found_in(str(caught[0].message).encode()) == []

@@ -1,6 +1,7 @@
 """After a failure, a move, a change of branch or of profile the next run is as good as the first."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -83,3 +84,14 @@ def test_a_chapter_does_not_read_what_another_profile_made(own_toy, tmp_path):
 def test_advice_is_in_the_words_of_the_user(toy, tmp_path):
     done = toy.run("--quick", "--out", tmp_path / "my out", "--only", "02")
     assert f"run ./run_all.sh --quick --out '{tmp_path / 'my out'}' --only 01_alpha" in done.stderr
+
+
+def test_an_unchanged_run_loads_nothing_that_executes_or_renders(toy, undisturbed):
+    command = toy.command("--out", undisturbed)
+    done = subprocess.run(
+        [command[0], "-X", "importtime", *command[1:]], cwd=toy.folder, env=toy.env(), capture_output=True, text=True
+    )
+    assert "nothing to redo: 3 chapters are up to date" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "attrition.run.driver" in loaded
+    assert not loaded & {"papermill", "nbconvert", "jinja2", "joblib", "scipy", "matplotlib", "sklearn", "mlflow"}

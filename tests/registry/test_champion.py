@@ -32,9 +32,8 @@ assert np.array_equal(scorer.probability(trial), kept["probability"].to_numpy())
 print(len(kept))
 """
 REGISTER = """
-from attrition import paths, registry, score
-scorer = score.Scorer.load(registry.folder())
-assert registry.register(scorer, registry.folder(), registry.Record(data=[paths.raw() / "trial.csv"]))
+from attrition import registry
+assert registry.register(registry.folder())
 """
 
 
@@ -47,7 +46,7 @@ def with_canary():
 
 
 def bring_up(trial):
-    """Train, save and register, as chapter 08 does; version, scorer and record."""
+    """Train, save and register, as chapter 08 has it done; version, scorer and run."""
     data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
     scorer = registry.train("lr", contract.read_trial(data), data, 20, 42)
     scorer.save(registry.folder())
@@ -56,14 +55,14 @@ def bring_up(trial):
     ax.plot([0, 1])
     table = pd.DataFrame({"model": ["lr"], "value": [0.2]})
     performance = modelcard.held_out("lr", trial, 5, 42)
-    record = registry.Record(performance, {"candidates": table}, {"candidates": figure}, [data])
+    run = tracking.Run.of(scorer.card, performance, [data], {"candidates": table}, {"candidates": figure})
     plt.close(figure)
-    return registry.register(scorer, registry.folder(), record), scorer, record
+    return registry.register(registry.folder(), run), scorer, run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A registered champion in a store of its own: folder, version, scorer, record."""
+    """A registered champion in a store of its own: folder, version, scorer, run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("with space and ü")))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -107,7 +106,7 @@ def test_the_tags_lead_to_the_file_and_to_the_code(store):
     assert tags["data_sha256"] == file_digest(paths.raw() / tags["data"])
     assert tags["code_sha256"] == registry.code_digest()
     assert tags["feature_version"] in features.VERSIONS
-    assert tags["scorer_sha256"] == registry.traces(store[2], registry.folder())["scorer_sha256"]
+    assert tags["scorer_sha256"] == registry.traces(registry.folder())["scorer_sha256"]
 
 
 @pytest.mark.slow
@@ -115,7 +114,7 @@ def test_the_run_holds_params_metrics_data_and_figures(store):
     client, version = tracking.client(), champion_version()
     run = client.get_run(version.run_id)
     assert run.data.params["n_patients"] == "1000"
-    assert run.data.metrics["auroc.value"] == pytest.approx(store[3].metrics["auroc"]["value"])
+    assert run.data.metrics["auroc.value"] == store[3].metrics["auroc.value"]
     assert run.inputs.dataset_inputs[0].dataset.name == "trial.csv"
     assert run.data.tags["sha256.trial.csv"] == file_digest(paths.raw() / "trial.csv")
     assert run.data.tags["data_sha256"] == run.data.tags["sha256.trial.csv"]
@@ -135,13 +134,13 @@ def test_the_model_has_a_signature_pinned_packages_and_no_pickle(store):
 
 @pytest.mark.slow
 def test_an_unchanged_champion_keeps_its_version_and_a_changed_one_gets_the_next(store):
-    _, version, scorer, record = store
-    assert registry.register(scorer, registry.folder(), record) == version
+    _, version, _, run = store
+    assert registry.register(registry.folder(), run) == version
     other = registry.train("lgbm", simulate.published_trial(), paths.raw() / "trial.csv", 5, 42)
     place = paths.processed() / "other"
     other.save(place)
-    assert registry.register(other, place) == str(int(version) + 1) == str(champion_version().version)
-    assert registry.register(scorer, registry.folder(), record) == version == str(champion_version().version)
+    assert registry.register(place) == str(int(version) + 1) == str(champion_version().version)
+    assert registry.register(registry.folder(), run) == version == str(champion_version().version)
 
 
 @pytest.mark.slow
@@ -154,9 +153,9 @@ def test_a_store_that_was_moved_still_gives_its_champion(store, tmp_path, monkey
         monkeypatch.setenv("ATTRITION_OUT", str(moved))
         trial = simulate.published_trial()
         assert (registry.load().probability(trial) == store[2].probability(trial)).all()
-        run_id = tracking.log_chapter("04_modelling", {}, {"a": 1.0}, tables={"t": pd.DataFrame({"a": [1]})})
+        run_id = tracking.log("04_modelling", tracking.Run.of({}, {"a": 1.0}, tables={"t": pd.DataFrame({"a": [1]})}))
         assert tracking.client().get_run(run_id).info.artifact_uri.startswith(moved.as_uri())
-        assert registry.register(store[2], registry.folder(), store[3]) == store[1]
+        assert registry.register(registry.folder(), store[3]) == store[1]
         assert not store[0].exists()
     finally:
         away.rename(store[0])
@@ -183,7 +182,7 @@ def test_no_patient_is_in_the_store(store):
 def test_a_store_that_fails_costs_a_warning(store, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.warns(tracking.TrackingWarning, match="the champion was not registered"):
-        assert registry.register(store[2], registry.folder(), store[3]) is None
+        assert registry.register(registry.folder(), store[3]) is None
 
 
 def test_a_model_that_nobody_registered_is_named(tmp_path, monkeypatch):
@@ -207,9 +206,7 @@ def test_a_champion_is_saved_as_the_same_bytes(model, tmp_path):
     data = results.publish(tmp_path / "trial.csv", simulate.csv_text(trial))
     for name in ("first", "second"):
         registry.train(model, trial, data, 5, 42).save(tmp_path / name)
-    assert registry.traces(score.Scorer.load(tmp_path / "first"), tmp_path / "first") == registry.traces(
-        score.Scorer.load(tmp_path / "second"), tmp_path / "second"
-    )
+    assert registry.traces(tmp_path / "first") == registry.traces(tmp_path / "second")
 
 
 def test_steady_bytes_hold_the_same_model(tmp_path):

@@ -69,7 +69,7 @@ def test_a_notebook_that_was_opened_and_saved_is_the_same(study):
 
 
 def test_the_report_names_its_commit_also_after_a_notebook_was_opened(repository, study, monkeypatch):
-    for name in ("LOCK", "CLAIMS", "COST"):
+    for name in ("LOCK", "CLAIMS", "COST", "STUDIES"):
         monkeypatch.setattr(paths, name, study / "none")
     monkeypatch.setattr(fingerprint, "LIBRARY", study / "none")
     sources, known = fingerprint.sources(), repository()

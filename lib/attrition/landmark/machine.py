@@ -498,7 +498,7 @@ def as_parquet(table: pd.DataFrame) -> bytes:
 
 
 def track(trial: Trial, p: Any, seed: int, found: dict[str, Any], study: Study, prices: pd.DataFrame) -> None:
-    """Log the chapter to the tracking store: parameters, digests of what it handed on, measures, tables of results.
+    """Note the chapter for the tracking store: parameters, digests of what it handed on, measures, tables of results.
 
     Parameters
     ----------
@@ -511,7 +511,7 @@ def track(trial: Trial, p: Any, seed: int, found: dict[str, Any], study: Study, 
     prices : pandas.DataFrame
         Prices of the leaks.
     """
-    tracking.log_chapter(
+    tracking.note(
         "06_real_trial",
         params=params.as_dict(p) | {"seed": seed, "trial": trial.name},
         metrics={key: found[key] for key in ("flow", "landmarks", "leaks")},

@@ -5,9 +5,9 @@ The scorer on disk is complete without MLflow. The registry adds what a group ne
 how it performed.
 """
 
+import json
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,30 +122,6 @@ def train(model: str, trial: pd.DataFrame, data: Path, n_bootstraps: int, seed: 
     return score.Scorer(fitted, score.Support.of(trial), ensemble, card)
 
 
-@dataclass(frozen=True)
-class Record:
-    """What the store keeps beside the champion; numbers about models, never a patient.
-
-    Parameters
-    ----------
-    metrics : mapping
-        Performance, nested.
-    tables : mapping of str to pandas.DataFrame
-        Among them the candidates.
-    figures : mapping of str to matplotlib Figure
-    data : iterable of pathlib.Path
-        Files that the champion was made from.
-    parent : str, optional
-        Run of the chapter.
-    """
-
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    data: Iterable[Path] = ()
-    parent: str | None = None
-
-
 def predictions_file() -> Path:
     """Where the champion's predictions of its own trial lie, for a later load to be held against."""
     return paths.processed() / "champion_predictions.parquet"
@@ -157,7 +133,11 @@ def keep_predictions(scorer: score.Scorer, trial: pd.DataFrame) -> Path:
     return results.write_parquet(predictions_file(), pd.DataFrame(predictions))
 
 
-def traces(scorer: score.Scorer, saved: Path) -> dict[str, str]:
+def _card(saved: Path) -> dict[str, Any]:
+    return json.loads((saved / "card.json").read_text(encoding="utf-8"))
+
+
+def traces(saved: Path) -> dict[str, str]:
     """Tags that lead from a model to what it was made from.
 
     Returns
@@ -168,21 +148,24 @@ def traces(scorer: score.Scorer, saved: Path) -> dict[str, str]:
     """
     files = sorted(path for path in saved.iterdir() if path.is_file())
     scorer_digest = digest(*(part for path in files for part in (path.name, path.read_bytes())))
-    known = {key: str(scorer.card[key]) for key in ("model", "data", "data_sha256", "feature_version")}
+    card = _card(saved)
+    known = {key: str(card[key]) for key in ("model", "data", "data_sha256", "feature_version")}
     code = code_digest()
     identity = digest(scorer_digest, code, *requirements())
     return known | {"code_sha256": code, "scorer_sha256": scorer_digest, "identity": identity}
 
 
-def register(scorer: score.Scorer, saved: Path, record: Record | None = None) -> str | None:
-    """Log the scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
+def register(saved: Path, run: tracking.Run | None = None, parent: str | None = None) -> str | None:
+    """Log a scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
 
     Parameters
     ----------
-    scorer : attrition.score.Scorer
     saved : pathlib.Path
-        Folder that it was saved to, and nothing else.
-    record : Record, optional
+        Folder that a scorer was saved to, and nothing else.
+    run : attrition.tracking.Run, optional
+        What the store keeps beside it; the scorer's card by default.
+    parent : str, optional
+        Run of the chapter.
 
     Returns
     -------
@@ -190,12 +173,10 @@ def register(scorer: score.Scorer, saved: Path, record: Record | None = None) ->
         Version, or None when the store failed (a `tracking.TrackingWarning` says why).
     """
     try:
-        with tracking.first_come() as client:
-            tags = traces(scorer, saved)
-            version = _known_version(client, tags["identity"]) or _new_version(
-                client, scorer, saved, tags, record or Record()
-            )
-            client.set_registered_model_alias(NAME, ALIAS, version)
+        client, tags = tracking.client(), traces(saved)
+        run = run or tracking.Run.of(_card(saved), {})
+        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run, parent)
+        client.set_registered_model_alias(NAME, ALIAS, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
         tracking.warn_of("the champion was not registered", error)
@@ -208,15 +189,11 @@ def _known_version(client: Any, identity: str) -> str | None:
     return str(max(same)) if same else None
 
 
-def _new_version(client: Any, scorer: score.Scorer, saved: Path, tags: dict[str, str], record: Record) -> str:
+def _new_version(client: Any, saved: Path, tags: dict[str, str], run: tracking.Run, parent: str | None) -> str:
     experiment = tracking.experiment(client, tracking.SIMULATED)
-    about = {"chapter": "08_monitoring", **({"mlflow.parentRunId": record.parent} if record.parent else {})}
+    about = {"chapter": "08_monitoring", **({"mlflow.parentRunId": parent} if parent else {})}
     run_id = client.create_run(experiment, run_name="champion", tags=about | tags).info.run_id
-    tracking.log_numbers(client, run_id, scorer.card, record.metrics)
-    tracking.log_inputs(client, run_id, record.data)
-    tracking.log_tables(client, run_id, record.tables)
-    for name, figure in record.figures.items():
-        client.log_figure(run_id, figure, f"figures/{name}.png")
+    run.log(client, run_id)
     logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
     with tempfile.TemporaryDirectory() as place:
         client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))

@@ -2,9 +2,10 @@
 
 plan         which chapters there are, and which reads what
 fingerprint  what a chapter's result depends on, as a hash
-kernels      what every kernel gets
-warm         a process that forks kernels with the packages loaded
-execute      one notebook through Papermill
+execute      one notebook through Papermill, in a kernel of its own
 driver       many of them, side by side, then the report
-environment  is this machine able to run it
+state        what the last run left behind
+leftovers    what a killed one did
+rendering    from executed notebooks to the report
+compare      do two runs agree
 """

@@ -73,12 +73,6 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="notebooks at a time")
     command.add_argument(
-        "--no-warm",
-        dest="warm",
-        action="store_false",
-        help="start each kernel afresh, not from a loaded process (slower)",
-    )
-    command.add_argument(
         "--engine", choices=engine.ENGINES, default="serial", help="where simulated trials run (same numbers)"
     )
     command.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
@@ -169,6 +163,28 @@ def _load_ahead() -> None:
     threading.Thread(target=load, daemon=True).start()
 
 
+@contextlib.contextmanager
+def _tracked(out: Path) -> Iterator[None]:
+    """While the block runs, log what the chapters have noted; one process of its own loads MLflow."""
+    from attrition import tracking
+
+    if not tracking.noted(out):
+        yield
+        return
+    with subprocess.Popen(
+        [sys.executable, "-m", "attrition", "track"], env={**os.environ, "ATTRITION_OUT": str(out)}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield
+        except KeyboardInterrupt:
+            process.kill()
+            raise
+        told, _ = process.communicate()
+    for line in told.splitlines() or (["the chapters' runs were not tracked"] if process.returncode else []):
+        _complain(line)
+
+
 def _brought(args: argparse.Namespace) -> tuple[list, str]:
     """A reader's trials, checked, and the digest of their files."""
     from attrition import trials
@@ -194,7 +210,6 @@ def run(args: argparse.Namespace) -> int:
         forced=forced,
         jobs=args.jobs,
         trial=brought[0].name if brought else None,
-        warm=args.warm,
     )
     state = State(request.out)
     if args.list:
@@ -215,10 +230,11 @@ def run(args: argparse.Namespace) -> int:
             outcome = driver.Runner(request, state, show.tell).run(waiting, known)
         for chapter, error in outcome.failed.items():
             _complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
-        if outcome.failed:
-            return errors.gravest(outcome.failed.values())
-        outdated = driver.outdated(request, state, known)
-        report = rendering.render(request, outdated)
+        with _tracked(request.out):
+            if outcome.failed:
+                return errors.gravest(outcome.failed.values())
+            outdated = driver.outdated(request, state, known)
+            report = rendering.render(request, outdated)
     took = spoken(time.perf_counter() - started)
     missing = f"no report yet: not all chapters have been run ({paths.command()} runs the rest)"
     show.line(f"{report or missing}  (total {took})")
@@ -267,6 +283,8 @@ def _tracked_runs(rest: list[str]) -> int:
     os.environ["ATTRITION_OUT"] = str(next(filter(tracking.kept, asked), asked[0]))
     kept = "" if tracking.kept(paths.out()) else f"; none yet: {paths.command()} makes them"
     which = os.environ.get("MLFLOW_TRACKING_URI") or paths.out()
+    with _tracked(paths.out()):  # of notebooks that were run by hand
+        pass
     print(f"tracked runs of {which} on http://127.0.0.1:5000 (Ctrl-C ends){kept}", flush=True)
     where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", tracking.store_uri()]
     return subprocess.call([sys.executable, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())

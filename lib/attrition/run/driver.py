@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import psutil
 
 from attrition import params
-from attrition.run import fingerprint, plan, warm
+from attrition.run import fingerprint, plan
 from attrition.run.plan import Chapter
 from attrition.run.state import State
 
@@ -34,8 +33,6 @@ class Request:
         Notebooks at a time.
     trial : str, optional
         Name of a reader's own trial, see `attrition.trials`.
-    warm : bool
-        Whether kernels may be forked from a process that has loaded the packages once, see `attrition.run.warm`.
     """
 
     out: Path
@@ -44,7 +41,6 @@ class Request:
     forced: frozenset[str] = frozenset()
     jobs: int = 2
     trial: str | None = None
-    warm: bool = True
 
     @property
     def book(self) -> tuple[Chapter, ...]:
@@ -59,10 +55,9 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What a run did: chapters redone with their seconds, chapters left as they were, failures."""
+    """What a run did: chapters redone with their seconds, failures."""
 
     done: dict[str, float] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
@@ -71,7 +66,7 @@ def keys(request: Request, inputs: str = "") -> dict[str, tuple[str, str]]:
     """Code key and own key of every chapter that is asked for or stands in the report, and of those it reads from."""
     resolved = params.read(request.profile)
     found: dict[str, tuple[str, str]] = {}
-    for chapter in plan.with_needs((*request.chapters, *request.book), plan.CHAPTERS):
+    for chapter in plan.with_needs((*request.chapters, *request.book)):
         given = request.parameters(chapter, resolved["seed"])
         values = {**given, **params.as_dict(resolved[chapter.name])}
         needs = [found[name][0] for name in chapter.needs]
@@ -92,13 +87,6 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
 def outdated(request: Request, state: State, known: dict[str, tuple[str, str]]) -> list[str]:
     """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
     return [c.name for c in request.book if not state.up_to_date(c.name, known[c.name][1])]
-
-
-def _preloaded(chapters: list[Chapter]) -> tuple[dict[str, list[str]], list[str]]:
-    """Of what may be loaded before a fork: what each chapter loads, and all of it, the most shared first."""
-    wanted = {c.name: sorted(filter(warm.fit, fingerprint.loaded(c))) for c in chapters}
-    counts = Counter(name for names in wanted.values() for name in names)
-    return wanted, sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def stop_kernels() -> None:
@@ -125,7 +113,6 @@ class Runner:
     def __init__(self, request: Request, state: State, tell: Callable[[str, str, Any], None]):
         self.request, self.state, self.tell = request, state, tell
         self.seed = params.read(request.profile)["seed"]
-        self.warm: warm.Warm | None = None
 
     def _run(self, chapter: Chapter, key: str) -> float:
         from attrition.run.execute import run_notebook
@@ -138,7 +125,7 @@ class Runner:
         values = self.request.parameters(chapter, self.seed)
         private = self.request.trial is not None
         try:
-            run_notebook(chapter.notebook, target, values, self.request.out, private, self.warm)
+            run_notebook(chapter.notebook, target, values, self.request.out, private)
             self.state.publish_tables(chapter.name)
         finally:
             self.state.discard_tables(chapter.name)
@@ -148,21 +135,7 @@ class Runner:
 
     def run(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
-        chapters = self._by_urgency(chapters)
-        if not (self.request.warm and warm.POSSIBLE and len(chapters) > 1):
-            return self._run_all(chapters, known)
-        with warm.process(*_preloaded(chapters), self.request.out) as self.warm:
-            return self._run_all(chapters, known)
-
-    def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
-        """Chapters from which the longest way leads to the end of the run first."""
-        expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
-        way = plan.longest_way(chapters, expected)
-        return sorted(chapters, key=lambda c: -way[c.name])
-
-    def _run_all(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
-        outcome = Outcome(kept=[c.name for c in self.request.chapters if c not in chapters])
-        waiting = list(chapters)
+        outcome, waiting = Outcome(), self._by_urgency(chapters)
         running: dict[Any, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:
@@ -179,6 +152,12 @@ class Runner:
             raise
         pool.shutdown()
         return outcome
+
+    def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
+        """Chapters from which the longest way leads to the end of the run first."""
+        expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
+        way = plan.longest_way(chapters, expected)
+        return sorted(chapters, key=lambda c: -way[c.name])
 
     def _ready(self, waiting: list[Chapter], running: dict[Any, Chapter], outcome: Outcome) -> list[Chapter]:
         pending = {c.name for c in [*waiting, *running.values()]}

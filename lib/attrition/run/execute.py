@@ -8,17 +8,18 @@ import contextlib
 import os
 import queue
 import re
+import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-import psutil
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -27,12 +28,23 @@ from traitlets import Float
 from traitlets.config import Config
 
 from attrition import errors
-from attrition.run import kernels, leftovers
-from attrition.run.warm import KERNEL, Warm
+from attrition.run import leftovers
 
 ANSWER = 0.5
 """Seconds after which a kernel that is starting is asked again."""
 WITHHELD = "message withheld: it could hold a patient's data"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**26),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_TOP_PAD_": str(2**24),
+}
+"""Has the C library (glibc) keep the memory of arrays for the next ones.
+
+To give it back and to get it again, page by page, takes a fifth of the time of drawing a million patients.
+"""
+LONGEST_SOCKET = 70
+"""Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
 
 
 @dataclass(eq=False)
@@ -63,38 +75,31 @@ class NotebookError(errors.Refusal):
         return f"{place}: {self.line}" + (f"\n  executed so far: {self.path}" if self.path else "")
 
 
-class Forked(psutil.Process):
-    """A kernel that the warm process forked, with what jupyter_client asks of a `subprocess.Popen`."""
-
-    stdin = stdout = stderr = None
-
-    def poll(self) -> int | None:
-        """None while it runs; its exit code is not ours to know."""
-        with contextlib.suppress(psutil.NoSuchProcess):  # it may end between the two questions
-            if self.is_running() and self.status() != psutil.STATUS_ZOMBIE:
-                return None
-        return 0
-
-    def send_signal(self, sig: int) -> None:
-        """Send a signal if it still runs."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            super().send_signal(sig)
+@contextlib.contextmanager
+def private_folder(out: Path) -> Iterator[Path]:
+    """A folder for the sockets of one kernel, noted in `out` so that a later run can clear it."""
+    usual = tempfile.gettempdir()
+    short = usual if len(usual) <= LONGEST_SOCKET else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=short))
+    try:
+        leftovers.note(out, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-class Provisioner(LocalProvisioner):
-    """Has a kernel forked by the warm process; starts it the ordinary way where that is not possible."""
-
-    warm: Warm | None = None
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        """Called by jupyter_client."""
-        if self.warm and cmd[0] == sys.executable and KERNEL in cmd:
-            argv, streams = cmd[cmd.index(KERNEL) :], [kwargs[name].fileno() for name in ("stdout", "stderr")]
-            with contextlib.suppress(OSError, psutil.NoSuchProcess):
-                self.process = Forked(self.warm.fork(argv, kwargs["env"], Path.cwd(), streams))
-                self.pid = self.pgid = self.process.pid
-                return self.connection_info
-        return await super().launch_kernel(cmd, **kwargs)
+def environment(chapter: str, out: Path) -> dict[str, str]:
+    """Variables of a kernel: output folder, one thread, memory kept, UTC, UTF-8, no window."""
+    fixed = {
+        "ATTRITION_OUT": str(out),
+        "ATTRITION_CHAPTER": chapter,
+        "MPLBACKEND": "Agg",
+        "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",
+        "TZ": "UTC",
+        **dict.fromkeys(THREADS, "1"),
+    }
+    return {**KEEP_MEMORY, **os.environ, **fixed}
 
 
 class Client(AsyncKernelClient):
@@ -135,17 +140,13 @@ class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls, nb_man, kernel_name, env=None, log=None, out=None, warm=None, start_timeout=120, **_
-    ):
+    def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, out=None, start_timeout=120, **_):
         """Run the cells; called by Papermill. What a kernel says outside its cells goes to `log`."""
-        with kernels.private_folder(out) as folder, log.open("wb") as stream:
+        with private_folder(out) as folder, log.open("wb") as stream:
             settings = Config({"KernelManager": {"connection_file": str(folder / leftovers.CONNECTION)}})
             if sys.platform != "win32":
                 settings.KernelManager.transport = "ipc"
             manager = Manager(kernel_name=kernel_name, config=settings, client_factory=Client)
-            manager.provisioner = Provisioner(kernel_spec=manager.kernel_spec, parent=manager)
-            manager.provisioner.warm = warm
             client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=start_timeout, timeout=None)
             own = {**env, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
             client.execute(env=own, stdout=stream, stderr=stream, cleanup_kc=True)
@@ -180,14 +181,7 @@ def _withhold(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def run_notebook(
-    notebook: Path,
-    target: Path,
-    parameters: dict[str, Any],
-    out: Path,
-    private: bool = False,
-    warm: Warm | None = None,
-) -> Path:
+def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool) -> Path:
     """Execute one notebook and publish it by rename.
 
     Parameters
@@ -201,8 +195,6 @@ def run_notebook(
         Output folder.
     private : bool
         Withhold messages that could hold a patient's data, warnings and the kernel's log.
-    warm : attrition.run.warm.Warm, optional
-        Process that forks the kernel.
 
     Returns
     -------
@@ -219,7 +211,7 @@ def run_notebook(
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
     try:
-        _execute(notebook, partial, parameters, out, private, warm)
+        _execute(notebook, partial, parameters, out, private)
         if private:
             _withhold(partial)
         return partial.replace(target)
@@ -236,9 +228,7 @@ def run_notebook(
         partial.unlink(missing_ok=True)
 
 
-def _execute(
-    notebook: Path, partial: Path, parameters: dict[str, Any], out: Path, private: bool, warm: Warm | None
-) -> None:
+def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Path, private: bool) -> None:
     logs = out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
@@ -248,8 +238,7 @@ def _execute(
         kernel_name="python3",
         progress_bar=False,
         request_save_on_cell_execute=False,
-        env=kernels.environment(notebook.stem, out),
+        env=environment(notebook.stem, out),
         log=Path(os.devnull) if private else logs / f"{notebook.stem}.log",
         out=out,
-        warm=warm,
     )

@@ -110,7 +110,7 @@ def in_order(chapters: Iterable[Chapter]) -> list[Chapter]:
     return [by_name[name] for name in TopologicalSorter(graph).static_order()]
 
 
-def with_needs(chapters: Iterable[Chapter], known: Iterable[Chapter] | None = None) -> list[Chapter]:
+def with_needs(chapters: Iterable[Chapter]) -> list[Chapter]:
     """`chapters` and all that they read from, directly or not, in order.
 
     Examples
@@ -118,7 +118,7 @@ def with_needs(chapters: Iterable[Chapter], known: Iterable[Chapter] | None = No
     >>> [c.name for c in with_needs([find("07")])]
     ['06_real_trial', '07_time_to_dropout']
     """
-    by_name = {c.name: c for c in known or CHAPTERS}
+    by_name = {c.name: c for c in CHAPTERS}
     wanted = {c.name for c in chapters}
     for chapter in reversed(in_order(by_name.values())):
         if chapter.name in wanted:

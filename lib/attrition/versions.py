@@ -22,23 +22,20 @@ def _files(folder: Path) -> list[Path]:
     return sorted(inside, key=lambda p: p.relative_to(folder).as_posix())
 
 
-def checksums(data: Path, folders: tuple[str, ...] = ("raw",)) -> str:
-    """Checksums as ``sha256sum -c`` reads them, relative to the data folder.
+def checksums(data: Path) -> str:
+    """Checksums of the raw data, the same on every machine, as ``sha256sum -c`` reads them in the data folder.
 
     Parameters
     ----------
     data : pathlib.Path
         Data folder.
-    folders : tuple of str
-        Folders in it; raw data by default, which are the same on every machine.
 
     Returns
     -------
     str
         One line a file, sorted by path.
     """
-    found = [path for name in folders for path in _files(data / name)]
-    return "".join(f"{file_digest(path)}  {path.relative_to(data).as_posix()}\n" for path in found)
+    return "".join(f"{file_digest(p)}  {p.relative_to(data).as_posix()}\n" for p in _files(data / "raw"))
 
 
 def _md5(content: bytes) -> str:

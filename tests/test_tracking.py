@@ -34,7 +34,7 @@ def test_a_chapter_is_one_run_with_params_digests_and_metrics(store):
 
     data = store / "trial.csv"
     data.write_text("a\n1\n")
-    run_id = tracking.log_chapter("04_modelling", {"folds": 5}, {"lr": {"auroc": {"value": 0.7}}}, [data])
+    run_id = tracking.log("04_modelling", tracking.Run.of({"folds": 5}, {"lr": {"auroc": {"value": 0.7}}}, [data]))
     run = MlflowClient(tracking_uri=tracking.store_uri()).get_run(run_id)
     assert run.info.run_name == "04_modelling"
     assert run.data.params == {"folds": "5"}
@@ -48,19 +48,61 @@ def test_studies_are_kept_apart(store):
 
     client = MlflowClient(tracking_uri=tracking.store_uri())
     for chapter in ("04_modelling", "06_real_trial"):
-        tracking.log_chapter(chapter, {}, {"a": 1})
+        tracking.log(chapter, tracking.Run.of({}, {"a": 1}))
     assert {e.name for e in client.search_experiments()} >= {"simulated trial", "real trial"}
 
 
 def test_a_store_that_fails_costs_a_warning_and_nothing_else(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
     with pytest.warns(tracking.TrackingWarning, match="04_modelling was not tracked"):
-        assert tracking.log_chapter("04_modelling", {}, {}) is None
+        assert tracking.log("04_modelling", tracking.Run.of({}, {})) is None
 
 
 def test_names_that_a_store_refuses_are_written_with_underscores(store):
-    run_id = tracking.log_chapter("04_modelling", {}, {"24 %": {"auroc (law)": 0.7}})
+    run_id = tracking.log("04_modelling", tracking.Run.of({}, {"24 %": {"auroc (law)": 0.7}}))
     assert tracking.client().get_run(run_id).data.metrics == {"24 _.auroc _law_": 0.7}
+
+
+NOTING = """
+import sys
+from pathlib import Path
+import pandas as pd
+from attrition import tracking
+data, table = Path(sys.argv[1]), pd.DataFrame({"model": ["=lr"], "auroc": [2 / 3]})
+metrics = {"lr": {"auroc": 2 / 3, "n": 7, "lost": float("nan"), "best": True}}
+tracking.note("06_real_trial", {"folds": 5, "models": ["lr", "xgb"]}, metrics, [data], {"models": table})
+assert "mlflow" not in sys.modules
+"""
+
+
+def test_what_a_notebook_notes_without_mlflow_reaches_the_store_as_it_was(store):
+    (data := store / "patients.csv").write_text("a\n1\n")
+    subprocess.run([sys.executable, "-c", NOTING, str(data)], check=True)
+    assert [path.name for path in tracking.noted(store)] == ["06_real_trial.run.json"]
+    subprocess.run([sys.executable, "-m", "attrition", "track"], check=True)
+    assert tracking.noted(store) == []
+    client = tracking.client()
+    (run,) = client.search_runs([client.get_experiment_by_name("real trial").experiment_id])
+    assert (run.info.run_name, run.info.status) == ("06_real_trial", "FINISHED")
+    assert run.data.params == {"folds": "5", "models": "['lr', 'xgb']"}
+    assert run.data.metrics == {"lr.auroc": 0.6666666667, "lr.n": 7.0}
+    assert {k: v for k, v in run.data.tags.items() if "." not in k} == {"chapter": "06_real_trial"}
+    assert run.data.tags["sha256.patients.csv"] == file_digest(data)
+    table = next((store / "mlruns").rglob("models.csv")).read_text()
+    assert table == "model,auroc\n'=lr,0.6666666666666666\n"
+
+
+def test_the_champion_is_registered_below_the_run_of_its_chapter(store):
+    scorer, data = champion()
+    tracking.note("08_monitoring", {}, {"power": 0.9})
+    tracking.note("08_monitoring", scorer.card, {"auroc": 0.7}, [data], kind="champion")
+    subprocess.run([sys.executable, "-m", "attrition", "track"], check=True)
+    client = tracking.client()
+    version = client.get_model_version_by_alias(registry.NAME, registry.ALIAS)
+    run = client.get_run(version.run_id)
+    parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert run.data.params["data_sha256"] == file_digest(data)
+    assert (parent.info.run_name, parent.data.metrics) == ("08_monitoring", {"power": 0.9})
 
 
 def champion():
@@ -75,9 +117,9 @@ def used_as_a_group_would(tmp_path):
     """Track a chapter, register the champion, load it by alias, follow its tags: all through the server."""
     scorer, data = champion()
     table = pd.DataFrame({"model": ["lr"], "auroc": [0.7]})
-    assert tracking.log_chapter("04_modelling", {"folds": 5}, {"auroc": 0.7}, [data], {"models": table})
-    version = registry.register(scorer, registry.folder(), registry.Record({"auroc": 0.7}, data=[data]))
-    assert registry.register(scorer, registry.folder()) == version == "1"
+    assert tracking.log("04_modelling", tracking.Run.of({"folds": 5}, {"auroc": 0.7}, [data], {"models": table}))
+    version = registry.register(registry.folder(), tracking.Run.of(scorer.card, {"auroc": 0.7}, [data]))
+    assert registry.register(registry.folder()) == version == "1"
     trial = simulate.published_trial()
     assert (registry.load("trial-dropout@champion").probability(trial) == scorer.probability(trial)).all()
     tags = tracking.client().get_model_version_by_alias(registry.NAME, registry.ALIAS).tags
