@@ -46,6 +46,13 @@ def test_what_the_study_does_not_know_is_refused(edited, change, message):
         params.read("quick", edited(change))
 
 
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 1\nprofiles: {}\nseed: 2\n", encoding="utf-8")
+    with pytest.raises(params.ParamsError, match=r"params\.yaml, line 3: key 'seed' stands twice"):
+        params.read(path=path)
+
+
 def test_an_unknown_profile_is_refused():
     with pytest.raises(params.ParamsError, match="did you mean 'quick'"):
         params.read("quik")

@@ -6,7 +6,6 @@ error that says where, and what was probably meant. Whatever passes, every chapt
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,32 @@ import yaml
 
 from attrition import errors, paths
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The same values; in C, where it is there, six times as fast."""
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML, in C where that is there (six times as fast), in which a key that stands twice is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Refuse a second key of the same name, which YAML would let win unseen."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key.value, str) and key.value != "<<" and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, kind: type[Exception]) -> dict[str, Any]:
+    """Content of a YAML file whose top level has keys; an error of `kind` says what is wrong, and in which line."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader) or {}
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise kind(f"{path.name}{line}: {error.problem}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise kind(f"{path.name}: cannot be read; it must be YAML in UTF-8") from None
+    if not isinstance(content, dict):
+        raise kind(f"{path.name}: the top level must be keys with values")
+    return content
 
 
 class ParamsError(errors.Refusal, ValueError):
@@ -289,15 +312,10 @@ RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
 """What numbers of a section owe to each other, and the sentence that says so."""
 
 
-def _closest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-
-
 def _refuse_unknown(keys: list[str], known: list[str], where: str) -> None:
     for key in keys:
         if key not in known:
-            raise ParamsError(f"{where}: unknown key {key!r}{_closest(key, known)}")
+            raise ParamsError(f"{where}: unknown key {key!r}{errors.closest(key, known)}")
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
@@ -364,7 +382,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
         Unknown or missing key, unknown profile, value of the wrong kind or out of range.
     """
     path = path or paths.PARAMS
-    return resolve(yaml.load(path.read_text(encoding="utf-8"), LOADER) or {}, profile, path.name)
+    return resolve(read_yaml(path, ParamsError), profile, path.name)
 
 
 def resolve(content: dict[str, Any], profile: str, source: str) -> dict[str, Any]:

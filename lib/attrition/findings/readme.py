@@ -9,28 +9,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from attrition import claims, params, paths, results
+from attrition import claims, params, paths, results, sources
 from attrition.findings.paragraphs import front_page
 from attrition.text import fill
 
-SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 COMMITTED = paths.ROOT / "reports" / "results"
-
-
-def shown() -> dict[str, list[str]]:
-    """Figures and tables of each notebook, in the order in which it shows them.
-
-    Examples
-    --------
-    >>> shown()["05_evaluation"][0]
-    'tbl-performance'
-    """
-    found = {}
-    for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-        found[path.stem] = list(dict.fromkeys(SHOWN.findall(source)))
-    return found
 
 
 def _evidence(identifier: str, made_in: dict[str, str]) -> str:
@@ -43,7 +26,7 @@ def findings() -> str:
     ledger = claims.load()
     chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("0*.json"))}
     rows = claims.evaluate(ledger, chapters)
-    made_in = {identifier: chapter for chapter, identifiers in shown().items() for identifier in identifiers}
+    made_in = {identifier: chapter for chapter, identifiers in sources.shown().items() for identifier in identifiers}
     lines = []
     for one in front_page(rows, chapters, params.load("00_findings")):
         proof = ", ".join(_evidence(identifier, made_in) for identifier in one.evidence)
@@ -54,7 +37,7 @@ def findings() -> str:
 def figures() -> str:
     """Every figure and table by the notebook that makes it, as a Markdown table."""
     rows = ["| notebook | figures | tables |", "|---|---|---|"]
-    for chapter, identifiers in shown().items():
+    for chapter, identifiers in sources.shown().items():
         kinds = {kind: [name for name in identifiers if name.startswith(kind)] for kind in ("fig", "tbl")}
         cells = [", ".join(f"`{name}`" for name in names) for names in kinds.values()]
         rows.append(f"| [{chapter}](../notebooks/{chapter}.ipynb) | {' | '.join(cells)} |")
