@@ -36,8 +36,11 @@ def test_both_profiles_resolve():
         (lambda c: c.update(sed=1), "unknown key 'sed'; did you mean 'seed'"),
         (lambda c: c["08_monitoring"].update(null_batch=1), "unknown key 'null_batch'; did you mean 'null_batches'"),
         (lambda c: c["profiles"]["quick"].update({"08_monitorin": {}}), "did you mean '08_monitoring'"),
-        (lambda c: c["08_monitoring"].pop("permutations"), "08_monitoring: key 'permutations' is missing"),
-        (lambda c: c["08_monitoring"].update(permutations="many"), "08_monitoring.permutations: expected int, found"),
+        (lambda c: c["08_monitoring"].pop("n_permutations"), "08_monitoring: key 'n_permutations' is missing"),
+        (
+            lambda c: c["08_monitoring"].update(n_permutations="many"),
+            "08_monitoring.n_permutations: expected int, found",
+        ),
         (lambda c: c.update(seed=True), "seed: expected int"),
     ],
 )
@@ -91,7 +94,9 @@ def test_no_number_can_be_what_it_cannot_mean(value):
 
 
 @pytest.mark.parametrize("share", [2, 0])
-@pytest.mark.parametrize("key", ["decision_threshold", "unsteady", "smallest_difference", "smallest_net_benefit"])
+@pytest.mark.parametrize(
+    "key", ["decision_threshold", "unsteady", "smallest_difference", "smallest_difference_net_benefit"]
+)
 def test_a_share_is_no_number_of_patients(key, share):
     with pytest.raises(params.ParamsError, match=rf"05_evaluation\.{key}: must lie between .* found {share}\.0"):
         params.resolve(changed(CONTENT, ("05_evaluation", key), share), "full", "params.yaml")
@@ -154,7 +159,7 @@ RELATED = [
     ("05_evaluation", {"coverage_bootstrapped": 900}, "coverage_bootstrapped must be at most coverage_simulations"),
     ("05_evaluation", {"thresholds": {"a": 0.4}}, "thresholds must hold two numbers that differ"),
     ("05_evaluation", {"class_weight_rates": {"rare": 0.2}}, "class_weight_rates must name published and rare"),
-    ("06_real_trial", {"dear_repeats": 30}, "dear_repeats must be at most repeats"),
+    ("06_real_trial", {"n_repeats_slow": 30}, "n_repeats_slow must be at most n_repeats"),
     ("08_monitoring", {"champion": {"among": ["lr"], "metric": "brier", "better": "best", "margin": 0}}, "champion"),
     ("08_monitoring", {"batch_sizes": [50, 100]}, "batch_sizes must hold 200"),
     ("00_findings", {"landmarks": [28, 30]}, "landmarks must be among those of the pilot"),

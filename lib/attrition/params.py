@@ -145,7 +145,7 @@ class Evaluation:
     """05: discrimination, calibration, decisions, stability."""
 
     smallest_difference: Margin
-    smallest_net_benefit: Margin
+    smallest_difference_net_benefit: Margin
     n_bootstraps: Resamples
     n_bootstraps_curves: Resamples
     thresholds: Annotated[dict, Within(0.01, 0.99)]
@@ -176,14 +176,14 @@ class Evaluation:
 class RealTrial:
     """06: landmark prediction on a real trial."""
 
-    folds: Annotated[int, Within(3, 20)]
-    repeats: Annotated[int, Within(1, 1000)]
-    dear_repeats: Annotated[int, Within(1, 1000)]
-    bootstrap: Resamples
-    half_samples: Annotated[int, Within(3, 10_000)]
-    dear_half_samples: Annotated[int, Within(3, 10_000)]
-    permutations: Annotated[int, Within(19, 100_000)]
-    optimism_resamples: Annotated[int, Within(2, 100_000)]
+    n_folds: Annotated[int, Within(3, 20)]
+    n_repeats: Annotated[int, Within(1, 1000)]
+    n_repeats_slow: Annotated[int, Within(1, 1000)]
+    n_bootstraps: Resamples
+    n_half_samples: Annotated[int, Within(3, 10_000)]
+    n_half_samples_slow: Annotated[int, Within(3, 10_000)]
+    n_permutations: Annotated[int, Within(19, 100_000)]
+    optimism_bootstraps: Annotated[int, Within(2, 100_000)]
     leak_ridge_c: Annotated[float, Within(1e-6, 1e3)]
     trees: Annotated[int, Within(1, 10_000)]
     tree_depth: Annotated[int, Within(1, 12)]
@@ -193,7 +193,7 @@ class RealTrial:
     band_trials: Annotated[int, Within(20, 100_000)]
     leak_repeats: Annotated[int, Within(1, 1000)]
     leak_trials: Trials
-    leak_trial_size: Patients
+    leak_patients: Patients
     leak_population: Annotated[int, Within(1000, 10_000_000)]
     noise_features: Annotated[int, Within(1, 10_000)]
 
@@ -202,13 +202,13 @@ class RealTrial:
 class TimeToDropout:
     """07: competing risks."""
 
-    margin_risk: Margin
+    smallest_difference_risk: Margin
     fewest_events: Annotated[int, Within(2, 100_000)]
     fewest_landmark_events: Annotated[int, Within(10, 100_000)]
     period_days: Annotated[int, Within(1, 365)]
-    folds: Folds
-    repeats: Annotated[int, Within(1, 1000)]
-    half_samples: Annotated[int, Within(3, 10_000)]
+    n_folds: Folds
+    n_repeats: Annotated[int, Within(1, 1000)]
+    n_half_samples: Annotated[int, Within(3, 10_000)]
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,9 @@ class Monitoring:
     null_batches: Trials
     power_batches: Trials
     n_reference: Patients
-    permutations: Annotated[int, Within(19, 100_000)]
+    n_permutations: Annotated[int, Within(19, 100_000)]
     champion: dict
-    champion_refits: Resamples
+    champion_bootstraps: Resamples
     champion_folds: Folds
 
 
@@ -299,7 +299,7 @@ RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
             "class_weight_rates must name published and rare",
         ),
     ],
-    "06_real_trial": [(lambda p: p.dear_repeats <= p.repeats, "dear_repeats must be at most repeats")],
+    "06_real_trial": [(lambda p: p.n_repeats_slow <= p.n_repeats, "n_repeats_slow must be at most n_repeats")],
     "08_monitoring": [
         (lambda p: 200 in p.batch_sizes, "batch_sizes must hold 200, at which a claim is judged"),
         (lambda p: _champion(p.champion), "champion must hold among, metric, better (higher, lower), margin (0 to 1)"),
