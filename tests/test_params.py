@@ -1,6 +1,7 @@
 """Unknown keys are errors, numbers out of range are errors, and with whatever passes the chapters run."""
 
 import math
+import re
 from typing import get_type_hints
 
 import pytest
@@ -47,6 +48,30 @@ def test_both_profiles_resolve():
 def test_what_the_study_does_not_know_is_refused(edited, change, message):
     with pytest.raises(params.ParamsError, match=message):
         params.read("quick", edited(change))
+
+
+def test_a_section_can_be_had_with_other_values_and_stays_as_it_is():
+    p = params.load("05_evaluation")
+    changed = p.but(decision_threshold=0.4, n_folds=3)
+    assert (changed.decision_threshold, changed.n_folds) == (0.4, 3)
+    assert params.as_dict(changed) == params.as_dict(p) | {"decision_threshold": 0.4, "n_folds": 3}
+    assert p == params.load("05_evaluation") == p.but()
+    changed.thresholds.clear()
+    assert p.thresholds
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decision_treshold": 0.4}, "unknown key 'decision_treshold'; did you mean 'decision_threshold'?"),
+        ({"decision_threshold": 40}, "05_evaluation.decision_threshold: must lie between 0.01 and 0.99, found 40"),
+        ({"decision_threshold": "0.4"}, "decision_threshold: expected float, found '0.4'"),
+        ({"n_bootstraps": 20}, "05_evaluation: n_bootstraps_curves must be at most n_bootstraps"),
+    ],
+)
+def test_a_changed_section_is_checked(changes, message):
+    with pytest.raises(params.ParamsError, match=re.escape(message)):
+        params.load("05_evaluation").but(**changes)
 
 
 def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):

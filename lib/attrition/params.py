@@ -79,8 +79,23 @@ Margin = Annotated[float, Within(0.0001, 0.5)]
 Days = Annotated[list, Within(1, 365, whole=True, rising=True)]
 
 
+class Section:
+    """Parameters of one chapter."""
+
+    def but(self, **changes: Any) -> Any:
+        """The same parameters with some of them changed, checked as those of ``params.yaml`` are.
+
+        Examples
+        --------
+        >>> load("08_monitoring").but(n_permutations=199).n_permutations
+        199
+        """
+        name = next(name for name, kind in SECTIONS.items() if isinstance(self, kind))
+        return _section(name, as_dict(self) | changes, "but")
+
+
 @dataclass(frozen=True)
-class Generation:
+class Generation(Section):
     """01: the published trial and the law behind it."""
 
     smallest_difference: Margin
@@ -91,12 +106,12 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Eda:
+class Eda(Section):
     """02: what the published trial looks like."""
 
 
 @dataclass(frozen=True)
-class FeatureAblation:
+class FeatureAblation(Section):
     """03: what each group of features is worth."""
 
     smallest_difference: Margin
@@ -116,7 +131,7 @@ class FeatureAblation:
 
 
 @dataclass(frozen=True)
-class Modelling:
+class Modelling(Section):
     """04: models, imbalance, internal validation."""
 
     n_folds: Folds
@@ -141,7 +156,7 @@ class Modelling:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Section):
     """05: discrimination, calibration, decisions, stability."""
 
     smallest_difference: Margin
@@ -173,7 +188,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class RealTrial:
+class RealTrial(Section):
     """06: landmark prediction on a real trial."""
 
     n_folds: Annotated[int, Within(3, 20)]
@@ -199,7 +214,7 @@ class RealTrial:
 
 
 @dataclass(frozen=True)
-class TimeToDropout:
+class TimeToDropout(Section):
     """07: competing risks."""
 
     smallest_difference_risk: Margin
@@ -212,7 +227,7 @@ class TimeToDropout:
 
 
 @dataclass(frozen=True)
-class Monitoring:
+class Monitoring(Section):
     """08: drift, and when to retrain."""
 
     batch_sizes: Annotated[list, Within(20, 100_000, whole=True, rising=True)]
@@ -226,7 +241,7 @@ class Monitoring:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Findings(Section):
     """00: the front page."""
 
     smallest_difference: Margin

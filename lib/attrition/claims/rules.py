@@ -508,7 +508,7 @@ class Rule:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     arithmetic: bool = False
-    kinds: Mapping[str, Any] = field(default_factory=dict)
+    kinds: dict[str, Any] = field(default_factory=dict)
 
 
 RULES = {

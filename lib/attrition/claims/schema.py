@@ -118,7 +118,7 @@ def _known(value: Any, known: Any, where: str, what: str) -> None:
         raise LedgerError(f"{where}: unknown {what} {value!r}{errors.closest(str(value), known)}")
 
 
-def _keys(entry: Any, needed: Mapping[str, Any], optional: Mapping[str, Any], where: str) -> None:
+def _keys(entry: Any, needed: dict[str, Any], optional: dict[str, Any], where: str) -> None:
     """Check the keys of a mapping, then what each holds."""
     if not isinstance(entry, dict):
         raise LedgerError(f"{where}: must be keys with values, found {entry!r}")

@@ -283,13 +283,13 @@ def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     return problems
 
 
-def read(path: str | Path) -> TableMapping:
+def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
     """Read a mapping.
 
     Parameters
     ----------
-    path : str or pathlib.Path
-        TOML or YAML. Tables are looked for beside it.
+    source : str or pathlib.Path or mapping
+        TOML or YAML, or what such a file holds. Tables are looked for beside the file, else in the working directory.
 
     Returns
     -------
@@ -300,10 +300,10 @@ def read(path: str | Path) -> TableMapping:
     MappingError
         With everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
+    path = Path("the mapping") if isinstance(source, Mapping) else Path(source)
+    if not isinstance(source, Mapping) and path.suffix.lower() not in ENDINGS:
         raise MappingError(f"{path.name}: a mapping ends in {', '.join(ENDINGS)}")
-    content = _parsed(path)
+    content = dict(source) if isinstance(source, Mapping) else _parsed(path)
     if not isinstance(content, dict):
         raise MappingError(f"{path.name}: the mapping is empty; ./run_all.sh --trial template writes an annotated one")
     found, problems = _sections(content)
