@@ -1,6 +1,7 @@
 """Unknown keys are errors, numbers out of range are errors, and with whatever passes the chapters run."""
 
 import math
+import re
 from typing import get_type_hints
 
 import pytest
@@ -36,14 +37,48 @@ def test_both_profiles_resolve():
         (lambda c: c.update(sed=1), "unknown key 'sed'; did you mean 'seed'"),
         (lambda c: c["08_monitoring"].update(null_batch=1), "unknown key 'null_batch'; did you mean 'null_batches'"),
         (lambda c: c["profiles"]["quick"].update({"08_monitorin": {}}), "did you mean '08_monitoring'"),
-        (lambda c: c["08_monitoring"].pop("permutations"), "08_monitoring: key 'permutations' is missing"),
-        (lambda c: c["08_monitoring"].update(permutations="many"), "08_monitoring.permutations: expected int, found"),
+        (lambda c: c["08_monitoring"].pop("n_permutations"), "08_monitoring: key 'n_permutations' is missing"),
+        (
+            lambda c: c["08_monitoring"].update(n_permutations="many"),
+            "08_monitoring.n_permutations: expected int, found",
+        ),
         (lambda c: c.update(seed=True), "seed: expected int"),
     ],
 )
 def test_what_the_study_does_not_know_is_refused(edited, change, message):
     with pytest.raises(params.ParamsError, match=message):
         params.read("quick", edited(change))
+
+
+def test_a_section_can_be_had_with_other_values_and_stays_as_it_is():
+    p = params.load("05_evaluation")
+    changed = p.but(decision_threshold=0.4, n_folds=3)
+    assert (changed.decision_threshold, changed.n_folds) == (0.4, 3)
+    assert params.as_dict(changed) == params.as_dict(p) | {"decision_threshold": 0.4, "n_folds": 3}
+    assert p == params.load("05_evaluation") == p.but()
+    changed.thresholds.clear()
+    assert p.thresholds
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decision_treshold": 0.4}, "unknown key 'decision_treshold'; did you mean 'decision_threshold'?"),
+        ({"decision_threshold": 40}, "05_evaluation.decision_threshold: must lie between 0.01 and 0.99, found 40"),
+        ({"decision_threshold": "0.4"}, "decision_threshold: expected float, found '0.4'"),
+        ({"n_bootstraps": 20}, "05_evaluation: n_bootstraps_curves must be at most n_bootstraps"),
+    ],
+)
+def test_a_changed_section_is_checked(changes, message):
+    with pytest.raises(params.ParamsError, match=re.escape(message)):
+        params.load("05_evaluation").but(**changes)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 1\nprofiles: {}\nseed: 2\n", encoding="utf-8")
+    with pytest.raises(params.ParamsError, match=r"params\.yaml, line 3: key 'seed' stands twice"):
+        params.read(path=path)
 
 
 def test_an_unknown_profile_is_refused():
@@ -84,7 +119,9 @@ def test_no_number_can_be_what_it_cannot_mean(value):
 
 
 @pytest.mark.parametrize("share", [2, 0])
-@pytest.mark.parametrize("key", ["decision_threshold", "unsteady", "smallest_difference", "smallest_net_benefit"])
+@pytest.mark.parametrize(
+    "key", ["decision_threshold", "unsteady", "smallest_difference", "smallest_difference_net_benefit"]
+)
 def test_a_share_is_no_number_of_patients(key, share):
     with pytest.raises(params.ParamsError, match=rf"05_evaluation\.{key}: must lie between .* found {share}\.0"):
         params.resolve(changed(CONTENT, ("05_evaluation", key), share), "full", "params.yaml")
@@ -147,7 +184,7 @@ RELATED = [
     ("05_evaluation", {"coverage_bootstrapped": 900}, "coverage_bootstrapped must be at most coverage_simulations"),
     ("05_evaluation", {"thresholds": {"a": 0.4}}, "thresholds must hold two numbers that differ"),
     ("05_evaluation", {"class_weight_rates": {"rare": 0.2}}, "class_weight_rates must name published and rare"),
-    ("06_real_trial", {"dear_repeats": 30}, "dear_repeats must be at most repeats"),
+    ("06_real_trial", {"n_repeats_slow": 30}, "n_repeats_slow must be at most n_repeats"),
     ("08_monitoring", {"champion": {"among": ["lr"], "metric": "brier", "better": "best", "margin": 0}}, "champion"),
     ("08_monitoring", {"batch_sizes": [50, 100]}, "batch_sizes must hold 200"),
     ("00_findings", {"landmarks": [28, 30]}, "landmarks must be among those of the pilot"),

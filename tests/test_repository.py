@@ -138,3 +138,20 @@ def test_no_room_imports_from_one_that_is_listed_after_it(room):
     for path in paths_:
         late = set(imported_rooms(path)) & set(order[order.index(room) + 1 :])
         assert not late, f"{path.relative_to(sources.LIBRARY)} imports {', '.join(sorted(late))}"
+
+
+def test_the_walks_through_the_code_name_what_is_there():
+    text = (paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    walks = text.partition("## Three walks through the code")[2].partition("\n## ")[0]
+    assert len(re.findall(r"(?m)^\d+\. ", walks)) == 30
+    known = set()
+    for path in sources.LIBRARY.rglob("*.py"):
+        module = ".".join(("attrition", *path.relative_to(sources.LIBRARY).with_suffix("").parts))
+        words = re.findall(r"\w+", path.read_text(encoding="utf-8"))
+        known |= {f".{module}", *(f".{module.removesuffix('.__init__')}.{word}" for word in words)}
+        known.add(f".{module.removesuffix('.__init__')}")
+    named = re.findall(r"`((?:[a-z_]+\.)+[A-Za-z_]+)(?=[`(])", walks)
+    files = (".py", ".json", ".html", ".yaml", ".md")
+    lost = [name for name in named if not name.endswith(files) and not any(k.endswith(f".{name}") for k in known)]
+    assert not lost
+    assert len(named) > 30

@@ -5,6 +5,7 @@ fault of the program. What a notebook raises reaches the run as text, so the cla
 text begins with.
 """
 
+import difflib
 import errno
 import importlib
 import re
@@ -35,6 +36,19 @@ class Refusal(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a stack: the message, as Python's own last line."""
         return [line.rstrip("\n") for line in traceback.format_exception_only(type(self), self)]
+
+
+def closest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """End of a message about an unknown key: what was probably meant, or what is known.
+
+    Examples
+    --------
+    >>> closest("sed", ["seed", "profiles"])
+    "; did you mean 'seed'?"
+    """
+    known = list(known)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known[:40]) or 'none'}"
 
 
 def shown_as(lines: Iterable[str]) -> type[Refusal] | None:

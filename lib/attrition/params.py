@@ -6,7 +6,6 @@ error that says where, and what was probably meant. Whatever passes, every chapt
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,32 @@ import yaml
 
 from attrition import errors, paths
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The same values; in C, where it is there, six times as fast."""
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML, in C where that is there (six times as fast), in which a key that stands twice is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Refuse a second key of the same name, which YAML would let win unseen."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key.value, str) and key.value != "<<" and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, kind: type[Exception]) -> dict[str, Any]:
+    """Content of a YAML file whose top level has keys; an error of `kind` says what is wrong, and in which line."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader) or {}
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise kind(f"{path.name}{line}: {error.problem}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise kind(f"{path.name}: cannot be read; it must be YAML in UTF-8") from None
+    if not isinstance(content, dict):
+        raise kind(f"{path.name}: the top level must be keys with values")
+    return content
 
 
 class ParamsError(errors.Refusal, ValueError):
@@ -56,8 +79,23 @@ Margin = Annotated[float, Within(0.0001, 0.5)]
 Days = Annotated[list, Within(1, 365, whole=True, rising=True)]
 
 
+class Section:
+    """Parameters of one chapter."""
+
+    def but(self, **changes: Any) -> Any:
+        """The same parameters with some of them changed, checked as those of ``params.yaml`` are.
+
+        Examples
+        --------
+        >>> load("08_monitoring").but(n_permutations=199).n_permutations
+        199
+        """
+        name = next(name for name, kind in SECTIONS.items() if isinstance(self, kind))
+        return _section(name, as_dict(self) | changes, "but")
+
+
 @dataclass(frozen=True)
-class Generation:
+class Generation(Section):
     """01: the published trial and the law behind it."""
 
     smallest_difference: Margin
@@ -68,12 +106,12 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Eda:
+class Eda(Section):
     """02: what the published trial looks like."""
 
 
 @dataclass(frozen=True)
-class FeatureAblation:
+class FeatureAblation(Section):
     """03: what each group of features is worth."""
 
     smallest_difference: Margin
@@ -93,7 +131,7 @@ class FeatureAblation:
 
 
 @dataclass(frozen=True)
-class Modelling:
+class Modelling(Section):
     """04: models, imbalance, internal validation."""
 
     n_folds: Folds
@@ -118,11 +156,11 @@ class Modelling:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Section):
     """05: discrimination, calibration, decisions, stability."""
 
     smallest_difference: Margin
-    smallest_net_benefit: Margin
+    smallest_difference_net_benefit: Margin
     n_bootstraps: Resamples
     n_bootstraps_curves: Resamples
     thresholds: Annotated[dict, Within(0.01, 0.99)]
@@ -150,17 +188,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class RealTrial:
+class RealTrial(Section):
     """06: landmark prediction on a real trial."""
 
-    folds: Annotated[int, Within(3, 20)]
-    repeats: Annotated[int, Within(1, 1000)]
-    dear_repeats: Annotated[int, Within(1, 1000)]
-    bootstrap: Resamples
-    half_samples: Annotated[int, Within(3, 10_000)]
-    dear_half_samples: Annotated[int, Within(3, 10_000)]
-    permutations: Annotated[int, Within(19, 100_000)]
-    optimism_resamples: Annotated[int, Within(2, 100_000)]
+    n_folds: Annotated[int, Within(3, 20)]
+    n_repeats: Annotated[int, Within(1, 1000)]
+    n_repeats_slow: Annotated[int, Within(1, 1000)]
+    n_bootstraps: Resamples
+    n_half_samples: Annotated[int, Within(3, 10_000)]
+    n_half_samples_slow: Annotated[int, Within(3, 10_000)]
+    n_permutations: Annotated[int, Within(19, 100_000)]
+    optimism_bootstraps: Annotated[int, Within(2, 100_000)]
     leak_ridge_c: Annotated[float, Within(1e-6, 1e3)]
     trees: Annotated[int, Within(1, 10_000)]
     tree_depth: Annotated[int, Within(1, 12)]
@@ -170,40 +208,40 @@ class RealTrial:
     band_trials: Annotated[int, Within(20, 100_000)]
     leak_repeats: Annotated[int, Within(1, 1000)]
     leak_trials: Trials
-    leak_trial_size: Patients
+    leak_patients: Patients
     leak_population: Annotated[int, Within(1000, 10_000_000)]
     noise_features: Annotated[int, Within(1, 10_000)]
 
 
 @dataclass(frozen=True)
-class TimeToDropout:
+class TimeToDropout(Section):
     """07: competing risks."""
 
-    margin_risk: Margin
+    smallest_difference_risk: Margin
     fewest_events: Annotated[int, Within(2, 100_000)]
     fewest_landmark_events: Annotated[int, Within(10, 100_000)]
     period_days: Annotated[int, Within(1, 365)]
-    folds: Folds
-    repeats: Annotated[int, Within(1, 1000)]
-    half_samples: Annotated[int, Within(3, 10_000)]
+    n_folds: Folds
+    n_repeats: Annotated[int, Within(1, 1000)]
+    n_half_samples: Annotated[int, Within(3, 10_000)]
 
 
 @dataclass(frozen=True)
-class Monitoring:
+class Monitoring(Section):
     """08: drift, and when to retrain."""
 
     batch_sizes: Annotated[list, Within(20, 100_000, whole=True, rising=True)]
     null_batches: Trials
     power_batches: Trials
     n_reference: Patients
-    permutations: Annotated[int, Within(19, 100_000)]
+    n_permutations: Annotated[int, Within(19, 100_000)]
     champion: dict
-    champion_refits: Resamples
+    champion_bootstraps: Resamples
     champion_folds: Folds
 
 
 @dataclass(frozen=True)
-class Findings:
+class Findings(Section):
     """00: the front page."""
 
     smallest_difference: Margin
@@ -276,7 +314,7 @@ RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
             "class_weight_rates must name published and rare",
         ),
     ],
-    "06_real_trial": [(lambda p: p.dear_repeats <= p.repeats, "dear_repeats must be at most repeats")],
+    "06_real_trial": [(lambda p: p.n_repeats_slow <= p.n_repeats, "n_repeats_slow must be at most n_repeats")],
     "08_monitoring": [
         (lambda p: 200 in p.batch_sizes, "batch_sizes must hold 200, at which a claim is judged"),
         (lambda p: _champion(p.champion), "champion must hold among, metric, better (higher, lower), margin (0 to 1)"),
@@ -289,15 +327,10 @@ RELATIONS: dict[str, list[tuple[Callable[[Any], bool], str]]] = {
 """What numbers of a section owe to each other, and the sentence that says so."""
 
 
-def _closest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-
-
 def _refuse_unknown(keys: list[str], known: list[str], where: str) -> None:
     for key in keys:
         if key not in known:
-            raise ParamsError(f"{where}: unknown key {key!r}{_closest(key, known)}")
+            raise ParamsError(f"{where}: unknown key {key!r}{errors.closest(key, known)}")
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
@@ -364,7 +397,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
         Unknown or missing key, unknown profile, value of the wrong kind or out of range.
     """
     path = path or paths.PARAMS
-    return resolve(yaml.load(path.read_text(encoding="utf-8"), LOADER) or {}, profile, path.name)
+    return resolve(read_yaml(path, ParamsError), profile, path.name)
 
 
 def resolve(content: dict[str, Any], profile: str, source: str) -> dict[str, Any]:

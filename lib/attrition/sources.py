@@ -3,12 +3,15 @@
 import ast
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrition.digests import digest
+from attrition.paths import NOTEBOOKS
 
 LIBRARY = Path(__file__).resolve().parent
+SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 
 def module_file(name: str) -> Path | None:
@@ -47,6 +50,21 @@ def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
     """
     listed = json.loads(notebook)["cells"]
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in listed]
+
+
+def shown() -> dict[str, list[str]]:
+    """Figures and tables of each notebook, in the order in which it shows them.
+
+    Examples
+    --------
+    >>> shown()["05_evaluation"][0]
+    'tbl-performance'
+    """
+    found = {}
+    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        source = "\n".join(text for kind, text, _ in cells(path.read_bytes()) if kind == "code")
+        found[path.stem] = list(dict.fromkeys(SHOWN.findall(source)))
+    return found
 
 
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:

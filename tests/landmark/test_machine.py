@@ -21,8 +21,8 @@ from attrition.plots import flow, trial
 def p():
     quick = params.load("06_real_trial", "quick")
     return dataclasses.replace(
-        quick, repeats=2, dear_repeats=1, bootstrap=30, half_samples=4, permutations=19, optimism_resamples=2, trees=5,
-        leak_repeats=1,
+        quick, n_repeats=2, n_repeats_slow=1, n_bootstraps=30, n_half_samples=4, n_permutations=19,
+        optimism_bootstraps=2, trees=5, leak_repeats=1,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
 
 
 def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(made, p):
-    found = machine.run(made, dataclasses.replace(p, repeats=3, dear_repeats=2), 1)
+    found = machine.run(made, dataclasses.replace(p, n_repeats=3, n_repeats_slow=2), 1)
     shapes = {day: {name: y_prob.shape[1] for name, y_prob in each.items()} for day, each in found.predictions.items()}
     assert [day for day, each in shapes.items() if "forest" in each] == [28]
     assert {n for each in shapes.values() for name, n in each.items() if name in prediction.LEARNERS} == {2}

@@ -15,7 +15,7 @@ from attrition.models.ridge import RidgeLogistic
 
 @pytest.fixture(scope="module")
 def p():
-    return dataclasses.replace(params.load("06_real_trial", "quick"), repeats=2, trees=10)
+    return dataclasses.replace(params.load("06_real_trial", "quick"), n_repeats=2, trees=10)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from attrition.landmark import time_readings, time_to
 from attrition.survival import censored, discrete, incidence
 from tests.survival.test_incidence import fill, made
 
-SIZES = SimpleNamespace(fewest_landmark_events=10, period_days=30, folds=4, repeats=2, half_samples=3)
+SIZES = SimpleNamespace(fewest_landmark_events=10, period_days=30, n_folds=4, n_repeats=2, n_half_samples=3)
 
 
 @pytest.fixture(scope="module")

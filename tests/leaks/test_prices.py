@@ -29,7 +29,7 @@ def small(pilot):
 
 @pytest.fixture(scope="module")
 def p():
-    return dataclasses.replace(params.load("06_real_trial", "quick"), leak_repeats=1, leak_trials=2, bootstrap=50)
+    return dataclasses.replace(params.load("06_real_trial", "quick"), leak_repeats=1, leak_trials=2, n_bootstraps=50)
 
 
 @pytest.fixture

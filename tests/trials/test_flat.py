@@ -1,6 +1,7 @@
 """A flat table with a mapping gives the same kind of trial, and nothing is guessed."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -475,3 +476,20 @@ def test_an_error_of_a_reader_is_withheld(tmp_path, monkeypatch):
     with pytest.raises(cdisc.CdiscError, match="cannot be read as a trial") as error:
         trials.checked([str(tmp_path / "t.csv")])
     assert "Erika" not in str(error.value)
+
+
+def test_a_notebook_reads_a_file_or_a_frame_with_a_mapping_file_or_a_dictionary():
+    path, mapping_file = EXAMPLE / "patients.csv", EXAMPLE / "trial-mapping.toml"
+    content = tomllib.loads(mapping_file.read_text(encoding="utf-8"))
+    content["events"]["table"] = str(EXAMPLE / "events.csv")
+    frame = pd.read_csv(path, dtype={"patient_id": str})
+    expected = trials.load(str(mapping_file))
+    for given, by in [(path, mapping_file), (str(path), content), (frame, content)]:
+        found = trials.load(given, mapping=by)
+        assert found.name == expected.name == "example"
+        pd.testing.assert_frame_equal(found.patients, expected.patients)
+        pd.testing.assert_frame_equal(found.events, expected.events)
+    with pytest.raises(ContractError, match=r"(?s)the table.*last_day.*not in the file"):
+        trials.load(frame.drop(columns="last_day"), mapping=content)
+    with pytest.raises(MappingError, match="the mapping: refused"):
+        trials.load(frame, mapping=content | {"titel": "x"})

@@ -1,32 +1,19 @@
 """The claim ledger: every published figure, the rule that settles it, a measurement and a verdict."""
 
 from attrition.claims.ledger import (
-    CHAPTER_SEPARATOR,
-    FIELDS,
-    KINDS,
-    OPTIONAL,
-    PREVALENCES,
-    Claim,
-    LedgerError,
-    Statement,
     count_verdicts,
     evaluate,
     evaluate_one,
-    load,
     look_up,
     read_chapters,
     reader,
     references,
-    section,
     verdict_of,
     write,
 )
+from attrition.claims.schema import PREVALENCES, Claim, LedgerError, Statement, load, section
 
 __all__ = [
-    "CHAPTER_SEPARATOR",
-    "FIELDS",
-    "KINDS",
-    "OPTIONAL",
     "PREVALENCES",
     "Claim",
     "LedgerError",

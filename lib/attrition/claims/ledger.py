@@ -9,146 +9,15 @@ and the other setting is evaluated beside it. Nothing here looks at data: a verd
 """
 
 import dataclasses
-import difflib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from attrition import errors, paths, results
 from attrition.claims.rules import RULES, VERDICTS, Measure, Outcome, joint
-
-KINDS = ("data", "method", "arithmetic", "rule", "design")
-PREVALENCES = ("default", "p24")
-FIELDS = ("id", "claim", "published", "where", "kind", "estimand", "statements", "evidence")
-OPTIONAL = ("margin", "origin", "prevalence")
-CHAPTER_SEPARATOR = ": "
-
-
-class LedgerError(errors.Refusal, ValueError):
-    """The ledger holds something that cannot be evaluated; the message says which claim and what was meant."""
-
-    exit_code = errors.USAGE
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One figure of a claim and the rule that settles it."""
-
-    rule: str
-    args: Mapping[str, Any]
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One row of the ledger."""
-
-    id: str
-    claim: str
-    published: str
-    where: str
-    kind: str
-    estimand: str
-    statements: tuple[Statement, ...]
-    evidence: tuple[str, ...]
-    margin: float | None = None
-    origin: str = ""
-    prevalence: str | None = None
-
-    @property
-    def arithmetic(self) -> bool:
-        """Whether no measurement enters the verdict."""
-        return all(RULES[statement.rule].arithmetic for statement in self.statements)
-
-
-def _refuse(keys: Sequence[str], known: Sequence[str], where: str, what: str = "key") -> None:
-    for key in keys:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise LedgerError(f"{where}: unknown {what} {key!r}; {hint}")
-
-
-def _require(keys: Sequence[str], given: Mapping[str, Any], where: str) -> None:
-    for key in keys:
-        if given.get(key) in (None, "", []):
-            raise LedgerError(f"{where}: {key!r} is missing")
-
-
-def _statement(entry: Mapping[str, Any], where: str, margin: float | None) -> Statement:
-    _require(["rule"], entry, where)
-    _refuse([entry["rule"]], list(RULES), where, "rule")
-    rule = RULES[entry["rule"]]
-    known = [*rule.required, *rule.optional]
-    given = {key: value for key, value in entry.items() if key not in ("rule", "label")}
-    _refuse(list(given), known, f"{where}, {entry['rule']}")
-    for key in rule.required:
-        if key not in given:
-            raise LedgerError(f"{where}, {entry['rule']}: {key!r} is missing")
-    if "margin" in rule.optional and "margin" not in given:
-        if margin is None:
-            raise LedgerError(f"{where}, {entry['rule']}: a measured effect needs a margin and its origin")
-        given["margin"] = margin
-    return Statement(entry["rule"], given, str(entry.get("label", "")))
-
-
-def _claim(entry: Mapping[str, Any]) -> Claim:
-    where = f"claims.yaml, {entry.get('id', 'claim without id')}"
-    _refuse(list(entry), [*FIELDS, *OPTIONAL], where)
-    _require(FIELDS, entry, where)
-    _refuse([entry["kind"]], KINDS, where, "kind")
-    if entry.get("margin") is not None:
-        _require(["origin"], entry, where)
-    if entry.get("prevalence") is not None:
-        _refuse([entry["prevalence"]], PREVALENCES, where, "prevalence")
-    statements = tuple(_statement(item, where, entry.get("margin")) for item in entry["statements"])
-    shared = {key: entry[key] for key in (*FIELDS, *OPTIONAL) if key in entry and key not in ("statements", "evidence")}
-    return Claim(**shared, statements=statements, evidence=tuple(entry["evidence"]))
-
-
-def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
-    """Entries of one section of ``claims.yaml``: ``claims``, ``amendments`` or ``references``.
-
-    Examples
-    --------
-    >>> section("amendments")[0]["date"].isoformat()
-    '2026-11-23'
-    """
-    return yaml.safe_load((path or paths.CLAIMS).read_text(encoding="utf-8"))[name]
-
-
-def load(path: Path | None = None) -> tuple[Claim, ...]:
-    """Read and check the ledger.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        Another ledger than ``claims.yaml``.
-
-    Returns
-    -------
-    tuple of Claim
-
-    Raises
-    ------
-    LedgerError
-        Unknown key, rule or kind (with what was probably meant), missing field or evidence, an id used twice.
-
-    Examples
-    --------
-    >>> load()[0].id
-    'C01'
-    """
-    ledger = tuple(_claim(entry) for entry in section("claims", path))
-    for identifier, uses in Counter(claim.id for claim in ledger).items():
-        if uses > 1:
-            raise LedgerError(f"{(path or paths.CLAIMS).name}: id {identifier!r} is used {uses} times")
-    return ledger
+from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, Statement, load
 
 
 def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
@@ -172,9 +41,7 @@ def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
     >>> look_up({"06_real_trial": {"flow": {"randomised": 254}}}, "06_real_trial: flow.randomised")
     254
     """
-    chapter, separator, dotted = reference.partition(CHAPTER_SEPARATOR)
-    if not separator:
-        raise LedgerError(f"{where}: {reference!r} is no reference; write 'chapter: key.key'")
+    chapter, _, dotted = reference.partition(CHAPTER_SEPARATOR)
     if chapter not in found:
         raise results.MissingResult(
             f"{where}: results/{chapter}.json is not there; run {paths.command()} --only {chapter}"
@@ -186,8 +53,7 @@ def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
             continue
         if not isinstance(value, Mapping) or key not in value:
             known = sorted(value) if isinstance(value, Mapping) else []
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(known[:12]) or 'nothing'}"
+            hint = errors.closest(key, known, 0.4)
             raise results.MissingResult(f"{where}: results/{chapter}.json has no {dotted!r} (at {key!r}){hint}")
         value = value[key]
     return value
@@ -224,13 +90,12 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
             reference = source.replace("{prevalence}", prevalence or "default")
             return _as_measure(look_up(found, reference, where), f"{where}: {reference}")
         ((operation, terms),) = source.items()
-        return _combined(operation, [read(term) for term in terms], where)
+        return _combined(operation, [read(term) for term in terms])
 
     return read
 
 
-def _combined(operation: str, terms: Sequence[Measure], where: str) -> Measure:
-    _refuse([operation], ["minus", "plus", "over", "times", "largest"], where, "operation")
+def _combined(operation: str, terms: Sequence[Measure]) -> Measure:
     if operation == "largest":
         return Measure(max(abs(term.value) for term in terms))
     first, second = terms

@@ -481,14 +481,34 @@ def not_testable(args: Mapping[str, Any], read: Source) -> Outcome:
     return Outcome("not testable", args["reason"])
 
 
+OPERATIONS = ("minus", "plus", "over", "times", "largest")
+NUMBER, WHOLE, TEXT, ANY = "a number", "a whole number", "a text", "any name"
+SOURCE = "a number, a reference or an operation on these"
+EFFECT = {"label": TEXT, "published": NUMBER, "measured": SOURCE}
+ARGUMENTS: dict[str, Any] = {
+    **dict.fromkeys(("published", "scale", "limit", "margin", "tolerance", "recall", "precision", "f1"), NUMBER),
+    **dict.fromkeys(("auroc", "prevalence", "mean", "sd", "before", "after"), NUMBER),
+    **dict.fromkeys(("decimals", "n"), WHOLE),
+    **dict.fromkeys(("what", "reason", "leader"), TEXT),
+    **dict.fromkeys(("measured", "value", "lowest", "highest", "of"), SOURCE),
+    **{"positives": [SOURCE], "totals": [SOURCE], "terms": [NUMBER], "folds": [NUMBER], "or_else": {ANY: SOURCE}},
+    **{"steps": [EFFECT], "leads": [EFFECT]},
+}
+"""Of what kind an argument is, by its name; see `attrition.claims.schema.SECTIONS` for lists and mappings."""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """A rule with the arguments it must and may have; `arithmetic` when the data have no say in it."""
+    """A rule with the arguments it must and may have; `arithmetic` when the data have no say in it.
+
+    `kinds` holds the arguments that are of another kind than `ARGUMENTS` says.
+    """
 
     decide: Callable[[Mapping[str, Any], Source], Outcome]
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     arithmetic: bool = False
+    kinds: dict[str, Any] = field(default_factory=dict)
 
 
 RULES = {
@@ -496,9 +516,9 @@ RULES = {
     "one_matrix": Rule(one_matrix, ("recall", "precision", "f1", "decimals", "positives", "n"), arithmetic=True),
     "direction_and_half": Rule(direction_and_half, ("published", "measured"), ("margin",)),
     "order": Rule(order, ("steps", "leads"), ("margin",)),
-    "rank_first": Rule(rank_first, ("leader", "measured"), ("margin",)),
+    "rank_first": Rule(rank_first, ("leader", "measured"), ("margin",), kinds={"measured": {ANY: SOURCE}}),
     "at_most": Rule(at_most, ("published", "limit", "measured"), ("margin", "what")),
-    "equal": Rule(equal, ("measured", "what"), ("tolerance",)),
+    "equal": Rule(equal, ("measured", "what"), ("tolerance",), kinds={"measured": [SOURCE]}),
     "between": Rule(between, ("value", "lowest", "highest", "decimals", "what")),
     "auc_ceiling": Rule(auc_ceiling, ("published", "measured")),
     "sums": Rule(sums, ("terms", "totals", "what"), ("decimals",), arithmetic=True),

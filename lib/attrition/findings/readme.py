@@ -8,29 +8,27 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from attrition import claims, params, paths, results
-from attrition.findings.paragraphs import front_page
+from attrition import claims, params, paths, results, sources
+from attrition.findings import paragraphs
+from attrition.findings.wording import USE_WORDS
 from attrition.text import fill
 
-SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
+SHORT = {
+    "finding-ledger": "*{n} published claims hold.* {holding} do, {impossible} are impossible, {not supported} are not "
+    "supported.",
+    "finding-engineering": "*Engineered features raise the AUROC by {claimed:.2f}.* They change it by {found:+.3f}.",
+    "finding-models": "*Logistic regression beats LightGBM, which beats XGBoost, in AUROC.* The differences are "
+    "{lgbm:+.3f} and {second:+.4f}.",
+    "finding-pilot": "*What is known on day {day} of a real trial tells who will leave it.* AUROC {found:.3f}; without "
+    "the treatment arm {blinded:.3f}, by the arm alone {arm:.3f}.",
+    "finding-worth": "*It pays to contact the patients whom a model flags.* Here: {use}.",
+    "finding-leaks": "*A model that sees more than was known in time looks better than it is.* Of {n} ways to do so "
+    "{raised} the AUROC; the largest difference is between {honest:.3f} and {leaky:.3f}.",
+}
+"""Finding to its line in the README."""
 COMMITTED = paths.ROOT / "reports" / "results"
-
-
-def shown() -> dict[str, list[str]]:
-    """Figures and tables of each notebook, in the order in which it shows them.
-
-    Examples
-    --------
-    >>> shown()["05_evaluation"][0]
-    'tbl-performance'
-    """
-    found = {}
-    for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-        found[path.stem] = list(dict.fromkeys(SHOWN.findall(source)))
-    return found
 
 
 def _evidence(identifier: str, made_in: dict[str, str]) -> str:
@@ -38,23 +36,32 @@ def _evidence(identifier: str, made_in: dict[str, str]) -> str:
     return f"[{identifier}](notebooks/{chapter}.ipynb)"
 
 
-def findings() -> str:
-    """The front page's findings as a Markdown list: verdict, sentence with its numbers, notebooks of the evidence."""
-    ledger = claims.load()
+def _judged() -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
+    """The ledger's rows, the chapters' results and the parameters of the front page."""
     chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("0*.json"))}
-    rows = claims.evaluate(ledger, chapters)
-    made_in = {identifier: chapter for chapter, identifiers in shown().items() for identifier in identifiers}
+    return claims.evaluate(claims.load(), chapters), chapters, params.load("00_findings")
+
+
+def answer() -> str:
+    """The answer of the whole report in one paragraph, as chapter 00 gives it."""
+    one = paragraphs.answer(*_judged())
+    return fill(one.template, one.values)
+
+
+def findings() -> str:
+    """The front page's findings as a Markdown list, a line each: verdict, claim, number, notebook of the evidence."""
+    made_in = {identifier: chapter for chapter, identifiers in sources.shown().items() for identifier in identifiers}
     lines = []
-    for one in front_page(rows, chapters, params.load("00_findings")):
-        proof = ", ".join(_evidence(identifier, made_in) for identifier in one.evidence)
-        lines.append(f"- **{one.verdict.capitalize()}.** {fill(one.template, one.values)} ({proof})")
+    for one in paragraphs.front_page(*_judged()):
+        told = fill(SHORT[one.id], {"use": USE_WORDS.get(one.verdict, USE_WORDS["not supported"])} | dict(one.values))
+        lines.append(f"- **{one.verdict.capitalize()}:** {told} ({_evidence(one.evidence[0], made_in)})")
     return "\n".join(lines)
 
 
 def figures() -> str:
     """Every figure and table by the notebook that makes it, as a Markdown table."""
     rows = ["| notebook | figures | tables |", "|---|---|---|"]
-    for chapter, identifiers in shown().items():
+    for chapter, identifiers in sources.shown().items():
         kinds = {kind: [name for name in identifiers if name.startswith(kind)] for kind in ("fig", "tbl")}
         cells = [", ".join(f"`{name}`" for name in names) for names in kinds.values()]
         rows.append(f"| [{chapter}](../notebooks/{chapter}.ipynb) | {' | '.join(cells)} |")
@@ -62,6 +69,7 @@ def figures() -> str:
 
 
 GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
+    "answer": (paths.ROOT / "README.md", answer),
     "findings": (paths.ROOT / "README.md", findings),
     "figures": (paths.ROOT / "docs" / "figures.md", figures),
 }

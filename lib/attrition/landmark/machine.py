@@ -115,7 +115,7 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
     for day in (0, *trial.landmarks):
         of = prediction.problem(trial, day)
         try:
-            folds[day] = prediction.folds_of(of, p.folds, p.repeats, seed)
+            folds[day] = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
         except ValueError as few:
             study.skipped[day] = str(few)
             continue
@@ -125,8 +125,8 @@ def run(trial: Trial, p: Any, seed: int) -> Study:
     stack = together.stacked(later) if len(later) > 1 else None
     for day, of in study.problems.items():
         study.developed[day] = develop(of, folds[day], p, seed, day == trial.landmarks[0], stack if day else None)
-        study.weights[day] = prediction.bootstrap_weights(of, p.bootstrap, seed)
-    study.chance.update(_tested(study, p.permutations, seed))
+        study.weights[day] = prediction.bootstrap_weights(of, p.n_bootstraps, seed)
+    study.chance.update(_tested(study, p.n_permutations, seed))
     return dataclasses.replace(study, **_tables(study, p, seed))
 
 
@@ -147,20 +147,20 @@ def develop(
         Rows of all landmarks, for the model of all of them.
     """
     chosen = prediction.estimators(p, seed, of)
-    drawn = uncertainty.halves(of.y, p.half_samples, p.folds, seeds.stream(seed, "halves", of.landmark))
-    few = drawn[: uncertainty.TWICE * p.dear_half_samples]
+    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, seeds.stream(seed, "halves", of.landmark))
+    few = drawn[: uncertainty.TWICE * p.n_half_samples_slow]
     predictions, halved = prediction.out_of_fold(of, {}, folds), {}
     for name, (feature_set, estimator) in chosen.items():
         if name in prediction.DEAR and not with_forest:
             continue
-        own = [fold for fold in folds if fold.repeat < p.dear_repeats] if name in prediction.LEARNERS else folds
+        own = [fold for fold in folds if fold.repeat < p.n_repeats_slow] if name in prediction.LEARNERS else folds
         predictions[name] = prediction.out_of_fold(of, {name: (feature_set, estimator)}, own)[name]
         resampled = few if name in prediction.LEARNERS else drawn
         if name in prediction.DEAR:
             resampled = few[: max(6, len(few) // 2)]
         halved[name] = uncertainty.redeveloped(of, feature_set, estimator, resampled)
     if stack is not None:
-        own = [fold for fold in folds if fold.repeat < p.dear_repeats]
+        own = [fold for fold in folds if fold.repeat < p.n_repeats_slow]
         predictions["super"], halved["super"] = together.developed(stack, of, own, few, seed)
     ordered = {name: predictions[name] for name in LABELS if name in predictions}
     return Developed(of, ordered, uncertainty.fold_labels(folds, len(of.y)), drawn, halved)
@@ -187,7 +187,7 @@ def _tables(study: Study, p: Any, seed: int) -> dict[str, pd.DataFrame]:
     later = {day: of for day, of in study.problems.items() if day > 0}
     models = {day: prediction.ridge(of, "all", seed) for day, of in later.items()}
     optimism = [
-        {"landmark": day} | prediction.optimism(of, "all", models[day], p.optimism_resamples, seed)
+        {"landmark": day} | prediction.optimism(of, "all", models[day], p.optimism_bootstraps, seed)
         for day, of in later.items()
     ]
     sites = [

@@ -311,9 +311,9 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
             counts = {"landmark": s.day, "model": "null", "n": len(s.time), "events": int((s.cause == 1).sum())}
             tables.append(pd.DataFrame([counts]))
             continue
-        folds = folds_of(s, p.folds, p.repeats, seed)
+        folds = folds_of(s, p.n_folds, p.n_repeats, seed)
         risks = out_of_fold(s, folds, p.period_days, seed)
-        full, half = measured(s, risks, folds), in_halves(s, p.half_samples, p.folds, p.period_days, seed)
+        full, half = measured(s, risks, folds), in_halves(s, p.n_half_samples, p.n_folds, p.period_days, seed)
         tables.append(score(s, risks, full, half))
         floor = REFERENCE if REFERENCE in risks else "null"
         found += [

@@ -192,7 +192,7 @@ def filled(X: pd.DataFrame) -> np.ndarray:
 
 def _task(of: Problem, X: np.ndarray, site: np.ndarray, candidates: np.ndarray, p, seed: int) -> Task:
     patient = np.arange(len(of.y))
-    return Task(X, of.y, patient, site, candidates, p.folds, p.leak_repeats, seed, p.leak_ridge_c)
+    return Task(X, of.y, patient, site, candidates, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
 
 
 def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray) -> list[dict]:
@@ -208,7 +208,7 @@ def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray)
     weights : ndarray of shape (n_patients, n_resamples)
     """
     X = filled(of.X[of.columns("adverse_events")])
-    folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
+    folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
     patient = np.arange(len(of.y))
     honest = logistic_oof(X, of.y, folds, p.leak_ridge_c)
     rows = []
@@ -230,11 +230,11 @@ def wrong_way(trial: Trial, of: Problem, p, seed: int) -> dict:
         As `price`: the honest model of baseline, arm and adverse events against the same with all `FEATURES` added.
     """
     X = filled(of.X[of.columns("adverse_events")])
-    folds = repeated_folds(of.y, p.folds, p.leak_repeats, seeds.integer(seed, "folds"))
+    folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
     leaky = np.column_stack([X, *(leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES)])
     patient = np.arange(len(of.y))
     honest, other = (logistic_oof(table, of.y, folds, p.leak_ridge_c) for table in (X, leaky[:, leaky.std(axis=0) > 0]))
-    weights = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.bootstrap)
+    weights = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.n_bootstraps)
     return price("wrong_way", (patient, of.y, honest), (patient, of.y, other), weights)
 
 
@@ -289,9 +289,9 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
         candidates = wide_candidates(trial, of, rng, p.noise_features)
         tasks[name] = _task(of, filled(of.X), site.loc[of.X.index].to_numpy(object), candidates, p, seed)
     X, y, patient = _stacked(problems)
-    tasks["stacked"] = Task(X, y, patient, patient, X, p.folds, p.leak_repeats, seed, p.leak_ridge_c)
+    tasks["stacked"] = Task(X, y, patient, patient, X, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
     where: Mapping[str, str] = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
-    draws = {name: _draws(task, p.bootstrap, seed) for name, task in tasks.items()}
+    draws = {name: _draws(task, p.n_bootstraps, seed) for name, task in tasks.items()}
     rows = feature_prices(trial, most, p, seed, draws["most"])
     for leak in PROCEDURES:
         name = where.get(leak.name, "most")

@@ -38,7 +38,7 @@ def _task(trial: pd.DataFrame, p, seed: int, rng: np.random.Generator) -> Task:
     n = len(trial)
     X = np.column_stack([enrolment(trial), rng.standard_normal((n, 9))])
     site, candidates = rng.integers(0, N_SITES, n), rng.standard_normal((n, p.noise_features))
-    return Task(X, trial["dropout"].to_numpy(int), np.arange(n), site, candidates, p.folds, 1, seed, p.leak_ridge_c)
+    return Task(X, trial["dropout"].to_numpy(int), np.arange(n), site, candidates, p.n_folds, 1, seed, p.leak_ridge_c)
 
 
 def _repeated_rows(task: Task, rng: np.random.Generator) -> Task:
@@ -53,7 +53,7 @@ def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, f
     rng = seeds.stream(seed, "columns")
     task = _task(trial, p, seed, rng)
     stacked = _repeated_rows(task, rng)
-    folds = repeated_folds(task.y, p.folds, 1, seeds.integer(seed, "folds"))
+    folds = repeated_folds(task.y, p.n_folds, 1, seeds.integer(seed, "folds"))
     known = enrolment(trial)
     honest = metrics.auroc(task.y, logistic_oof(known, task.y, folds, p.leak_ridge_c)[:, 0])
     found = {}
@@ -81,7 +81,7 @@ def price_list(p, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     p : attrition.params.RealTrial
-        Fields leak_trials, leak_trial_size, leak_population, folds, leak_ridge_c, noise_features.
+        Fields leak_trials, leak_patients, leak_population, folds, leak_ridge_c, noise_features.
     seed : int
 
     Returns
@@ -96,7 +96,7 @@ def price_list(p, seed: int) -> pd.DataFrame:
     population = enrolment(crowd), crowd["dropout"].to_numpy(int)
     found, truth = [], []
     for number in range(p.leak_trials):
-        trial = simulate.draw_trial(law, p.leak_trial_size, seeds.stream(seed, "leak", "trial", number), offset)
+        trial = simulate.draw_trial(law, p.leak_patients, seeds.stream(seed, "leak", "trial", number), offset)
         found.append(prices_of_one(trial, p, seeds.integer(seed, "leak", number)))
         truth.append(_truth(trial, population, p.leak_ridge_c))
     rows = []

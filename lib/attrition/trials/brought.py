@@ -5,11 +5,14 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from attrition import cdisc, paths, results
 from attrition.cdisc import CdiscError, Trial
@@ -19,6 +22,7 @@ from attrition.digests import digest, file_digest
 from attrition.trials import flat, mapping
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
+from attrition.trials.mapping import read as read_mapping
 
 PACKAGED = ("pilot", "pilot-adam")
 FEWEST_EVENTS = 2
@@ -221,12 +225,15 @@ def registered(out: Path | None = None) -> list[Brought]:
     return [Brought(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
-def load(name: str) -> Trial:
+def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any] | None = None) -> Trial:
     """The trial of that name: registered by the run, or packaged; else a folder, table or mapping at that place.
 
     Parameters
     ----------
-    name : str
+    name : str, pathlib.Path or pandas.DataFrame
+        With a mapping: a flat table, as a file or in memory.
+    mapping : str, pathlib.Path or mapping, optional
+        Which column is what: a file, or what such a file holds.
 
     Returns
     -------
@@ -242,8 +249,12 @@ def load(name: str) -> Trial:
     >>> load("pilot").horizon
     168
     """
+    if mapping is not None:
+        trial = flat.load(name, read_mapping(mapping))
+        check(trial, trial.name)
+        return trial
     known = {one.name: one for one in registered()}
-    return (known[name] if name in known else described([name])[0]).load()
+    return (known[str(name)] if str(name) in known else described([str(name)])[0]).load()
 
 
 def others(name: str) -> dict[str, Trial]:

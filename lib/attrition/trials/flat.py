@@ -53,12 +53,17 @@ def _text(values: pd.Series) -> pd.Series:
     return pd.Series(text.to_numpy(), index=values.index, dtype="str").where(present)
 
 
-def read_table(path: Path, columns: Sequence[str], missing: Sequence[str] = ("",)) -> pd.DataFrame:
+def _name(table: Path | pd.DataFrame) -> str:
+    return "the table" if isinstance(table, pd.DataFrame) else table.name
+
+
+def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Sequence[str] = ("",)) -> pd.DataFrame:
     """Read the named columns of a CSV or parquet file as text; the others are dropped unseen.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : pathlib.Path or pandas.DataFrame
+        A table in memory is taken as one in a parquet file.
     columns : sequence of str
     missing : sequence of str
         Cells that mean missing.
@@ -73,16 +78,23 @@ def read_table(path: Path, columns: Sequence[str], missing: Sequence[str] = ("",
     ContractError
         A file that cannot be read, or a column that is not there.
     """
-    if path.suffix.lower() not in ENDINGS:
+    columns = list(dict.fromkeys(columns))
+    if isinstance(path, pd.DataFrame):
+        _require(path.columns, columns, _name(path))
+        table = path[columns]
+    elif path.suffix.lower() not in ENDINGS:
         raise ContractError(path.name, [Problem("", unread(path))])
-    if path.suffix.lower() == ".csv":
+    elif path.suffix.lower() == ".csv":
         table = read_strict(path, missing)
         _require(table.columns, columns, path.name)
-        return table[list(dict.fromkeys(columns))]
-    return _read_parquet(path, list(dict.fromkeys(columns)), missing)
+        return table[columns]
+    else:
+        table = _read_parquet(path, columns)
+    table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
+    return table.mask(table.isin(list(missing)))
 
 
-def _read_parquet(path: Path, columns: list[str], missing: Sequence[str]) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,11 +102,9 @@ def _read_parquet(path: Path, columns: list[str], missing: Sequence[str]) -> pd.
         raise ContractError(path.name, [Problem("", "there is no such file")])
     try:
         _require(pq.read_schema(path).names, columns, path.name)
-        table = pq.read_table(path, columns=columns).to_pandas()
+        return pq.read_table(path, columns=columns).to_pandas()
     except (OSError, pa.ArrowException):
         raise ContractError(path.name, [Problem("", "this is no parquet file that can be read")]) from None
-    table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
-    return table.mask(table.isin(list(missing)))
 
 
 def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
@@ -202,7 +212,7 @@ def _arm(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]
     return arm, problems
 
 
-def patients(path: Path, m: TableMapping) -> pd.DataFrame:
+def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     """The patients of a flat table: id, arm, site, event_day, reason and baseline columns.
 
     Raises
@@ -220,7 +230,7 @@ def patients(path: Path, m: TableMapping) -> pd.DataFrame:
     if len(table) < FEWEST_PATIENTS:
         problems.append(Problem("", f"{len(table)} patients; the report needs at least {FEWEST_PATIENTS}"))
     if problems:
-        raise ContractError(path.name, problems)
+        raise ContractError(_name(path), problems)
     site = table[m.site].fillna(UNKNOWN_SITE) if m.site else pd.Series(UNKNOWN_SITE, index=table.index, dtype="str")
     columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day, "reason": reason}
     return pd.concat([pd.DataFrame(columns), baseline.rename(columns=_own)], axis=1)
@@ -329,13 +339,13 @@ def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> None:
     raise MappingError(f"{m.path.name}: [design] horizon = {trial.horizon}: {why}; {advice}{before}")
 
 
-def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Trial:
+def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | None = None) -> Trial:
     """A trial from one flat table and its mapping.
 
     Parameters
     ----------
-    path : str or pathlib.Path
-        CSV or parquet, one row a patient.
+    path : str or pathlib.Path or pandas.DataFrame
+        CSV, parquet or a table in memory, one row a patient.
     mapping : TableMapping
         See `attrition.trials.mapping.read`.
     name : str, optional
@@ -352,16 +362,16 @@ def load(path: str | Path, mapping: TableMapping, name: str | None = None) -> Tr
     MappingError
         The horizon lies beyond what was seen of the patients.
     """
-    path = Path(path)
+    path = path if isinstance(path, pd.DataFrame) else Path(path)
     table = patients(path, mapping)
     records = events(mapping, table["id"])
     notes = [UNDATED] if mapping.events and not mapping.events.known_day else []
     undated = int(records["day"].isna().sum())
     notes += [f"{undated} records without a day are left out."] if undated else []
     trial = assemble(
-        path.name,
+        _name(path),
         "table",
-        definitions(mapping, name or mapping.name or path.stem),
+        definitions(mapping, name or mapping.name or Path(_name(path)).stem),
         table.reset_index(drop=True),
         records,
         {"screened": None, "screen_failures": None},

@@ -3,7 +3,6 @@
 Every key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import yaml
 
 from attrition import errors
 from attrition.cdisc import KINDS
+from attrition.params import Loader
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
@@ -185,7 +185,7 @@ def slug(text: str) -> str:
 def _parsed(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
+        return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.load(text, Loader)
     except FileNotFoundError:
         raise NoMappingError(f"{path.name}: there is no such mapping file") from None
     except (OSError, UnicodeDecodeError):
@@ -195,11 +195,6 @@ def _parsed(path: Path) -> Any:
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise MappingError(f"{path.name}: no valid YAML{'' if line is None else f' (line {line + 1})'}") from None
-
-
-def _hint(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
 def _is_day(value: Any) -> bool:
@@ -227,7 +222,7 @@ def _section_problems(name: str, values: Any) -> list[str]:
     problems = []
     for key, value in values.items():
         if key not in known:
-            problems.append(f"{where}unknown key {key!r}; {_hint(str(key), list(known))}")
+            problems.append(f"{where}unknown key {key!r}{errors.closest(str(key), known)}")
         elif not FITS[known[key]](value):
             quoted = " (put it in quotes)" if known[key] in (TEXT, TEXTS) and not isinstance(value, str) else ""
             problems.append(f"{where}{key} must be {known[key]}{quoted}")
@@ -237,7 +232,7 @@ def _section_problems(name: str, values: Any) -> list[str]:
 def _sections(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     top = {key: value for key, value in content.items() if key in SCHEMA[""]}
     known = [*SCHEMA[""], *(name for name in SCHEMA if name)]
-    problems = [f"unknown key {key!r}; {_hint(str(key), known)}" for key in content if key not in known]
+    problems = [f"unknown key {key!r}{errors.closest(str(key), known)}" for key in content if key not in known]
     found = {"": top} | {name: content.get(name, {}) for name in SCHEMA if name and (name in content or name in NEEDED)}
     if "events" not in content:
         found.pop("events", None)
@@ -288,13 +283,13 @@ def _across(found: dict[str, dict[str, Any]]) -> list[str]:
     return problems
 
 
-def read(path: str | Path) -> TableMapping:
+def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
     """Read a mapping.
 
     Parameters
     ----------
-    path : str or pathlib.Path
-        TOML or YAML. Tables are looked for beside it.
+    source : str or pathlib.Path or mapping
+        TOML or YAML, or what such a file holds. Tables are looked for beside the file, else in the working directory.
 
     Returns
     -------
@@ -305,10 +300,10 @@ def read(path: str | Path) -> TableMapping:
     MappingError
         With everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
+    path = Path("the mapping") if isinstance(source, Mapping) else Path(source)
+    if not isinstance(source, Mapping) and path.suffix.lower() not in ENDINGS:
         raise MappingError(f"{path.name}: a mapping ends in {', '.join(ENDINGS)}")
-    content = _parsed(path)
+    content = dict(source) if isinstance(source, Mapping) else _parsed(path)
     if not isinstance(content, dict):
         raise MappingError(f"{path.name}: the mapping is empty; ./run_all.sh --trial template writes an annotated one")
     found, problems = _sections(content)
