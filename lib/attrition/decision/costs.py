@@ -21,63 +21,6 @@ BANDS = (
 """The seed's risk bands: lower end, dollars a patient, action."""
 
 
-def threshold_from_costs(cost: float, benefit: float) -> float:
-    r"""Probability above which acting pays.
-
-    Parameters
-    ----------
-    cost : float
-        Lost on a patient who would have stayed (the contact).
-    benefit : float
-        Net gain on a patient who would have left: what the action saves, less its cost.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    Acting gains :math:`p\,b - (1 - p)\,c`, which is positive above :math:`c / (c + b)`.
-
-    References
-    ----------
-    Pauker and Kassirer (1975), N Engl J Med 293, 229-234.
-
-    Examples
-    --------
-    >>> threshold_from_costs(cost=45, benefit=55)
-    0.45
-    """
-    if cost < 0 or benefit <= 0:
-        raise ValueError("a threshold needs a cost of at least 0 and a benefit above 0")
-    return cost / (cost + benefit)
-
-
-def break_even(cost: float, value: float, effect: float) -> float:
-    """Threshold of an action that everybody pays for and that keeps a share of those who would leave.
-
-    Parameters
-    ----------
-    cost : float
-        Of the action, for each patient.
-    value : float
-        Of one patient kept in the trial.
-    effect : float
-        Share of leavers whom the action keeps, in (0, 1].
-
-    Returns
-    -------
-    float
-        Above 1 the action never pays.
-
-    Examples
-    --------
-    >>> break_even(cost=45, value=1000, effect=0.1)
-    0.45
-    """
-    return cost / (value * effect)
-
-
 def implied_costs(bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
     """What the ends of risk bands say about the worth of an action, if the bands are right.
 

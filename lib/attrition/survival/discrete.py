@@ -1,11 +1,10 @@
 """Discrete-time model of leaving: one logistic regression on person-periods, and the risk that follows from it."""
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 
-def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> pd.DataFrame:
+def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One row a patient and period that the patient began and was seen through, or left in.
 
     Parameters
@@ -17,19 +16,14 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> pd.Da
 
     Returns
     -------
-    pandas.DataFrame
-        ``patient`` (position), ``period`` (from 0), ``cause`` in that period. A period in which a patient is censored
-        is left out.
+    tuple of ndarray, shape (n_rows,)
+        Patient (position), period (from 0), cause in that period. A period in which a patient is censored is left out.
 
     Examples
     --------
-    >>> person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56]).to_numpy().tolist()
-    [[0, 0, 0], [0, 1, 1], [2, 0, 0], [2, 1, 0]]
+    >>> [column.tolist() for column in person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56])]
+    [[0, 0, 2, 2], [0, 1, 0, 1], [0, 1, 0, 0]]
     """
-    return pd.DataFrame(dict(zip(("patient", "period", "cause"), _person_periods(time, cause, edges), strict=True)))
-
-
-def _person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     time, cause, edges = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(edges, dtype=float)
     day, reason, begin, end = time[:, None], cause[:, None], edges[:-1], edges[1:]
     left = (reason > 0) & (day > begin) & (day <= end)
@@ -110,7 +104,7 @@ def discrete_risk(
     ----------
     Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
     """
-    (patient, period, reason), n_periods = _person_periods(time, cause, edges), np.size(edges) - 1
+    (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
     beta = ridge_logit(design, (reason == 1).astype(float), penalty)
