@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from attrition.models.batched import Shared
+from attrition.models.ridge import fitted
+
 
 def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One row a patient and period that the patient began and was seen through, or left in.
@@ -29,41 +32,6 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple
     left = (reason > 0) & (day > begin) & (day <= end)
     patient, period = np.nonzero(left | (day > end) | ((day == end) & (reason == 0)))
     return patient, period, np.where(left, reason, 0)[patient, period]
-
-
-def ridge_logit(X: np.ndarray, y: np.ndarray, penalty: np.ndarray, steps: int = 50) -> np.ndarray:
-    r"""Logistic regression with a ridge penalty per coefficient, by Newton steps.
-
-    Maximises :math:`\ell(\beta) - \tfrac12 \sum_j \lambda_j \beta_j^2`.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n_rows, n_columns)
-        With its own intercept or period columns.
-    y : ndarray, shape (n_rows,)
-        0 or 1.
-    penalty : ndarray, shape (n_columns,)
-        Above 0 for every column that can separate the outcome.
-    steps : int
-        Largest number of Newton steps.
-
-    Returns
-    -------
-    ndarray, shape (n_columns,)
-
-    References
-    ----------
-    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
-    """
-    beta = np.zeros(X.shape[1])
-    for _ in range(steps):
-        mean = 1 / (1 + np.exp(-np.clip(X @ beta, -30, 30)))
-        curvature = X.T @ ((mean * (1 - mean))[:, None] * X) + np.diag(penalty)
-        step = np.linalg.solve(curvature, X.T @ (y - mean) - penalty * beta)
-        beta = beta + np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-9:
-            break
-    return beta
 
 
 def discrete_risk(
@@ -107,7 +75,8 @@ def discrete_risk(
     (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
-    beta = ridge_logit(design, (reason == 1).astype(float), penalty)
+    tables, one = Shared(design), np.ones((1, len(design)))
+    (beta,) = fitted(tables, (reason == 1) * one, one, np.diag(penalty)[None], 1.0, np.zeros((1, tables.q)))
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))
     begun = np.bincount(period, minlength=n_periods)
