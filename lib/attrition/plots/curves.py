@@ -1,6 +1,7 @@
 """ROC, precision-recall and calibration curves, the spread of scores, and instability of predictions."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,7 @@ def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = N
     """
     ax = from_0_to_1(axes(ax), "predicted probability", "observed event rate")
     for (name, curve), hue, dash in zip(curves.items(), ("blue", "vermilion"), DASHES, strict=False):
-        look = {"color": colour(hue), "linestyle": dash, "label": name}
+        look: dict[str, Any] = {"color": colour(hue), "linestyle": dash, "label": name}
         line_and_band(ax, curve.predicted, curve.observed, (curve.ci_low, curve.ci_high), **look)
     ax.legend(loc="upper left")
     return ax

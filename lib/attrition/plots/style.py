@@ -125,7 +125,8 @@ def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha:
 
 def from_0_to_1(ax: Axes, x: str, y: str, **diagonal: Any) -> Axes:
     """Both axes from 0 to 1, with the line where they are equal."""
-    ax.plot([0, 1], [0, 1], **{"color": colour("muted"), "linewidth": 0.8} | diagonal)
+    look: dict[str, Any] = {"color": colour("muted"), "linewidth": 0.8}
+    ax.plot([0, 1], [0, 1], **look | diagonal)
     ax.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1))
     return ax
 

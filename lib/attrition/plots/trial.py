@@ -1,6 +1,7 @@
 """Figures of landmark prediction on a real trial: discrimination, calibration, decisions, site groups, leaks."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,11 +68,12 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
         both.append((simulated.assign(lift=0.16), "simulated trials", 1))
     # a leak that this trial's data cannot show still has its place
     labels = list(dict.fromkeys(label for part, *_ in both for label in part["label"]))
-    form = {"labels": labels, "ends": ("honest", "leaky"), "bars": "muted", "height": 0.9 + 0.46 * len(labels)}
+    ax = axes(ax, 0.9 + 0.46 * len(labels))
     for part, where, width in both:
         for side, marker in (("honest", "o"), ("leaky", "D")):
             mark = Mark(f"{side}, {where}", side, marker, 5, None if width == 2 else "paper")
-            ax = rows(part.assign(value=part[side]), {"": mark}, ax, line=width, **form)
+            drawn, ends = part.assign(value=part[side]), ("honest", "leaky")
+            rows(drawn, {"": mark}, ax, labels=labels, ends=ends, line=width, bars="muted")
     ax.axvline(0.5, color=colour("chance"), linestyle=":")
     ax.set(xlabel="AUROC", xlim=(0.4, 1.02))
     return legend_below(ax)
@@ -92,7 +94,11 @@ def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str
     """
     ax = from_0_to_1(axes(ax, 3.8), "predicted risk", "observed share who leave", label="perfect")
     for k, (name, curve) in enumerate(curves.items()):
-        look = {"color": colour(HUES.get(name, CYCLE[k])), "linestyle": DASHES[k], "label": labels.get(name, name)}
+        look: dict[str, Any] = {
+            "color": colour(HUES.get(name, CYCLE[k])),
+            "linestyle": DASHES[k],
+            "label": labels.get(name, name),
+        }
         line_and_band(ax, curve.predicted, curve.observed, None if k else (curve.ci_low, curve.ci_high), **look)
     ax.legend(loc="upper left")
     return ax

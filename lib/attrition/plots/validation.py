@@ -1,6 +1,7 @@
 """Figures of the modelling chapter: published against found, folds, ways, strategies, validation schemes."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def published_and_found(table: pd.DataFrame, measures: Mapping[str, str], ax: Ax
     matplotlib Axes
     """
     drawn = table.assign(group=table["key"], label=table["measure"].map(measures)).dropna(subset="label")
-    form = {"labels": list(measures.values()), "ends": ("published", "found"), "line": 1, "height": 3.4}
+    form: dict[str, Any] = {"labels": list(measures.values()), "ends": ("published", "found"), "line": 1, "height": 3.4}
     marks = _marks(PUBLISHED)
     ax = rows(drawn.assign(value=drawn["found"]), marks, ax, **form)
     hollow = {name: mark._replace(label=None, face="paper") for name, mark in marks.items()}
@@ -81,7 +82,13 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
     ax : matplotlib Axes, optional
     """
     drawn, marks = table.assign(group=table["model"], label=table["way"].map(labels)), _marks(table["model"].unique())
-    form = {"labels": list(labels.values()), "ends": ("truth", "value"), "line": 1, "height": 3.0, "gap": 0.3}
+    form: dict[str, Any] = {
+        "labels": list(labels.values()),
+        "ends": ("truth", "value"),
+        "line": 1,
+        "height": 3.0,
+        "gap": 0.3,
+    }
     ax = rows(drawn, marks, ax, also={"truth": Mark("in the population", "ink", "|", 12)}, **form)
     ax.set_xlabel("AUROC")
     return legend_below(ax, len(marks) + 1)
