@@ -54,19 +54,6 @@ def test_the_true_probability_has_the_largest_net_benefit_at_every_threshold(rng
         assert (decision.net_benefit(y, np.tile(other, 2), thresholds, weights) <= best + 1e-12).all()
 
 
-def test_a_threshold_from_costs_is_where_acting_breaks_even():
-    cost, benefit = 45.0, 83.0
-    t = decision.threshold_from_costs(cost, benefit)
-    assert t * benefit - (1 - t) * cost == pytest.approx(0)
-    assert decision.break_even(45, value=1280, effect=0.1) == pytest.approx(decision.threshold_from_costs(45, 128 - 45))
-
-
-@pytest.mark.parametrize(("cost", "benefit"), [(-1, 10), (10, 0)])
-def test_impossible_costs_are_refused(cost, benefit):
-    with pytest.raises(ValueError, match="threshold"):
-        decision.threshold_from_costs(cost, benefit)
-
-
 def test_money_is_gains_less_costs(patients):
     y, p, t, cost = patients["y"].to_numpy(), patients["a"].to_numpy(), 0.4, 45.0
     gain = cost * (1 - t) / t

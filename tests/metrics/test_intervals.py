@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from attrition import metrics
 from attrition.evaluation import coverage
@@ -88,11 +87,12 @@ def test_too_few_events_are_refused_or_marked():
     assert np.isnan(intervals.auroc_interval([0, 0, 1], [0.1, 0.2, 0.3])["ci_high"])
 
 
-def test_wilson_equals_statsmodels():
+def test_wilson_equals_scipy_and_stays_a_share():
     for successes, n in itertools.product((0, 1, 7, 20), (20, 50)):
         interval = intervals.wilson(successes, n)
-        expected = proportion_confint(successes, n, method="wilson")
-        assert (interval["ci_low"], interval["ci_high"]) == pytest.approx(expected, abs=1e-12)
+        expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
+        assert (interval["ci_low"], interval["ci_high"]) == pytest.approx(tuple(expected), abs=1e-12)
+        assert 0 <= interval["ci_low"] < interval["ci_high"] <= 1
 
 
 def test_stratified_weights_keep_the_size_of_each_stratum(rng):

@@ -71,9 +71,9 @@ def test_a_shifted_input_is_seen_and_named(rng):
     reference = pd.DataFrame({"age": rng.normal(size=500), "dose": rng.normal(size=500)})
     batch = pd.DataFrame({"age": rng.normal(size=200), "dose": rng.normal(1.0, 1, size=200)})
     cells = monitoring.Cells.of(reference)
-    drift = monitoring.covariate_drift(
-        cells.onehot(reference), cells.onehot(batch), cells, monitoring.deal(200, 700, 199, rng)
-    )
+    pooled = np.vstack([cells.onehot(reference), cells.onehot(batch)])
+    counts = monitoring.cell_counts(pooled, monitoring.membership(monitoring.deal(200, 700, 199, rng), 700))
+    (drift,) = monitoring.drifts(counts[None], pooled.sum(0)[None], 200, cells)
     assert all(p <= 0.05 for p in drift.overall.values())
     assert alarms.standing_out(drift.table(cells.columns))["input"] == "dose"
 

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from attrition.metrics.intervals import wilson
 from attrition.monitoring import NAMES
-from attrition.plots import decision, monitoring, simulation, validation
+from attrition.plots import decision, monitoring, rows, simulation, validation
 from attrition.plots.style import colour
 
 
@@ -34,8 +34,8 @@ def vertical(ax):
 
 
 def test_a_coverage_has_wilsons_interval_and_stays_a_share():
-    rows = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
-    table = pd.DataFrame([rows | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
+    row = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
+    table = pd.DataFrame([row | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
     fig = validation.schemes_pair(table, {"a": "A", "b": "B"}, (0.93, 0.97))
     expected = [wilson(90, 90), wilson(81, 90)]
     for (_, low, high), interval in zip(segments(fig.axes[1]), expected, strict=True):
@@ -68,11 +68,12 @@ def test_alarm_intervals_lie_above_marks_that_do_not_touch_and_the_nominal_rate_
     fig.draw_without_rendering()
     for ax in fig.axes:
         assert 0.05 in vertical(ax)
-        dots = [made for made in ax.collections if len(made.get_offsets()) and not hasattr(made, "get_segments")]
+        dots = [line for line in ax.lines if line.get_marker() in ("o", "s") and len(line.get_xdata())]
         bars = [made for made in ax.collections if hasattr(made, "get_segments")]
         assert min(bar.get_zorder() for bar in bars) > max(dot.get_zorder() for dot in dots)
-        heights = np.sort(np.concatenate([ax.transData.transform(dot.get_offsets())[:, 1] for dot in dots]))
-        size = (np.sqrt(dots[0].get_sizes()[0]) + dots[0].get_linewidths()[0]) * fig.dpi / 72
+        heights = np.sort(np.concatenate([ax.transData.transform(dot.get_xydata())[:, 1] for dot in dots]))
+        size = (dots[0].get_markersize() + dots[0].get_markeredgewidth()) * fig.dpi / 72
+        assert len(heights) == 2 * len(NAMES)
         assert np.diff(heights).min() > 1.2 * size
 
 
@@ -119,3 +120,19 @@ def test_money_is_drawn_for_the_stated_thresholds_with_commas():
     assert stated["money"].max() < ax.get_ylim()[1] < 1.1 * stated["money"].max()
     ax.figure.draw_without_rendering()
     assert "2,000" in [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_rows_stand_from_top_to_bottom_with_groups_and_further_marks_beside_their_label():
+    table = pd.DataFrame({"label": ["a", "b", "a"], "group": [1, 1, 2], "value": [0.2, 0.4, 0.6], "law": 0.5})
+    table = table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.2)
+    marks = {1: rows.Mark("one"), 2: rows.Mark("two", "red", "s", face="paper")}
+    ax = rows.rows(table, marks, gap=0.2, also={"law": rows.Mark("law", "ink", "|")})
+    low, high = ax.get_ylim()
+    assert low > high
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]
+    np.testing.assert_allclose(segments(ax), [(-0.1, 0.1, 0.4), (0.1, 0.5, 0.8), (0.9, 0.3, 0.6)])
+    drawn = {line.get_marker(): line.get_xydata() for line in ax.lines[:3]}
+    np.testing.assert_allclose(drawn["o"], [(0.2, -0.1), (0.4, 0.9)])
+    np.testing.assert_allclose(drawn["|"], [(0.5, -0.1), (0.5, 0.9)])
+    np.testing.assert_allclose(drawn["s"], [(0.6, 0.1)])
+    assert ax.get_legend_handles_labels()[1] == ["one", "law", "two"]

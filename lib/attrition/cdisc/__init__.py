@@ -24,25 +24,6 @@ from attrition.cdisc.sdtm import load_sdtm
 from attrition.cdisc.sources import CdiscError, Source, kind, open_source
 from attrition.cdisc.trial import KINDS, LEFT_OUT, Trial, assemble
 
-__all__ = [
-    "CENSORED",
-    "COMPETING",
-    "COMPLETED",
-    "KINDS",
-    "KNOWN",
-    "LEFT_OUT",
-    "NO_EVENT",
-    "PILOT",
-    "CdiscError",
-    "Definitions",
-    "Source",
-    "Trial",
-    "assemble",
-    "completion_begins",
-    "load",
-    "open_source",
-]
-
 
 def _definitions(source: Source) -> Definitions:
     first = "dm" if kind(source) == "sdtm" else "adsl"

@@ -4,7 +4,7 @@ Offered to callers through `attrition.decision`.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from attrition.metrics.intervals import wilson
 
-BANDS = (
+BANDS: tuple[dict[str, Any], ...] = (
     {"band": "critical", "low": 0.75, "cost": 500.0, "action": "retention team"},
     {"band": "high", "low": 0.55, "cost": 150.0, "action": "nurse or doctor consultation"},
     {"band": "medium", "low": 0.35, "cost": 45.0, "action": "proactive call"},
@@ -21,70 +21,8 @@ BANDS = (
 """The seed's risk bands: lower end, dollars a patient, action."""
 
 
-def threshold_from_costs(cost: float, benefit: float) -> float:
-    r"""Probability above which acting pays.
-
-    Parameters
-    ----------
-    cost : float
-        Lost on a patient who would have stayed (the contact).
-    benefit : float
-        Net gain on a patient who would have left: what the action saves, less its cost.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    Acting gains :math:`p\,b - (1 - p)\,c`, which is positive above :math:`c / (c + b)`.
-
-    References
-    ----------
-    Pauker and Kassirer (1975), N Engl J Med 293, 229-234.
-
-    Examples
-    --------
-    >>> threshold_from_costs(cost=45, benefit=55)
-    0.45
-    """
-    if cost < 0 or benefit <= 0:
-        raise ValueError("a threshold needs a cost of at least 0 and a benefit above 0")
-    return cost / (cost + benefit)
-
-
-def break_even(cost: float, value: float, effect: float) -> float:
-    """Threshold of an action that everybody pays for and that keeps a share of those who would leave.
-
-    Parameters
-    ----------
-    cost : float
-        Of the action, for each patient.
-    value : float
-        Of one patient kept in the trial.
-    effect : float
-        Share of leavers whom the action keeps, in (0, 1].
-
-    Returns
-    -------
-    float
-        Above 1 the action never pays.
-
-    Examples
-    --------
-    >>> break_even(cost=45, value=1000, effect=0.1)
-    0.45
-    """
-    return cost / (value * effect)
-
-
-def implied_costs(bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
-    """What the ends of risk bands say about the worth of an action, if the bands are right.
-
-    Parameters
-    ----------
-    bands : sequence of mappings with ``band, low, cost, action``
-        Descending by ``low``.
+def implied_costs() -> pd.DataFrame:
+    """What the ends of the risk bands say about the worth of an action, if the bands are right.
 
     Returns
     -------
@@ -98,7 +36,7 @@ def implied_costs(bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
     [466.7, 190.9, 127.1]
     """
     rows = []
-    for upper, lower in itertools.pairwise(bands):
+    for upper, lower in itertools.pairwise(BANDS):
         extra, threshold = upper["cost"] - lower["cost"], upper["low"]
         rows.append(
             {
@@ -112,7 +50,7 @@ def implied_costs(bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def band_of(y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> NDArray:
+def band_of(y_prob: ArrayLike) -> NDArray:
     """Number of the band of each prediction: 0 is the highest.
 
     Examples
@@ -120,7 +58,7 @@ def band_of(y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> NDArray:
     >>> band_of([0.8, 0.55, 0.35, 0.1]).tolist()
     [0, 1, 2, 3]
     """
-    lows = np.array([band["low"] for band in bands])
+    lows = np.array([band["low"] for band in BANDS])
     return (np.asarray(y_prob)[..., None] < lows).sum(axis=-1)
 
 
@@ -130,14 +68,12 @@ def spent(table: pd.DataFrame) -> dict[str, float]:
     return {"total": total, "highest": float(table["cost_per_100"].iloc[0]) / total}
 
 
-def band_table(y_true: ArrayLike, y_prob: ArrayLike, bands: Sequence[Mapping] = BANDS) -> pd.DataFrame:
+def band_table(y_true: ArrayLike, y_prob: ArrayLike) -> pd.DataFrame:
     """Patients, events and cost of each band, with the observed event rate and Wilson's interval.
 
     Parameters
     ----------
     y_true, y_prob : array of shape (n_patients,)
-    bands
-        As in `implied_costs`.
 
     Returns
     -------
@@ -149,22 +85,11 @@ def band_table(y_true: ArrayLike, y_prob: ArrayLike, bands: Sequence[Mapping] = 
     >>> band_table([1, 0, 1, 0], [0.9, 0.6, 0.5, 0.1])["cost_per_100"].tolist()
     [12500.0, 3750.0, 1125.0, 12.5]
     """
-    y, member = np.asarray(y_true), band_of(y_prob, bands)
+    y, member = np.asarray(y_true), band_of(y_prob)
     rows = []
-    for number, band in enumerate(bands):
+    for number, band in enumerate(BANDS):
         n, events = int((member == number).sum()), int(y[member == number].sum())
-        rate = wilson(events, n)
         share = 100 * n / y.size
-        rows.append(
-            {
-                "band": band["band"],
-                "n": n,
-                "events": events,
-                "event_rate": rate["value"],
-                "ci_low": rate["ci_low"],
-                "ci_high": rate["ci_high"],
-                "patients_per_100": share,
-                "cost_per_100": share * band["cost"],
-            }
-        )
-    return pd.DataFrame(rows)
+        per_100 = {"patients_per_100": share, "cost_per_100": share * band["cost"]}
+        rows.append({"band": band["band"], "n": n, "events": events, **wilson(events, n), **per_100})
+    return pd.DataFrame(rows).rename(columns={"value": "event_rate"})

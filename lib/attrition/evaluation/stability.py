@@ -4,8 +4,7 @@ A model is developed again on bootstrap samples and asked about the original pat
 the same AUROC and still disagree about whom to contact.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -80,11 +79,7 @@ def bootstrap_estimator(fit_predict: Callable[[NDArray], NDArray], weights: NDAr
 
 
 def per_patient(
-    original: NDArray,
-    resampled: NDArray,
-    thresholds: Sequence[float],
-    bands: Sequence[Mapping[str, Any]] = decision.BANDS,
-    level: float = LEVEL,
+    original: NDArray, resampled: NDArray, thresholds: Sequence[float], level: float = LEVEL
 ) -> pd.DataFrame:
     """Instability of each patient's prediction, class and band.
 
@@ -93,7 +88,6 @@ def per_patient(
     original : array of shape (n_patients,)
     resampled : array of shape (n_patients, n_resamples)
     thresholds : sequence of float
-    bands : sequence of mappings with ``low``
     level : float
 
     Returns
@@ -118,7 +112,7 @@ def per_patient(
     table["mean_absolute_error"] = np.abs(resampled - own).mean(axis=1)
     for t in thresholds:
         table[f"changes_at_{t:g}"] = ((resampled >= t) != (own >= t)).mean(axis=1)
-    moved = decision.band_of(resampled, bands) != decision.band_of(own, bands)
+    moved = decision.band_of(resampled) != decision.band_of(own)
     return pd.DataFrame(table | {"changes_band": moved.mean(axis=1)})
 
 

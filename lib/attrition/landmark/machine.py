@@ -157,7 +157,7 @@ def develop(
         predictions[name] = prediction.out_of_fold(of, {name: (feature_set, estimator)}, own)[name]
         resampled = few if name in prediction.LEARNERS else drawn
         if name in prediction.DEAR:
-            resampled = few[: max(6, len(few) // 2)]
+            resampled = few[:8]
         halved[name] = uncertainty.redeveloped(of, feature_set, estimator, resampled)
     if stack is not None:
         own = [fold for fold in folds if fold.repeat < p.n_repeats_slow]

@@ -37,7 +37,7 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
 }
 LEARNERS = ("super", "xgb", "lgbm", "cox", "forest")
 DEAR = ("forest",)
-"""Models that take longer than all others together: at the first landmark only, in half of the few half-samples."""
+"""Models that take longer than all others together: at the first landmark only, in four half-samples."""
 LABELS = {
     "null": "Event rate, no features",
     "arm_only": "Arm only",

@@ -294,7 +294,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     days : iterable of int
         Landmarks; 0 is the start.
     p : attrition.params.TimeToDropout
-        ``fewest_landmark_events``, ``period_days``, ``folds``, ``repeats``, ``half_samples``.
+        ``fewest_landmark_events``, ``period_days``, ``n_folds``, ``n_repeats``, ``n_half_samples``.
     seed : int
 
     Returns

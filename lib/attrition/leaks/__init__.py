@@ -1,31 +1,3 @@
 """What each way of leaking would have been worth: the same model and folds, once honest and once not."""
 
-from attrition.leaks.prices import (
-    COLUMNS,
-    FEATURES,
-    HOW,
-    LABELS,
-    PROCEDURES,
-    Leak,
-    feature_prices,
-    filled,
-    price,
-    price_list,
-    wide_candidates,
-    wrong_way,
-)
-
-__all__ = [
-    "COLUMNS",
-    "FEATURES",
-    "HOW",
-    "LABELS",
-    "PROCEDURES",
-    "Leak",
-    "feature_prices",
-    "filled",
-    "price",
-    "price_list",
-    "wide_candidates",
-    "wrong_way",
-]
+from attrition.leaks.prices import FEATURES, PROCEDURES, price, price_list, wrong_way

@@ -333,11 +333,10 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
     """
     if n <= 0:
         return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
-    z, share = _z(level), successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    return Interval(value=float(share), ci_low=float(low), ci_high=float(high))
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(successes, n, 1 - level, "wilson")
+    return Interval(value=float(successes / n), ci_low=max(float(low), 0.0), ci_high=min(float(high), 1.0))
 
 
 def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:

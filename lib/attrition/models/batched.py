@@ -144,11 +144,11 @@ def unpacked(products: Array, upper: tuple[Array, Array]) -> Array:
     return found
 
 
-class _Shared:
-    """One table for all replicates, (n, p), and a constant before it."""
+class Shared:
+    """One table for all replicates, (n, q), with its products of columns."""
 
-    def __init__(self, X: Array):
-        self.design, self.q = np.column_stack([np.ones(len(X)), X]), X.shape[1] + 1
+    def __init__(self, design: Array):
+        self.design, self.q = design, design.shape[1]
         self.upper = np.triu_indices(self.q)
         self.pairs = self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
 
@@ -253,10 +253,10 @@ def fit_logistic(
     y = np.broadcast_to(np.asarray(y, dtype=float), (n_replicates, n))
     weight = np.broadcast_to(C * weight, (n_replicates, n))
     chunk = max(1, CACHED // _Own.size(*X.shape[1:])) if X.ndim == 3 else n_replicates
-    parts = [slice(first, first + chunk) for first in range(0, n_replicates, chunk)]
-    fits = [
-        _newton(_Own(X[part]) if X.ndim == 3 else _Shared(X), y[part], weight[part], tol, max_iter) for part in parts
-    ]
+    fits = []
+    for part in (slice(first, first + chunk) for first in range(0, n_replicates, chunk)):
+        tables = _Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
+        fits.append(_newton(tables, y[part], weight[part], tol, max_iter))
     betas, steps, ended = zip(*fits, strict=True)
     beta, converged = np.concatenate(betas), np.concatenate(ended)
     if not converged.all():
@@ -272,7 +272,7 @@ def _objective(beta: Array, eta: Array, y: Array, weight: Array, penalty: Array)
     return (weight * loss).sum(axis=1) + 0.5 * (penalty * beta**2).sum(axis=1)
 
 
-def _newton(tables: _Shared | _Own, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
+def _newton(tables: Shared | _Own, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
     penalty = np.ones(tables.q)
     penalty[0] = 0.0
     ridge = np.diag(penalty)
@@ -306,7 +306,7 @@ def _newton(tables: _Shared | _Own, y: Array, weight: Array, tol: float, max_ite
 
 
 def _shortened(
-    tables: _Shared | _Own, beta: Array, eta: Array, step: Array, y: Array, weight: Array, penalty: Array
+    tables: Shared | _Own, beta: Array, eta: Array, step: Array, y: Array, weight: Array, penalty: Array
 ) -> Array:
     """Steps halved until none raises its objective."""
     objective = _objective(beta, eta, y, weight, penalty)

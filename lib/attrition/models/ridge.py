@@ -15,6 +15,8 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from attrition.models.batched import Shared
+
 Array = np.ndarray
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 INNER_FOLDS = 5
@@ -153,46 +155,36 @@ def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = 
     return np.where(counts > 0, place[:, group], -1)
 
 
-class _Products:
-    """The design with its products of columns: a Gram matrix of weighted rows is one product."""
-
-    def __init__(self, table: Array):
-        upper = np.triu_indices(table.shape[1])
-        self.table, self.pairs = table, table[:, upper[0]] * table[:, upper[1]]
-        self.place = np.empty((table.shape[1], table.shape[1]), dtype=int)
-        self.place[upper] = self.place.T[upper] = np.arange(len(upper[0]))
-
-    def gram(self, weight: Array) -> Array:
-        return (weight @ self.pairs)[:, self.place]
-
-
 def fitted(
-    design: Design, products: _Products, y: Array, counts: Array, form: Array, C: Array, start: Array, tol: float
+    tables: Shared, y: Array, counts: Array, form: Array, C: Array | float, start: Array, tol: float = ENOUGH
 ) -> Array:
     r"""Coefficients (R, q) that minimise :math:`C \sum_i w_i \ell(y_i, x_i'b) + \tfrac12 b'Pb`, by Newton steps.
 
     Parameters
     ----------
-    design : Design
-    products : _Products
+    tables : Shared
         Of the design.
     y, counts : ndarray, shape (R, n)
     form : ndarray, shape (R, q, q)
         P, see `Design.penalty`.
-    C : ndarray, shape (R,)
+    C : float or ndarray, shape (R,)
         Inverse penalty.
     start : ndarray, shape (R, q)
     tol : float
         Largest change of a log odds in a last step.
+
+    References
+    ----------
+    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
     """
-    found, open_ = start.copy(), np.arange(len(counts))
+    found, open_, weights = start.copy(), np.arange(len(counts)), counts * np.reshape(C, (-1, 1))
     for _ in range(MAX_STEPS):
-        beta, weight = found[open_], counts[open_] * C[open_, None]
-        risk = expit(beta @ design.table.T)
-        slope = (weight * (risk - y[open_])) @ design.table + (form[open_] @ beta[:, :, None])[:, :, 0]
-        curve = products.gram(weight * risk * (1 - risk)) + form[open_]
+        beta, weight = found[open_], weights[open_]
+        risk = expit(tables.linear(beta))
+        slope = tables.cross(weight * (risk - y[open_])) + (form[open_] @ beta[:, :, None])[:, :, 0]
+        curve = tables.gram(weight * risk * (1 - risk)) + form[open_]
         step = np.linalg.solve(curve, slope[:, :, None])[:, :, 0]
-        change = np.abs(step @ design.table.T).max(axis=1)
+        change = np.abs(tables.linear(step)).max(axis=1)
         found[open_] = beta - step / np.maximum(1.0, change / LONGEST)[:, None]
         open_ = open_[change > tol]
         if not len(open_):
@@ -231,14 +223,14 @@ def developed(
     chosen : ndarray, shape (R,)
         Inverse penalty of each.
     """
-    products, y = _Products(design.table), np.broadcast_to(y, counts.shape)
+    tables, y = Shared(design.table), np.broadcast_to(y, counts.shape)
     parts = [slice(first, first + AT_ONCE) for first in range(0, len(counts), AT_ONCE)]
-    found = [_developed(design, products, y[s], counts[s], labels[s], np.asarray(grid)) for s in parts]
+    found = [_developed(design, tables, y[s], counts[s], labels[s], np.asarray(grid)) for s in parts]
     return np.concatenate([coef for coef, _ in found]), np.concatenate([chosen for _, chosen in found])
 
 
 def _developed(
-    design: Design, products: _Products, y: Array, counts: Array, labels: Array, grid: Array
+    design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array
 ) -> tuple[Array, Array]:
     n_sets = len(counts)
     form, zero = design.penalty(counts), np.zeros((n_sets, design.table.shape[1]))
@@ -246,11 +238,11 @@ def _developed(
     if nothing_penalised or len(grid) == 1:
         chosen = np.full(n_sets, grid[-1])
     else:
-        chosen = grid[_search(design, products, y, counts, labels, grid)]
-    return fitted(design, products, y, counts, form, chosen, zero, ENOUGH), chosen
+        chosen = grid[_search(design, tables, y, counts, labels, grid)]
+    return fitted(tables, y, counts, form, chosen, zero), chosen
 
 
-def _search(design: Design, products: _Products, y: Array, counts: Array, labels: Array, grid: Array) -> Array:
+def _search(design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array) -> Array:
     """Position of the best penalty of each development."""
     n_sets, folds = len(counts), np.arange(INNER_FOLDS)
     held = np.concatenate([counts * (labels == k) for k in folds])
@@ -261,7 +253,7 @@ def _search(design: Design, products: _Products, y: Array, counts: Array, labels
     for position, C in enumerate(grid):
         rows = np.flatnonzero(follow.going[of])
         inverse = np.full(len(rows), C)
-        beta[rows] = fitted(design, products, outcome[rows], kept[rows], form[rows], inverse, beta[rows], NEAR)
+        beta[rows] = fitted(tables, outcome[rows], kept[rows], form[rows], inverse, beta[rows], NEAR)
         losses = (held[rows] * loss(outcome[rows], beta[rows] @ design.table.T)).sum(axis=1)
         if not follow.see(position, np.bincount(of[rows], losses, minlength=n_sets)):
             break

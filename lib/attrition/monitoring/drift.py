@@ -283,26 +283,6 @@ def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> list[
     ]
 
 
-def covariate_drift(reference: NDArray, batch: NDArray, cells: Cells, dealt: NDArray) -> Drift:
-    """Compare a batch's inputs with the reference; see `drifts`.
-
-    Parameters
-    ----------
-    reference, batch : numpy.ndarray, shape (n_patients, n_cells)
-        From `Cells.onehot`.
-    cells : Cells
-    dealt : numpy.ndarray of int, shape (permutations, n_batch)
-        From `deal`, with ``n_total`` the patients of both.
-
-    Returns
-    -------
-    Drift
-    """
-    pooled = np.vstack([reference, batch])
-    counts = cell_counts(pooled, membership(dealt, len(pooled)))
-    return drifts(counts[None], pooled.sum(0)[None], len(batch), cells)[0]
-
-
 def excursion(residuals: NDArray) -> NDArray:
     """Largest excursion of the running sum of observed minus predicted, in either direction.
 

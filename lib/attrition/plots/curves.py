@@ -1,6 +1,7 @@
 """ROC, precision-recall and calibration curves, the spread of scores, and instability of predictions."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +13,7 @@ from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
 from attrition.plots.fitted import LABELS, ORDER, colour, line
-from attrition.plots.style import DASHES, WIDTH
-
-
-def _axes(ax: Axes | None, height: float | None = None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(WIDTH, height) if height else None)[1]
+from attrition.plots.style import DASHES, WIDTH, axes, from_0_to_1, legend_below, line_and_band
 
 
 def _columns(y_prob: ArrayLike) -> NDArray:
@@ -68,9 +61,8 @@ def precision_recall_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike
 
 def _draw(data: pd.DataFrame, x: str, y: str, banded: tuple[str, ...], ax: Axes) -> Axes:
     for model, part in data.groupby("model", sort=False):
-        ax.plot(part[x], part[y], label=LABELS.get(model, model), **line(model))
-        if model in banded:
-            ax.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour(model), alpha=0.18, linewidth=0)
+        band = (part["ci_low"], part["ci_high"]) if model in banded else None
+        line_and_band(ax, part[x], part[y], band, 0.18, label=LABELS.get(model, model), **line(model))
     return ax
 
 
@@ -88,9 +80,8 @@ def roc(data: pd.DataFrame, banded: tuple[str, ...] = ("lr",), ax: Axes | None =
     -------
     matplotlib Axes
     """
-    ax = _draw(data, "false_positive_rate", "recall", banded, _axes(ax))
-    ax.plot([0, 1], [0, 1], color=colour("chance"), linewidth=0.8)
-    ax.set(xlabel="false-positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.01))
+    ax = from_0_to_1(_draw(data, "false_positive_rate", "recall", banded, axes(ax)), "false-positive rate", "recall")
+    ax.set_ylim(0, 1.01)
     ax.legend(loc="lower right")
     return ax
 
@@ -112,7 +103,7 @@ def precision_recall(
     -------
     matplotlib Axes
     """
-    ax = _draw(data[data["model"] != "null"], "recall", "precision", banded, _axes(ax))
+    ax = _draw(data[data["model"] != "null"], "recall", "precision", banded, axes(ax))
     ax.axhline(event_rate, color=colour("chance"), linewidth=0.8)
     ax.annotate("event rate", (0.98, event_rate), va="top", ha="right", xytext=(0, -3), textcoords="offset points")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(min(0.3, event_rate), 1.01))
@@ -120,9 +111,7 @@ def precision_recall(
     return ax
 
 
-def calibration(
-    curves: Mapping[str, CalibrationCurve], scores: Mapping[str, ArrayLike], axes: NDArray | None = None
-) -> Figure:
+def calibration(curves: Mapping[str, CalibrationCurve], scores: Mapping[str, ArrayLike]) -> Figure:
     """Calibration curves with bands above the distribution of the predictions.
 
     Parameters
@@ -130,30 +119,25 @@ def calibration(
     curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
     scores : mapping of str to array of shape (n_patients,)
         Predictions of the same models.
-    axes : array of two matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Figure
     """
-    if axes is None:
-        import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt
 
-        _, axes = plt.subplots(
-            2, 1, figsize=(5.5, 5.2), sharex=True, gridspec_kw={"height_ratios": [4, 1]}, layout="constrained"
-        )
-    top, bottom = axes
-    top.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
+    size, share = (WIDTH, 5.2), {"height_ratios": [4, 1]}
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=size, sharex=True, gridspec_kw=share, layout="constrained")
+    from_0_to_1(top, "", "observed event rate")
     for model, curve in curves.items():
-        style = line(model) if model in ORDER else {"color": colour(model)}
-        top.plot(curve.predicted, curve.observed, label=LABELS.get(model, model), **style)
-        top.fill_between(curve.predicted, curve.ci_low, curve.ci_high, color=style["color"], alpha=0.15, linewidth=0)
+        style = line(model) if model in ORDER else {"color": colour(model), "linestyle": "-"}
+        band, label = (curve.ci_low, curve.ci_high), LABELS.get(model, model)
+        line_and_band(top, curve.predicted, curve.observed, band, label=label, **style)
         counts, edges = np.histogram(scores[model], np.linspace(0, 1, 41))
-        bottom.stairs(counts / counts.sum(), edges, color=style["color"], linestyle=style.get("linestyle", "-"))
-    top.set(ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
+        bottom.stairs(counts / counts.sum(), edges, **style)
     top.legend(loc="upper left")
     bottom.set(xlabel="predicted probability", ylabel="share")
-    return top.figure
+    return fig
 
 
 def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = None) -> Axes:
@@ -168,12 +152,10 @@ def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = N
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
-    ax.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
+    ax = from_0_to_1(axes(ax), "predicted probability", "observed event rate")
     for (name, curve), hue, dash in zip(curves.items(), ("blue", "vermilion"), DASHES, strict=False):
-        ax.plot(curve.predicted, curve.observed, color=colour(hue), linestyle=dash, label=name)
-        ax.fill_between(curve.predicted, curve.ci_low, curve.ci_high, color=colour(hue), alpha=0.15, linewidth=0)
-    ax.set(xlabel="predicted probability", ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
+        look: dict[str, Any] = {"color": colour(hue), "linestyle": dash, "label": name}
+        line_and_band(ax, curve.predicted, curve.observed, (curve.ci_low, curve.ci_high), **look)
     ax.legend(loc="upper left")
     return ax
 
@@ -193,11 +175,10 @@ def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> 
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    equal = {"color": colour("ink"), "linewidth": 0.9, "zorder": 2.1}
+    ax = from_0_to_1(axes(ax), "prediction of the model", "95% range over resampled models", **equal)
     ordered = table.sort_values("prediction", kind="stable").iloc[::every]
     ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.9, alpha=0.6)
-    ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=0.9)
-    ax.set(xlabel="prediction of the model", ylabel="95% range over resampled models", xlim=(0, 1), ylim=(0, 1))
     return ax
 
 
@@ -215,7 +196,7 @@ def classification_instability(table: pd.DataFrame, thresholds: list[float], ax:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     ordered = table.sort_values("prediction")
     hues = ("blue", "vermilion", "green", "purple")
     for t, hue, dash in zip(thresholds, hues, DASHES, strict=False):
@@ -241,11 +222,9 @@ def calibration_instability(grid: ArrayLike, curves: NDArray, original: ArrayLik
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = from_0_to_1(axes(ax), "predicted probability", "observed event rate", zorder=2.1)
     ax.plot(grid, curves, color=colour("lr"), linewidth=0.5, alpha=0.25)
     ax.plot(grid, original, color=colour("ink"), linewidth=1.6, label="model on all patients")
-    ax.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8)
-    ax.set(xlabel="predicted probability", ylabel="observed event rate", xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     return ax
 
@@ -265,7 +244,7 @@ def partial_dependence(data: pd.DataFrame, label: str, ax: Axes | None = None) -
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     for model, part in data.groupby("model", sort=False):
         ax.plot(part["value"], part["y_prob"], label=LABELS.get(model, model), **line(model))
     ax.set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
@@ -288,9 +267,9 @@ def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, s
     """
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(1, len(labels), figsize=(WIDTH, 3.1), sharey=True, squeeze=False)
-    for ax, (column, label) in zip(axes[0], labels.items(), strict=True):
+    fig, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 3.1), sharey=True, squeeze=False)
+    for ax, (column, label) in zip(panels[0], labels.items(), strict=True):
         partial_dependence(data[column], label, ax)
         ax.label_outer()
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    legend_below(panels[0, 0], 4)
     return fig

@@ -1,14 +1,15 @@
 """Decision curves, differences in net benefit, and forests of estimates."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.curves import _axes
 from attrition.plots.fitted import LABELS, colour, line
-from attrition.plots.style import DASHES, MARKERS
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import DASHES, axes, legend_below, line_and_band
 
 STATED = (0.35, 0.75)
 """First and last threshold that the published risk bands state."""
@@ -22,14 +23,53 @@ def _marks(ax: Axes, thresholds: Mapping[str, float]) -> None:
         ax.annotate(name, (t, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour("muted"))
 
 
-def decision_curves(
+def benefit_lines(
+    ax: Axes,
     curve: pd.DataFrame,
     everybody: np.ndarray,
-    marks: Mapping[str, float],
-    banded: tuple[str, ...] = ("lr",),
-    ax: Axes | None = None,
+    looks: Mapping[str, dict[str, Any]],
+    labels: Mapping[str, str],
+    banded: Collection[str],
+    hue: str = "ink",
 ) -> Axes:
-    """Net benefit by threshold, in net patients found a hundred.
+    """Net benefit per 100 patients by threshold, beside contacting nobody and everybody.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curve : pandas.DataFrame
+        From `attrition.decision.decision_curve`.
+    everybody : array of shape (n_thresholds,)
+        Net benefit of contacting everybody.
+    looks : mapping of str to dict
+        Models to the colour and dash of their lines.
+    labels : mapping of str to str
+        Models to their names.
+    banded : collection of str
+        Models with a band.
+    hue : str
+        Of the line for everybody.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    thresholds = curve["threshold"].unique()
+    ax.axhline(0, color=colour("muted"), linewidth=0.8, label="contact nobody")
+    ax.plot(thresholds, 100 * everybody, color=colour(hue), linestyle=":", label="contact everybody")
+    for model, part in curve.groupby("model", sort=False):
+        net = 100 * part[["net_benefit", "ci_low", "ci_high"]]
+        band = (net["ci_low"], net["ci_high"]) if model in banded else None
+        look = {"label": labels.get(model, model)} | looks[model]
+        line_and_band(ax, part["threshold"], net["net_benefit"], band, **look)
+    ax.set(ylabel="net leavers found per 100", xlim=(thresholds.min(), thresholds.max()))
+    return ax
+
+
+def decision_curves(
+    curve: pd.DataFrame, everybody: np.ndarray, marks: Mapping[str, float], ax: Axes | None = None
+) -> Axes:
+    """Net benefit by threshold, in net patients found a hundred; logistic regression with its band.
 
     Parameters
     ----------
@@ -39,29 +79,19 @@ def decision_curves(
         Net benefit of contacting everybody at the same thresholds.
     marks : mapping of str to float
         Thresholds to be marked.
-    banded : tuple of str
-        Models with a band.
     ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, 3.9)
+    ax = axes(ax, 3.9)
     _marks(ax, marks)
-    thresholds = curve["threshold"].unique()
-    ax.plot(thresholds, 100 * everybody, color=colour("ochre"), linestyle=":", label="contact everybody")
-    ax.axhline(0, color=colour("muted"), linewidth=0.8, label="contact nobody")
-    for model, part in curve.groupby("model", sort=False):
-        ax.plot(part["threshold"], 100 * part["net_benefit"], label=LABELS.get(model, model), **line(model))
-        if model in banded:
-            low, high = 100 * part["ci_low"], 100 * part["ci_high"]
-            ax.fill_between(part["threshold"], low, high, color=colour(model), alpha=0.18, linewidth=0)
+    looks = {model: line(model) for model in curve["model"].unique()}
+    benefit_lines(ax, curve, everybody, looks, LABELS, ("lr",), "ochre")
     top = 100 * curve["net_benefit"].max()
-    ax.set(xlabel="threshold", ylabel="net leavers found per 100", ylim=(-0.12 * top, 1.05 * top))
-    ax.set_xlim(thresholds.min(), thresholds.max())
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return ax
+    ax.set(xlabel="threshold", ylim=(-0.12 * top, 1.05 * top))
+    return legend_below(ax, 3)
 
 
 def gains(curve: pd.DataFrame, model: str, marks: Mapping[str, float], ax: Axes | None = None) -> Axes:
@@ -79,14 +109,14 @@ def gains(curve: pd.DataFrame, model: str, marks: Mapping[str, float], ax: Axes 
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     _marks(ax, marks)
     own = curve[curve["model"] == model]
     for name, hue, dash in (("all", "ochre", "--"), ("none", "blue", "-")):
         label = "over contacting everybody" if name == "all" else "over contacting nobody"
-        ax.plot(own["threshold"], 100 * own[f"over_{name}"], color=colour(hue), linestyle=dash, label=label)
-        low, high = 100 * own[f"over_{name}_low"], 100 * own[f"over_{name}_high"]
-        ax.fill_between(own["threshold"], low, high, color=colour(hue), alpha=0.18, linewidth=0)
+        band = (100 * own[f"over_{name}_low"], 100 * own[f"over_{name}_high"])
+        look = {"color": colour(hue), "linestyle": dash, "label": label}
+        line_and_band(ax, own["threshold"], 100 * own[f"over_{name}"], band, 0.18, **look)
     ax.axhline(0, color=colour("muted"), linewidth=0.8)
     limit = 120 * own[["over_all", "over_none"]].min(axis=1).max() + 12
     ax.set(xlabel="threshold", ylabel="difference in net benefit per 100", ylim=(-8, limit))
@@ -115,7 +145,7 @@ def money(
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     _marks(ax, marks)
     for model, part in table.groupby("model", sort=False):
         style = {"color": colour("ochre"), "linestyle": ":"} if model == "all" else line(model)
@@ -139,7 +169,6 @@ def forest(
     truth: str | None = None,
     faint: str | None = None,
     axis_label: str = "",
-    ax: Axes | None = None,
 ) -> Axes:
     """Estimates with intervals, one row each, from top to bottom.
 
@@ -155,25 +184,17 @@ def forest(
     faint : str, optional
         Boolean column: rows to be drawn muted.
     axis_label : str
-    ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, ROW_SPACE + ROW_HEIGHT * len(table))
-    rows = np.arange(len(table))[::-1]
-    ax.axvline(reference, color=colour("muted"), linewidth=0.8)
-    muted = table[faint].to_numpy(bool) if faint else np.zeros(len(table), dtype=bool)
-    for mask, hue, marker in ((~muted, "blue", MARKERS[0]), (muted, "muted", MARKERS[1])):
-        part = table[mask]
-        ax.hlines(rows[mask], part[low], part[high], color=colour(hue), linewidth=1.3)
-        ax.plot(part[value], rows[mask], marker, color=colour(hue))
-    if truth is not None:
-        ax.plot(table[truth], rows, "D", color=colour("vermilion"), markersize=5, fillstyle="none", label="law")
-        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center")
-    ax.set_yticks(rows, [str(name).replace("_", " ") for name in table[label]])
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    names = [str(name).replace("_", " ") for name in table[label]]
+    drawn = table.assign(label=names, value=table[value], group=table[faint].astype(bool) if faint else False)
+    marks = {False: Mark(), True: Mark(hue="muted", marker="s")}
+    also = {truth: Mark("law", "vermilion", "D", 5, "none")} if truth else None
+    height = ROW_SPACE + ROW_HEIGHT * len(table)
+    ax = rows(drawn, marks, ends=(low, high), gap=0, line=1.3, also=also, height=height)
+    ax.axvline(reference, color=colour("muted"), linewidth=0.8, zorder=1)
     ax.set_xlabel(axis_label)
-    ax.grid(axis="y", visible=False)
-    return ax
+    return legend_below(ax) if truth else ax

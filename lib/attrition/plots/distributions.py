@@ -7,15 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attrition.plots.style import WIDTH, colour
-
-
-def _axes(ax: Axes | None, height: float | None = None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(WIDTH, height) if height else None)[1]
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import WIDTH, axes, colour, legend_below
 
 
 def by_outcome(
@@ -39,7 +32,7 @@ def by_outcome(
     """
     import seaborn as sns
 
-    ax = _axes(ax)
+    ax = axes(ax)
     edges = np.histogram_bin_edges(values, bins) if isinstance(bins, int) else bins
     for name, mask, dash in (("stayed", event == 0, "-"), ("dropout", event == 1, "--")):
         look = {"color": colour(name), "linestyle": dash, "linewidth": 1.5, "label": name}
@@ -69,10 +62,10 @@ def panels(
     """
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.6))
-    for ax, (column, label) in zip(axes.flat, labels.items(), strict=True):
+    fig, panels = plt.subplots(2, 2, figsize=(WIDTH, 4.6))
+    for ax, (column, label) in zip(panels.flat, labels.items(), strict=True):
         by_outcome(trial[column], event, label, bins(trial[column]), ax)
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(panels[0, 0])
     return fig
 
 
@@ -91,17 +84,12 @@ def rates(table: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
-    place = np.arange(len(table))
-    spread = np.abs(table[["ci_low", "ci_high"]].to_numpy().T - table["rate"].to_numpy())
-    ax.errorbar(table["rate"], place, xerr=spread, fmt="o", color=colour("dropout"), label="observed, 95% interval")
-    if "expected" in table:
-        ax.plot(table["expected"], place, "|", color=colour("ink"), markersize=12, label="the law's own")
-    ax.set_yticks(place, [f"{g}  (n = {n})" for g, n in zip(table["group"], table["n"], strict=True)])
-    ax.set_ylim(len(table) - 0.5, -0.5)
+    named = [f"{group}  (n = {n})" for group, n in zip(table["group"], table["n"], strict=True)]
+    marks = {"": Mark("observed, 95% interval", "dropout", "o", 4.5)}
+    also = {"expected": Mark("the law's own", "ink", "|", 12)} if "expected" in table else None
+    ax = rows(table.assign(label=named, value=table["rate"], group=""), marks, ax, line=1.6, also=also)
     ax.set_title(label)
     ax.set_xlim(0, 1)
-    ax.grid(axis="y", visible=False)
     return ax
 
 
@@ -119,11 +107,11 @@ def rates_by(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(len(tables), 1, figsize=(WIDTH, 1.9 * len(tables)), sharex=True)
-    for ax, (label, table) in zip(axes, tables.items(), strict=True):
+    fig, panels = plt.subplots(len(tables), 1, figsize=(WIDTH, 1.9 * len(tables)), sharex=True)
+    for ax, (label, table) in zip(panels, tables.items(), strict=True):
         rates(table, label, ax)
-    axes[-1].set_xlabel("share of patients who dropped out")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    panels[-1].set_xlabel("share of patients who dropped out")
+    legend_below(panels[0])
     return fig
 
 
@@ -144,11 +132,10 @@ def against(x: pd.Series, y: pd.Series, event: np.ndarray, labels: tuple[str, st
     """
     import seaborn as sns
 
-    ax = _axes(ax, 3.4)
+    ax = axes(ax, 3.4)
     marks = {"stayed": {"marker": "o", "edgecolor": colour("stayed")}, "dropout": {"marker": "x"}}
     for value, (name, mark) in enumerate(marks.items()):
         look = {"color": colour(name), "alpha": 0.6, "linewidth": 1, "label": name, **mark}
         sns.scatterplot(x=x[event == value], y=y[event == value], s=14, legend=False, ax=ax, **look)
     ax.set(xlabel=labels[0], ylabel=labels[1])
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    return legend_below(ax)

@@ -1,115 +1,53 @@
 """Forest plots: paired differences and levels with intervals, and what one split could have shown."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
-from attrition import text
 from attrition.models import LABELS
 from attrition.plots.fitted import colour
-from attrition.plots.style import DASHES, LIGHT, MARKERS
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, legend_below
 
-SETTING_LABELS = {"default": "law's own prevalence", "p24": "24 % drop out"}
-SETTING_HUES = {"default": "blue", "p24": "ochre"}
-ROW_HEIGHT = 0.36
-"""Inches for a row; see `height`."""
-
-
-def height(n_rows: int, n_groups: int = 1) -> float:
-    """Inches for a forest plot of `n_rows` rows with `n_groups` estimates each.
-
-    Examples
-    --------
-    >>> height(5, 2) > height(5)
-    True
-    """
-    return 0.9 + n_rows * (ROW_HEIGHT + 0.1 * (n_groups - 1))
-
-
-def _axes(ax: Axes | None, n_rows: int, n_groups: int) -> Axes:
-    return plt.subplots(figsize=(5.5, height(n_rows, n_groups)))[1] if ax is None else ax
-
-
-def _rows(ax: Axes, labels: Sequence[str]) -> dict[str, float]:
-    places = {label: -float(k) for k, label in enumerate(labels)}
-    ax.set_yticks(list(places.values()), list(places))
-    ax.set_ylim(-len(labels) + 0.4, 0.6)
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    return places
-
-
-def _estimate(ax: Axes, row: pd.Series, y: float, hue: str, marker: str, label: str | None) -> None:
-    if "spread_low" in row and np.isfinite(row["spread_low"]):
-        ax.plot([row["spread_low"], row["spread_high"]], [y, y], color=hue, linewidth=0.9, alpha=0.55)
-    ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=hue, linewidth=3.2, solid_capstyle="butt")
-    edge: dict[str, Any] = {"markeredgecolor": LIGHT["paper"], "markeredgewidth": 0.6}
-    ax.plot(row["value"], y, marker, color=hue, markersize=6, linestyle="none", label=label, **edge)
+SETTINGS = {
+    "default": Mark("law's own prevalence", "blue", MARKERS[0], 6),
+    "p24": Mark("24% drop out", "ochre", MARKERS[1], 6),
+}
+CROSS = Mark("published", "red", "x", 7)
 
 
 def differences(
-    table: pd.DataFrame,
-    smallest_difference: float,
-    ax: Axes | None = None,
-    group: str = "setting",
-    hues: Mapping[str, str] = SETTING_HUES,
-    labels: Mapping[str, str] = SETTING_LABELS,
-    xlabel: str = "Gain in AUROC",
+    table: pd.DataFrame, smallest_difference: float, ax: Axes | None = None, xlabel: str = "Gain in AUROC"
 ) -> Axes:
-    """Paired differences with the smallest difference of interest.
+    """Paired differences in both settings of prevalence with the smallest difference of interest.
 
     Parameters
     ----------
     table : DataFrame
-        Columns label, value, ci_low, ci_high, `group`; optionally spread_low, spread_high (thin line) and published
+        Columns label, setting, value, ci_low, ci_high; optionally spread_low, spread_high (thin line) and published
         (cross).
     smallest_difference : float
         Shaded to both sides of zero.
     ax : Axes, optional
-    group : str
-        Column of the estimates that share a row.
-    hues, labels : mapping
-        Value of `group` to the name of a colour, and to its words in the legend.
     xlabel : str
 
     Returns
     -------
     Axes
     """
-    groups = list(dict.fromkeys(table[group]))
-    names = list(dict.fromkeys(table["label"]))
-    ax = _axes(ax, len(names), len(groups))
-    places = _rows(ax, names)
+    marks = {name: SETTINGS[name] for name in dict.fromkeys(table["setting"])}
+    ax = rows(table.assign(group=table["setting"]), marks, ax, gap=0.32, line=3.2)
     shade = f"below the smallest difference of interest, {smallest_difference:g}"
-    ax.axvspan(-smallest_difference, smallest_difference, color=LIGHT["grid"], alpha=0.6, linewidth=0, label=shade)
-    ax.axvline(0, color=LIGHT["ink"], linewidth=0.8)
-    for k, name in enumerate(groups):
-        lift = 0.16 * (len(groups) - 1 - 2 * k)
-        for position, (_, row) in enumerate(table[table[group] == name].iterrows()):
-            word = text.percent(labels.get(name, name)) if position == 0 else None
-            _estimate(ax, row, places[row["label"]] + lift, colour(hues.get(name, name)), MARKERS[k], word)
-    _published(ax, table, places)
+    ax.axvspan(
+        -smallest_difference, smallest_difference, color=LIGHT["grid"], alpha=0.6, linewidth=0, label=shade, zorder=0
+    )
+    ax.axvline(0, color=LIGHT["ink"], linewidth=0.8, zorder=1)
+    if "published" in table:
+        known = table[["label", "published"]].dropna().drop_duplicates("label").rename(columns={"published": "value"})
+        rows(known, {"": CROSS}, ax, labels=list(table["label"]))
     ax.set_xlabel(xlabel)
-    _legend_below(ax)
-    return ax
-
-
-def _published(ax: Axes, table: pd.DataFrame, places: Mapping[str, float]) -> None:
-    if "published" not in table:
-        return
-    known = table.dropna(subset="published").drop_duplicates("label")
-    y = [places[label] for label in known["label"]]
-    ax.plot(known["published"], y, "x", color=LIGHT["red"], markersize=7, markeredgewidth=1.8, label="published")
-
-
-def _legend_below(ax: Axes, columns: int = 2) -> None:
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9)
+    return legend_below(ax)
 
 
 def levels(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -> Axes:
@@ -127,20 +65,13 @@ def levels(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    names = list(dict.fromkeys(table["label"]))
-    models = list(dict.fromkeys(table["model"]))
-    ax = _axes(ax, len(names), len(models))
-    places = _rows(ax, names)
+    models = dict(zip(dict.fromkeys(table["model"]), MARKERS, strict=False))
+    marks = {name: Mark(LABELS.get(name, name), colour(name), marker, 6) for name, marker in models.items()}
+    ax = rows(table.assign(group=table["model"]), marks, ax, line=3.2)
     ax.axvline(0.5, color=colour("chance"), linestyle=DASHES[3], label="Chance")
     ax.axvline(oracle, color=colour("oracle"), linestyle=DASHES[1], label="Oracle")
-    for k, model in enumerate(models):
-        lift = 0.22 * ((len(models) - 1) / 2 - k)
-        for position, (_, row) in enumerate(table[table["model"] == model].iterrows()):
-            word = LABELS.get(model, model) if position == 0 else None
-            _estimate(ax, row, places[row["label"]] + lift, colour(model), MARKERS[k], word)
     ax.set_xlabel("AUROC")
-    _legend_below(ax, 3)
-    return ax
+    return legend_below(ax, 3)
 
 
 def one_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -149,26 +80,22 @@ def one_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table : DataFrame
-        Columns label, model, q025, q250, q500, q750, q975 (of the test AUROC), truth, published.
+        Columns label, model, q025, q250, q750, q975 (of the test AUROC), truth, published.
     ax : Axes, optional
 
     Returns
     -------
     Axes
     """
-    ax = _axes(ax, len(table), 1)
-    places = _rows(ax, list(table["label"]))
-    for position, (_, row) in enumerate(table.iterrows()):
-        y, hue, first = places[row["label"]], colour(row["model"]), position == 0
-        words = ["95% of trials", "half of trials", "population AUROC", "published"] if first else [None] * 4
-        ax.plot([row["q025"], row["q975"]], [y, y], color=hue, linewidth=1.4, alpha=0.6, label=words[0])
-        ax.plot([row["q250"], row["q750"]], [y, y], color=hue, linewidth=7, alpha=0.6, label=words[1])
-        ax.plot(row["truth"], y, "o", color=LIGHT["ink"], markersize=5, label=words[2], linestyle="none")
-        mark: dict[str, Any] = {"color": LIGHT["red"], "markersize": 7, "markeredgewidth": 1.8, "linestyle": "none"}
-        ax.plot(row["published"], y, "x", label=words[3], **mark)
+    drawn = table.rename(columns={"q025": "spread_low", "q975": "spread_high", "model": "group"})
+    marks = {name: Mark(hue=colour(name)) for name in dict.fromkeys(drawn["group"])}
+    also = {"truth": Mark("population AUROC", "ink", "o", 5), "published": CROSS}
+    ax = rows(drawn, marks, ax, ends=("q250", "q750"), gap=0, line=7, also=also)
+    thin, thick = ax.collections[:2]
+    thin.set_label("95% of trials")
+    thick.set_label("half of trials")
     ax.set_xlabel("AUROC on the test patients of one split")
-    _legend_below(ax, 2)
-    return ax
+    return legend_below(ax)
 
 
 def seeds(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -184,13 +111,11 @@ def seeds(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = plt.subplots(figsize=(5.5, 2.7))[1] if ax is None else ax
+    ax = axes(ax, 2.7)
     wide = table.pivot_table(index="split_seed", columns="model", values="auroc").loc[table["split_seed"].unique()]
     for k, model in enumerate(table["model"].unique()):
         style: dict[str, Any] = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(model)}
         ax.plot(range(len(wide)), wide[model], label=LABELS.get(model, model), markersize=6, **style)
     ax.set_xticks(range(len(wide)), [str(seed) for seed in wide.index])
-    ax.set_xlabel("Seed of the split")
-    ax.set_ylabel("Test AUROC")
-    _legend_below(ax, 3)
-    return ax
+    ax.set(xlabel="Seed of the split", ylabel="Test AUROC")
+    return legend_below(ax, 3)

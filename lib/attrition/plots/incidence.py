@@ -9,29 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from attrition.plots.style import DASHES, LIGHT, MARKERS, cycle
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, cycle, legend_below, nothing
 
 STAYED = "still in the trial"
 
 
-def _axes(ax: Axes | None, height: float = 3.4) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(5.5, height))[1]
-
-
-def _days(ax: Axes, horizon: float, marks: Sequence[float]) -> None:
-    ax.set(xlim=(0, horizon), xlabel="Days since the start of treatment")
+def _risk_by_day(ax: Axes, horizon: float, marks: Sequence[float], top: float | None, label: str) -> None:
+    ax.set(xlim=(0, horizon), xlabel="Days since the start of treatment", ylim=(0, top), ylabel=label)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.xaxis.set_major_locator(FixedLocator(sorted({0.0, *map(float, marks), float(horizon)})))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-
-
-def _nothing(ax: Axes, why: str) -> Axes:
-    ax.text(0.5, 0.5, why, ha="center", va="center", color=LIGHT["muted"], transform=ax.transAxes)
-    ax.set_axis_off()
-    return ax
 
 
 def _names(table: pd.DataFrame, key: str) -> list[str]:
@@ -59,7 +47,7 @@ def curves(
     -------
     matplotlib Axes
     """
-    ax, names = _axes(ax), _names(table, key)
+    ax, names = axes(ax), _names(table, key)
     colours = cycle(names)
     for name, dash in zip(names, (DASHES * len(names))[: len(names)], strict=True):
         part = table[table[key].astype(str) == name]
@@ -67,9 +55,7 @@ def curves(
         ax.fill_between(
             part["day"], part["ci_low"], part["ci_high"], step="post", color=colours[name], alpha=0.15, linewidth=0
         )
-    _days(ax, table["day"].max(), marks)
-    ax.set(ylim=(0, top), ylabel="Cumulative incidence")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _risk_by_day(ax, table["day"].max(), marks, top, "Cumulative incidence")
     ax.legend(loc="best")
     return ax
 
@@ -118,7 +104,7 @@ def stacked(table: pd.DataFrame, marks: Sequence[float], ax: Axes | None = None)
     -------
     matplotlib Axes
     """
-    ax, names = _axes(ax), _names(table, "reason")
+    ax, names = axes(ax), _names(table, "reason")
     wide = table.pivot_table(index="day", columns="reason", values="value")[names]
     edges = np.column_stack([np.zeros(len(wide)), wide.cumsum(axis=1)])
     colours = cycle(names)
@@ -128,11 +114,8 @@ def stacked(table: pd.DataFrame, marks: Sequence[float], ax: Axes | None = None)
         )
     rest: dict[str, Any] = {"step": "post", "color": LIGHT["grid"], "alpha": 0.6, "lw": 0, "label": STAYED}
     ax.fill_between(wide.index, edges[:, -1], 1, **rest)
-    _days(ax, wide.index.max(), marks)
-    ax.set(ylim=(0, 1), ylabel="Share of patients")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    _risk_by_day(ax, wide.index.max(), marks, 1, "Share of patients")
+    return legend_below(ax)
 
 
 def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[float], ax: Axes | None = None) -> Axes:
@@ -149,7 +132,7 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
     -------
     matplotlib Axes
     """
-    ax, names = _axes(ax), _names(wrong, "reason")
+    ax, names = axes(ax), _names(wrong, "reason")
     colours = cycle(names)
     for table, dash in ((right, "-"), (wrong, "--")):
         if table is None:
@@ -160,9 +143,7 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
             ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=label)
     if right is not None:
         ax.plot([], [], color=LIGHT["ink"], linestyle="--", label="1 − Kaplan-Meier")
-    _days(ax, wrong["day"].max(), marks)
-    ax.set(ylim=(0, None), ylabel="Stated risk of the reason")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _risk_by_day(ax, wrong["day"].max(), marks, None, "Stated risk of the reason")
     ax.legend(loc="best")
     return ax
 
@@ -184,25 +165,19 @@ def hazard_ratios(table: pd.DataFrame, arms: Sequence[str], ax: Axes | None = No
     """
     table = table.dropna(subset=["hazard_ratio"])
     if table.empty:
-        return _nothing(_axes(ax, 1.4), "No reason has enough events in every arm")
-    ax, colours = _axes(ax, 1.4 + 0.3 * len(table)), cycle([str(arm) for arm in arms])
-    arms, reasons = _names(table, "arm"), _names(table, "reason")
-    place = {reason: k for k, reason in enumerate(reversed(reasons))}
-    for k, (arm, marker) in enumerate(zip(arms, (MARKERS * len(arms))[: len(arms)], strict=True)):
-        part = table[table["arm"].astype(str) == arm]
-        y = part["reason"].map(place) + 0.3 * ((len(arms) - 1) / 2 - k) / max(len(arms) - 1, 1)
-        ax.hlines(y, part["ci_low"], part["ci_high"], color=colours[arm])
-        ax.plot(part["hazard_ratio"], y, marker, color=colours[arm], label=arm)
+        return nothing(axes(ax, 1.4), "No reason has enough events in every arm")
+    colours, drawn = cycle([str(arm) for arm in arms]), _names(table, "arm")
+    marks = {arm: Mark(arm, colours[arm], MARKERS[k % 8]) for k, arm in enumerate(drawn)}
+    tidy = table.assign(label=table["reason"], group=table["arm"].astype(str), value=table["hazard_ratio"])
+    ax = rows(tidy, marks, ax, gap=0.3 / max(len(drawn) - 1, 1), height=1.4 + 0.3 * len(table))
     ax.axvline(1, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
-    ax.set(xscale="log", xlabel="Cause-specific hazard ratio", ylim=(-0.5, len(reasons) - 0.5))
-    ax.set_yticks(range(len(reasons)), list(reversed(reasons)))
+    ax.set(xscale="log", xlabel="Cause-specific hazard ratio")
     low, high = ax.get_xlim()
     ticks = [tick for tick in (0.01, 0.03, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if low <= tick <= high]
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    return legend_below(ax)
 
 
 def drift_of_effect(
@@ -224,7 +199,7 @@ def drift_of_effect(
     -------
     matplotlib Axes
     """
-    ax, names = _axes(ax), [name for name in residuals if name != "day"]
+    ax, names = axes(ax), [name for name in residuals if name != "day"]
     colours = cycle([str(arm) for arm in arms])
     for name, marker, dash in zip(names, MARKERS, DASHES, strict=False):
         colour = colours[str(name)]
@@ -232,8 +207,7 @@ def drift_of_effect(
         ax.plot(residuals["day"], _smooth(residuals["day"], residuals[name]), dash, color=colour, label=str(name))
         ax.axhline(coefficients[name], color=colour, linewidth=0.8, linestyle=":")
     ax.set(xlabel="Days since the start of treatment", ylabel="Log hazard ratio")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    return legend_below(ax)
 
 
 def _smooth(day: pd.Series, value: pd.Series) -> np.ndarray:
@@ -268,10 +242,10 @@ def accuracy(
     -------
     matplotlib Axes
     """
-    ax, days = _axes(ax), sorted(table["landmark"].unique())
+    ax, days = axes(ax), sorted(table["landmark"].unique())
     table = table.dropna(subset=[metric])
     if table.empty:
-        return _nothing(ax, "No landmark has enough events for a prediction")
+        return nothing(ax, "No landmark has enough events for a prediction")
     hues = [LIGHT[hue] for hue in ("muted", "purple", "blue", "ochre", "teal", "green")]
     for k, (model, name) in enumerate(names.items()):
         part = table[table["model"] == model]
@@ -281,5 +255,4 @@ def accuracy(
     ax.axhline(reference, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
     ax.set(xlabel="Landmark (day of the prediction)", ylabel=label, xlim=(-0.5, len(days) - 0.5))
     ax.set_xticks(range(len(days)), [f"{day:g}" for day in days])
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    return legend_below(ax)

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from attrition.models import FITTED, LABELS
 from attrition.plots.fitted import colour
-from attrition.plots.style import DASHES, MARKERS
+from attrition.plots.style import DASHES, MARKERS, axes
 
 
 def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -> Axes:
@@ -26,7 +25,7 @@ def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -
     -------
     Axes
     """
-    ax = plt.subplots(figsize=(5.5, 3.4))[1] if ax is None else ax
+    ax = axes(ax)
     ax.axhline(oracle, color=colour("oracle"), linestyle=DASHES[1], linewidth=1.2)
     known = [model for model in FITTED if model in set(table["model"])]
     for k, model in enumerate(known):
@@ -35,12 +34,10 @@ def learning_curve(table: pd.DataFrame, oracle: float, ax: Axes | None = None) -
         reach = [rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]]
         style: dict[str, Any] = {"color": colour(model), "marker": MARKERS[k], "linestyle": DASHES[k]}
         ax.errorbar(n, rows["value"], yerr=reach, label=LABELS[model], elinewidth=1, capsize=2, **style)
-    ax.set_xscale("log")
+    ax.set(xscale="log", xlabel="Training patients", ylabel="AUROC in the population")
     sizes = sorted(table["n_train"].unique())
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()
     ax.text(sizes[0], oracle, "Oracle", va="bottom", fontsize=9)
-    ax.set_xlabel("Training patients")
-    ax.set_ylabel("AUROC in the population")
     ax.legend(loc="lower right")
     return ax

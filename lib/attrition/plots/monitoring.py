@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from attrition.monitoring import NAMES
 from attrition.monitoring.surveillance import ALPHA
-from attrition.plots.style import DASHES, LIGHT, MARKERS, WIDTH, colour
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import DASHES, MARKERS, WIDTH, axes, colour, legend_below
 
 HUES = dict(zip(NAMES, ("blue", "teal", "green", "vermilion", "purple", "ochre", "red"), strict=True))
 
@@ -32,22 +33,20 @@ def rates(table: pd.DataFrame, level: float | None, title: str, ax: Axes) -> Axe
     matplotlib Axes
     """
     sizes = sorted(table["batch_size"].unique())
-    shift = np.linspace(-0.24, 0.24, len(sizes))
-    for size, offset, marker in zip(sizes, shift, MARKERS, strict=False):
-        part = table[table["batch_size"] == size].set_index("name").loc[list(NAMES)]
-        place = np.arange(len(part)) + offset
-        spread = np.abs(part[["ci_low", "ci_high"]].to_numpy().T - part["rate"].to_numpy())
-        hues = [LIGHT[HUES[name]] for name in part.index]
-        ax.scatter(part["rate"], place, color=hues, marker=marker, s=14, zorder=3)
-        ax.errorbar(part["rate"], place, xerr=spread, fmt="none", ecolor=colour("muted"), linewidth=1, zorder=4)
-        ax.scatter([], [], color=colour("ink"), marker=marker, s=14, label=f"{size} patients")
+    lift = dict(zip(sizes, np.linspace(-0.24, 0.24, len(sizes)), strict=True))
+    drawn = table.assign(label=table["name"].map(NAMES), lift=table["batch_size"].map(lift), value=table["rate"])
+    drawn["group"] = list(zip(table["batch_size"], table["name"], strict=True))
+    markers = dict(zip(sizes, MARKERS, strict=False))
+    marks = {(size, name): Mark(None, HUES[name], markers[size], 3.7) for size in sizes for name in NAMES}
+    rows(drawn, marks, ax, labels=list(NAMES.values()), line=1, bars="muted")
+    for made in ax.collections:
+        made.set_zorder(4)  # an interval may be shorter than its mark is wide
+    for size in sizes:
+        ax.plot([], [], label=f"{size} patients", **Mark(None, "ink", markers[size], 3.7).style())
     if level is not None:
         ax.axvline(level, color=colour("muted"), linestyle=DASHES[1], linewidth=1, label="nominal", zorder=0)
-    ax.set_yticks(range(len(NAMES)), NAMES.values())
-    ax.set_ylim(len(NAMES) - 0.5, -0.5)
     ax.set_xlim(-0.03, 1.03)
     ax.set_title(title)
-    ax.grid(axis="y", visible=False)
     return ax
 
 
@@ -70,11 +69,11 @@ def worlds(table: pd.DataFrame, titles: Mapping[str, str], level: float | None =
     import matplotlib.pyplot as plt
 
     size = (WIDTH, 1.0 + 2.2 * len(titles))
-    fig, axes = plt.subplots(len(titles), 1, figsize=size, sharex=True, squeeze=False)
-    for ax, (scenario, title) in zip(axes[:, 0], titles.items(), strict=True):
+    fig, panels = plt.subplots(len(titles), 1, figsize=size, sharex=True, squeeze=False)
+    for ax, (scenario, title) in zip(panels[:, 0], titles.items(), strict=True):
         rates(table[table["scenario"] == scenario], level, title, ax)
-    axes[-1, 0].set_xlabel("share of batches with an alarm")
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    panels[-1, 0].set_xlabel("share of batches with an alarm")
+    legend_below(panels[0, 0], 3)
     return fig
 
 
@@ -91,15 +90,10 @@ def running_sum(path: NDArray, band: NDArray, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        ax = plt.subplots(figsize=(WIDTH, 3.2))[1]
+    ax = axes(ax, 3.2)
     arrived = np.arange(1, len(path) + 1)
     ax.fill_between(arrived, *band, color=colour("grid"), label="95% band without a change")
     ax.plot(arrived, path, color=colour("vermilion"), label="this batch")
     ax.axhline(0, color=colour("muted"), linewidth=0.8)
-    ax.set_xlabel("patients arrived")
-    ax.set_ylabel("dropouts, observed minus predicted")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return ax
+    ax.set(xlabel="patients arrived", ylabel="dropouts, observed minus predicted")
+    return legend_below(ax)

@@ -6,56 +6,37 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.style import WIDTH, colour
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import DASHES, axes, colour
 
 NODES = {
-    "age": (0.0, 4.0, "age"),
-    "arm": (0.0, 2.0, "arm"),
-    "phase": (0.0, 3.0, "phase"),
-    "gender": (0.0, 1.0, "gender"),
-    "days": (0.0, 5.0, "days of follow-up"),
-    "events": (1.2, 4.5, "adverse events"),
-    "visits": (1.75, 5.7, "visits"),
-    "last": (3.05, 5.7, "last visit day"),
-    "noise": (1.2, 1.3, "noise"),
-    "risk": (2.0, 3.0, "risk score"),
-    "dropout": (3.05, 3.0, "dropout"),
-    "day": (3.05, 1.1, "dropout day"),
+    "age": (0.0, 4.0, "age", "enrolment"),
+    "arm": (0.0, 2.0, "arm", "enrolment"),
+    "phase": (0.0, 3.0, "phase", "enrolment"),
+    "gender": (0.0, 1.0, "gender", "enrolment"),
+    "days": (0.0, 5.0, "days of follow-up", "follow-up"),
+    "events": (1.2, 4.5, "adverse events", "follow-up"),
+    "visits": (1.75, 5.7, "visits", "follow-up"),
+    "last": (3.05, 5.7, "last visit day", "follow-up"),
+    "noise": (1.2, 1.3, "noise", "hidden"),
+    "risk": (2.0, 3.0, "risk score", "hidden"),
+    "dropout": (3.05, 3.0, "dropout", "outcome"),
+    "day": (3.05, 1.1, "dropout day", "outcome"),
 }
-EDGES = (
-    ("age", "events"),
-    ("age", "risk"),
-    ("days", "events"),
-    ("days", "visits"),
-    ("days", "last"),
-    ("days", "risk"),
-    ("days", "day"),
-    ("visits", "last"),
-    ("visits", "risk"),
-    ("events", "risk"),
-    ("phase", "risk"),
-    ("arm", "risk"),
-    ("noise", "risk"),
-    ("risk", "dropout"),
-    ("risk", "day"),
-    ("dropout", "day"),
-)
-GROUPS = {
-    "enrolment": ("age", "arm", "phase", "gender"),
-    "follow-up": ("days", "events", "visits", "last"),
-    "hidden": ("noise", "risk"),
-    "outcome": ("dropout", "day"),
+EFFECTS = {
+    "age": "events risk",
+    "days": "events visits last risk day",
+    "visits": "last risk",
+    "events": "risk",
+    "phase": "risk",
+    "arm": "risk",
+    "noise": "risk",
+    "risk": "dropout day",
+    "dropout": "day",
 }
+EDGES = tuple((cause, effect) for cause, effects in EFFECTS.items() for effect in effects.split())
 GROUP_COLOUR = {"enrolment": "blue", "follow-up": "ochre", "hidden": "muted", "outcome": "vermilion"}
-SETTING = {"default": ("the law's own prevalence", "blue", "-"), "p24": ("prevalence 24%", "vermilion", "--")}
-
-
-def _axes(ax: Axes | None, height: float = 3.4) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(WIDTH, height))[1]
+SETTINGS = {"default": Mark("the law's own prevalence", "blue", "o"), "p24": Mark("prevalence 24%", "vermilion", "s")}
 
 
 def dag(ax: Axes | None = None) -> Axes:
@@ -69,9 +50,8 @@ def dag(ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, 3.9)
-    group = {name: key for key, names in GROUPS.items() for name in names}
-    boxes = {name: _box(ax, place, GROUP_COLOUR[group[name]]) for name, place in NODES.items()}
+    ax = axes(ax, 3.9)
+    boxes = {name: _box(ax, *node) for name, node in NODES.items()}
     arrow = {"arrowstyle": "-|>", "color": colour("muted"), "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
     for start, end in EDGES:
         ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
@@ -83,8 +63,8 @@ def dag(ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _box(ax: Axes, place: tuple[float, float, str], hue: str):
-    x, y, label = place
+def _box(ax: Axes, x: float, y: float, label: str, group: str):
+    hue = GROUP_COLOUR[group]
     box = {"boxstyle": "round,pad=0.35", "facecolor": colour("paper"), "edgecolor": colour(hue), "linewidth": 1.3}
     return ax.text(x, y, label, ha="center", va="center", fontsize=9, bbox=box, zorder=3)
 
@@ -107,7 +87,7 @@ def after_dropout(trial: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, 3.6)
+    ax = axes(ax, 3.6)
     gone = trial.loc[trial["dropout"] == 1]
     late = gone["last_visit_day"] > gone["dropout_day"]
     for chosen, name, hue, marker in ((~late, "possible", "blue", "o"), (late, "after dropout", "red", "x")):
@@ -135,7 +115,7 @@ def formula_against_law(by_formula: np.ndarray, truth: np.ndarray, ax: Axes | No
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     ax.scatter(truth, by_formula, s=7, color=colour("blue"), alpha=0.45, linewidths=0)
     ax.plot([0, 1], [0, 1], color=colour("ink"), linewidth=1, label="equal")
     ax.set(xlabel="probability of dropout by the law", ylabel="by the published formula", xlim=(0, 1.01), ylim=(0, 1))
@@ -158,11 +138,12 @@ def true_probability(shares: pd.DataFrame, means: Mapping[str, float], ax: Axes 
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, 3.2)
+    ax = axes(ax, 3.2)
     edges = np.append(shares["low"], shares["high"].iloc[-1])
-    for setting, (label, hue, dash) in SETTING.items():
-        ax.stairs(shares[setting], edges, color=colour(hue), linestyle=dash, linewidth=1.6, label=label)
-        ax.axvline(means[setting], color=colour(hue), linestyle=":", linewidth=1.2)
+    for (setting, mark), dash in zip(SETTINGS.items(), DASHES, strict=False):
+        hue = colour(mark.hue)
+        ax.stairs(shares[setting], edges, color=hue, linestyle=dash, linewidth=1.6, label=mark.label)
+        ax.axvline(means[setting], color=hue, linestyle=":", linewidth=1.2)
     ax.set(xlabel="true probability of dropout", ylabel="share of patients", xlim=(0, 1))
     ax.set_ylim(bottom=0)
     ax.legend(loc="upper right")
@@ -197,16 +178,10 @@ def oracle_ladder(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
-    rungs = list(dict.fromkeys(table["known"]))
-    for shift, (setting, (label, hue, _)) in zip((0.12, -0.12), SETTING.items(), strict=True):
-        part = table.loc[table["prevalence"] == setting]
-        y = np.array([rungs.index(known) for known in part["known"]]) + shift
-        marker = "o" if setting == "default" else "s"
-        ax.hlines(y, 0.5, part["auroc"], color=colour(hue), linewidth=1.2)
-        ax.plot(part["auroc"], y, marker, color=colour(hue), label=label)
+    drawn = table.assign(label=table["known"], group=table["prevalence"], value=table["auroc"], chance=0.5)
+    rungs = list(dict.fromkeys(table["known"]))[::-1]
+    ax = rows(drawn, SETTINGS, ax, labels=rungs, ends=("chance", "value"), gap=0.24, line=1.2, height=3.4)
     ax.axvline(0.5, color=colour("chance"), linewidth=1, linestyle=":")
-    ax.set_yticks(range(len(rungs)), rungs)
     ax.set(xlabel="AUROC of the best possible model", xlim=(0.48, 0.82))
     ax.legend(loc="lower right")
     return ax

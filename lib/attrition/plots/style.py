@@ -6,8 +6,10 @@ deficiencies, and lines also differ by dash or marker wherever two meet.
 """
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
+from matplotlib.axes import Axes
 
 MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
 WIDTH = 5.5
@@ -96,6 +98,44 @@ def cycle(names: list[str]) -> dict[str, str]:
     unknown = [name for name in names if name not in MEANING]
     given = {name: LIGHT[free[i % len(free)]] for i, name in enumerate(unknown)}
     return {name: given.get(name) or colour(name) for name in names}
+
+
+def axes(ax: Axes | None, height: float = 3.4) -> Axes:
+    """The given axes, or new ones of full width and so many inches high."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(WIDTH, height))[1]
+
+
+def legend_below(ax: Axes, columns: int = 2) -> Axes:
+    """One legend for the whole figure, below it."""
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    return ax
+
+
+def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha: float = 0.15, **look: Any) -> Axes:
+    """A line, and its band between two others in the same colour."""
+    (line,) = ax.plot(x, y, **look)
+    if band is not None:
+        ax.fill_between(x, *band, color=line.get_color(), alpha=alpha, linewidth=0)
+    return ax
+
+
+def from_0_to_1(ax: Axes, x: str, y: str, **diagonal: Any) -> Axes:
+    """Both axes from 0 to 1, with the line where they are equal."""
+    look: dict[str, Any] = {"color": colour("muted"), "linewidth": 0.8}
+    ax.plot([0, 1], [0, 1], **look | diagonal)
+    ax.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1))
+    return ax
+
+
+def nothing(ax: Axes, why: str) -> Axes:
+    """Words in place of a figure that has nothing to show."""
+    ax.text(0.5, 0.5, why, ha="center", va="center", color=LIGHT["muted"], transform=ax.transAxes)
+    ax.set_axis_off()
+    return ax
 
 
 def use() -> None:

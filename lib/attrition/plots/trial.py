@@ -1,40 +1,28 @@
 """Figures of landmark prediction on a real trial: discrimination, calibration, decisions, site groups, leaks."""
 
 from collections.abc import Mapping
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from attrition.metrics.calibration import CalibrationCurve
-from attrition.plots.forest import height
-from attrition.plots.style import CYCLE, DASHES, MARKERS, colour
+from attrition.plots.decision import benefit_lines
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import (
+    CYCLE,
+    DASHES,
+    MARKERS,
+    axes,
+    colour,
+    from_0_to_1,
+    legend_below,
+    line_and_band,
+    nothing,
+)
 
 HUES = {"all": "blue", "arm_only": "ochre", "xgb": "vermilion", "lgbm": "green"}
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    return plt.subplots(figsize=size)[1] if ax is None else ax
-
-
-def _nothing(ax: Axes, why: str) -> Axes:
-    ax.text(0.5, 0.5, why, ha="center", va="center", transform=ax.transAxes, color=colour("muted"))
-    ax.set_axis_off()
-    return ax
-
-
-def _places(ax: Axes, labels: list[str]) -> dict[str, float]:
-    places = {label: -float(k) for k, label in enumerate(labels)}
-    ax.set_yticks(list(places.values()), list(places))
-    ax.set_ylim(-len(labels) + 0.4, 0.6)
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    return places
-
-
-def _below(ax: Axes, columns: int) -> None:
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
 
 def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Axes:
@@ -52,21 +40,13 @@ def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Ax
     -------
     matplotlib Axes
     """
-    labels, days = list(dict.fromkeys(table["label"])), sorted(table["landmark"].unique())
-    ax = _axes(ax, (5.5, height(len(labels), max(2, len(days)))))
-    places = _places(ax, labels)
+    days = sorted(table["landmark"].unique())
+    marks = {day: Mark(f"day {day}", CYCLE[k % 8], MARKERS[k % 8]) for k, day in enumerate(days)}
+    ax = rows(table.assign(group=table["landmark"]), marks, ax, gap=0.24)
     ax.axvline(0.5, color=colour("chance"), linestyle=":", label="chance")
     ax.axvline(suspicious, color=colour("red"), linestyle="--", linewidth=1, label="suspicious from here")
-    for k, day in enumerate(days):
-        lift = 0.24 * ((len(days) - 1) / 2 - k)
-        for position, row in enumerate(table[table["landmark"] == day].itertuples()):
-            y, hue = places[row.label] + lift, colour(CYCLE[k % len(CYCLE)])
-            ax.plot([row.ci_low, row.ci_high], [y, y], color=hue, linewidth=2)
-            word = f"day {day}" if position == 0 else None
-            ax.plot(row.value, y, MARKERS[k % len(MARKERS)], color=hue, markersize=5.5, label=word)
     ax.set_xlabel("AUROC")
-    _below(ax, 3)
-    return ax
+    return legend_below(ax, 3)
 
 
 def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
@@ -82,27 +62,21 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
     -------
     matplotlib Axes
     """
-    table = table.sort_values("difference", ascending=False, kind="stable")
+    real = table.sort_values("difference", ascending=False, kind="stable").assign(lift=-0.14)
+    both = [(real, "this trial", 2)]
+    if simulated is not None:
+        both.append((simulated.assign(lift=0.16), "simulated trials", 1))
     # a leak that this trial's data cannot show still has its place
-    labels = list(dict.fromkeys([*table["label"], *([] if simulated is None else simulated["label"])]))
-    ax = _axes(ax, (5.5, height(len(labels), 2)))
-    places = _places(ax, labels)
+    labels = list(dict.fromkeys(label for part, *_ in both for label in part["label"]))
+    ax = axes(ax, 0.9 + 0.46 * len(labels))
+    for part, where, width in both:
+        for side, marker in (("honest", "o"), ("leaky", "D")):
+            mark = Mark(f"{side}, {where}", side, marker, 5, None if width == 2 else "paper")
+            drawn, ends = part.assign(value=part[side]), ("honest", "leaky")
+            rows(drawn, {"": mark}, ax, labels=labels, ends=ends, line=width, bars="muted")
     ax.axvline(0.5, color=colour("chance"), linestyle=":")
-    both = [(table, 0.14, True)] if simulated is None else [(table, 0.14, True), (simulated, -0.16, False)]
-    for rows, lift, real in both:
-        where = "this trial" if real else "simulated trials"
-        for position, row in enumerate(rows.itertuples()):
-            y = places[row.label] + lift
-            ax.plot([row.honest, row.leaky], [y, y], color=colour("muted"), linewidth=2 if real else 1)
-            for side, marker in (("honest", "o"), ("leaky", "D")):
-                face = colour(side) if real else colour("paper")
-                word = f"{side}, {where}" if position == 0 else None
-                ax.plot(
-                    getattr(row, side), y, marker, color=colour(side), markerfacecolor=face, markersize=5, label=word
-                )
     ax.set(xlabel="AUROC", xlim=(0.4, 1.02))
-    _below(ax, 2)
-    return ax
+    return legend_below(ax)
 
 
 def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
@@ -118,14 +92,14 @@ def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, (5.5, 3.8))
-    ax.plot([0, 1], [0, 1], color=colour("muted"), linewidth=0.8, label="perfect")
+    ax = from_0_to_1(axes(ax, 3.8), "predicted risk", "observed share who leave", label="perfect")
     for k, (name, curve) in enumerate(curves.items()):
-        hue = colour(HUES.get(name, CYCLE[k]))
-        ax.plot(curve.predicted, curve.observed, color=hue, linestyle=DASHES[k], label=labels.get(name, name))
-        if k == 0:
-            ax.fill_between(curve.predicted, curve.ci_low, curve.ci_high, color=hue, alpha=0.15, linewidth=0)
-    ax.set(xlabel="predicted risk", ylabel="observed share who leave", xlim=(0, 1), ylim=(0, 1))
+        look: dict[str, Any] = {
+            "color": colour(HUES.get(name, CYCLE[k])),
+            "linestyle": DASHES[k],
+            "label": labels.get(name, name),
+        }
+        line_and_band(ax, curve.predicted, curve.observed, None if k else (curve.ci_low, curve.ci_high), **look)
     ax.legend(loc="upper left")
     return ax
 
@@ -152,20 +126,11 @@ def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str,
     -------
     matplotlib Axes
     """
-    ax = _axes(ax, (5.5, 3.6))
-    thresholds = curve["threshold"].unique()
-    ax.axhline(0, color=colour("muted"), linewidth=0.8, label="contact nobody")
-    ax.plot(thresholds, 100 * everybody, color=colour("ink"), linestyle=":", label="contact everybody")
-    for k, (name, part) in enumerate(curve.groupby("model", sort=False)):
-        hue = colour(HUES.get(name, CYCLE[k]))
-        ax.plot(
-            part["threshold"], 100 * part["net_benefit"], color=hue, linestyle=DASHES[k], label=labels.get(name, name)
-        )
-        low, high = 100 * part["ci_low"], 100 * part["ci_high"]
-        ax.fill_between(part["threshold"], low, high, color=hue, alpha=0.13, linewidth=0)
+    names = curve["model"].unique()
+    looks = {name: {"color": colour(HUES.get(name, CYCLE[k])), "linestyle": DASHES[k]} for k, name in enumerate(names)}
+    ax = benefit_lines(axes(ax, 3.6), curve, everybody, looks, labels, names)
     top = 100 * max(curve["net_benefit"].max(), everybody.max())
-    ax.set(xlabel="threshold: risk from which a patient is contacted", ylabel="net leavers found per 100")
-    ax.set(ylim=(-0.25 * top, 1.1 * top), xlim=(thresholds.min(), thresholds.max()))
+    ax.set(xlabel="threshold: risk from which a patient is contacted", ylim=(-0.25 * top, 1.1 * top))
     ax.legend(loc="upper right")
     return ax
 
@@ -184,40 +149,23 @@ def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     groups = table[table["site_group"] != "all"].sort_values("n_patients", ascending=False, kind="stable")
-    ax = _axes(ax, (5.5, height(len(groups) + 1)))
     if groups["ci_low"].isna().all():
-        return _nothing(ax, "no site group has two events and two non-events")
-    labels = [f"{row.site_group} ({row.n_events} of {row.n_patients})" for row in groups.itertuples()]
-    places = _places(ax, labels)
+        return nothing(axes(ax), "no site group has two events and two non-events")
+    named = [f"{row.site_group} ({row.n_events} of {row.n_patients})" for row in groups.itertuples()]
+    sizes = zip(named, 3 + groups["n_patients"] ** 0.5, groups["ci_low"].isna(), strict=True)
+    marks = {name: Mark(size=size, face="paper" if few else None) for name, size, few in sizes}
+    drawn = groups.assign(label=named, group=named, value=groups["auroc"])
+    ax = rows(drawn, marks, ax, gap=0, height=0.9 + 0.36 * (len(groups) + 1))
     ax.axvline(0.5, color=colour("chance"), linestyle=":", label="chance")
     pooled = table.loc[table["site_group"] == "all", "auroc"].iloc[0]
     ax.axvline(pooled, color=colour("blue"), linestyle="--", linewidth=1, label="all pairs within site groups")
-    for label, row in zip(labels, groups.itertuples(), strict=True):
-        judged = np.isfinite(row.ci_low)
-        if judged:
-            ax.plot([row.ci_low, row.ci_high], [places[label]] * 2, color=colour("blue"), linewidth=2)
-        face = colour("blue" if judged else "paper")
-        size = 3 + row.n_patients**0.5
-        ax.plot(row.auroc, places[label], "o", color=colour("blue"), markerfacecolor=face, markersize=size)
     ax.set(xlabel="AUROC", ylabel="site group (events of patients)", xlim=(-0.02, 1.04))
-    _below(ax, 2)
-    return ax
+    return legend_below(ax)
 
 
 def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Share of adverse events reported by days after their onset.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `attrition.landmark.machine.known_share`.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = _axes(ax, (5.5, 2.6))
+    """Share of adverse events reported by days after their onset, from `attrition.landmark.machine.known_share`."""
+    ax = axes(ax, 2.6)
     ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))
     ax.set_xlim(left=0)

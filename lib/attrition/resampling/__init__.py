@@ -9,13 +9,3 @@ from attrition.resampling.folds import (
     repeated_folds,
     unshuffled_folds,
 )
-
-__all__ = [
-    "OOF_COLUMNS",
-    "Fold",
-    "out_of_fold",
-    "per_fold",
-    "per_repeat",
-    "repeated_folds",
-    "unshuffled_folds",
-]

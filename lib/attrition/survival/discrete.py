@@ -1,11 +1,13 @@
 """Discrete-time model of leaving: one logistic regression on person-periods, and the risk that follows from it."""
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
+from attrition.models.batched import Shared
+from attrition.models.ridge import fitted
 
-def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> pd.DataFrame:
+
+def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One row a patient and period that the patient began and was seen through, or left in.
 
     Parameters
@@ -17,59 +19,19 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> pd.Da
 
     Returns
     -------
-    pandas.DataFrame
-        ``patient`` (position), ``period`` (from 0), ``cause`` in that period. A period in which a patient is censored
-        is left out.
+    tuple of ndarray, shape (n_rows,)
+        Patient (position), period (from 0), cause in that period. A period in which a patient is censored is left out.
 
     Examples
     --------
-    >>> person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56]).to_numpy().tolist()
-    [[0, 0, 0], [0, 1, 1], [2, 0, 0], [2, 1, 0]]
+    >>> [column.tolist() for column in person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56])]
+    [[0, 0, 2, 2], [0, 1, 0, 1], [0, 1, 0, 0]]
     """
-    return pd.DataFrame(dict(zip(("patient", "period", "cause"), _person_periods(time, cause, edges), strict=True)))
-
-
-def _person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     time, cause, edges = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(edges, dtype=float)
     day, reason, begin, end = time[:, None], cause[:, None], edges[:-1], edges[1:]
     left = (reason > 0) & (day > begin) & (day <= end)
     patient, period = np.nonzero(left | (day > end) | ((day == end) & (reason == 0)))
     return patient, period, np.where(left, reason, 0)[patient, period]
-
-
-def ridge_logit(X: np.ndarray, y: np.ndarray, penalty: np.ndarray, steps: int = 50) -> np.ndarray:
-    r"""Logistic regression with a ridge penalty per coefficient, by Newton steps.
-
-    Maximises :math:`\ell(\beta) - \tfrac12 \sum_j \lambda_j \beta_j^2`.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n_rows, n_columns)
-        With its own intercept or period columns.
-    y : ndarray, shape (n_rows,)
-        0 or 1.
-    penalty : ndarray, shape (n_columns,)
-        Above 0 for every column that can separate the outcome.
-    steps : int
-        Largest number of Newton steps.
-
-    Returns
-    -------
-    ndarray, shape (n_columns,)
-
-    References
-    ----------
-    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
-    """
-    beta = np.zeros(X.shape[1])
-    for _ in range(steps):
-        mean = 1 / (1 + np.exp(-np.clip(X @ beta, -30, 30)))
-        curvature = X.T @ ((mean * (1 - mean))[:, None] * X) + np.diag(penalty)
-        step = np.linalg.solve(curvature, X.T @ (y - mean) - penalty * beta)
-        beta = beta + np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-9:
-            break
-    return beta
 
 
 def discrete_risk(
@@ -110,10 +72,11 @@ def discrete_risk(
     ----------
     Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
     """
-    (patient, period, reason), n_periods = _person_periods(time, cause, edges), np.size(edges) - 1
+    (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
-    beta = ridge_logit(design, (reason == 1).astype(float), penalty)
+    tables, one = Shared(design), np.ones((1, len(design)))
+    (beta,) = fitted(tables, (reason == 1) * one, one, np.diag(penalty)[None], 1.0, np.zeros((1, tables.q)))
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))
     begun = np.bincount(period, minlength=n_periods)

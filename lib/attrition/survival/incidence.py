@@ -43,9 +43,9 @@ def days_shown(trial: Trial) -> list[int]:
     return [*(day for day in trial.landmarks if 0 < day < trial.horizon), trial.horizon]
 
 
-def by_reason(trial: Trial, days: Sequence[float], by: str | None = None, level: float = 0.95) -> pd.DataFrame:
+def by_reason(trial: Trial, days: Sequence[float], by: str | None = None) -> pd.DataFrame:
     """Aalen-Johansen by reason (and arm, with ``by="arm"``); see `survival.tabulate`."""
-    return survival.tabulate(coded(trial).sort_values("arm", kind="stable"), trial.groups, days, by, level)
+    return survival.tabulate(coded(trial).sort_values("arm", kind="stable"), trial.groups, days, by)
 
 
 def primary(trial: Trial, days: Sequence[float], by: str | None = None, level: float = 0.95) -> pd.DataFrame:
@@ -62,14 +62,13 @@ def steps(trial: Trial) -> np.ndarray:
     return np.unique(np.concatenate([[0.0], time[(time > 0) & (time <= trial.horizon)], [trial.horizon]]))
 
 
-def by_the_mistake(trial: Trial, days: Sequence[float], level: float = 0.95) -> pd.DataFrame:
+def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
     """1 - Kaplan-Meier by reason, the other reasons counted as censored: what not to do.
 
     Parameters
     ----------
     trial : Trial
     days : sequence of float
-    level : float
 
     Returns
     -------
@@ -79,7 +78,7 @@ def by_the_mistake(trial: Trial, days: Sequence[float], level: float = 0.95) -> 
     patients, parts = coded(trial), []
     for reason in trial.groups:
         fit = survival.one_minus_km(patients["time"], patients["reason"].eq(reason).astype(int), of=1)
-        parts.append(survival.at_days(fit, days, level).assign(group="all", reason=reason).drop(columns="cause"))
+        parts.append(survival.at_days(fit, days).assign(group="all", reason=reason).drop(columns="cause"))
     columns = ["group", "reason", "day", "at_risk", "events", *VALUE]
     return pd.concat(parts, ignore_index=True)[columns]
 
@@ -225,7 +224,7 @@ def _estimable(event: pd.Series, arms: pd.Series, fewest: int) -> bool:
     return event.sum() >= fewest and bool((event.groupby(arms, observed=True).sum() > 0).all())
 
 
-def arm_hazards(trial: Trial, fewest: int, level: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
+def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cause-specific hazard ratios of the arms, and the proportional-hazards check of each model.
 
     Parameters
@@ -233,7 +232,6 @@ def arm_hazards(trial: Trial, fewest: int, level: float = 0.95) -> tuple[pd.Data
     trial : Trial
     fewest : int
         A reason with fewer events, or with none in an arm, gets no model: its rows hold the counts only.
-    level : float
 
     Returns
     -------
@@ -252,7 +250,7 @@ def arm_hazards(trial: Trial, fewest: int, level: float = 0.95) -> tuple[pd.Data
         event = patients["cause"].eq(1) if reason == PRIMARY else patients["reason"].eq(reason)
         table = pd.DataFrame({"reason": reason, "arm": list(X.columns) or [ONE_ARM], "events": int(event.sum())})
         if X.shape[1] and _estimable(event, patients["arm"], fewest):
-            fit = hazards.cause_specific_cox(patients["time"], event, X, level)
+            fit = hazards.cause_specific_cox(patients["time"], event, X)
             table = table.assign(**{name: fit[name] for name in ("hazard_ratio", "ci_low", "ci_high")})
             check = hazards.proportional_hazards(patients["time"], event, X).rename(columns={"term": "arm"})
             checks.append(check.replace({"arm": {"GLOBAL": "all"}}).assign(reason=reason))

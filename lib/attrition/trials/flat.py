@@ -19,7 +19,7 @@ from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, Mappin
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
-LEFT, COMPLETED_TERM = "left the trial", "completed"
+LEFT = "left the trial"
 ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
 MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
 FEWEST_PATIENTS = 10
