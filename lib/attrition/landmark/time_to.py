@@ -214,7 +214,7 @@ def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> d
         ``auroc`` (one half by definition for the model without predictors), ``auroc_within``, ``brier`` (with inverse
         probability of censoring weights), ``ipa`` (1 - Brier / Brier of the model without predictors).
     """
-    found = {}
+    found: dict[str, dict[str, np.ndarray]] = {}
     for name, risk in risks.items():
         brier = np.array([censored.brier_score(one, s.time, s.cause, s.ahead) for one in risk])
         found[name] = {

@@ -74,7 +74,7 @@ def halves(y: np.ndarray, n_halves: int, n_folds: int, rng: np.random.Generator)
 
     A half whose smaller class has too few patients for the folds takes as many folds as it can.
     """
-    found = []
+    found: list[Half] = []
     while len(found) < TWICE * n_halves:
         rows = np.sort(rng.permutation(len(y))[: len(y) // 2])
         fewest = min(int(y[rows].sum()), int((1 - y[rows]).sum()))

@@ -31,7 +31,7 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     Verweij and van Houwelingen (1993), Statistics in Medicine 12, 2305-2314.
     """
 
-    def __init__(self, free: Sequence[bool] | None = None, seed: int = 0, grid: Sequence[float] = GRID):
+    def __init__(self, free: Sequence[bool] | np.ndarray | None = None, seed: int = 0, grid: Sequence[float] = GRID):
         self.free, self.seed, self.grid = free, seed, grid
 
     def fit(self, X: Any, y: np.ndarray) -> Self:

@@ -58,7 +58,7 @@ class Design:
     free: Array
 
     @classmethod
-    def of(cls, X: Array, free: Array | None = None) -> Self:
+    def of(cls, X: Array, free: Sequence[bool] | Array | None = None) -> Self:
         """The design of features ``X``, shape (n, p), gaps as NaN."""
         X = np.asarray(X, dtype=float)
         gaps = np.isnan(X)
@@ -289,7 +289,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         Of the inner folds.
     """
 
-    def __init__(self, grid: Sequence[float] = GRID, free: Sequence[bool] | None = None, seed: int = 0):
+    def __init__(self, grid: Sequence[float] = GRID, free: Sequence[bool] | Array | None = None, seed: int = 0):
         self.grid, self.free, self.seed = grid, free, seed
 
     def fit(self, X: Any, y: Array) -> Self:
