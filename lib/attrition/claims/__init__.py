@@ -11,22 +11,4 @@ from attrition.claims.ledger import (
     verdict_of,
     write,
 )
-from attrition.claims.schema import PREVALENCES, Claim, LedgerError, Statement, load, section
-
-__all__ = [
-    "PREVALENCES",
-    "Claim",
-    "LedgerError",
-    "Statement",
-    "count_verdicts",
-    "evaluate",
-    "evaluate_one",
-    "load",
-    "look_up",
-    "read_chapters",
-    "reader",
-    "references",
-    "section",
-    "verdict_of",
-    "write",
-]
+from attrition.claims.schema import PREVALENCES, LedgerError, load, section

@@ -23,7 +23,6 @@ _HOME = {
     "prose": "attrition.report.display",
     "table": "attrition.report.display",
 }
-__all__ = ["callout", "capture", "figure", "fill", "finding", "findings", "ledger", "prose", "table"]
 
 
 def __getattr__(name: str) -> Any:
