@@ -11,7 +11,7 @@ named after it:
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
     claims, findings, tracking              the ledger and its rules; the front page in words; tracked runs
     eda                                     chapters 01 and 02: the published data set looked at
-    survival, models, resampling            competing risks; pipelines by name; folds, schemes, tuning
+    models, survival, resampling            pipelines by name; competing risks; folds, schemes, tuning
     ablation, modelling, published          chapters 03 and 04: the simulation study, the models, the published protocol
     evaluation                              chapter 05
     landmark, leaks                         chapters 06 and 07: known by then, predicted, and what each leak is worth

@@ -718,10 +718,10 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, messa
         ("amendments", {"date": "today", "what": "x"}, "amendments 1: date must be a date, found 'today'"),
         (
             "amendments",
-            {"date": datetime.date(2026, 1, 1), "what": "x", "before": {"C01": "suported"}},
-            "unknown before.C01 'suported'; did you mean 'supported'?",
+            {"date": datetime.date(2026, 1, 1), "what": "x", "before": {"C01": "support"}},
+            "unknown before.C01 'support'; did you mean 'supported'?",
         ),
-        ("references", {"authors": "A", "title": "B", "wher": "C"}, "unknown key 'wher'; did you mean 'where'?"),
+        ("references", {"authors": "A", "title": "B", "where_": "C"}, "unknown key 'where_'; did you mean 'where'?"),
     ],
 )
 def test_a_faulty_amendment_or_reference_is_refused(tmp_path, name, entry, message):

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from attrition.models import outcomes, ridge
-from attrition.models.cox import RidgeCox
+from attrition.survival.cox import RidgeCox
 
 
 @pytest.fixture

@@ -492,4 +492,4 @@ def test_a_notebook_reads_a_file_or_a_frame_with_a_mapping_file_or_a_dictionary(
     with pytest.raises(ContractError, match=r"(?s)the table.*last_day.*not in the file"):
         trials.load(frame.drop(columns="last_day"), mapping=content)
     with pytest.raises(MappingError, match="the mapping: refused"):
-        trials.load(frame, mapping=content | {"titel": "x"})
+        trials.load(frame, mapping=content | {"titl": "x"})

@@ -36,7 +36,8 @@ def flagged(predictions: Mapping[str, ArrayLike], thresholds: ArrayLike) -> NDAr
     >>> flagged({"lr": [0.2, 0.6]}, [0.5, 0.6, 0.7]).tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
-    repeats = [np.asarray(y_prob, dtype=float).reshape(len(y_prob), -1, 1) for y_prob in predictions.values()]
+    tables = [np.asarray(y_prob, dtype=float) for y_prob in predictions.values()]
+    repeats = [table.reshape(len(table), -1, 1) for table in tables]
     return np.hstack([(p >= np.asarray(thresholds)).mean(axis=1) for p in repeats])
 
 

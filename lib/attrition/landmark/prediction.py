@@ -22,9 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from attrition import landmark, metrics, models, seeds
 from attrition.cdisc import Trial
 from attrition.metrics import intervals, ranks
-from attrition.models.cox import RidgeCox
 from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, repeated_folds
+from attrition.survival.cox import RidgeCox
 
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "arm_only": ("arm",),
@@ -281,6 +281,7 @@ def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]
 
 
 def target(of: Problem, estimator: BaseEstimator) -> np.ndarray:
+    """What an estimator is fitted to: the outcome, and for a Cox model its day as well."""
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     return np.column_stack([of.y, of.time]) if isinstance(last, RidgeCox) else of.y
 

@@ -16,8 +16,8 @@ from attrition import landmark, seeds, survival
 from attrition.cdisc import Trial
 from attrition.landmark import uncertainty
 from attrition.metrics import ranks
-from attrition.models.cox import RidgeCox
 from attrition.survival import censored, hazards
+from attrition.survival.cox import RidgeCox
 from attrition.survival.discrete import discrete_risk, period_edges
 from attrition.survival.incidence import coded
 
@@ -105,6 +105,15 @@ def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndar
     """Ridge penalty of every feature, chosen by inner folds for the Cox model of the primary event.
 
     The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
+
+    Parameters
+    ----------
+    time, cause : ndarray, shape (n_patients,)
+    X : ndarray, shape (n_patients, n_features)
+    free : ndarray of bool, shape (n_features,)
+        Features without a penalty.
+    seed : int
+        Of the inner folds.
     """
     outcome = np.column_stack([cause == 1, time])
     if free.all() or not (cause == 1).any():
@@ -227,7 +236,16 @@ def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> d
 
 
 def in_halves(s: Sample, n_halves: int, n_folds: int, period: float, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2)."""
+    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2).
+
+    Parameters
+    ----------
+    s : Sample
+    n_halves, n_folds : int
+    period : float
+        Length of a period of the discrete-time model, in days.
+    seed : int
+    """
     outcome = (s.cause == 1).astype(int)
     drawn = uncertainty.halves(outcome, n_halves, n_folds, seeds.stream(seed, "time to dropout", "halves", s.day))
     parts: list[dict[str, dict[str, np.ndarray]]] = []

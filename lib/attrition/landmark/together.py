@@ -88,6 +88,15 @@ def developed(
 
     A half-sample takes half of the patients of the landmark, and half of those who had left before it.
 
+    Parameters
+    ----------
+    stack : Stack
+    of : Problem
+        The landmark.
+    folds : sequence of Fold
+    drawn : sequence of Half
+    seed : int
+
     Returns
     -------
     predictions : ndarray, shape (n_patients, n_repeats)

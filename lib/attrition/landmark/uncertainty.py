@@ -127,7 +127,14 @@ def interval(
 ) -> dict[str, float]:
     """Mean over repeats with Student's interval from half-samples; widened for a number of comparisons (Bonferroni).
 
-    `bounds` are those of the measure: no interval goes beyond them.
+    Parameters
+    ----------
+    full : ndarray, shape (n_repeats,)
+    half : ndarray, shape (n_halves, 2)
+    comparisons : int
+    level : float
+    bounds : (float, float)
+        Of the measure: no interval goes beyond them.
 
     Examples
     --------

@@ -153,9 +153,11 @@ class Shared:
         self.pairs = self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
 
     def linear(self, beta: Array) -> Array:
+        """Log odds of every row."""
         return beta @ self.design.T
 
     def cross(self, rows: Array) -> Array:
+        """X' r of every replicate."""
         return rows @ self.design
 
     def gram(self, v: Array, exactly: bool = False) -> Array:

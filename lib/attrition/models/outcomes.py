@@ -1,7 +1,7 @@
 """Cross-validate one ridge regression under many outcomes of the same patients, as a permutation test needs it.
 
 The training parts are the same for all outcomes, so one inverse of a bound on the second derivatives serves them all
-(Boehning's bound: a variance of a binary outcome is at most one quarter), and a step is three matrix products.
+(Böhning's bound: a variance of a binary outcome is at most one quarter), and a step is three matrix products.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def out_of_fold(design: Design, Y: Array, fold: Array, labels: Array, grid: Sequ
 
     References
     ----------
-    Boehning and Lindsay (1988), Ann Inst Stat Math 40, 641-663.
+    Böhning and Lindsay (1988), Ann Inst Stat Math 40, 641-663.
     """
     found = np.empty(Y.shape)
     for k in range(len(labels)):

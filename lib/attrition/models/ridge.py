@@ -143,7 +143,7 @@ def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = 
     Examples
     --------
     >>> inner_labels(np.random.default_rng(1), np.array([[1, 1, 0, 2, 1, 1]]), np.array([0, 0, 1, 2, 3, 4])).tolist()
-    [[1, 1, -1, 3, 2, 0]]
+    [[2, 2, -1, 0, 3, 1]]
     """
     group = np.arange(counts.shape[1]) if group is None else group
     n_groups = group.max() + 1

@@ -116,7 +116,19 @@ def legend_below(ax: Axes, columns: int = 2) -> Axes:
 
 
 def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha: float = 0.15, **look: Any) -> Axes:
-    """A line, and its band between two others in the same colour."""
+    """A line, and its band between two others in the same colour.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x, y : array
+    band : (array, array) or None
+        Lower and upper end.
+    alpha : float
+        Of the band.
+    **look
+        Of the line.
+    """
     (line,) = ax.plot(x, y, **look)
     if band is not None:
         ax.fill_between(x, *band, color=line.get_color(), alpha=alpha, linewidth=0)

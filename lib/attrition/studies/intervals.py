@@ -104,10 +104,15 @@ def _fixed(developed: uncertainty.Developed, seed: int) -> dict[tuple[str, str],
     y = developed.of.y
     weights = intervals.bootstrap_weights(seeds.stream(seed, "fixed"), len(y), RESAMPLES)
     replicates = {name: intervals.replicates(metrics.auroc, y, developed.predictions[name], weights) for name in MODELS}
-    found = {(name, "auroc"): intervals.percentile_interval(*drawn) for name, drawn in replicates.items()}
-    gap = tuple(a - b for a, b in zip(replicates["all"], replicates["arm_only"], strict=True))
-    brier = intervals.bootstrap(metrics.brier_score, y, developed.predictions["all"], weights)
-    return found | {("all less arm_only", "auroc"): intervals.percentile_interval(*gap), ("all", "brier_score"): brier}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, drawn_anew in replicates.items():
+        found[name, "auroc"] = dict(intervals.percentile_interval(*drawn_anew))
+    (value, every), (less, less_every) = replicates["all"], replicates["arm_only"]
+    found["all less arm_only", "auroc"] = dict(intervals.percentile_interval(value - less, every - less_every))
+    found["all", "brier_score"] = dict(
+        intervals.bootstrap(metrics.brier_score, y, developed.predictions["all"], weights)
+    )
+    return found
 
 
 def _nadeau_bengio(developed: uncertainty.Developed) -> dict[tuple[str, str], dict[str, float]]:
@@ -174,6 +179,18 @@ def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[dict, di
 
 def one(day: int, law: str, number: int, seed: int, every_method: bool) -> pd.DataFrame:
     """One simulated trial: interval and truth of every measure, a row a method and measure.
+
+    Parameters
+    ----------
+    day : int
+        Landmark of the pilot.
+    law : str
+        A key of `LAWS`.
+    number : int
+        Of the trial: its random stream.
+    seed : int
+    every_method : bool
+        Whether to judge all `METHODS`, or the chosen one alone.
 
     Returns
     -------
