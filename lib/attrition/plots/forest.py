@@ -5,14 +5,16 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from attrition import text
 from attrition.models import LABELS
 from attrition.plots.fitted import colour
 from attrition.plots.rows import Mark, rows
 from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, legend_below
 
+SETTING_LABELS = {"default": "law's own prevalence", "p24": "24 % drop out"}
 SETTINGS = {
-    "default": Mark("law's own prevalence", "blue", MARKERS[0], 6),
-    "p24": Mark("24% drop out", "ochre", MARKERS[1], 6),
+    name: Mark(text.percent(label), hue, marker, 6)
+    for (name, label), hue, marker in zip(SETTING_LABELS.items(), ("blue", "ochre"), MARKERS, strict=False)
 }
 CROSS = Mark("published", "red", "x", 7)
 
