@@ -5,6 +5,7 @@ caption, alternative text, data) into the metadata of that output, where Papermi
 built from the metadata: text from data never passes through as markup.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from typing import Any
 
 import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
 import pandas as pd
+import yaml
 
-from attrition import results, text
+from attrition import params, paths, results, text
 from attrition.plots import style
 from attrition.report import columns as known
 from attrition.report import preview, words
@@ -65,10 +67,36 @@ def _identity(id: str, prefix: str) -> str:
     return id
 
 
-def _told(value: str, what: str, id: str) -> str:
+def _told(value: str | None, what: str, id: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{id}: {what} is missing")
     return " ".join(value.split())
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(captions: str) -> dict[str, dict[str, Any]]:
+    return yaml.load(captions, params.LOADER) or {}
+
+
+def captions(id: str) -> dict[str, Any]:
+    """What ``notebooks/captions`` says of a figure or table: caption, alt, notes, labels; nothing if it is not there.
+
+    Examples
+    --------
+    >>> sorted(captions("tbl-same-trial"))
+    ['caption', 'labels', 'notes']
+    """
+    files = (path.read_text(encoding="utf-8") for path in paths.NOTEBOOKS.glob("captions/*.yaml"))
+    return next((_parsed(file)[id] for file in files if f"\n{id}:" in f"\n{file}"), {})
+
+
+def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str | None]:
+    """Texts as given; if none is, those of the captions file, with results filled in."""
+    if any(given.values()):
+        return list(given.values())
+    known = {name: found for name, found in captions(id).items() if name in given}
+    plain = {"alt": str.format_map}  # not Markdown: nothing is escaped
+    return [plain.get(name, text.fill)(known[name], values) if name in known else None for name in given]
 
 
 def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:
@@ -99,7 +127,13 @@ def _legible(drawn: Any, id: str) -> None:
 
 
 def figure(
-    ax_or_fig: Any, id: str, caption: str, alt: str, data: pd.DataFrame | None = None, raster: bool = False
+    ax_or_fig: Any,
+    id: str,
+    caption: str | None = None,
+    alt: str | None = None,
+    data: pd.DataFrame | None = None,
+    raster: bool = False,
+    **values: Any,
 ) -> None:
     """Show a figure, once, and close it.
 
@@ -109,14 +143,16 @@ def figure(
         At most 5.5 inches wide; drawn at most `PHONE` wide.
     id : str
         ``fig-some-name``, unique over the book.
-    caption : str
-        Markdown, one or two sentences.
-    alt : str
+    caption : str, optional
+        Markdown, one or two sentences. By default caption and alternative text are those of `captions`.
+    alt : str, optional
         What the picture shows, for those who do not see it; not the caption again.
     data : pandas.DataFrame, optional
         The numbers drawn; written to ``tables/<id>.csv`` and offered to the reader.
     raster : bool
         For more than about a thousand marks: marks become a picture, text stays text.
+    **values
+        Results for the fields of the texts in the captions file, as in `prose`.
 
     Raises
     ------
@@ -128,6 +164,7 @@ def figure(
     from attrition.report import svg
 
     _identity(id, "fig")
+    caption, alt = _filled(id, values, caption=caption, alt=alt)
     caption, alt = _told(caption, "the caption", id), _told(alt, "the alternative text", id)
     if caption.casefold() == alt.casefold():
         raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
@@ -184,12 +221,13 @@ def _no_stranger(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str)
 def table(
     df: pd.DataFrame,
     id: str,
-    caption: str,
+    caption: str | None = None,
     formats: Mapping[str, str | Callable[[Any], str]] | None = None,
     notes: str | None = None,
     labels: Mapping[str, str] | None = None,
     align: Mapping[str, str] | None = None,
     max_rows: int | None = None,
+    **values: Any,
 ) -> None:
     """Show a table and write it to ``tables/<id>.csv``.
 
@@ -199,8 +237,8 @@ def table(
         Plain numbers and text; the index is not shown.
     id : str
         ``tbl-some-name``, unique over the book.
-    caption : str
-        Markdown, one or two sentences.
+    caption : str, optional
+        Markdown, one or two sentences. By default caption, notes and labels are those of `captions`.
     formats : mapping, optional
         Column to format (``"{:.3f}"``) or function; by default that of `attrition.report.columns`, else integers
         with thousands, three decimals.
@@ -212,6 +250,8 @@ def table(
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
     max_rows : int, optional
         Show only the first rows; the file has all.
+    **values
+        Results for the fields of the texts in the captions file, as in `prose`.
 
     Raises
     ------
@@ -219,6 +259,9 @@ def table(
         Missing id or caption, an empty table, or an option for an unknown column.
     """
     _identity(id, "tbl")
+    if labels is None and caption is None:
+        labels = captions(id).get("labels")
+    caption, notes = _filled(id, values, caption=caption, notes=notes)
     caption = _told(caption, "the caption", id)
     if df.empty:
         raise ValueError(f"{id}: the table is empty")
