@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots.forest import height
 from attrition.plots.style import CYCLE, DASHES, MARKERS, colour
+from attrition.text import unless_missing
 
 HUES = {"all": "blue", "arm_only": "ochre", "xgb": "vermilion", "lgbm": "green"}
 
@@ -37,6 +38,7 @@ def _below(ax: Axes, columns: int) -> None:
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
 
+@unless_missing
 def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Axes:
     """AUROC of every model, one colour and marker a landmark.
 
@@ -67,6 +69,12 @@ def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Ax
     ax.set_xlabel("AUROC")
     _below(ax, 3)
     return ax
+
+
+@unless_missing
+def aurocs_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The numbers behind `aurocs`."""
+    return table[["label", "landmark", "value", "ci_low", "ci_high", "n_patients", "n_events"]]
 
 
 def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
@@ -105,6 +113,7 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
     return ax
 
 
+@unless_missing
 def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Calibration curves with the band of the first one.
 
@@ -130,21 +139,21 @@ def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str
     return ax
 
 
+@unless_missing
 def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
     """The numbers behind `calibration`: model, predicted, observed, ci_low, ci_high."""
     frames = [pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()]
     return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]
 
 
-def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
+@unless_missing
+def net_benefit(curve: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Decision curves in net leavers found per 100 patients.
 
     Parameters
     ----------
     curve : pandas.DataFrame
         From `attrition.landmark.machine.decisions`.
-    everybody : ndarray, shape (n_thresholds,)
-        Net benefit of contacting everybody.
     labels : mapping of str to str
     ax : matplotlib Axes, optional
 
@@ -154,6 +163,7 @@ def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str,
     """
     ax = _axes(ax, (5.5, 3.6))
     thresholds = curve["threshold"].unique()
+    everybody = (curve["net_benefit"] - curve["over_all"]).to_numpy()[: len(thresholds)]
     ax.axhline(0, color=colour("muted"), linewidth=0.8, label="contact nobody")
     ax.plot(thresholds, 100 * everybody, color=colour("ink"), linestyle=":", label="contact everybody")
     for k, (name, part) in enumerate(curve.groupby("model", sort=False)):
@@ -170,6 +180,7 @@ def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str,
     return ax
 
 
+@unless_missing
 def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """AUROC in each site group, predicted by a model trained on the others.
 
@@ -204,8 +215,8 @@ def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Share of adverse events reported by days after their onset.
+def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
+    """Share of adverse events reported by days after their onset; None where no delay is known.
 
     Parameters
     ----------
@@ -217,6 +228,8 @@ def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
+    if table["reported"].isna().all():
+        return None
     ax = _axes(ax, (5.5, 2.6))
     ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))

@@ -99,6 +99,11 @@ def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str
     return [plain.get(name, text.fill)(known[name], values) if name in known else None for name in given]
 
 
+def _absent(id: str) -> None:
+    """Say to who runs the cell, and to the report, that this item is left out on purpose."""
+    _emit({"text/plain": f"[{id}] nothing to show"}, kind="absent", id=id)
+
+
 def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:
     written = results.write_table(id, data).read_text(encoding="utf-8")
     return {"csv": written if len(written) <= CSV_LIMIT else None, "csv_file": f"tables/{id}.csv"}
@@ -139,7 +144,8 @@ def figure(
 
     Parameters
     ----------
-    ax_or_fig : matplotlib Axes, array of Axes, or Figure
+    ax_or_fig : matplotlib Axes, array of Axes, Figure, or None
+        None: there is nothing to show, and nothing is shown.
         At most 5.5 inches wide; drawn at most `PHONE` wide.
     id : str
         ``fig-some-name``, unique over the book.
@@ -164,6 +170,8 @@ def figure(
     from attrition.report import svg
 
     _identity(id, "fig")
+    if ax_or_fig is None:
+        return _absent(id)
     caption, alt = _filled(id, values, caption=caption, alt=alt)
     caption, alt = _told(caption, "the caption", id), _told(alt, "the alternative text", id)
     if caption.casefold() == alt.casefold():
@@ -219,7 +227,7 @@ def _no_stranger(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str)
 
 
 def table(
-    df: pd.DataFrame,
+    df: pd.DataFrame | None,
     id: str,
     caption: str | None = None,
     formats: Mapping[str, str | Callable[[Any], str]] | None = None,
@@ -233,8 +241,8 @@ def table(
 
     Parameters
     ----------
-    df : pandas.DataFrame
-        Plain numbers and text; the index is not shown.
+    df : pandas.DataFrame or None
+        Plain numbers and text; the index is not shown. None: there is nothing to show, and nothing is shown.
     id : str
         ``tbl-some-name``, unique over the book.
     caption : str, optional
@@ -259,6 +267,8 @@ def table(
         Missing id or caption, an empty table, or an option for an unknown column.
     """
     _identity(id, "tbl")
+    if df is None:
+        return _absent(id)
     if labels is None and caption is None:
         labels = captions(id).get("labels")
     caption, notes = _filled(id, values, caption=caption, notes=notes)
@@ -305,17 +315,24 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     )  # fmt: skip
 
 
-def prose(template: str, **values: Any) -> None:
+def prose(template: Any, **values: Any) -> None:
     """Write a paragraph with results filled in.
 
     Parameters
     ----------
-    template : str
-        Markdown with fields as in `str.format`; braces of formulas are doubled.
+    template : str, or sentence chosen by the numbers, or None
+        Markdown with fields as in `str.format`; braces of formulas are doubled. A chosen sentence has ``template`` and
+        ``values``; for None nothing is written.
     **values
         Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped.
     """
-    filled = text.fill(template, values)
+    if template is None:
+        return
+    if isinstance(template, Mapping):
+        template, values = template["sentence"], dict(template)
+    elif isinstance(template, tuple):
+        template, values = template
+    filled = text.fill(getattr(template, "template", template), getattr(template, "values", values))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
