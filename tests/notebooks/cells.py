@@ -7,11 +7,12 @@ from attrition.report import display as report
 
 
 def sources(number, *beginnings):
-    """Sources of the code cells whose id continues with one of these after the chapter, by id."""
+    """Sources of the code cells whose id, after the chapter, is one of these or continues with a dash, by id."""
     path = next(paths.ROOT.glob(f"notebooks/{number}_*.ipynb"))
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = {cell["id"].partition("-")[2]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"}
-    return {name: source for name, source in code.items() if name.startswith(beginnings)}
+    chosen = tuple(f"{beginning}-" for beginning in beginnings)
+    return {name: source for name, source in code.items() if f"{name}-".startswith(chosen)}
 
 
 def run(number, *beginnings, **namespace):
