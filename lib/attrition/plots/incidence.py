@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from attrition.plots.style import DASHES, LIGHT, MARKERS, cycle
+from attrition.text import unless_missing
 
 STAYED = "still in the trial"
 
@@ -205,6 +206,7 @@ def hazard_ratios(table: pd.DataFrame, arms: Sequence[str], ax: Axes | None = No
     return ax
 
 
+@unless_missing
 def drift_of_effect(
     residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str], ax: Axes | None = None
 ) -> Axes:
