@@ -42,6 +42,7 @@ def study(tmp_path_factory):
     (folder / "notebooks").mkdir()
     for name in ("01_generation", *SIMULATING):
         shutil.copy(paths.NOTEBOOKS / f"{name}.ipynb", folder / "notebooks")
+    shutil.copytree(paths.NOTEBOOKS / "captions", folder / "notebooks" / "captions")
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         yield Toy(folder, Path(temporary))
 

@@ -1,11 +1,12 @@
 """Text with results in it: filled templates, escaped Markdown, formatted table cells."""
 
+import functools
 import math
 import numbers
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
@@ -20,6 +21,25 @@ MINUS = re.compile(
 )
 SMALL, SMALLEST = 5e-4, 5e-7
 """Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit."""
+
+
+Made = TypeVar("Made", bound=Callable)
+
+
+def unless_missing(function: Made) -> Made:
+    """The function, with None for an argument that is None, or whose ``main`` is: what cannot be judged is not shown.
+
+    Examples
+    --------
+    >>> unless_missing(len)([1, 2]), unless_missing(len)(None)
+    (2, None)
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, **options: Any) -> Any:
+        return None if any(getattr(one, "main", one) is None for one in args) else function(*args, **options)
+
+    return cast(Made, called)
 
 
 def escape(text: str) -> str:

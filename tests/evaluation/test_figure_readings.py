@@ -36,13 +36,6 @@ def test_roc_says_whether_the_oracle_can_be_told_apart(found, differences):
     assert text.index("LightGBM") < text.index("XGBoost")
 
 
-@pytest.mark.parametrize(("rate", "high"), [(0.53, True), (0.24, False)])
-def test_precision_recall_is_read_against_the_event_rate(found, rate, high):
-    text = told(figure_readings.precision_recall(found, rate))
-    assert f"{rate:.3f}" in text
-    assert ("even chance looks good" in text) == high
-
-
 def test_a_model_above_the_oracle_is_called_luck(differences):
     assert told(figure_readings.against_oracle(differences)).startswith("No fitted model comes out better")
     differences["lr_less_oracle"]["net_benefit"] = interval(0.014)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, leaks, metrics, params, results
+from attrition import cdisc, decision, leaks, metrics, params, results
 from attrition.landmark import guard, machine, participants, prediction, readings
 from attrition.landmark.guard import LeakError
 from attrition.landmark.time_readings import sentence
@@ -68,8 +68,6 @@ def every_reading(study, p, prices):
         readings.beyond_the_arm(study, 0.05),
         readings.blinded(study, 0.05),
         readings.adverse_events(study, 0.05),
-        readings.optimism(study),
-        readings.sites(study),
         readings.leaks(prices, 0.05, 0.75),
     ]
     return [sentence(reading) for reading in found]
@@ -98,6 +96,13 @@ def test_a_trial_without_enough_events_says_so(p):
     prices = leaks.price_list(made, p, 1)
     assert study.main is None
     assert machine.main_landmark(made) is None
+    for nothing in (machine.aurocs, machine.wide, machine.paired, machine.optimism_table, machine.sites):
+        assert nothing(study) is None
+    for unsaid in (readings.optimism, readings.sites, readings.enough):
+        assert unsaid(study) is None
+    assert readings.decisions(machine.decisions(study, study.main)).verdict == "not testable"
+    assert readings.won(None) == {}
+    assert trial.aurocs(None, 0.75) is None
     assert set(study.skipped) == {0, 28, 84}
     assert prices.empty
     assert "nothing is concluded" in every_reading(study, p, prices)[0]
@@ -190,8 +195,10 @@ def test_figures_draw_what_they_are_given(made, study, prices):
     ax = trial.aurocs(table, 0.75)
     assert [text.get_text() for text in ax.get_yticklabels()] == list(dict.fromkeys(table["label"]))
     assert len(trial.prices(prices).get_yticklabels()) == len(prices)
-    curve, everybody = machine.decisions(study, 28)
-    drawn = trial.net_benefit(curve, everybody, prediction.LABELS)
+    curve = machine.decisions(study, 28)
+    drawn = trial.net_benefit(curve, prediction.LABELS)
+    everybody = [line.get_ydata() for line in drawn.get_lines() if line.get_label() == "contact everybody"]
+    np.testing.assert_allclose(everybody[0], 100 * decision.treat_all(study.problems[28].y, machine.GRID), atol=1e-12)
     assert len(drawn.get_lines()) == 2 + curve["model"].nunique()
     boxes = flow.consort(participants.participant_flow(made), made.groups)
     words = " ".join(text.get_text() for text in boxes.texts)
@@ -261,7 +268,7 @@ def test_bands_of_the_decision_curves_cover_and_are_missing_where_nothing_is_jud
     more = dataclasses.replace(study, weights={28: bootstrap_weights(np.random.default_rng(0), n, 200)})
     held = machine.band_coverage(more, 28, 100, 1)
     assert held["ci_low"] <= 0.95 <= held["ci_high"]
-    curve, _ = machine.decisions(more, 28)
+    curve = machine.decisions(more, 28)
     few = curve["over_all_low"].isna()
     assert 0 < few.sum() < len(few)
     found = study.predictions[28]
@@ -278,15 +285,15 @@ def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
     assert found["r2_seen"] == pytest.approx(np.mean([samplesize.cox_snell_r2(of.y, p) for p in y_prob.T]))
     nothing = machine.sample_size(of, np.full((len(of.y), 1), rate))
     assert nothing["needed_seen"] is None
-    assert "no number of patients is enough for that" in sentence(readings.enough(study, nothing))
+    assert "no number of patients is enough for that" in sentence(readings.enough(study, **nothing))
     told = nothing | {"r2_seen": 0.3, "needed_seen": 250, "needed": 10}
-    said = sentence(readings.enough(study, told))
+    said = sentence(readings.enough(study, **told))
     assert (
         f"R-squared of {found['r2']:.3f}, the sample-size criteria of Riley and colleagues ask for 10, no more" in said
     )
     assert "seen in cross-validation is 0.300; for that they would ask for 250." in said
     assert f"would ask for 9,000 patients where there are {len(of.y)}" in sentence(
-        readings.enough(study, told | {"needed": 9000})
+        readings.enough(study, **told | {"needed": 9000})
     )
 
 
@@ -309,15 +316,16 @@ def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
     ],
 )  # fmt: skip
 def test_calibration_is_read_from_the_slopes_interval_and_brier(slope, scaled, words):
-    table = pd.DataFrame([{"model": "all", "scaled_brier": scaled}])
-    said = sentence(readings.calibration(table, dict(zip(("value", "ci_low", "ci_high"), slope, strict=True))))
+    said = sentence(
+        readings.calibration(dict(zip(("value", "ci_low", "ci_high"), slope, strict=True)), {"value": scaled})
+    )
     assert words in said
     assert f"slope of {slope[0]:.2f} ({slope[1]:.2f} to {slope[2]:.2f})" in said
 
 
 def test_a_calibration_slope_that_is_not_defined_has_a_sentence_of_its_own():
     nothing = dict.fromkeys(("value", "ci_low", "ci_high"), np.nan)
-    said = sentence(readings.calibration(pd.DataFrame([{"model": "all", "scaled_brier": 0.8}]), nothing))
+    said = sentence(readings.calibration(nothing, {"value": 0.8}))
     assert "slope is not defined" in said
     assert "better than the event rate" in said
 
@@ -329,8 +337,10 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
     told = with_column(made, "code", np.where(made.patients["status"].eq("primary"), "1", "0"))
     study = machine.run(told, p, 1)
     assert machine.auroc(study, 28, "all")["value"] == 1
-    assert "slope is not defined" in sentence(
-        readings.calibration(machine.performance(study, 28), study.developed[28].interval("all", "calibration_slope"))
+    slope, scaled = (machine.measured(study, 28, "all", name) for name in ("calibration_slope", "scaled_brier"))
+    assert "slope is not defined" in sentence(readings.calibration(slope, scaled))
+    assert scaled["value"] == pytest.approx(
+        machine.performance(study, 28).set_index("label").loc[prediction.LABELS["all"], "scaled_brier"]
     )
     assert json.dumps(results.plain(machine.numbers(told, study, leaks.price_list(told, p, 1))), allow_nan=False)
     for reading in (readings.honest(study, 0.75), readings.beyond_the_arm(study, 0.05, 0.75)):
@@ -411,7 +421,7 @@ def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made
     assert participants.off_treatment(made, 28) is None
     assert machine.on_treatment(made, study, 28) is None
     hindsight = sentence(readings.off_treatment(None, 28, 90))
-    alone = sentence(readings.on_treatment(None, 28, machine.auroc(study, 28, "all")))
+    alone = sentence(readings.on_treatment(made, study))
     assert all(said.startswith("This source does not tell when dosing ended, so ") for said in (hindsight, alone))
 
 

@@ -116,13 +116,6 @@ def test_under_reported_adverse_events_lead_to_no_refit():
     assert corrupted["last"].item() > 0.5
 
 
-@pytest.mark.parametrize(("first", "words"), [(0.0, "the order prevents it"), (0.2, "the order does not prevent it")])
-def test_what_the_order_prevents_follows_the_numbers(first, words):
-    said = alarms.refit_sentence(pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}]))
-    assert words in said
-    assert "69 % of batches of 200 if the inputs are looked at last" in said
-
-
 @pytest.mark.slow
 def test_false_alarms_are_nominal_and_changes_are_seen():
     table = surveillance.study(7, [50], 400, 60, 300, 39)
@@ -191,10 +184,3 @@ def test_no_alarm_is_said_to_see_everything_unless_one_does(weakest, words):
         for name, rate in (("psi", weakest), ("auroc", 0.05))
     ]
     assert words in alarms.power_sentence(pd.DataFrame(rows), 200)
-
-
-def test_three_looks_are_counted_together():
-    label = surveillance.SCENARIOS[0].label
-    said = alarms.any_alarm_sentence(pd.DataFrame([{"label": label, "batch_size": 50, "none": 0.854}]))
-    assert "14.6 % (batches of 50)" in said
-    assert "5 % in all" in said

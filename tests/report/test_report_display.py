@@ -9,11 +9,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from attrition import paths, report, text
+from attrition.findings import readme
 from attrition.plots.style import LIGHT
 from attrition.report import markdown, svg, theme
 
@@ -41,6 +43,40 @@ def test_figure_carries_what_the_report_needs():
     assert first["data"]["image/svg+xml"].startswith("<svg")
     assert second["metadata"]["attrition"] == {"kind": "caption", "of": "fig-a"}
     assert plt.get_fignums() == open_before
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch):
+    """A captions file of two entries; what a test writes into it holds at once."""
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    file = tmp_path / "captions" / "01_stub.yaml"
+    file.parent.mkdir()
+    file.write_text("fig-a: {caption: 'Of *{n:,}* in {arm}.', alt: 'A line to {top:+.1f} in {arm}.'}\n"
+                    "tbl-a: {caption: Numbers., notes: 'Of {n}.', labels: {b: patients}}\n")  # fmt: skip
+    return file
+
+
+def test_texts_that_a_cell_does_not_give_are_those_of_the_captions_file(words):
+    about = shown(report.figure, line(), id="fig-a", n=1000, arm="A*", top=2)[0]["metadata"]["attrition"]
+    assert (about["caption"], about["alt"]) == (r"Of *1,000* in A\*.", "A line to +2.0 in A*.")
+    df = pd.DataFrame({"b": [1]})
+    about = shown(report.table, df, id="tbl-a", n=3)[0]["metadata"]["attrition"]
+    assert (about["caption"], about["notes"], about["data"]["columns"][0]["label"]) == ("Numbers.", "Of 3.", "Patients")
+    about = shown(report.table, df, id="tbl-a", caption="Own.")[0]["metadata"]["attrition"]
+    assert (about["caption"], about.get("notes"), about["data"]["columns"][0]["label"]) == ("Own.", None, "b")
+    words.write_text("tbl-a: {caption: Others.}")
+    assert shown(report.table, df, id="tbl-a")[0]["metadata"]["attrition"]["caption"] == "Others."
+
+
+def test_a_field_of_a_caption_without_its_value_is_refused(words):
+    with pytest.raises(KeyError, match="'n'"):
+        shown(report.table, pd.DataFrame({"b": [1]}), id="tbl-a")
+
+
+def test_captions_are_of_figures_and_tables_that_their_notebook_shows():
+    shown_in = readme.shown()
+    for file in sorted(paths.NOTEBOOKS.glob("captions/*.yaml")):
+        assert set(yaml.safe_load(file.read_text(encoding="utf-8"))) <= set(shown_in[file.stem]), file.stem
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,19 @@ def test_a_notebook_that_was_opened_and_saved_is_the_same(study):
     assert fingerprint.own_key(chapter, "k") != before[0]
 
 
+def test_a_changed_caption_redoes_its_chapter_and_no_other(study, monkeypatch):
+    for name in ("LOCK", "CLAIMS", "COST", "STUDIES"):
+        monkeypatch.setattr(paths, name, study / "none")
+    monkeypatch.setattr(paths, "ROOT", study)
+    monkeypatch.setattr(fingerprint, "LIBRARY", study / "none")
+    before = [fingerprint.own_key(chapter, "k") for chapter in plan.CHAPTERS], fingerprint.sources()
+    (study / "notebooks" / "captions").mkdir()
+    (study / "notebooks" / "captions" / f"{plan.CHAPTERS[0].name}.yaml").write_text("fig-a: {caption: New.}")
+    after = [fingerprint.own_key(chapter, "k") for chapter in plan.CHAPTERS], fingerprint.sources()
+    assert [a == b for a, b in zip(after[0], before[0], strict=True)] == [False, True, True]
+    assert after[1] != before[1]
+
+
 def test_the_report_names_its_commit_also_after_a_notebook_was_opened(repository, study, monkeypatch):
     for name in ("LOCK", "CLAIMS", "COST", "STUDIES"):
         monkeypatch.setattr(paths, name, study / "none")

@@ -152,7 +152,6 @@ def test_sentence_on_the_mistake_follows_the_numbers(trial):
     assert "overstates" in fill(time_readings.mistake(over, 120))
     same = over.assign(one_minus_km=over["incidence"], difference=0.0)
     assert time_readings.mistake(same, 120).verdict == "exploratory"
-    assert fill(time_readings.wrong_sum(same, 120)).startswith("On day 120")
 
 
 def test_sentence_on_hazards_names_only_clear_reasons():
@@ -176,14 +175,6 @@ def test_steps_are_the_days_of_the_estimator(trial):
     patients = incidence.coded(trial)
     fit = survival.aalen_johansen(patients["time"], patients["cause"], 2)
     assert set(fit.days) <= set(incidence.steps(trial))
-
-
-@pytest.mark.parametrize(("censored", "words"), [(0, "simply a share"), (3, "rather than a plain share")])
-def test_sentence_on_leavers_follows_the_censoring(censored, words):
-    total = {"patients": 50, "still in": 20, "censored": censored, "competing": 2}
-    said = fill(time_readings.left(total, 120))
-    assert words in said
-    assert said.startswith(f"Of 50 patients {30 - censored} left by day 120")
 
 
 def test_sentence_between_arms_names_the_widest_gap():

@@ -286,17 +286,6 @@ def money(worth: Mapping[str, float], own: Mapping[str, Any], threshold: float) 
     return {"sentence": text, "verdict": "exploratory", "shown": shown, "threshold": threshold, **worth}
 
 
-def called(found: Mapping[str, Any]) -> Appraisal:
-    """Whom a model flags at one threshold; `found` from `attrition.evaluation.called`."""
-    text = (
-        "At the threshold {threshold:g}, logistic regression flags {flagged:.0f} of 100 patients, finds {found:.0f} "
-        "leavers and misses {missed:.0f}, with precision {precision:.2f}"
-    )
-    crowded = found["flagged"] > 200 / 3 and found["found"] + found["missed"] > 50
-    text += ": where more than half leave, a low threshold flags most patients." if crowded else "."
-    return {"sentence": text, "verdict": "exploratory", **found}
-
-
 def stability(summary: Mapping[str, float], threshold: float, often: float) -> Appraisal:
     """How far another sample of the same size would have moved the same patients."""
     unsteady = summary[f"unsteady_at_{threshold:g}"]

@@ -47,24 +47,6 @@ def roc(found: Mapping, differences: Mapping) -> Reading:
     }
 
 
-def precision_recall(found: Mapping, rate: float) -> Reading:
-    """How far the areas under the precision-recall curves lie above the event rate."""
-    areas = {model: found[model]["auprc"]["value"] for model in FITTED}
-    low, high = min(areas, key=areas.__getitem__), max(areas, key=areas.__getitem__)
-    high_rate = " With an event rate this high even chance looks good." if rate > 0.4 else ""
-    return {
-        "sentence": "Read these areas against the event rate, {rate:.3f}, which chance would reach: they run from "
-        "{low:.3f} ({low_name}) to {high:.3f} ({high_name})." + high_rate + " Precision moves with the event rate, so "
-        "this figure does not carry over to a trial in which fewer leave.",
-        "verdict": "exploratory",
-        "rate": rate,
-        "low": areas[low],
-        "high": areas[high],
-        "low_name": NAMES[low],
-        "high_name": NAMES[high],
-    }
-
-
 def against_oracle(differences: Mapping) -> Reading:
     """Whether a fitted model comes out above the oracle on these patients, and what that means.
 

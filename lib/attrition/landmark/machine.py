@@ -17,6 +17,7 @@ from attrition.landmark.uncertainty import Developed
 from attrition.metrics import intervals, samplesize
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
 from attrition.resampling import Fold
+from attrition.text import unless_missing
 
 PAIRS = (
     ("all", "arm_only"),
@@ -217,6 +218,13 @@ def auroc(study: Study, day: int, model: str) -> dict[str, float] | None:
     return None if rows.empty else interval(rows.iloc[0])
 
 
+@unless_missing
+def measured(study: Study, day: int, model: str, measure: str) -> dict[str, float]:
+    """A measure of `uncertainty.MEASURES` of a model at a landmark, with its interval."""
+    return study.developed[day].interval(model, measure)
+
+
+@unless_missing
 def aurocs(study: Study, with_start: bool = False) -> pd.DataFrame:
     """AUROC of every model and landmark, with label, patients and events; the models in the order of `LABELS`."""
     rows = study.summary[study.summary["measure"].eq("auroc") & study.summary["model"].ne("null")]
@@ -224,13 +232,14 @@ def aurocs(study: Study, with_start: bool = False) -> pd.DataFrame:
     return rows.assign(label=rows["model"].map(LABELS)).drop(columns="measure").reset_index(drop=True)
 
 
+@unless_missing
 def performance(study: Study, day: int) -> pd.DataFrame:
     """Every measure of every model at one landmark, a row a model, with the null model first."""
     of = study.problems[day]
     rows = pd.concat([study.summary[study.summary["landmark"] == day], calibrated(study.developed[day])])
     table = rows.pivot_table(index="model", columns="measure", values="value", sort=False, observed=True)
     table = table.reindex([name for name in LABELS if name in table.index]).reset_index()
-    table.insert(1, "label", table["model"].map(LABELS))
+    table.insert(0, "label", table.pop("model").map(LABELS))
     return table.assign(n_patients=len(of.y), n_events=of.n_events)
 
 
@@ -241,6 +250,7 @@ def calibrated(developed: Developed) -> pd.DataFrame:
     return uncertainty.summary(judged, ("calibration_slope", "calibration_in_the_large"))
 
 
+@unless_missing
 def calibration(
     study: Study, day: int, models: Sequence[str] = ("all", "arm_only", "xgb")
 ) -> dict[str, CalibrationCurve]:
@@ -254,19 +264,27 @@ def _strategies(study: Study, day: int) -> dict[str, np.ndarray]:
     return {name: found[name] for name in ("all", "all_without_arm", "arm_only") if name in found}
 
 
-def decisions(study: Study, day: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Decision curves of the strategies, and the net benefit of contacting everybody, at the thresholds `GRID`."""
+@unless_missing
+def decisions(study: Study, day: int) -> pd.DataFrame:
+    """Decision curves of the strategies at the thresholds `GRID`."""
     of, weights = study.problems[day], study.weights[day][:, :500]
-    curve = decision.decision_curve(of.y, _strategies(study, day), GRID, weights)
-    return curve, np.asarray(decision.treat_all(of.y, GRID))
+    return decision.decision_curve(of.y, _strategies(study, day), GRID, weights)
 
 
+@unless_missing
 def band_coverage(study: Study, day: int, n_trials: int, seed: int) -> intervals.Interval:
     """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient."""
     chosen = _strategies(study, day)
     risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
     rng = seeds.stream(seed, "decision bands", str(day))
     return decision.coverage(chosen, risk, GRID, study.weights[day][:, :200], n_trials, rng)
+
+
+@unless_missing
+def band_words(study: Study, day: int, held: intervals.Interval, n_trials: int) -> tuple[str, dict[str, Any]]:
+    """The sentence on `band_coverage`."""
+    patients = len(study.problems[day].y)
+    return decision.coverage_words(held, n_trials, patients, "the mean of the strategies' predictions")
 
 
 def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:
@@ -396,12 +414,14 @@ def numbers(trial: Trial, study: Study, prices: pd.DataFrame) -> dict[str, Any]:
     return {"flow": dict(trial.flow), "horizon": trial.horizon, "landmarks": landmarks, "leaks": leaks}
 
 
-def main_landmark(trial: Trial) -> int | None:
+def main_landmark(trial: Trial, fewest: int = prediction.MINIMUM_EVENTS) -> int | None:
     """The landmark with the most events, if one has enough of them."""
-    problems = [of for of in (prediction.problem(trial, day) for day in trial.landmarks) if prediction.enough(of)]
+    found = (prediction.problem(trial, day) for day in trial.landmarks)
+    problems = [of for of in found if prediction.enough(of, fewest)]
     return max(problems, key=lambda of: of.n_events).landmark if problems else None
 
 
+@unless_missing
 def wide(study: Study) -> pd.DataFrame:
     """AUROC as text, a row a model and a column a landmark."""
     rows = study.summary[study.summary["measure"].eq("auroc")]
@@ -418,6 +438,7 @@ def wide(study: Study) -> pd.DataFrame:
     return table.drop(columns=["k", "model"]).rename_axis(columns=None).rename(columns={"label": "features and model"})
 
 
+@unless_missing
 def paired(study: Study) -> pd.DataFrame:
     """Paired differences with readable names, the landmarks after day 0."""
     rows = study.differences[study.differences["landmark"] > 0]
@@ -472,6 +493,14 @@ def planned(trial: Trial) -> dict[str, float]:
     return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
 
 
+@unless_missing
+def sites(study: Study) -> pd.DataFrame | None:
+    """The site groups of the main landmark; None where there is one only."""
+    own = study.sites[study.sites["landmark"] == study.main] if len(study.sites) else None
+    return None if own is None else own.drop(columns="landmark")
+
+
+@unless_missing
 def optimism_table(study: Study) -> pd.DataFrame:
     """Apparent and corrected AUROC at every landmark, with the patients and events that it rests on."""
     of = [study.problems[day] for day in study.optimism["landmark"]]

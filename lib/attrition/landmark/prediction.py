@@ -259,9 +259,9 @@ def ridge(of: Problem, feature_set: str, seed: int) -> RidgeLogistic:
     return RidgeLogistic(free=of.free(feature_set), seed=seeds.integer(seed, "penalty", of.landmark))
 
 
-def enough(of: Problem) -> bool:
-    """Whether at least `MINIMUM_EVENTS` patients have the event and as many have not."""
-    return min(of.n_events, len(of.y) - of.n_events) >= MINIMUM_EVENTS
+def enough(of: Problem, fewest: int = MINIMUM_EVENTS) -> bool:
+    """Whether at least so many patients have the event and as many have not."""
+    return min(of.n_events, len(of.y) - of.n_events) >= fewest
 
 
 def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]:

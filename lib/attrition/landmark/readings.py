@@ -8,11 +8,11 @@ import pandas as pd
 
 from attrition import decision
 from attrition.cdisc import Trial
-from attrition.landmark import prediction
+from attrition.landmark import machine, prediction
 from attrition.landmark.guard import SUSPICIOUS
 from attrition.landmark.machine import Study, analysed, aurocs, interval
 from attrition.landmark.time_readings import Reading
-from attrition.text import listed
+from attrition.text import listed, unless_missing
 
 CLAIMS = {
     "finding-real-honest": "what is known by a landmark ranks patients better than chance",
@@ -102,6 +102,7 @@ def _days_listed(days: Sequence[int]) -> str:
     return listed([f"day {day}" for day in days])
 
 
+@unless_missing
 def below_half(study: Study, model: str) -> Reading | None:
     """What an interval wholly below one half means; None without one."""
     rows = aurocs(study)
@@ -239,9 +240,10 @@ def adverse_events(study: Study, smallest: float) -> Reading:
     )
 
 
-def calibration(table: pd.DataFrame, slope: Mapping[str, float]) -> Reading:
+@unless_missing
+def calibration(slope: Mapping[str, float], scaled_brier: Mapping[str, float]) -> Reading:
     """Calibration slope of the full model with its interval, and its Brier score against the null."""
-    scaled = table.set_index("model").loc["all", "scaled_brier"]
+    scaled = scaled_brier["value"]
     better = "worse" if scaled < 0 else "better"
     if np.isnan(slope["value"]):
         return Reading(
@@ -266,12 +268,12 @@ def calibration(table: pd.DataFrame, slope: Mapping[str, float]) -> Reading:
     )
 
 
-def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def won(curve: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
     """Where contacting by each model's risk beats both defaults, by `attrition.decision.conclude`.
 
     Parameters
     ----------
-    curve : pandas.DataFrame
+    curve : pandas.DataFrame or None
         From `attrition.landmark.machine.decisions`.
 
     Returns
@@ -283,7 +285,7 @@ def won(curve: pd.DataFrame) -> dict[str, dict[str, Any]]:
         ends of both bands there, and ``best_at``, its threshold. None where there is none.
     """
     found = {}
-    for model in curve["model"].unique():
+    for model in () if curve is None else curve["model"].unique():
         own = decision.conclude(curve, model)
         found[str(model)] = {
             "n": own["n_better"],
@@ -306,9 +308,11 @@ BY = {
 """What patients are contacted by."""
 
 
-def decisions(curve: pd.DataFrame) -> Reading:
+def decisions(curve: pd.DataFrame | None) -> Reading:
     """Where contacting by the full model's risk, and by less, beats both defaults; the verdict is on the full model."""
     found = won(curve)
+    if not found:
+        return Reading(NO_PREDICTION, "not testable")
     at = {model: decision.where(own["low"], own["high"]) for model, own in found.items()}
     judged = [f"{BY[model]} {decision.where(own['judged_low'], own['judged_high'])}" for model, own in found.items()]
     others = [f"By {words} it does so {at[model]}." for model, words in BY.items() if model in at and model != "all"]
@@ -355,11 +359,10 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
     return Reading(template, verdict(price, smallest), values)
 
 
+@unless_missing
 def optimism(study: Study) -> Reading:
     """Apparent, corrected and cross-validated AUROC at the main landmark."""
     day = study.main
-    if day is None:
-        return Reading(NO_PREDICTION, "not testable")
     row = study.optimism.set_index("landmark").loc[day]
     table = aurocs(study)
     crossed = table[(table["landmark"] == day) & (table["model"] == "all")].iloc[0]
@@ -381,18 +384,16 @@ def optimism(study: Study) -> Reading:
     )
 
 
+@unless_missing
 def sites(study: Study) -> Reading:
     """How the full model does in site groups that it has not seen."""
-    day = study.main
-    if day is None:
-        return Reading(NO_PREDICTION, "not testable")
-    if study.sites.empty:
+    day, rows = study.main, machine.sites(study)
+    if rows is None:
         return Reading(
             "All patients belong to one site group (or the source names none), so the model cannot be asked about "
             "places that it has not seen.",
             "not testable",
         )
-    rows = study.sites[study.sites["landmark"] == day]
     groups = rows[rows["site_group"] != "all"]
     inside = aurocs(study).query("model == 'all' and landmark == @day").iloc[0]["value"]
     pooled = rows.loc[rows["site_group"] == "all", "auroc"].iloc[0]
@@ -412,12 +413,12 @@ def sites(study: Study) -> Reading:
     )
 
 
-def enough(study: Study, size: dict[str, Any]) -> Reading:
+@unless_missing
+def enough(study: Study, **size: Any) -> Reading:
     """What sample size the number of features would have asked for, by `machine.sample_size`."""
     day = study.main
-    if day is None:
-        return Reading(NO_PREDICTION, "not testable")
     of = study.problems[day]
+    size = size or machine.sample_size(of, study.predictions[day]["all"])
     features = len(of.columns("all"))
     values: dict[str, Any] = {"day": day, "events": of.n_events, "features": features, "ratio": of.n_events / features}
     values |= {"n": len(of.y), **size}
@@ -527,16 +528,18 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
     )
 
 
-def on_treatment(found: dict | None, day: int, everybody: dict[str, float] | None) -> Reading:
+@unless_missing
+def on_treatment(trial: Trial, study: Study) -> Reading:
     """The full model among those who were still taking treatment; see `machine.on_treatment`."""
+    found = machine.on_treatment(trial, study, study.main)
     if found is None:
         return Reading(
             "This source does not tell when dosing ended, so the full model cannot be asked about those alone who "
             "were still taking treatment.",
             "not testable",
         )
-    values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
-    values |= {"all": everybody}
+    values = {"day": study.main, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
+    values |= {"all": machine.auroc(study, study.main, "all")}
     return Reading(
         "Among the {n} patients at risk on day {day} who were still taking treatment ({events} events), the full model "
         "has an AUROC of {auroc:.3f}; among all at risk it has {all:.3f}.",
@@ -545,10 +548,9 @@ def on_treatment(found: dict | None, day: int, everybody: dict[str, float] | Non
     )
 
 
-def wrong(price: dict | None, day: int | None, suspicious: float) -> Reading:
+@unless_missing
+def wrong(price: dict, day: int, suspicious: float) -> Reading:
     """What the usual notebook would report; see `leaks.wrong_way`."""
-    if price is None:
-        return Reading(NO_PREDICTION, "not testable")
     values = {"day": day, "leaky": price["leaky"], "honest": price["honest"], "n": price["n_patients"]}
     values |= {"events": price["n_events"], "suspicious": suspicious}
     if price["ci_low"] <= 0:

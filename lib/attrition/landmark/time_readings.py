@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from attrition.landmark import time_to
 from attrition.metrics import intervals
 from attrition.survival import incidence
-from attrition.text import fill
+from attrition.text import fill, unless_missing
 
 SINGLE = "This trial has one arm, so no arms are compared."
 CLAIMS = {
@@ -65,66 +65,6 @@ def mistake(over: pd.DataFrame, day: float) -> Reading:
     )
 
 
-def wrong_sum(over: pd.DataFrame, day: float) -> Reading:
-    """What the risks of 1 - Kaplan-Meier add up to, before the right estimate is shown."""
-    total = over[over["reason"] == "sum"].iloc[0]
-    values = {"day": day, "wrong": total["one_minus_km"], "right": total["incidence"]}
-    if total["difference"] <= 0:
-        return Reading(
-            "On day {day:g} the curves add up to {wrong:.1%}, the share that had left.", "exploratory", values
-        )
-    return Reading(
-        "Each curve looks plausible; together they do not: on day {day:g} they add up to {wrong:.1%}, while "
-        "{right:.1%} had left. A patient who is gone is treated as one who might still leave, and those who remain "
-        "are made to stand for that patient too.",
-        "supported",
-        values,
-    )
-
-
-def left(total: dict[str, Any], day: float) -> Reading:
-    """How many left and whether anybody was censored; `total` is the last row of `incidence.arm_flow`."""
-    values = {"left": total["patients"] - total["still in"] - total["censored"], "n": total["patients"], "day": day}
-    values |= {"competing": total["competing"], "censored": total["censored"]}
-    start = "Of {n} patients {left} left by day {day:g}, {competing} of them for a competing reason"
-    if not total["censored"]:
-        return Reading(
-            start + "; nobody was censored before it. So the cumulative incidence is simply a share of patients, "
-            "which makes this a fair place to see what the usual curve does to it.",
-            "exploratory",
-            values,
-        )
-    return Reading(
-        start + "; the number censored before it is {censored}, so the cumulative incidence is an estimate rather "
-        "than a plain share of patients.",
-        "exploratory",
-        values,
-    )
-
-
-def risks(primary: pd.DataFrame, by_reason: pd.DataFrame) -> Reading:
-    """Risk of the primary event on the first and last day shown, and the most frequent reason.
-
-    Parameters
-    ----------
-    primary, by_reason : pandas.DataFrame
-        From `incidence.primary` and `incidence.by_reason`, on the same days.
-    """
-    first, last = primary.iloc[0].to_dict(), primary.iloc[-1].to_dict()
-    at_end = by_reason[by_reason["day"] == last["day"]]
-    top = at_end.sort_values("events", ascending=False, kind="stable").iloc[0].to_dict()
-    return Reading(
-        "The primary event (all reasons that count as dropout together) had a risk of {first:.1%} by day {day:g} and "
-        "of {last:.1%} by day {horizon:g}. The most frequent reason was *{reason}*: {risk:.1%}, {events} patients. The "
-        "bands hold for each day on its own, not for the whole curve at once. The numbers at risk count patients just "
-        "before the day, the custom of survival curves; chapter 06 counts them after it, so whoever leaves on a "
-        "landmark's own day is in the former only.",
-        "exploratory",
-        {"first": first, "last": last, "day": first["day"], "horizon": last["day"], "reason": top["reason"]}
-        | {"risk": top, "events": int(top["events"])},
-    )
-
-
 def between_arms(arm_reason: pd.DataFrame) -> Reading:
     """The reason whose incidence differs most between two arms; rows of `incidence.by_reason` on one day, by arm."""
     wide = arm_reason.pivot_table(index="reason", columns="group", values="value", sort=False)
@@ -141,6 +81,7 @@ def between_arms(arm_reason: pd.DataFrame) -> Reading:
     )
 
 
+@unless_missing
 def drift(checks: pd.DataFrame, reason: str) -> Reading:
     """What the smoothed residuals of one reason show, beside the score test of its arms."""
     own = checks[(checks["reason"] == reason) & checks["correlation"].notna()]

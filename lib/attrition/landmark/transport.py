@@ -22,6 +22,7 @@ from attrition.landmark.time_readings import Reading
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
 from attrition.models.ridge import RidgeLogistic
+from attrition.text import unless_missing
 
 FEWEST_FOR_PREDICTION = 3
 LABELS = {
@@ -322,7 +323,14 @@ def reading(found: Carried | None) -> Reading:
     )
 
 
+@unless_missing
 def shown(found: Carried) -> pd.DataFrame:
     """The trials as a table for readers."""
     columns = ["trial", "n_patients", "n_events", "auroc", "calibration_in_the_large", "calibration_slope"]
     return found.table.reindex(columns=[*columns, "scaled_brier", "scaled_brier_recalibrated"])
+
+
+@unless_missing
+def ahead(found: Carried) -> pd.DataFrame | None:
+    """The summary over trials as a table for readers; None with fewer than two trials judged."""
+    return found.summary.assign(measure=found.summary["measure"].map(LABELS)) if len(found.summary) else None

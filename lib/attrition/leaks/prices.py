@@ -18,6 +18,7 @@ from attrition.leaks import procedures
 from attrition.leaks.procedures import Scores, Task, logistic_oof
 from attrition.metrics import intervals
 from attrition.resampling import repeated_folds
+from attrition.text import unless_missing
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,8 @@ def feature_prices(trial: Trial, of: Problem, p, seed: int, weights: np.ndarray)
     return rows
 
 
-def wrong_way(trial: Trial, of: Problem, p, seed: int) -> dict:
+@unless_missing
+def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
     """The usual notebook: everything in the final data, counted over the whole follow-up, in one model.
 
     Returns
@@ -229,6 +231,7 @@ def wrong_way(trial: Trial, of: Problem, p, seed: int) -> dict:
     dict
         As `price`: the honest model of baseline, arm and adverse events against the same with all `FEATURES` added.
     """
+    of = problem(trial, day)
     X = filled(of.X[of.columns("adverse_events")])
     folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
     leaky = np.column_stack([X, *(leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES)])

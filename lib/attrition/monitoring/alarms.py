@@ -147,30 +147,6 @@ def refits(study_table: pd.DataFrame, scenario: str) -> pd.DataFrame:
     return wide[list(kinds)].rename(columns=kinds).rename_axis(columns=None).reset_index()
 
 
-def refit_sentence(table: pd.DataFrame) -> str:
-    """What the order of the looks is worth where inputs are recorded wrongly; `table` from `refits`."""
-    told = [
-        f"{_share(row['last'])} of batches of {row['batch_size']:.0f} if the inputs are looked at last and "
-        f"{_share(row['first'])} if they are looked at first"
-        for row in table.to_dict("records")
-    ]
-    large = table.loc[table["batch_size"].idxmax()]
-    prevents = "the order prevents it" if large["first"] <= ALPHA < large["last"] else "the order does not prevent it"
-    largest = f"With {large['batch_size']:.0f} patients a batch {prevents}."
-    return f"a model is fitted to wrongly recorded inputs in {'; in '.join(told)}. {largest}"
-
-
-def any_alarm_sentence(actions: pd.DataFrame) -> str:
-    """How often the stated rule, which takes three looks, does anything although nothing changed."""
-    same = actions[actions["label"] == SCENARIOS[0].label].sort_values("batch_size")
-    rates = [f"{100 * (1 - row['none']):.1f} % (batches of {row['batch_size']})" for row in same.to_dict("records")]
-    return (
-        f"The rule takes three looks at each batch (inputs, calibration, ranking), each at {100 * ALPHA:.0f} %; "
-        f"together they make it act on {' and '.join(rates)} of the batches in which nothing changed. Who wants "
-        f"{100 * ALPHA:.0f} % in all must divide the level by the number of looks."
-    )
-
-
 def _cause(parts: pd.DataFrame) -> str:
     """Why the published rule alarms although nothing changed: an unattainable bound, or noise."""
     rates = parts.pivot_table(index="name", columns="batch_size", values="rate")

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMe
 
 from attrition.plots.rows import Mark, rows
 from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, cycle, legend_below, nothing
+from attrition.text import unless_missing
 
 STAYED = "still in the trial"
 
@@ -180,6 +181,7 @@ def hazard_ratios(table: pd.DataFrame, arms: Sequence[str], ax: Axes | None = No
     return legend_below(ax)
 
 
+@unless_missing
 def drift_of_effect(
     residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str], ax: Axes | None = None
 ) -> Axes:

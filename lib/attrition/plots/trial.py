@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -21,10 +20,12 @@ from attrition.plots.style import (
     line_and_band,
     nothing,
 )
+from attrition.text import unless_missing
 
 HUES = {"all": "blue", "arm_only": "ochre", "xgb": "vermilion", "lgbm": "green"}
 
 
+@unless_missing
 def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Axes:
     """AUROC of every model, one colour and marker a landmark.
 
@@ -47,6 +48,12 @@ def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Ax
     ax.axvline(suspicious, color=colour("red"), linestyle="--", linewidth=1, label="suspicious from here")
     ax.set_xlabel("AUROC")
     return legend_below(ax, 3)
+
+
+@unless_missing
+def aurocs_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The numbers behind `aurocs`."""
+    return table[["label", "landmark", "value", "ci_low", "ci_high", "n_patients", "n_events"]]
 
 
 def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
@@ -79,6 +86,7 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None, ax: Axes 
     return legend_below(ax)
 
 
+@unless_missing
 def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Calibration curves with the band of the first one.
 
@@ -104,21 +112,21 @@ def calibration(curves: Mapping[str, CalibrationCurve], labels: Mapping[str, str
     return ax
 
 
+@unless_missing
 def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
     """The numbers behind `calibration`: model, predicted, observed, ci_low, ci_high."""
     frames = [pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()]
     return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]
 
 
-def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
+@unless_missing
+def net_benefit(curve: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Decision curves in net leavers found per 100 patients.
 
     Parameters
     ----------
     curve : pandas.DataFrame
         From `attrition.landmark.machine.decisions`.
-    everybody : ndarray, shape (n_thresholds,)
-        Net benefit of contacting everybody.
     labels : mapping of str to str
     ax : matplotlib Axes, optional
 
@@ -135,6 +143,7 @@ def net_benefit(curve: pd.DataFrame, everybody: np.ndarray, labels: Mapping[str,
     return ax
 
 
+@unless_missing
 def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """AUROC in each site group, predicted by a model trained on the others.
 

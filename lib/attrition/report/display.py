@@ -5,6 +5,7 @@ caption, alternative text, data) into the metadata of that output, where Papermi
 built from the metadata: text from data never passes through as markup.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from typing import Any
 
 import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
 import pandas as pd
+import yaml
 
-from attrition import results, text
+from attrition import params, paths, results, text
 from attrition.plots import style
 from attrition.report import columns as known
 from attrition.report import preview, words
@@ -65,10 +67,41 @@ def _identity(id: str, prefix: str) -> str:
     return id
 
 
-def _told(value: str, what: str, id: str) -> str:
+def _told(value: str | None, what: str, id: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{id}: {what} is missing")
     return " ".join(value.split())
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(captions: str) -> dict[str, dict[str, Any]]:
+    return yaml.load(captions, params.LOADER) or {}
+
+
+def captions(id: str) -> dict[str, Any]:
+    """What ``notebooks/captions`` says of a figure or table: caption, alt, notes, labels; nothing if it is not there.
+
+    Examples
+    --------
+    >>> sorted(captions("tbl-same-trial"))
+    ['caption', 'labels', 'notes']
+    """
+    files = (path.read_text(encoding="utf-8") for path in paths.NOTEBOOKS.glob("captions/*.yaml"))
+    return next((_parsed(file)[id] for file in files if f"\n{id}:" in f"\n{file}"), {})
+
+
+def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str | None]:
+    """Texts as given; if none is, those of the captions file, with results filled in."""
+    if any(given.values()):
+        return list(given.values())
+    known = {name: found for name, found in captions(id).items() if name in given}
+    plain = {"alt": str.format_map}  # not Markdown: nothing is escaped
+    return [plain.get(name, text.fill)(known[name], values) if name in known else None for name in given]
+
+
+def _absent(id: str) -> None:
+    """Say to who runs the cell, and to the report, that this item is left out on purpose."""
+    _emit({"text/plain": f"[{id}] nothing to show"}, kind="absent", id=id)
 
 
 def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:
@@ -99,24 +132,33 @@ def _legible(drawn: Any, id: str) -> None:
 
 
 def figure(
-    ax_or_fig: Any, id: str, caption: str, alt: str, data: pd.DataFrame | None = None, raster: bool = False
+    ax_or_fig: Any,
+    id: str,
+    caption: str | None = None,
+    alt: str | None = None,
+    data: pd.DataFrame | None = None,
+    raster: bool = False,
+    **values: Any,
 ) -> None:
     """Show a figure, once, and close it.
 
     Parameters
     ----------
-    ax_or_fig : matplotlib Axes, array of Axes, or Figure
+    ax_or_fig : matplotlib Axes, array of Axes, Figure, or None
+        None: there is nothing to show, and nothing is shown.
         At most 5.5 inches wide; drawn at most `PHONE` wide.
     id : str
         ``fig-some-name``, unique over the book.
-    caption : str
-        Markdown, one or two sentences.
-    alt : str
+    caption : str, optional
+        Markdown, one or two sentences. By default caption and alternative text are those of `captions`.
+    alt : str, optional
         What the picture shows, for those who do not see it; not the caption again.
     data : pandas.DataFrame, optional
         The numbers drawn; written to ``tables/<id>.csv`` and offered to the reader.
     raster : bool
         For more than about a thousand marks: marks become a picture, text stays text.
+    **values
+        Results for the fields of the texts in the captions file, as in `prose`.
 
     Raises
     ------
@@ -128,6 +170,9 @@ def figure(
     from attrition.report import svg
 
     _identity(id, "fig")
+    if ax_or_fig is None:
+        return _absent(id)
+    caption, alt = _filled(id, values, caption=caption, alt=alt)
     caption, alt = _told(caption, "the caption", id), _told(alt, "the alternative text", id)
     if caption.casefold() == alt.casefold():
         raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
@@ -182,25 +227,26 @@ def _no_stranger(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str)
 
 
 def table(
-    df: pd.DataFrame,
+    df: pd.DataFrame | None,
     id: str,
-    caption: str,
+    caption: str | None = None,
     formats: Mapping[str, str | Callable[[Any], str]] | None = None,
     notes: str | None = None,
     labels: Mapping[str, str] | None = None,
     align: Mapping[str, str] | None = None,
     max_rows: int | None = None,
+    **values: Any,
 ) -> None:
     """Show a table and write it to ``tables/<id>.csv``.
 
     Parameters
     ----------
-    df : pandas.DataFrame
-        Plain numbers and text; the index is not shown.
+    df : pandas.DataFrame or None
+        Plain numbers and text; the index is not shown. None: there is nothing to show, and nothing is shown.
     id : str
         ``tbl-some-name``, unique over the book.
-    caption : str
-        Markdown, one or two sentences.
+    caption : str, optional
+        Markdown, one or two sentences. By default caption, notes and labels are those of `captions`.
     formats : mapping, optional
         Column to format (``"{:.3f}"``) or function; by default that of `attrition.report.columns`, else integers
         with thousands, three decimals.
@@ -212,6 +258,8 @@ def table(
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
     max_rows : int, optional
         Show only the first rows; the file has all.
+    **values
+        Results for the fields of the texts in the captions file, as in `prose`.
 
     Raises
     ------
@@ -219,6 +267,11 @@ def table(
         Missing id or caption, an empty table, or an option for an unknown column.
     """
     _identity(id, "tbl")
+    if df is None:
+        return _absent(id)
+    if labels is None and caption is None:
+        labels = captions(id).get("labels")
+    caption, notes = _filled(id, values, caption=caption, notes=notes)
     caption = _told(caption, "the caption", id)
     if df.empty:
         raise ValueError(f"{id}: the table is empty")
@@ -262,17 +315,24 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     )  # fmt: skip
 
 
-def prose(template: str, **values: Any) -> None:
+def prose(template: Any, **values: Any) -> None:
     """Write a paragraph with results filled in.
 
     Parameters
     ----------
-    template : str
-        Markdown with fields as in `str.format`; braces of formulas are doubled.
+    template : str, or sentence chosen by the numbers, or None
+        Markdown with fields as in `str.format`; braces of formulas are doubled. A chosen sentence has ``template`` and
+        ``values``; for None nothing is written.
     **values
         Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped.
     """
-    filled = text.fill(template, values)
+    if template is None:
+        return
+    if isinstance(template, Mapping):
+        template, values = template["sentence"], dict(template)
+    elif isinstance(template, tuple):
+        template, values = template
+    filled = text.fill(getattr(template, "template", template), getattr(template, "values", values))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 

@@ -1,6 +1,5 @@
 """First pass: read the executed notebooks, number figures and tables, collect findings."""
 
-import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -89,7 +88,7 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
         shown = output.get("name") == "stdout" and text.strip()
         return {"output_type": "stream", "data": {"text/plain": text}} if shown else None
     known = about(output)
-    if known.get("kind") == "caption":
+    if known.get("kind") in ("caption", "absent"):
         return None
     data = {mime: _joined(value) for mime, value in output["data"].items() if isinstance(value, str | list)}
     if set(data) == {"text/plain"} and NOISE.match(data["text/plain"]):
@@ -107,28 +106,11 @@ def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
     return Cell(number, raw["cell_type"], source, where, f"cell-{name[:2]}-{number:02d}", outputs)
 
 
-def _unconditional(source: str) -> str:
-    """Code of a cell without comments and without what depends on the data (an ``if``): that may rightly be absent."""
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith("#")]
-    try:
-        tree = ast.parse("\n".join(lines))
-    except SyntaxError:
-        return "\n".join(lines)
-    for branch in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
-        if isinstance(branch.test, ast.Constant):
-            continue
-        last = branch.end_lineno or branch.lineno
-        lines[branch.lineno : last] = [""] * (last - branch.lineno)
-    return "\n".join(lines)
-
-
-def _shows_all(cell: Cell) -> None:
-    """Refuse a cell that names a figure, table or finding but did not give it, unless under a condition."""
-    if cell.kind != "code":
-        return
-    code = _unconditional(cell.source)
-    given = {about(output).get("id") for output in cell.outputs}
-    for name in SHOWN.findall(code):
+def _shows_all(cell: Cell, outputs: list[dict[str, Any]]) -> None:
+    """Refuse a cell that names a figure, table or finding but neither gave it nor left it out on purpose."""
+    code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith("#"))
+    given = {about(output).get("id") for output in outputs}
+    for name in SHOWN.findall(code) if cell.kind == "code" else ():
         if name not in given:
             raise BuildError(f"{name} is in the code but not among the outputs: it was lost on the way", cell.where)
 
@@ -149,7 +131,7 @@ def read(path: Path) -> Chapter:
         if hidden or raw.cell_type == "raw" or (not raw.source.strip() and not raw.get("outputs")):
             continue
         cell = _cell(raw, number, name)
-        _shows_all(cell)
+        _shows_all(cell, raw.get("outputs", []))
         cells.append(cell)
     first = cells[0].source if cells and cells[0].kind == "markdown" else ""
     title = re.match(r"(?:#\s+)+(.+)", first)

@@ -54,8 +54,9 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
 
 
 def own_key(chapter: Chapter, key: str) -> str:
-    """`code_key` together with the prose."""
-    return digest(key, _content(chapter.notebook))
+    """`code_key` together with the prose, captions included."""
+    captions = paths.NOTEBOOKS / "captions" / f"{chapter.name}.yaml"
+    return digest(key, _content(chapter.notebook), captions.read_bytes() if captions.exists() else "")
 
 
 def _content(path: Path) -> str | bytes:
@@ -67,6 +68,6 @@ def sources() -> str:
     """Hash of everything that the report is made from: library, notebooks, parameters, claims, lock."""
     files = [p for p in LIBRARY.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     files += [*paths.NOTEBOOKS.glob("[0-9]*.ipynb"), paths.PARAMS, paths.CLAIMS, paths.LOCK, paths.COST]
-    files += paths.STUDIES.glob("*.json")
+    files += [*paths.NOTEBOOKS.glob("captions/*.yaml"), *paths.STUDIES.glob("*.json")]
     known = sorted((str(p.relative_to(paths.ROOT)), p) for p in files if p.exists())
     return digest(*(part for name, path in known for part in (name, _content(path))))

@@ -261,14 +261,14 @@ def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(ratios, ignore_index=True).reindex(columns=columns), found.reindex(columns=order)
 
 
-def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple[str, pd.DataFrame, dict[str, float]]:
-    """Scaled Schoenfeld residuals of the reason with the most events among those with a model.
+def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple:
+    """Scaled Schoenfeld residuals of the reason with the most events among those with a model; Nones without one.
 
     Parameters
     ----------
     trial : Trial
     checks : pandas.DataFrame
-        Of `arm_hazards`; not empty.
+        Of `arm_hazards`.
 
     Returns
     -------
@@ -278,6 +278,8 @@ def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple[str, pd.DataFr
     coefficients : dict of str to float
         Log hazard ratio of each arm, constant over time.
     """
+    if checks.empty:
+        return None, None, None
     patients, X = coded(trial), arm_columns(trial)
     counts = patients.loc[patients["reason"].isin(checks["reason"]), "reason"].value_counts()
     reason = PRIMARY if counts.empty else str(counts.index[0])

@@ -1,0 +1,68 @@
+"""What chapter 07 does by hand against the library's estimators, and the sentences that stand in its cells."""
+
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attrition import report, trials
+from attrition.survival import incidence
+from tests.notebooks import cells
+from tests.survival.test_incidence import made
+
+TRIALS = {"pilot": lambda: trials.load("pilot"), "censored": lambda: made(censoring=True, n=120)}
+
+
+@pytest.fixture(params=TRIALS)
+def by_hand(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    study = TRIALS[request.param]()
+    return cells.run("07", "hand", "try", study=study, days=incidence.days_shown(study), report=report)
+
+
+def at_horizon(table, study):
+    return table[table["day"] == study.horizon].set_index("reason")["value"]
+
+
+def test_both_curves_by_hand_are_the_librarys(by_hand):
+    study, days = by_hand["study"], [by_hand["study"].horizon]
+    right, wrong = (at_horizon(of(study, days), study) for of in (incidence.by_reason, incidence.by_the_mistake))
+    pd.testing.assert_series_equal(by_hand["cif"].iloc[-1], right, check_names=False, check_index_type=False)
+    pd.testing.assert_series_equal(by_hand["naive"].iloc[-1], wrong, check_names=False, check_index_type=False)
+    total = by_hand["cif"].sum(axis=1) + by_hand["still_there"]
+    np.testing.assert_allclose(total, 1, atol=1e-12)
+    assert "add up to 1.000" in by_hand["said"]
+
+
+@pytest.mark.parametrize(("censored", "words"), [(0, "simply a share"), (3, "rather than a plain share")])
+def test_sentence_on_leavers_follows_the_censoring(censored, words):
+    total = {"patients": 50, "still in": 20, "censored": censored, "competing": 2}
+    said = cells.run("07", "09", total=total, study=types.SimpleNamespace(horizon=120), report=report)["said"]
+    assert words in said
+    assert said.startswith(f"Of 50 patients {30 - censored} left by day 120, 2 of them")
+
+
+@pytest.mark.parametrize(("extra", "words"), [(0.2, "Each curve looks plausible"), (0.0, "On day 120 the curves add")])
+def test_the_sum_of_the_wrong_curves_is_read_from_the_numbers(extra, words):
+    row = {"reason": "sum", "incidence": 0.5, "one_minus_km": 0.5 + extra, "difference": extra}
+    stub = types.SimpleNamespace(
+        by_the_mistake=lambda *_: None, by_reason=lambda *_: None, overstatement=lambda *_: pd.DataFrame([row])
+    )
+    study = types.SimpleNamespace(horizon=120)
+    said = cells.run("07", "12", incidence=stub, study=study, days=[120], report=report)["said"]
+    assert said.startswith(words)
+    assert f"add up to {50 + 100 * extra:.1f}%" in said
+
+
+def test_the_most_frequent_reason_and_both_days_are_those_of_the_table(by_hand):
+    study, days = by_hand["study"], by_hand["days"]
+    right = incidence.by_reason(study, days)
+    said = cells.run("07", "22", incidence=incidence, study=study, days=days, right_days=right, report=report)["said"]
+    risk = incidence.primary(study, days)["value"]
+    events = study.patients.loc[study.patients["time"] <= study.horizon, "event_group"].value_counts()
+    top = events[[reason for reason in study.groups if reason in events]].idxmax()
+    assert f"had a risk of {risk.iloc[0]:.1%}" in said
+    assert f"of {risk.iloc[-1]:.1%}" in said
+    assert f"*{top}*" in said.replace("\\", "")
+    assert f", {events[top]} patients" in said

@@ -1,0 +1,68 @@
+"""The alarm that chapter 08 makes by hand, and the sentences that stand in its cells."""
+
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from attrition import monitoring, params, report
+from attrition.monitoring import surveillance
+from tests.notebooks import cells
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory):
+    trial = pd.DataFrame({"adverse_events": np.random.default_rng(5).poisson(4, 1000)})
+    given = {"trial": trial, "p": params.load("08_monitoring", "quick"), "seed": 2, "surveillance": surveillance}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
+        return cells.run("08", "hand", "try", monitoring=monitoring, report=report, **given)
+
+
+def test_the_index_by_hand_is_the_librarys(by_hand):
+    reference, batch = (np.searchsorted(by_hand["edges"][1:-1], by_hand[name]) for name in ("usual", "unreported"))
+    bins = len(by_hand["edges"]) - 1
+    share, of_reference = (np.bincount(values, minlength=bins) / len(values) for values in (batch, reference))
+    assert by_hand["index_unreported"] == pytest.approx(monitoring.psi(share, of_reference), abs=1e-12)
+    assert by_hand["index_same"] < by_hand["index_unreported"]
+    assert f"{by_hand['index_unreported']:.2f} for the batch half of whose events" in by_hand["said"]
+
+
+def test_the_p_value_by_hand_is_that_of_the_librarys_deals_and_of_scipy(by_hand):
+    pooled, size, bins = by_hand["pooled"], by_hand["SIZE"], len(by_hand["edges"]) - 1
+
+    def index(batch, reference):
+        return monitoring.psi(*(np.bincount(v.astype(int), minlength=bins) / len(v) for v in (batch, reference)))
+
+    same = by_hand["same"], by_hand["usual"]  # nothing has changed, so the p-value is not at its lower end
+    cut = [np.searchsorted(by_hand["edges"][1:-1], values) for values in same]
+    theirs = stats.permutation_test(
+        cut, lambda a, b: index(a, b), n_resamples=999, alternative="greater", vectorized=False, rng=1
+    ).pvalue
+    own = np.mean(by_hand["anew"] >= index(*cut))
+    assert own == pytest.approx(theirs, abs=0.12)
+    dealt = monitoring.deal(size, len(pooled), 400, np.random.default_rng(3))
+    member = monitoring.membership(dealt, len(pooled)).astype(bool)
+    library = [index(pooled[row], pooled[~row]) for row in member]
+    assert stats.ks_2samp(library, by_hand["anew"]).pvalue > 0.01
+    assert by_hand["p_value"] >= 1 / 500
+
+
+@pytest.mark.parametrize(("first", "words"), [(0.0, "the order prevents it"), (0.2, "the order does not prevent it")])
+def test_what_the_order_prevents_follows_the_numbers(first, words):
+    table = pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}])
+    stub = types.SimpleNamespace(refits=lambda *_: table, action_sentence=lambda _: "")
+    said = cells.run("08", "33b", alarms=stub, actions=None, study=None, surveillance=surveillance, report=report)[
+        "said"
+    ]
+    assert words in said
+    assert "69% of batches of 200 if the inputs are looked at last" in said
+
+
+def test_three_looks_are_counted_together():
+    actions = pd.DataFrame([{"label": surveillance.SCENARIOS[0].label, "batch_size": 50, "none": 0.854}])
+    said = cells.run("08", "33", actions=actions, surveillance=surveillance, report=report, alarms=None, study=None)
+    assert "14.6% (batches of 50)" in said["said"].replace("\\", "")
+    assert "5% in all" in said["said"]
