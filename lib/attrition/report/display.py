@@ -7,6 +7,8 @@ built from the metadata: text from data never passes through as markup.
 
 import functools
 import re
+import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -311,11 +313,12 @@ def prose(template: str, **values: Any) -> None:
     Parameters
     ----------
     template : str
-        Markdown with fields as in `str.format`; braces of formulas are doubled.
+        Markdown with fields as in `str.format` (``{found[paired][burden]:.4f}``); braces of formulas are doubled.
     **values
-        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped.
+        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped. What is not
+        given is looked up among the names of the notebook that calls.
     """
-    filled = text.fill(template, values)
+    filled = text.fill(template, ChainMap(values, sys._getframe(1).f_globals))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
