@@ -134,7 +134,8 @@ def net_benefit(curve: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None 
     -------
     matplotlib Axes
     """
-    names = curve["model"].unique()
+    names, n_thresholds = curve["model"].unique(), curve["threshold"].nunique()
+    everybody = (curve["net_benefit"] - curve["over_all"]).to_numpy()[:n_thresholds]
     looks = {name: {"color": colour(HUES.get(name, CYCLE[k])), "linestyle": DASHES[k]} for k, name in enumerate(names)}
     ax = benefit_lines(axes(ax, 3.6), curve, everybody, looks, labels, names)
     top = 100 * max(curve["net_benefit"].max(), everybody.max())
