@@ -1,7 +1,7 @@
 """Chapter 06's sentences, chosen by the numbers: a rerun or another trial never contradicts its own prose."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -416,7 +416,7 @@ def sites(study: Study) -> Reading:
 @unless_missing
 def enough(study: Study, **size: Any) -> Reading:
     """What sample size the number of features would have asked for, by `machine.sample_size`."""
-    day = study.main
+    day = cast(int, study.main)
     of = study.problems[day]
     size = size or machine.sample_size(of, study.predictions[day]["all"])
     features = len(of.columns("all"))
@@ -531,15 +531,16 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
 @unless_missing
 def on_treatment(trial: Trial, study: Study) -> Reading:
     """The full model among those who were still taking treatment; see `machine.on_treatment`."""
-    found = machine.on_treatment(trial, study, study.main)
+    day = cast(int, study.main)
+    found = machine.on_treatment(trial, study, day)
     if found is None:
         return Reading(
             "This source does not tell when dosing ended, so the full model cannot be asked about those alone who "
             "were still taking treatment.",
             "not testable",
         )
-    values = {"day": study.main, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
-    values |= {"all": machine.auroc(study, study.main, "all")}
+    values = {"day": day, "n": found["n_patients"], "events": found["n_events"], "auroc": found["auroc"]}
+    values |= {"all": machine.auroc(study, day, "all")}
     return Reading(
         "Among the {n} patients at risk on day {day} who were still taking treatment ({events} events), the full model "
         "has an AUROC of {auroc:.3f}; among all at risk it has {all:.3f}.",

@@ -77,7 +77,7 @@ def _told(value: str | None, what: str, id: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _parsed(captions: str) -> dict[str, dict[str, Any]]:
-    return yaml.load(captions, params.LOADER) or {}
+    return yaml.load(captions, params.Loader) or {}
 
 
 def captions(id: str) -> dict[str, Any]:
