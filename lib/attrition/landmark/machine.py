@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -281,10 +281,10 @@ def band_coverage(study: Study, day: int, n_trials: int, seed: int) -> intervals
 
 
 @unless_missing
-def band_words(study: Study, day: int, held: intervals.Interval, n_trials: int) -> tuple[str, dict[str, Any]]:
+def band_words(study: Study, day: int, held: Mapping[str, float], n_trials: int) -> tuple[str, dict[str, Any]]:
     """The sentence on `band_coverage`."""
     patients = len(study.problems[day].y)
-    return decision.coverage_words(dict(held), n_trials, patients, "the mean of the strategies' predictions")
+    return decision.coverage_words(held, n_trials, patients, "the mean of the strategies' predictions")
 
 
 def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:
