@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrition.claims import count_verdicts
+from attrition.decision import where
 from attrition.findings.wording import (
     Finding,
     Row,
@@ -16,6 +17,7 @@ from attrition.findings.wording import (
     leak_finding,
     ledger_finding,
     measured_effect,
+    model_where,
     models_finding,
     n_statements,
     pilot_finding,
@@ -26,7 +28,7 @@ from attrition.text import count, listed
 
 LEAK_EVIDENCE = ("fig-leaks",)
 ACTED = {
-    "supported": "beats both contacting everybody and contacting nobody at some thresholds",
+    "supported": "beats both contacting everybody and contacting nobody {where}, the fitted model held fixed",
     "not supported": "is at no threshold shown to beat both contacting everybody and contacting nobody",
     "not testable": "cannot be judged in so small a trial",
 }
@@ -172,17 +174,20 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> chance, better = {"holm": 0.4}, {"holm": 0.01}
-    >>> usable_words({"28": {"permutation_p": {"all": better, "all_without_arm": chance}}})
-    'leavers can be told from stayers better than by chance at day 28, but without the treatment arm at no landmark'
+    >>> usable_words({"28": {"permutation_p": {"all": better, "all_without_arm": chance}}}).split(", but ")[1]
+    'without the treatment arm that is shown at no landmark'
     """
     known, blinded = (_better_than_chance(landmarks, name) for name in ("all", "all_without_arm"))
     if not known and not blinded:
-        return "leavers can be told from stayers better than by chance at no landmark"
+        return "that leavers can be told from stayers better than by chance is shown at no landmark"
     if known == blinded:
         return f"leavers can be told from stayers better than by chance at {listed(known)}, with or without the arm"
     told = f"at {listed(known)}" if known else "at no landmark"
     untold = f"at {listed(blinded)}" if blinded else "at no landmark"
-    return f"leavers can be told from stayers better than by chance {told}, but without the treatment arm {untold}"
+    return (
+        f"leavers can be told from stayers better than by chance {told}, but without the treatment arm that is shown "
+        f"{untold}"
+    )
 
 
 def advice(conclusions: Mapping[str, str], decisions: Mapping[str, Mapping[str, Any]], at: Mapping[str, Any]) -> str:
@@ -204,11 +209,12 @@ def advice(conclusions: Mapping[str, str], decisions: Mapping[str, Mapping[str, 
     'Such predictions should not decide whom to contact.'
     """
     if conclusions["use"] == "supported":
-        told = "Acting on such predictions can pay, within the thresholds that the decision curves show."
+        told = f"Acting on such predictions is shown to pay {model_where(decisions)} only."
     else:
         told = "Such predictions should not decide whom to contact."
     if decisions.get("arm_only", {}).get("n"):
-        told += " Where the arms are known, contacting by the arm alone can pay"
+        arm = decisions["arm_only"]
+        told += f" Where the arms are known, contacting by the arm alone pays {where(arm['low'], arm['high'])}"
         adds = conclusions["finding-real-arm"] in ("supported", "direction only")
         told += "." if adds else ", needs no model, and nothing is shown to add to it."
     gain = at.get("difference", {}).get("all_less_arm_only")
@@ -217,7 +223,9 @@ def advice(conclusions: Mapping[str, str], decisions: Mapping[str, Mapping[str, 
     return told
 
 
-def short_answer(at: Mapping[str, Any], conclusions: Mapping[str, str]) -> str:
+def short_answer(
+    at: Mapping[str, Any], conclusions: Mapping[str, str], decisions: Mapping[str, Mapping[str, Any]]
+) -> str:
     """The answer to the report's question in a line, by the real trial.
 
     Parameters
@@ -226,24 +234,25 @@ def short_answer(at: Mapping[str, Any], conclusions: Mapping[str, str]) -> str:
         The landmark's results: ``permutation_p`` of ``all`` and ``all_without_arm``.
     conclusions : mapping
         Verdicts of chapter 06: ``use`` and ``finding-real-arm``.
+    decisions : mapping
+        Model to ``low, high`` of the thresholds at which it beats both defaults.
 
     Examples
     --------
     >>> chance, better = {"holm": 0.4}, {"holm": 0.01}
     >>> nothing = {"use": "not supported", "finding-real-arm": "not supported"}
-    >>> short_answer({"permutation_p": {"all": better, "all_without_arm": chance}}, nothing)
-    'Only by the treatment arm, to which nothing is shown to add; acting on it is not shown to pay.'
+    >>> short_answer({"permutation_p": {"all": better, "all_without_arm": chance}}, nothing, {})
+    'Shown only with the treatment arm, to which nothing is shown to add; acting on it is not shown to pay.'
     """
     pays = conclusions["use"] == "supported"
+    pay = f"is shown to pay {model_where(decisions)} only" if pays else ""
     if better_than_chance(at, "all_without_arm"):
-        return (
-            f"Better than by chance, {'and acting on it can pay' if pays else 'but not shown to be worth acting on'}."
-        )
+        return f"Better than by chance, {f'and acting on it {pay}' if pays else 'but not shown to be worth acting on'}."
     if better_than_chance(at, "all"):
         adds = conclusions["finding-real-arm"] in ("supported", "direction only")
-        start = "Only with the treatment arm" if adds else "Only by the treatment arm, to which nothing is shown to add"
-        return f"{start}; acting on it {'can pay' if pays else 'is not shown to pay'}."
-    return f"Not shown better than by chance, {'yet acting on it can pay' if pays else 'nor to be worth acting on'}."
+        start = "Shown only with the treatment arm" + ("" if adds else ", to which nothing is shown to add")
+        return f"{start}; acting on it {pay or 'is not shown to pay'}."
+    return f"Not shown better than by chance, {f'yet acting on it {pay}' if pays else 'nor to be worth acting on'}."
 
 
 def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Finding:
@@ -256,16 +265,18 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "**{short}** In the real trial, with what was known on day {day}, the AUROC is {full:.3f}, where 0.5 is "
         "chance. Without the treatment arm, which a blinded trial does not know, it is {blinded:.3f}, which {words}. "
         "Contacting patients by the full model {use}{arm}. What was not yet known, let in by mistake, lifts an AUROC "
-        "of {honest:.3f} to as much as {leaky:.3f}. Of the {n} published claims that are checked here, {holding} hold "
+        "of {honest:.3f} (a model with one fixed penalty) to as much as {leaky:.3f}. Of the {n} published claims that are checked here, {holding} hold "
         "and {impossible} cannot be true."
     )
     values = {
-        "short": short_answer(at, real["conclusions"]),
+        "short": short_answer(at, real["conclusions"], real["decisions"]),
         "day": p.landmark,
         "full": at["auroc"]["all"],
         "blinded": at["auroc"]["all_without_arm"],
         "words": honest_words(at, "all_without_arm"),
-        "use": ACTED.get(real["conclusions"]["use"], ACTED["not supported"]),
+        "use": ACTED.get(real["conclusions"]["use"], ACTED["not supported"]).format(
+            where=model_where(real["decisions"])
+        ),
         "arm": arm_words(real["decisions"]),
         "honest": dearest["honest"],
         "leaky": dearest["leaky"],

@@ -207,11 +207,23 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
 
 USE_WORDS = {
     "supported": "in the real trial contacting by the full model's risk beats both contacting everybody and contacting "
-    "nobody at some thresholds",
+    "nobody {where}, the fitted model held fixed",
     "not supported": "in the real trial contacting by the full model's risk is at no threshold shown to beat both "
     "contacting everybody and contacting nobody",
     "not testable": "the real trial is too small to tell",
 }
+
+
+def model_where(decisions: Mapping[str, Mapping[str, Any]]) -> str:
+    """At which thresholds contacting by the full model beats both defaults.
+
+    Examples
+    --------
+    >>> model_where({"all": {"n": 2, "low": 0.425, "high": 0.45}})
+    'at thresholds from 0.425 to 0.45'
+    """
+    own = decisions.get("all", {})
+    return where(own.get("low"), own.get("high"))
 
 
 def arm_words(decisions: Mapping[str, Mapping[str, Any]]) -> str:
@@ -219,13 +231,14 @@ def arm_words(decisions: Mapping[str, Mapping[str, Any]]) -> str:
 
     Examples
     --------
-    >>> arm_words({"arm_only": {"n": 4, "low": 0.4, "high": 0.475}})
-    '; contacting by the treatment arm alone, once it is known, beats both at thresholds from 0.4 to 0.475'
+    >>> arm_words({"arm_only": {"n": 4, "low": 0.4, "high": 0.475}}).split(", ")[-1]
+    'by the model without the arm at no threshold'
     """
-    arm = decisions.get("arm_only", {"n": 0})
+    arm, blinded = (decisions.get(name, {"n": 0}) for name in ("arm_only", "all_without_arm"))
     if not arm["n"]:
         return ""
-    return f"; contacting by the treatment arm alone, once it is known, beats both {where(arm['low'], arm['high'])}"
+    told = f"; contacting by the treatment arm alone, once it is known, beats both {where(arm['low'], arm['high'])}"
+    return told + ("" if blinded["n"] else ", by the model without the arm at no threshold")
 
 
 def worth_finding(decision: Mapping[str, Any], use: str, decisions: Mapping[str, Mapping[str, Any]]) -> Finding:
@@ -241,7 +254,7 @@ def worth_finding(decision: Mapping[str, Any], use: str, decisions: Mapping[str,
         Its ``decisions``, by model.
     """
     known = {key: value for key, value in decision.items() if key not in ("sentence", "verdict", "conclusions")}
-    words = USE_WORDS.get(use, USE_WORDS["not supported"])
+    words = USE_WORDS.get(use, USE_WORDS["not supported"]).format(where=model_where(decisions))
     template = (
         "*Claim:* it pays to contact the patients whom a model flags. *Found:* "
         f"{words}{arm_words(decisions)}. In the simulated trial, and on paper only, since its predictors are known "
@@ -291,6 +304,12 @@ def honest_words(at: Mapping[str, Any], model: str) -> str:
     return "is better than chance" if better_than_chance(at, model) else "cannot be told from chance"
 
 
+def _above_one_half(part: Row) -> dict[str, float | None]:
+    """An AUROC with its interval, from a statement on how far it lies above one half."""
+    ends = {"value": "measured", "ci_low": "ci_low", "ci_high": "ci_high"}
+    return {name: None if part[key] is None else 0.5 + part[key] for name, key in ends.items()}
+
+
 def pilot_finding(rows: Sequence[Row], at: Mapping[str, Any], day: int, verdict: str) -> Finding:
     """What can be predicted at one landmark day of the real trial, with and without the treatment arm.
 
@@ -315,7 +334,7 @@ def pilot_finding(rows: Sequence[Row], at: Mapping[str, Any], day: int, verdict:
         "*Claim:* what is known by a landmark ranks the patients of a real trial better than chance. *Found:* with "
         "what was known on day {day}, "
         "among {at_risk} patients still in the trial of whom {events} have the primary event by week 24, logistic "
-        "regression has an AUROC of {found:.3f}, which {words}"
+        "regression has an AUROC of {found:.3f}, which {words} (adjusted p {p:.3f})"
         + (f" ({others})" if others else "")
         + ". Without the treatment arm, which is blinded in a running trial, "
         "it has {blinded:.3f}, which {blinded_words}; the arm alone gives {arm:.3f}. A public attempt on the same "
@@ -329,13 +348,14 @@ def pilot_finding(rows: Sequence[Row], at: Mapping[str, Any], day: int, verdict:
         "published_verdict": row["verdict"],
         "found": auroc["all"],
         "words": honest_words(at, "all"),
+        "p": at["permutation_p"]["all"]["holm"],
         "blinded": auroc["all_without_arm"],
         "blinded_words": honest_words(at, "all_without_arm"),
         "arm": auroc["arm_only"],
         **{f"tested_{k}": value for k, value in enumerate(tested)},
         "claimed": 0.5 + first["published"],
         **{f"claimed_{k}": 0.5 + part["published"] for k, part in enumerate(rest, 1)},
-        **{f"found_{k}": 0.5 + part["measured"] for k, part in enumerate(rest, 1)},
+        **{f"found_{k}": _above_one_half(part) for k, part in enumerate(rest, 1)},
     }
     return Finding("finding-pilot", template, verdict, tuple(row["evidence"]), values)
 

@@ -61,7 +61,7 @@ def _differences(study: Study, first: str, second: str, picked: bool = False) ->
 
 def day_zero(trial: Trial) -> str:
     """Who is at risk on day 0."""
-    return f"Day 0 is the first dose: everybody {analysed(trial)}, baseline and arm only."
+    return f"Day 0 stands for the time before the first dose: everybody {analysed(trial)}, baseline and arm only."
 
 
 def took_part(trial: Trial) -> Reading:
@@ -89,6 +89,8 @@ NAMES = {name: label[0].lower() + label[1:] for name, label in prediction.LABELS
     "visits": "baseline, arm, adverse events and visits",
 }
 """Models in a sentence."""
+TOO_EXTREME = 0.995
+"""A slope's upper end below it is below 1 as printed, too."""
 CHANCE = 0.05
 """Level of the test against chance, over all landmarks together."""
 
@@ -130,7 +132,7 @@ def honest(study: Study, suspicious: float) -> Reading:
     best = table.loc[table["value"].idxmax()]
     days, above = _days(study), better_than_chance(study)
     values: dict[str, Any] = {"best": best["value"], "label": NAMES[best["model"]], "day": best["landmark"]}
-    values |= {"above": f"on {_days_listed(above)}" if above else "at no landmark", "n": len(days)}
+    values |= {"above": f"on {_days_listed(above)}" if above else "at no landmark after day 0", "n": len(days)}
     values |= {"tried": len(table), "suspicious": suspicious}
     values["p"] = ", ".join(f"{study.chance[day]['all']['holm']:.3f}" for day in days)
     template = (
@@ -176,8 +178,8 @@ def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS
     worse = [day for day, value in found.items() if value["ci_high"] < 0]
     if word == "not supported":
         template = (
-            "At no landmark is it shown that all known features together rank patients better than the treatment arm "
-            "alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for the number "
+            "At no landmark after day 0 is it shown that all known features together rank patients better than the "
+            "treatment arm alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for the number "
             "of landmarks)."
         )
     else:
@@ -212,11 +214,15 @@ def blinded(study: Study, smallest: float) -> Reading:
     values: dict[str, Any] = {"gain": found[main], "day": main}
     values["left"] = interval(rows[rows["landmark"] == main].iloc[0])
     values["above"] = _days_listed(above) if above else ""
-    rest = "better than chance on {above}" if above else "at no landmark shown to be better than chance"
+    rest = "better than chance on {above}" if above else "at no landmark after day 0 shown to be better than chance"
+    clear = [day for day, gain in found.items() if gain["ci_low"] > 0]
+    unclear = [day for day in found if day not in clear]
+    where = [f"shown on {_days_listed(clear)}"] * bool(clear) + [f"not on {_days_listed(unclear)}"] * bool(unclear)
+    values["where"] = ", ".join(where)
     return Reading(
         "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
         "{left:.3f}; knowing it is worth "
-        "{gain:+.3f}. Without the arm the model is " + rest + ".",
+        "{gain:+.3f} (an interval for one comparison; a gain is {where}). Without the arm the model is " + rest + ".",
         verdict(found[main], smallest),
         values,
     )
@@ -243,26 +249,27 @@ def adverse_events(study: Study, smallest: float) -> Reading:
 @unless_missing
 def calibration(slope: Mapping[str, float], scaled_brier: Mapping[str, float]) -> Reading:
     """Calibration slope of the full model with its interval, and its Brier score against the null."""
-    scaled = scaled_brier["value"]
-    better = "worse" if scaled < 0 else "better"
+    scaled = dict(scaled_brier)
+    better = (
+        "better" if scaled["ci_low"] > 0 else "worse" if scaled["ci_high"] < 0 else "not shown to be better or worse"
+    )
     if np.isnan(slope["value"]):
         return Reading(
             "The calibration slope is not defined: the predictions hardly differ, or separate those who leave from "
-            f"those who stay. A scaled Brier score of {{scaled:+.3f}} means a Brier score {better} than the event rate "
-            "alone.",
+            f"those who stay. The scaled Brier score is {{scaled:+.3f}}: {better} than the event rate alone.",
             "exploratory",
             {"scaled": scaled},
         )
     extreme = (
         "the predictions are too extreme"
-        if slope["ci_high"] < 1
+        if slope["ci_high"] < TOO_EXTREME
         else "the predictions are not extreme enough"
-        if slope["ci_low"] > 1
+        if slope["ci_low"] > 2 - TOO_EXTREME
         else "it is not shown that the predictions are too extreme"
     )
     return Reading(
-        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {extreme}, and a scaled Brier score of "
-        f"{{scaled:+.3f}} means a Brier score {better} than the event rate alone.",
+        f"With a calibration slope of {{slope:.2f}} (1 is ideal) {extreme}. The scaled Brier score is "
+        f"{{scaled:+.3f}}: {better} than the event rate alone.",
         "exploratory",
         {"slope": dict(slope), "scaled": scaled},
     )
@@ -351,7 +358,8 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Reading:
         f"Of {{n}} ways of leaking, {{dear}} {raised} the AUROC by {{smallest:.2f}} or more, with an interval above "
         f"zero; {{above}} {reached} {{suspicious:.2f}}. "
         "The dearest, *{name}*, turns {honest:.3f} into {leaky:.3f}: its price is "
-        "{price:+.3f}."
+        "{price:+.3f}. Both sides carry one fixed penalty, compare all folds, and are held fixed by the intervals, "
+        "which are then too narrow."
     )
     if free:
         values["free"] = listed(free)
@@ -519,9 +527,10 @@ def off_treatment(found: dict[str, int] | None, day: int, at_risk: int) -> Readi
         return Reading(
             "The source shows nobody at risk on day {day} who had had the last dose by then.", "exploratory", values
         )
+    went = "all of them" if found["primary"] == found["n"] else "of these {primary}"
     return Reading(
-        "Of the {at_risk} patients at risk on day {day}, {n} had already had the last dose; of these {primary} "
-        "went on to the primary event. By the record they were still in, in fact treatment had ended. That is known in "
+        f"Of the {{at_risk}} patients at risk on day {{day}}, {{n}} had already had the last dose; {went} went on to "
+        "the primary event. By the record they were still in, in fact treatment had ended. That is known in "
         "hindsight only, so no feature uses it; but visits and reports by the landmark may hint at it.",
         "exploratory",
         values,

@@ -158,7 +158,7 @@ def hazards(ratios: pd.DataFrame, checks: pd.DataFrame) -> Reading:
         "events": int(top["events"]),
         "reasons": " and ".join(reasons),
     }
-    values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": top["ci_low"], "ci_high": top["ci_high"]}}
+    values |= {"ratio": {"value": top["hazard_ratio"], "ci_low": lower[top.name], "ci_high": upper[top.name]}}
     values["n"] = len(own)
     others = "; those of the other reasons are not told from 1" if len(reasons) < own["reason"].nunique() else ""
     return Reading(
@@ -213,7 +213,8 @@ def without_arm(table: pd.DataFrame) -> Reading:
     return Reading(
         "With the arm blinded the highest AUROC of {n} models and landmarks is {best:.3f} (day {day:g}), flattered by "
         "having been picked; {better} of {n} have a better Brier score than one risk for everybody. Where treatment is "
-        "blinded, a running trial does not know the arm, so this is what a site could use.",
+        "blinded, a running trial does not know the arm, so "
+        + ("this is what a site could use." if values["better"] else "nothing here is shown to be of use to a site."),
         "exploratory",
         values,
     )
