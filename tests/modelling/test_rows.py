@@ -48,12 +48,6 @@ def test_tuning_sentence_turns_with_the_numbers():
     assert nothing["sentence"].startswith("Tuning raised no")
 
 
-def test_chosen_sentence_turns_with_the_numbers():
-    slow = pd.DataFrame({"model": "xgb", "learning_rate": [0.01, 0.03], "max_depth": [1, 5], "reg_lambda": [1.0, 10.0]})
-    assert "smoother model" in modelling.chosen_sentence(slow)["sentence"]
-    assert "smoother model" not in modelling.chosen_sentence(slow.assign(learning_rate=0.1))["sentence"]
-
-
 def test_intervals_are_left_out_where_there_are_none():
     table = pd.DataFrame(
         {

@@ -133,25 +133,7 @@ def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-HEADINGS = {"label": "model", "n_features": "number of features", "value": "AUROC"}
 LEVEL = ("value", "ci_low", "ci_high", "share_of_lift", "n_replicates")
-
-
-def shown(table: pd.DataFrame, *first: str, **headings: str) -> dict[str, Any]:
-    """Columns of a table of AUROCs with their headings, as `attrition.report.table` takes them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns of `LEVEL`.
-    *first : str
-        Columns that stand before these.
-    **headings : str
-        Other headings than `HEADINGS`.
-    """
-    columns = [*first, *LEVEL]
-    labels = {name: heading for name, heading in (HEADINGS | headings).items() if name in columns}
-    return {"df": table[columns], "labels": labels}
 
 
 def baseline(found: pd.DataFrame) -> dict[str, Any]:

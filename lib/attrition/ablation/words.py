@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from attrition.ablation.groups import MODEL_LABELS, STEP_LABELS, in_words
+from attrition.ablation.groups import MODEL_LABELS, STEP_LABELS
 from attrition.text import MISSING, interval_text
 
 Found = Mapping[str, Any]
@@ -20,27 +20,6 @@ def signed(found: Found) -> str:
     '+0.0109 (+0.0105 to +0.0113)'
     """
     return interval_text(found, "+.4f") or MISSING
-
-
-def population(reference: Mapping[str, Found], *settings: str) -> str:
-    """Patients and expected dropouts of the populations in which AUROCs are measured, for the notes of a table.
-
-    Examples
-    --------
-    >>> population({"p24": {"n_population": 50000, "expected_dropouts": 12000.4}}, "p24")
-    'Population: 50,000 patients, of whom 12,000 are expected to drop out.'
-    """
-    sizes = f"{reference[settings[0]]['n_population']:,.0f} patients"
-    events = " or ".join(f"{reference[name]['expected_dropouts']:,.0f}" for name in settings)
-    each = "each, " if len(settings) > 1 else ""
-    return f"Population: {sizes}, {each}of whom {events} are expected to drop out."
-
-
-def step(name: str, found: Found, smallest_difference: float, published: float) -> str:
-    """What one published step is worth, over simulated trials."""
-    words = in_words(found, smallest_difference)
-    what = STEP_LABELS[name][0].lower() + STEP_LABELS[name][1:]
-    return f"*Claim:* {what}: {published:+.3f} of AUROC for logistic regression. *Found:* {signed(found)}, {words}"
 
 
 def steps_reading(paired: Found, smallest_difference: float) -> str:
@@ -59,27 +38,6 @@ def steps_reading(paired: Found, smallest_difference: float) -> str:
     return f"{sentence} {reached}{lost}"
 
 
-def extent(table: pd.DataFrame) -> str:
-    """Smallest and largest estimate of a forest plot, for its alternative text."""
-    return f"estimates run from {table['value'].min():+.4f} to {table['value'].max():+.4f}"
-
-
-def levels_extent(table: pd.DataFrame) -> str:
-    """Range of each model's estimates over feature versions, for the alternative text."""
-    known = table.dropna(subset="model")
-    parts = [
-        f"{label} {part['value'].min():.3f} to {part['value'].max():.3f}" for label, part in known.groupby("label")
-    ]
-    return ", ".join(parts)
-
-
-def curve_extent(summary: pd.DataFrame) -> str:
-    """First and last point of each learning curve, for the alternative text."""
-    ordered = summary.sort_values("n_train").groupby("model")["value"]
-    ends = ordered.agg(["first", "last"])
-    return ", ".join(f"{MODEL_LABELS[m]} from {a:.3f} to {b:.3f}" for m, a, b in ends.itertuples())
-
-
 def costly(left_out: Mapping[str, Found]) -> str:
     """How many features would better be left out, and why that can be."""
     below = [name for name, found in left_out.items() if found["ci_high"] < 0]
@@ -92,27 +50,6 @@ def costly(left_out: Mapping[str, Found]) -> str:
     )
 
 
-def burden(left_out: Found, alone: Found, rank: int, n_features: int, smallest_difference: float) -> str:
-    """Burden left out against burden alone.
-
-    Parameters
-    ----------
-    left_out, alone : mapping
-        Paired differences with their intervals: v3 less v3 without burden, and burden alone less the same.
-    rank, n_features : int
-        Place of burden among the features, and their number.
-    smallest_difference : float
-        Of interest, in AUROC.
-    """
-    lost = in_words(left_out, smallest_difference)
-    place = "the most valuable feature" if rank == 1 else f"number {rank} of {n_features} features"
-    return (
-        f"*Claim:* burden is the most valuable feature. *Found:* adding it to the other features of v3 brings {lost}: "
-        f"{signed(left_out)}; by that measure it is {place}. "
-        f"Alone it reaches an AUROC of {alone['value']:.3f}, {alone['share_of_lift']:.0%} of the attainable lift"
-    )
-
-
 def redundancy(left_out: Found, alone: Found, smallest_difference: float) -> str:
     """Why a feature can be strong alone and worth nothing beside the others."""
     strong = alone["share_of_lift"] >= 0.8
@@ -122,19 +59,6 @@ def redundancy(left_out: Found, alone: Found, smallest_difference: float) -> str
     if idle:
         return "It is neither strong alone nor missed in company"
     return "It carries something that the other features do not"
-
-
-def models(found: Found, smallest_difference: float) -> str:
-    """The three models against each other."""
-    best = max(MODEL_LABELS, key=lambda model: found[model]["value"])
-    pairs = {"lr_minus_xgb": "logistic regression less XGBoost", "lr_minus_lgbm": "less LightGBM"}
-    gaps = ", ".join(f"{words} {signed(found[name])}" for name, words in pairs.items())
-    trees = in_words(found["lgbm_minus_xgb"], smallest_difference)
-    return (
-        "*Claim:* logistic regression is the best of three models, then LightGBM, then XGBoost. *Found:* "
-        f"{MODEL_LABELS[best]} is best, with {found['share_of_lift'][best]:.0%} of what can be gained over chance. "
-        f"In AUROC, {gaps}. LightGBM less XGBoost: {trees}, {signed(found['lgbm_minus_xgb'])}"
-    )
 
 
 def learning(summary: pd.DataFrame) -> str:
@@ -154,35 +78,6 @@ def learning(summary: pd.DataFrame) -> str:
                 f"which logistic regression, within its error, has with {few}"
             )
     return "; ".join(parts)
-
-
-def one_split(spread: Found, published: Found) -> str:
-    """Whether the published difference between models is within the spread of one split.
-
-    Parameters
-    ----------
-    spread : mapping
-        q025 and q975 of logistic regression's test AUROC over trials.
-    published : mapping of str to float
-        Published test AUROC of each model.
-    """
-    gap = max(published.values()) - min(published.values())
-    reach = spread["q975"] - spread["q025"]
-    word = "less" if gap < reach else "more"
-    return (
-        f"From the same law, 95 % of trials put logistic regression's test AUROC between {spread['q025']:.3f} and "
-        f"{spread['q975']:.3f}, a range of {reach:.3f}; the three published models differ by {gap:.3f} at most, "
-        f"{word} than that range"
-    )
-
-
-def spread_of_splits(found: Found, published: Mapping[str, float]) -> str:
-    """The standard deviation of one split against the published differences between models."""
-    sd, gap = found["value"], max(published.values()) - min(published.values())
-    return (
-        f"the AUROC of one split of 200 patients has a standard deviation of {sd:.3f} between trials; "
-        f"the published models differ by {gap:.3f} at most"
-    )
 
 
 def seeds(table: pd.DataFrame) -> str:

@@ -5,8 +5,7 @@ import pandas as pd
 from sklearn import config_context
 
 from attrition import features, metrics, models, resampling
-from attrition.modelling import imbalance
-from attrition.resampling import schemes, tuning
+from attrition.resampling import schemes
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 from attrition.text import MISSING, interval_text, listed
@@ -76,18 +75,6 @@ def _with_interval(folds: np.ndarray, value: float, n_folds: int) -> tuple[float
     return schemes.corrected_interval(folds, value, n_folds)
 
 
-def fold_summary(by_fold: pd.DataFrame, published_sd: float) -> dict[str, float]:
-    """Spread of logistic regression's fold AUROCs, for the sentence about stability."""
-    folds = by_fold.loc[by_fold["model"] == "lr", "value"]
-    return {
-        "lowest": folds.min(),
-        "highest": folds.max(),
-        "sd": folds.std(ddof=1),
-        "n_folds": len(folds),
-        "published_sd": published_sd,
-    }
-
-
 def _interval_text(row: pd.Series) -> str:
     return interval_text(row) or MISSING
 
@@ -113,12 +100,6 @@ def imbalance_table(table: pd.DataFrame, rate: str, shown: float = 0.2) -> pd.Da
     ).reset_index(drop=True)
 
 
-def schemes_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """The validation study for the reader: scheme by name, numbers with Monte-Carlo errors."""
-    columns = ["n_patients", "scheme", "n_trials", "bias", "bias_se", "rmse", "rmse_se", "coverage", "coverage_se"]
-    return summary.assign(scheme=summary["scheme"].map(schemes.SCHEMES))[[*columns, "width"]]
-
-
 def chosen_table(chosen: pd.DataFrame) -> pd.DataFrame:
     """Settings that the searches chose, in words: model, fold, inner AUROC, settings."""
     fixed = ["model", "repeat", "fold", "inner_auroc"]
@@ -128,20 +109,6 @@ def chosen_table(chosen: pd.DataFrame) -> pd.DataFrame:
     ]
     shown = chosen.assign(model=chosen["model"].map(models.LABELS), fold=chosen["fold"] + 1, settings=words)
     return shown[["model", "fold", "inner_auroc", "settings"]]
-
-
-def chosen_sentence(chosen: pd.DataFrame) -> dict:
-    """Sentence on what the searches chose for boosted models: template and values."""
-    boosted = chosen[chosen["model"].isin(tuning.BOOSTED)]
-    slow = int((boosted["learning_rate"] < 0.1).sum())
-    plain = int(((boosted["max_depth"] == 1) | (boosted["reg_lambda"] >= 10)).sum())
-    sentence = (
-        "Of {n_folds} searches for boosted models, {slow} chose a learning rate below the published .1, and {plain} "
-        "stumps or a penalty of 10 or more"
-    )
-    if min(slow, plain) > len(boosted) / 2:
-        sentence += ": slow learning and strong shrinkage, towards a smoother model than the published settings give"
-    return {"sentence": sentence + ".", "n_folds": len(boosted), "slow": slow, "plain": plain}
 
 
 def tuning_sentence(compared: pd.DataFrame) -> dict:
@@ -162,14 +129,3 @@ def tuning_sentence(compared: pd.DataFrame) -> dict:
         + last
     )
     return {"sentence": sentence, **values}
-
-
-def rate_labels(rates: dict[str, float]) -> dict[str, str]:
-    """Event rates in words, by name.
-
-    Examples
-    --------
-    >>> rate_labels({"p24": 0.24})
-    {'p24': '24 % events'}
-    """
-    return {setting.name: f"{100 * setting.event_rate:.0f} % events" for setting in imbalance.settings(rates)}

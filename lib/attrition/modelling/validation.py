@@ -18,7 +18,6 @@ from attrition.metrics import ranks
 from attrition.resampling.schemes import SCHEMES, Sizes, estimate
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
-from attrition.text import listed
 
 Array = np.ndarray
 NOMINAL = 0.95
@@ -274,29 +273,6 @@ def _doubt(best: str, firm: pd.Series) -> str:
         f"{firmly}: over bootstrap samples of the trials the rule takes *{{label}}* in {{share:.0%}} and "
         "*{second_label}* in {second_share:.0%}."
     )
-
-
-def correction(table: pd.DataFrame) -> dict[str, Any]:
-    """What the correction of repeated cross-validation's interval does to its coverage, by size of trial.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `summary`.
-    """
-    wide = table.pivot_table(index="n_patients", columns="scheme", values="coverage", sort=True)
-    sizes = [f"{n:,}" for n in wide.index]
-    plain, corrected = ([f"{c:.1%}" for c in wide[name]] for name in ("repeated_cv5", "repeated_cv5_corrected"))
-    return {
-        "sentence": "DeLong's interval takes the predictions as fixed, but another trial would also have given another "
-        "model. With {sizes} patients the plain interval of repeated 5-fold covers the truth in {plain} of trials, the "
-        "corrected one in {corrected}. The doubt: the Monte-Carlo error of such a coverage is up to {error:.1%}, so "
-        "schemes that lie close together are not told apart.",
-        "sizes": listed(sizes),
-        "plain": listed(plain),
-        "corrected": listed(corrected),
-        "error": float(table.loc[table["scheme"].isin(ROW_WISE), "coverage_se"].max()),
-    }
 
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:

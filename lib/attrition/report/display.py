@@ -7,6 +7,8 @@ built from the metadata: text from data never passes through as markup.
 
 import functools
 import re
+import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -321,10 +323,11 @@ def prose(template: Any, **values: Any) -> None:
     Parameters
     ----------
     template : str, or sentence chosen by the numbers, or None
-        Markdown with fields as in `str.format`; braces of formulas are doubled. A chosen sentence has ``template`` and
-        ``values``; for None nothing is written.
+        Markdown with fields as in `str.format` (``{found[paired][burden]:.4f}``); braces of formulas are doubled. A
+        chosen sentence has ``template`` and ``values``; for None nothing is written.
     **values
-        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped.
+        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped. What is not
+        given is looked up among the names of the notebook that calls.
     """
     if template is None:
         return
@@ -332,7 +335,8 @@ def prose(template: Any, **values: Any) -> None:
         template, values = template["sentence"], dict(template)
     elif isinstance(template, tuple):
         template, values = template
-    filled = text.fill(getattr(template, "template", template), getattr(template, "values", values))
+    said, values = getattr(template, "template", template), getattr(template, "values", values)
+    filled = text.fill(said, ChainMap(dict(values), sys._getframe(1).f_globals))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
