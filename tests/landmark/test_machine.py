@@ -305,29 +305,37 @@ def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
     assert "By the treatment arm alone it does so at thresholds from 0.2 to 0.5." in sentence(said)
 
 
+def ends(value, low, high):
+    return {"value": value, "ci_low": low, "ci_high": high}
+
+
 @pytest.mark.parametrize(
-    ("slope", "scaled", "words"),
+    ("slope", "words"),
     [
-        ((0.3, 0.1, 0.5), -0.1, "the predictions are too extreme, and a scaled Brier score of −0.100 means a Brier "
-         "score worse"),
-        ((0.8, 0.5, 1.1), 0.1, "it is not shown that the predictions are too extreme, and"),
-        ((1.4, 1.1, 1.7), 0.1, "the predictions are not extreme enough, and a scaled Brier score of +0.100 means a "
-         "Brier score better"),
+        ((0.3, 0.1, 0.994), "the predictions are too extreme. The"),
+        ((0.8, 0.5, 0.996), "it is not shown that the predictions are too extreme. The"),
+        ((1.4, 1.1, 1.7), "the predictions are not extreme enough. The"),
     ],
-)  # fmt: skip
-def test_calibration_is_read_from_the_slopes_interval_and_brier(slope, scaled, words):
-    said = sentence(
-        readings.calibration(dict(zip(("value", "ci_low", "ci_high"), slope, strict=True)), {"value": scaled})
-    )
+)
+@pytest.mark.parametrize(
+    ("scaled", "better"),
+    [
+        ((-0.1, -0.2, -0.01), "−0.100 (−0.200 to −0.010): worse than the event rate alone."),
+        ((0.1, 0.01, 0.2), "+0.100 (+0.010 to +0.200): better than the event rate alone."),
+        ((0.1, -0.01, 0.2), "+0.100 (−0.010 to +0.200): not shown to be better or worse than the event rate alone."),
+    ],
+)
+def test_calibration_is_read_from_the_intervals_of_slope_and_brier(slope, words, scaled, better):
+    said = sentence(readings.calibration(ends(*slope), ends(*scaled)))
     assert words in said
+    assert better in said
     assert f"slope of {slope[0]:.2f} ({slope[1]:.2f} to {slope[2]:.2f})" in said
 
 
 def test_a_calibration_slope_that_is_not_defined_has_a_sentence_of_its_own():
-    nothing = dict.fromkeys(("value", "ci_low", "ci_high"), np.nan)
-    said = sentence(readings.calibration(nothing, {"value": 0.8}))
+    said = sentence(readings.calibration(ends(np.nan, np.nan, np.nan), ends(0.8, 0.7, 0.9)))
     assert "slope is not defined" in said
-    assert "better than the event rate" in said
+    assert "+0.800 (+0.700 to +0.900): better than the event rate" in said
 
 
 @pytest.mark.slow
@@ -361,7 +369,7 @@ def with_chance(study, p_values, model="all"):
     [
         ({28: 0.05, 84: 0.05}, "supported", "better than chance on day 28 and day 84"),
         ({28: 0.051, 84: 0.01}, "direction only", "better than chance on day 84 "),
-        ({28: 0.2, 84: 0.3}, "not supported", "better than chance at no landmark"),
+        ({28: 0.2, 84: 0.3}, "not supported", "better than chance at no landmark after day 0"),
     ],
 )
 def test_better_than_chance_is_the_permutation_test_whatever_the_interval(study, p_values, verdict, words):
@@ -369,7 +377,7 @@ def test_better_than_chance_is_the_permutation_test_whatever_the_interval(study,
     assert said.verdict == verdict
     assert words in sentence(said)
     blinded = readings.blinded(with_chance(study, p_values, "all_without_arm"), 0.05)
-    assert ("at no landmark shown to be better than chance" in sentence(blinded)) == (verdict == "not supported")
+    assert ("at no landmark after day 0 shown to be better than chance" in sentence(blinded)) == (verdict == "not supported")
 
 
 def moved(study, first, second, by_day):
@@ -388,7 +396,7 @@ def moved(study, first, second, by_day):
         ({28: (0.06, 0.01, 0.11), 84: (0.2, -0.1, 0.5)}, "supported", "on day 28; the largest of these"),
         ({28: (0.03, 0.01, 0.05), 84: (0.2, -0.1, 0.5)}, "direction only", "is +0.030"),
         ({28: (0.06, 0.01, 0.11), 84: (0.08, 0.01, 0.15)}, "supported", "on day 28 and day 84"),
-        ({28: (0.06, -0.01, 0.13), 84: (0.2, -0.1, 0.5)}, "not supported", "At no landmark is it shown"),
+        ({28: (0.06, -0.01, 0.13), 84: (0.2, -0.1, 0.5)}, "not supported", "At no landmark after day 0 is it shown"),
         ({28: (-0.06, -0.1, -0.02), 84: (0.0, -0.1, 0.1)}, "not supported", "On day 28 they rank worse"),
     ],
 )

@@ -39,7 +39,7 @@ def test_four_measures_by_hand_are_the_librarys(by_hand):
     assert found["auroc"] == pytest.approx(library["auroc"]["value"], abs=1e-12)
     assert found["brier"] == pytest.approx(library["brier"]["value"], abs=1e-12)
     assert np.mean(found["slopes"]) == pytest.approx(library["calibration_slope"]["value"], abs=1e-4)
-    assert found["by_model_hand"] == pytest.approx(library["net_benefit"]["value"], abs=1e-12)
+    assert found["by_score"] == pytest.approx(library["net_benefit"]["value"], abs=1e-12)
     assert f"The calibration slope is {library['calibration_slope']['value']:.2f}" in found["said"]
 
 

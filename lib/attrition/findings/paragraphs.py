@@ -265,8 +265,8 @@ def answer(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> Findin
         "**{short}** In the real trial, with what was known on day {day}, the AUROC is {full:.3f}, where 0.5 is "
         "chance. Without the treatment arm, which a blinded trial does not know, it is {blinded:.3f}, which {words}. "
         "Contacting patients by the full model {use}{arm}. What was not yet known, let in by mistake, lifts an AUROC "
-        "of {honest:.3f} (a model with one fixed penalty) to as much as {leaky:.3f}. Of the {n} published claims that are checked here, {holding} hold "
-        "and {impossible} cannot be true."
+        "of {honest:.3f} (a model with one fixed penalty) to as much as {leaky:.3f}. Of the {n} published claims that "
+        "are checked here, {holding} hold and {impossible} cannot be true."
     )
     values = {
         "short": short_answer(at, real["conclusions"], real["decisions"]),

@@ -179,8 +179,8 @@ def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS
     if word == "not supported":
         template = (
             "At no landmark after day 0 is it shown that all known features together rank patients better than the "
-            "treatment arm alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for the number "
-            "of landmarks)."
+            "treatment arm alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for "
+            "the number of landmarks)."
         )
     else:
         values["clear"] = _days_listed(clear)
@@ -217,8 +217,8 @@ def blinded(study: Study, smallest: float) -> Reading:
     rest = "better than chance on {above}" if above else "at no landmark after day 0 shown to be better than chance"
     clear = [day for day, gain in found.items() if gain["ci_low"] > 0]
     unclear = [day for day in found if day not in clear]
-    where = [f"shown on {_days_listed(clear)}"] * bool(clear) + [f"not on {_days_listed(unclear)}"] * bool(unclear)
-    values["where"] = ", ".join(where)
+    where = f"shown on {_days_listed(clear)}" if clear else "shown at no landmark"
+    values["where"] = where + (f", not on {_days_listed(unclear)}" if clear and unclear else "")
     return Reading(
         "Where treatment is blinded, a running trial does not know the arm. Without it the AUROC on day {day} is "
         "{left:.3f}; knowing it is worth "

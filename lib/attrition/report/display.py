@@ -335,8 +335,8 @@ def prose(template: Any, **values: Any) -> None:
         template, values = template["sentence"], dict(template)
     elif isinstance(template, tuple):
         template, values = template
-    own = getattr(template, "values", values)
-    filled = text.fill(getattr(template, "template", template), ChainMap(own, sys._getframe(1).f_globals))
+    said, values = getattr(template, "template", template), getattr(template, "values", values)
+    filled = text.fill(said, ChainMap(dict(values), sys._getframe(1).f_globals))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
