@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from attrition import simulate, tables
 from attrition.eda import association
@@ -36,20 +35,6 @@ def test_event_rates_are_group_means(trial):
     assert made["n"].tolist() == expected["size"].tolist()
     assert (made["ci_low"] < made["rate"]).all()
     assert (made["rate"] < made["ci_high"]).all()
-
-
-def test_correlations_and_their_intervals_are_scipys(trial):
-    columns = trial[["age", "days_in_trial"]]
-    made = association.correlations(columns, trial["dropout"].to_numpy()).set_index("feature")
-    expected = stats.pearsonr(trial["age"], trial["dropout"])
-    interval = expected.confidence_interval(0.95)
-    assert made.loc["age", "correlation"] == pytest.approx(expected.statistic)
-    assert made.loc["age", ["ci_low", "ci_high"]].tolist() == pytest.approx([interval.low, interval.high])
-
-
-def test_a_column_says_its_direction_does_not_matter():
-    trial = pd.DataFrame({c: [1.0, 2.0, 3.0, 4.0] for c in association.PANELS})
-    assert association.separation(trial, np.array([1, 1, 0, 0]))["age"] == 1.0
 
 
 def test_the_sentence_on_balance_follows_the_numbers():

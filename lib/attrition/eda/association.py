@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, metrics, tables
+from attrition import tables
 from attrition.tables import LARGE_SMD
 
 PANELS = {
@@ -91,98 +91,6 @@ def histograms(trial: pd.DataFrame, event: np.ndarray) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["column", "outcome", "from", "to", "share"]]
 
 
-def separation(trial: pd.DataFrame, event: np.ndarray) -> dict[str, Any]:
-    """AUROC of each column taken alone, in its better direction.
-
-    Returns
-    -------
-    dict
-        Column to AUROC, and the strongest and weakest with their labels.
-    """
-    alone = {c: float(metrics.auroc(event, trial[c].to_numpy(float))) for c in PANELS}
-    alone = {column: max(value, 1 - value) for column, value in alone.items()}
-    best, worst = max(alone, key=alone.__getitem__), min(alone, key=alone.__getitem__)
-    words = {"strongest_label": PANELS[best].capitalize(), "weakest_label": PANELS[worst]}
-    return alone | words | {"strongest_auroc": alone[best], "weakest_auroc": alone[worst]}
-
-
-def correlations(columns: pd.DataFrame, event: np.ndarray) -> pd.DataFrame:
-    r"""Pearson correlation of each column with the outcome, strongest first.
-
-    The interval is Fisher's: :math:`\tanh(\operatorname{artanh} r \pm z_{.975} / \sqrt{n - 3})`.
-
-    Parameters
-    ----------
-    columns : pandas.DataFrame, shape (n_patients, n_features)
-        Columns named as in `attrition.features.FEATURES`.
-    event : numpy.ndarray, shape (n_patients,)
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``feature, correlation, ci_low, ci_high, known_at``.
-
-    References
-    ----------
-    Fisher. Metron 1921;1:3-32.
-    """
-    r = columns.corrwith(pd.Series(event, index=columns.index))
-    z, half = np.arctanh(r), Z_95 / np.sqrt(len(columns) - 3)
-    table = pd.DataFrame({"correlation": r, "ci_low": np.tanh(z - half), "ci_high": np.tanh(z + half)})
-    table["known_at"] = [features.FEATURES[name].known_at for name in table.index]
-    strongest_first = table["correlation"].abs().sort_values(ascending=False).index
-    return table.loc[strongest_first].rename_axis("feature").reset_index()
-
-
-def strongest(table: pd.DataFrame) -> dict[str, Any]:
-    """First row of `correlations`, for a sentence."""
-    row = table.iloc[0]
-    return {"name": row["feature"].replace("_", " "), "r": float(row["correlation"]), "known_at": row["known_at"]}
-
-
 def stacked(**tables: pd.DataFrame) -> pd.DataFrame:
     """Several tables below each other, with the name of each."""
     return pd.concat([table.assign(table=name) for name, table in tables.items()], ignore_index=True)
-
-
-def rate_spread(by_phase: pd.DataFrame, by_arm: pd.DataFrame) -> dict[str, float]:
-    """Lowest and highest observed rate by phase and by arm, and how many intervals contain the law's value."""
-    rows = pd.concat([by_phase, by_arm])
-    covered = rows["expected"].between(rows["ci_low"], rows["ci_high"])
-    return {
-        "phase_low": float(by_phase["rate"].min()),
-        "phase_high": float(by_phase["rate"].max()),
-        "arm_low": float(by_arm["rate"].min()),
-        "arm_high": float(by_arm["rate"].max()),
-        "covered": int(covered.sum()),
-        "rows": len(rows),
-    }
-
-
-def denominator(trial: pd.DataFrame, rate: np.ndarray) -> dict[str, float]:
-    """How much of an adverse-event rate is its denominator: shortest against longest fifth of follow-up.
-
-    Parameters
-    ----------
-    trial : pandas.DataFrame, shape (n_patients, ...)
-    rate : numpy.ndarray, shape (n_patients,)
-        Adverse events per day.
-
-    Returns
-    -------
-    dict
-        ``ratio`` of the mean rates, ``events_ratio`` of the mean counts.
-
-    Examples
-    --------
-    >>> trial = pd.DataFrame({"days_in_trial": [10, 50, 100], "adverse_events": [1, 1, 1]})
-    >>> denominator(trial, np.array([0.1, 0.02, 0.01]))["ratio"]
-    10.0
-    """
-    days = trial["days_in_trial"]
-    short, long = days <= days.quantile(0.2), days >= days.quantile(0.8)
-    events = trial["adverse_events"]
-    return {
-        "ratio": float(rate[short].mean() / rate[long].mean()),
-        "events_ratio": float(events[short].mean() / events[long].mean()),
-    }
