@@ -377,7 +377,9 @@ def test_better_than_chance_is_the_permutation_test_whatever_the_interval(study,
     assert said.verdict == verdict
     assert words in sentence(said)
     blinded = readings.blinded(with_chance(study, p_values, "all_without_arm"), 0.05)
-    assert ("at no landmark after day 0 shown to be better than chance" in sentence(blinded)) == (verdict == "not supported")
+    assert ("at no landmark after day 0 shown to be better than chance" in sentence(blinded)) == (
+        verdict == "not supported"
+    )
 
 
 def moved(study, first, second, by_day):

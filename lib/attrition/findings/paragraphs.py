@@ -179,7 +179,7 @@ def usable_words(landmarks: Mapping[str, Any]) -> str:
     """
     known, blinded = (_better_than_chance(landmarks, name) for name in ("all", "all_without_arm"))
     if not known and not blinded:
-        return "that leavers can be told from stayers better than by chance is shown at no landmark"
+        return "leavers are at no landmark shown to be told from stayers better than by chance"
     if known == blinded:
         return f"leavers can be told from stayers better than by chance at {listed(known)}, with or without the arm"
     told = f"at {listed(known)}" if known else "at no landmark"

@@ -179,8 +179,8 @@ def beyond_the_arm(study: Study, smallest: float, suspicious: float = SUSPICIOUS
     if word == "not supported":
         template = (
             "At no landmark after day 0 is it shown that all known features together rank patients better than the "
-            "treatment arm alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened for "
-            "the number of landmarks)."
+            "treatment arm alone; the largest difference in AUROC is {gain:+.3f} (day {day}; the interval is widened "
+            "for the number of landmarks)."
         )
     else:
         values["clear"] = _days_listed(clear)
