@@ -260,32 +260,54 @@ def test_leak_finding_follows_the_intervals(found, difference, half, verdict, wo
 
 def test_conclusion_turns_with_the_landmarks_and_the_decision(rows, found):
     real = found["06_real_trial"]
-    assert "at no landmark. Such predictions should not" in told(paragraphs.abstract(rows, found, P)[-1])
+    assert "are at no landmark shown to be told from stayers better than by chance. Such predictions should" in told(
+        paragraphs.abstract(rows, found, P)[-1]
+    )
     real["landmarks"]["56"]["permutation_p"] = {"all": TOLD, "all_without_arm": CHANCE}
-    assert "at day 56, but without the treatment arm at no" in told(paragraphs.abstract(rows, found, P)[-1])
+    assert "at day 56, but without the treatment arm that is shown at no landmark" in told(
+        paragraphs.abstract(rows, found, P)[-1]
+    )
     real["landmarks"]["56"]["permutation_p"] = {"all": TOLD, "all_without_arm": TOLD}
-    real["conclusions"]["use"] = "supported"
+    real["conclusions"]["use"], real["decisions"]["all"] = "supported", {"n": 2, "low": 0.4, "high": 0.5}
     after = told(paragraphs.abstract(rows, found, P)[-1])
     assert "at day 56, with or without the arm" in after
-    assert "Acting on such predictions can pay, within the thresholds" in after
+    assert "Acting on such predictions is shown to pay at thresholds from 0.4 to 0.5 only." in after
 
 
 @pytest.mark.parametrize(
     ("known", "blinded", "adds", "use", "words"),
     [
         (False, False, False, False, "Not shown better than by chance, nor to be worth acting on."),
-        (False, False, False, True, "Not shown better than by chance, yet acting on it can pay."),
-        (True, False, False, False, "Only by the treatment arm, to which nothing is shown to add; acting on it is no"),
+        (False, False, False, True, "Not shown better than by chance, yet acting on it is shown to pay at thresholds"),
+        (
+            True,
+            False,
+            False,
+            False,
+            "Shown only with the treatment arm, to which nothing is shown to add; acting on it is not",
+        ),
         (
             True,
             False,
             False,
             True,
-            "Only by the treatment arm, to which nothing is shown to add; acting on it can pay",
+            "Shown only with the treatment arm, to which nothing is shown to add; acting on it is shown",
         ),
-        (True, False, True, True, "Only with the treatment arm; acting on it can pay."),
+        (
+            True,
+            False,
+            True,
+            True,
+            "Shown only with the treatment arm; acting on it is shown to pay at thresholds from 0.4",
+        ),
         (True, True, True, False, "Better than by chance, but not shown to be worth acting on."),
-        (True, True, False, True, "Better than by chance, and acting on it can pay."),
+        (
+            True,
+            True,
+            False,
+            True,
+            "Better than by chance, and acting on it is shown to pay at thresholds from 0.4 to 0.5 only.",
+        ),
     ],
 )
 def test_answer_begins_with_what_the_real_trial_shows(rows, found, known, blinded, adds, use, words):
@@ -293,6 +315,7 @@ def test_answer_begins_with_what_the_real_trial_shows(rows, found, known, blinde
     tests = {"all": TOLD if known else CHANCE, "all_without_arm": TOLD if blinded else CHANCE}
     real["landmarks"][str(P.landmark)]["permutation_p"] = tests
     verdicts = {True: "direction only", False: "not supported"}
+    real["decisions"]["all"] = {"n": 2, "low": 0.4, "high": 0.5}
     real["conclusions"] |= {"use": "supported" if use else "not supported", "finding-real-arm": verdicts[adds]}
     assert told(paragraphs.answer(rows, found, P)).startswith(f"**{words}")
 
@@ -315,7 +338,7 @@ def test_the_arm_alone_is_named_where_it_pays_and_called_better_only_where_that_
     assert "arm alone" not in told(paragraphs.lesson(rows, found, P))
     real["decisions"]["arm_only"] = {"n": 2, "low": 0.4, "high": 0.5}
     said = told(paragraphs.lesson(rows, found, P))
-    assert "contacting by the arm alone can pay, needs no model, and nothing is shown to add to it." in said
+    assert "contacting by the arm alone pays at thresholds from 0.4 to 0.5, needs no model, and nothing" in said
     assert "ranks patients better than the model" not in said
     assert "beats both at thresholds from 0.4 to 0.5" in told(paragraphs.answer(rows, found, P))
     worth = next(one for one in paragraphs.front_page(rows, found, P) if one.id == "finding-worth")
@@ -323,7 +346,7 @@ def test_the_arm_alone_is_named_where_it_pays_and_called_better_only_where_that_
     real["landmarks"][str(P.landmark)]["difference"]["all_less_arm_only"] = interval(-0.05, 0.049)
     assert "The arm alone ranks patients better than the model." in told(paragraphs.lesson(rows, found, P))
     real["conclusions"]["finding-real-arm"] = "supported"
-    assert "the arm alone can pay. The" in told(paragraphs.lesson(rows, found, P))
+    assert "the arm alone pays at thresholds from 0.4 to 0.5. The" in told(paragraphs.lesson(rows, found, P))
 
 
 def test_unsettled_verdicts_are_named(rows):
