@@ -44,8 +44,9 @@ def run(name: str, *tags: str, **given: object) -> dict:
 def sentence(name: str, id: str, **given: object) -> str:
     """What a cell of a notebook says when it is given these names: its finding, or its prose."""
     cells = json.loads((paths.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    namespace = {"p": params.load(name, "quick"), **given}
+    namespace = {"p": params.load(name, "quick")}
     exec(imports(name), namespace)
+    namespace |= given
     with report.capture() as outputs:
         exec("".join(next(cell["source"] for cell in cells if cell["id"] == id)), namespace)
     about = outputs[-1]["metadata"]["attrition"]

@@ -254,12 +254,6 @@ def formula_against_law(trial: pd.DataFrame, law: Law = PUBLISHED_LAW) -> dict[s
     }
 
 
-def identity(trial: pd.DataFrame) -> str:
-    """Whether a trial is the published one, in words."""
-    same = simulate.md5(trial) == simulate.PUBLISHED_MD5
-    return "which is the stated one" if same else "which is NOT the stated one"
-
-
 def timing_of_inputs() -> dict[str, int]:
     """How many published inputs there are (``all``) and how many are known only after the outcome (``late``)."""
     known = [feature.known_at for feature in features.FEATURES.values()]

@@ -115,22 +115,6 @@ def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, 
     }
 
 
-def lift_sentence(lift: Mapping[str, float]) -> str:
-    """The chapter's main finding; its words follow the numbers, which `lift_numbers` fills in."""
-    much = "less than half" if lift["share_best"] < 0.5 else "at least half"
-    return (
-        "With a patient's whole follow-up, future included, the best possible model has an AUROC of {full:.3f} "
-        "(Monte-Carlo standard error {full_mc_se:.4f}; {full_p24:.3f} at 24 %); with what is known at enrolment, "
-        "{enrolment:.3f}; with the best of the landmark days, day {best_day}, {best_auroc:.3f}: "
-        f"{much} of what can be gained over chance is there in time."
-    )
-
-
-def lift_numbers(found: Mapping[str, Any]) -> dict[str, float]:
-    """Numbers of `lift_sentence`."""
-    return {**early_lift(found), "full_p24": found["p24"]["auroc"]["value"]}
-
-
 def near_half(truth: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Shares of patients with a true probability between .3 and .7, by setting."""
     return {f"near_{name}": float(np.mean((p > 0.3) & (p < 0.7))) for name, p in truth.items()}
@@ -140,15 +124,6 @@ def quadrature_bound(law: Law) -> float:
     """Power of ten above the quadrature error at both prevalences."""
     error = max(oracle.quadrature_error(law, prevalence_offset=d) for d in oracle.prevalence_offsets(law).values())
     return float(10.0 ** np.ceil(np.log10(error)))
-
-
-LEARNED = (
-    "The published trial is regenerated to the byte, so that every later chapter argues about the same patients. "
-    "{count} of {n} published descriptions {fit} it. In {last_visit_after_dropout} of {n_dropouts} patients who left, "
-    "the last visit comes after leaving, and {late} of {all} published inputs are known only afterwards. The ceiling "
-    "for any model is an AUROC of {full:.3f} with all of that, {best_auroc:.3f} with what was known by day {best_day}, "
-    "and {enrolment:.3f} at enrolment. Every later table of Part I carries the ceiling as its oracle row."
-)
 
 
 def chapter_results(found: Mapping[str, Any], truth: Mapping[str, np.ndarray]) -> dict[str, Any]:
