@@ -1,6 +1,7 @@
 """What each group of features is worth: named ablations, paired differences with intervals, rankings."""
 
 from attrition.ablation.groups import (
+    MODEL_LABELS,
     PUBLISHED,
     STEPS,
     candidates,
