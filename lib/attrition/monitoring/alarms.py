@@ -110,9 +110,10 @@ def _without_null(sized: pd.DataFrame) -> str:
     said = ""
     for name in RULES_WITHOUT_NULL:
         rate = sized[sized["name"] == name].set_index("scenario")["rate"]
-        if rate.drop("none", errors="ignore").min() >= ENOUGH:
+        if not rate.empty and rate.drop("none").min() >= ENOUGH:
             false = _share(rate["none"])
-            said += f" An alarm without a null, “{monitoring.NAMES[name]}”, does, and alarms in {false} of unchanged batches as well."
+            said += f" An alarm without a null, “{monitoring.NAMES[name]}”, does, and alarms in {false} of "
+            said += "unchanged batches as well."
     return said
 
 
