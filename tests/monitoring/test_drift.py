@@ -157,7 +157,7 @@ def test_sentences_follow_the_numbers():
 
     unattainable = alarms.finding(null(0.9, 0.88), parts(0.7, 0.9))
     assert unattainable["verdict"] == "not supported"
-    assert "the bound asks for more recall than the model has" in unattainable["sentence"]
+    assert "the bound asks for more recall than the class-weighted model has" in unattainable["sentence"]
     assert "retrains on noise" in alarms.finding(null(0.3, 0.28), parts(0.5, 0.3))["sentence"]
     assert alarms.finding(null(0.05, 0.03), parts(0.1, 0.05))["verdict"] == "supported"
 
@@ -175,7 +175,7 @@ def test_alarms_that_tie_are_all_named_and_only_a_majority_is_mostly():
 
 
 @pytest.mark.parametrize(
-    ("weakest", "words"), [(0.1, "No single alarm finds"), (0.9, "finds every change in at least")]
+    ("weakest", "words"), [(0.1, "No single permutation alarm finds"), (0.9, "finds every change in at least")]
 )
 def test_no_alarm_is_said_to_see_everything_unless_one_does(weakest, words):
     rows = [
@@ -184,3 +184,30 @@ def test_no_alarm_is_said_to_see_everything_unless_one_does(weakest, words):
         for name, rate in (("psi", weakest), ("auroc", 0.05))
     ]
     assert words in alarms.power_sentence(pd.DataFrame(rows), 200)
+
+
+@pytest.mark.parametrize(("least", "does"), [(0.9, True), (0.7, False)])
+def test_a_rule_without_a_null_that_finds_every_change_is_told_with_its_false_alarms(least, does):
+    rows = [
+        {"scenario": scenario.name, "name": name, "batch_size": 200, "rate": rate}
+        for scenario in surveillance.SCENARIOS
+        for name, rate in (
+            ("psi", 0.1),
+            ("psi_customary", 0.2),
+            ("seed_rule", 0.94 if scenario.name == "none" else least),
+        )
+    ]
+    told = "An alarm without a null, “the published rule”, does, and alarms in 94 % of unchanged batches as well"
+    assert (told in alarms.power_sentence(pd.DataFrame(rows), 200)) == does
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (0.0, "in none of 400 batches when inputs came first (95 % upper limit 1.0 %)."),
+        (0.01, "in 4 of 400 batches when inputs came first (95 % upper limit 2.5 %)."),
+        (0.2, "in 80 of 400 batches when inputs came first (95 % upper limit 24.2 %): the order does not prevent"),
+    ],
+)
+def test_what_the_order_of_the_looks_prevents_stands_with_its_limit(first, words):
+    assert words in alarms.order_sentence(first, 200, 400)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from attrition import monitoring, params, report
-from attrition.monitoring import surveillance
+from attrition.monitoring import alarms, surveillance
 from tests.notebooks import cells
 
 
@@ -50,13 +50,14 @@ def test_the_p_value_by_hand_is_that_of_the_librarys_deals_and_of_scipy(by_hand)
     assert by_hand["p_value"] >= 1 / 500
 
 
-@pytest.mark.parametrize(("first", "words"), [(0.0, "the order prevents it"), (0.2, "the order does not prevent it")])
+@pytest.mark.parametrize(("first", "words"), [(0.0, "in none of 50 batches"), (0.2, "the order does not prevent it")])
 def test_what_the_order_prevents_follows_the_numbers(first, words):
     table = pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}])
-    stub = types.SimpleNamespace(refits=lambda *_: table, action_sentence=lambda _: "")
-    said = cells.run("08", "33b", alarms=stub, actions=None, study=None, surveillance=surveillance, report=report)[
-        "said"
-    ]
+    stub = types.SimpleNamespace(
+        refits=lambda *_: table, action_sentence=lambda _: "", order_sentence=alarms.order_sentence
+    )
+    given = {"p": types.SimpleNamespace(power_batches=50), "surveillance": surveillance, "report": report}
+    said = cells.run("08", "33b", alarms=stub, actions=None, study=None, **given)["said"]
     assert words in said
     assert "69% of batches of 200 if the inputs are looked at last" in said
 

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attrition import monitoring
+from attrition.metrics import intervals
 from attrition.monitoring.surveillance import ALPHA, SCENARIOS, Look
 from attrition.text import listed
 
@@ -85,7 +86,8 @@ def _named(part: pd.DataFrame, rate: float) -> str:
 
 def power_sentence(alarms: pd.DataFrame, size: int) -> str:
     """What each change sets off at one batch size, strongest permutation alarm first."""
-    ours = alarms[(alarms["batch_size"] == size) & ~alarms["name"].isin(RULES_WITHOUT_NULL)]
+    sized = alarms[alarms["batch_size"] == size]
+    ours = sized[~sized["name"].isin(RULES_WITHOUT_NULL)]
     parts = []
     for scenario in SCENARIOS[1:]:
         part = ours[ours["scenario"] == scenario.name]
@@ -98,9 +100,21 @@ def power_sentence(alarms: pd.DataFrame, size: int) -> str:
     sees = (
         f"The alarm “{monitoring.NAMES[weakest.idxmax()]}” finds every change in at least {_share(ENOUGH)} of batches."
         if weakest.max() >= ENOUGH
-        else f"No single alarm finds every change in {_share(ENOUGH)} of batches."
+        else f"No single permutation alarm finds every change in {_share(ENOUGH)} of batches."
     )
-    return f"With {size} patients a batch these alarms sound: " + "; ".join(parts) + ". " + sees
+    return f"With {size} patients a batch these alarms sound: " + "; ".join(parts) + f". {sees}{_without_null(sized)}"
+
+
+def _without_null(sized: pd.DataFrame) -> str:
+    """Rules without a null that find every change, beside how often they alarm for nothing."""
+    said = ""
+    for name in RULES_WITHOUT_NULL:
+        rate = sized[sized["name"] == name].set_index("scenario")["rate"]
+        if not rate.empty and rate.drop("none").min() >= ENOUGH:
+            false = _share(rate["none"])
+            said += f" An alarm without a null, “{monitoring.NAMES[name]}”, does, and alarms in {false} of "
+            said += "unchanged batches as well."
+    return said
 
 
 def one_batch_words(look: Look, path: NDArray) -> dict[str, Any]:
@@ -147,6 +161,28 @@ def refits(study_table: pd.DataFrame, scenario: str) -> pd.DataFrame:
     return wide[list(kinds)].rename(columns=kinds).rename_axis(columns=None).reset_index()
 
 
+def order_sentence(first: float, size: int, batches: int) -> str:
+    """Whether looking at the inputs first keeps a model from being fitted to wrong ones, with the count's own limit.
+
+    Parameters
+    ----------
+    first : float
+        Share of batches after which a model is refitted with the inputs looked at first.
+    size, batches : int
+        Patients in a batch, and number of batches.
+
+    Examples
+    --------
+    >>> order_sentence(0.0, 200, 400)
+    'With 200 patients a batch it happened in none of 400 batches when inputs came first (95 % upper limit 1.0 %).'
+    """
+    hits = round(first * batches)
+    upper = 100 * intervals.wilson(hits, batches)["ci_high"]
+    told = f"{hits or 'none'} of {batches} batches when inputs came first (95 % upper limit {upper:.1f} %)"
+    helps = "" if first <= ALPHA else ": the order does not prevent it"
+    return f"With {size} patients a batch it happened in {told}{helps}."
+
+
 def _cause(parts: pd.DataFrame) -> str:
     """Why the published rule alarms although nothing changed: an unattainable bound, or noise."""
     rates = parts.pivot_table(index="name", columns="batch_size", values="rate")
@@ -156,7 +192,7 @@ def _cause(parts: pd.DataFrame) -> str:
     grows = large[worst] > max(small[worst], 0.5)
     why = (
         "More patients make the alarm surer, so it is not noise: the bound asks for more "
-        f"{_FIGURES[worst]} than the model has"
+        f"{_FIGURES[worst]} than the class-weighted model has"
         if grows
         else "More patients make the alarm rarer: the rule retrains on noise"
     )
@@ -180,7 +216,8 @@ def finding(null: pd.DataFrame, parts: pd.DataFrame) -> dict:
     interval = f"{_share(rate['rate'])} (95 % interval {100 * rate['ci_low']:.0f} to {100 * rate['ci_high']:.0f} %)"
     ends = ", which is what a five per cent rule may do." if usable else f": {_cause(parts)}"
     sentence = (
-        "*Claim:* a fall of a batch's AUROC or recall below a fixed bound tells when to retrain. *Found:* in "
-        f"{interval} of batches of {size} patients the rule raises an alarm although nothing changed{ends}"
+        "*Claim:* a fall of a batch's AUROC or recall below a fixed bound tells when to retrain. *Found:* applied to "
+        f"the class-weighted model that it was published for, in {interval} of batches of {size} patients the rule "
+        f"raises an alarm although nothing changed{ends}"
     )
     return {"sentence": sentence, "verdict": "supported" if usable else "not supported"}
