@@ -53,7 +53,8 @@ def findings() -> str:
     made_in = {identifier: chapter for chapter, identifiers in sources.shown().items() for identifier in identifiers}
     lines = []
     for one in paragraphs.front_page(*_judged()):
-        told = fill(SHORT[one.id], {"use": USE_WORDS.get(one.verdict, USE_WORDS["not supported"])} | dict(one.values))
+        use = USE_WORDS.get(one.verdict, USE_WORDS["not supported"]).format(where=one.values.get("where", ""))
+        told = fill(SHORT[one.id], {"use": use} | dict(one.values))
         lines.append(f"- **{one.verdict.capitalize()}:** {told} ({_evidence(one.evidence[0], made_in)})")
     return "\n".join(lines)
 

@@ -262,7 +262,7 @@ def worth_finding(decision: Mapping[str, Any], use: str, decisions: Mapping[str,
     )
     simulated = ("fig-decision-gains", "tbl-decisions")
     evidence = simulated if use == "not testable" else ("fig-landmark-decisions", *simulated)
-    return Finding("finding-worth", template, use, evidence, known)
+    return Finding("finding-worth", template, use, evidence, known | {"where": model_where(decisions)})
 
 
 def split_finding(rows: Sequence[Row]) -> Finding:
