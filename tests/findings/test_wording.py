@@ -65,7 +65,8 @@ def rows():
     lead = {"published": 0.025, "measured": 0.03, "ci_low": 0.02, "ci_high": 0.04, "mc_se": 0.001}
     bound = {
         **effect_part(0.643, 0.806, verdict="impossible", rule="auc_bound"),
-        **{"fpr": 0.107, "tpr": 0.72, "precision": 0.68, "least_auc": 0.64, "matrices": 0},
+        **{"fpr": 0.107, "tpr": 0.72, "precision": 0.68, "least_auc": 0.648, "matrices": 0, "n": 200},
+        "dropouts": 48,
     }
     return [
         row("C01", plain_part(0.643)),
@@ -358,7 +359,7 @@ def test_bounds_sentence_names_what_no_matrix_fits(rows):
     points = overview.point_table(rows)
     assert points.loc[0, ["fpr", "least", "published"]].tolist() == [0.107, 0.806, 0.643]
     template, values = paragraphs.bounds_words(points)
-    assert "For C38 no confusion matrix" in report.fill(template, values)
+    assert "For C38 no confusion matrix of 200 patients with 48 dropouts" in report.fill(template, values)
     template, values = paragraphs.bounds_words(points.assign(matrices=2))
     assert "no confusion matrix" not in template
 

@@ -157,9 +157,9 @@ def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, matrices."""
+    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, matrices, n, dropouts."""
     names = {"published": "published", "least_auc": "least_any", "measured": "least"}
-    kept = ("fpr", "tpr", "precision", *names, "matrices")
+    kept = ("fpr", "tpr", "precision", *names, "matrices", "n", "dropouts")
     return pd.DataFrame(
         {"claim": row["id"], **{names.get(key, key): part[key] for key in kept}}
         for row in rows

@@ -113,7 +113,9 @@ def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
         "{high:.2f}, where {published_low:.3f} to {published_high:.3f} was published. "
     )
     if unmatched:
-        template += "For {unmatched} no confusion matrix of 200 patients has the two printed figures at all. "
+        template += "For {unmatched} no confusion matrix of {patients} patients with {dropouts} dropouts has the two "
+        template += "printed figures; with another number that the printed rate can stand for, there may be one, and "
+        template += "the verdict rests on its area. "
     template += (
         "A curve that is not concave could have less area, down to {any_low:.3f}, but then a better ranking could "
         "be made from the same score; [](#tbl-arithmetic) has the proof for each."
@@ -126,6 +128,8 @@ def bounds_words(points: Any) -> tuple[str, dict[str, Any]]:
         "high": points["least"].max(),
         "published_low": points["published"].min(),
         "published_high": points["published"].max(),
+        "patients": points["n"].max(),
+        "dropouts": points["dropouts"].max(),
         "unmatched": listed(unmatched) if unmatched else "",
         "any_low": points["least_any"].min(),
     }
