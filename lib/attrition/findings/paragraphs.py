@@ -303,10 +303,9 @@ def abstract(rows: Sequence[Row], found: Mapping[str, Any], p: Findings) -> list
             "The simulated trial of {patients:,} patients was regenerated to the byte, and {replicates} further "
             "trials a setting, fewer for boosted trees, were drawn from its law; paired differences were taken on "
             "patients that no model saw, against the true probabilities. In the CDISC pilot ({randomised} randomised, "
-            "{left} discontinued by week 24, {events} of them by the primary definition) models were developed and evaluated "
-            "at landmark days by repeated "
-            "cross-validation, on records known by then. Verdicts follow rules that stand beside the claims, as do the "
-            "amendments of these rules.",
+            "{left} discontinued by week 24, {events} of them by the primary definition) models were developed and "
+            "evaluated at landmark days by repeated cross-validation, on records known by then. "
+            "Verdicts follow rules that stand beside the claims, as do the amendments of these rules.",
             {
                 "patients": found["01_generation"]["published"]["n_patients"],
                 "replicates": replicates,

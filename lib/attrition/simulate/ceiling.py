@@ -145,8 +145,9 @@ def quadrature_bound(law: Law) -> float:
 LEARNED = (
     "The published trial is regenerated to the byte, so that every later chapter argues about the same patients. "
     "{count} of the {n} published figures of [](#tbl-descriptives) {fit} it. In {last_visit_after_dropout} of "
-    "{n_dropouts} patients who left, the last visit comes after leaving, and {late} of {all} published inputs are known only "
-    "afterwards. The ceiling for any model is an AUROC of {full:.3f} with all of that, {best_auroc:.3f} with what was known by day {best_day}, "
+    "{n_dropouts} patients who left, the last visit comes after leaving, and {late} of {all} published inputs are "
+    "known only afterwards. The ceiling for any model is an AUROC of {full:.3f} with all of that, {best_auroc:.3f} "
+    "with what was known by day {best_day}, "
     "and {enrolment:.3f} at enrolment. Every later table of Part I carries the ceiling as its oracle row."
 )
 
