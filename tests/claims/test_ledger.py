@@ -133,12 +133,13 @@ def lowest_auc(point):
 
 
 def bound_verdict(args):
-    positives = round(args["n"] * args["prevalence"])
-    negatives, half = args["n"] - positives, 0.5 * 10 ** -args["decimals"] + 1e-12
+    n, half = args["n"], 0.5 * 10 ** -args["decimals"] + 1e-12
     points = [
-        (tp / positives, fp / negatives)
+        (tp / positives, fp / (n - positives))
+        for positives in range(1, n)
+        if abs(positives / n - args["prevalence"]) <= 0.005 + 1e-12
         for tp in range(positives + 1)
-        for fp in range(negatives + 1)
+        for fp in range(n - positives + 1)
         if tp + fp and abs(tp / positives - args["recall"]) <= half and abs(tp / (tp + fp) - args["precision"]) <= half
     ]
     printed = args["auroc"] + 0.0005 + 1e-12
@@ -152,6 +153,8 @@ def again(args, row, margin, sizes):
     """The verdicts that are open to a statement."""
     rule = args["rule"]
     if rule == "rounds_to":
+        if row["measured"] is None:
+            return {"not supported"}
         candidates = [row["measured"], *row["or_else"].values()]
         assert set(row["or_else"]) == set(args.get("or_else", ()))
         same = any(rounds(value, args["published"], args["decimals"]) for value in candidates)
@@ -810,3 +813,48 @@ def test_published_figures_match_the_statement_they_stand_for():
 def test_evidence_of_findings_is_an_id_that_some_notebook_shows():
     shown = {identifier for identifiers in sources.shown().values() for identifier in identifiers}
     assert set(paragraphs.LEAK_EVIDENCE) <= shown
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "words"),
+    [
+        (-0.004, -0.003, -0.001, ", not in the claimed direction"),
+        (-0.0018, -0.0007, 0.0004, ", no difference is seen and the claimed size is excluded"),
+        (-0.001, 0.001, 0.002, ", below the smallest difference of interest 0.01"),
+    ],
+)
+def test_an_effect_that_is_not_there_is_told_by_its_interval(low, value, high, words):
+    measured = {"value": value, "ci_low": low, "ci_high": high, "mc_se": 1e-4}
+    read = claims.reader({"x": {"y": measured}}, "C00")
+    outcome = rules.direction_and_half({"published": 0.042, "measured": "x: y", "margin": 0.01}, read)
+    assert outcome.verdict == "not supported"
+    assert outcome.reason.endswith(words)
+
+
+def test_a_margin_that_is_half_of_the_claim_is_called_that():
+    read = claims.reader({"x": {"y": 0.001}}, "C00")
+    outcome = rules.direction_and_half({"published": 0.008, "measured": "x: y", "margin": 0.01}, read)
+    assert outcome.reason.endswith("below 0.004 (half of what was published)")
+
+
+@pytest.mark.parametrize(("counts", "undefined"), [([0, 0], True), ([0, 3], False)])
+def test_a_ratio_out_of_none_is_undefined_and_not_nought(counts, undefined):
+    args = {"published": 0.24, "decimals": 2, "measured": 0.0, "out_of": counts}
+    outcome = rules.rounds_to(args, claims.reader({}, "C00"))
+    assert (outcome.verdict, outcome.measured is None) == ("not supported", undefined)
+
+
+def test_a_printed_rate_stands_for_every_number_that_rounds_to_it():
+    """With 48 of 200 no matrix has .72 and .68; with 47 one has, and its area is too large for .643, not for .648."""
+    args = {"recall": 0.72, "precision": 0.68, "prevalence": 0.24, "n": 200, "decimals": 2}
+    verdicts = [rules.auc_bound(args | {"auroc": auroc}, None) for auroc in (0.643, 0.648)]
+    assert [one.verdict for one in verdicts] == ["impossible", "not supported"]
+    assert verdicts[0].extra["matrices"] == 0
+    assert "with 47 to 49, an AUROC of at least 0.648" in verdicts[0].reason
+
+
+def test_claims_that_came_late_say_when(rng):
+    rows = claims.evaluate(LEDGER, made_up(rng))
+    late = [row["id"] for row in rows if row["entered"]]
+    assert late == [f"C{number}" for number in range(55, 78)]
+    assert rows[-1]["entered"] == "2026-11-27"

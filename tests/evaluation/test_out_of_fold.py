@@ -1,5 +1,7 @@
 """Chapter 05's tables: averages over repeats, paired differences, and sentences that follow the numbers."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,3 +212,11 @@ def test_the_column_size_stands_only_where_a_subgroup_is_small(small):
     row |= {f"{name}{end}": 0.5 for name in ("auroc", "calibration_in_the_large") for end in ("", "_low", "_high")}
     shown = evaluation.subgroup_display(pd.DataFrame([row]), pd.DataFrame([row]))
     assert ("size" in shown.columns) == small
+
+
+def test_a_model_is_of_use_within_its_range_only():
+    found = {"better_from": 0.5, "better_to": 0.56, "best_threshold": 0.53}
+    found |= {"best_over_default": 0.09, "best_over_default_low": 0.03}
+    patients = types.SimpleNamespace(y=np.array([0, 1]))
+    table = evaluation.conclusion_table({"xgb": found | {"use": True}, "lgbm": found | {"use": False}}, patients)
+    assert table["conclusion"].tolist() == ["use between 0.50 and 0.56 only", "do not use"]

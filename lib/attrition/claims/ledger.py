@@ -178,6 +178,7 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: about[key] for key in ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin")},
         "prevalence": claim.prevalence,
+        "entered": claim.entered and claim.entered.isoformat(),
         **{key: _first_or_all(rows, key) for key in ("measured", "ci_low", "ci_high", "mc_se")},
         "rule": " + ".join(dict.fromkeys(row["rule"] for row in rows)),
         "verdict": verdict,

@@ -119,9 +119,13 @@ def rounds_to(args: Mapping[str, Any], read: Source) -> Outcome:
     """*Reproduced* when the measured figure rounds to the published one, else *not supported*.
 
     Arguments: ``published``, ``decimals``, ``measured``, optional ``scale`` (100 for a published percentage) and
-    ``or_else``, what the same protocol gives up to the noise of software: a mapping of words to references.
+    ``or_else``, what the same protocol gives up to the noise of software: a mapping of words to references. A ratio is
+    undefined when its optional ``out_of``, a list of counts, adds up to nothing.
     """
     published, decimals, scale = args["published"], args["decimals"], args.get("scale", 1)
+    if "out_of" in args and not sum(read(path).value for path in args["out_of"]):
+        reason = f"published {_number(published, decimals)}, recomputed –, since it would be out of none"
+        return Outcome("not supported", reason, published, extra={"decimals": decimals, "or_else": {}})
     measure = read(args["measured"]).scaled(scale)
     others = {words: read(path).scaled(scale).value for words, path in args.get("or_else", {}).items()}
     exact = printed.rounds_to(measure.value, published, decimals)
@@ -233,16 +237,25 @@ def _why(verdict: str, measure: Measure, published: float, margin: float) -> str
         return f"; {_too_coarse(measure, margin)}"
     if verdict == "not settled":
         limits = {
-            f"the smallest difference of interest {margin:.2g}": margin,
+            _named(margin, published): margin,
             f"half of what was published, {published / 2:.2g},": published / 2,
             f"twice what was published, {2 * published:.2g},": 2 * published,
         }
         low, high = _ends(measure)
         return f"; {next(words for words, limit in limits.items() if low < limit < high)} lies inside the interval"
     if verdict == "not supported":
-        least = f"below the smallest difference of interest {margin:.2g}"
-        return f", {least if measure.value > 0 else 'not in the claimed direction'}"
+        if measure.value > 0:
+            return f", below {_named(margin, published)}"
+        seen = _ends(measure)[1] <= 0
+        return ", not in the claimed direction" if seen else ", no difference is seen and the claimed size is excluded"
     return ", more than twice the claimed size" if measure.value > 2 * published else ""
+
+
+def _named(margin: float, published: float) -> str:
+    """What a margin is: half of a claim that is itself smaller than twice the smallest difference of interest."""
+    if margin == published / 2:
+        return f"{margin:.2g} (half of what was published)"
+    return f"the smallest difference of interest {margin:.2g}"
 
 
 def order(args: Mapping[str, Any], read: Source) -> Outcome:
@@ -449,26 +462,31 @@ def relative_change(args: Mapping[str, Any], read: Source) -> Outcome:
 def auc_bound(args: Mapping[str, Any], read: Source) -> Outcome:
     """*Impossible* when recall, precision and AUROC cannot belong to one model on the stated test part.
 
-    *Not supported* when only a curve that is not concave (one that its own score could improve on) has that area;
-    *not testable* when the bounds leave room. Arguments: ``recall``, ``precision``, ``auroc``, ``prevalence``, ``n``,
-    ``decimals`` (of recall and precision).
+    The printed rate (two digits) stands for several numbers of dropouts, and each is allowed. *Not supported* when only
+    a curve that is not concave (one that its own score could improve on) has that area; *not testable* when the bounds
+    leave room. Arguments: ``recall``, ``precision``, ``auroc``, ``prevalence``, ``n``, ``decimals`` (of recall and
+    precision).
     """
-    positives = round(args["n"] * args["prevalence"])
-    claim = bounds.joint(
-        args["recall"], args["precision"], args["auroc"], positives, args["n"] - positives, {"recall": args["decimals"]}
-    )
+    n, stated = args["n"], round(args["n"] * args["prevalence"])
+    every = {
+        k: bounds.joint(args["recall"], args["precision"], args["auroc"], k, n - k, {"recall": args["decimals"]})
+        for k in printed.attainable(args["prevalence"], n, 2)
+    }
+    claim = every[stated]
+    weighed = [one for one in every.values() if one.fits] or [claim]
+    least, concave = (min(getattr(one, key) for one in weighed) for key in ("least_auc", "least_concave_auc"))
     reason = (
-        f"with {positives} dropouts of {args['n']} the point implies a false-positive rate of {claim.fpr:.3f}, "
-        f"hence an AUROC of at least {claim.least_auc:.3f} for any curve and "
-        f"{claim.least_concave_auc:.3f} for a concave one, published {args['auroc']:.3f}"
+        f"with {stated} dropouts of {n} the point implies a false-positive rate of {claim.fpr:.3f}; with "
+        f"{min(every)} to {max(every)}, an AUROC of at least {least:.3f} for any curve and {concave:.3f} for a concave "
+        f"one, published {args['auroc']:.3f}"
     )
     if not claim.fits:
-        reason += f"; and no confusion matrix of {args['n']} patients has both figures"
-    doubtful = "not testable" if claim.possible_if_concave else "not supported"
-    verdict = doubtful if claim.possible else "impossible"
+        reason += f"; no confusion matrix with {stated} dropouts has both figures"
+    doubtful = "not testable" if any(one.possible_if_concave for one in weighed) else "not supported"
+    verdict = doubtful if any(one.possible for one in weighed) else "impossible"
     point = {"tpr": args["recall"], "precision": args["precision"], "fpr": claim.fpr}
-    extra = {**point, "matrices": len(claim.fits), "least_auc": claim.least_auc}
-    return Outcome(verdict, reason, args["auroc"], Measure(claim.least_concave_auc), extra)
+    extra = {**point, "matrices": len(claim.fits), "least_auc": least, "n": n, "dropouts": stated}
+    return Outcome(verdict, reason, args["auroc"], Measure(concave), extra)
 
 
 def never(args: Mapping[str, Any], read: Source) -> Outcome:
@@ -491,7 +509,14 @@ ARGUMENTS: dict[str, Any] = {
     **dict.fromkeys(("decimals", "n"), WHOLE),
     **dict.fromkeys(("what", "reason", "leader"), TEXT),
     **dict.fromkeys(("measured", "value", "lowest", "highest", "of"), SOURCE),
-    **{"positives": [SOURCE], "totals": [SOURCE], "terms": [NUMBER], "folds": [NUMBER], "or_else": {ANY: SOURCE}},
+    **{
+        "positives": [SOURCE],
+        "totals": [SOURCE],
+        "out_of": [SOURCE],
+        "terms": [NUMBER],
+        "folds": [NUMBER],
+        "or_else": {ANY: SOURCE},
+    },
     **{"steps": [EFFECT], "leads": [EFFECT]},
 }
 """Of what kind an argument is, by its name; see `attrition.claims.schema.SECTIONS` for lists and mappings."""
@@ -512,7 +537,7 @@ class Rule:
 
 
 RULES = {
-    "rounds_to": Rule(rounds_to, ("published", "decimals", "measured"), ("scale", "or_else")),
+    "rounds_to": Rule(rounds_to, ("published", "decimals", "measured"), ("scale", "or_else", "out_of")),
     "one_matrix": Rule(one_matrix, ("recall", "precision", "f1", "decimals", "positives", "n"), arithmetic=True),
     "direction_and_half": Rule(direction_and_half, ("published", "measured"), ("margin",)),
     "order": Rule(order, ("steps", "leads"), ("margin",)),

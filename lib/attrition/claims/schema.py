@@ -17,7 +17,9 @@ The file has three lists, ``claims``, ``amendments`` and ``references`` (`SECTIO
 ``margin`` and ``origin``
     for an effect: the smallest difference of interest, a number, and why it is that;
 ``prevalence``
-    for simulated trials: the main setting, one of `PREVALENCES`.
+    for simulated trials: the main setting, one of `PREVALENCES`;
+``entered``
+    the day of a claim that joined the ledger when results were known.
 
 A *source* is a number, a reference ``chapter: dotted.path`` into ``results/chapter.json`` (``{prevalence}`` in it
 stands for the setting), or an operation on sources, ``{minus: [a, b]}``; see `attrition.claims.reader`.
@@ -55,7 +57,7 @@ SECTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             **{"id": ID, "claim": TEXT, "published": TEXT, "where": TEXT, "kind": KINDS, "estimand": TEXT},
             **{"statements": [STATEMENT], "evidence": [TEXT]},
         },
-        {"margin": NUMBER, "origin": TEXT, "prevalence": PREVALENCES},
+        {"margin": NUMBER, "origin": TEXT, "prevalence": PREVALENCES, "entered": DATE},
     ),
     "amendments": ({"date": DATE, "what": TEXT}, {"before": {ANY: (*VERDICTS, "no result")}}),
     "references": ({"authors": TEXT, "title": TEXT, "where": TEXT}, {"doi": TEXT, "address": TEXT}),
@@ -102,6 +104,7 @@ class Claim:
     margin: float | None = None
     origin: str = ""
     prevalence: str | None = None
+    entered: datetime.date | None = None
 
     @property
     def arithmetic(self) -> bool:

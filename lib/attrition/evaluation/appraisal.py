@@ -243,7 +243,7 @@ def decisions(
     values |= {"at_least": 100 * own["best_over_default_low"], "smallest": 100 * smallest}
     text = (
         "contacting by {best} beats both contacting everybody and contacting nobody at thresholds from {first:.2f} to "
-        "{last:.2f}; its largest advantage over the better of the two is {gain:.1f} more leavers found per 100 "
+        "{last:.2f}; its advantage over the better of the two is at most {gain:.1f} more leavers found per 100 "
     )
     text += "patients, net of false alarms (lower end of the band {at_least:.1f}), at {at:.2f}."
     if stated:

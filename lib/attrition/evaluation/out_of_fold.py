@@ -363,7 +363,8 @@ def conclusion_table(conclusions: Mapping[str, Mapping], held_out: Predictions) 
     rows = []
     for model, found in conclusions.items():
         row = {"model": models.LABELS[model], "n": held_out.y.size, "events": int(held_out.y.sum())}
-        row |= {"conclusion": "use" if found["use"] else "do not use"}
+        range_of_use = "use between {better_from:.2f} and {better_to:.2f} only".format(**found) if found["use"] else ""
+        row |= {"conclusion": range_of_use or "do not use"}
         row |= {key: found[key] for key in ("better_from", "better_to", "best_threshold")}
         row |= {"gain_per_100": 100 * found["best_over_default"], "gain_low": 100 * found["best_over_default_low"]}
         rows.append(row)

@@ -157,9 +157,12 @@ def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims: claim, fpr, tpr, precision, published, least_any, least, matrices."""
+    """Operating points of the joint claims.
+
+    Columns claim, fpr, tpr, precision, published, least_any, least, matrices, n, dropouts.
+    """
     names = {"published": "published", "least_auc": "least_any", "measured": "least"}
-    kept = ("fpr", "tpr", "precision", *names, "matrices")
+    kept = ("fpr", "tpr", "precision", *names, "matrices", "n", "dropouts")
     return pd.DataFrame(
         {"claim": row["id"], **{names.get(key, key): part[key] for key in kept}}
         for row in rows
@@ -205,11 +208,15 @@ def flow_columns(found: Mapping[str, Any], landmarks: Sequence[int] = (28, 56, 8
     competing = counted["deaths"] + counted["sponsor"]
     pilot = [
         Step("screened", counted["screened"], f"{counted['screen_failures']} screen failures"),
-        Step("randomised", counted["randomised"], f"{counted['primary']} leave, {competing} compete by week 24"),
+        Step(
+            "randomised",
+            counted["randomised"],
+            f"{counted['primary']} primary events, {competing} competing by week 24",
+        ),
     ]
     for day in landmarks:
         at = found["06_real_trial"]["landmarks"][str(day)]
-        pilot.append(Step(f"still in at day {day}", at["at_risk"], f"{at['primary']} leave after it"))
+        pilot.append(Step(f"still in at day {day}", at["at_risk"], f"{at['primary']} have the primary event later"))
     return {"Simulated trial": simulated, "CDISC pilot": pilot}
 
 

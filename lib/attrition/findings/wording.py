@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attrition.claims import count_verdicts
+from attrition.claims.rules import worst
 from attrition.decision import where
 from attrition.text import listed
 
@@ -55,9 +56,18 @@ def ledger_finding(rows: Sequence[Row]) -> Finding:
         "simulated, one real). *Found:* {held} ({reproduced} reproduced on the published data, {supported} supported "
         "over simulated trials)"
     ) + ("; {rest}." if rest else ".")
+    first = [row for row in rows if not row.get("entered")]
+    if len(first) < len(rows):
+        template += (
+            " Of the {n_first} claims whose rules are older than the results, {holding_first} hold and "
+            "{impossible_first} are impossible; the other {n_late} entered when the chapters had been run."
+        )
     held = "none holds" if not holding else "one holds" if holding == 1 else f"{holding} hold"
     values = {"n": len(rows), "statements": n_statements(rows), "holding": holding, "held": held, **counts}
     values["rest"] = listed(rest) if rest else ""
+    before = count_verdicts(first)
+    values |= {"n_first": len(first), "n_late": len(rows) - len(first), "impossible_first": before["impossible"]}
+    values["holding_first"] = before["reproduced"] + before["supported"]
     return Finding("finding-ledger", template, verdict, ("tbl-ledger", "tbl-arithmetic"), values)
 
 
@@ -78,7 +88,10 @@ def effect_words(part: Row) -> str:
         size = "more than twice" if abs(part["measured"]) > abs(part["published"]) else "less than half"
         return f"has the right direction at {size} the size"
     if part["verdict"] == "not settled" and max(abs(part["ci_low"]), abs(part["ci_high"])) < abs(part["published"]) / 2:
-        return "has less than half the size, and it is not settled whether so much matters"
+        return (
+            "has less than half the size, and whether the effect reaches the "
+            f"{part['margin']:g} that matters is not settled"
+        )
     return {
         "reproduced": "is what the published data give",
         "supported": "holds, in direction and from half to twice its size",
@@ -138,14 +151,16 @@ def doubt(verdict: str, other: str | None) -> str:
 
 
 def engineering_finding(rows: Sequence[Row]) -> Finding:
-    """What all engineered features, and the most advertised one, are worth; the verdict is on the whole effect."""
+    """What all engineered features, and the most advertised one, are worth; the verdict is that of the weakest part."""
     whole, burden, rank = (by_id(rows)[key] for key in ("C28", "C29", "C31"))
     part = _effect(whole)
     template = (
         "*Claim:* engineered features raise the AUROC of a logistic regression by {claimed:.2f}; the best of them is "
         "burden (adverse-event rate times missed visits), worth {burden_claimed:.3f}. *Found:* all of them together "
-        "change it by {found:+.3f}, so the claim {words}. Burden changes it by {burden:+.4f}, {relation}, and ranks "
-        "{place} of {n} features." + doubt(part["verdict"], _beside(whole, part))
+        "change it by {found:+.3f}, so this part of the claim {words}."
+        + doubt(part["verdict"], _beside(whole, part))
+        + " Burden changes it by {burden:+.4f}, {relation}, and ranks {place} of {n} features. The verdict is that of "
+        "the weakest of the three statements."
     )
     values = {
         "found": measured_effect(whole),
@@ -158,7 +173,8 @@ def engineering_finding(rows: Sequence[Row]) -> Finding:
         "n": len(rank["statements"][0]["values"]),
     }
     evidence = tuple(dict.fromkeys([*whole["evidence"], *burden["evidence"]]))
-    return Finding("finding-engineering", template, part["verdict"], evidence, values)
+    verdict = worst([part["verdict"], _effect(burden)["verdict"], rank["verdict"]])
+    return Finding("finding-engineering", template, verdict, evidence, values)
 
 
 def _interval(step: Row) -> dict[str, float]:
@@ -192,7 +208,10 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
             "logistic regression does not rank patients better than both boosted trees: its lead in AUROC is "
             "{lgbm:+.3f} over LightGBM and {xgb:+.3f} over XGBoost"
         )
-    if second["ci_low"] < row["margin"]:
+    if second["ci_low"] < 0 < second["ci_high"] < part["steps"][1]["published"]:
+        template += ". No difference between LightGBM and XGBoost is seen ({second:+.4f}); the claimed {step:+.3f} is "
+        template += "excluded"
+    elif second["ci_low"] < row["margin"]:
         template += ". That LightGBM beats XGBoost does not hold: the difference is {second:+.4f}"
     template = (
         "*Claim:* logistic regression is the best of three models, LightGBM the second, XGBoost the third. *Found:* "
@@ -202,6 +221,7 @@ def models_finding(rows: Sequence[Row], lr: Mapping[str, float], oracle: float) 
     )
     share = (lr["value"] - 0.5) / (oracle - 0.5)
     values = {"lgbm": lgbm, "xgb": xgb, "second": second, "share": share, "lr": lr, "oracle": oracle}
+    values["step"] = part["steps"][1]["published"]
     return Finding("finding-models", template, row["verdict"], tuple(row["evidence"]), values)
 
 

@@ -40,7 +40,7 @@ def candidates(performance: Mapping[str, Mapping[str, Any]], rule: Mapping[str, 
     best = table["value"].max() if rule["better"] == "higher" else table["value"].min()
     table["behind"] = (table["value"] - best).abs()
     table["chosen"] = np.where(table["model"] == registry.choose(performance, rule), "yes", "no")
-    return table
+    return table[["model", "label", "value", "ci_low", "ci_high", "behind", "chosen"]]
 
 
 def held_out(model: str, trial: pd.DataFrame, n_folds: int, seed: int) -> dict[str, Any]:
