@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from attrition import paths, report, text
-from attrition.findings import readme
+from attrition import paths, report, sources, text
 from attrition.plots.style import LIGHT
 from attrition.report import markdown, svg, theme
 
@@ -74,7 +73,7 @@ def test_a_field_of_a_caption_without_its_value_is_refused(words):
 
 
 def test_captions_are_of_figures_and_tables_that_their_notebook_shows():
-    shown_in = readme.shown()
+    shown_in = sources.shown()
     for file in sorted(paths.NOTEBOOKS.glob("captions/*.yaml")):
         for identifier in yaml.safe_load(file.read_text(encoding="utf-8")):
             assert any(f"{identifier}-".startswith(f"{shown}-") for shown in shown_in[file.stem]), identifier

@@ -14,7 +14,7 @@ import yaml
 
 from attrition import errors
 from attrition.cdisc import KINDS
-from attrition.params import Loader
+from attrition.params import StrictLoader
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
@@ -185,7 +185,7 @@ def slug(text: str) -> str:
 def _parsed(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.load(text, Loader)
+        return tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.load(text, StrictLoader)
     except FileNotFoundError:
         raise NoMappingError(f"{path.name}: there is no such mapping file") from None
     except (OSError, UnicodeDecodeError):
