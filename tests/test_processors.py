@@ -91,7 +91,7 @@ def test_what_differs_in_earnest_stays_apart(rng):
 def test_the_arm_alone_has_the_same_auroc(pilot):
     of = prediction.problem(pilot, 0)
     folds = prediction.folds_of(of, 5, 4, seed=1)
-    models = {name: ("arm_only", estimator) for name, estimator in both(prediction.RidgeLogistic(0.1)).items()}
+    models = {name: ("arm_only", estimator) for name, estimator in both(prediction.RidgeLogistic((0.1,))).items()}
     found = prediction.out_of_fold(of, models, folds)
     np.testing.assert_array_equal(found["shaken"], found["still"])
     assert all(len(np.unique(column)) <= 15 for column in found["shaken"].T)
@@ -103,7 +103,7 @@ def both(estimator, noise=NOISE):
 
 def test_optimism_and_sites_do_not_turn_on_the_last_bits(pilot):
     of = prediction.problem(pilot, 28)
-    models = both(prediction.RidgeLogistic(0.1), noise=1e-14).values()
+    models = both(prediction.RidgeLogistic((0.1,)), noise=1e-14).values()
     first, second = (prediction.optimism(of, "arm_only", model, 5, seed=1) for model in models)
     assert first == second
     first, second = (prediction.leave_one_site_group_out(of, "arm_only", model) for model in models)
@@ -115,9 +115,9 @@ def test_time_to_dropout_does_not_turn_on_the_last_bits(pilot, monkeypatch, rng)
     folds = time_to.folds_of(s, 5, 1, seed=1)
 
     def scored():
-        risks = time_to.out_of_fold(s, folds, 0.7, 28)
+        risks = time_to.out_of_fold(s, folds, 28, 1)
         chosen = {name: risks[name] for name in ("null", "arm_only", "cox")}
-        return time_to.score(s, chosen, folds, 20, seed=1)[0]
+        return time_to.measured(s, chosen, folds)
 
     still, plain = scored(), hazards.cox_risk
     monkeypatch.setattr(hazards, "cox_risk", lambda *args, **kwargs: shaken(plain(*args, **kwargs), rng))
