@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -117,7 +118,7 @@ def test_time_to_dropout_does_not_turn_on_the_last_bits(pilot, monkeypatch, rng)
     def scored():
         risks = time_to.out_of_fold(s, folds, 28, 1)
         chosen = {name: risks[name] for name in ("null", "arm_only", "cox")}
-        return time_to.measured(s, chosen, folds)
+        return pd.DataFrame(time_to.measured(s, chosen, folds)).map(list)
 
     still, plain = scored(), hazards.cox_risk
     monkeypatch.setattr(hazards, "cox_risk", lambda *args, **kwargs: shaken(plain(*args, **kwargs), rng))
