@@ -359,14 +359,20 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     words = [text.get_text() for text in draw_flow.consort(flow.reset_index(), trial.groups).texts]
     assert "1 not analysed" in words
     assert "Of 5 randomised and dosed patients" in sentence(readings.took_part(trial))
-    assert readings.day_zero(trial) == "Day 0 stands for the time before the first dose: everybody randomised and dosed, baseline and arm only."  # noqa: E501
+    assert (
+        readings.day_zero(trial)
+        == "Day 0 stands for the time before the first dose: everybody randomised and dosed, baseline and arm only."
+    )  # noqa: E501
 
 
 def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
     trial = loaded(tmp_path, "sdtm", ["2020-01-01", "2020-02-01", *["2020-01-01"] * 4])
     assert trial.patients["event_day"].min() == 1
     assert trial.flow["randomised"] == len(trial.patients) == 6
-    assert readings.day_zero(trial) == "Day 0 stands for the time before the first dose: everybody randomised, baseline and arm only."  # noqa: E501
+    assert (
+        readings.day_zero(trial)
+        == "Day 0 stands for the time before the first dose: everybody randomised, baseline and arm only."
+    )  # noqa: E501
 
 
 @pytest.mark.parametrize(
