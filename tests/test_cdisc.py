@@ -362,7 +362,7 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     assert (
         readings.day_zero(trial)
         == "Day 0 stands for the time before the first dose: everybody randomised and dosed, baseline and arm only."
-    )  # noqa: E501
+    )
 
 
 def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
@@ -372,7 +372,7 @@ def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
     assert (
         readings.day_zero(trial)
         == "Day 0 stands for the time before the first dose: everybody randomised, baseline and arm only."
-    )  # noqa: E501
+    )
 
 
 @pytest.mark.parametrize(
