@@ -39,10 +39,7 @@ def study(tmp_path_factory):
     for chapter, sizes in SIZES.items():
         given["profiles"]["quick"][chapter] |= sizes
     (folder / "params.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
-    (folder / "notebooks").mkdir()
-    for name in ("01_generation", *SIMULATING):
-        shutil.copy(paths.NOTEBOOKS / f"{name}.ipynb", folder / "notebooks")
-    shutil.copytree(paths.NOTEBOOKS / "captions", folder / "notebooks" / "captions")
+    shutil.copytree(paths.NOTEBOOKS, folder / "notebooks")  # the ledger names figures of every chapter
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         yield Toy(folder, Path(temporary))
 

@@ -58,7 +58,7 @@ def shown() -> dict[str, list[str]]:
     Examples
     --------
     >>> shown()["05_evaluation"][0]
-    'tbl-performance'
+    'fig-calibration-by-hand'
     """
     found = {}
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):

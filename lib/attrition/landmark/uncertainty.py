@@ -146,7 +146,7 @@ def interval(
     usable = half[np.isfinite(half).all(axis=1)]
     if len(usable) < 3:
         return {"value": value, "ci_low": np.nan, "ci_high": np.nan}
-    reach = stdtrit(len(usable) - 1, 1 - (1 - level) / comparisons / 2) * standard_error(full, usable)
+    reach = float(stdtrit(len(usable) - 1, 1 - (1 - level) / comparisons / 2) * standard_error(full, usable))
     return {"value": value, "ci_low": max(value - reach, bounds[0]), "ci_high": min(value + reach, bounds[1])}
 
 

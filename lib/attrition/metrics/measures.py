@@ -349,13 +349,13 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float
     1.0
     """
     y, score, label = np.asarray(y_true) == 1, settled(y_prob), np.asarray(fold)
-    won = pairs = 0.0
+    won, pairs = 0.0, 0
     for k in np.unique(label):
         events, others = score[y & (label == k)], score[~y & (label == k)]
         gap = events[:, None] - others
         won += np.count_nonzero(gap > 0) + 0.5 * np.count_nonzero(gap == 0)
         pairs += gap.size
-    return won / pairs if pairs else float("nan")
+    return float(won / pairs) if pairs else float("nan")
 
 
 def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:
