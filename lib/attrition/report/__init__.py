@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attrition.report.display import callout, capture, figure, finding, findings, ledger, prose, table
+    from attrition.report.display import callout, capture, figure, finding, findings, ledger, prose, say, table
     from attrition.text import fill
 
 _HOME = {
@@ -21,6 +21,7 @@ _HOME = {
     "findings": "attrition.report.display",
     "ledger": "attrition.report.display",
     "prose": "attrition.report.display",
+    "say": "attrition.report.display",
     "table": "attrition.report.display",
 }
 

@@ -21,6 +21,8 @@ from attrition import params, paths, results, text
 from attrition.plots import style
 from attrition.report import columns as known
 from attrition.report import preview, words
+from attrition.report.said import Said
+from attrition.report.said import said as wording
 
 style.use()
 
@@ -317,6 +319,10 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     )  # fmt: skip
 
 
+def _ready(template: str, values: Mapping[str, Any]) -> str:
+    return template if isinstance(template, Said) else text.fill(template, values)
+
+
 def prose(template: Any, **values: Any) -> None:
     """Write a paragraph with results filled in.
 
@@ -329,15 +335,32 @@ def prose(template: Any, **values: Any) -> None:
         Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped. What is not
         given is looked up among the names of the notebook that calls.
     """
-    if template is None:
+    if not template:
         return
     if isinstance(template, Mapping):
         template, values = template["sentence"], dict(template)
     elif isinstance(template, tuple):
         template, values = template
-    said, values = getattr(template, "template", template), getattr(template, "values", values)
-    filled = text.fill(said, ChainMap(dict(values), sys._getframe(1).f_globals))
+    sentence, values = getattr(template, "template", template), getattr(template, "values", values)
+    filled = _ready(sentence, ChainMap(dict(values), sys._getframe(1).f_globals))
     _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
+
+
+def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) -> Said:
+    """Write a sentence whose words turn with the numbers, and give it back, for a finding that says the same.
+
+    Parameters
+    ----------
+    template : str
+        See `attrition.report.said`: Jinja, or the name of a block in ``notebooks/words``. If it gives nothing, nothing
+        is written.
+    facts : mapping, optional
+    **values
+        What the template names; what is given nowhere is looked up among the names of the notebook that calls.
+    """
+    made = wording(template, ChainMap(values, dict(facts or {}), sys._getframe(1).f_globals))
+    prose(made)
+    return made
 
 
 def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
@@ -355,7 +378,7 @@ def callout(kind: str, template: str, title: str | None = None, **values: Any) -
     """
     if kind not in words.CALLOUTS:
         raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(words.CALLOUTS)}")
-    filled, title = text.fill(template, values), title or words.CALLOUTS[kind]
+    filled, title = _ready(template, values), title or words.CALLOUTS[kind]
     quoted = "\n".join(f"> {line}" for line in preview.references(filled).splitlines())
     _emit(
         {"text/markdown": f"> **{title}**\n>\n{quoted}", "text/plain": f"{title}: {filled}"},

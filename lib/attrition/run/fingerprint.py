@@ -54,9 +54,10 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
 
 
 def own_key(chapter: Chapter, key: str) -> str:
-    """`code_key` together with the prose, captions included."""
-    captions = paths.NOTEBOOKS / "captions" / f"{chapter.name}.yaml"
-    return digest(key, _content(chapter.notebook), captions.read_bytes() if captions.exists() else "")
+    """`code_key` together with the prose, captions and sentences included."""
+    beside = (f"captions/{chapter.name}.yaml", f"words/{chapter.name}.md", "words/shared.md")
+    found = [paths.NOTEBOOKS / name for name in beside if (paths.NOTEBOOKS / name).exists()]
+    return digest(key, _content(chapter.notebook), *(path.read_bytes() for path in found))
 
 
 def _content(path: Path) -> str | bytes:
@@ -68,6 +69,10 @@ def sources() -> str:
     """Hash of everything that the report is made from: library, notebooks, parameters, claims, lock."""
     files = [p for p in LIBRARY.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     files += [*paths.NOTEBOOKS.glob("[0-9]*.ipynb"), paths.PARAMS, paths.CLAIMS, paths.LOCK, paths.COST]
-    files += [*paths.NOTEBOOKS.glob("captions/*.yaml"), *paths.STUDIES.glob("*.json")]
+    files += [
+        *paths.NOTEBOOKS.glob("captions/*.yaml"),
+        *paths.NOTEBOOKS.glob("words/*.md"),
+        *paths.STUDIES.glob("*.json"),
+    ]
     known = sorted((str(p.relative_to(paths.ROOT)), p) for p in files if p.exists())
     return digest(*(part for name, path in known for part in (name, _content(path))))

@@ -1,0 +1,94 @@
+"""Sentences whose words turn with the numbers: Jinja templates, in the notebook or in ``notebooks/words``.
+
+A template file holds one block a sentence, ``{% block honest %} ... {% endblock %}``; block names are unique over the
+book. Text from data is escaped, a missing number is refused, and a number needs a filter that says how it is written.
+"""
+
+import functools
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from attrition import paths, text
+
+
+class Said(str):
+    """Markdown that is ready: results are filled in and text from data is escaped."""
+
+    __slots__ = ()
+
+
+def _formatted(form: str) -> Any:
+    return lambda value: Said(text.Filler().format_field(value, form))
+
+
+def _listed(parts: Any) -> Said:
+    return Said(text.listed([part if isinstance(part, Said) else text.escape(str(part)) for part in parts]))
+
+
+FILTERS = {
+    **{f"f{n}": _formatted(f".{n}f") for n in range(5)},
+    **{f"signed{n}": _formatted(f"+.{n}f") for n in range(5)},
+    **{f"percent{n}": _formatted(f".{n}%") for n in range(3)},
+    "whole": _formatted(","),
+    "form": lambda value, form: _formatted(form)(value),
+    "count": lambda n, noun="", plural=None: Said(text.count(int(n), noun, plural)),
+    "days": lambda days: _listed([f"day {day}" for day in days]),
+    "listed": _listed,
+    "markdown": Said,
+}
+"""How a value is written: ``{{ auroc | f3 }}`` also takes an interval and gives *value (low to high)*."""
+
+
+def _final(value: Any) -> Any:
+    if isinstance(value, Said | jinja2.Undefined):
+        return value
+    if isinstance(value, numbers.Number) and not isinstance(value, bool | numbers.Integral):
+        raise ValueError("a sentence names a number without saying how it is written; see `attrition.report.said`")
+    return text.Filler().format_field(value, "")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False)
+    made.filters.update(FILTERS)
+    return made
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(source: str) -> jinja2.Template:
+    return _environment().from_string(source)
+
+
+def said(template: str, values: Mapping[str, Any]) -> Said:
+    """Fill a template, or the block of that name in ``notebooks/words``; line breaks in it are blanks.
+
+    Parameters
+    ----------
+    template : str
+        Jinja with the filters of `FILTERS`; a single word is the name of a block.
+    values : mapping
+
+    Raises
+    ------
+    ValueError
+        For a missing number or a block that no file has.
+
+    Examples
+    --------
+    >>> said("{% if gain > 0 %}Better by {{ gain | f2 }}{% else %}No better{% endif %}.", {"gain": 0.25})
+    'Better by 0.25.'
+    """
+    if not template.replace("_", "").isalnum():
+        return _one_line(_parsed(template).render(values))
+    for path in sorted(paths.NOTEBOOKS.glob("words/*.md")):
+        found = _parsed(path.read_text(encoding="utf-8"))
+        if template in found.blocks:
+            return _one_line("".join(found.blocks[template](found.new_context(dict(values)))))
+    raise ValueError(f"no file in notebooks/words has a sentence {template!r}")
+
+
+def _one_line(rendered: str) -> Said:
+    return Said("\n\n".join(" ".join(part.split()) for part in rendered.strip().split("\n\n")))
