@@ -1,21 +1,49 @@
 """Docstrings of the public library, by the rules of numpydoc that a reader notices.
 
+Whatever is public says in a sentence what it is. What notebooks, documents and the command line call also describes its
+parameters in a section, when they are too many for that sentence; a section that is there must be true.
+
 numpydoc itself would bring Sphinx and a dozen packages with it into the lock, for a check of a hundred lines.
 """
 
+import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 
 import pytest
 
 import attrition
+from attrition import paths
 
 SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "See Also", "Notes")
 SECTIONS += ("References", "Examples")
 UNSAID = 4
 """So many parameters can be told in a sentence; more need a section."""
+LINE_MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+
+
+def code():
+    """Python of the notebooks and of the modules that are commands."""
+    for path in sorted(paths.NOTEBOOKS.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        yield from (LINE_MAGIC.sub("", "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code")
+    for path in sorted((paths.ROOT / "lib").rglob("__main__.py")):
+        yield path.read_text(encoding="utf-8")
+
+
+def called():
+    """Last names of all functions that notebooks, documents and the command line call."""
+    calls = (node.func for text in code() for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    names = {getattr(function, "attr", getattr(function, "id", "")) for function in calls}
+    for path in (*paths.ROOT.glob("*.md"), *(paths.ROOT / "docs").rglob("*.md")):
+        names |= set(re.findall(r"\b(\w+)\(", path.read_text(encoding="utf-8")))
+    return names
+
+
+CALLED = called()
 
 
 def modules():
@@ -79,14 +107,10 @@ def faults(name, thing):
     parameters = set(taken(thing))
     if "Parameters" in found and not inspect.isclass(thing) and named(found["Parameters"]) != parameters:
         yield f"{name}: parameters {sorted(named(found['Parameters']) ^ parameters)} are in one of text and signature"
-    if "Parameters" not in found and len(parameters) > UNSAID and thing.__name__ not in INHERITED:
+    if "Parameters" not in found and len(parameters) > UNSAID and thing.__name__ in CALLED:
         yield f"{name}: {len(parameters)} parameters and no section on them"
     if {"Returns", "Yields"} & set(found) and any(not lines[1:] for lines in found.values()):
         yield f"{name}: an empty section"
-
-
-INHERITED = {"execute_managed_notebook"}
-"""Called by other libraries, which say what they pass."""
 
 
 @pytest.mark.parametrize("name", modules())
@@ -116,3 +140,13 @@ def test_the_rules_find_what_they_are_there_for():
     told = " ".join(faults("Turned", turned))
     assert "no sentence" in told
     assert "another order" in told
+
+
+def test_only_what_is_called_describes_many_parameters(monkeypatch):
+    def many(a, b, c, d, e):
+        """Add five numbers."""
+
+    assert not list(faults("many", many))
+    assert "finding" in CALLED
+    monkeypatch.setitem(globals(), "CALLED", {"many"})
+    assert list(faults("many", many)) == ["many: 5 parameters and no section on them"]
