@@ -189,3 +189,27 @@ def test_bootstrap_intervals_cover_in_93_to_97_of_100_trials():
     assert len(table) == 10
     outside = table.loc[~table["coverage"].between(0.93, 0.97), ["measure", "method", "coverage"]]
     assert outside.empty, outside.to_string()
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "grade", "verdict", "strict"),
+    [
+        (0.08, 0.05, 0.1, "large", "supported", "supported"),
+        (0.06, 0.01, 0.1, "clear", "supported", "direction only"),
+        (0.05, 0.01, 0.1, "clear", "supported", "direction only"),
+        (0.04, 0.01, 0.07, "small", "direction only", "direction only"),
+        (0.06, 0.0, 0.1, "open", "not supported", "not supported"),
+        (0.06, -0.01, 0.1, "open", "not supported", "not supported"),
+        (-0.06, -0.1, 0.0, "open", "not supported", "not supported"),
+        (-0.06, -0.1, -0.01, "reversed", "not supported", "not supported"),
+        (0.06, np.nan, np.nan, "open", "not supported", "not supported"),
+    ],
+)
+def test_a_grade_says_where_an_interval_lies(value, low, high, grade, verdict, strict):
+    found = intervals.grade({"value": value, "ci_low": low, "ci_high": high}, 0.05)
+    assert (found, found.verdict, found.strict_verdict) == (grade, verdict, strict)
+
+
+def test_without_a_smallest_difference_any_difference_matters():
+    assert intervals.grade({"value": 0.01, "ci_low": 0.001, "ci_high": 0.02}) == "large"
+    assert intervals.grade(pd.Series({"value": 0.0, "ci_low": 0.0, "ci_high": 0.02})) == "open"

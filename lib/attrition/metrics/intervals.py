@@ -5,6 +5,7 @@ other patients of the same kind would have given, not what another training set 
 """
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -24,6 +25,60 @@ class Interval(TypedDict):
     ci_low: float
     ci_high: float
     mc_se: NotRequired[float]
+
+
+class Grade(StrEnum):
+    """Where an interval lies to zero and to the smallest difference of interest; a template can compare the words."""
+
+    LARGE = "large"
+    CLEAR = "clear"
+    SMALL = "small"
+    OPEN = "open"
+    REVERSED = "reversed"
+
+    @property
+    def verdict(self) -> str:
+        """The estimate decides about size: *supported* for large and clear, *direction only* for small."""
+        words = {Grade.LARGE: "supported", Grade.CLEAR: "supported", Grade.SMALL: "direction only"}
+        return words.get(self, "not supported")
+
+    @property
+    def strict_verdict(self) -> str:
+        """The lower end decides about size: *supported* for large, *direction only* for clear and small."""
+        return "direction only" if self is Grade.CLEAR else self.verdict
+
+
+def grade(interval: Mapping[str, Any], smallest: float = 0.0) -> Grade:
+    """Where an interval lies to zero and to the smallest difference of interest; positive is better.
+
+    Parameters
+    ----------
+    interval : mapping
+        ``value, ci_low, ci_high``; a mapping, or a row of a table.
+    smallest : float
+        Smallest difference of interest, in the unit of the interval.
+
+    Returns
+    -------
+    Grade
+        ``large``: above zero, and even its lower end is at least `smallest`; ``clear``: above zero, and the estimate
+        is at least `smallest`; ``small``: above zero, the estimate is less; ``reversed``: below zero; ``open``: holds
+        zero, or has no ends. Its ``verdict`` and ``strict_verdict`` are words of a finding.
+
+    Examples
+    --------
+    >>> found = {"value": 0.06, "ci_low": 0.01, "ci_high": 0.1}
+    >>> str(grade(found, 0.05)), grade(found, 0.05).verdict, grade(found, 0.05).strict_verdict
+    ('clear', 'supported', 'direction only')
+    """
+    value, low, high = (float(interval[key]) for key in ("value", "ci_low", "ci_high"))
+    if high < 0:
+        return Grade.REVERSED
+    if not low > 0:
+        return Grade.OPEN
+    if low >= smallest:
+        return Grade.LARGE
+    return Grade.CLEAR if value >= smallest else Grade.SMALL
 
 
 def _z(level: float) -> float:
