@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import contract, features, models, results
+from attrition import contract, decision, features, models, results
 from attrition.contract import TRIAL, Contract, strict
-from attrition.decision import costs
 from attrition.models import saving
 
 CHUNK = 20_000
@@ -178,12 +177,12 @@ class Scorer:
             Columns `OUTPUT`, in the order and with the index of `patients`.
         """
         probability = self.probability(patients)
-        band = costs.band_of(probability)
+        band = decision.band_of(probability)
         made = pd.DataFrame({"patient_id": patients["patient_id"], "probability": probability}, index=patients.index)
         interval = self.ensemble.interval(patients) if self.ensemble else np.full((len(patients), 2), np.nan)
         made["ci_low"], made["ci_high"] = interval.T
-        made["band"] = pd.array([b["band"] for b in costs.BANDS], dtype="str").take(band)
-        made["action"] = pd.array([b["action"] for b in costs.BANDS], dtype="str").take(band)
+        made["band"] = pd.array([b["band"] for b in decision.BANDS], dtype="str").take(band)
+        made["action"] = pd.array([b["action"] for b in decision.BANDS], dtype="str").take(band)
         made["flagged"] = pd.array(np.where(probability >= threshold, "yes", "no"), dtype="str")
         made["outside_training"] = self.support.outside(patients)
         made["refused"] = ""

@@ -86,10 +86,8 @@ def _curve(rng, informative):
 def test_a_useful_model_is_to_be_used_and_a_random_one_is_not(rng):
     useful = decision.conclude(_curve(rng, informative=True), "lr")
     assert useful["use"]
-    assert useful["conclusion"].startswith("Use at thresholds")
     useless = decision.conclude(_curve(rng, informative=False), "lr")
     assert not useless["use"]
-    assert useless["conclusion"].startswith("Do not use")
     assert useless["better_from"] is None
 
 

@@ -127,7 +127,7 @@ def _environment() -> jinja2.Environment:
 
 def _renderer(tree: nodes.Template, name: str | None) -> Callable[[Mapping[str, Any]], str]:
     environment = _environment()
-    made = jinja2.Template.from_code(environment, environment.compile(tree), {})
+    made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
     if name is None:
         return lambda values: saying._one_line(made.render(values))
     return lambda values: saying._one_line("".join(made.blocks[name](made.new_context(dict(values)))))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -278,13 +278,6 @@ def band_coverage(study: Study, day: int, n_trials: int, seed: int) -> intervals
     risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
     rng = seeds.stream(seed, "decision bands", str(day))
     return decision.coverage(chosen, risk, GRID, study.weights[day][:, :200], n_trials, rng)
-
-
-@unless_missing
-def band_words(study: Study, day: int, held: Mapping[str, float], n_trials: int) -> tuple[str, dict[str, Any]]:
-    """The sentence on `band_coverage`."""
-    patients = len(study.problems[day].y)
-    return decision.coverage_words(held, n_trials, patients, "the mean of the strategies' predictions")
 
 
 def on_treatment(trial: Trial, study: Study, day: int, model: str = "all") -> dict[str, Any] | None:

@@ -33,6 +33,7 @@ FILTERS = {
     **{f"signed{n}": _formatted(f"+.{n}f") for n in range(5)},
     **{f"percent{n}": _formatted(f".{n}%") for n in range(3)},
     "whole": _formatted(","),
+    "digits": lambda value, n: _formatted(f".{max(int(n), 0)}f")(value),
     "form": lambda value, form: _formatted(form)(value),
     "count": lambda n, noun="", plural=None: Said(text.count(int(n), noun, plural)),
     "days": lambda days: _listed([f"day {day}" for day in days]),
@@ -50,10 +51,17 @@ def _final(value: Any) -> Any:
     return text.Filler().format_field(value, "")
 
 
+@jinja2.pass_context
+def _within(context: jinja2.runtime.Context, template: str, facts: Mapping[str, Any] | None = None) -> Any:
+    """Another sentence inside this one: ``{{ said("usable") }}``, with this one's values and further ones."""
+    return said(template, context.get_all() | dict(facts or {}))
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False)
     made.filters.update(FILTERS)
+    made.globals["said"] = _within
     return made
 
 
