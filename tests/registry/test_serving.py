@@ -142,7 +142,7 @@ def assert_clean(text):
     """No value that was sent, and no traceback."""
     assert CANARY not in text
     assert "471147" not in text
-    assert "999" not in text
+    assert "999" not in re.sub(r"127\.0\.0\.1:\d+", "", text)  # a port of the client may hold any digits
     assert not re.search(r"Traceback|File \"|site-packages", text)
 
 
