@@ -1,0 +1,214 @@
+"""One evaluator for all chapters: every measure of every model on the same patients, in one long table.
+
+A table has what the row is about (``model``, or ``first, second``; ``characteristic, subgroup``; what a chapter adds,
+such as ``landmark``), then ``measure, value, ci_low, ci_high, n_patients, n_events``. `nested` makes the mapping that
+result files hold, `readable` the table that a reader sees.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from attrition.metrics import calibration, measures
+from attrition.metrics.intervals import Interval, centred_interval, percentile_interval, replicates
+from attrition.text import interval_text
+
+Metric = Callable[..., Any]
+MEASURES: dict[str, Metric] = {
+    "auroc": measures.auroc,
+    "average_precision": measures.average_precision,
+    "brier_score": measures.brier_score,
+    "scaled_brier": measures.scaled_brier,
+    "calibration_slope": calibration.calibration_slope,
+    "calibration_in_the_large": calibration.calibration_in_the_large,
+    "ici": calibration.ici,
+}
+"""Measures by name; a further one stands in the tables and results of every chapter that evaluates."""
+SLOW = "ici"
+"""Takes long to resample, and cannot be negative: its interval is centred and rests on fewer resamples."""
+OF_INTERVAL = ("measure", "value", "ci_low", "ci_high")
+FEWEST = 50
+"""Events, and non-events, below which a subgroup is marked small."""
+
+
+def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray, n_slow: int) -> Interval:
+    if name == SLOW:
+        return centred_interval(*replicates(metric, y, p, weights[:, :n_slow]))
+    return percentile_interval(*replicates(metric, y, p, weights))
+
+
+def _with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
+    return pd.DataFrame(rows).assign(n_patients=y.size, n_events=int(y.sum()))
+
+
+def evaluate(
+    y_true: ArrayLike,
+    predictions: Mapping[str, NDArray],
+    weights: NDArray,
+    metrics: Mapping[str, Metric] = MEASURES,
+    n_slow: int = 200,
+) -> pd.DataFrame:
+    """Every measure of every model with a bootstrap interval over patients.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_patients,)
+        Outcome, 0 or 1.
+    predictions : mapping of str to array of shape (n_patients,) or (n_patients, n_repeats)
+        Model to its out-of-fold probabilities. A measure is taken a repeat of cross-validation and then averaged.
+    weights : array of shape (n_patients, n_resamples)
+        From `attrition.metrics.intervals.bootstrap_weights`; all models and measures share them.
+    metrics : mapping of str to callable
+        ``metric(y_true, y_prob, weights=None)``, as those of `MEASURES`.
+    n_slow : int
+        Resamples for the measure that is `SLOW`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, measure, value, ci_low, ci_high, n_patients, n_events``.
+
+    Examples
+    --------
+    >>> weights = np.array([[1.0, 2, 1], [1, 1, 1], [2, 0, 1], [0, 1, 1]])
+    >>> evaluate([0, 0, 1, 1], {"lr": np.array([0.1, 0.4, 0.35, 0.8])}, weights, {"auroc": MEASURES["auroc"]})["value"]
+    0    0.75
+    Name: value, dtype: float64
+    """
+    y = np.asarray(y_true)
+    rows = [
+        {"model": model, "measure": name, **_interval(name, metric, y, y_prob, weights, n_slow)}
+        for model, y_prob in predictions.items()
+        for name, metric in metrics.items()
+    ]
+    return _with_size(rows, y)
+
+
+def compare(
+    y_true: ArrayLike,
+    predictions: Mapping[str, NDArray],
+    pairs: Sequence[tuple[str, str]],
+    weights: NDArray,
+    metrics: Mapping[str, Metric],
+) -> pd.DataFrame:
+    """Differences between models on the same patients, first less second, with paired bootstrap intervals.
+
+    Parameters
+    ----------
+    y_true, predictions, weights, metrics
+        As in `evaluate`.
+    pairs : sequence of (str, str)
+        Models to be compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``first, second, measure, value, ci_low, ci_high, n_patients, n_events``.
+
+    Examples
+    --------
+    >>> found = {"a": np.array([0.2, 0.9]), "b": np.array([0.4, 0.6])}
+    >>> table = compare([0, 1], found, [("a", "b")], np.ones((2, 3)), {"brier_score": MEASURES["brier_score"]})
+    >>> table["value"].round(3).tolist()
+    [-0.135]
+    """
+    y, names = np.asarray(y_true), dict.fromkeys(itertools.chain(*pairs))
+    drawn = {(m, name): replicates(metrics[name], y, predictions[m], weights) for m in names for name in metrics}
+    rows = []
+    for (first, second), name in itertools.product(pairs, metrics):
+        (a, a_drawn), (b, b_drawn) = drawn[first, name], drawn[second, name]
+        interval = percentile_interval(a - b, a_drawn - b_drawn)
+        rows.append({"first": first, "second": second, "measure": name, **interval})
+    return _with_size(rows, y)
+
+
+def by_subgroup(
+    y_true: ArrayLike,
+    predictions: Mapping[str, NDArray],
+    groups: Mapping[str, ArrayLike | pd.Categorical],
+    weights: NDArray,
+    fewest: int = FEWEST,
+    metrics: Sequence[str] = ("auroc", "calibration_in_the_large"),
+) -> pd.DataFrame:
+    """`evaluate` in subgroups that were fixed beforehand, everybody first.
+
+    Parameters
+    ----------
+    y_true, predictions, weights
+        As in `evaluate`.
+    groups : mapping of str to array of shape (n_patients,)
+        Characteristic to the subgroup of each patient. Subgroups stand in the order of their categories, and of
+        their names when they are no categories.
+    fewest : int
+        A subgroup with fewer events or fewer non-events is marked small; it keeps its intervals, whose width is seen.
+    metrics : sequence of str
+        Keys of `MEASURES`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``characteristic, subgroup, small`` and the columns of `evaluate`.
+
+    Notes
+    -----
+    Subgroups are not ranked: their intervals are to be read, not their point estimates.
+
+    Examples
+    --------
+    >>> y, p = np.tile([0, 1], 60), {"lr": np.linspace(0.1, 0.9, 120)}
+    >>> found = by_subgroup(y, p, {"arm": np.repeat(["A", "B"], [110, 10])}, np.ones((120, 3)))
+    >>> found.drop_duplicates("subgroup")["small"].tolist()
+    [False, False, True]
+    """
+    y, frames = np.asarray(y_true), []
+    members = {("all", "all"): np.ones(y.size, dtype=bool)}
+    for characteristic, labels in groups.items():
+        of = pd.Categorical(labels)
+        members |= {(characteristic, name): of.codes == code for code, name in enumerate(of.categories)}
+    for (characteristic, subgroup), own in members.items():
+        if own.any():
+            inside = {model: np.asarray(y_prob)[own] for model, y_prob in predictions.items()}
+            table = evaluate(y[own], inside, weights[own], {name: MEASURES[name] for name in metrics})
+            table.insert(0, "small", bool(min(y[own].sum(), (1 - y[own]).sum()) < fewest))
+            table.insert(0, "subgroup", subgroup)
+            table.insert(0, "characteristic", characteristic)
+            frames.append(table)
+    return pd.concat(frames, ignore_index=True)
+
+
+def nested(table: pd.DataFrame) -> dict[str, Any]:
+    """A table of `evaluate` or `compare` as result files hold it: model, or pair, to measure to interval.
+
+    Examples
+    --------
+    >>> row = {"first": "lr", "second": "xgb", "measure": "auroc", "value": 0.1, "ci_low": 0.0, "ci_high": 0.2}
+    >>> nested(pd.DataFrame([row]))["lr_minus_xgb"]["auroc"]["value"]
+    0.1
+    """
+    found: dict[str, dict[str, Interval]] = {}
+    for row in table.to_dict("records"):
+        who = row["model"] if "model" in row else f"{row['first']}_minus_{row['second']}"
+        interval = Interval(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"])
+        found.setdefault(who, {})[row["measure"]] = interval
+    return found
+
+
+def readable(table: pd.DataFrame, form: str = ".3f") -> pd.DataFrame:
+    """A long table with a column of text a measure, *value (low to high)*; sizes come before the measures.
+
+    Examples
+    --------
+    >>> row = {"model": "lr", "measure": "auroc", "value": 0.7, "ci_low": 0.65, "ci_high": 0.75}
+    >>> readable(pd.DataFrame([row | {"n_patients": 9}])).to_dict("records")
+    [{'model': 'lr', 'n_patients': 9, 'auroc': '0.700 (0.650 to 0.750)'}]
+    """
+    about = [name for name in table if name not in OF_INTERVAL]
+    rows: dict[tuple, dict[str, Any]] = {}
+    for row in table.to_dict("records"):
+        key = tuple(row[name] for name in about)
+        rows.setdefault(key, dict(zip(about, key, strict=True)))[row["measure"]] = interval_text(row, form)
+    return pd.DataFrame(list(rows.values()))
