@@ -7,6 +7,7 @@ leading axis of one array, and Newton steps run for all of them together. The ob
 Axes: ``R`` replicates, ``n`` patients, ``p`` features.
 """
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -150,7 +151,11 @@ class Shared:
     def __init__(self, design: Array):
         self.design, self.q = design, design.shape[1]
         self.upper = np.triu_indices(self.q)
-        self.pairs = self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
+
+    @functools.cached_property
+    def pairs(self) -> Array:
+        """Products of columns, (n, q (q + 1) / 2): worth their memory for more than one replicate."""
+        return self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
 
     def linear(self, beta: Array) -> Array:
         """Log odds of every row."""
@@ -162,6 +167,8 @@ class Shared:
 
     def gram(self, v: Array, exactly: bool = False) -> Array:
         """X' diag(v) X of every replicate: a single product of v with products of columns; always exact."""
+        if len(v) == 1:
+            return ((self.design * v[0, :, None]).T @ self.design)[None]
         return unpacked(v @ self.pairs, self.upper)
 
 
