@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from attrition import claims, findings, paths
-from attrition.findings import overview
+from attrition.claims import schema
 
 BAYES = """
 def _bayes(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
@@ -78,7 +78,7 @@ def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_dis
 
 
 def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_path):
-    ledger = claims.section("claims")
+    ledger = schema.section("claims")
     new = {
         "id": "C99",
         "claim": "The published trial has 1,000 patients",
@@ -97,6 +97,6 @@ def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_pa
     chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in committed}
     rows = claims.evaluate(claims.load(changed), chapters)
     assert rows[-1]["verdict"] == "reproduced"
-    assert findings.ledger_finding(rows).values["n"] == len(ledger) + 1
-    for table in (overview.ledger_table(rows), overview.reasons_table(rows)):
+    assert findings.of_ledger(rows)["n"] == len(ledger) + 1
+    for table in (findings.ledger_table(rows), findings.reasons_table(rows)):
         assert table.iloc[:, 0].astype(str).str.contains("99").sum() == 1

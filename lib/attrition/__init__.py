@@ -9,7 +9,7 @@ named after it:
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
-    claims, findings, tracking              the ledger and its rules; the front page in words; tracked runs
+    claims, tracking                        the ledger and its rules; tracked runs
     eda                                     chapters 01 and 02: the published data set looked at
     models, survival, resampling            pipelines by name; competing risks; folds, schemes, tuning
     ablation, modelling, published          chapters 03 and 04: the simulation study, the models, the published protocol
@@ -18,6 +18,7 @@ named after it:
     studies                                 what takes too long for a report: how well intervals cover
     monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
     plots, report                           figures; the book made of executed notebooks
+    findings                                what the front page and the README state
     run                                     order, cache, execution
 """
 

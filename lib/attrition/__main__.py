@@ -136,9 +136,9 @@ def versions(args: argparse.Namespace) -> int:
 
 def pages(args: argparse.Namespace) -> int:
     """Tell which generated parts of pages are not as results and notebooks have them; write them unless only asked."""
-    from attrition.findings import readme
+    from attrition import findings
 
-    stale = readme.stale() if args.check else readme.write()
+    stale = findings.stale() if args.check else findings.write()
     state = "not as in reports/results and the notebooks" if args.check else "brought up to date"
     print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")
     return int(args.check and bool(stale))

@@ -18,12 +18,12 @@ import pytest
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from attrition import claims, paths, published, results, sources
-from attrition.claims import ledger, printed, rules, schema
-from attrition.findings import overview, paragraphs
+from attrition import claims, findings, paths, published, results, sources
+from attrition.claims import arithmetic, rules, schema
+from attrition.report.said import said
 
 LEDGER = claims.load()
-WRITTEN = {name: claims.section(name) for name in ("claims", "amendments", "references")}
+WRITTEN = {name: schema.section(name) for name in ("claims", "amendments", "references")}
 PRINTED = yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))["printed"]
 RAW = {entry["id"]: entry for entry in WRITTEN["claims"]}
 ORDER = {
@@ -49,7 +49,7 @@ def put(found, reference, value):
 
 def all_references():
     written = {text for texts in claims.references(LEDGER).values() for text in texts}
-    return sorted({text.replace("{prevalence}", name) for text in written for name in claims.PREVALENCES})
+    return sorted({text.replace("{prevalence}", name) for text in written for name in schema.PREVALENCES})
 
 
 def made_up(rng):
@@ -248,7 +248,7 @@ def sizes_of(found):
 # --- tests -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [ledger, rules, schema])
+@pytest.mark.parametrize("module", [claims, rules, schema])
 def test_doctests(module):
     assert doctest.testmod(module).failed == 0
 
@@ -296,13 +296,17 @@ def test_committed_verdicts_equal_a_second_implementation():
     assert [row["verdict"] for row in rows] == [recomputed(row, sizes) for row in rows]
 
 
+def reason(name, args, outcome, label=""):
+    """The sentence on one statement."""
+    return said("reason_of", results.plain(rules.row(label, name, outcome) | {"args": args}))
+
+
 def test_committed_rows_have_what_a_reader_needs():
-    asked = {"id", "claim", "published", "measured", "ci_low", "ci_high", "rule", "verdict", "evidence", "reason"}
+    asked = {"id", "claim", "published", "measured", "ci_low", "ci_high", "rule", "verdict", "evidence", "statements"}
     for row in committed():
         assert asked <= set(row)
         assert row["verdict"] in ORDER
         assert row["evidence"]
-        assert not re.search(r"\bnan\b|None", row["reason"])
 
 
 def replacements(old):
@@ -436,13 +440,13 @@ def test_the_three_figures_of_a_model_fit_a_matrix_to_two_digits_and_none_to_thr
     read = claims.reader({}, "")
     assert rules.one_matrix(args, read).verdict == "reproduced"
     assert rules.one_matrix(args | {"decimals": 3}, read).verdict == "impossible"
-    assert "to three digits no matrix" in rules.one_matrix(args, read).reason
+    assert "to three digits no matrix" in reason("one_matrix", args, rules.one_matrix(args, read))
 
 
 def test_an_f1_of_its_own_must_belong_to_the_matrix_too():
     args = {"recall": 0.7, "precision": 0.66, "f1": 0.69, "decimals": 2, "positives": [60], "n": 200}
     assert rules.one_matrix(args, claims.reader({}, "")).verdict == "impossible"
-    possible = args | {"f1": printed.Matrix(tn=118, fp=22, fn=18, tp=42).f1}
+    possible = args | {"f1": arithmetic.Matrix(tn=118, fp=22, fn=18, tp=42).f1}
     assert rules.one_matrix(possible, claims.reader({}, "")).verdict == "reproduced"
 
 
@@ -452,14 +456,14 @@ def test_noise_of_software_counts_for_boosted_trees_alone():
     args = {"published": 0.643, "decimals": 3, "measured": 0.6467, "or_else": {"from a file": 0.6426}}
     outcome = rules.rounds_to(args, claims.reader({}, ""))
     assert outcome.verdict == "reproduced"
-    assert "from a file 0.6426" in outcome.reason
+    assert "from a file 0.6426" in reason("rounds_to", args, outcome)
     assert (
         rules.rounds_to(args | {"or_else": {"from a file": 0.6436}}, claims.reader({}, "")).verdict == "not supported"
     )
 
 
 def amended(rows):
-    return overview.amendments_table(WRITTEN["amendments"], rows)
+    return findings.amendments_table(WRITTEN["amendments"], rows)
 
 
 def test_amendments_are_in_order_and_name_claims():
@@ -477,7 +481,7 @@ def test_an_amendment_shows_the_verdict_before_and_after():
         {"date": datetime.date(2026, 1, 3), "what": "sizes"},
     ]
     rows = [{"id": "C01", "verdict": "reproduced"}, {"id": "C02", "verdict": "supported"}]
-    told = overview.amendments_table(entries, rows)["verdicts"].tolist()
+    told = findings.amendments_table(entries, rows)["verdicts"].tolist()
     assert told[:2] == ["C01: impossible → not supported; C02: still supported", "C01: not supported → reproduced"]
     assert pd.isna(told[2])
 
@@ -514,7 +518,7 @@ def test_whatever_a_docstring_cites_is_in_the_list_of_references():
 def test_references_lead_somewhere():
     listed = WRITTEN["references"]
     assert len({(entry["authors"], entry["title"]) for entry in listed}) == len(listed)
-    found = overview.reference_list(listed)
+    found = findings.reference_list(listed)
     assert found.count("\n- ") == len(listed) - 1
     for target in re.findall(r"\]\((.*?)\)(?:\n|$)", found):
         assert re.fullmatch(r"https://[\w./%:-]+", target), target
@@ -558,7 +562,7 @@ def test_a_limit_inside_the_interval_makes_a_verdict_not_settled(rng, value, hal
     claim = next(claim for claim in LEDGER if claim.id == "C29")
     row = claims.evaluate_one(claim, found)
     assert row["verdict"] == verdict
-    assert ("inside the interval" in row["reason"]) == (verdict == "not settled")
+    assert ("inside the interval" in said("reason", row)) == (verdict == "not settled")
 
 
 def test_in_a_ranking_only_the_leader_moves():
@@ -614,9 +618,9 @@ def test_reasons_are_made_from_the_numbers(rng):
     found = made_up(rng)
     put(found, "04_modelling: published_split.lr.test_auroc", 0.6554)
     row = claims.evaluate_one(LEDGER[0], found)
-    assert row["reason"] == "Published 0.643, recomputed 0.6554."
+    assert said("reason", row) == "Published 0.643, recomputed 0.6554."
     put(found, "04_modelling: published_split.lr.test_auroc", 0.6431)
-    assert claims.evaluate_one(LEDGER[0], found)["reason"] == "Published 0.643, recomputed 0.643."
+    assert said("reason", claims.evaluate_one(LEDGER[0], found)) == "Published 0.643, recomputed 0.643."
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------
@@ -691,7 +695,7 @@ def an_effect(published=1, measured=1):
     ],
 )
 def test_a_faulty_ledger_is_refused(tmp_path, changed, message):
-    with pytest.raises(claims.LedgerError, match=re.escape(message)):
+    with pytest.raises(schema.LedgerError, match=re.escape(message)):
         claims.load(written(tmp_path, entry(**changed)))
 
 
@@ -709,7 +713,7 @@ def test_a_faulty_ledger_is_refused(tmp_path, changed, message):
 def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, message):
     path = tmp_path / "claims.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(claims.LedgerError, match=re.escape(message)):
+    with pytest.raises(schema.LedgerError, match=re.escape(message)):
         claims.load(path)
 
 
@@ -728,8 +732,8 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, messa
 def test_a_faulty_amendment_or_reference_is_refused(tmp_path, name, entry, message):
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump({name: [entry]}), encoding="utf-8")
-    with pytest.raises(claims.LedgerError, match=re.escape(message)):
-        claims.section(name, path)
+    with pytest.raises(schema.LedgerError, match=re.escape(message)):
+        schema.section(name, path)
 
 
 def test_every_argument_of_every_rule_has_a_kind():
@@ -738,14 +742,14 @@ def test_every_argument_of_every_rule_has_a_kind():
 
 
 def test_an_id_used_twice_is_refused(tmp_path):
-    with pytest.raises(claims.LedgerError, match="used 2 times"):
+    with pytest.raises(schema.LedgerError, match="used 2 times"):
         claims.load(written(tmp_path, entry(), entry()))
 
 
 def test_a_claim_without_evidence_gets_no_verdict(tmp_path):
     (claim,) = claims.load(written(tmp_path, entry()))
     bare = dataclasses.replace(claim, evidence=())
-    with pytest.raises(claims.LedgerError, match="without evidence"):
+    with pytest.raises(schema.LedgerError, match="without evidence"):
         claims.evaluate([bare], {"04_modelling": {"auroc": 0.6}})
 
 
@@ -812,7 +816,8 @@ def test_published_figures_match_the_statement_they_stand_for():
 
 def test_evidence_of_findings_is_an_id_that_some_notebook_shows():
     shown = {identifier for identifiers in sources.shown().values() for identifier in identifiers}
-    assert set(paragraphs.LEAK_EVIDENCE) <= shown
+    real = json.loads((COMMITTED / "06_real_trial.json").read_text(encoding="utf-8"))
+    assert set(findings.of_leaks(real["leaks"], 0.05)["evidence"]) <= shown
 
 
 @pytest.mark.parametrize(
@@ -826,15 +831,17 @@ def test_evidence_of_findings_is_an_id_that_some_notebook_shows():
 def test_an_effect_that_is_not_there_is_told_by_its_interval(low, value, high, words):
     measured = {"value": value, "ci_low": low, "ci_high": high, "mc_se": 1e-4}
     read = claims.reader({"x": {"y": measured}}, "C00")
-    outcome = rules.direction_and_half({"published": 0.042, "measured": "x: y", "margin": 0.01}, read)
+    args = {"published": 0.042, "measured": "x: y", "margin": 0.01}
+    outcome = rules.direction_and_half(args, read)
     assert outcome.verdict == "not supported"
-    assert outcome.reason.endswith(words)
+    assert reason("direction_and_half", args, outcome).endswith(words)
 
 
 def test_a_margin_that_is_half_of_the_claim_is_called_that():
     read = claims.reader({"x": {"y": 0.001}}, "C00")
-    outcome = rules.direction_and_half({"published": 0.008, "measured": "x: y", "margin": 0.01}, read)
-    assert outcome.reason.endswith("below 0.004 (half of what was published)")
+    args = {"published": 0.008, "measured": "x: y", "margin": 0.01}
+    told = reason("direction_and_half", args, rules.direction_and_half(args, read))
+    assert told.endswith("below 0.004 (half of what was published)")
 
 
 @pytest.mark.parametrize(("counts", "undefined"), [([0, 0], True), ([0, 3], False)])
@@ -849,8 +856,8 @@ def test_a_printed_rate_stands_for_every_number_that_rounds_to_it():
     args = {"recall": 0.72, "precision": 0.68, "prevalence": 0.24, "n": 200, "decimals": 2}
     verdicts = [rules.auc_bound(args | {"auroc": auroc}, None) for auroc in (0.643, 0.648)]
     assert [one.verdict for one in verdicts] == ["impossible", "not supported"]
-    assert verdicts[0].extra["matrices"] == 0
-    assert "with 47 to 49, an AUROC of at least 0.648" in verdicts[0].reason
+    assert verdicts[0].facts["matrices"] == 0
+    assert "with 47 to 49, an AUROC of at least 0.648" in reason("auc_bound", args, verdicts[0])
 
 
 def test_claims_that_came_late_say_when(rng):

@@ -1,14 +1,220 @@
-"""The claim ledger: every published figure, the rule that settles it, a measurement and a verdict."""
+"""The claim ledger: every published figure, the rule that settles it, a measurement and a verdict.
 
-from attrition.claims.ledger import (
-    count_verdicts,
-    evaluate,
-    evaluate_one,
-    look_up,
-    read_chapters,
-    reader,
-    references,
-    verdict_of,
-    write,
-)
-from attrition.claims.schema import PREVALENCES, LedgerError, load, section
+``claims.yaml`` holds one entry a claim, the amendments of its rules, and the references of the report. A claim is one
+or several *statements*, each with a rule of `attrition.claims.rules`; its verdict is that of its weakest statement,
+where the intervals settle which this is. Measurements are references into the chapters' result files, written
+``04_modelling: published_split.lr.test_auroc``; ``{prevalence}`` in a reference stands for the claim's main setting,
+and the other setting is evaluated beside it. Nothing here looks at data: a verdict can be recomputed from
+``results/claims.json`` alone.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrition import errors, paths, results
+from attrition.claims.rules import RULES, VERDICTS, Measure, Source, joint, row
+from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, load
+
+
+def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
+    """Value at ``chapter: dotted.path`` of the results; `where` is put before an error message.
+
+    Raises
+    ------
+    attrition.results.MissingResult
+        Chapter or key is not there; names the closest key.
+
+    Examples
+    --------
+    >>> look_up({"06_real_trial": {"flow": {"randomised": 254}}}, "06_real_trial: flow.randomised")
+    254
+    """
+    chapter, _, dotted = reference.partition(CHAPTER_SEPARATOR)
+    if chapter not in found:
+        raise results.MissingResult(
+            f"{where}: results/{chapter}.json is not there; run {paths.command()} --only {chapter}"
+        )
+    value = found[chapter]
+    for key in dotted.split("."):
+        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+            continue
+        if not isinstance(value, Mapping) or key not in value:
+            hint = errors.closest(key, sorted(value) if isinstance(value, Mapping) else [], 0.4)
+            raise results.MissingResult(f"{where}: results/{chapter}.json has no {dotted!r} (at {key!r}){hint}")
+        value = value[key]
+    return value
+
+
+def _as_measure(value: Any, where: str) -> Measure:
+    numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
+    if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
+        raise results.MissingResult(f"{where} is not a number but {numbers['value']!r}")
+    return Measure(*(numbers.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")))
+
+
+def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) -> Source:
+    """Function that turns a number, a reference, or an operation on these into a `Measure`.
+
+    Operations: ``{minus: [a, b]}``, ``{plus: [a, b]}``, ``{over: [a, b]}``, ``{times: [a, b]}`` and
+    ``{largest: [a, b, ...]}``, the largest size without sign. A combination of two measured numbers carries no interval
+    of its own, one with a constant does: paired intervals come from the chapters.
+
+    Examples
+    --------
+    >>> read = reader({"04_modelling": {"auroc": {"value": 0.66, "ci_low": 0.65, "ci_high": 0.67}}}, "C16")
+    >>> read({"minus": [{"over": ["04_modelling: auroc", 0.5]}, 1]}).ci_low.__round__(2)
+    0.3
+    """
+
+    def read(source: Any) -> Measure:
+        if isinstance(source, (int, float)):
+            return Measure(source)
+        if isinstance(source, str):
+            reference = source.replace("{prevalence}", prevalence or "default")
+            return _as_measure(look_up(found, reference, where), f"{where}: {reference}")
+        ((operation, terms),) = source.items()
+        return _combined(operation, [read(term) for term in terms])
+
+    return read
+
+
+def _combined(operation: str, terms: Sequence[Measure]) -> Measure:
+    if operation == "largest":
+        return Measure(max(abs(term.value) for term in terms))
+    first, second = terms
+    constant = [term.ci_low is None and term.mc_se is None for term in terms]
+    if operation == "over":
+        return first.scaled(1 / second.value) if constant[1] else Measure(first.value / second.value)
+    if operation == "times":
+        return Measure(first.value * second.value)
+    signed = second.scaled(-1.0) if operation == "minus" else second
+    if not any(constant):
+        return Measure(first.value + signed.value)
+    moved, by = (signed, first.value) if constant[0] else (first, signed.value)
+    low, high = (None if end is None else end + by for end in (moved.ci_low, moved.ci_high))
+    return Measure(moved.value + by, low, high, moved.mc_se)
+
+
+def _judged(claim: Claim, found: Mapping[str, Any], prevalence: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """Verdict of a claim in one setting, and the rows of its statements."""
+    read = reader(found, f"claims.yaml, {claim.id}", prevalence)
+    outcomes = [RULES[statement.rule].decide(statement.args, read) for statement in claim.statements]
+    rows = [
+        row(statement.label, statement.rule, outcome)
+        for statement, outcome in zip(claim.statements, outcomes, strict=True)
+    ]
+    return joint([outcome.options for outcome in outcomes]), rows
+
+
+def _measured(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measured numbers of one statement, or lists of those of several."""
+    each = {key: [one[key] for one in rows] for key in ("measured", "ci_low", "ci_high", "mc_se")}
+    return {key: values[0] if len(values) == 1 else values for key, values in each.items()}
+
+
+def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Ledger row of one claim; see `evaluate`."""
+    if not claim.evidence:
+        raise LedgerError(f"claims.yaml, {claim.id}: a claim without evidence gets no verdict")
+    verdict, rows = _judged(claim, found, claim.prevalence)
+    beside = None
+    if claim.prevalence is not None:
+        other = next(name for name in PREVALENCES if name != claim.prevalence)
+        overall, there = _judged(claim, found, other)
+        beside = {"prevalence": other, "verdict": overall, "verdicts": [one["verdict"] for one in there]}
+        beside |= _measured(there)
+    about = ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin", "prevalence")
+    return {
+        **{key: getattr(claim, key) for key in about},
+        "entered": claim.entered and claim.entered.isoformat(),
+        **_measured(rows),
+        "rule": " + ".join(dict.fromkeys(one["rule"] for one in rows)),
+        "verdict": verdict,
+        "evidence": list(claim.evidence),
+        "beside": beside,
+        "statements": [
+            {**one, "args": dict(statement.args)} for one, statement in zip(rows, claim.statements, strict=True)
+        ],
+    }
+
+
+def verdict_of(id: str, found: Mapping[str, Any]) -> str:
+    """Verdict on one claim of the ledger, by its number; see `evaluate_one`."""
+    return evaluate_one(next(claim for claim in load() if claim.id == id), found)["verdict"]
+
+
+def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Verdict of every claim.
+
+    Parameters
+    ----------
+    ledger : sequence of Claim
+        From `load`.
+    found : mapping
+        Chapter name to its results; `read_chapters` makes it.
+
+    Returns
+    -------
+    list of dict
+        In the ledger's order: ``id, claim, published, measured, ci_low, ci_high, rule, verdict, evidence``, the setting
+        ``prevalence`` with the other one ``beside``, and the ``statements``, each with its arguments (``args``) and
+        every number that the verdict was made from. A claim of several statements has lists for the measured numbers.
+
+    Raises
+    ------
+    LedgerError
+        A claim without evidence.
+    attrition.results.MissingResult
+        A reference leads nowhere.
+    """
+    return [results.plain(evaluate_one(claim, found)) for claim in ledger]
+
+
+def references(ledger: Sequence[Claim]) -> dict[str, list[str]]:
+    """References of the ledger, as written, by claim.
+
+    Examples
+    --------
+    >>> references(load())["C01"]
+    ['04_modelling: published_split.lr.test_auroc']
+    """
+    return {claim.id: sorted(set(_strings([s.args for s in claim.statements]))) for claim in ledger}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and CHAPTER_SEPARATOR in value and value[:2].isdigit():
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item)
+
+
+def read_chapters(ledger: Sequence[Claim]) -> dict[str, Any]:
+    """Read the result file of every chapter that the ledger refers to."""
+    named = {text.partition(CHAPTER_SEPARATOR)[0] for texts in references(ledger).values() for text in texts}
+    return {chapter: results.read(chapter) for chapter in sorted(named)}
+
+
+def count_verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Number of claims by verdict, in the order of `attrition.claims.rules.VERDICTS`.
+
+    Examples
+    --------
+    >>> count_verdicts([{"verdict": "impossible"}])["impossible"]
+    1
+    """
+    found = Counter(row["verdict"] for row in rows)
+    return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def write(rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write ``results/claims.json``, a list with one entry a claim."""
+    text = json.dumps(results.plain(list(rows)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return results.publish(paths.results() / "claims.json", text + "\n")

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 
-from attrition.claims import bounds
-from attrition.claims import printed as figures
+from attrition.claims import arithmetic
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.mark.parametrize("module", [bounds, figures])
+@pytest.mark.parametrize("module", [arithmetic])
 def test_doctests(module):
     assert doctest.testmod(module).failed == 0
 
@@ -27,16 +26,16 @@ def test_doctests(module):
 def test_attainable_equals_enumeration(printed, decimals, n):
     half = 0.5 * 10.0**-decimals
     expected = [k for k in range(n + 1) if abs(k / n - printed) <= half + 1e-12]
-    assert figures.attainable(printed, n, decimals) == expected
+    assert arithmetic.attainable(printed, n, decimals) == expected
 
 
 def test_published_recalls_are_no_counts_of_48_dropouts():
-    assert [figures.attainable(r, 48) for r in (0.720, 0.680, 0.700)] == [[], [], []]
-    assert figures.attainable(0.85, 48, decimals=2) == [41]
+    assert [arithmetic.attainable(r, 48) for r in (0.720, 0.680, 0.700)] == [[], [], []]
+    assert arithmetic.attainable(0.85, 48, decimals=2) == [41]
 
 
 def test_matrices_equal_enumeration_and_scikit_learn():
-    found = figures.matrices(0.7, 0.6, 10, 20, decimals=1)
+    found = arithmetic.matrices(0.7, 0.6, 10, 20, decimals=1)
     expected = [
         (tp, fp)
         for tp, fp in itertools.product(range(11), range(21))
@@ -49,22 +48,21 @@ def test_matrices_equal_enumeration_and_scikit_learn():
     assert confusion_matrix(y_true, y_pred).ravel().tolist() == [m.tn, m.fp, m.fn, m.tp]
     assert recall_score(y_true, y_pred) == pytest.approx(m.point[0])
     recall, fpr = m.point
-    assert figures.fpr_from(recall, precision_score(y_true, y_pred), m.positives / m.n) == pytest.approx(fpr)
-    assert (m.n, m.negatives) == (30, 20)
+    assert arithmetic.fpr_from(recall, precision_score(y_true, y_pred), m.positives / 30) == pytest.approx(fpr)
 
 
 def test_bayes_rule_inverts(rng):
     for recall, fpr, prevalence in rng.uniform(0.05, 0.95, (50, 3)):
         true, false = recall * prevalence, fpr * (1 - prevalence)
         precision = true / (true + false)
-        assert figures.fpr_from(recall, precision, prevalence) == pytest.approx(fpr)
+        assert arithmetic.fpr_from(recall, precision, prevalence) == pytest.approx(fpr)
 
 
 def test_sd_range_holds_every_unrounded_sample(rng):
     printed = np.array([0.721, 0.695, 0.682, 0.708, 0.685])
     unrounded = printed + rng.uniform(-0.0005, 0.0005, (20_000, 5))
     for ddof in (0, 1):
-        low, high = figures.sd_range(printed, 3, ddof)
+        low, high = arithmetic.sd_range(printed, 3, ddof)
         sd = unrounded.std(axis=1, ddof=ddof)
         assert low <= sd.min()
         assert sd.max() <= high
@@ -74,12 +72,12 @@ def test_folds_agree_accepts_what_rounding_made(rng):
     for ddof in (0, 1):
         exact = rng.normal(0.7, 0.02, (200, 5))
         for folds in exact:
-            shown = figures.folds_agree(folds.round(3), round(folds.mean(), 3), round(folds.std(ddof=ddof), 3))
+            shown = arithmetic.folds_agree(folds.round(3), round(folds.mean(), 3), round(folds.std(ddof=ddof), 3))
             assert shown == {"mean": True, "sd": True}
 
 
 def test_relative_change_holds_every_unrounded_pair(rng):
-    low, high = figures.relative_change(0.52, 0.70, 2)
+    low, high = arithmetic.relative_change(0.52, 0.70, 2)
     before, after = 0.52 + rng.uniform(-0.005, 0.005, 5000), 0.70 + rng.uniform(-0.005, 0.005, 5000)
     change = after / before - 1
     assert low <= change.min() <= change.max() <= high
@@ -97,7 +95,7 @@ def random_curve(rng, concave):
 
 @pytest.mark.parametrize("concave", [False, True])
 def test_every_curve_lies_within_its_bounds(rng, concave):
-    bound = bounds.concave_auc_bounds if concave else bounds.auc_bounds
+    bound = arithmetic.concave_auc_bounds if concave else arithmetic.auc_bounds
     for _ in range(300):
         x, y = random_curve(rng, concave)
         area = np.trapezoid(y, x)
@@ -109,7 +107,7 @@ def test_every_curve_lies_within_its_bounds(rng, concave):
 def test_step_curves_attain_the_general_bounds():
     positives, negatives, tp, fp = 40, 60, 30, 12
     y_true = np.repeat([1, 0], [positives, negatives])
-    low, high = bounds.auc_bounds(tp / positives, fp / negatives)
+    low, high = arithmetic.auc_bounds(tp / positives, fp / negatives)
     worst = np.r_[np.full(tp, 3), np.full(positives - tp, 1), np.full(fp, 4), np.full(negatives - fp, 2)]
     best = np.r_[np.full(tp, 4), np.full(positives - tp, 2), np.full(fp, 3), np.full(negatives - fp, 1)]
     assert roc_auc_score(y_true, worst) == pytest.approx(low)
@@ -121,23 +119,23 @@ def test_concave_bounds_equal_a_search_over_supporting_lines(rng):
     for fpr, tpr in np.sort(rng.uniform(0.02, 0.98, (25, 2)), axis=1):
         slopes = np.linspace((1 - tpr) / (1 - fpr), tpr / fpr, 400)
         areas = [np.trapezoid(np.minimum(1, tpr + m * (grid - fpr)), grid) for m in slopes]
-        low, high = bounds.concave_auc_bounds(tpr, fpr)
+        low, high = arithmetic.concave_auc_bounds(tpr, fpr)
         assert high == pytest.approx(max(areas), abs=2e-4)
         assert low == pytest.approx(np.trapezoid([0, tpr, 1], [0, fpr, 1]))
 
 
 def test_concave_bounds_at_the_corners():
-    assert bounds.concave_auc_bounds(0.4, 0.0) == (0.7, 1.0)
-    assert bounds.concave_auc_bounds(1.0, 0.4) == (0.8, 1.0)
+    assert arithmetic.concave_auc_bounds(0.4, 0.0) == (0.7, 1.0)
+    assert arithmetic.concave_auc_bounds(1.0, 0.4) == (0.8, 1.0)
     with pytest.raises(ValueError, match="above the diagonal"):
-        bounds.concave_auc_bounds(0.2, 0.3)
+        arithmetic.concave_auc_bounds(0.2, 0.3)
 
 
 def test_smallest_auc_is_the_minimum_over_the_rounding_box():
-    ends = [np.linspace(*figures.interval(value, 2), 41) for value in (0.85, 0.55)]
-    for concave, curve in ((False, bounds.auc_bounds), (True, bounds.concave_auc_bounds)):
-        box = [curve(t, figures.fpr_from(t, p, 0.24))[0] for t, p in itertools.product(*ends)]
-        assert bounds.smallest_auc(0.85, 0.55, 0.24, 2, concave) == pytest.approx(min(box), abs=1e-12)
+    ends = [np.linspace(*arithmetic.interval(value, 2), 41) for value in (0.85, 0.55)]
+    for concave, curve in ((False, arithmetic.auc_bounds), (True, arithmetic.concave_auc_bounds)):
+        box = [curve(t, arithmetic.fpr_from(t, p, 0.24))[0] for t, p in itertools.product(*ends)]
+        assert arithmetic.smallest_auc(0.85, 0.55, 0.24, 2, concave) == pytest.approx(min(box), abs=1e-12)
 
 
 def test_joint_claim_of_a_real_model_is_always_possible(rng):
@@ -147,14 +145,14 @@ def test_joint_claim_of_a_real_model_is_always_possible(rng):
         flagged = score > np.median(score)
         tp, fp = int((flagged & (y == 1)).sum()), int((flagged & (y == 0)).sum())
         recall, precision = round(tp / y.sum(), 3), round(tp / (tp + fp), 3)
-        claim = bounds.joint(recall, precision, round(roc_auc_score(y, score), 3), int(y.sum()), int((1 - y).sum()))
+        claim = arithmetic.joint(recall, precision, round(roc_auc_score(y, score), 3), int(y.sum()), int((1 - y).sum()))
         assert claim.possible
         assert any((m.tp, m.fp) == (tp, fp) for m in claim.fits)
 
 
 def test_published_operating_points_are_impossible_at_24_per_cent():
     published = [(0.720, 0.680, 0.643, 2), (0.85, 0.55, 0.643, 2), (0.700, 0.660, 0.618, 2)]
-    claims = [bounds.joint(r, p, a, 48, 152, {"recall": d}) for r, p, a, d in published]
+    claims = [arithmetic.joint(r, p, a, 48, 152, d) for r, p, a, d in published]
     assert [claim.possible for claim in claims] == [False] * 3
     assert [len(claim.fits) for claim in claims] == [0, 2, 0]
     assert min(claim.least_concave_auc for claim in claims) > 0.789

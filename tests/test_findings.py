@@ -1,0 +1,440 @@
+"""Facts of the front page: verdicts and grades follow the numbers; pages that repeat results are as committed."""
+
+import contextlib
+import copy
+import doctest
+import io
+import re
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+from attrition import __main__ as command
+from attrition import findings, params, paths, report
+from attrition.claims import rules
+from attrition.plots import ledger as plots
+from attrition.report.said import said
+
+mpl.use("Agg")
+P = params.load("00_findings")
+
+
+def interval(value, half=0.001, **more):
+    return {"value": value, "ci_low": value - half, "ci_high": value + half, "mc_se": half / 2, **more}
+
+
+def effect_part(published, value, half=0.001, verdict="supported", rule="direction_and_half"):
+    found = interval(value, half)
+    return {
+        "rule": rule,
+        "published": published,
+        "measured": value,
+        **{key: found[key] for key in ("ci_low", "ci_high", "mc_se")},
+        "verdict": verdict,
+        "reason": "a reason",
+        "label": "effect",
+        "margin": 0.01,
+    }
+
+
+def row(identifier, *parts, verdict=None, margin=0.01, beside=None):
+    return {
+        "id": identifier,
+        "claim": f"claim {identifier}",
+        "published": "0.1",
+        "kind": "method",
+        "estimand": "an estimand",
+        "rule": "rule",
+        "margin": margin,
+        "reason": "A reason.",
+        "verdict": verdict or rules.worst([part["verdict"] for part in parts]),
+        "evidence": ["fig-x"],
+        "beside": beside,
+        "statements": list(parts),
+    }
+
+
+def plain_part(published, verdict="reproduced"):
+    return effect_part(published, published, 0.01, verdict, "rounds_to") | {"decimals": 3}
+
+
+CHANCE, TOLD = {"raw": 0.3, "holm": 0.6}, {"raw": 0.01, "holm": 0.03}
+"""Permutation tests that a model fails and passes."""
+
+
+@pytest.fixture
+def rows():
+    lead = {"published": 0.025, "measured": 0.03, "ci_low": 0.02, "ci_high": 0.04, "mc_se": 0.001}
+    bound = {
+        **effect_part(0.643, 0.806, verdict="impossible", rule="auc_bound"),
+        **{"fpr": 0.107, "tpr": 0.72, "precision": 0.68, "least_auc": 0.648, "matrices": 0, "n": 200},
+        "dropouts": 48,
+    }
+    return [
+        row("C01", plain_part(0.643)),
+        row("C10", plain_part(0.618, "not supported")),
+        row(
+            "C12",
+            effect_part(0.025, 0.03, rule="order") | {"leads": [lead, dict(lead)], "steps": [dict(lead), dict(lead)]},
+        ),
+        row(
+            "C28",
+            effect_part(38, 34.6, verdict="impossible", rule="relative_change"),
+            effect_part(0.18, 0.02, verdict="direction only"),
+        ),
+        row("C29", effect_part(0.042, 0.0004, verdict="not supported")),
+        row("C31", effect_part(1, 0.0004, rule="rank_first") | {"place": 7, "values": dict.fromkeys("abcdefghi", 0)}),
+        row("C38", bound),
+        row("C42", effect_part(0.02, 0.036, verdict="not supported", rule="at_most")),
+        row("C53", effect_part(0.233, 0.06, 0.07, "not supported"), beside=None),
+        row("C54", effect_part(0.127, 0.06, 0.07, "not supported"), beside=None),
+    ]
+
+
+@pytest.fixture
+def found():
+    at = {
+        "at_risk": 200,
+        "primary": 60,
+        "auroc": dict.fromkeys(("all", "all_without_arm", "arm_only"), interval(0.55, 0.08)),
+        "permutation_p": dict.fromkeys(("all", "all_without_arm"), CHANCE),
+        "difference": {"all_less_arm_only": interval(-0.01, 0.03)},
+    }
+    leak = {"honest": 0.55, "leaky": 0.9, "difference": 0.35, "ci_low": 0.2, "ci_high": 0.5}
+    none = {"honest": 0.55, "leaky": 0.56, "difference": 0.01, "ci_low": -0.04, "ci_high": 0.06}
+    return {
+        "01_generation": {
+            "oracle": {"default": {"auroc": {"value": 0.709}}},
+            "published": {"n_patients": 1000, "n_dropouts": 525, "md5": "132b"},
+        },
+        "03_feature_ablation": {
+            "models": {"default": {"lr": interval(0.69)}},
+            "paired": {"default": {"burden": interval(0.0004, n_replicates=200)}},
+        },
+        "05_evaluation": {
+            "decision": {
+                **{"sentence": "{best} is worth {gain:.1f} leavers.", "verdict": "supported"},
+                **{"best": "LR", "gain": 2.0, "conclusions": {"lr": {"use": True}}},
+            }
+        },
+        "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},
+        "06_real_trial": {
+            "conclusions": dict.fromkeys(("use", "finding-real-arm", "finding-real-honest"), "not supported"),
+            "decisions": {"all": {"n": 0}, "arm_only": {"n": 0}},
+            "flow": {
+                **{
+                    "screened": 306,
+                    "screen_failures": 52,
+                    "randomised": 254,
+                    "primary": 107,
+                    "discontinued_by_horizon": 112,
+                },
+                **{"deaths": 3, "sponsor": 2},
+            },
+            "landmarks": {day: copy.deepcopy(at) for day in ("28", "56", "84")},
+            "leaks": {"whole_follow_up": leak, "whole_follow_up_counts": none},
+        },
+    }
+
+
+def front(rows, found):
+    return findings.front_page(rows, found, P)
+
+
+@pytest.mark.parametrize("module", [findings, plots])
+def test_doctests(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_sentence_fills_and_carries_evidence(rows, found):
+    for name, one in front(rows, found).items():
+        text = said(name.replace("-", "_"), one)
+        assert not re.search(r"[{}]|nan|None", text)
+        assert text.endswith(".")
+        assert one["evidence"]
+        assert one["verdict"] in rules.VERDICTS
+        assert said(name.replace("finding-", "readme_"), one).endswith(".")
+    facts = findings.facts(rows, found, P)
+    for name in ("answer", "background", "methods", "main_results", "conclusions", "lesson", "cautions"):
+        assert not re.search(r"[{}]|nan|None", said(name, facts))
+
+
+@pytest.mark.parametrize(
+    ("holding", "verdict"),
+    [(6, "supported"), (5, "direction only"), (3, "direction only"), (2, "not supported"), (0, "not supported")],
+)
+def test_the_ledger_holds_by_its_counts(rows, holding, verdict):
+    for i, each in enumerate(rows):
+        each["verdict"] = ("reproduced", "supported")[i % 2] if i < holding else "impossible"
+    found = findings.of_ledger(rows)
+    assert (found["verdict"], found["holding"], found["n"], found["statements"]) == (verdict, holding, 10, 11)
+    assert found["counts"]["impossible"] == 10 - holding
+
+
+def test_claims_that_entered_late_are_counted_apart(rows):
+    assert findings.of_ledger(rows)["n_late"] == 0
+    rows[0]["entered"] = "2026-11-27"
+    rows[1]["verdict"] = "reproduced"
+    holding = sum(row["verdict"] in ("reproduced", "supported") for row in rows[1:])
+    found = findings.of_ledger(rows)
+    assert (found["n_first"], found["n_late"], found["holding_first"], found["impossible_first"]) == (9, 1, holding, 2)
+
+
+@pytest.mark.parametrize("verdict", rules.VERDICTS)
+def test_engineering_takes_the_verdict_of_the_effect_not_of_the_arithmetic(rows, verdict):
+    rows[3]["statements"][1]["verdict"] = verdict
+    found = findings.of_engineering(rows)
+    assert (found["effect"], found["elsewhere"]) == (verdict, None)
+    assert found["verdict"] == rules.worst([verdict, "not supported"])  # that of burden
+    rows[4]["statements"][0]["verdict"] = rows[5]["verdict"] = "reproduced"
+    assert findings.of_engineering(rows)["verdict"] == verdict
+    assert (found["claimed"], found["burden_claimed"], found["place"], found["n"]) == (0.18, 0.042, 7, 9)
+    assert (found["found"]["value"], found["burden"]["value"]) == (0.02, 0.0004)
+
+
+def test_an_effect_carries_its_verdict_at_the_other_event_rate(rows):
+    rows[3]["beside"] = {"verdict": "impossible", "verdicts": ["impossible", "not supported"]}
+    assert findings.of_engineering(rows)["elsewhere"] == "not supported"
+
+
+def test_models_are_compared_by_their_leads_and_with_the_true_probabilities(rows):
+    part = rows[2]["statements"][0]
+    part["leads"][1] |= {"measured": -0.01, "ci_low": -0.02, "ci_high": 0.0}
+    part["steps"][1] |= {"published": 0.014, "measured": 0.001, "ci_low": None}
+    found = findings.of_models(rows, {"value": 0.69}, 0.7)
+    assert (found["lgbm"]["value"], found["xgb"]["value"], found["step"]) == (0.03, -0.01, 0.014)
+    assert found["second"] == {"value": 0.001, "ci_low": 0.001, "ci_high": 0.04}
+    assert found["share"] == pytest.approx(0.95)
+
+
+def test_the_public_attempt_stands_with_its_own_test_figures_and_the_ledgers_verdict(rows, found):
+    rows[8]["statements"].append(effect_part(0.2, 0.05) | {"label": "XGBoost"})
+    found["06_real_trial"]["conclusions"]["finding-real-honest"] = "direction only"
+    pilot = front(rows, found)["finding-pilot"]
+    assert [one["claimed"] for one in pilot["attempts"]] == pytest.approx([0.733, 0.7])
+    assert pilot["attempts"][1]["found"] == pytest.approx({"value": 0.55, "ci_low": 0.549, "ci_high": 0.551})
+    assert pilot["tested"] == pytest.approx([0.627])
+    assert pilot["attempt_verdict"] == "not supported"
+    assert pilot["verdict"] == "direction only"  # of chapter 06, which answers the question
+
+
+@pytest.mark.parametrize(("p", "better"), [(0.05, True), (0.051, False)])
+def test_better_than_chance_is_what_the_permutation_test_says_whatever_the_interval(rows, found, p, better):
+    at = found["06_real_trial"]["landmarks"]["28"]
+    for moved, key in (("all", "better"), ("all_without_arm", "blinded_better")):
+        at["permutation_p"] = dict.fromkeys(("all", "all_without_arm"), CHANCE) | {moved: {"raw": 0.001, "holm": p}}
+        facts = findings.facts(rows, found, P)
+        assert facts[key] == better
+        assert facts["days_known" if moved == "all" else "days_blinded"] == ([28] if better else [])
+        assert not facts["better" if key == "blinded_better" else "blinded_better"]
+
+
+@pytest.mark.parametrize(
+    ("difference", "half", "verdict", "harmful"),
+    [(0.35, 0.1, "supported", 1), (0.03, 0.01, "direction only", 1), (0.35, 0.4, "not supported", 0)],
+)
+def test_leaks_follow_the_intervals(found, difference, half, verdict, harmful):
+    leaks = found["06_real_trial"]["leaks"]
+    ends = {"ci_low": difference - half, "ci_high": difference + half}
+    leaks["whole_follow_up"] |= {"difference": difference, **ends}
+    made = findings.of_leaks(leaks, P.smallest_difference_pilot)
+    assert (made["verdict"], made["harmful"], made["n"], made["leaky"]) == (verdict, harmful, 2, 0.9)
+    assert made["name"] == "whole follow up"
+
+
+def test_the_worth_of_acting_is_that_of_the_real_trial_with_the_simulated_one_beside(rows, found):
+    real = found["06_real_trial"]
+    worth = front(rows, found)["finding-worth"]
+    assert (worth["verdict"], worth["full"]["low"], worth["evidence"][0]) == (
+        *("not supported", None),
+        "fig-landmark-decisions",
+    )
+    real["conclusions"]["use"] = "not testable"
+    assert front(rows, found)["finding-worth"]["evidence"] == ["fig-decision-gains", "tbl-decisions"]
+
+
+@pytest.mark.parametrize(("adds", "expected"), [("direction only", True), ("supported", True), ("not settled", False)])
+def test_facts_take_their_grades_from_the_real_trial(rows, found, adds, expected):
+    real = found["06_real_trial"]
+    real["conclusions"] |= {"use": "supported", "finding-real-arm": adds}
+    real["decisions"]["arm_only"] = {"n": 2, "low": 0.4, "high": 0.5}
+    real["landmarks"]["56"]["primary"] = 61
+    facts = findings.facts(rows, found, P)
+    assert (facts["pays"], facts["adds"], facts["arm"]["high"], facts["full"]["low"]) == (True, expected, 0.5, None)
+    assert not facts["arm_is_better"]
+    real["landmarks"][str(P.landmark)]["difference"]["all_less_arm_only"] = interval(-0.05, 0.049)
+    assert findings.facts(rows, found, P)["arm_is_better"]
+    assert (facts["honest"], facts["leaky"], facts["most_events"], facts["most_events_day"]) == (0.55, 0.9, 61, "56")
+
+
+def test_the_ledger_is_told_by_what_differs_and_what_is_open(rows, found):
+    rows[4]["beside"] = {"verdict": "supported"}
+    rows[5]["verdict"] = "not settled"
+    facts = findings.facts(rows, found, P)
+    assert (facts["n_simulated"], facts["differ"], facts["open"]) == (1, ["C29"], ["C31"])
+    assert facts["noise"]["ratio"] == pytest.approx(0.025 / (2**0.5 * 0.036))
+    assert (facts["lowest"], facts["highest"]) == pytest.approx((0.627, 0.733))
+    assert facts["excess"] == pytest.approx({"effect": 0.173})
+
+
+def test_operating_points_say_what_no_matrix_fits(rows):
+    points = findings.point_table(rows)
+    assert points.loc[0, ["fpr", "least", "published"]].tolist() == [0.107, 0.806, 0.643]
+    facts = findings.of_points(points)
+    assert (facts["above"], facts["unmatched"], facts["patients"], facts["dropouts"]) == (1, ["C38"], 200, 48)
+    assert findings.of_points(points.assign(matrices=2, published=0.9))["unmatched"] == []
+    assert findings.of_points(points.assign(published=0.9))["above"] == 0
+
+
+def test_flow_counts_add_up_and_are_drawn(found):
+    steps = findings.flow(found)
+    assert steps[0]["n"] == steps[1]["n"] + steps[2]["n"]
+    table = findings.flow_table(steps)
+    assert table.loc[table["study"] == "CDISC pilot", "n"].tolist() == [306, 254, 200, 200, 200]
+    assert table["beside"].tolist() == [False, False, True] + 5 * [False]
+    columns = {study: own.to_numpy()[:, 1:].tolist() for study, own in table.groupby("study", sort=False)}
+    drawn = [text.get_text() for text in plots.flow(columns).texts]
+    assert "254 randomised" in drawn
+    assert "107 primary events, 5 competing by week 24" in drawn
+
+
+def test_operating_points_are_drawn_where_they_are():
+    points = pd.DataFrame({"claim": ["C38"], "fpr": [0.1], "tpr": [0.7], "published": [0.643], "least": [0.8]})
+    lines = plots.operating_points(points).get_lines()
+    assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
+
+
+def test_ledger_table_is_what_the_report_takes(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    table = findings.ledger_table(rows)
+    assert list(table) == ["id", "claim", "published", "found", "verdict", "evidence"]
+    assert table.set_index("id").loc["C28", "found"] == "+0.020 (+0.019 to +0.021)"
+    with report.capture() as outputs:
+        report.ledger(table)
+    assert len(outputs) == 1
+    assert findings.verdict_counts(rows)["all"].sum() == len(rows)
+
+
+def test_reasons_are_told_of_every_claim_and_of_what_arithmetic_settles():
+    rows, _, _ = findings._judged()
+    table = findings.reasons_table(rows).set_index("id")
+    assert list(table) == ["verdict", "reason", "estimand", "margin", "other_setting"]
+    assert list(table.index) == [row["id"] for row in rows]
+    assert table["reason"].str.fullmatch("[A-Z0-9].*[.]").all()
+    assert not table["reason"].str.contains(r"\\|None|nan").any()
+    told = findings.arithmetic_table(rows)
+    settled = [row["id"] for row in rows for part in row["statements"] if part["verdict"] == "impossible"]
+    assert told["id"].tolist() == settled
+    words = "dropouts among the 200 test patients: 144 + 56 = 200, but it must be 48 or 105"
+    assert told.set_index("id").loc["C35", "arithmetic"] == words
+
+
+def test_a_figure_reproduced_up_to_the_noise_of_software_shows_both_readings():
+    part = plain_part(0.643) | {"measured": 0.6467, "ci_low": None, "or_else": {"from a file": 0.6426}}
+    assert said("figures_found", {"statements": [part]}) == "0.6467, from a file 0.6426"
+    assert said("figures_found", {"statements": [part | {"measured": 0.6431}]}) == "0.643"
+    assert said("figures_found", {"statements": [part | {"verdict": "not supported"}]}) == "0.6467"
+
+
+def test_checksums_identify_protocol_and_data(found):
+    sums = findings.checksums(found)
+    assert sums["published trial (md5)"] == "132b"
+    assert re.fullmatch(r"[0-9a-f]{64}", sums["claim ledger (sha256)"])
+
+
+def costs(**seconds):
+    """A measured table with three numbers of patients a step."""
+    rows = [
+        {"step": step, "patients": n, "seconds": taken, "patients_a_second": n / taken, "peak_mib": 100 + n / 100}
+        for step, values in seconds.items()
+        for n, taken in zip((10, 100, 1000), values, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_growth_is_the_slope_between_the_two_largest_whatever_the_order():
+    measured = costs(scores=(5.0, 1.0, 10.0), bootstrap=(1.0, 2.0, 200.0), generation=(1.0, 1.0, 1.0))
+    for order in (measured, measured[::-1], measured.sample(frac=1, random_state=1)):
+        assert findings.growth(order).to_dict() == pytest.approx({"scores": 1.0, "bootstrap": 2.0, "generation": 0.0})
+
+
+def test_the_largest_trial_and_the_steepest_step_are_told():
+    made = findings.of_cost(costs(scores=(1, 2, 3), generation=(1, 1, 4), bootstrap=(1, 2, 200)))
+    assert (made["most"], made["seconds"], made["memory"], made["steepest"]) == (1000, 7.0, 110.0, "bootstrap")
+    assert (made["whole"], made["whole_memory"], made["high"]) == (1000, 110.0, pytest.approx(2.0))
+
+
+def test_the_committed_measurements_reach_as_far_as_the_scale_that_is_promised():
+    measured = findings.measured_cost()
+    largest = measured.groupby("step")["patients"].max()
+    assert (largest[list(findings.IN_PIECES)] == 10_000_000).all()
+    assert (largest == 1_000_000).sum() == 3
+    assert measured["peak_mib"].max() < 2048
+    assert (measured[["seconds", "peak_mib"]] > 0).all(axis=None)
+    assert findings.of_cost(measured)["machine"].startswith("20")
+
+
+@pytest.mark.parametrize("name", findings.GENERATED)
+def test_the_page_is_as_the_committed_results_and_notebooks_have_it(name):
+    path, _ = findings.GENERATED[name]
+    assert path.read_text(encoding="utf-8") == findings.page(name), "run: python -m attrition readme"
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """A copy of the README whose findings were edited by hand."""
+    path, make = findings.GENERATED["findings"]
+    copy = tmp_path / "README.md"
+    copy.write_text(path.read_text(encoding="utf-8").replace("- **", "- I think: **", 1), encoding="utf-8")
+    monkeypatch.setattr(findings, "GENERATED", {"findings": (copy, make)})
+    return copy
+
+
+def test_an_edited_page_is_told_and_mended_and_the_rest_is_left_alone(copied, capsys):
+    assert command.main(["readme", "--check"]) == 1
+    assert "I think" in copied.read_text(encoding="utf-8")
+    assert command.main(["readme"]) == 0
+    assert command.main(["readme", "--check"]) == 0
+    before, _, rest = (paths.ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- findings: ")
+    after = rest.partition("<!-- end of findings -->")[2]
+    assert copied.read_text(encoding="utf-8").startswith(before)
+    assert copied.read_text(encoding="utf-8").endswith(after)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("findings: not as in reports/results")
+    assert told[1:] == ["findings: brought up to date", "all up to date"]
+
+
+def test_a_page_without_its_comments_is_refused(copied):
+    copied.write_text("# Attrition\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="one pair of comments"):
+        findings.page("findings")
+
+
+def test_findings_turn_with_the_results(monkeypatch):
+    before = findings.listed_findings()
+    monkeypatch.setattr(findings, "front_page", lambda *given: {})
+    assert findings.listed_findings() == ""
+    assert [line.startswith("- **") and len(line.split()) < 50 for line in before.splitlines()] == [True] * 6
+
+
+def test_readme_is_short_and_its_links_lead_somewhere():
+    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 900
+    first = text.partition("## What came out")[0]
+    assert len(first.split()) <= 250
+    assert first.count("```") == 2
+    for page in ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (paths.ROOT / "docs").glob("*.md"))):
+        place = paths.ROOT / page
+        for target in re.findall(r"\]\(([^)#\s]+)", place.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (place.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_library_alone_does_what_the_readme_prints():
+    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    lines, printed = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL).groups()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(lines, "README.md", "exec"), {})
+    assert said.getvalue() == printed
+    assert len([line for line in lines.splitlines() if line and "import" not in line]) <= 5
