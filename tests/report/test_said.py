@@ -47,6 +47,7 @@ def test_what_is_said_is_shown_and_given_back():
 def test_a_sentence_can_stand_in_another_with_its_values_and_further_ones():
     made = said("{{ said('{{ n }} of {{ m | digits(1) }}, {{ who }}', {'m': 2.25}) }}!", {"n": 1, "m": 9, "who": "a*b"})
     assert made == r"1 of 2.2, a\*b!"
+    assert said("{{ said('{{ n }}') }}", {"n": 1, "said": said}) == "1"  # as a notebook has imported it
 
 
 def test_a_sentence_that_no_file_has_is_named():

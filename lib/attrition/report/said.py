@@ -89,12 +89,13 @@ def said(template: str, values: Mapping[str, Any]) -> Said:
     >>> said("{% if gain > 0 %}Better by {{ gain | f2 }}{% else %}No better{% endif %}.", {"gain": 0.25})
     'Better by 0.25.'
     """
+    values = {name: value for name, value in values.items() if name != "said"}
     if not template.replace("_", "").isalnum():
         return _one_line(_parsed(template).render(values))
     for path in sorted(paths.NOTEBOOKS.glob("words/*.md")):
         found = _parsed(path.read_text(encoding="utf-8"))
         if template in found.blocks:
-            return _one_line("".join(found.blocks[template](found.new_context(dict(values)))))
+            return _one_line("".join(found.blocks[template](found.new_context(values))))
     raise ValueError(f"no file in notebooks/words has a sentence {template!r}")
 
 
