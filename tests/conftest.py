@@ -10,3 +10,12 @@ def no_notebook(monkeypatch):
     """As outside a notebook: no profile yet, no command of a user's; what a test sets is put back."""
     monkeypatch.setattr(paths, "profile", None)
     monkeypatch.delenv("ATTRITION_COMMAND", raising=False)
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take longest come first, so that no worker is left alone with one of them at the end."""
+    longest: dict = {}
+    for item in items:
+        own = [mark.args[0] for mark in item.iter_markers("timeout")] + [int("slow" in item.keywords)]
+        longest[item.path] = max(longest.get(item.path, 0), *own)
+    items.sort(key=lambda item: -longest[item.path])

@@ -49,6 +49,7 @@ def perturbed(how):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("how", [lowest, more])
 def test_every_chapter_runs_with_whatever_passes(how, tmp_path, monkeypatch):
     file = tmp_path / "params.yaml"
