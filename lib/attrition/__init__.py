@@ -3,7 +3,8 @@
 The library behind the numbered notebooks. Its rooms, in order; none imports from one that is
 named after it:
 
-    errors, paths, seeds, params, results   what every module stands on
+    errors, paths, seeds, settings, params  what every module stands on: where, which stream, which choices
+    results                                 numbers and tables that chapters write
     digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
     quiet, links, versions                  MLflow without calls home; log odds to probabilities; checksums of the data
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth

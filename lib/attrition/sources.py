@@ -11,6 +11,8 @@ from attrition.digests import digest
 from attrition.paths import NOTEBOOKS
 
 LIBRARY = Path(__file__).resolve().parent
+BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')
+"""How a module names a file of data that stands beside it."""
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 
@@ -119,10 +121,13 @@ def packages(source: str) -> frozenset[str]:
 
 @functools.cache
 def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
-    """Digest of a library module, the modules and the packages that it imports."""
+    """Digest of a library module and its data, the modules and the packages that it imports."""
     text = text_of(name)
     taken = _taken(text)
-    return digest(text), frozenset(_modules_among(taken)), frozenset(n for n in taken if not _ours(n))
+    place = LIBRARY.joinpath(*name.split(".")[1:])
+    beside = [(place if place.is_dir() else place.parent) / file for file in BESIDE.findall(text)]
+    content = (file.read_bytes() for file in beside if file.exists())
+    return digest(text, *content), frozenset(_modules_among(taken)), frozenset(n for n in taken if not _ours(n))
 
 
 def packages_of(name: str) -> frozenset[str]:

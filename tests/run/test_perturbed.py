@@ -1,17 +1,15 @@
 """Whatever `attrition.params` lets pass, every chapter runs with: at the lowest numbers, and well beyond the usual."""
 
-from typing import get_type_hints
-
 import pytest
 import yaml
 
-from attrition import params, paths
+from attrition import params, paths, settings
 from attrition.report import display as report
 from attrition.run import plan
 from tests.run.test_cells import code_of
 
-NAMED = {"imbalance_rates", "batch_sizes", "landmark", "landmarks"}
-"""Numbers that stand for themselves: see `params.RELATIONS`."""
+NAMED = {"imbalance_rates", "batch_sizes", "landmark", "landmarks", "champion"}
+"""Numbers that stand for themselves: see `params.Section.relations`."""
 
 
 def lowest(value, limit, place):
@@ -19,18 +17,20 @@ def lowest(value, limit, place):
 
 
 def more(value, limit, place):
-    if limit == params.Within(0.01, 0.99) and not place:
+    if limit == settings.Number(0.01, 0.99) and not place:
         return limit.high
     return type(value)(min(1.5 * value, limit.high))
 
 
-def moved(value, limit, how, place=0):
+def moved(value, shape, how, place=0):
     """A number moved, or all numbers of a list or mapping."""
-    if isinstance(value, dict):
-        return {key: moved(item, limit, how, number) for number, (key, item) in enumerate(value.items())}
-    if isinstance(value, list):
-        return [moved(item, limit, how, number if limit.rising else 0) for number, item in enumerate(value)]
-    return how(value, limit, place)
+    if isinstance(shape, dict):
+        return {key: moved(item, shape[settings.ANY], how, number) for number, (key, item) in enumerate(value.items())}
+    if isinstance(shape, list):
+        return [moved(item, shape[0], how) for item in value]
+    if isinstance(shape, settings.Rising):
+        return [how(item, shape.item, number) for number, item in enumerate(value)]
+    return how(value, shape, place)
 
 
 def perturbed(how):
@@ -38,10 +38,10 @@ def perturbed(how):
     content = {"seed": 42}
     for section, kind in params.SECTIONS.items():
         values = params.as_dict(params.load(section, "quick"))
-        for key, hint in get_type_hints(kind, include_extras=True).items():
-            for limit in getattr(hint, "__metadata__", ()):
-                values[key] = values[key] if key in NAMED else moved(values[key], limit, how)
-        content[section] = values
+        shapes = params.shape(kind).needed
+        content[section] = {
+            key: value if key in NAMED else moved(value, shapes[key], how) for key, value in values.items()
+        }
     ablation, modelling = content["03_feature_ablation"], content["04_modelling"]
     ablation["n_patients"] = max(ablation["n_patients"], 2 * ablation["n_test"])
     modelling["imbalance_trials"]["lr"] = max(modelling["imbalance_trials"]["lr"], 2)

@@ -5,6 +5,7 @@ import tomllib
 import pytest
 import yaml
 
+from attrition import settings
 from attrition.trials import mapping
 from attrition.trials.mapping import MappingError
 
@@ -35,11 +36,13 @@ def test_the_template_is_a_valid_mapping(tmp_path):
 
 def test_the_template_explains_every_key():
     text = mapping.TEMPLATE
-    for section, keys in mapping.SCHEMA.items():
-        if section not in ("", "events"):
-            assert f"[{section}]" in text
-        for key in keys:
-            assert f"\n{key} =" in text or f"# {key} =" in text or f"[{section}.{key}]" in text, key
+    for name, shape in (mapping.SHAPE.needed | mapping.SHAPE.optional).items():
+        if not isinstance(shape, settings.Keys):
+            assert f"\n{name} =" in text
+            continue
+        assert f"[{name}]" in text
+        for key in (*shape.needed, *shape.optional):
+            assert f"\n{key} =" in text or f"# {key} =" in text or f"[{name}.{key}]" in text, key
 
 
 def test_the_commented_events_section_of_the_template_is_valid_too(tmp_path):
@@ -68,19 +71,25 @@ def test_the_smallest_mapping(tmp_path):
     [
         ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'?"),  # codespell:ignore colums
         ({"design": {"horizon": 100, "landmark": [28]}}, "[design] unknown key 'landmark'; did you mean 'landmarks'?"),
-        ({"design": {}}, "[design] horizon is missing"),
-        ({"design": {"horizon": "168"}}, "[design] horizon must be a whole day from 1 on"),
-        ({"design": {"horizon": True}}, "[design] horizon must be a whole day"),
+        ({"design": {}}, "[design] 'horizon' is missing"),
+        ({"design": {"horizon": "168"}}, "[design] horizon must be a whole number from 1 to 36,500, found '168'"),
+        ({"design": {"horizon": True}}, "[design] horizon must be a whole number"),
         ({"design": {"horizon": 100, "landmarks": [28, 100]}}, "landmarks must lie before the horizon"),
         ({"columns": {"id": "pid", "event_day": "day"}}, "needs one of reason and event"),
         ({"columns": {**SMALLEST["columns"], "reason": "why"}}, "needs one of reason and event, not both"),
-        ({"columns": {"id": 7, "event_day": "day", "event": "left"}}, "[columns] id must be text (put it in quotes)"),
+        (
+            {"columns": {"id": 7, "event_day": "day", "event": "left"}},
+            "[columns] id must be text (put it in quotes), found 7",
+        ),
         ({"columns": {"id": "pid", "event_day": "pid", "event": "left"}}, "the column 'pid' has two roles"),
         ({"baseline": {"numbers": "age"}}, "[baseline] numbers must be a list of texts"),
         ({"reasons": {"completed": ["done"]}}, "[reasons] needs the column reason"),
         ({"events": {"table": "e.csv", "id": "pid", "day": "day"}}, "[events] needs one of kind and all_are"),
-        ({"events": {"table": "e.csv", "id": "pid", "day": "day", "all_are": "AE"}}, "[events] all_are must be one of"),
-        ({"columns": ["id"]}, "[columns] must be a section"),
+        (
+            {"events": {"table": "e.csv", "id": "pid", "day": "day", "all_are": "AE"}},
+            "[events] unknown all_are 'AE'; known: adverse event, visit",
+        ),
+        ({"columns": ["id"]}, "[columns] must be keys with values"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):

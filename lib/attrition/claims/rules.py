@@ -21,11 +21,14 @@ verdicts, best first:
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from attrition import params
 from attrition.claims import arithmetic
+from attrition.settings import ANY, TEXT, Keys, Number, problems, unknown
 
 VERDICTS = (
     "reproduced",
@@ -95,9 +98,33 @@ Source = Callable[[Any], Measure]
 Decide = Callable[[Args, Source], Outcome]
 
 OPERATIONS = ("minus", "plus", "over", "times", "largest")
-NUMBER, WHOLE, TEXT, ANY = "a number", "a whole number", "a text", "any name"
-SOURCE = "a number, a reference or an operation on these"
-EFFECT = {"label": TEXT, "published": NUMBER, "measured": SOURCE}
+REFERENCE = re.compile(r"(?P<chapter>[^:\s]+): [^.\s][^.]*(\.[^.]+)*")
+NUMBER, WHOLE = Number(), Number(whole=True)
+
+
+class Figure:
+    """What a source may be: a number, a reference to one in the results, or an operation on these."""
+
+    def problems(self, value: Any, where: str, key: str) -> Iterator[str]:
+        """What is wrong with a source."""
+        if isinstance(value, str):
+            written = REFERENCE.fullmatch(value)
+            if written:
+                yield from unknown([written["chapter"]], params.SECTIONS, where, "chapter")
+            else:
+                yield f"{where}{key} must be a reference 'chapter: key.key', found {value!r}"
+        elif isinstance(value, dict) and len(value) == 1:
+            ((operation, terms),) = value.items()
+            yield from unknown([operation], OPERATIONS, where, "operation")
+            yield from problems(terms, [self], where, f"{key}.{operation}")
+            if operation != "largest" and isinstance(terms, list) and len(terms) != 2:
+                yield f"{where}{key}.{operation} takes two terms, found {len(terms)}"
+        elif list(NUMBER.problems(value, where, key)):
+            yield f"{where}{key} must be a number, a reference or an operation on these, found {value!r}"
+
+
+SOURCE = Figure()
+EFFECT = Keys({"label": TEXT, "published": NUMBER, "measured": SOURCE})
 ARGUMENTS: dict[str, Any] = {
     **dict.fromkeys(("published", "scale", "limit", "margin", "tolerance", "recall", "precision", "f1"), NUMBER),
     **dict.fromkeys(("auroc", "prevalence", "mean", "sd", "before", "after"), NUMBER),
@@ -107,7 +134,7 @@ ARGUMENTS: dict[str, Any] = {
     **{"positives": [SOURCE], "totals": [SOURCE], "out_of": [SOURCE], "or_else": {ANY: SOURCE}},
     **{"terms": [NUMBER], "folds": [NUMBER], "steps": [EFFECT], "leads": [EFFECT]},
 }
-"""Of what kind an argument is, by its name; see `attrition.claims.schema.SECTIONS` for lists and mappings."""
+"""What an argument may be, by its name, as a shape of `attrition.settings`."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ stands for the setting), or an operation on sources, ``{minus: [a, b]}``; see `a
 """
 
 import datetime
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -34,44 +33,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attrition import errors, params, paths, sources
-from attrition.claims.rules import (
-    ANY,
-    ARGUMENTS,
-    NUMBER,
-    OPERATIONS,
-    RULES,
-    SOURCE,
-    TEXT,
-    VERDICTS,
-    WHOLE,
-)
+from attrition import errors, paths, settings, sources
+from attrition.claims.rules import ARGUMENTS, NUMBER, RULES, VERDICTS
+from attrition.settings import ANY, TEXT, Keys, Kind, problems, refuse, unknown
 
 KINDS = ("data", "method", "arithmetic", "rule", "design")
 PREVALENCES = ("default", "p24")
 CHAPTER_SEPARATOR = ": "
-ID, DATE, STATEMENT = "an id such as C01", "a date", "a statement"
-SECTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "claims": (
+ID = Kind("an id such as C01", lambda value: isinstance(value, str) and re.fullmatch(r"C\d{2,}", value))
+DATE = Kind("a date", lambda value: isinstance(value, datetime.date))
+STATEMENT = Kind("a statement with a rule", lambda value: isinstance(value, dict) and "rule" in value)
+SECTIONS = {
+    "claims": Keys(
         {
-            **{"id": ID, "claim": TEXT, "published": TEXT, "where": TEXT, "kind": KINDS, "estimand": TEXT},
-            **{"statements": [STATEMENT], "evidence": [TEXT]},
+            **dict.fromkeys(("claim", "published", "where", "estimand"), TEXT),
+            **{"id": ID, "kind": KINDS, "statements": [STATEMENT], "evidence": [TEXT]},
         },
         {"margin": NUMBER, "origin": TEXT, "prevalence": PREVALENCES, "entered": DATE},
     ),
-    "amendments": ({"date": DATE, "what": TEXT}, {"before": {ANY: (*VERDICTS, "no result")}}),
-    "references": ({"authors": TEXT, "title": TEXT, "where": TEXT}, {"doi": TEXT, "address": TEXT}),
+    "amendments": Keys({"date": DATE, "what": TEXT}, {"before": {ANY: (*VERDICTS, "no result")}}),
+    "references": Keys({"authors": TEXT, "title": TEXT, "where": TEXT}, {"doi": TEXT, "address": TEXT}),
 }
-"""Keys that an entry of each list must have, and may have, with what they hold: a tuple is a choice, a list holds one
-or more of its item, a mapping with `ANY` has names of one's own."""
-REFERENCE = re.compile(r"(?P<chapter>[^:\s]+): [^.\s][^.]*(\.[^.]+)*")
-FITS = {
-    NUMBER: lambda value: _is_number(value) and math.isfinite(value),
-    WHOLE: lambda value: _is_number(value) and isinstance(value, int),
-    TEXT: lambda value: isinstance(value, str) and value.strip() != "",
-    ID: lambda value: isinstance(value, str) and re.fullmatch(r"C\d{2,}", value),
-    DATE: lambda value: isinstance(value, datetime.date),
-}
+"""What an entry of each list may hold."""
 
 
 class LedgerError(errors.Refusal, ValueError):
@@ -112,82 +95,23 @@ class Claim:
         return all(RULES[statement.rule].arithmetic for statement in self.statements)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _known(value: Any, known: Any, where: str, what: str) -> None:
-    if value not in known:
-        raise LedgerError(f"{where}: unknown {what} {value!r}{errors.closest(str(value), known)}")
-
-
-def _keys(entry: Any, needed: dict[str, Any], optional: dict[str, Any], where: str) -> None:
-    """Check the keys of a mapping, then what each holds."""
-    if not isinstance(entry, dict):
-        raise LedgerError(f"{where}: must be keys with values, found {entry!r}")
-    for key in entry:
-        _known(key, [*needed, *optional], where, "key")
-    for key in needed:
-        if entry.get(key) in (None, "", [], {}):
-            raise LedgerError(f"{where}: {key!r} is missing")
-    for key, value in entry.items():
-        _check(value, (needed | optional)[key], where, key)
-
-
-def _check(value: Any, shape: Any, where: str, key: str) -> None:
-    if isinstance(shape, tuple):
-        return _known(value, shape, where, key)
-    if isinstance(shape, (list, dict)) and (not isinstance(value, type(shape)) or not value):
-        raise LedgerError(f"{where}: {key} must be a {type(shape).__name__} that is not empty, found {value!r}")
-    if isinstance(shape, list):
-        for place, item in enumerate(value, 1):
-            _check(item, shape[0], where, f"{key} {place}")
-    elif isinstance(shape, dict) and ANY in shape:
-        for name, item in value.items():
-            _check(item, shape[ANY], where, f"{key}.{name}")
-    elif isinstance(shape, dict):
-        _keys(value, shape, {}, f"{where}, {key}")
-    elif shape == SOURCE:
-        _source(value, where, key)
-    elif shape != STATEMENT and not FITS[shape](value):
-        raise LedgerError(f"{where}: {key} must be {shape}, found {value!r}")
-
-
-def _source(value: Any, where: str, key: str) -> None:
-    if isinstance(value, str):
-        written = REFERENCE.fullmatch(value)
-        if not written:
-            raise LedgerError(f"{where}: {key} must be a reference 'chapter: key.key', found {value!r}")
-        _known(written["chapter"], list(params.SECTIONS), where, "chapter")
-    elif isinstance(value, dict) and len(value) == 1:
-        ((operation, terms),) = value.items()
-        _known(operation, OPERATIONS, where, "operation")
-        _check(terms, [SOURCE], where, f"{key}.{operation}")
-        if operation != "largest" and len(terms) != 2:
-            raise LedgerError(f"{where}: {key}.{operation} takes two terms, found {len(terms)}")
-    elif not FITS[NUMBER](value):
-        raise LedgerError(f"{where}: {key} must be {SOURCE}, found {value!r}")
-
-
-def _statement(entry: Any, where: str, margin: float | None) -> Statement:
-    if not isinstance(entry, dict) or "rule" not in entry:
-        raise LedgerError(f"{where}: 'rule' is missing")
-    _known(entry["rule"], list(RULES), where, "rule")
-    rule, where = RULES[entry["rule"]], f"{where}, {entry['rule']}"
+def _statement(entry: dict[str, Any], where: str, margin: float | None) -> Statement:
+    refuse(unknown([entry["rule"]], RULES, where, "rule"), LedgerError)
+    rule, where = RULES[entry["rule"]], f"{where.removesuffix(': ')}, {entry['rule']}: "
     needed, optional = ({key: (ARGUMENTS | rule.kinds)[key] for key in keys} for keys in (rule.required, rule.optional))
-    _keys(entry, {"rule": TEXT} | needed, {"label": TEXT} | optional, where)
+    refuse(problems(entry, Keys({"rule": TEXT} | needed, {"label": TEXT} | optional), where), LedgerError)
     given = {key: value for key, value in entry.items() if key not in ("rule", "label")}
     if "margin" in rule.optional and "margin" not in given:
         if margin is None:
-            raise LedgerError(f"{where}: a measured effect needs a margin and its origin")
+            raise LedgerError(f"{where}a measured effect needs a margin and its origin")
         given["margin"] = margin
     return Statement(entry["rule"], given, entry.get("label", ""))
 
 
 def _claim(entry: dict[str, Any]) -> Claim:
-    where = f"claims.yaml, {entry['id']}"
+    where = f"claims.yaml, {entry['id']}: "
     if "margin" in entry and "origin" not in entry:
-        raise LedgerError(f"{where}: 'origin' is missing")
+        raise LedgerError(f"{where}'origin' is missing")
     statements = tuple(_statement(item, where, entry.get("margin")) for item in entry["statements"])
     return Claim(**entry | {"statements": statements, "evidence": tuple(entry["evidence"])})
 
@@ -200,15 +124,14 @@ def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
     >>> section("amendments")[0]["date"].isoformat()
     '2026-11-23'
     """
-    content = params.read_yaml(path or paths.CLAIMS, LedgerError)
-    for key in content:
-        _known(key, [*SECTIONS, "printed"], "claims.yaml", "key")
+    content = settings.read(path or paths.CLAIMS, LedgerError)
+    refuse(unknown(content, [*SECTIONS, "printed"], "claims.yaml: "), LedgerError)
     entries = content.get(name)
     if not isinstance(entries, list):
         raise LedgerError(f"claims.yaml: {name!r} must be a list of entries")
     for place, entry in enumerate(entries, 1):
         label = entry.get("id") if isinstance(entry, dict) else None
-        _keys(entry, *SECTIONS[name], f"claims.yaml, {label or f'{name} {place}'}")
+        refuse(problems(entry, SECTIONS[name], f"claims.yaml, {label or f'{name} {place}'}: "), LedgerError)
     return entries
 
 
@@ -227,7 +150,7 @@ def load(path: Path | None = None) -> tuple[Claim, ...]:
     Raises
     ------
     LedgerError
-        The first thing that is not as the schema (the docstring of this module) has it: the claim's id, the key, what
+        What is not as the schema (the docstring of this module) has it: the claim's id, the key, what
         it must be.
 
     Examples
@@ -238,8 +161,7 @@ def load(path: Path | None = None) -> tuple[Claim, ...]:
     ledger = tuple(_claim(entry) for entry in section("claims", path))
     shown = [identifier for identifiers in sources.shown().values() for identifier in identifiers]
     for claim in ledger:
-        for identifier in claim.evidence:
-            _known(identifier, shown, f"claims.yaml, {claim.id}", "evidence")
+        refuse(unknown(claim.evidence, shown, f"claims.yaml, {claim.id}: ", "evidence"), LedgerError)
     for identifier, uses in Counter(claim.id for claim in ledger).items():
         if uses > 1:
             raise LedgerError(f"claims.yaml, {identifier}: this id is used {uses} times")

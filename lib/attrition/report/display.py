@@ -17,7 +17,7 @@ import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
 import pandas as pd
 import yaml
 
-from attrition import params, paths, results, text
+from attrition import paths, results, settings, text
 from attrition.plots import style
 from attrition.report import columns as known
 from attrition.report import preview, words
@@ -79,7 +79,7 @@ def _told(value: str | None, what: str, id: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _parsed(captions: str) -> dict[str, dict[str, Any]]:
-    return yaml.load(captions, params.Loader) or {}
+    return yaml.load(captions, settings.Loader) or {}
 
 
 def captions(id: str) -> dict[str, Any]:

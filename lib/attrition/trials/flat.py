@@ -12,8 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import CENSORED, COMPLETED, NO_EVENT, Definitions, Trial, assemble, completion_begins
-from attrition.cdisc.trial import EVENT_COLUMNS
+from attrition.cdisc.trial import (
+    CENSORED,
+    COMPLETED,
+    EVENT_COLUMNS,
+    NO_EVENT,
+    Definitions,
+    Trial,
+    assemble,
+    completion_begins,
+)
 from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
 from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, MappingError, TableMapping, plain, slug
 
