@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from attrition import cdisc, landmark
-from attrition.cdisc import days, sources
-from attrition.cdisc.sdtm import adverse_events
+from attrition.cdisc import sources
+from attrition.cdisc.readers import adverse_events
 from attrition.cdisc.sources import Folder, Package
+from attrition.cdisc.trial import PILOT
 from attrition.contract.strict import ContractError
 from attrition.landmark import machine, participants, readings
 from attrition.landmark.time_readings import sentence
@@ -200,12 +201,12 @@ def test_adam_formats_give_the_same_trial(pilot_adam, tmp_path, ending):
 
 def test_sas_day_numbers_are_dates():
     numbers = pd.Series([19718.0, 0.0])
-    assert days.as_dates(numbers).dt.strftime("%Y-%m-%d").tolist() == ["2013-12-26", "1960-01-01"]
+    assert sources.as_dates(numbers).dt.strftime("%Y-%m-%d").tolist() == ["2013-12-26", "1960-01-01"]
 
 
 def test_there_is_no_day_zero():
     dates = pd.Series(pd.date_range("2020-01-01", periods=5))
-    day = days.study_day(dates, pd.Series([dates[2]] * 5))
+    day = sources.study_day(dates, pd.Series([dates[2]] * 5))
     assert day.tolist() == [-2.0, -1.0, 1.0, 2.0, 3.0]
 
 
@@ -274,7 +275,7 @@ def test_splits_belong_to_their_domain_and_supplements_do_not(tmp_path):
 
 
 def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):
-    open_definitions = dataclasses.replace(cdisc.PILOT, horizon=None, landmarks=(), arms=())
+    open_definitions = dataclasses.replace(PILOT, horizon=None, landmarks=(), arms=())
     trial = cdisc.load("pilot", open_definitions)
     completed = pilot.patients.loc[pilot.patients["reason_group"] == "completed", "event_day"]
     assert trial.horizon % 7 == 0
@@ -441,10 +442,10 @@ def test_dates_that_sdtm_allows_are_no_problem():
     allowed = ["2020-01-31", "2020-01-31T10:30:05.5+02:00", "2020-01-31 00:00:00", "2020-01-31T-:15", "2020-01", "2020"]
     allowed += ["2020---15", "--12-15", "-----T07:15", "2020-12--T07:15", "2020-01-", " 2020-01-31 ", "", "-", None]
     values = pd.Series(allowed, dtype="str")
-    assert not days.unreadable(values).any()
-    assert days.as_dates(values).notna().sum() == 5
-    assert not days.unreadable(pd.Series([pd.Timestamp(2020, 1, 31).date(), None], dtype=object)).any()
-    assert not days.unreadable(pd.Series([21915.0, np.nan])).any()
+    assert not sources.unreadable(values).any()
+    assert sources.as_dates(values).notna().sum() == 5
+    assert not sources.unreadable(pd.Series([pd.Timestamp(2020, 1, 31).date(), None], dtype=object)).any()
+    assert not sources.unreadable(pd.Series([21915.0, np.nan])).any()
 
 
 def test_rows_of_other_files_than_csv_are_counted_from_one(tmp_path):

@@ -26,7 +26,7 @@ class A:
 match 1:
     case 1:
         while False:
-            from attrition.cdisc import adam
+            from attrition.cdisc import readers
 if False:
     pass
 elif True:
@@ -38,7 +38,9 @@ elif True:
 
 def test_imports_are_found_at_any_depth():
     wanted = {"attrition", "attrition.cdisc", "attrition.metrics"}
-    wanted |= {f"attrition.{name}" for name in ("paths", "seeds", "features", "errors", "cdisc.adam", "metrics.ranks")}
+    wanted |= {
+        f"attrition.{name}" for name in ("paths", "seeds", "features", "errors", "cdisc.readers", "metrics.ranks")
+    }
     assert sources.imported(NESTED) == wanted
     later = "try:\n    import numpy\nexcept ImportError: pass\nimport scipy.stats as s\ndef f(): import mlflow"
     assert sources.packages(later) == {"mlflow", "numpy", "scipy.stats"}

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, decision, leaks, metrics, params, results
+from attrition import decision, leaks, metrics, params, results
+from attrition.cdisc.trial import Definitions, assemble
 from attrition.landmark import guard, machine, participants, prediction, readings
 from attrition.landmark.guard import LeakError
 from attrition.landmark.time_readings import sentence
@@ -43,8 +44,8 @@ def made_trial(n=100, arms=("A", "B"), leave=0.5, seed=3):
     ]
     events = pd.DataFrame(rows, columns=["id", "kind", "name", "value", "detail", "day", "known_day"])
     events["detail"] = events["detail"].astype("str")
-    definitions = cdisc.Definitions(name="made", horizon=168, landmarks=(28, 84))
-    return cdisc.assemble("made", "table", definitions, table, events, {"screened": None, "screen_failures": None})
+    definitions = Definitions(name="made", horizon=168, landmarks=(28, 84))
+    return assemble("made", "table", definitions, table, events, {"screened": None, "screen_failures": None})
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, params, paths
+from attrition import params, paths
+from attrition.cdisc.trial import Definitions, assemble
 from attrition.landmark import transport
 from attrition.landmark.time_readings import sentence
 
@@ -67,8 +68,8 @@ def risky_trial(name, seed, shift=0.0, n=250, horizon=168, **extra):
     table["reason"] = np.where(left, "ADVERSE EVENT", "COMPLETED")
     events = pd.DataFrame({c: pd.Series(dtype="str") for c in ("id", "kind", "name", "detail")})
     events = events.assign(**{c: pd.Series(dtype="float") for c in ("value", "day", "known_day")})
-    definitions = cdisc.Definitions(name=name, horizon=horizon, landmarks=(28, 56))
-    return cdisc.assemble(name, "table", definitions, table, events, {"screened": None, "screen_failures": None})
+    definitions = Definitions(name=name, horizon=horizon, landmarks=(28, 56))
+    return assemble(name, "table", definitions, table, events, {"screened": None, "screen_failures": None})
 
 
 def test_a_law_that_the_trials_share_carries_over(p):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, report, seeds, survival
-from attrition.cdisc import Definitions
+from attrition import report, seeds, survival
+from attrition.cdisc.trial import Definitions, assemble
 from attrition.landmark import time_readings
 from attrition.survival import hazards, incidence
 
@@ -35,7 +35,7 @@ def made(arms=("A-1", "NA", "0"), n=150, effect=0.7, censoring=False, draw=0, ho
         "id": np.repeat(patients["id"].to_numpy(), 3), "kind": "adverse event", "name": "ache", "value": np.nan,
         "detail": "body", "day": rng.integers(2, 90, 3 * n).astype(float),
     }).assign(known_day=lambda t: t["day"] + 3)  # fmt: skip
-    return cdisc.assemble("made", "table", definitions, patients, events, {"screened": None, "screen_failures": None})
+    return assemble("made", "table", definitions, patients, events, {"screened": None, "screen_failures": None})
 
 
 @pytest.fixture(scope="module")

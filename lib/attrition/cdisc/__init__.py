@@ -3,26 +3,15 @@
     from attrition import cdisc
     trial = cdisc.load("pilot")            # or a folder of SDTM or ADaM files
 
-Everything after this package works on a `Trial` and its `Definitions`; only `definitions.PILOT` knows the names of
-the pilot.
+Everything after this package works on a `Trial` and its `Definitions`; only ``terms.yaml`` knows the names of the
+pilot.
 """
 
 from pathlib import Path
 
-from attrition.cdisc.adam import load_adam
-from attrition.cdisc.definitions import (
-    CENSORED,
-    COMPETING,
-    COMPLETED,
-    KNOWN,
-    NO_EVENT,
-    PILOT,
-    Definitions,
-    completion_begins,
-)
-from attrition.cdisc.sdtm import load_sdtm
+from attrition.cdisc.readers import load_adam, load_sdtm
 from attrition.cdisc.sources import CdiscError, Source, kind, open_source
-from attrition.cdisc.trial import KINDS, LEFT_OUT, Trial, assemble
+from attrition.cdisc.trial import KNOWN, Definitions, Trial
 
 
 def _definitions(source: Source) -> Definitions:

@@ -1,5 +1,9 @@
-"""The one shape of a trial that every later step works on."""
+"""The one shape of a trial that every later step works on, and what its terms mean.
 
+``terms.yaml`` has the vocabulary of CDISC and the choices for studies that are known by name.
+"""
+
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +13,143 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.definitions import CENSORED, COMPETING, COMPLETED, NO_EVENT, Definitions, resolve
-from attrition.cdisc.sources import CdiscError
+from attrition.cdisc.sources import TERMS, CdiscError
 
+STANDARD = TERMS["standard"]
+COMPETING, NO_EVENT, COMPLETED, CENSORED = "competing", "none", "completed", "ongoing"
+EARLY_SHARE = 0.025
+FEWEST_COMPLETERS = 10
+"""With fewer completers than this, one of them is more than the share that may complete early."""
 KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure", "end of exposure")
 """Kinds of events. An end of exposure (of those whose dosing has ended) is known in hindsight only: no feature."""
 LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last seen before the first dose"}
 """Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The choices that turn a trial's records into patients, events and outcomes; ``terms.yaml`` has the usual ones.
+
+    Attributes
+    ----------
+    horizon : int or None
+        Last study day on which a discontinuation counts; None: see `resolve`.
+    landmarks : tuple of int
+        Study days at which a prediction is made; empty: one sixth, one third and one half of the horizon.
+    arms : tuple of str
+        Order of the arms, the reference first; empty: see `ordered_arms`.
+    competing : mapping of str to str
+        Disposition term of a competing event to its name in the participant flow.
+    reasons : mapping of str to str
+        Disposition term to reason group; any other term of a discontinuation belongs to `other`.
+    smallest_site_arm : int
+        A site with an arm of fewer patients than this is pooled.
+    """
+
+    name: str = "trial"
+    title: str = "A clinical trial"
+    horizon: int | None = None
+    landmarks: tuple[int, ...] = ()
+    arms: tuple[str, ...] = ()
+    reference: str = ""
+    completed: frozenset[str] = frozenset(STANDARD["completed"])
+    competing: Mapping[str, str] = field(default_factory=lambda: STANDARD["competing"])
+    reasons: Mapping[str, str] = field(default_factory=lambda: STANDARD["reasons"])
+    other: str = "other"
+    not_randomised: frozenset[str] = frozenset(STANDARD["not_randomised"])
+    smallest_site_arm: int = 3
+    pooled_site: str = "pooled"
+    questionnaires: Mapping[str, str] = field(default_factory=dict)
+    questionnaire_sums: Mapping[str, str] = field(default_factory=dict)
+    vital_signs: tuple[str, ...] = tuple(STANDARD["vital_signs"])
+    characteristics: Mapping[str, str] = field(default_factory=lambda: STANDARD["characteristics"])
+    diagnosis_category: str = "PRIMARY DIAGNOSIS"
+    last_visit_number: float = float("inf")
+    milestones: frozenset[str] = frozenset(STANDARD["milestones"])
+
+    @property
+    def last_day(self) -> int:
+        """The horizon, once it is known."""
+        if self.horizon is None:
+            raise ValueError("these definitions leave the horizon to the data; see attrition.cdisc.trial.resolve")
+        return self.horizon
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Reason groups in order, the competing one last."""
+        return (*dict.fromkeys([*self.reasons.values(), self.other]), COMPETING)
+
+    def group_of(self, reason: pd.Series) -> pd.Series:
+        """Reason group of disposition terms, also ``"competing"``, ``"completed"`` and (no term yet) ``"ongoing"``.
+
+        Examples
+        --------
+        >>> PILOT.group_of(pd.Series(["DEATH", "LACK OF EFFICACY", "COMPLETED"])).tolist()
+        ['competing', 'other', 'completed']
+        """
+        known = dict.fromkeys(self.completed, COMPLETED) | dict.fromkeys(self.competing, COMPETING)
+        known |= {term: group for term, group in self.reasons.items() if term not in known}
+        return reason.map(known).where(reason.isna() | reason.isin(known), self.other).fillna(CENSORED)
+
+
+KNOWN = {
+    study: Definitions(**{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
+    for study, chosen in TERMS["studies"].items()
+}
+"""Definitions of known studies, by STUDYID."""
+PILOT = KNOWN["CDISCPILOT01"]
+
+
+def ordered_arms(arm: pd.Series, reference: str = "") -> tuple[str, ...]:
+    """Arms with the reference first: the declared one, else one called like a control, else the largest.
+
+    Examples
+    --------
+    >>> ordered_arms(pd.Series(["10 mg", "20 mg", "placebo"]))
+    ('placebo', '10 mg', '20 mg')
+    >>> ordered_arms(pd.Series(["B", "NA", "B"]))
+    ('B', 'NA')
+    """
+    sizes = arm.value_counts()
+    names = sorted(sizes.index)
+    called = [name for part in TERMS["controls"] for name in names if part in name.lower()]
+    largest = sorted(names, key=lambda name: -sizes[name])
+    first = reference if reference in names else [*called, *largest][0]
+    return (first, *(name for name in names if name != first))
+
+
+def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
+    """Fill in what the definitions leave to the data: arms, horizon, landmarks.
+
+    The horizon is the last whole week by which fewer than 2.5 % of the completers had completed, so that completion
+    is no way out before it; with fewer than ten completers it is the last recorded day.
+    """
+    arms = definitions.arms or ordered_arms(patients["arm"], definitions.reference)
+    horizon = definitions.horizon or _horizon(patients)
+    landmarks = definitions.landmarks or tuple(round(horizon * part) for part in (1 / 6, 1 / 3, 1 / 2))
+    return dataclasses.replace(definitions, arms=arms, horizon=horizon, landmarks=landmarks)
+
+
+def completion_begins(patients: pd.DataFrame) -> int | None:
+    """First day by which completing is no rare thing: before it, fewer than 2.5 % of the completers had completed.
+
+    None with fewer than ten completers.
+
+    Examples
+    --------
+    >>> completion_begins(pd.DataFrame({"event_day": [100, *[170] * 99], "reason_group": "completed"}))
+    170
+    """
+    completed = patients.loc[patients["reason_group"].eq(COMPLETED), "event_day"]
+    few = len(completed) < FEWEST_COMPLETERS
+    return None if few else int(np.quantile(completed, EARLY_SHARE, method="lower"))
+
+
+def _horizon(patients: pd.DataFrame) -> int:
+    begins = completion_begins(patients)
+    return int(patients["event_day"].max()) if begins is None else (begins - 1) // 7 * 7
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import errors, metrics
-from attrition.cdisc import COMPLETED, NO_EVENT, Trial
+from attrition.cdisc.trial import COMPLETED, NO_EVENT, Trial
 from attrition.landmark.known import cut_day
 from attrition.metrics import intervals
 from attrition.resampling import Fold, repeated_folds

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from attrition.cdisc import CENSORED, COMPETING, COMPLETED, Trial
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, Trial
 
 GROUPS = ("baseline", "arm", "adverse events", "visits", "vital signs", "labs", "questionnaires")
 RULES = {

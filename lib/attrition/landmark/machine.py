@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import decision, landmark, params, paths, seeds, tracking
-from attrition.cdisc import LEFT_OUT, Trial
+from attrition.cdisc.trial import LEFT_OUT, Trial
 from attrition.landmark import guard, participants, prediction, together, uncertainty
 from attrition.landmark.prediction import LABELS, Problem
 from attrition.landmark.uncertainty import Developed

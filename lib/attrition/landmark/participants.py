@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import CENSORED, NO_EVENT, Trial
+from attrition.cdisc.trial import CENSORED, NO_EVENT, Trial
 from attrition.landmark.known import VISIT_WINDOW, at_risk, target
 
 

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from attrition import landmark, metrics, models, seeds
-from attrition.cdisc import Trial
+from attrition.cdisc.trial import Trial
 from attrition.metrics import intervals, ranks
 from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, repeated_folds

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import decision
-from attrition.cdisc import Trial
+from attrition.cdisc.trial import Trial
 from attrition.landmark import machine, prediction
 from attrition.landmark.guard import SUSPICIOUS
 from attrition.landmark.machine import Study, analysed, aurocs, interval

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import landmark, seeds, survival
-from attrition.cdisc import Trial
+from attrition.cdisc.trial import Trial
 from attrition.landmark import uncertainty
 from attrition.metrics import ranks
 from attrition.survival import censored, hazards

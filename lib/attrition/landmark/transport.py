@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from attrition import landmark, metrics, models, seeds
-from attrition.cdisc import Trial, assemble
+from attrition.cdisc.trial import Trial, assemble
 from attrition.landmark import prediction
 from attrition.landmark.time_readings import Reading
 from attrition.metrics import intervals

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import landmark, metrics, seeds
-from attrition.cdisc import Trial
+from attrition.cdisc.trial import Trial
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.leaks import procedures
 from attrition.leaks.procedures import Scores, Task, logistic_oof

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import survival
-from attrition.cdisc import Trial
+from attrition.cdisc.trial import Trial
 from attrition.metrics import intervals
 from attrition.survival import hazards
 
