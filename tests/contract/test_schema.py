@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attrition import contract, paths, simulate
-from attrition.contract import ContractError
+from attrition.contract import ContractError, strict
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_ragged_row_is_refused_with_its_line(patients, save, extra):
 
 def test_lines_are_counted_through_quoted_line_breaks(save):
     with pytest.raises(ContractError, match="line 4: 1 cell"):
-        contract.read_strict(save('id,note\n1,"two\nlines"\n2\n'))
+        strict.read_strict(save('id,note\n1,"two\nlines"\n2\n'))
 
 
 @pytest.mark.parametrize(("encoding", "words"), [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("latin-1", "Latin-1")])
@@ -137,7 +137,7 @@ def test_a_wrong_header_is_told_alone(save, content, words):
 
 def test_a_row_that_is_too_wide_below_one_column_is_told_with_its_line(save):
     with pytest.raises(ContractError, match="line 3: 2 cells where the header has 1"):
-        contract.read_strict(save("id\n1\n2,5\n"))
+        strict.read_strict(save("id\n1\n2,5\n"))
 
 
 def test_a_missing_file_and_a_folder_are_refused_without_their_path(tmp_path):
@@ -149,13 +149,13 @@ def test_a_missing_file_and_a_folder_are_refused_without_their_path(tmp_path):
 
 
 def test_only_the_empty_cell_is_missing(save):
-    table = contract.read_strict(save("id,arm\n007,NA\n008,None\n009,\n010,nan\n"))
+    table = strict.read_strict(save("id,arm\n007,NA\n008,None\n009,\n010,nan\n"))
     assert table["arm"].isna().tolist() == [False, False, True, False]
     assert table["id"].tolist() == ["007", "008", "009", "010"]
 
 
 def test_what_means_missing_can_be_told(save):
-    table = contract.read_strict(save("id,arm\n1,NA\n2,\n3,.\n"), missing=("", "."))
+    table = strict.read_strict(save("id,arm\n1,NA\n2,\n3,.\n"), missing=("", "."))
     assert table["arm"].isna().tolist() == [False, True, True]
 
 
@@ -303,7 +303,7 @@ CELL = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categor
 @given(st.binary(max_size=80) | st.text(alphabet=ALPHABET, max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(content):
     try:
-        table = contract.parse(content, "fuzz.csv")
+        table = strict.parse(content, "fuzz.csv")
     except ContractError as error:
         assert str(error).startswith("fuzz.csv: refused")  # noqa: PT017
     else:
@@ -319,7 +319,7 @@ def test_any_table_comes_back_as_written(data, width, n):
     written = pd.DataFrame(rows, columns=[f"c{i}" for i in range(width)], dtype=object)
     text = written.to_csv(index=False, quoting=csv.QUOTE_ALL)
     again = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    table = contract.parse(text.encode(), "fuzz.csv")
+    table = strict.parse(text.encode(), "fuzz.csv")
     assert table.fillna("").to_numpy().tolist() == rows
     assert again.shape == table.shape
 
@@ -332,7 +332,7 @@ def test_any_cell_is_kept_exactly_or_refused_without_being_shown(column, row, ce
     name = table.columns[column]
     table.loc[row, name] = cell
     try:
-        trial = contract.validate(contract.parse(table.to_csv(index=False).encode(), "fuzz.csv")).trial
+        trial = contract.validate(strict.parse(table.to_csv(index=False).encode(), "fuzz.csv")).trial
     except ContractError as error:
         assert len(cell) < 4 or cell.strip() not in str(error)  # noqa: PT017
     else:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from attrition import contract, paths, simulate
+from attrition.contract import strict
 from attrition.errors import Refusal
 from attrition.trials import flat, mapping
 
@@ -161,7 +162,7 @@ def check_bytes(rng):
     content = a_small_file(rng)
     expected = table_of(content)
     try:
-        table = contract.parse(content, "fuzz.csv")
+        table = strict.parse(content, "fuzz.csv")
     except Refusal as refusal:
         clean(refusal)
         numbered = expected and any(re.fullmatch(r"[+-]?\d+([.,]\d*)?", name) for name in expected[0])
@@ -187,7 +188,7 @@ def check_table(rng):
     content = damaged(rng, content) if rng.random() < 0.3 else content
     expected = table_of(content)
     try:
-        trial = contract.validate(contract.parse(content, "fuzz.csv"), file="fuzz.csv").trial
+        trial = contract.validate(strict.parse(content, "fuzz.csv"), file="fuzz.csv").trial
     except Refusal as refusal:
         clean(refusal)
         assert not (expected and sound(*expected)), content

@@ -10,7 +10,7 @@ import pytest
 
 from attrition import __main__ as command
 from attrition import contract, paths, registry, results, simulate, tracking
-from attrition.contract import ContractError
+from attrition.contract import ContractError, strict
 from attrition.errors import Refusal
 from attrition.trials import flat, mapping
 from tests.faults.toy import CHAPTERS, Toy
@@ -158,7 +158,7 @@ def test_columns_outside_the_contract_are_dropped_before_anything_is_shown(basel
 def test_canary_in_a_contract_column_is_in_no_message(baseline, column):
     baseline[column] = [NAME, BIRTH] * 30
     with pytest.raises(ContractError) as caught:
-        contract.validate(contract.parse(baseline.to_csv(index=False).encode(), "trial.csv"), file="trial.csv")
+        contract.validate(strict.parse(baseline.to_csv(index=False).encode(), "trial.csv"), file="trial.csv")
     assert found_in(str(caught.value).encode()) == []
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -173,7 +173,7 @@ def test_canary_in_a_file_without_a_header_is_in_no_message(baseline):
         f"{NAME};{BIRTH}\n",
     ):
         with pytest.raises(ContractError) as caught:
-            contract.validate(contract.parse(content.encode(), "trial.csv"), file="trial.csv")
+            contract.validate(strict.parse(content.encode(), "trial.csv"), file="trial.csv")
         assert found_in(str(caught.value).encode()) == []
 
 

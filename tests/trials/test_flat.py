@@ -377,10 +377,10 @@ def test_trials_are_named_and_told_apart(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         put(tmp_path / name)
-    one = trials.described([str(tmp_path / "a" / "t.csv")])
+    one = trials.named([str(tmp_path / "a" / "t.csv")])
     assert [(b.name, b.mapping.endswith("t.toml")) for b in one] == [("t", True)]
     with pytest.raises(MappingError, match="same name"):
-        trials.described([str(tmp_path / "a" / "t.csv"), str(tmp_path / "b" / "t.csv")])
+        trials.named([str(tmp_path / "a" / "t.csv"), str(tmp_path / "b" / "t.csv")])
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_what_the_command_line_cannot_mean(tmp_path, monkeypatch, places, mappin
         (tmp_path / name).write_text("")
     (tmp_path / "m.toml").write_text(MAPPING)
     with pytest.raises((MappingError, cdisc.CdiscError), match=said):
-        trials.described(places, mappings)
+        trials.named(places, mappings)
 
 
 def test_a_mapping_that_names_a_workbook_is_told_what_to_do(tmp_path):
@@ -439,20 +439,20 @@ def test_of_several_trials_a_refusal_says_which(tmp_path, monkeypatch):
 def test_inputs_follow_the_content_and_not_the_time(tmp_path):
     put(tmp_path, events=records())
     place = [str(tmp_path / "t.csv")]
-    before = trials.inputs(trials.described(place))
+    before = trials.inputs(trials.named(place))
     (tmp_path / "t.csv").touch()
-    assert trials.inputs(trials.described(place)) == before
+    assert trials.inputs(trials.named(place)) == before
     for name, old, new in (("t.csv", b"110", b"111"), ("events.csv", b"Rash", b"Rush"), ("t.toml", b"56", b"57")):
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content.replace(old, new))
-        assert trials.inputs(trials.described(place)) != before, name
+        assert trials.inputs(trials.named(place)) != before, name
         (tmp_path / name).write_bytes(content)
 
 
 def test_the_register_tells_notebooks_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
     put(tmp_path)
-    brought = trials.described([str(tmp_path / "t.csv"), "pilot"])
+    brought = trials.named([str(tmp_path / "t.csv"), "pilot"])
     trials.register(brought, paths.out())
     assert trials.load("t").horizon == 100
     assert list(trials.others("t")) == ["pilot"]

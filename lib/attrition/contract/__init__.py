@@ -1,4 +1,251 @@
-"""What a trial's table must hold, checked before anything else sees it."""
+"""What a trial's table must hold, checked before anything else sees it.
 
-from attrition.contract.schema import BASELINE, COUNT, RULES, TRIAL, Contract, dictionary, examine, read_trial, validate
-from attrition.contract.strict import ContractError, parse, read_strict
+`read_trial` reads strictly (`attrition.contract.strict`), drops columns outside the contract, turns text into numbers
+without coercion, validates with pandera, and reports every problem at once. ``trial.yaml`` has columns and rules; the
+published trial satisfies each of them. What contradicts itself in the published trial is counted by
+`attrition.simulate.contradictions` and reported, not refused.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import settings, simulate
+from attrition.contract.strict import ContractError, Problem, read_strict, shown
+
+MOST_DIGITS = 15
+ID, LEVELS, COUNT = "identifier", "category", "whole number"
+FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
+RULES: dict[str, str] = FILE["rules"]
+"""Rules across columns: what messages say, and an expression of columns that must hold."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a contract: a unique text, a category of some levels, or a whole number from `low` to `high`.
+
+    `known_at` says when a running trial would know it; `meaning` and `unit` are for the data dictionary.
+    """
+
+    name: str
+    known_at: str
+    meaning: str
+    kind: str = COUNT
+    unit: str = ""
+    low: int = 0
+    high: int = 1
+    levels: tuple[str, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """Allowed values, in words."""
+        if self.kind == COUNT:
+            return f"{self.low} to {self.high}"
+        return ", ".join(self.levels) if self.kind == LEVELS else "unique, not empty"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Columns of a table, the names of its rules across columns, and whether one row is one patient."""
+
+    columns: tuple[Column, ...]
+    rules: tuple[str, ...] = ()
+    unique_patients: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A table that satisfies its contract, and what was noticed on the way.
+
+    Attributes
+    ----------
+    trial : DataFrame (n, k)
+    dropped : tuple of str
+        Names of the columns outside the contract; their content was never looked at.
+    contradictions : DataFrame
+        See `attrition.simulate.contradictions`; empty where the contract has no dropout days.
+    """
+
+    trial: pd.DataFrame
+    dropped: tuple[str, ...]
+    contradictions: pd.DataFrame
+
+
+def _column(name: str) -> Column:
+    about = FILE["columns"][name]
+    return Column(name, **about | {"levels": tuple(about.get("levels", ()))})
+
+
+TRIAL = Contract(tuple(map(_column, FILE["columns"])), rules=tuple(RULES))
+BASELINE = Contract(tuple(map(_column, FILE["baseline"])), unique_patients=False)
+
+
+def dictionary(contract: Contract = TRIAL) -> pd.DataFrame:
+    """The contract as a data dictionary: column, meaning, unit, allowed, known_at."""
+    return pd.DataFrame(
+        {
+            "column": column.name,
+            "meaning": column.meaning,
+            "unit": column.unit or column.kind,
+            "allowed": column.range,
+            "known_at": column.known_at,
+        }
+        for column in contract.columns
+    )
+
+
+def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
+    """Read a trial's table; see `examine` for what is dropped and noticed.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        CSV file.
+    contract : Contract
+        `TRIAL`, or `BASELINE` for the earlier random data.
+
+    Returns
+    -------
+    DataFrame (n, k)
+        The contract's columns in its order: text and 64-bit integers.
+
+    Raises
+    ------
+    ContractError
+        With every problem found, and no patient's value.
+    """
+    return examine(path, contract).trial
+
+
+def examine(path: str | Path, contract: Contract = TRIAL) -> Reading:
+    """Read a trial's table, and say which columns were dropped and what contradicts itself."""
+    return validate(read_strict(path), contract, Path(path).name)
+
+
+def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table") -> Reading:
+    """Hold a table of text, whose index gives the lines, against a contract; messages call it `file`."""
+    dropped = tuple(shown(name, i) for i, name in enumerate(text.columns, 1) if name not in contract.names)
+    _refuse_missing_columns(text, contract, file)
+    text = text[contract.names]
+    problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
+    if contract.unique_patients:
+        problems += _duplicates(text["patient_id"])
+    bad = {problem.line for problem in problems}
+    sound = text.loc[~text.index.isin(bad)]
+    numbers = sound.assign(**{c.name: _whole(sound[c.name]) for c in contract.columns if c.kind == COUNT})
+    problems += _schema_problems(numbers, contract)
+    if problems:
+        raise ContractError(file, problems)
+    trial = numbers.reset_index(drop=True)
+    noticed = simulate.contradictions(trial) if "dropout_day" in trial else pd.DataFrame()
+    return Reading(trial, dropped, noticed)
+
+
+def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -> None:
+    missing = [name for name in contract.names if name not in text.columns]
+    if len(missing) == len(contract.names):
+        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
+    if missing:
+        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
+
+
+def _duplicates(patients: pd.Series) -> list[Problem]:
+    again = patients[patients.duplicated() & patients.notna()]
+    return [Problem("patient_id", "the patient stands in an earlier row already", line) for line in again.index]
+
+
+def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:
+    reasons = {
+        LEVELS: lambda cell: None if cell in column.levels else f"not one of {', '.join(column.levels)}",
+        COUNT: _why_not_a_count,
+    }
+    known = [] if column.kind == ID else cells.dropna().unique()
+    why = {cell: reason for cell in known if (reason := reasons[column.kind](cell))}
+    bad = cells[cells.isin(list(why)) | cells.isna()]
+    return [Problem(column.name, why.get(cell, "the cell is empty"), line) for line, cell in bad.items()]
+
+
+NOT_A_COUNT = (
+    (rf"[0-9]{{1,{MOST_DIGITS}}}", None),
+    (r"[0-9]+", "out of range"),
+    (r"\s*|\s+\S.*|.*\S\s+", "spaces around the number"),
+    (r"-[0-9.,]+", "a negative number"),
+    (r"[+-]?(inf|infinity|∞)|[0-9.]+e[0-9]{3,}", "infinite"),
+    (r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|\d{1,2}[ -]?[a-z]{3}[ -]?\d{2,4}", "a date where a number belongs"),
+    (r"[0-9]+,[0-9]+", "a decimal or thousands comma"),
+    (r"\+?[0-9]*\.[0-9]*(e[+-]?[0-9]+)?|[0-9]+e[+-]?[0-9]+", "not written as a whole number"),
+    (r"na|nan|n/a|none|null|nil|\.|-+|\?", "not a number; only an empty cell is missing"),
+)
+
+
+def _why_not_a_count(cell: str) -> str | None:
+    """What keeps a cell from being a count, or None.
+
+    Examples
+    --------
+    >>> [_why_not_a_count(cell) for cell in ("7", "1.9", "2024-01-31")]
+    [None, 'not written as a whole number', 'a date where a number belongs']
+    """
+    for pattern, reason in NOT_A_COUNT:
+        if re.fullmatch(pattern, cell, re.IGNORECASE | re.DOTALL):
+            return reason
+    return "not a number"
+
+
+def _whole(cells: pd.Series) -> np.ndarray:
+    """Text of digits as 64-bit integers; each distinct cell is converted once."""
+    place, known = pd.factorize(cells)
+    return np.array([int(cell) for cell in known], dtype=np.int64)[place]
+
+
+def _holds(rule: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda table: table.eval(rule, engine="python")
+
+
+@lru_cache(maxsize=8)
+def _schema(contract: Contract):
+    import pandera.pandas as pa
+
+    def column(spec: Column) -> pa.Column:
+        if spec.kind == COUNT:
+            said = f"outside {spec.low} to {spec.high} {spec.unit}"
+            return pa.Column("int64", pa.Check.in_range(spec.low, spec.high, error=said), coerce=False)
+        return pa.Column(str, unique=spec.kind == ID and contract.unique_patients, coerce=False)
+
+    return pa.DataFrameSchema(
+        {spec.name: column(spec) for spec in contract.columns},
+        checks=[pa.Check(_holds(RULES[name]), error=name, name=name) for name in contract.rules],
+        strict=True,
+        unique_column_names=True,
+    )
+
+
+def _schema_problems(numbers: pd.DataFrame, contract: Contract) -> list[Problem]:
+    """Problems that pandera finds; its failure cases hold values, of which only line, column and rule are kept."""
+    import pandera.errors
+
+    if numbers.empty:
+        return []
+    try:
+        _schema(contract).validate(numbers, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        found = errors.failure_cases[["schema_context", "column", "check", "index"]]
+        return [_from_pandera(*row) for row in found.itertuples(index=False)]
+    return []
+
+
+def _from_pandera(context: str, column: object, check: str, line: Any) -> Problem:
+    whole_row = context == "DataFrameSchema"
+    name = "" if whole_row or not isinstance(column, str) else column
+    return Problem(name, check, int(line) if pd.notna(line) else 0)

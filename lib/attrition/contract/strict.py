@@ -27,16 +27,9 @@ HEADER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong, and where.
+    """One thing that is wrong (a rule in words, without any value), and where.
 
-    Attributes
-    ----------
-    column : str
-        Name, or "" for a whole row or file.
-    rule : str
-        What should hold, in words, without any value of the file.
-    line : int
-        Line in the file, the header being line 1; 0 for the whole file.
+    `column` is empty for a whole row or file; `line` counts the header as line 1, and is 0 for the whole file.
     """
 
     column: str
@@ -56,16 +49,7 @@ def lines_of(column: str, rule: str, bad: pd.Series) -> list[Problem]:
 
 
 class ContractError(errors.Refusal, ValueError):
-    """The data break their contract.
-
-    The message names file, lines, column and rule of every problem, and never a patient's value.
-
-    Attributes
-    ----------
-    exit_code : int
-        3, for the command line.
-    problems : tuple of Problem
-    """
+    """The data break their contract: file, lines, column and rule of every problem, and never a patient's value."""
 
     exit_code = errors.CONTRACT
 
@@ -106,22 +90,9 @@ def shown(name: str, position: int) -> str:
 def read_strict(path: str | Path, missing: Collection[str] = ("",)) -> pd.DataFrame:
     """Read a comma-separated UTF-8 file as text.
 
-    Parameters
-    ----------
-    path : str or pathlib.Path
-    missing : collection of str
-        Cells that mean "missing"; only the empty one unless told.
-
-    Returns
-    -------
-    DataFrame of text (n, k)
-        Index ``line``: the line of the file where each row begins. Missing cells are NaN.
-
-    Raises
-    ------
-    ContractError
-        No such file, not UTF-8 (it says what the file looks like), another delimiter, NUL bytes, duplicate or empty
-        column names, rows with too few or too many cells, blank lines inside the table, broken quotes.
+    Only the empty cell is missing, or what `missing` says. The index, ``line``, is where a row begins. Refused are
+    files that are not there or not UTF-8 (it says what they look like), another delimiter, NUL bytes, duplicate or
+    empty column names, rows with too few or too many cells, blank lines inside the table and broken quotes.
     """
     path = Path(path)
     try:
@@ -256,24 +227,9 @@ def _cells(n: int) -> str:
 
 
 def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
-    """`read_strict` a piece at a time, in memory bounded by `rows`.
+    """`read_strict` some rows at a time, in bounded memory; the index goes on counting lines.
 
-    Parameters
-    ----------
-    path : str or pathlib.Path
-    rows : int
-        Rows a piece.
-    missing : collection of str
-
-    Yields
-    ------
-    DataFrame of text (at most rows, k)
-        As from `read_strict`; the index goes on counting lines.
-
-    Raises
-    ------
-    ContractError
-        As `read_strict`, when the piece is reached in which something is wrong.
+    What is wrong is said when the piece is reached in which it stands.
     """
     path = Path(path)
     try:

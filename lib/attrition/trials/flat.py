@@ -17,13 +17,14 @@ from attrition.cdisc.trial import (
     COMPLETED,
     EVENT_COLUMNS,
     NO_EVENT,
+    PATIENT_COLUMNS,
     Definitions,
     Trial,
     assemble,
     completion_begins,
 )
 from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, RECORDS, EventsTable, MappingError, TableMapping, plain, slug
+from attrition.trials.mapping import LONGEST_STUDY, RECORDS, MappingError, TableMapping, plain, slug
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -66,25 +67,9 @@ def _name(table: Path | pd.DataFrame) -> str:
 
 
 def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Sequence[str] = ("",)) -> pd.DataFrame:
-    """Read the named columns of a CSV or parquet file as text; the others are dropped unseen.
+    """Read the named columns of a CSV or parquet file, or of a table in memory, as text; the others are dropped unseen.
 
-    Parameters
-    ----------
-    path : pathlib.Path or pandas.DataFrame
-        A table in memory is taken as one in a parquet file.
-    columns : sequence of str
-    missing : sequence of str
-        Cells that mean missing.
-
-    Returns
-    -------
-    pandas.DataFrame of text
-        Index ``line``: line of the file (of a parquet file: row, counted from 1).
-
-    Raises
-    ------
-    ContractError
-        A file that cannot be read, or a column that is not there.
+    The index, ``line``, is the line of a CSV file, else the row, counted from 1; cells of `missing` are missing.
     """
     columns = list(dict.fromkeys(columns))
     if isinstance(path, pd.DataFrame):
@@ -126,98 +111,121 @@ def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
         raise ContractError(file, problems)
 
 
-def _number(values: pd.Series, whole: bool = False, low: float = -np.inf, high: float = np.inf):
-    """Numbers, and which cells are none (or out of range)."""
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    bad = values.notna() & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
-    return numbers, bad | (whole & numbers.notna() & (numbers % 1 != 0))
+class Cells:
+    """Cells of a table of text as what the mapping says they are; what they are not is noted by line and column."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        self.problems: list[Problem] = []
+
+    def note(self, column: str, rule: str, bad: pd.Series) -> None:
+        """Note the lines that break a rule."""
+        self.problems += lines_of(column, rule, bad)
+
+    def same(self, value: str) -> pd.Series:
+        """A column in which every row holds the same text."""
+        return pd.Series(value, index=self.table.index, dtype="str")
+
+    def text(self, column: str | None) -> pd.Series:
+        """A column as it stands; empty without one."""
+        return self.table[column] if column else pd.Series(pd.NA, index=self.table.index, dtype="str")
+
+    def number(self, column: str | None) -> pd.Series:
+        """Numbers; missing without a column."""
+        if column is None:
+            return pd.Series(np.nan, index=self.table.index)
+        numbers = pd.to_numeric(self.table[column], errors="coerce").astype(float)
+        bad = self.table[column].notna() & ~np.isfinite(numbers)
+        self.note(column, "must be a number (with a decimal point)", bad)
+        return numbers
+
+    def day(self, column: str, low: int, needed: bool = False) -> pd.Series:
+        """Study days from `low` on."""
+        cells = self.table[column]
+        days = pd.to_numeric(cells, errors="coerce").astype(float)
+        bad = cells.notna() & ~(days.between(low, LONGEST_STUDY) & (days % 1 == 0))
+        self.note(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
+        self.note(column, "is empty", cells.isna() & needed)
+        return days
+
+    def few(self, column: str, most: int) -> bool:
+        """Whether a column has at most so many different values."""
+        found = self.table[column].nunique()
+        if found > most:
+            self.problems.append(Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}"))
+        return found <= most
+
+    def apart(self, column: str) -> pd.Series:
+        """A column whose values differ in more than case and spaces; noted are lines with the rarer spelling.
+
+        The names of a model's columns also take an underscore for a space.
+        """
+        known = self.table[column].dropna()
+        forms = known.map(lambda value: plain(value).replace("_", " "))
+        usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
+        rule = "two values differ only in case or spaces (an underscore counts as one)"
+        self.note(column, rule, known.ne(usual))
+        return self.table[column]
+
+    def category(self, column: str, most: int) -> pd.Series:
+        """A column of a few values that differ."""
+        return self.apart(column) if self.few(column, most) else self.table[column]
+
+    def identifier(self, column: str) -> pd.Series:
+        """A column in which each row has a value of its own."""
+        ids = self.table[column]
+        twice = ids.notna() & ids.duplicated()
+        alike = ids.notna() & ids.map(plain, na_action="ignore").duplicated() & ~twice
+        self.note(column, "is empty", ids.isna())
+        self.note(column, "this patient stands in an earlier row", twice)
+        self.note(column, "differs from the id of an earlier row only in case or spaces", alike)
+        return ids
+
+    def refuse(self, file: str) -> None:
+        """Refuse the table if anything was noted."""
+        if self.problems:
+            raise ContractError(file, self.problems)
 
 
-def _days(table: pd.DataFrame, column: str, low: int, needed: bool) -> tuple[pd.Series, list[Problem]]:
-    days, bad = _number(table[column], whole=True, low=low, high=LONGEST_STUDY)
-    problems = lines_of(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
-    return days, problems + (lines_of(column, "is empty", table[column].isna()) if needed else [])
-
-
-def _too_many(values: pd.Series, column: str, most: int) -> list[Problem]:
-    found = values.nunique()
-    return [Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}")] if found > most else []
-
-
-def _levels(values: pd.Series, column: str, most: int) -> list[Problem]:
-    return _too_many(values, column, most) or _alike(values, column)
-
-
-def _alike(values: pd.Series, column: str) -> list[Problem]:
-    """Lines with the rarer of two spellings; the names of a model's columns also take an underscore for a space."""
-    known = values.dropna()
-    forms = known.map(lambda value: plain(value).replace("_", " "))
-    usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
-    return lines_of(column, "two values differ only in case or spaces (an underscore counts as one)", known.ne(usual))
-
-
-def _identified(table: pd.DataFrame, column: str) -> list[Problem]:
-    ids = table[column]
-    twice = ids.notna() & ids.duplicated()
-    alike = ids.notna() & ids.map(plain, na_action="ignore").duplicated() & ~twice
-    problems = lines_of(column, "is empty", ids.isna()) + lines_of(
-        column, "this patient stands in an earlier row", twice
-    )
-    return problems + lines_of(column, "differs from the id of an earlier row only in case or spaces", alike)
-
-
-def _reason(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
+def _reason(cells: Cells, m: TableMapping) -> pd.Series:
     """Disposition term of every patient: missing while the patient is in the trial."""
-    if m.event is None:
-        terms = table[m.reason]
-        problems = _too_many(terms, str(m.reason), MOST_TERMS) or _terms(terms, m)
-        return terms.mask(terms.isin(m.ongoing)), problems
-    flag = table[m.event].str.lower()
-    bad = ~flag.isin(YES | NO)
-    return pd.Series(LEFT, index=table.index, dtype="str").where(flag.isin(YES)), lines_of(
-        m.event, "must be 0 or 1", bad
-    )
+    if m.reason:
+        if cells.few(m.reason, MOST_TERMS):
+            _note_terms(cells, m.reason, m)
+        terms = cells.table[m.reason]
+        return terms.mask(terms.isin(m.ongoing))
+    flag = cells.text(m.event).str.lower()
+    cells.note(str(m.event), "must be 0 or 1", ~flag.isin(YES | NO))
+    return cells.same(LEFT).where(flag.isin(YES))
 
 
-def _terms(values: pd.Series, m: TableMapping) -> list[Problem]:
+def _note_terms(cells: Cells, column: str, m: TableMapping) -> None:
     """Terms that are much like one of the mapping but are not in it would silently move patients."""
+    values, before = cells.table[column], len(cells.problems)
     there = set(values.dropna().unique())
     named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
     unnamed = sorted(there - set(named))
-    problems = [
-        Problem(str(values.name), f"the mapping's term {term!r} does not occur, but one spelled much like it does")
-        for term in named
-        if term not in there and difflib.get_close_matches(term.lower(), [t.lower() for t in unnamed], 1, 0.8)
-    ]
+    lowered = [term.lower() for term in unnamed]
+    for term in named:
+        if term not in there and difflib.get_close_matches(term.lower(), lowered, 1, 0.8):
+            rule = f"the mapping's term {term!r} does not occur, but one spelled much like it does"
+            cells.problems.append(Problem(column, rule))
     forms = {plain(term) for term in named}
     alike = values.isin([term for term in unnamed if plain(term) in forms])
-    problems += lines_of(str(values.name), "is a term of the mapping but for case or spaces", alike)
-    if m.completed and not there.intersection(m.completed) and not problems:
-        problems.append(
-            Problem(str(values.name), "no patient completed, by the terms that the mapping gives for completion")
-        )
-    return problems
+    cells.note(column, "is a term of the mapping but for case or spaces", alike)
+    if m.completed and not there.intersection(m.completed) and len(cells.problems) == before:
+        rule = "no patient completed, by the terms that the mapping gives for completion"
+        cells.problems.append(Problem(column, rule))
 
 
-def _baseline(table: pd.DataFrame, m: TableMapping) -> tuple[pd.DataFrame, list[Problem]]:
-    found, problems = {}, []
-    for column in m.numbers:
-        found[column], bad = _number(table[column])
-        problems += lines_of(column, "must be a number (with a decimal point)", bad)
-    for column in m.categories:
-        found[column] = table[column]
-        problems += _levels(table[column], column, MOST_LEVELS)
-    return pd.DataFrame(found, index=table.index), problems
-
-
-def _arm(table: pd.DataFrame, m: TableMapping) -> tuple[pd.Series, list[Problem]]:
+def _arm(cells: Cells, m: TableMapping) -> pd.Series:
     if m.arm is None:
-        return pd.Series(ONE_ARM, index=table.index, dtype="str"), []
-    arm = table[m.arm]
-    problems = lines_of(m.arm, "is empty", arm.isna()) + _levels(arm, m.arm, MOST_ARMS)
+        return cells.same(ONE_ARM)
+    arm = cells.category(m.arm, MOST_ARMS)
+    cells.note(m.arm, "is empty", arm.isna())
     if m.reference_arm and m.reference_arm not in set(arm.dropna()):
-        problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
-    return arm, problems
+        cells.problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
+    return arm
 
 
 def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
@@ -229,32 +237,35 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
         With every bad line at once.
     """
     named = [m.id, m.event_day, m.reason, m.event, m.arm, m.site, *m.numbers, *m.categories]
-    table = read_table(path, [column for column in named if column], m.missing)
-    day, problems = _days(table, m.event_day, 1, needed=True)
-    reason, more = _reason(table, m)
-    baseline, wrong = _baseline(table, m)
-    arm, strange = _arm(table, m)
-    problems += [*more, *wrong, *strange, *_identified(table, m.id), *(_alike(table[m.site], m.site) if m.site else [])]
-    if len(table) < FEWEST_PATIENTS:
-        problems.append(Problem("", f"{len(table)} patients; the report needs at least {FEWEST_PATIENTS}"))
-    if problems:
-        raise ContractError(_name(path), problems)
-    site = table[m.site].fillna(UNKNOWN_SITE) if m.site else pd.Series(UNKNOWN_SITE, index=table.index, dtype="str")
-    columns = {"id": table[m.id], "arm": arm, "site": site, "event_day": day, "reason": reason}
-    return pd.concat([pd.DataFrame(columns), baseline.rename(columns=_own)], axis=1)
+    cells = Cells(read_table(path, [column for column in named if column], m.missing))
+    columns = {
+        "id": cells.identifier(m.id),
+        "arm": _arm(cells, m),
+        "site": cells.apart(m.site).fillna(UNKNOWN_SITE) if m.site else cells.same(UNKNOWN_SITE),
+        "event_day": cells.day(m.event_day, 1, needed=True),
+        "reason": _reason(cells, m),
+    }
+    columns |= {_own(column): cells.number(column) for column in m.numbers}
+    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in m.categories}
+    if len(cells.table) < FEWEST_PATIENTS:
+        rule = f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}"
+        cells.problems.append(Problem("", rule))
+    cells.refuse(_name(path))
+    return pd.DataFrame(columns)
 
 
 def _own(column: str) -> str:
     """A baseline column that has the name of one of ours keeps apart from it."""
-    taken = {"id", "arm", "site", "site_group", "event_day", "reason", "reason_group", "time", "event_group", "status"}
+    taken = {*PATIENT_COLUMNS, "time", "event_group", "status"}
     return f"baseline_{column}" if column in taken else column
 
 
-def _kind(table: pd.DataFrame, e: EventsTable) -> tuple[pd.Series, list[Problem]]:
-    if e.kind is None:
-        return pd.Series(e.all_are, index=table.index, dtype="str"), []
-    kind = table[e.kind].str.lower()
-    return kind, lines_of(e.kind, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
+def _kind(cells: Cells, column: str | None, all_are: str | None) -> pd.Series:
+    if column is None:
+        return cells.same(str(all_are))
+    kind = cells.table[column].str.lower()
+    cells.note(column, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
+    return kind
 
 
 def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
@@ -267,48 +278,25 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     """
     e = m.events
     if e is None:
-        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in EVENT_COLUMNS})
+        numbers = ("value", "day", "known_day")
+        return pd.DataFrame({name: pd.Series(dtype="float" if name in numbers else "str") for name in EVENT_COLUMNS})
     named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
-    table = read_table(e.table, [column for column in named if column], m.missing)
-    day, problems = _days(table, e.day, -LONGEST_STUDY, needed=False)
-    kind, more = _kind(table, e)
-    known = day.mask(kind.eq("adverse event"))
-    if e.known_day:
-        known, wrong = _days(table, e.known_day, -LONGEST_STUDY, needed=False)
-        problems += wrong
-    value = pd.Series(np.nan, index=table.index)
-    if e.value:
-        value, bad = _number(table[e.value])
-        problems += lines_of(e.value, "must be a number (with a decimal point)", bad)
-    problems += [*more, *_strangers(table[e.id], ids, e.id)]
-    if problems:
-        raise ContractError(e.table.name, problems)
-    empty = pd.Series(pd.NA, index=table.index, dtype="str")
-    name, detail = (table[column] if column else empty for column in (e.name, e.detail))
-    columns = (table[e.id], kind, name.fillna("unnamed"), value, detail, day, np.maximum(day, known))
+    cells = Cells(read_table(e.table, [column for column in named if column], m.missing))
+    day, kind = cells.day(e.day, -LONGEST_STUDY), _kind(cells, e.kind, e.all_are)
+    known = cells.day(e.known_day, -LONGEST_STUDY) if e.known_day else day.mask(kind.eq("adverse event"))
+    value, found = cells.number(e.value), cells.table[e.id]
+    unknown = ~found.isin(ids)
+    alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
+    cells.note(e.id, "no patient of the other table has this id", unknown & ~alike)
+    cells.note(e.id, "differs from an id of the other table only in case or spaces", alike)
+    cells.refuse(e.table.name)
+    name, detail = cells.text(e.name).fillna("unnamed"), cells.text(e.detail)
+    columns = (found, kind, name, value, detail, day, np.maximum(day, known))
     return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True))).reset_index(drop=True)
 
 
-def _strangers(found: pd.Series, ids: pd.Series, column: str) -> list[Problem]:
-    unknown = ~found.isin(ids)
-    alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
-    problems = lines_of(column, "no patient of the other table has this id", unknown & ~alike)
-    return problems + lines_of(column, "differs from an id of the other table only in case or spaces", alike)
-
-
-def _dtype(name: str) -> str:
-    return "float" if name in ("value", "day", "known_day") else "str"
-
-
 def definitions(m: TableMapping, name: str) -> Definitions:
-    """What the terms of a mapping mean.
-
-    Parameters
-    ----------
-    m : TableMapping
-    name : str
-        Of the trial.
-    """
+    """What the terms of a mapping mean, for a trial of that name."""
     return Definitions(
         name=slug(name),
         title=m.title or name,
