@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attrition import paths, results, simulate, versions
+from attrition import paths, results, simulate, tracking
 from attrition.digests import file_digest
 
 DATA = paths.ROOT / "data"
@@ -30,18 +30,18 @@ def data(tmp_path):
 
 
 def test_the_checksums_in_git_are_those_of_the_published_data(data):
-    assert (DATA / versions.CHECKSUMS).read_text() == versions.checksums(data)
+    assert (DATA / tracking.CHECKSUMS).read_text() == tracking.checksums(data)
     assert hashlib.md5((data / "raw" / "trial.csv").read_bytes()).hexdigest() == simulate.PUBLISHED_MD5
 
 
 def test_the_pointer_in_git_fits_what_the_run_makes(data):
-    assert (DATA / "raw.dvc").read_text() == versions.pointer(data / "raw")
+    assert (DATA / "raw.dvc").read_text() == tracking.pointer(data / "raw")
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
 def test_sha256sum_reads_the_checksums(data):
-    shutil.copy(DATA / versions.CHECKSUMS, data)
-    check = ["sha256sum", "--strict", "-c", versions.CHECKSUMS]
+    shutil.copy(DATA / tracking.CHECKSUMS, data)
+    check = ["sha256sum", "--strict", "-c", tracking.CHECKSUMS]
     done = subprocess.run(check, cwd=data, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["raw/random_baseline.csv: OK", "raw/trial.csv: OK"]
     (data / "raw" / "trial.csv").write_text("x")
@@ -49,14 +49,14 @@ def test_sha256sum_reads_the_checksums(data):
 
 
 def test_a_change_of_the_data_is_noticed(data):
-    assert versions.write(data) == ["raw.dvc", versions.CHECKSUMS]
-    assert versions.changed(data) == []
+    assert tracking.write(data) == ["raw.dvc", tracking.CHECKSUMS]
+    assert tracking.changed(data) == []
     (data / "raw" / "trial.csv").write_text("x")
-    assert versions.changed(data) == ["raw.dvc", versions.CHECKSUMS]
+    assert tracking.changed(data) == ["raw.dvc", tracking.CHECKSUMS]
 
 
 def test_without_data_nothing_is_said_to_have_changed(tmp_path):
-    assert versions.changed(tmp_path) == []
+    assert tracking.changed(tmp_path) == []
 
 
 def test_the_configuration_is_portable_and_sends_nothing():
@@ -66,7 +66,7 @@ def test_the_configuration_is_portable_and_sends_nothing():
     assert "/config.local" in (paths.ROOT / ".dvc" / ".gitignore").read_text()
     for path in DATA.glob("*.dvc"):
         for out in yaml.safe_load(path.read_text())["outs"]:
-            assert out["path"] in versions.TRACKED
+            assert out["path"] in tracking.TRACKED
 
 
 def test_the_run_does_not_use_dvc():
@@ -82,7 +82,7 @@ def test_the_command_tells_and_mends(data, monkeypatch, capsys, words, code):
 
     monkeypatch.setattr(paths, "data", lambda: data)
     if words and not code:
-        versions.write(data)
+        tracking.write(data)
     assert command.main(["versions", *words]) == code
     assert ("raw.dvc" in capsys.readouterr().out) == (code == 1 or not words)
 
@@ -133,7 +133,7 @@ def test_push_and_pull_bring_back_the_same_bytes(dvc, checkout, tmp_path):
     digests = {p: file_digest(p) for p in (checkout / "data").rglob("*") if p.is_file() and p.suffix != ".dvc"}
     dvc("remote", "modify", "--local", "storage", "url", str(tmp_path / "remote"))
     dvc("add", "-q", "data/raw", "data/processed")
-    assert versions.pointer(checkout / "data" / "processed") == (checkout / "data" / "processed.dvc").read_text()
+    assert tracking.pointer(checkout / "data" / "processed") == (checkout / "data" / "processed.dvc").read_text()
     dvc("push", "-q")
     for lost in ("data/raw", "data/processed", ".dvc/cache"):
         shutil.rmtree(checkout / lost)

@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from attrition import paths, quiet, registry, results, simulate, tracking
+from attrition import paths, registry, results, simulate, tracking
 from attrition.digests import file_digest
 from tests import services
 
@@ -133,7 +133,7 @@ def mlflow_server(tmp_path, backend, env=None):
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", backend, "--workers", "1"]
     place = ["--artifacts-destination", tmp_path / "served", "--host", "127.0.0.1", "--port", port]
-    own = {**quiet.MLFLOW, **(env or {})}
+    own = {**tracking.QUIET, **(env or {})}
     with services.running([*command, *place], f"{address}/health", tmp_path / "server.log", own, cwd=tmp_path):
         yield address
 

@@ -6,11 +6,10 @@ named after it:
     errors, paths, seeds, settings, params  what every module stands on: where, which stream, which choices
     results                                 numbers and tables that chapters write
     digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
-    quiet, links, versions                  MLflow without calls home; log odds to probabilities; checksums of the data
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
-    claims, tracking                        the ledger and its rules; tracked runs
+    claims, tracking                        the ledger and its rules; tracked runs and data
     eda                                     chapters 01 and 02: the published data set looked at
     models, survival, resampling            pipelines by name; competing risks; folds, schemes, tuning
     ablation, modelling, published          chapters 03 and 04: the simulation study, the models, the published protocol

@@ -125,10 +125,9 @@ def score(args: argparse.Namespace) -> int:
 
 def versions(args: argparse.Namespace) -> int:
     """Tell which checksums and pointers do not fit the data; write them unless only asked to check."""
-    from attrition import paths
-    from attrition import versions as data_versions
+    from attrition import paths, tracking
 
-    stale = data_versions.changed() if args.check else data_versions.write()
+    stale = tracking.changed() if args.check else tracking.write()
     state = "does not fit" if args.check else "brought up to date"
     print("\n".join(f"{paths.data().name}/{name}: {state}" for name in stale) or "all as in the data")
     return int(args.check and bool(stale))

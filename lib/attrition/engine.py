@@ -47,13 +47,7 @@ def choose(engine: str, workers: int, scheduler: str | None = None) -> None:
 
 @contextmanager
 def cluster(workers: int) -> Iterator[str]:
-    """A Dask cluster on this machine, of processes with one thread each, for the time of a run.
-
-    Yields
-    ------
-    str
-        Address of its scheduler, on loopback.
-    """
+    """Address of a Dask cluster on this machine, of processes with one thread each, for the time of a run."""
     from distributed import LocalCluster
 
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
@@ -96,18 +90,8 @@ def configured() -> Iterator[None]:
 def compute(tasks: Sequence[Any], label: str) -> list[Any]:
     """Run tasks, return their results in the order given; say how far it is.
 
-    A terminal gets a progress bar, anything else a plain line in the log every tenth of the way.
-
-    Parameters
-    ----------
-    tasks : sequence of joblib.delayed calls
-        Independent of each other and of the order they run in.
-    label : str
-        What is being computed.
-
-    Returns
-    -------
-    list
+    A terminal gets a progress bar, anything else a plain line in the log every tenth of the way. Tasks are calls of
+    `joblib.delayed`, independent of each other and of the order they run in.
 
     Examples
     --------

@@ -159,13 +159,7 @@ def temporary_problem() -> str | None:
 
 
 def problems(out: Path) -> list[str]:
-    """Everything that would stop a run, as sentences.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        Output folder.
-    """
+    """Everything that would stop a run into an output folder, as sentences."""
     written = [write_problem(out)] + ([write_problem(ROOT / "data")] if out == ROOT / "reports" else [])
     rest = [disk_problem(out), memory_problem(), file_size_problem(), temporary_problem()]
     return [problem for problem in [interpreter_problem(), *written, *rest] if problem] + package_problems()

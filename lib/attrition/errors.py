@@ -23,12 +23,7 @@ NAMED = re.compile(r"(attrition(?:\.\w+)*)\.(\w+)(?=:|$)")
 class Refusal(Exception):
     """Something that was refused, or could not be done, for a reason that the message gives in full.
 
-    Messages hold no value of a patient.
-
-    Attributes
-    ----------
-    exit_code : int
-        For the command line.
+    Messages hold no value of a patient; the exit code is for the command line.
     """
 
     exit_code = NOTEBOOK
@@ -41,8 +36,6 @@ class Refusal(Exception):
 def closest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """End of a message about an unknown key: what was probably meant, or what is known.
 
-    Examples
-    --------
     >>> closest("sed", ["seed", "profiles"])
     "; did you mean 'seed'?"
     """

@@ -45,13 +45,6 @@ class Support:
 
     An end of a range has `FEWEST` patients at or beyond it: a single patient is no support for a prediction, and their
     value must not travel with the model.
-
-    Parameters
-    ----------
-    ranges : dict
-        Column to lowest and highest value.
-    levels : dict
-        Column to values.
     """
 
     ranges: dict[str, list[float]]
@@ -71,12 +64,7 @@ class Support:
         return cls(ranges, levels)
 
     def outside(self, patients: pd.DataFrame) -> pd.Series:
-        """Columns in which each patient lies outside, as text; empty where none.
-
-        Returns
-        -------
-        pandas.Series of str, shape (n_patients,)
-        """
+        """Columns in which each patient lies outside, as text; empty where none."""
         told = np.full(len(patients), "", dtype=object)
         for words, where in self._deviations(patients):
             told[where] += f"; {words}"
@@ -93,15 +81,9 @@ class Support:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Logistic regressions refitted on bootstrap samples of the training patients.
+    """Logistic regressions refitted on bootstrap samples of the training patients, a row a refit.
 
-    Parameters
-    ----------
-    mean, scale : numpy.ndarray, shape (n_bootstraps, n_features)
-    coefficient : numpy.ndarray, shape (n_bootstraps, n_features)
-    intercept : numpy.ndarray, shape (n_bootstraps,)
-    version : str
-        Feature version.
+    `mean` and `scale` standardise the features of a feature version, shape (n_bootstraps, n_features).
     """
 
     mean: NDArray
@@ -140,16 +122,10 @@ def _quantile(ordered: NDArray, share: float) -> NDArray:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model with all that scoring needs.
+    """A model (a pipeline or a saved booster) with all that scoring needs.
 
-    Parameters
-    ----------
-    model : Pipeline or attrition.models.saving.Booster
-    support : Support
-    ensemble : Ensemble or None
-        None for models whose refits are not stored; scores then have no interval.
-    card : dict
-        What the model is: name, feature version, patients, events, checksum of the data.
+    Without an ensemble, for models whose refits are not stored, scores have no interval. The card says what the model
+    is: name, feature version, patients, events, checksum of the data.
     """
 
     model: Any
@@ -197,25 +173,8 @@ class Scorer:
     ) -> pd.DataFrame:
         """Hold rows of text against the contract, score those that satisfy it, refuse the others with the reason.
 
-        Parameters
-        ----------
-        text : pandas.DataFrame of text
-            From `attrition.contract.strict`; its index gives the lines.
-        threshold : float
-        refused : mapping of int to str, optional
-            Lines that are refused already, and why.
-        file : str
-            What messages call the table.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns `OUTPUT`, one row a row of `text`, in its order.
-
-        Raises
-        ------
-        attrition.contract.strict.ContractError
-            When a column is missing, so that no row can be scored.
+        The text is that of `attrition.contract.strict`, whose index gives the lines; lines in `refused` are refused
+        already, with their reason. One row a row of the text, in its order. A missing column refuses them all.
         """
         patients, reasons = admit(text, refused, file)
         parts = [self.score(patients, threshold)] if len(patients) else []
@@ -249,22 +208,10 @@ class Scorer:
 
 
 def as_text(patients: pd.DataFrame) -> pd.DataFrame:
-    """Patients from a program as the strict reader would have read them from a file.
+    """Patients from a program as the strict reader would have read them from a file; lines count as in a file.
 
-    Parameters
-    ----------
-    patients : pandas.DataFrame, shape (n_patients, ...)
-        Text or whole numbers; columns outside `INPUT` are dropped unseen.
-
-    Returns
-    -------
-    pandas.DataFrame of text
-        NaN where a cell is missing; the index counts lines as in a file.
-
-    Raises
-    ------
-    attrition.contract.strict.ContractError
-        No row, or rows with more cells than the header, which pandas shifts to the left without a word.
+    Columns outside `INPUT` are dropped unseen. No row is refused, and so are rows with more cells than the header,
+    which pandas shifts to the left without a word.
 
     Examples
     --------
@@ -293,28 +240,9 @@ def _cell(cell: object) -> str | None:
 def admit(
     text: pd.DataFrame, refused: Mapping[int, str] | None = None, file: str = "table"
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Part rows of text into patients that can be scored and lines that cannot.
+    """Part rows of text into patients that can be scored, and lines that cannot with the reason, without any value.
 
-    Parameters
-    ----------
-    text : pandas.DataFrame of text
-        Its index gives the lines.
-    refused : mapping of int to str, optional
-        Lines that are refused already, and why.
-    file : str
-        What messages call the table.
-
-    Returns
-    -------
-    patients : pandas.DataFrame
-        Contract columns of the rows that satisfy it, with their lines as index.
-    reasons : dict of int to str
-        Why each other line is refused, without any value.
-
-    Raises
-    ------
-    attrition.contract.strict.ContractError
-        When something is wrong with the table as a whole.
+    Lines in `refused` are refused already. What is wrong with the table as a whole is raised.
     """
     reasons = dict(refused or {})
     while len(rest := text.loc[~text.index.isin(list(reasons))]):
@@ -363,21 +291,8 @@ def file(
 ) -> Iterator[pd.DataFrame]:
     """Score a file piece by piece, in bounded memory; a patient who stands in an earlier row is refused.
 
-    Unlike a file, a program may ask about one patient several times (`Scorer.check_and_score`): what if?
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        CSV with the columns of `INPUT`; others are dropped unseen.
-    scorer : Scorer
-    threshold : float
-    chunk : int
-        Rows at a time.
-
-    Yields
-    ------
-    pandas.DataFrame
-        As `Scorer.check_and_score`.
+    Unlike a file, a program may ask about one patient several times (`Scorer.check_and_score`): what if? Columns
+    outside `INPUT` are dropped unseen.
     """
     seen = Seen()
     for text in strict.read_pieces(path, chunk):

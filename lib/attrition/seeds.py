@@ -16,17 +16,6 @@ def _key(part: int | str) -> int:
 def sequence(seed: int, *name: int | str) -> np.random.SeedSequence:
     """Seed sequence of the stream `name`.
 
-    Parameters
-    ----------
-    seed : int
-        The run's seed.
-    *name : int or str
-        Path of the stream.
-
-    Returns
-    -------
-    numpy.random.SeedSequence
-
     Examples
     --------
     >>> sequence(42, "study", 3).entropy

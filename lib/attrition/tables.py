@@ -62,32 +62,19 @@ def _row_label(name: str, level: str) -> str:
 
 
 def missing_values(table: pd.DataFrame) -> pd.DataFrame:
-    """Missing values by column.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``column, n, missing, share``.
+    """Missing values by column: ``column, n, missing, share``.
 
     Examples
     --------
     >>> missing_values(pd.DataFrame({"age": [50, None]})).missing.tolist()
     [1]
     """
-    missing = table.isna().sum()
-    return pd.DataFrame(
-        {
-            "column": missing.index,
-            "n": len(table),
-            "missing": missing.to_numpy(),
-            "share": missing.to_numpy() / len(table),
-        }
-    )
+    found = table.isna().sum().rename_axis("column").reset_index(name="missing")
+    found.insert(1, "n", len(table))
+    return found.assign(share=found["missing"] / len(table))
 
 
-def event_rates(
-    groups: pd.Series, event: np.ndarray, expected: np.ndarray | None = None, order: Sequence[str] | None = None
-) -> pd.DataFrame:
+def event_rates(groups: pd.Series, event: np.ndarray, expected: np.ndarray | None = None) -> pd.DataFrame:
     """Share of patients with the event in each group, with Wilson intervals.
 
     Parameters
@@ -98,13 +85,11 @@ def event_rates(
         0 or 1.
     expected : numpy.ndarray, shape (n_patients,), optional
         Known probability of the event; its mean is put beside the observed share.
-    order : sequence of str, optional
-        Order of the groups; alphabetical by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``group, n, events, rate, ci_low, ci_high`` and, if given, ``expected``.
+        Columns ``group, n, events, rate, ci_low, ci_high`` and, if given, ``expected``; groups in their order.
 
     Examples
     --------
@@ -115,12 +100,8 @@ def event_rates(
     if expected is not None:
         frame["expected"] = expected
     rows = []
-    for group in order or sorted(frame["group"].unique()):
-        part = frame[frame["group"] == group]
-        if part.empty:
-            continue
-        interval = intervals.wilson(float(part["event"].sum()), len(part))
-        row = {"group": group, "n": len(part), "events": int(part["event"].sum()), "rate": interval["value"]}
-        row |= {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]}
+    for group, part in frame.groupby("group"):
+        n, events = len(part), int(part["event"].sum())
+        row = {"group": group, "n": n, "events": events, **intervals.wilson(events, n)}
         rows.append(row | ({"expected": float(part["expected"].mean())} if expected is not None else {}))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).rename(columns={"value": "rate"})

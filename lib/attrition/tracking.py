@@ -1,13 +1,15 @@
-"""Tracked runs: an MLflow store beside the report, or any server.
+"""Tracked runs (an MLflow store beside the report, or any server) and versions of the data (checksums, DVC pointers).
 
 One run a chapter that fits models, in one experiment a study, with the resolved parameters, the digests of the data
 and the metrics. A chapter only notes its run in a file: what is noted is logged when the chapters are done, by one
 process that loads MLflow for all of them. The store holds numbers about models, never a patient's row. A store that
-fails loses the tracked run, not the report.
+fails loses the tracked run, not the report. Raw data come out the same on every machine; the pointers say which files a
+state of this repository was made from, so that ``dvc push`` can keep and ``dvc pull`` can bring back exactly those.
 """
 
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -21,14 +23,27 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
+import yaml
 
-from attrition import paths, quiet, results
+from attrition import paths, results
 from attrition.digests import file_digest
 
 NAME = re.compile(r"[^\w.\-/ ]")
 SIMULATED = "simulated trial"
 STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
+TRACKED = ("raw", "processed")
+CHECKSUMS = "checksums.sha256"
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+"""Variables that keep MLflow from calling home and from chatting, wherever it is started."""
 
 
 class TrackingWarning(UserWarning):
@@ -83,7 +98,7 @@ def environment() -> dict[str, str]:
     """Variables for programs that use the store: telemetry off, no chatter."""
     folder().mkdir(parents=True, exist_ok=True)
     follow()
-    return {**os.environ, **quiet.MLFLOW}
+    return {**os.environ, **QUIET}
 
 
 def client() -> Any:
@@ -151,20 +166,9 @@ class Run:
         tables: Mapping[str, pd.DataFrame] | None = None,
         figures: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Gather a run.
+        """Gather a run from resolved parameters, nested results, files of data, and tables and figures of results.
 
-        Parameters
-        ----------
-        params : mapping
-            Resolved parameters, kept as text.
-        metrics : mapping
-            Results, nested as they are written to ``results/``; every number among them becomes a metric.
-        data : iterable of pathlib.Path
-            Files whose names and digests identify the data.
-        tables : mapping of str to pandas.DataFrame, optional
-            Tables of results (never of patients), stored as CSV artifacts.
-        figures : mapping of str to matplotlib Figure, optional
-            Stored as PNG artifacts.
+        Every number among the metrics becomes one of the run; files count by name and digest; no table of patients.
         """
         texts = {k: results.inert(v).to_csv(index=False, lineterminator="\n") for k, v in (tables or {}).items()}
         return cls(
@@ -231,13 +235,7 @@ def taken(kind: str) -> Iterator[tuple[str, Run]]:
 
 
 def log(chapter: str, run: Run) -> str | None:
-    """Track one chapter as a run.
-
-    Returns
-    -------
-    str or None
-        Run id, or None when the store failed (a `TrackingWarning` says why).
-    """
+    """Track one chapter as a run and return its id; None when the store failed (a `TrackingWarning` says why)."""
     try:
         store = client()
         study = experiment(store, STUDIES.get(chapter, SIMULATED))
@@ -248,3 +246,57 @@ def log(chapter: str, run: Run) -> str | None:
         warn_of(f"the run of {chapter} was not tracked", error)
         return None
     return run_id
+
+
+def _files(folder: Path) -> list[Path]:
+    inside = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return sorted(inside, key=lambda p: p.relative_to(folder).as_posix())
+
+
+def checksums(data: Path) -> str:
+    """Checksums of the raw data, the same on every machine, as ``sha256sum -c`` reads them in the data folder."""
+    return "".join(f"{file_digest(p)}  {p.relative_to(data).as_posix()}\n" for p in _files(data / "raw"))
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def pointer(folder: Path) -> str:
+    """Content of the ``.dvc`` file that ``dvc add`` writes for a folder: digest, size in bytes, number of files.
+
+    DVC identifies a folder by the MD5 of a JSON list with the MD5 and the relative path of each file.
+    """
+    files = _files(folder)
+    parts = [{"md5": _md5(p.read_bytes()), "relpath": p.relative_to(folder).as_posix()} for p in files]
+    about = {
+        "md5": _md5(json.dumps(parts, sort_keys=True).encode()) + ".dir",
+        "size": sum(p.stat().st_size for p in files),
+        "nfiles": len(files),
+        "hash": "md5",
+        "path": folder.name,
+    }
+    return yaml.safe_dump({"outs": [about]}, sort_keys=False)
+
+
+def pointers(data: Path) -> dict[Path, str]:
+    """What the files that git keeps should hold for the data as they are now: path to content."""
+    there = [name for name in TRACKED if _files(data / name)]
+    found = {data / f"{name}.dvc": pointer(data / name) for name in there}
+    return found | ({data / CHECKSUMS: checksums(data)} if "raw" in there else {})
+
+
+def changed(data: Path | None = None) -> list[str]:
+    """Names of pointers and checksums that do not fit the data."""
+    held = pointers(data or paths.data())
+    return [p.name for p, text in held.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+
+
+def write(data: Path | None = None) -> list[str]:
+    """Bring pointers and checksums up to date with the data; names of those that changed."""
+    place = data or paths.data()
+    stale = changed(place)
+    for path, text in pointers(place).items():
+        if path.name in stale:
+            results.publish(path, text)
+    return stale

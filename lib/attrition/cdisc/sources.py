@@ -98,17 +98,9 @@ def latest_dates(values: pd.Series) -> pd.Series:
 
 
 def study_day(dates: pd.Series, reference: pd.Series) -> pd.Series:
-    """Study day of dates: ``date - reference + 1`` from the first dose on, ``date - reference`` before it.
+    """Study day of dates, ``date - reference + 1`` from the first dose on and ``date - reference`` before it: no day 0.
 
-    Parameters
-    ----------
-    dates, reference : pandas.Series of datetime64, shape (n_records,)
-        `reference` holds each record's date of first dose.
-
-    Returns
-    -------
-    pandas.Series of float
-        There is no day 0.
+    The reference is each record's date of first dose.
 
     Examples
     --------
@@ -120,13 +112,10 @@ def study_day(dates: pd.Series, reference: pd.Series) -> pd.Series:
     return difference + np.where(difference >= 0, 1.0, 0.0)
 
 
-def first_known(recorded: pd.Series | None, dates: pd.Series | None, reference: pd.Series) -> pd.Series:
+def first_known(recorded: pd.Series, dates: pd.Series, reference: pd.Series) -> pd.Series:
     """The recorded study day; where it is missing, the day computed from the date."""
-    missing = pd.Series(np.nan, index=reference.index)
-    day = missing if recorded is None else pd.to_numeric(recorded).astype(float)
-    if dates is not None and day.isna().any():
-        day = day.fillna(study_day(as_dates(dates), reference))
-    return day
+    day = pd.to_numeric(recorded).astype(float)
+    return day.fillna(study_day(as_dates(dates), reference)) if day.isna().any() else day
 
 
 def _is_numeric(column: str) -> bool:
@@ -136,21 +125,20 @@ def _is_numeric(column: str) -> bool:
 def _clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Text stays text (an id 007, an arm called "NA"); numbers become floats; empty text is missing."""
     frame = frame.rename(columns=str.upper)
-    for column in frame.columns:
-        values = frame[column]
-        if column in COLUMNS["text"] and pd.api.types.is_numeric_dtype(values):
-            whole = values.astype("Int64") if (values.dropna() % 1 == 0).all() else values
-            frame[column] = whole.astype("str").where(values.notna())
-            continue
-        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
-            continue
-        if _is_numeric(column):
-            frame[column] = _numbers(values, name)
-        elif pd.api.types.is_string_dtype(values):
-            frame[column] = values.where(values.str.strip() != "")
-        elif values.isna().all():
-            frame[column] = values.astype("str")
-    return frame
+    return frame.assign(**{column: _cells(frame[column], name) for column in frame.columns})
+
+
+def _cells(values: pd.Series, name: str) -> pd.Series:
+    if values.name in COLUMNS["text"] and pd.api.types.is_numeric_dtype(values):
+        whole = values.astype("Int64") if (values.dropna() % 1 == 0).all() else values
+        return whole.astype("str").where(values.notna())
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    if _is_numeric(str(values.name)):
+        return _numbers(values, name)
+    if pd.api.types.is_string_dtype(values):
+        return values.where(values.str.strip() != "")
+    return values.astype("str") if values.isna().all() else values
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
@@ -199,31 +187,10 @@ class Source:
         return [name for name in self.names if name.startswith(prefix) and len(name) <= longest]
 
     def read(self, prefix: str, columns: Sequence[str], need: Iterable[str] = (), split: bool = False) -> pd.DataFrame:
-        """Read the wanted columns of a domain.
+        """The wanted columns of a domain; absent ones are missing, and without the domain there is no row.
 
-        Parameters
-        ----------
-        prefix : str
-            Domain or data set in lower case, e.g. ``"ae"``.
-        columns : sequence of str
-            Columns to load; absent ones come back as missing.
-        need : iterable of str
-            Columns without which the domain makes no sense.
-        split : bool
-            Also read the splits of the domain and put them together.
-
-        Returns
-        -------
-        pandas.DataFrame
-            With all of `columns`; empty when the domain is absent. Index ``line`` unless it was put together: the
-            line of a CSV file, else the row, counted from 1.
-
-        Raises
-        ------
-        CdiscError
-            A needed column is missing, or a number is not one.
-        ContractError
-            A date is not one.
+        Refused are a missing column that is needed, and numbers and dates that are none. With `split` the splits of the
+        domain are put together; else the index, ``line``, is the line of a CSV file, or the row, counted from 1.
         """
         names = self.domain(prefix) if split else [name for name in self.names if name == prefix]
         parts = [self._one(name, list(columns), list(need)) for name in sorted(names)]
@@ -325,41 +292,34 @@ class Folder(Source):
             raise CdiscError(f"{path.name}: this is no {kind} file that can be read ({type(error).__name__})") from None
 
 
+def _sas(path: Path, **options: Any) -> tuple[pd.DataFrame, Any]:
+    import pyreadstat
+
+    reader = pyreadstat.read_xport if path.suffix.lower() == ".xpt" else pyreadstat.read_sas7bdat
+    return reader(str(path), **options)
+
+
 def _header(path: Path) -> list[str]:
-    ending = path.suffix.lower()
-    if ending == ".parquet":
+    if path.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq
 
         return list(pq.read_schema(path).names)
-    if ending == ".csv":
+    if path.suffix.lower() == ".csv":
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [name.strip().strip('"') for name in file.readline().rstrip("\r\n").split(",")]
-    import pyreadstat
-
-    reader = pyreadstat.read_xport if ending == ".xpt" else pyreadstat.read_sas7bdat
-    return list(reader(str(path), metadataonly=True)[1].column_names)
+    return list(_sas(path, metadataonly=True)[1].column_names)
 
 
 def _content(path: Path, columns: list[str]) -> pd.DataFrame:
-    ending = path.suffix.lower()
-    if ending == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path, columns=columns)
-    if ending == ".csv":
+    if path.suffix.lower() == ".csv":
         return read_strict(path)[columns]
-    import pyreadstat
-
-    reader = pyreadstat.read_xport if ending == ".xpt" else pyreadstat.read_sas7bdat
-    return reader(str(path), usecols=columns)[0][columns]
+    return _sas(path, usecols=columns)[0][columns]
 
 
 def open_source(trial: str | Path) -> Source:
-    """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder.
-
-    Raises
-    ------
-    CdiscError
-        No such folder, or neither DM and DS nor ADSL in it.
-    """
+    """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder with DM and DS, or ADSL."""
     packaged = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
     if str(trial) in packaged:
         return Package(label=packaged[str(trial)], collection=packaged[str(trial)])

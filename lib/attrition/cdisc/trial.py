@@ -249,18 +249,7 @@ def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
 def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, dict[str, int]]:
     """The analysis set: randomised patients who were dosed and still in the trial on day 1, the first dose.
 
-    Parameters
-    ----------
-    patients : pandas.DataFrame
-        Randomised patients, with event_day.
-    dosed : pandas.Series of bool, shape (n_patients,)
-        Whether the patient has a date of first dose.
-
-    Returns
-    -------
-    patients : pandas.DataFrame
-    left_out : dict of str to int
-        Those who are not in it, by the keys of `LEFT_OUT`.
+    Those who are not in it are counted by the keys of `LEFT_OUT`.
 
     Examples
     --------
@@ -335,34 +324,11 @@ def assemble(
     notes: tuple[str, ...] = (),
     left_out: Mapping[str, int] = MappingProxyType({}),
 ) -> Trial:
-    """Put a trial together from patients and records; shared by all sources.
+    """Put a trial together from patients and records; shared by all sources, which messages call `label`.
 
-    Parameters
-    ----------
-    label, source : str
-        For messages, and the kind of source.
-    definitions : Definitions
-        Horizon, landmarks and arms may be open.
-    patients : pandas.DataFrame
-        Columns id, arm, site, event_day, reason and baseline columns; site_group is optional.
-    events : pandas.DataFrame
-        Columns of `EVENT_COLUMNS`.
-    screened : mapping
-        ``screened`` and ``screen_failures``.
-    schedule : tuple of int
-        Planned visit days.
-    notes : tuple of str
-    left_out : mapping of str to int
-        From `analysed`.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    CdiscError
-        No randomised patient, a patient twice, a missing arm or day of disposition.
+    Patients have id, arm, site, event_day, reason and baseline columns, and may have a site_group; events have
+    `EVENT_COLUMNS`; `screened` holds ``screened`` and ``screen_failures``, `left_out` comes from `analysed`. Horizon,
+    landmarks and arms may be open. Refused are no patient, one twice, and a missing arm or day of disposition.
     """
     _check(patients, label)
     patients = patients.sort_values("id").reset_index(drop=True)

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from attrition.links import inverse_logit
-
 EDGE = 1e-12
 MIN_SPREAD = 0.01
 """Least standard deviation of the predicted logits for which a slope is defined."""
@@ -36,6 +34,20 @@ def logit(p: ArrayLike) -> NDArray:
     """
     inside = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
     return np.log(inside) - np.log1p(-inside)
+
+
+def inverse_logit(eta: NDArray) -> NDArray:
+    """Probability of log odds: scipy's `expit` up to the last bits and several times faster, for inner loops.
+
+    Numpy's exponential goes over many numbers at once.
+
+    Examples
+    --------
+    >>> inverse_logit(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    with np.errstate(over="ignore"):  # a probability of 0
+        return 1 / (1 + np.exp(-eta))
 
 
 def fit_logistic(

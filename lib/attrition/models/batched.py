@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrition.links import inverse_logit
+from attrition.metrics.calibration import inverse_logit
 from attrition.metrics.ranks import settled
 
 Array = np.ndarray

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from attrition.links import inverse_logit
 from attrition.metrics import intervals, ranks
+from attrition.metrics.calibration import inverse_logit
 from attrition.models import batched
 
 Array = np.ndarray

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from attrition.links import inverse_logit
+from attrition.metrics.calibration import inverse_logit
 
 GENDERS = ("Male", "Female", "Non-binary")
 ARMS = ("Active", "Control", "Placebo")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from attrition.links import inverse_logit
+from attrition.metrics.calibration import inverse_logit
 from attrition.simulate import draws, timing
 from attrition.simulate.law import (
     AGE_HIGH,
