@@ -39,6 +39,7 @@ Days = Annotated[list, Rising(whole(1, 365))]
 Related = Iterator[tuple[bool, str]]
 
 
+@dataclass(frozen=True)
 class Section:
     """Parameters of one chapter."""
 
@@ -267,8 +268,8 @@ SECTIONS: dict[str, type[Section]] = {
 PROFILES = ("full", "quick")
 VALUES = Kind("keys with values", lambda values: values is None or isinstance(values, dict))
 """Values of a section as one profile has them, which are checked when they are put together."""
-OVERRIDES = Keys({}, dict.fromkeys(SECTIONS, VALUES))
-FILE = Keys({"seed": SEED}, {"profiles": Keys({}, dict.fromkeys(PROFILES, OVERRIDES))} | OVERRIDES.optional)
+CHAPTERS: dict[str, Any] = dict.fromkeys(SECTIONS, VALUES)
+FILE = Keys({"seed": SEED}, {"profiles": Keys({}, dict.fromkeys(PROFILES, Keys({}, CHAPTERS)))} | CHAPTERS)
 
 
 def shape(kind: type[Section]) -> Keys:
@@ -279,7 +280,7 @@ def shape(kind: type[Section]) -> Keys:
 def _section(name: str, values: Any, source: str) -> Any:
     kind, where = SECTIONS[name], f"{source}, {name}: "
     refuse(problems(values, shape(kind), where), ParamsError)
-    numbers = [field.name for field in dataclasses.fields(kind) if get_type_hints(kind)[field.name] is float]
+    numbers = [key for key, hint in get_type_hints(kind).items() if hint is float]
     made = kind(**values | {key: float(values[key]) for key in numbers})
     refuse((where + sentence for holds, sentence in made.relations() if not holds), ParamsError)
     return made

@@ -156,7 +156,7 @@ def problems(value: Any, shape: Any, where: str, key: str = "") -> Iterator[str]
         yield from shape.problems(value, where, key)
 
 
-def _each(value: Any, kind: type, shape: Any, where: str, key: str) -> Iterator[str]:
+def _each(value: Any, kind: Any, shape: Any, where: str, key: str) -> Iterator[str]:
     if not isinstance(value, kind) or not value:
         yield f"{where}{key} must be a {kind.__name__} that is not empty, found {value!r}"
         return

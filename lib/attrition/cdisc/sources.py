@@ -34,7 +34,7 @@ class CdiscError(errors.Refusal, ValueError):
     exit_code = errors.CONTRACT
 
 
-TERMS = settings.read(Path(__file__).with_name("terms.yaml"), CdiscError)
+TERMS: dict[str, Any] = settings.read(Path(__file__).with_name("terms.yaml"), CdiscError)
 COLUMNS = TERMS["columns"]
 
 

@@ -94,10 +94,11 @@ class Definitions:
         return reason.map(known).where(reason.isna() | reason.isin(known), self.other).fillna(CENSORED)
 
 
-KNOWN = {
-    study: Definitions(**{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
-    for study, chosen in TERMS["studies"].items()
-}
+def _study(chosen: dict[str, Any]) -> Definitions:
+    return Definitions(**{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
+
+
+KNOWN = {study: _study(chosen) for study, chosen in TERMS["studies"].items()}
 """Definitions of known studies, by STUDYID."""
 PILOT = KNOWN["CDISCPILOT01"]
 

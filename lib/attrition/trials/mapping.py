@@ -74,23 +74,7 @@ class EventsTable:
 
 @dataclass(frozen=True)
 class TableMapping:
-    """What a mapping says.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file it was read from.
-    id, event_day, reason, event, arm, site : str or None
-        Columns of the table; one of `reason` and `event`.
-    horizon : int
-    landmarks : tuple of int
-        Empty: left to the default.
-    groups : mapping of str to tuple of str
-        Reason group to terms.
-    numbers, categories : tuple of str
-        Baseline columns.
-    events : EventsTable or None
-    """
+    """What a mapping says, key by key as in `TEMPLATE`; one of `reason` and `event` is there."""
 
     path: Path
     id: str
