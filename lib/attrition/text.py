@@ -109,15 +109,7 @@ class Filler(string.Formatter):
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a Markdown template with results.
-
-    Parameters
-    ----------
-    template : str
-        Markdown with replacement fields as in `str.format`; braces of formulas are doubled.
-    values : mapping
-        Numbers (formatted by their field), text (escaped), or interval mappings
-        ``{"value", "ci_low", "ci_high"}`` (written as *value (low to high)*).
+    """Fill a Markdown template, with fields as in `str.format`, with numbers, text (escaped) and intervals.
 
     Examples
     --------
@@ -155,13 +147,6 @@ def listed(parts: Sequence[str]) -> str:
 def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
     """An estimate with its interval; None where it is not defined, without the interval where that is not.
 
-    Parameters
-    ----------
-    found : mapping
-        ``value, ci_low, ci_high``.
-    form : str
-        Format of each number.
-
     Examples
     --------
     >>> interval_text({"value": 0.5, "ci_low": -0.1, "ci_high": 1.1}, ".1f")
@@ -174,14 +159,7 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
 
 
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
-    """Text of one table cell.
-
-    Parameters
-    ----------
-    value : object
-        Number, text, truth value or missing.
-    form : str or callable, optional
-        Format with one field, e.g. ``"{:.3f}"``, or a function.
+    """Text of one table cell, by a format with one field such as ``"{:.3f}"`` or a function, if there is one.
 
     Examples
     --------
@@ -207,12 +185,6 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
 
 def cells(values: Sequence[Any], form: str | Callable[[Any], str] | None = None) -> list[str]:
     """Text of a column's cells: a small number among others of three decimals has the decimals that show a digit of it.
-
-    Parameters
-    ----------
-    values : sequence of object
-    form : str or callable, optional
-        As in `cell`.
 
     Examples
     --------

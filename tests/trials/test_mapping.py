@@ -133,7 +133,7 @@ def test_groups_that_look_alike_and_a_competing_group_are_refused(tmp_path):
     ("name", "text", "said"),
     [
         ("m.toml", "a = ", "no valid TOML"),
-        ("m.yaml", "a: [", "no valid YAML"),
+        ("m.yaml", "a: [", "m.yaml, line 1: expected"),
         ("m.yaml", "", "the mapping is empty"),
         ("m.json", "{}", "a mapping ends in"),
         ("m.toml", b"\xff\xfe", "UTF-8"),
