@@ -17,6 +17,7 @@ import yaml
 from attrition import errors
 
 ANY = "any name"
+NAMES = {list: "list", dict: "mapping"}
 
 
 class _OnceOnly:
@@ -158,7 +159,7 @@ def problems(value: Any, shape: Any, where: str, key: str = "") -> Iterator[str]
 
 def _each(value: Any, kind: Any, shape: Any, where: str, key: str) -> Iterator[str]:
     if not isinstance(value, kind) or not value:
-        yield f"{where}{key} must be a {kind.__name__} that is not empty, found {value!r}"
+        yield f"{where}{key} must be a {NAMES[kind]} that is not empty, found {value!r}"
         return
     for name, item in value.items() if isinstance(value, dict) else enumerate(value, 1):
         yield from problems(item, shape, where, f"{key} {name}")
