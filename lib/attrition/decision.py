@@ -93,22 +93,7 @@ def _mean_net_benefit(y: ArrayLike, y_prob: ArrayLike, thresholds: NDArray, weig
 def net_benefit_interval(
     y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: NDArray, level: float = LEVEL
 ) -> Interval:
-    """Net benefit at one threshold, averaged over repeats, with a bootstrap interval.
-
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-    y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
-    threshold : float
-    weights : array of shape (n_patients, n_resamples)
-    level : float
-
-    Examples
-    --------
-    >>> weights = np.array([[1.0, 2.0], [1.0, 0.0]])
-    >>> net_benefit_interval([1, 0], [0.9, 0.1], 0.5, weights)["value"]
-    0.5
-    """
+    """Net benefit at one threshold, averaged over repeats, with a bootstrap interval."""
     t = np.array([threshold])
     value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (None, weights))
     return percentile_interval(float(value[0]), drawn[0], level)
@@ -121,12 +106,6 @@ def at_thresholds(
 
     Averages over repeats of `y_prob` (n_patients, n_repeats); recall, precision and net benefit have bootstrap
     intervals (``*_low, *_high``) from `weights` (n_patients, n_resamples).
-
-    Examples
-    --------
-    >>> table = at_thresholds([1, 0], [0.9, 0.1], {"half": 0.5}, np.array([[1.0, 2.0], [1.0, 0.0]]))
-    >>> table.loc[0, ["threshold", "found_per_100", "missed_per_100"]].tolist()
-    [0.5, 50.0, 0.0]
     """
     rows = []
     for reason, threshold in thresholds.items():
@@ -147,25 +126,13 @@ def at_thresholds(
 
 
 def flagged(predictions: Mapping[str, ArrayLike], thresholds: ArrayLike) -> NDArray:
-    """In which share of repeats each strategy contacts each patient: (n_patients, n_strategies * n_thresholds).
-
-    Examples
-    --------
-    >>> flagged({"lr": [0.2, 0.6]}, [0.5, 0.6, 0.7]).tolist()
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
-    """
+    """In which share of repeats each strategy contacts each patient: (n_patients, n_strategies * n_thresholds)."""
     repeats = [_repeats(y_prob).T[:, :, None] for y_prob in predictions.values()]
     return np.hstack([(p >= np.asarray(thresholds)).mean(axis=1) for p in repeats])
 
 
 def judged(shares: NDArray) -> NDArray:
-    """Which strategies and thresholds have at least `BESIDE` patients on either side.
-
-    Examples
-    --------
-    >>> judged(flagged({"lr": np.linspace(0, 1, 21)}, [0.2, 0.5, 0.8])).tolist()
-    [False, True, False]
-    """
+    """Which strategies and thresholds have at least `BESIDE` patients on either side."""
     contacted = shares.sum(axis=0)
     return np.minimum(contacted, len(shares) - contacted) > BESIDE - 1e-9
 
@@ -187,26 +154,8 @@ def _differences(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -
 
 
 def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray, level: float = LEVEL) -> NDArray:
-    """Half widths of bands around differences in net benefit that hold for all comparisons together.
+    """Half widths of bands around differences in net benefit that hold for all comparisons together: (2, n_judged).
 
-    Parameters
-    ----------
-    y : array of shape (n_patients,)
-    shares : array of shape (n_patients, n_judged)
-        From `flagged`, of the strategies and thresholds that are judged.
-    odds : array of shape (n_judged,)
-        Of their thresholds.
-    weights : array of shape (n_patients, n_resamples)
-        `attrition.metrics.intervals.bootstrap_weights`.
-    level : float
-
-    Returns
-    -------
-    array of shape (2, n_judged)
-        Over contacting everybody, and over contacting nobody.
-
-    Notes
-    -----
     A difference in net benefit is a mean over patients. Its standard error takes the event share of the patients who
     are treated otherwise as if `ADDED` events and non-events had been seen besides, as Agresti and Coull do. It is
     widened by the quantile of the largest studentised deviation over all comparisons in the bootstrap.

@@ -4,7 +4,6 @@ Facts are numbers and grades, taken from ledger rows (`attrition.claims.evaluate
 is computed here that a chapter has not stored. The sentences are blocks of ``notebooks/words/00_findings.md``.
 """
 
-import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from attrition import claims, digests, params, paths, results, sources, text
-from attrition.claims.rules import RULES, VERDICTS, worst
+from attrition import claims, digests, environment, params, paths, results, sources, text
+from attrition.claims.rules import RULES, worst
 from attrition.metrics.intervals import grade
 from attrition.report.said import Said, said
 
@@ -285,9 +284,9 @@ def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataF
         before, changes = entry.get("before", {}), dict[tuple[str, str], list[str]]()
         for identifier, verdict in before.items():
             changes.setdefault((verdict, after[identifier]), []).append(identifier)
-        kinds = [{"claims": ids, "before": old, "after": new} for (old, new), ids in changes.items()]
-        verdicts = said("amended", {"changes": kinds}) or None
-        told.append({"date": entry["date"].isoformat(), "amendment": entry["what"], "verdicts": verdicts})
+        kinds = [{"before": old, "after": new, "claims": own} for (old, new), own in changes.items()]
+        row = {"date": entry["date"].isoformat(), "amendment": entry["what"]}
+        told.append(row | {"verdicts": said("amended", {"changes": kinds}) or None})
         after |= before
     return pd.DataFrame(told[::-1])
 
@@ -348,13 +347,6 @@ def of_points(points: pd.DataFrame) -> Facts:
     }
 
 
-def verdict_counts(rows: Sequence[Row]) -> pd.DataFrame:
-    """Claims by verdict and kind of claim, best verdict first."""
-    table = pd.crosstab(pd.Series([r["verdict"] for r in rows], name="verdict"), pd.Series([r["kind"] for r in rows]))
-    ordered = table.reindex([verdict for verdict in VERDICTS if verdict in table.index])
-    return ordered.assign(all=ordered.sum(axis=1)).reset_index().rename_axis(columns=None)
-
-
 def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     """Participant flow of both trials: study, step, its n patients and the events among them.
 
@@ -394,14 +386,6 @@ def flow_table(steps: Sequence[Facts]) -> pd.DataFrame:
     )
 
 
-def measured_cost() -> pd.DataFrame:
-    """What ``benchmarks/curves.py`` wrote: one row a step and number of patients.
-
-    Columns step, patients, seconds (of processor, one thread), patients_a_second, peak_mib (of the process so far).
-    """
-    return pd.read_csv(paths.COST, comment="#")
-
-
 def growth(costs: pd.DataFrame) -> pd.Series:
     """Exponent by step: cost grows as patients to this power, from the second largest number to the largest.
 
@@ -421,7 +405,7 @@ IN_PIECES = ("generation", "features", "scores")
 
 
 def of_cost(costs: pd.DataFrame) -> Facts:
-    """What `measured_cost` shows: the largest trial, the steepest step, and where and when it was measured."""
+    """What ``benchmarks/curves.py`` measured: the largest trial, the steepest step, where and when."""
     in_pieces = costs["step"].isin(IN_PIECES)
     pieces, whole, powers = costs[in_pieces], costs[~in_pieces], growth(costs)
     most = pieces[pieces["patients"] == pieces["patients"].max()]
@@ -441,34 +425,15 @@ PACKAGES = (
 """Packages whose versions the report states; XGBoost goes by two names."""
 
 
-def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Installed versions; a package that is not installed is left out.
-
-    Examples
-    --------
-    >>> sorted(package_versions(["numpy", "no-such-package"]))
-    ['numpy']
-    """
-    versions = {}
-    for name in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
-def checksums(found: Row) -> dict[str, str]:
-    """What identifies data and protocol: the published trial's MD5, SHA-256 of parameters, ledger and lock."""
-    files = {"parameters": paths.PARAMS, "claim ledger": paths.CLAIMS, "lock of packages": paths.LOCK}
-    fixed = {f"{name} (sha256)": digests.file_digest(path) for name, path in files.items() if path.exists()}
-    return {"published trial (md5)": found["01_generation"]["published"]["md5"], **fixed}
-
-
 def provenance(found: Row, seed: int, profile: str) -> pd.DataFrame:
-    """What made the report: seed, sizes, checksums of the data, versions of the packages."""
+    """What made the report, as kind, name, value: seed and sizes, checksums of data and protocol, package versions."""
+    files = {"parameters": paths.PARAMS, "claim ledger": paths.CLAIMS, "lock of packages": paths.LOCK}
+    installed = {environment.normal(one.name): one.version for one in metadata.distributions()}
     made = {
         "run": {"seed": str(seed), "profile of sizes": profile},
-        "data": checksums(found),
-        "package": dict(sorted(package_versions().items())),
+        "data": {"published trial (md5)": found["01_generation"]["published"]["md5"]}
+        | {f"{name} (sha256)": digests.file_digest(path) for name, path in files.items()},
+        "package": {name: installed[name] for name in PACKAGES if name in installed},
     }
     rows = [(kind, name, value) for kind, own in made.items() for name, value in own.items()]
     return pd.DataFrame(rows, columns=["kind", "name", "value"])

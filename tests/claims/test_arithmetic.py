@@ -157,3 +157,25 @@ def test_published_operating_points_are_impossible_at_24_per_cent():
     assert [len(claim.fits) for claim in claims] == [0, 2, 0]
     assert min(claim.least_concave_auc for claim in claims) > 0.789
     assert all(math.isfinite(claim.fpr) for claim in claims)
+
+
+def test_examples_of_the_published_document():
+    assert arithmetic.rounds_to(0.6434, 0.643, 3)
+    assert not arithmetic.rounds_to(0.6436, 0.643, 3)
+    assert [(m.tn, m.fp, m.fn, m.tp) for m in arithmetic.matrices(0.85, 0.55, 48, 152, decimals=2)] == [
+        (119, 33, 7, 41),
+        (118, 34, 7, 41),
+    ]
+    assert not arithmetic.matrices(0.720, 0.680, 48, 152)
+    assert not arithmetic.sums_to([17, 143], 60)
+    assert arithmetic.sums_to([0.333, 0.333, 0.333], 1.0, decimals=3)
+    folds = [0.721, 0.695, 0.682, 0.708, 0.685]
+    assert arithmetic.sd_range(folds, 3, ddof=1) == pytest.approx((0.0157, 0.0169), abs=5e-5)
+    assert arithmetic.folds_agree(folds, 0.698, 0.023) == {"mean": True, "sd": False}
+    assert arithmetic.relative_change(0.52, 0.70, 2) == pytest.approx((0.324, 0.369), abs=5e-4)
+    assert arithmetic.fpr_from(0.72, 0.68, 0.24) == pytest.approx(0.107, abs=5e-4)
+    assert arithmetic.auc_bounds(0.5, 0.25) == (0.375, 0.875)
+    assert arithmetic.concave_auc_bounds(0.72, 0.107) == pytest.approx((0.8065, 0.9401), abs=5e-5)
+    assert arithmetic.concave_auc_bounds(0.5, 0.5) == (0.5, 0.5)
+    assert arithmetic.smallest_auc(0.85, 0.55, 0.24, decimals=2) == pytest.approx(0.657, abs=5e-4)
+    assert arithmetic.smallest_auc(0.85, 0.55, 0.24, decimals=2, concave=True) == pytest.approx(0.811, abs=5e-4)

@@ -115,3 +115,15 @@ def test_named_thresholds_give_counts_per_100(patients, rng):
     assert (table["found_per_100"] + table["missed_per_100"]).round(9).eq(100 * patients["y"].mean()).all()
     for name in ("recall", "precision", "net_benefit"):
         assert table[name].between(table[f"{name}_low"], table[f"{name}_high"]).all()
+
+
+def test_counts_per_100_of_two_patients_by_hand():
+    table = decision.at_thresholds([1, 0], [0.9, 0.1], {"half": 0.5}, np.array([[1.0, 2.0], [1.0, 0.0]]))
+    assert table.loc[0, ["threshold", "found_per_100", "missed_per_100"]].tolist() == [0.5, 50.0, 0.0]
+    assert table.loc[0, "net_benefit"] == 0.5
+
+
+def test_who_is_contacted_and_which_thresholds_are_judged_by_hand():
+    assert decision.flagged({"lr": [0.2, 0.6]}, [0.5, 0.6, 0.7]).tolist() == [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    spread = decision.flagged({"lr": np.linspace(0, 1, 21)}, [0.2, 0.5, 0.8])
+    assert decision.judged(spread).tolist() == [False, True, False]

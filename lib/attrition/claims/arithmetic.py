@@ -32,13 +32,7 @@ def interval(printed: float, decimals: int) -> tuple[float, float]:
 
 
 def rounds_to(value: float, printed: float, decimals: int) -> bool:
-    """Whether `value` rounds to the printed number.
-
-    Examples
-    --------
-    >>> rounds_to(0.6434, 0.643, 3), rounds_to(0.6436, 0.643, 3)
-    (True, False)
-    """
+    """Whether `value` rounds to the printed number."""
     low, high = interval(printed, decimals)
     return low - NEAR <= value <= high + NEAR
 
@@ -46,12 +40,7 @@ def rounds_to(value: float, printed: float, decimals: int) -> bool:
 def attainable(printed: float, n: int, decimals: int = 3) -> list[int]:
     """Counts k for which k/n rounds to the printed proportion.
 
-    Examples
-    --------
     Of 48 dropouts, 34 are 70.8 % and 35 are 72.9 %: nobody can find 72.0 % of them.
-
-    >>> attainable(0.720, 48), attainable(0.720, 200)
-    ([], [144])
     """
     low, high = (Fraction(str(end)) for end in interval(printed, decimals))
     first, last = math.ceil(low * n), math.floor(high * n)
@@ -84,15 +73,7 @@ class Matrix:
 
 
 def matrices(recall: float, precision: float, positives: int, negatives: int, decimals: int = 3) -> list[Matrix]:
-    """Every confusion matrix with the recall and precision that were printed to so many decimals.
-
-    Examples
-    --------
-    >>> matrices(0.85, 0.55, 48, 152, decimals=2)
-    [Matrix(tn=119, fp=33, fn=7, tp=41), Matrix(tn=118, fp=34, fn=7, tp=41)]
-    >>> matrices(0.720, 0.680, 48, 152)
-    []
-    """
+    """Every confusion matrix with the recall and precision that were printed to so many decimals."""
     return [
         Matrix(tn=negatives - fp, fp=fp, fn=positives - tp, tp=tp)
         for tp in attainable(recall, positives, decimals)
@@ -106,13 +87,6 @@ def sums_to(parts: Sequence[float], total: float, decimals: int | None = None) -
 
     Counts (`decimals` is None) must do so exactly; k parts rounded to `decimals` digits leave a slack of half a unit
     each, and so does the total.
-
-    Examples
-    --------
-    >>> sums_to([17, 143], 60)
-    False
-    >>> sums_to([0.333, 0.333, 0.333], 1.0, decimals=3)
-    True
     """
     slack = 0.0 if decimals is None else (len(parts) + 1) * 0.5 * 10.0**-decimals
     return abs(math.fsum(parts) - total) <= slack + NEAR
@@ -124,12 +98,6 @@ def sd_range(printed: Sequence[float], decimals: int, ddof: int) -> tuple[float,
     The standard deviation is a seminorm: with x the printed numbers and e what rounding took away,
     :math:`|sd(x + e) - sd(x)| \le sd(e)`. Each :math:`|e_i| \le u/2` with u the last printed unit, so that
     :math:`sd(e) \le (u/2) \sqrt{n / (n - ddof)}`.
-
-    Examples
-    --------
-    >>> low, high = sd_range([0.721, 0.695, 0.682, 0.708, 0.685], 3, ddof=1)
-    >>> f"{low:.4f} {high:.4f}"
-    '0.0157 0.0169'
     """
     n = len(printed)
     spread = 0.5 * 10.0**-decimals * math.sqrt(n / (n - ddof))
@@ -138,13 +106,7 @@ def sd_range(printed: Sequence[float], decimals: int, ddof: int) -> tuple[float,
 
 
 def folds_agree(printed: Sequence[float], mean: float, sd: float, decimals: int = 3) -> dict[str, bool]:
-    """Whether a printed mean, and a standard deviation by either divisor (n or n - 1), can come from printed folds.
-
-    Examples
-    --------
-    >>> folds_agree([0.721, 0.695, 0.682, 0.708, 0.685], 0.698, 0.023)
-    {'mean': True, 'sd': False}
-    """
+    """Whether a printed mean, and a standard deviation by either divisor (n or n - 1), can come from printed folds."""
     low, high = interval(sd, decimals)
     ranges = [sd_range(printed, decimals, ddof) for ddof in (0, 1)]
     return {
@@ -154,31 +116,14 @@ def folds_agree(printed: Sequence[float], mean: float, sd: float, decimals: int 
 
 
 def relative_change(before: float, after: float, decimals: int) -> tuple[float, float]:
-    """Bounds on a relative change ``after / before - 1`` whose two ends are printed.
-
-    For positive numbers the quotient rises with `after` and falls with `before`: its extremes are at opposite ends.
-
-    Examples
-    --------
-    >>> low, high = relative_change(0.52, 0.70, 2)
-    >>> f"{low:.3f} {high:.3f}"
-    '0.324 0.369'
-    """
+    """Bounds on a change ``after / before - 1`` of printed positive numbers: its extremes are at opposite ends."""
     before_low, before_high = interval(before, decimals)
     after_low, after_high = interval(after, decimals)
     return after_low / before_high - 1, after_high / before_low - 1
 
 
 def fpr_from(recall: float, precision: float, prevalence: float) -> float:
-    """False-positive rate that recall, precision and prevalence imply: Bayes' rule solved for the rate.
-
-    ``recall * odds(prevalence) * (1 - precision) / precision``.
-
-    Examples
-    --------
-    >>> round(fpr_from(0.72, 0.68, 0.24), 3)
-    0.107
-    """
+    """False-positive rate that recall, precision and prevalence imply: Bayes' rule solved for the rate."""
     return recall * prevalence / (1 - prevalence) * (1 - precision) / precision
 
 
@@ -190,18 +135,12 @@ def auc_bounds(tpr: float, fpr: float) -> tuple[float, float]:
 
     .. math:: t (1 - f) \le AUC \le f t + (1 - f) = 1 - f (1 - t).
 
-    Step curves attain both. The lower one needs every missed event to rank below every other patient and every false
-    alarm to rank above every event: a model with that curve is improved by reversing its ranking within each side.
-    The bounds hold for the empirical curve of a finite sample as well, ties included.
+    Step curves attain both, in a finite sample too, ties included. The lower one needs every missed event to rank below
+    every other patient and every false alarm above every event: reversing the ranking within each side improves it.
 
     References
     ----------
     Fawcett T. An introduction to ROC analysis. Pattern Recognition Letters 2006;27:861-874.
-
-    Examples
-    --------
-    >>> auc_bounds(0.5, 0.25)
-    (0.375, 0.875)
     """
     return tpr * (1 - fpr), 1 - fpr * (1 - tpr)
 
@@ -224,13 +163,6 @@ def concave_auc_bounds(tpr: float, fpr: float) -> tuple[float, float]:
     References
     ----------
     Provost F, Fawcett T. Robust classification for imprecise environments. Machine Learning 2001;42:203-231.
-
-    Examples
-    --------
-    >>> [round(bound, 4) for bound in concave_auc_bounds(0.72, 0.107)]
-    [0.8065, 0.9401]
-    >>> concave_auc_bounds(0.5, 0.5)
-    (0.5, 0.5)
     """
     if tpr < fpr:
         raise ValueError(f"a concave ROC curve lies above the diagonal: tpr {tpr} is below fpr {fpr}")
@@ -247,13 +179,6 @@ def smallest_auc(recall: float, precision: float, prevalence: float, decimals: i
 
     At a given prevalence the bound ``t (1 - f)`` with ``f = c t`` is concave in t and monotone in c, and the concave
     curve's ``(1 + t - c t) / 2`` is linear in t: both are smallest at a corner of the rounding box.
-
-    Examples
-    --------
-    >>> round(smallest_auc(0.85, 0.55, 0.24, decimals=2), 3)
-    0.657
-    >>> round(smallest_auc(0.85, 0.55, 0.24, decimals=2, concave=True), 3)
-    0.811
     """
     corners = itertools.product(interval(recall, decimals), interval(precision, decimals))
     points = [(t, fpr_from(t, p, prevalence)) for t, p in corners]
@@ -279,15 +204,6 @@ def joint(
 
     Only whole patients count: the claim needs a confusion matrix of the test part that fits, and a curve through it
     whose area rounds to the printed one. Without a matrix the bounds of the rounding box are reported.
-
-    Parameters
-    ----------
-    recall, precision, auroc : float
-        As printed.
-    positives, negatives : int
-        Patients of the test part with and without the event.
-    decimals : int
-        Of recall and precision.
 
     Examples
     --------

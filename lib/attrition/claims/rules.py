@@ -166,13 +166,7 @@ def rule(required: str, optional: str = "", arithmetic: bool = False, **kinds: A
 
 
 def worst(verdicts: Sequence[str]) -> str:
-    """The least favourable verdict: a row of several figures holds as far as its weakest figure.
-
-    Examples
-    --------
-    >>> worst(["reproduced", "direction only", "supported"])
-    'direction only'
-    """
+    """The least favourable verdict: a row of several figures holds as far as its weakest figure."""
     return max(verdicts, key=VERDICTS.index)
 
 
@@ -238,11 +232,6 @@ def effect_grades(measure: Measure, published: float, margin: float) -> tuple[st
 
     Below the margin, the smallest difference of interest, an effect is *not supported*; from half to twice the
     published size *supported*; else *direction only*.
-
-    Examples
-    --------
-    >>> effect_grades(Measure(0.06, 0.056, 0.064), published=0.12, margin=0.01)
-    ('direction only', 'supported')
     """
     if measure.coarse(margin):
         return ("not testable",)
