@@ -742,6 +742,14 @@ CASES = {
             "0.036 (−0.032 to −0.028)",
         ),
         (
+            {"statements": [SPREAD | {"measured": 0.0015}]},
+            "0.002 (−0.032 to −0.028)",
+        ),
+        (
+            {"statements": [PART | {"or_else": {"from a file": 0.7}}]},
+            "0.643",
+        ),
+        (
             {"statements": [SPREAD | {"measured": 1000.0}]},
             "1000 (0 to 0)",
         ),
@@ -772,19 +780,19 @@ CASES = {
     ],
     "measured_with_interval": [
         (
-            EFFECT | {"signed": True},
+            EFFECT | {"sign": "+"},
             "−0.030 (95 % interval −0.032 to −0.028)",
         ),
         (
-            EFFECT | {"signed": False, "measured": 0.0015},
+            EFFECT | {"sign": "", "measured": 0.0015},
             "0.0015 (95 % interval −0.0320 to −0.0280)",
         ),
         (
-            EFFECT | {"signed": False, "ci_low": None},
+            EFFECT | {"sign": "", "ci_low": None},
             "−0.030",
         ),
         (
-            EFFECT | {"signed": False, "ci_high": None},
+            EFFECT | {"sign": "", "ci_high": None},
             "−0.030",
         ),
     ],
