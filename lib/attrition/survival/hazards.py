@@ -98,7 +98,7 @@ def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: np.nda
     time, event, X = _arrays(time, event, X)
     o = _sorted(time, event)
     x = X[o.order]
-    _, weight, _ = _moments(x, beta, o)
+    weight = _at_risk(np.exp(x @ beta), o)
     return float(x[o.rows].sum(axis=0) @ beta - np.log(weight).sum())
 
 
