@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, landmark
+from attrition import cdisc
 from attrition.cdisc import sources
 from attrition.cdisc.readers import adverse_events
 from attrition.cdisc.sources import Folder, Package
-from attrition.cdisc.trial import PILOT
+from attrition.cdisc.trial import LEFT_OUT, PILOT
 from attrition.contract.strict import ContractError
-from attrition.landmark import machine, participants, readings
-from attrition.landmark.time_readings import sentence
+from attrition.landmark import cohort
 from attrition.plots import flow as draw_flow
+from attrition.report.said import said
 
 FLOW = {
     "screened": 306,
@@ -183,7 +183,7 @@ def test_formats_give_the_same_trial(pilot, tmp_path, ending):
     trial = cdisc.load(tmp_path)
     assert dict(trial.flow) == FLOW
     pd.testing.assert_frame_equal(trial.patients, pilot.patients, check_dtype=False)
-    pd.testing.assert_frame_equal(landmark.table(trial), landmark.table(pilot))
+    pd.testing.assert_frame_equal(cohort.table(trial), cohort.table(pilot))
     kinds = ["adverse event", "visit", "vital sign", "exposure"]
     wanted = pilot.events[pilot.events["kind"].isin(kinds)].reset_index(drop=True)
     found = trial.events[trial.events["kind"].isin(kinds)].reset_index(drop=True)
@@ -289,7 +289,7 @@ def test_who_is_seen_through_the_day_of_the_horizon_has_stayed(tmp_path):
     patients = trial.patients.set_index("id")
     assert (trial.horizon, patients.loc["006", "event_day"]) == (184, 184)
     assert patients.loc[["001", "004", "006"], "status"].tolist() == ["censored", "censored", "none"]
-    target = landmark.target(trial, 30)
+    target = cohort.target(trial, 30)
     assert target[["001", "006"]].isna().tolist() == [True, False]
     assert target["006"] == 0
 
@@ -345,8 +345,8 @@ def test_who_was_never_dosed_is_left_out_and_counted(tmp_path, kind):
     assert (trial.flow["randomised"], trial.flow["not_dosed"], trial.flow["primary"]) == (6, 2, 2)
     assert "left_before_first_dose" not in trial.flow
     assert any("2 randomised patients never dosed" in note for note in trial.notes)
-    told = machine.definitions(trial).set_index("term").loc["analysis set", "meaning"]
-    assert told.startswith("randomised and dosed patients (left out: 2 never dosed); day 1 is the first dose")
+    told = said("trial_definitions", {"trial": trial, "left_out": LEFT_OUT})
+    assert "analysis set: randomised and dosed patients (left out: 2 never dosed); day 1 is the first dose" in told
 
 
 @pytest.mark.parametrize("kind", ["sdtm", "adam"])
@@ -354,26 +354,19 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     trial = loaded(tmp_path, kind, ["2020-01-01", "2020-02-02", *["2020-01-01"] * 4])
     assert trial.patients["event_day"].min() >= 1
     assert (trial.flow["randomised"], trial.flow["left_before_first_dose"], trial.flow["primary"]) == (6, 1, 1)
-    flow = participants.participant_flow(trial).set_index("step")
+    flow = cohort.participant_flow(trial).set_index("step")
     assert flow.loc["randomised", "n"] == 6
     assert flow.loc["analysed", ["n", "left"]].tolist() == [5, 1]
     words = [text.get_text() for text in draw_flow.consort(flow.reset_index(), trial.groups).texts]
     assert "1 not analysed" in words
-    assert "Of 5 randomised and dosed patients" in sentence(readings.took_part(trial))
-    assert (
-        readings.day_zero(trial)
-        == "Day 0 stands for the time before the first dose: everybody randomised and dosed, baseline and arm only."
-    )
+    told = said("took_part", trial.flow | {"n": len(trial.patients), "horizon": trial.horizon})
+    assert "Of 5 randomised and dosed patients" in told
 
 
 def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
     trial = loaded(tmp_path, "sdtm", ["2020-01-01", "2020-02-01", *["2020-01-01"] * 4])
     assert trial.patients["event_day"].min() == 1
     assert trial.flow["randomised"] == len(trial.patients) == 6
-    assert (
-        readings.day_zero(trial)
-        == "Day 0 stands for the time before the first dose: everybody randomised, baseline and arm only."
-    )
 
 
 @pytest.mark.parametrize(

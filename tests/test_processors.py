@@ -92,8 +92,8 @@ def test_what_differs_in_earnest_stays_apart(rng):
 def test_the_arm_alone_has_the_same_auroc(pilot):
     of = prediction.problem(pilot, 0)
     folds = prediction.folds_of(of, 5, 4, seed=1)
-    models = {name: ("arm_only", estimator) for name, estimator in both(prediction.RidgeLogistic((0.1,))).items()}
-    found = prediction.out_of_fold(of, models, folds)
+    models = both(prediction.RidgeLogistic((0.1,)))
+    found = {name: prediction.out_of_fold(of, "arm_only", estimator, folds) for name, estimator in models.items()}
     np.testing.assert_array_equal(found["shaken"], found["still"])
     assert all(len(np.unique(column)) <= 15 for column in found["shaken"].T)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, landmark, paths, trials
+from attrition import cdisc, paths, trials
+from attrition.landmark import cohort
 from attrition.trials import mapping
 from tests.test_cdisc import FLOW, SDTM_FILES, packaged, write
 
@@ -80,7 +81,7 @@ def test_a_hundred_awkward_patients_are_read(tmp_path, ending):
     assert len(trial.patients) == 100
     adverse = trial.events[trial.events["kind"].eq("adverse event")]
     assert len(adverse) == 100
-    assert landmark.counts(trial, max(trial.landmarks))["primary"] == 0
+    assert cohort.counts(trial, max(trial.landmarks))["primary"] == 0
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_words_that_do_not_fit(tmp_path, words, code, said):
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [".parquet", ".xpt", ".csv"])
 def test_the_pilot_gives_the_same_counts_through_every_format_and_standard(tmp_path, ending):
-    pilot = landmark.table(cdisc.load("pilot"))
+    pilot = cohort.table(cdisc.load("pilot"))
     for kind, files in {"sdtm": SDTM_FILES, "adam": ADAM_FILES}.items():
         folder = tmp_path / kind
         folder.mkdir()
@@ -131,7 +132,7 @@ def test_the_pilot_gives_the_same_counts_through_every_format_and_standard(tmp_p
             write(packaged(name, f"cdiscpilot{kind}"), folder / f"{name}{ending}")
         trial = trials.load(str(folder))
         assert trial.source == kind
-        pd.testing.assert_frame_equal(landmark.table(trial), pilot)
+        pd.testing.assert_frame_equal(cohort.table(trial), pilot)
         told = {key: value for key, value in trial.flow.items() if value is not None}
         assert told == {key: FLOW[key] for key in told}
         assert len(told) >= len(FLOW) - 2

@@ -190,6 +190,7 @@ class RealTrial(Section):
     n_bootstraps: Resamples
     n_half_samples: Annotated[int, whole(3, 10_000)]
     n_half_samples_slow: Annotated[int, whole(3, 10_000)]
+    n_half_samples_forest: Annotated[int, whole(3, 10_000)]
     n_permutations: Annotated[int, whole(19, 100_000)]
     optimism_bootstraps: Annotated[int, whole(2, 100_000)]
     leak_ridge_c: Annotated[float, Number(1e-6, 1e3)]

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import cdisc, contract, landmark, paths, report, results, score, simulate, trials
+from attrition import cdisc, contract, paths, report, results, score, simulate, trials
 from attrition.contract import ContractError, strict
 from attrition.errors import Refusal
-from attrition.landmark import guard
+from attrition.landmark import cohort, guard
 from attrition.report import book
 from attrition.trials import flat, mapping
 from tests.faults.toy import digests
@@ -136,8 +136,8 @@ def test_a_trial_with_too_few_events_is_refused_with_the_minimum(tmp_path, staye
 @pytest.mark.slow
 def test_every_feature_of_a_landmark_declares_when_it_is_known():
     trial = cdisc.load("pilot")
-    features = landmark.features(trial, 28)
-    declared = landmark.dictionary(trial, 28).set_index("feature")["known_day"]
+    features = cohort.features(trial, 28)
+    declared = cohort.dictionary(trial, 28).set_index("feature")["known_day"]
     assert set(features.columns) <= set(declared.index)
     assert (declared.loc[list(features.columns)] <= guard.cut_day(28)).all()
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from attrition import seeds, survival
-from attrition.landmark import time_readings, time_to
+from attrition import seeds
+from attrition.landmark import time_to
 from attrition.models import batched, ridge
-from attrition.survival import censored, discrete, incidence
-from tests.survival.test_incidence import fill, made
+from attrition.survival import censored, hazards, incidence
+from tests.survival.test_incidence import made
 
 SIZES = SimpleNamespace(fewest_landmark_events=10, period_days=30, n_folds=4, n_repeats=2, n_half_samples=3)
 
@@ -32,13 +32,13 @@ def competing(n, draw, beta=0.8):
 
 
 def test_person_periods_by_hand():
-    rows = discrete.person_periods([30, 31, 10, 45], [1, 1, 2, 0], [0, 30, 60])
+    rows = hazards.person_periods([30, 31, 10, 45], [1, 1, 2, 0], [0, 30, 60])
     assert np.column_stack(rows).tolist() == [[0, 0, 1], [1, 0, 0], [1, 1, 1], [2, 0, 2], [3, 0, 0]]
 
 
 def test_person_periods_count_every_event_once():
     time, cause, _ = competing(200, 1)
-    reason = discrete.person_periods(time, cause, [0, 30, 60, 90])[2]
+    reason = hazards.person_periods(time, cause, [0, 30, 60, 90])[2]
     assert np.bincount(reason)[1:].tolist() == [(cause == 1).sum(), (cause == 2).sum()]
 
 
@@ -54,9 +54,9 @@ def test_a_ridge_fit_equals_scikit_learn():
 
 def test_without_predictors_the_discrete_risk_is_aalen_johansen_of_periods():
     time, cause, _ = competing(400, 2)
-    risk = discrete.discrete_risk(time, cause, np.zeros((400, 1)), np.zeros((1, 1)), [0, 30, 60, 90], 1.0, smooth=1e-9)
+    risk = hazards.discrete_risk(time, cause, np.zeros((400, 1)), np.zeros((1, 1)), [0, 30, 60, 90], 1.0, smooth=1e-9)
     grouped = np.ceil(time / 30)
-    fit = survival.aalen_johansen(grouped, cause, 2)
+    fit = incidence.aalen_johansen(grouped, cause, 2)
     np.testing.assert_allclose(risk[0], fit.cif[0], atol=1e-6)
 
 
@@ -65,9 +65,7 @@ def test_models_find_the_true_risks():
     new = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     rate = np.exp(0.8 * new[:, 0]) / 120
     truth = rate / (rate + 1 / 500) * -np.expm1(-(rate + 1 / 500) * 90)
-    by_period = discrete.discrete_risk(time, cause, x, new, [0, 30, 60, 90], 0.01)[:, -1]
-    from attrition.survival import hazards
-
+    by_period = hazards.discrete_risk(time, cause, x, new, [0, 30, 60, 90], 0.01)[:, -1]
     by_day = hazards.cox_risk(time, cause, x, new, [89.5], plain=(2,))[:, 0]
     np.testing.assert_allclose(by_day, truth, atol=0.03)
     np.testing.assert_allclose(by_period, truth, atol=0.04)
@@ -160,27 +158,30 @@ def test_too_few_events_leave_the_counts_and_a_sentence(trial):
     table, gains = time_to.accuracy(trial, [0, 30], sizes, 42)
     assert table["auroc"].isna().all()
     assert table["n"].tolist() == [300, len(time_to.sample(trial, 30).time)]
-    assert time_readings.predictions(table, gains).verdict == "not testable"
-    assert "nothing to blind" in fill(time_readings.without_arm(table))
+    assert time_to.predictions(table, gains) == {"day": None, "verdict": "not testable"}
+    assert time_to.without_arm(table) == {"n": 0, "verdict": "not testable"}
 
 
-def test_the_sentence_on_predictions_states_numbers_and_leaves_the_verdict_to_chapter_06(trial):
+def test_what_is_said_of_predictions_states_numbers_and_leaves_the_verdict_to_chapter_06(trial):
     table, gains = time_to.accuracy(trial, [0, 30], SIZES, 42)
-    said = time_readings.predictions(table, gains)
-    assert said.verdict == "exploratory"
+    found = time_to.predictions(table, gains)
+    assert found["verdict"] == "exploratory"
     most = table.loc[table["events"].idxmax(), "landmark"]
     row = table[(table["landmark"] == most) & (table["model"] == "cox")].iloc[0]
-    assert f"On day {most} the Cox model of all that was known has an AUROC of {row['auroc_within']:.3f}" in fill(said)
-    largest = gains[gains["model"].isin(time_to.FULL)]["value"].max()
-    assert f"over all landmarks is {largest:+.3f}" in fill(said)
-    assert "chapter 06" in fill(said)
+    assert (found["day"], found["cox"]["value"], found["reference"]) == (most, row["auroc_within"], "arm_only")
+    assert found["largest"]["value"] == gains[gains["model"].isin(time_to.FULL)]["value"].max()
+    blinded = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])]
+    without = time_to.without_arm(table)
+    assert (without["n"], without["best"]["value"]) == (4, blinded["auroc_within"].max())
+    assert without["better"] == (blinded["ipa"] > 0).sum()
 
 
 def test_one_arm_leaves_nothing_to_blind():
     table, gains = time_to.accuracy(made(arms=("only",), n=200), [0], SIZES, 42)
     assert table["model"].tolist() == ["null", "cox", "discrete"]
-    assert "where one risk for all has 0.500" in fill(time_readings.predictions(table, gains))
-    assert time_readings.without_arm(table).verdict == "not testable"
+    found = time_to.predictions(table, gains)
+    assert (found["reference"], found["floor"]["value"]) == ("null", 0.5)
+    assert time_to.without_arm(table)["n"] == 0
 
 
 def test_censored_trial_runs():

@@ -7,7 +7,6 @@ import pytest
 from attrition import params, paths
 from attrition.cdisc.trial import Definitions, assemble
 from attrition.landmark import transport
-from attrition.landmark.time_readings import sentence
 
 SETS = {
     "a": ([0.2, 0.4, 0.9, 0.5], [0.1, 0.2, 0.15, 0.3]),
@@ -77,7 +76,9 @@ def test_a_law_that_the_trials_share_carries_over(p):
     found = transport.study(trials, 1)
     assert found.table["auroc"].min() > 0.65
     assert found.summary.set_index("measure").loc["auroc", "ci_low"] > 0.5
-    assert "95 % of such models" in sentence(transport.reading(found))
+    concluded = transport.conclusions(found)
+    assert concluded["judged"] == 3
+    assert concluded["auroc"]["pi_low"] < concluded["auroc"]["value"] < concluded["auroc"]["pi_high"]
 
 
 def test_another_event_rate_shows_in_the_large_and_recalibration_mends_it(p):
@@ -105,9 +106,11 @@ def test_the_shortest_horizon_is_everybodys(p):
 
 def test_two_trials_make_no_prediction_interval_and_one_makes_nothing(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2)}
-    assert "no prediction interval" in sentence(transport.reading(transport.study(trials, 1)))
+    concluded = transport.conclusions(transport.study(trials, 1))
+    assert concluded["judged"] == 2
+    assert np.isnan(concluded["auroc"]["pi_low"])
     assert transport.study({"X": trials["X"]}, 1) is None
-    assert transport.reading(None).verdict == "not testable"
+    assert transport.conclusions(None) == {"given": False, "judged": 0}
 
 
 def test_a_trial_with_too_few_events_has_its_counts_only(p):

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from attrition import cdisc, metrics
-from attrition.landmark import prediction, together, uncertainty
+from attrition.landmark import prediction, uncertainty
 from attrition.models import ridge
 from tests.landmark.test_prediction import made_problem
 
@@ -85,13 +85,7 @@ def test_a_difference_of_a_model_to_itself_is_zero(rng):
     of = problem(rng)
     folds = prediction.folds_of(of, 4, 2, 1)
     drawn, model = uncertainty.halves(of.y, 4, 4, rng), prediction.ridge(of, "baseline", 1)
-    developed = uncertainty.Developed(
-        of,
-        prediction.out_of_fold(of, {"baseline": ("baseline", model)}, folds),
-        uncertainty.fold_labels(folds, 120),
-        drawn,
-        {"baseline": uncertainty.redeveloped(of, "baseline", model, drawn)},
-    )
+    developed = uncertainty.develop(of, {"baseline": ("baseline", model)}, folds, drawn)
     assert developed.difference("baseline", "baseline") == {"value": 0, "ci_low": 0, "ci_high": 0}
     full, half = developed.measured("baseline", "auroc")
     np.testing.assert_allclose(full, [
@@ -132,7 +126,7 @@ def problems():
 
 
 def test_the_stack_has_a_row_for_each_landmark_of_a_patient(problems):
-    stack = together.stacked(problems)
+    stack = uncertainty.stacked(problems)
     assert len(stack.y) == sum(len(of.y) for of in problems.values())
     assert stack.y.sum() == sum(of.n_events for of in problems.values())
     for day, of in problems.items():
@@ -146,7 +140,7 @@ def test_the_stack_has_a_row_for_each_landmark_of_a_patient(problems):
 
 
 def test_no_row_of_a_test_patient_trains_the_model_of_all_landmarks(problems, monkeypatch):
-    stack, of = together.stacked(problems), problems[56]
+    stack, of = uncertainty.stacked(problems), problems[56]
     folds = prediction.folds_of(of, 4, 1, 1)
     drawn = uncertainty.halves(of.y, 1, 4, np.random.default_rng(0))
     seen = []
@@ -156,7 +150,7 @@ def test_no_row_of_a_test_patient_trains_the_model_of_all_landmarks(problems, mo
         return np.full((len(trainings), len(y)), 0.5)
 
     monkeypatch.setattr(ridge.RidgeLogistic, "probabilities", spied)
-    predictions, halves = together.developed(stack, of, folds, drawn, 1)
+    predictions, halves = uncertainty.developed_together(stack, of, folds, drawn, 1)
     tests = [of.X.index[fold.test] for fold in folds]
     tests += [of.X.index[test] for half in drawn for _, test in half.splits()]
     for rows, test in zip(seen, tests, strict=True):

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from attrition import cdisc, landmark, leaks, params, seeds
-from attrition.landmark import guard, prediction
+from attrition import cdisc, leaks, params, seeds
+from attrition.landmark import cohort, guard, prediction
 from attrition.landmark.guard import LeakError
 from attrition.leaks import procedures, simulated
 from attrition.resampling import repeated_folds
@@ -38,11 +38,11 @@ def rng():
 
 
 def honest_table(trial, day):
-    return prediction.encode(landmark.features(trial, day))
+    return prediction.encode(cohort.features(trial, day))
 
 
 def declared_days(trial, day):
-    table = landmark.dictionary(trial, day).set_index("feature")["known_day"]
+    table = cohort.dictionary(trial, day).set_index("feature")["known_day"]
     names = honest_table(trial, day).columns
     return {name: next(v for k, v in table.items() if name == k or name.startswith(f"{k}_")) for name in names}
 
@@ -62,7 +62,7 @@ def rows_of(one, n_rows=3, rng=None):
 
 @pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.name)
 def test_a_planted_feature_is_refused_by_its_declared_day(small, leak):
-    column = leak.compute(small, pd.Index(landmark.at_risk(small, 28)))
+    column = leak.compute(small, pd.Index(cohort.at_risk(small, 28)))
     last = small.events["known_day"].max()
     with pytest.raises(LeakError, match="after the landmark"):
         guard.guard(column.to_frame("planted"), {"planted": last}, 28)
@@ -71,7 +71,7 @@ def test_a_planted_feature_is_refused_by_its_declared_day(small, leak):
 @pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.name)
 def test_a_planted_feature_that_lies_about_its_day_is_refused_by_rebuilding(small, leak):
     def build(trial):
-        ids = pd.Index(landmark.at_risk(trial, 28), name="id")
+        ids = pd.Index(cohort.at_risk(trial, 28), name="id")
         return pd.DataFrame({"planted": leak.compute(trial, ids)}, index=ids)
 
     with pytest.raises(LeakError, match="planted: changes when records after day 28 are deleted"):
@@ -81,7 +81,7 @@ def test_a_planted_feature_that_lies_about_its_day_is_refused_by_rebuilding(smal
 @pytest.mark.parametrize("name", ["visit_number_reached", "exposure_records", "completion_flag"])
 def test_the_screen_finds_a_strong_leak_under_an_innocent_name(small, name):
     leak = next(leak for leak in leaks.FEATURES if leak.name == name)
-    y = landmark.target(small, 28)
+    y = cohort.target(small, 28)
     column = leak.compute(small, y.index).to_frame("score")
     with pytest.raises(LeakError, match="column score: alone it ranks leavers"):
         guard.guard(column, {"score": 28}, 28, y=y.to_numpy())
@@ -142,8 +142,7 @@ def test_the_message_lists_every_offender():
 def test_fifty_clean_runs_pass(small):
     """Honest features of random halves of the trial, at random landmarks, with every check on."""
     tables = {
-        day: (honest_table(small, day), declared_days(small, day), landmark.target(small, day))
-        for day in small.landmarks
+        day: (honest_table(small, day), declared_days(small, day), cohort.target(small, day)) for day in small.landmarks
     }
     for day in small.landmarks:
         X, declared, y = tables[day]
@@ -269,6 +268,6 @@ def test_price_list_of_simulated_trials(p):
 
 def test_forgetting_leaves_nobody_who_leaves_later(small):
     then = guard.forget(small, 56)
-    assert landmark.counts(then, 56)["all_cause"] == 0
-    assert landmark.counts(then, 56)["at_risk"] == landmark.counts(small, 56)["at_risk"]
+    assert cohort.counts(then, 56)["all_cause"] == 0
+    assert cohort.counts(then, 56)["at_risk"] == cohort.counts(small, 56)["at_risk"]
     assert then.events["known_day"].max() <= 56

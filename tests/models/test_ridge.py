@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from attrition.models import outcomes, ridge
-from attrition.survival.cox import RidgeCox
+from attrition.survival.hazards import RidgeCox
 
 
 @pytest.fixture

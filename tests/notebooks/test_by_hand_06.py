@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sklearn.model_selection import cross_val_predict
 
-from attrition import landmark, metrics, params, paths, report, trials
-from attrition.landmark import machine
-from tests.landmark.test_machine import made_trial
+from attrition import metrics, params, paths, report, trials
+from attrition.landmark import cohort, evaluation
+from tests.landmark.test_evaluation import made_trial
 from tests.notebooks import cells
 
-GIVEN = {"machine": machine, "trials": trials, "landmark": landmark, "report": report, "seed": 42}
+GIVEN = {"evaluation": evaluation, "trials": trials, "cohort": cohort, "report": report, "seed": 42}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_an_average_over_folds_is_the_librarys_auroc_within_folds(by_hand):
 
 
 def test_nothing_in_the_honest_table_comes_from_after_the_landmark(by_hand):
-    known = set(landmark.dictionary(by_hand["taught"], by_hand["DAY"])["known_day"])
+    known = set(cohort.dictionary(by_hand["taught"], by_hand["DAY"])["known_day"])
     assert max(known) <= by_hand["DAY"]
     assert by_hand["in_time"].to_numpy().sum() < by_hand["final"].to_numpy().sum()
 

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import report, seeds, survival
+from attrition import seeds
 from attrition.cdisc.trial import Definitions, assemble
-from attrition.landmark import time_readings
 from attrition.survival import hazards, incidence
 
 
@@ -120,47 +119,46 @@ def test_one_arm_needs_no_comparison():
     single = made(arms=("only",))
     differences = incidence.arm_differences(single)
     ratios, checks = incidence.arm_hazards(single, fewest=5)
-    assert time_readings.arms(differences, 0.1, 120).verdict == "not testable"
-    assert time_readings.hazards(ratios, checks).verdict == "not testable"
+    assert incidence.risk_of_arms(differences, 0.1, 120) == {"comparisons": 0, "verdict": "not testable"}
+    assert incidence.hazards_of_arms(ratios, checks) == {"n": 0, "verdict": "not testable"}
     assert len(incidence.written(differences)) == 1
 
 
-def fill(reading):
-    return report.fill(reading.template, reading.values)
-
-
-def test_sentence_on_arms_follows_the_numbers():
+def test_verdict_on_arms_follows_the_numbers():
     strong, none = made(n=600, effect=1.2), made(n=600, effect=0.0, draw=1)
     tables = [incidence.arm_differences(trial, incidence.level_for_all(trial)) for trial in (strong, none)]
-    said = [time_readings.arms(table, 0.1, 120) for table in tables]
-    assert [part.verdict for part in said] == ["supported", "not supported"]
-    assert "at least the smallest" in fill(said[0])
-    assert "includes no difference" in fill(said[1])
+    found = [incidence.risk_of_arms(table, 0.1, 120) for table in tables]
+    assert [facts["verdict"] for facts in found] == ["supported", "not supported"]
+    assert found[0]["gap"]["value"] == pytest.approx(100 * (found[0]["risk"] - found[0]["base"]))
+    assert (found[0]["margin"], found[0]["comparisons"]) == (10, 2)
 
 
 def test_verdict_on_arms_ignores_the_sign():
     trial = made(n=600, effect=-1.2)
-    row, verdict = incidence.largest_difference(incidence.arm_differences(trial), 0.1)
-    assert row["risk_difference"] < 0
-    assert verdict == "supported"
+    found = incidence.risk_of_arms(incidence.arm_differences(trial), 0.1, 120)
+    assert found["gap"]["value"] < 0
+    assert found["verdict"] == "supported"
 
 
-def test_sentence_on_the_mistake_follows_the_numbers(trial):
+def test_the_mistake_is_told_by_its_largest_gap_the_numbers(trial):
     days = [trial.horizon]
     right, wrong = incidence.by_reason(trial, days), incidence.by_the_mistake(trial, days)
     over = incidence.overstatement(right, wrong, 120)
-    assert "overstates" in fill(time_readings.mistake(over, 120))
+    found = incidence.mistake(over, 120)
+    assert found["verdict"] == "supported"
+    assert found["gap"] == pytest.approx(100 * over.loc[over["reason"] != "sum", "difference"].max())
+    assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
     same = over.assign(one_minus_km=over["incidence"], difference=0.0)
-    assert time_readings.mistake(same, 120).verdict == "exploratory"
+    assert incidence.mistake(same, 120) == {"overstated": False, "verdict": "exploratory"}
 
 
-def test_sentence_on_hazards_names_only_clear_reasons():
+def test_only_clear_reasons_are_named():
     ratios, checks = incidence.arm_hazards(made(n=600, effect=1.2), fewest=10)
-    said = time_readings.hazards(ratios, checks)
-    assert said.verdict == "supported"
-    assert said.values["reason"] == "tired"
+    found = incidence.hazards_of_arms(ratios, checks)
+    assert (found["verdict"], found["reason"]) == ("supported", "tired")
     ratios, checks = incidence.arm_hazards(made(n=200, effect=0.0, draw=3), fewest=10)
-    assert time_readings.hazards(ratios, checks).template.startswith("No reason's hazard differs")
+    found = incidence.hazards_of_arms(ratios, checks)
+    assert (found["verdict"], found["reasons"]) == ("not supported", [])
 
 
 def test_nested_keeps_every_number(trial):
@@ -173,20 +171,19 @@ def test_nested_keeps_every_number(trial):
 
 def test_steps_are_the_days_of_the_estimator(trial):
     patients = incidence.coded(trial)
-    fit = survival.aalen_johansen(patients["time"], patients["cause"], 2)
+    fit = incidence.aalen_johansen(patients["time"], patients["cause"], 2)
     assert set(fit.days) <= set(incidence.steps(trial))
 
 
-def test_sentence_between_arms_names_the_widest_gap():
+def test_between_arms_the_widest_gap_is_named():
     rows = pd.DataFrame({"group": ["A", "A", "B", "B"], "reason": ["x", "y", "x", "y"], "value": [0.1, 0.2, 0.15, 0.6]})
-    assert "in the reason y: 60.0% in the arm B, 20.0% in the arm A" in fill(time_readings.between_arms(rows))
-    assert time_readings.between_arms(rows[rows["group"] == "A"]).verdict == "not testable"
+    widest = {"arms": 2, "reason": "y", "high": 0.6, "high_arm": "B", "low": 0.2, "low_arm": "A"}
+    assert incidence.between_arms(rows) == widest
+    assert incidence.between_arms(rows[rows["group"] == "A"])["arms"] == 1
 
 
-@pytest.mark.parametrize(("correlation", "p", "words"), [(-0.3, 0.01, "falls"), (0.2, 0.6, "does not tell")])
-def test_sentence_on_drift_follows_the_test(correlation, p, words):
-    row = {"reason": "x", "arm": "B", "correlation": correlation, "p": p}
+def test_drift_is_that_of_an_arms_own_test():
+    row = {"reason": "x", "arm": "B", "correlation": -0.3, "p": 0.01}
     joint = {"reason": "x", "arm": "all", "correlation": float("nan"), "p": 0.001}
-    said = fill(time_readings.drift(pd.DataFrame([row, joint]), "x"))
-    assert words in said
-    assert "arm B" in said
+    assert incidence.drift(pd.DataFrame([row, joint]), "x") == row
+    assert incidence.drift(pd.DataFrame([row, joint]), None) == {"reason": None}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from attrition import cdisc, landmark, paths, trials
+from attrition import cdisc, paths, trials
 from attrition.contract.strict import ContractError
 from attrition.errors import Refusal
-from attrition.landmark import participants
+from attrition.landmark import cohort
 from attrition.survival import incidence
 from attrition.trials import flat, mapping
 from attrition.trials.mapping import MappingError
@@ -115,7 +115,7 @@ def test_an_event_flag_and_follow_up_to_the_very_horizon(tmp_path):
     frame = table(day=["100"] * 6 + ["99", "20", "30", "40", "50", "100"]).assign(left=["0"] * 7 + ["1"] * 5)
     trial = put(tmp_path, frame, text)
     assert trial.patients["status"].tolist() == ["none"] * 6 + ["censored"] + ["primary"] * 5
-    assert landmark.counts(trial, 28)["censored"] == 1
+    assert cohort.counts(trial, 28)["censored"] == 1
 
 
 def many(n=100, day=110, early=(), **changes):
@@ -129,22 +129,22 @@ def test_who_completes_on_the_day_of_the_horizon_has_stayed(tmp_path):
     later, on_the_day = (put(tmp_path, many(day=day)) for day in (110, 100))
     for trial in (later, on_the_day):
         assert trial.patients["status"].value_counts().to_dict() == {"none": 100, "primary": 20}
-        assert landmark.target(trial, 28).notna().all()
-    pd.testing.assert_frame_equal(landmark.table(on_the_day), landmark.table(later))
+        assert cohort.target(trial, 28).notna().all()
+    pd.testing.assert_frame_equal(cohort.table(on_the_day), cohort.table(later))
     assert on_the_day.flow == later.flow
-    flow = participants.participant_flow(on_the_day)
+    flow = cohort.participant_flow(on_the_day)
     assert flow["n"].iloc[-1] == on_the_day.flow["in_study_at_horizon"] == 100
 
 
 def test_a_few_who_complete_before_the_horizon_are_censored_in_both_chapters(tmp_path):
     trial = put(tmp_path, many(early=[60, 99]))
     assert trial.flow["censored"] == 2
-    assert landmark.target(trial, 28).isna().sum() == 2
-    assert landmark.counts(trial, 56)["censored"] == 2
+    assert cohort.target(trial, 28).isna().sum() == 2
+    assert cohort.counts(trial, 56)["censored"] == 2
     coded = incidence.coded(trial)
     assert coded.loc[coded["status"].eq("censored"), ["time", "cause"]].to_numpy().tolist() == [[60, 0], [99, 0]]
-    flow = participants.participant_flow(trial)
-    assert flow["n"].tolist()[1:] == [*(len(landmark.at_risk(trial, day)) for day in (28, 56)), 98]
+    flow = cohort.participant_flow(trial)
+    assert flow["n"].tolist()[1:] == [*(len(cohort.at_risk(trial, day)) for day in (28, 56)), 98]
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def records(**changes):
 
 def test_every_name_that_stands_beside_the_reason_groups_is_reserved(tmp_path):
     trial = put(tmp_path)
-    flow = participants.participant_flow(trial)
-    tables = [landmark.table(trial), flow, incidence.arm_flow(trial)]
+    flow = cohort.participant_flow(trial)
+    tables = [cohort.table(trial), flow, incidence.arm_flow(trial)]
     names = {name.replace("_", " ") for table in tables for name in table}
     assert names - set(trial.groups) <= mapping.RESERVED
     assert set(trial.patients["status"]) | set(trial.patients["event_group"]) <= mapping.RESERVED | set(trial.groups)
@@ -351,7 +351,7 @@ def test_the_flat_pilot_is_the_pilot(tmp_path):
         competing=tuple(competing), groups={name: tuple(terms) for name, terms in groups.items()},
     )  # fmt: skip
     trial = flat.load(tmp_path / "pilot.csv", m)
-    pd.testing.assert_frame_equal(landmark.table(trial), landmark.table(pilot))
+    pd.testing.assert_frame_equal(cohort.table(trial), cohort.table(pilot))
     assert trial.arms == pilot.arms or trial.arms[0] == pilot.arms[0]
 
 

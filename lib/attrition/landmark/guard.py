@@ -13,43 +13,17 @@ import pandas as pd
 
 from attrition import errors, metrics
 from attrition.cdisc.trial import COMPLETED, NO_EVENT, Trial
-from attrition.landmark.known import cut_day
+from attrition.landmark.cohort import cut_day
 from attrition.metrics import intervals
 from attrition.resampling import Fold, repeated_folds
 
-DERIVED = frozenset(
-    (
-        *("VISNUMEN", "TRTEDT", "TRTEDTM", "TRTDURD", "TRTDUR", "CUMDOSE", "AVGDD", "RFENDT", "RFENDTC", "RFXENDTC"),
-        *("RFPENDTC", "COMP8FL", "COMP16FL", "COMP24FL", "COMPLT8", "COMPLT16", "COMPLT24", "DSRAEFL", "DCDECOD"),
-        *(
-            "DCSREAS",
-            "DCREASCD",
-            "DISCONFL",
-            "EOSSTT",
-            "EOSDT",
-            "EOTSTT",
-            "EFFFL",
-            "DTHFL",
-            "DTHDTC",
-            "DTHDT",
-            "EXENDTC",
-        ),
-        *(
-            "EXENDY",
-            "EXSEQ",
-            "LSTALVDT",
-            "DSDECOD",
-            "DSTERM",
-            "DSSTDY",
-            "DSSTDTC",
-            "AEENDTC",
-            "AEENDY",
-            "AEOUT",
-            "AEACN",
-        ),
-        *("EVENT_DAY", "REASON", "REASON_GROUP", "EVENT_GROUP", "STATUS", "TIME", "AEENTDT", "AP01EDT", "PPROTFL"),
-    )
-)
+_NAMES = """
+    VISNUMEN TRTEDT TRTEDTM TRTDURD TRTDUR CUMDOSE AVGDD RFENDT RFENDTC RFXENDTC RFPENDTC COMP8FL COMP16FL
+    COMP24FL COMPLT8 COMPLT16 COMPLT24 DSRAEFL DCDECOD DCSREAS DCREASCD DISCONFL EOSSTT EOSDT EOTSTT EFFFL DTHFL
+    DTHDTC DTHDT EXENDTC EXENDY EXSEQ LSTALVDT DSDECOD DSTERM DSSTDY DSSTDTC AEENDTC AEENDY AEOUT AEACN
+    EVENT_DAY REASON REASON_GROUP EVENT_GROUP STATUS TIME AEENTDT AP01EDT PPROTFL
+"""
+DERIVED = frozenset(_NAMES.split())
 """Variables of SDTM, ADaM and this package that are derived from how or when a patient left."""
 SUSPICIOUS = 0.75
 ALMOST_PERFECT = 0.9
@@ -78,21 +52,10 @@ def derived_from_outcome(names: Sequence[str]) -> list[str]:
 
 
 def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd.Series:
-    """Single features whose AUROC, in either direction, is suspicious.
+    """Single features with a suspicious AUROC in either direction, whose 99.9 % interval lies above `SCREEN_FLOOR`.
 
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n_patients, n_features)
-        Numbers, where missing values count as a value of their own when they tell more than the numbers; and
-        categories, each taken as a whole, see `level_rates`.
-    y : ndarray, shape (n_patients,)
-    suspicious : float
-        An AUROC at or above it is reported when its 99.9 % interval (DeLong) also lies above `SCREEN_FLOOR`.
-
-    Returns
-    -------
-    pandas.Series
-        AUROC of the suspicious features.
+    Missing values count as a value of their own when they tell more than the numbers; a category is taken as a whole,
+    see `level_rates`.
 
     Examples
     --------
@@ -130,16 +93,6 @@ def level_rates(values: pd.Series, y: np.ndarray) -> np.ndarray:
     One 0/1 column a level would miss a category that tells the outcome by several levels together. A missing value is a
     level like the others; a level that the other folds do not have gets the rate of all.
 
-    Parameters
-    ----------
-    values : pandas.Series, shape (n_patients,)
-    y : ndarray, shape (n_patients,)
-
-    Returns
-    -------
-    ndarray, shape (n_patients,)
-        The overall rate for everybody where there are fewer than two patients of an outcome.
-
     Examples
     --------
     >>> level_rates(pd.Series(list("aabbaabb")), np.array([0, 0, 1, 1, 0, 0, 1, 1])).round(3).tolist()
@@ -167,20 +120,7 @@ def forget(trial: Trial, landmark: int) -> Trial:
 
 
 def changed_by_the_future(build: Callable[[Trial], pd.DataFrame], trial: Trial, landmark: int) -> list[str]:
-    """Features that are not the same when the future has been deleted.
-
-    Parameters
-    ----------
-    build : callable
-        ``build(trial) -> DataFrame`` indexed by id.
-    trial : Trial
-    landmark : int
-
-    Returns
-    -------
-    list of str
-        Changed, lost or gained columns.
-    """
+    """Columns of ``build(trial)`` that change, are lost or are gained when the future has been deleted."""
     now, then = build(trial), build(forget(trial, landmark))
     if not now.index.equals(then.index):
         return list(now.columns)
@@ -212,8 +152,8 @@ def guard(
     X : pandas.DataFrame, shape (n_patients, n_features)
         Features as the reader knows them, categories as they are: messages name its columns.
     declared : mapping of str to float
-        Study day on which each feature is known; for `landmark.features` the column known_day of
-        `landmark.dictionary`.
+        Study day on which each feature is known; for `cohort.features` the column known_day of
+        `cohort.dictionary`.
     landmark : int
     y : ndarray, shape (n_patients,), optional
         For the single-feature screen.
@@ -252,18 +192,7 @@ def guard(
 
 
 def guard_folds(folds: Sequence[Fold], patient_id: Sequence) -> None:
-    """Raise when a patient is on both sides of a fold.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-    patient_id : sequence, shape (n_rows,)
-        Patient of each row.
-
-    Raises
-    ------
-    LeakError
-    """
+    """Raise when a patient (`patient_id` of each row) is on both sides of a fold."""
     ids = np.asarray(patient_id)
     shared = [len(np.intersect1d(ids[fold.train], ids[fold.test])) for fold in folds]
     if any(shared):
@@ -277,26 +206,10 @@ def guard_procedure(
     n_permutations: int = 20,
     z: float = 4.0,
 ) -> float:
-    """Raise when a validation finds something in outcomes that were shuffled.
+    """Raise when a validation finds something in outcomes that were shuffled; else their mean AUROC.
 
-    Parameters
-    ----------
-    procedure : callable
-        ``procedure(y, rng) -> (y_of_rows, y_prob)``, the whole way from outcomes to out-of-fold predictions.
-    y : ndarray, shape (n_patients,)
-    rng : numpy.random.Generator
-    n_permutations : int
-    z : float
-        Standard errors above chance from which it counts; honest cross-validation lies slightly below chance.
-
-    Returns
-    -------
-    float
-        Mean AUROC over the permutations.
-
-    Raises
-    ------
-    LeakError
+    ``procedure(y, rng)`` gives outcomes and out-of-fold predictions of its rows. Honest cross-validation lies slightly
+    below chance; `z` standard errors above it count.
 
     References
     ----------

@@ -8,7 +8,7 @@ that knows little below one half. Intervals develop the models anew in half-samp
 """
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from attrition import landmark, metrics, models, seeds
+from attrition import metrics, models, seeds
 from attrition.cdisc.trial import Trial
+from attrition.landmark import cohort
 from attrition.metrics import intervals, ranks
 from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, repeated_folds
-from attrition.survival.cox import RidgeCox
+from attrition.survival.hazards import RidgeCox
+from attrition.text import INTERVAL
 
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "arm_only": ("arm",),
@@ -32,12 +34,10 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "baseline_arm": ("baseline", "arm"),
     "adverse_events": ("baseline", "arm", "adverse events"),
     "visits": ("baseline", "arm", "adverse events", "visits"),
-    "all": landmark.GROUPS,
-    "all_without_arm": tuple(group for group in landmark.GROUPS if group != "arm"),
+    "all": cohort.GROUPS,
+    "all_without_arm": tuple(group for group in cohort.GROUPS if group != "arm"),
 }
 LEARNERS = ("super", "xgb", "lgbm", "cox", "forest")
-DEAR = ("forest",)
-"""Models that take longer than all others together: at the first landmark only, in four half-samples."""
 LABELS = {
     "null": "Event rate, no features",
     "arm_only": "Arm only",
@@ -105,20 +105,9 @@ def _apart(name: str, taken: Collection[str]) -> str:
 
 
 def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Categories to 0/1 columns, and the column of `table` that each column was made from.
+    """Categories to 0/1 columns with names that are not `taken`, and the column of `table` that each was made from.
 
     The first level, or the other of two, is the reference; numbers come first and stay as they are.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame, shape (n_patients, n_features)
-    taken : collection of str
-        Names that no 0/1 column may have.
-
-    Returns
-    -------
-    columns : pandas.DataFrame
-    origins : dict of str to str
 
     Examples
     --------
@@ -138,37 +127,16 @@ def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFr
     return pd.concat(parts, axis=1), origins
 
 
-def encode(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `encoded`.
-
-    Examples
-    --------
-    >>> encode(pd.DataFrame({"sex": ["F", "M", "F"], "age": [1.0, 2.0, 3.0]})).columns.tolist()
-    ['age', 'sex_m']
-    """
-    return encoded(table)[0]
-
-
 def problem(trial: Trial, day: int) -> Problem:
-    """The prediction problem at a landmark.
-
-    Parameters
-    ----------
-    trial : Trial
-    day : int
-
-    Returns
-    -------
-    Problem
-    """
-    raw = landmark.features_by_group(trial, day)
+    """The prediction problem at a landmark."""
+    raw = cohort.features_by_group(trial, day)
     tables: dict[str, pd.DataFrame] = {}
     origins: dict[str, str] = {}
     features = [name for table in raw.values() for name in table]
     for group, table in raw.items():
         tables[group], own = encoded(table, {*features, *origins})
         origins |= own
-    outcome = landmark.target(trial, day).dropna()
+    outcome = cohort.target(trial, day).dropna()
     patients = trial.patients.set_index("id").loc[outcome.index]
     return Problem(
         landmark=day,
@@ -189,16 +157,7 @@ def _imputer() -> SimpleImputer:
 def fitted_on(
     estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> list[np.ndarray]:
-    """Predictions of the test rows of each split, by the estimator fitted on its training rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Unfitted.
-    X : ndarray, shape (n_rows, n_features)
-    y : ndarray, shape (n_rows,), or what the estimator's ``fit`` takes
-    splits : sequence of (train, test)
-        Rows, by position.
+    """Predictions of the test rows of each split (train, test), by the estimator fitted on its training rows.
 
     Returns
     -------
@@ -227,18 +186,7 @@ def estimators(p: Any, seed: int, of: Problem) -> dict[str, tuple[str, BaseEstim
     """Every model whose features exist at the landmark: its feature set, and the unfitted pipeline.
 
     The penalties of the ridge models are chosen inside, and the arm is never penalised, so that the models are nested.
-
-    Parameters
-    ----------
-    p : attrition.params.RealTrial
-        Fields trees, tree_depth, learning_rate.
-    seed : int
-    of : Problem
-
-    Returns
-    -------
-    dict of str to (feature set, estimator)
-        Without feature sets that are those of an earlier one.
+    A feature set that is the same as an earlier one is left out.
     """
     trees = {"n_estimators": p.trees, "max_depth": p.tree_depth, "learning_rate": p.learning_rate}
     xgb = models.classifier("xgb", "none", seed, **trees, min_child_weight=5, reg_lambda=10.0)
@@ -265,18 +213,7 @@ def enough(of: Problem, fewest: int = MINIMUM_EVENTS) -> bool:
 
 
 def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]:
-    """Stratified folds of a problem, the same for all models.
-
-    Raises
-    ------
-    ValueError
-        Fewer than `MINIMUM_EVENTS` events or non-events: no prediction can be judged on them.
-    """
-    if not enough(of):
-        raise ValueError(
-            f"day {of.landmark}: {of.n_events} events among {len(of.y)} patients; "
-            f"prediction needs {MINIMUM_EVENTS} with and without the event"
-        )
+    """Stratified folds of a problem, the same for all models."""
     return repeated_folds(of.y, n_folds, n_repeats, seeds.integer(seed, "landmark", of.landmark))
 
 
@@ -286,43 +223,27 @@ def target(of: Problem, estimator: BaseEstimator) -> np.ndarray:
     return np.column_stack([of.y, of.time]) if isinstance(last, RidgeCox) else of.y
 
 
-def out_of_fold(
-    of: Problem, chosen: Mapping[str, tuple[str, BaseEstimator]], folds: Sequence[Fold]
-) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions of every model, and of the training event rate as ``"null"``.
-
-    Parameters
-    ----------
-    of : Problem
-    chosen : mapping
-        From `estimators`.
-    folds : sequence of Fold
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n_patients, n_repeats)
-    """
-    shape = (len(of.y), 1 + max(fold.repeat for fold in folds))
-    predictions = {name: np.full(shape, np.nan) for name in ("null", *chosen)}
-    tables = {name: of.X[of.columns(name)].to_numpy() for name in {feature_set for feature_set, _ in chosen.values()}}
-    for fold in folds:
-        predictions["null"][fold.test, fold.repeat] = of.y[fold.train].mean()
-    splits = [(fold.train, fold.test) for fold in folds]
-    for name, (feature_set, estimator) in chosen.items():
-        found = fitted_on(estimator, tables[feature_set], target(of, estimator), splits)
-        for fold, y_prob in zip(folds, found, strict=True):
-            predictions[name][fold.test, fold.repeat] = y_prob
-    return predictions
+def placed(of: Problem, folds: Sequence[Fold], found: Iterable[np.ndarray | float]) -> np.ndarray:
+    """The next predictions of the test part of each fold, shape (n_patients, n_repeats)."""
+    table = np.full((len(of.y), 1 + max(fold.repeat for fold in folds)), np.nan)
+    for fold, y_prob in zip(folds, found, strict=False):
+        table[fold.test, fold.repeat] = y_prob
+    return table
 
 
-def bootstrap_weights(of: Problem, n_resamples: int, seed: int) -> np.ndarray:
-    """Patient-bootstrap weights of a problem; the same for all models."""
-    rng = seeds.stream(seed, "bootstrap", of.landmark)
-    return intervals.bootstrap_weights(rng, len(of.y), n_resamples)
+def event_rates(of: Problem, folds: Sequence[Fold]) -> np.ndarray:
+    """The event rate of the training part as everybody's prediction, shape (n_patients, n_repeats)."""
+    return placed(of, folds, [of.y[fold.train].mean() for fold in folds])
+
+
+def out_of_fold(of: Problem, feature_set: str, estimator: BaseEstimator, folds: Sequence[Fold]) -> np.ndarray:
+    """Out-of-fold predictions of a model, shape (n_patients, n_repeats)."""
+    X, splits = of.X[of.columns(feature_set)].to_numpy(), [(fold.train, fold.test) for fold in folds]
+    return placed(of, folds, fitted_on(estimator, X, target(of, estimator), splits))
 
 
 def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int, seed: int) -> dict[str, float]:
-    """Harrell's optimism-corrected AUROC of a model with every building step repeated in each resample.
+    """Harrell's optimism-corrected AUROC of a model on a feature set, every building step repeated in each resample.
 
     Parameters
     ----------
@@ -330,8 +251,7 @@ def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int,
     name : str
         Feature set.
     estimator : estimator
-    n_resamples : int
-    seed : int
+    n_resamples, seed : int
 
     Returns
     -------
@@ -356,7 +276,8 @@ def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int,
         metrics.auroc(of.y[rows], y_prob[rows]) - metrics.auroc(of.y, y_prob)
         for rows, y_prob in zip(draws[1:], found[1:], strict=True)
     ]
-    return {"apparent": apparent, "optimism": float(np.mean(excess)), "corrected": apparent - float(np.mean(excess))}
+    gained = float(np.mean(excess))
+    return {"apparent": apparent, "optimism": gained, "corrected": apparent - gained}
 
 
 def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -> pd.DataFrame:
@@ -379,9 +300,7 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
         comparable = y.sum() * (1 - y).sum()
         pairs += comparable
         won += comparable * metrics.auroc(y, y_prob) if comparable else 0.0
-        rows.append(
-            (group, len(y), y.sum(), y_prob.mean(), y.mean(), *(found[key] for key in ("value", "ci_low", "ci_high")))
-        )
+        rows.append((group, len(y), y.sum(), y_prob.mean(), y.mean(), *(found[key] for key in INTERVAL)))
     columns = ["site_group", "n_patients", "n_events", "mean_predicted", "observed", "auroc", "ci_low", "ci_high"]
     table = pd.DataFrame(rows, columns=columns)
     mean = np.average(table["mean_predicted"], weights=table["n_patients"])

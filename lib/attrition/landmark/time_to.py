@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from attrition import landmark, seeds, survival
+from attrition import seeds
 from attrition.cdisc.trial import Trial
-from attrition.landmark import uncertainty
+from attrition.landmark import cohort, uncertainty
 from attrition.metrics import ranks
-from attrition.survival import censored, hazards
-from attrition.survival.cox import RidgeCox
-from attrition.survival.discrete import discrete_risk, period_edges
-from attrition.survival.incidence import coded
+from attrition.survival import censored, hazards, incidence
 
 NAMES = {
     "null": "one risk for everybody",
@@ -33,31 +34,17 @@ REFERENCE = "arm_only"
 """What a prediction has to beat: knowing the arm and nothing else."""
 FULL = ("cox", "discrete")
 """Models of all that is known, the arm included: the ones whose best gain is picked."""
-COLUMNS = [
-    "landmark", "model", "n", "events", "auroc", "auroc_low", "auroc_high",
-    "auroc_within", "auroc_within_low", "auroc_within_high", "brier", "brier_low", "brier_high",
-    "ipa", "ipa_low", "ipa_high", "predicted", "observed", "wolbers", "uno",
-]  # fmt: skip
 ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
-SHOWN = [name for name in COLUMNS if not name.startswith(("auroc_low", "auroc_high", "auroc_within_", "brier_"))]
+MEASURES = [f"{measure}{end}" for measure in ("auroc", "auroc_within", "brier", "ipa") for end in ENDS.values()]
+COLUMNS = ["landmark", "model", "n", "events", *MEASURES, "predicted", "observed", "wolbers", "uno"]
+SHOWN = [name for name in COLUMNS if name.startswith("ipa") or not name.endswith(("_low", "_high"))]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The patients at risk at a landmark.
+    """The patients at risk at a landmark; time counts from it; causes: 0 still in or censored, 1 primary, 2 competing.
 
-    Attributes
-    ----------
-    day, horizon : int
-        Landmark and horizon, in days from the start.
-    time : ndarray, shape (n_patients,)
-        Days from the landmark.
-    cause : ndarray of int, shape (n_patients,)
-        0 censored or still in, 1 primary, 2 competing.
-    features : pandas.DataFrame, shape (n_patients, n_features)
-        Known at the landmark, numeric (categories as indicators), missing where nothing is known.
-    from_arm : ndarray of bool, shape (n_features,)
-        Which features are the treatment arm.
+    Features are numeric (categories as indicators), missing where nothing is known; `from_arm` says which are the arm.
     """
 
     day: int
@@ -75,12 +62,12 @@ class Sample:
 
 def sample(trial: Trial, day: int) -> Sample:
     """Patients at risk at a landmark with what was known about them by then; see `Sample`."""
-    table = landmark.features(trial, day)
+    table = cohort.features(trial, day)
     arm = pd.get_dummies(table[["arm"]].astype(str), dtype=float) if "arm" in table else pd.DataFrame(index=table.index)
     rest = table.drop(columns="arm", errors="ignore")
     categories = list(rest.select_dtypes(exclude="number").columns)
     rest = pd.get_dummies(rest, columns=categories, dtype=float) if categories else rest
-    outcome = coded(trial).set_index("id").loc[table.index]
+    outcome = incidence.coded(trial).set_index("id").loc[table.index]
     features = pd.concat([arm, rest], axis=1).astype(float)
     from_arm = np.arange(features.shape[1]) < arm.shape[1]
     time = outcome["time"].to_numpy(dtype=float) - day
@@ -89,12 +76,9 @@ def sample(trial: Trial, day: int) -> Sample:
 
 def prepared(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Impute by the training medians, scale by the training mean and standard deviation."""
-    known = ~np.isnan(train).all(axis=0)
-    middle = np.where(known, np.nanmedian(np.where(known, train, 0.0), axis=0), 0.0)
-    train, test = (np.where(np.isnan(part), middle, part) for part in (train, test))
-    spread = train.std(axis=0)
-    scale = np.where(spread > 0, spread, np.inf)
-    return (train - train.mean(axis=0)) / scale, (test - train.mean(axis=0)) / scale
+    steps = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()).fit(train)
+    varies = steps[-1].var_ > 0  # of what does not vary in training, a test patient's value says nothing
+    return steps.transform(train) * varies, steps.transform(test) * varies
 
 
 Model = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -102,37 +86,28 @@ Model = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], n
 
 
 def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndarray, seed: int) -> np.ndarray:
-    """Ridge penalty of every feature, chosen by inner folds for the Cox model of the primary event.
+    """Ridge penalty of every feature (none of a `free` one), by inner folds for the Cox model of the primary event.
 
     The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
-
-    Parameters
-    ----------
-    time, cause : ndarray, shape (n_patients,)
-    X : ndarray, shape (n_patients, n_features)
-    free : ndarray of bool, shape (n_features,)
-        Features without a penalty.
-    seed : int
-        Of the inner folds.
     """
     outcome = np.column_stack([cause == 1, time])
     if free.all() or not (cause == 1).any():
         return np.full(X.shape[1], hazards.HELD)
-    return ~free / RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
+    return ~free / hazards.RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
 
 
 def _models(s: Sample, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
-    edges, everything = period_edges(s.ahead, period), np.ones(s.features.shape[1], dtype=bool)
+    edges, everything = hazards.period_edges(s.ahead, period), np.ones(s.features.shape[1], dtype=bool)
 
     def null(time, cause, X, X_new, ridge):
-        fit = survival.aalen_johansen(time, cause, 2)
-        return np.full(len(X_new), survival.risk_on(fit, s.ahead)[0])
+        fit = incidence.aalen_johansen(time, cause, 2)
+        return np.full(len(X_new), incidence.risk_on(fit, s.ahead)[0])
 
     def cox(time, cause, X, X_new, ridge):
         return hazards.cox_risk(time, cause, X, X_new, [s.ahead], ridge, plain=(2,))[:, 0]
 
     def discrete(time, cause, X, X_new, ridge):
-        return discrete_risk(time, cause, X, X_new, edges, ridge)[:, -1]
+        return hazards.discrete_risk(time, cause, X, X_new, edges, ridge)[:, -1]
 
     table = {"null": (null, ~everything), "arm_only": (cox, s.from_arm)}
     table |= {"cox": (cox, everything), "discrete": (discrete, everything)}
@@ -142,21 +117,7 @@ def _models(s: Sample, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
 
 
 def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
-    """Test fold of every patient in every repeat, stratified by the primary event.
-
-    Parameters
-    ----------
-    s : Sample
-    n_folds, n_repeats : int
-    seed : int
-        Of the stream ``("time to dropout", landmark, repeat)``.
-
-    Returns
-    -------
-    ndarray of int, shape (n_repeats, n_patients)
-    """
-    from sklearn.model_selection import StratifiedKFold
-
+    """Test fold of every patient in every repeat, stratified by the primary event; shape (n_repeats, n_patients)."""
     labels = np.zeros((n_repeats, len(s.time)), dtype=int)
     for repeat in range(n_repeats):
         state = seeds.integer(seed, "time to dropout", s.day, repeat)
@@ -167,22 +128,9 @@ def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
 
 
 def out_of_fold(s: Sample, folds: np.ndarray, period: float, seed: int) -> dict[str, np.ndarray]:
-    """Cross-validated risks by the horizon, the same folds for every model.
+    """Cross-validated risks by the horizon, the same folds for every model, as arrays of the shape of `folds_of`.
 
-    Parameters
-    ----------
-    s : Sample
-    folds : ndarray of int, shape (n_repeats, n_patients)
-        See `folds_of`.
-    period : float
-        Length of a period of the discrete-time model, in days.
-    seed : int
-        Of the inner folds.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n_repeats, n_patients)
-        Model (a key of `NAMES`) to risks, settled (see `ranks.settled`); with a single arm, nothing that sets it apart.
+    With a single arm there is no model that sets it apart.
     """
     models, values = _models(s, period), s.features.to_numpy()
     risks = {name: np.zeros(folds.shape) for name in models}
@@ -215,13 +163,9 @@ def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
 
 
 def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """AUROC (over all pairs, and within test folds), Brier score and IPA of every model in every repeat.
+    """AUROC (over all pairs, and within test folds), Brier score and IPA of every model, arrays of shape (n_repeats,).
 
-    Returns
-    -------
-    dict of str to dict of str to ndarray, shape (n_repeats,)
-        ``auroc`` (one half by definition for the model without predictors), ``auroc_within``, ``brier`` (with inverse
-        probability of censoring weights), ``ipa`` (1 - Brier / Brier of the model without predictors).
+    The model without predictors has an AUROC of one half by definition; IPA is 1 - Brier / Brier of that model.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, risk in risks.items():
@@ -236,16 +180,7 @@ def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> d
 
 
 def in_halves(s: Sample, n_halves: int, n_folds: int, period: float, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2).
-
-    Parameters
-    ----------
-    s : Sample
-    n_halves, n_folds : int
-    period : float
-        Length of a period of the discrete-time model, in days.
-    seed : int
-    """
+    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2)."""
     outcome = (s.cause == 1).astype(int)
     drawn = uncertainty.halves(outcome, n_halves, n_folds, seeds.stream(seed, "time to dropout", "halves", s.day))
     parts: list[dict[str, dict[str, np.ndarray]]] = []
@@ -263,15 +198,7 @@ def score(
     full: Mapping[str, Mapping[str, np.ndarray]],
     half: Mapping[str, Mapping[str, np.ndarray]],
 ) -> pd.DataFrame:
-    """Accuracy of out-of-fold risks at the horizon, a row a model, with intervals.
-
-    Parameters
-    ----------
-    s : Sample
-    risks : mapping
-        See `out_of_fold`.
-    full, half : mapping
-        See `measured` and `in_halves`.
+    """Accuracy of out-of-fold risks at the horizon, a row a model, with intervals from `measured` and `in_halves`.
 
     Returns
     -------
@@ -279,8 +206,7 @@ def score(
         ``model``, ``n``, ``events``; ``auroc``, ``auroc_within``, ``brier``, ``ipa``, each with ``_low`` and ``_high``;
         ``predicted`` and ``observed`` mean risk; ``wolbers`` and ``uno`` concordances.
     """
-    known = censored.censoring_weights(s.time, s.cause, s.ahead)
-    observed = float(np.mean(known * censored.outcome_by(s.time, s.cause, s.ahead)))
+    observed = float(np.mean(censored.roles(s.time, s.cause, s.ahead)[0]))
     rows = []
     for name, risk in risks.items():
         row = {"landmark": s.day, "model": name, "n": len(s.time), "events": int((s.cause == 1).sum())}
@@ -298,9 +224,7 @@ def score(
 
 def enough(s: Sample, fewest: int) -> bool:
     """At least `fewest` patients with the event by the horizon, and as many seen through it without."""
-    known = censored.censoring_weights(s.time, s.cause, s.ahead) > 0
-    event = censored.outcome_by(s.time, s.cause, s.ahead)
-    return min(event.sum(), (known & (event == 0)).sum()) >= fewest
+    return min(np.count_nonzero(part) for part in censored.roles(s.time, s.cause, s.ahead)) >= fewest
 
 
 def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -342,3 +266,47 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
         ]
     table = pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
     return table, pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])
+
+
+def _row(table: pd.DataFrame, measure: str, index: Any) -> dict[str, float]:
+    return {key: table.loc[index, f"{measure}{end}"] for key, end in ENDS.items()}
+
+
+def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Any]:
+    """How the two models of all that was known rank, beside the arm alone, at the landmark with most events.
+
+    Whether that is better than chance or than the arm is one question, and chapter 06 answers it.
+
+    Parameters
+    ----------
+    table, gains : pandas.DataFrame
+        Of `accuracy`.
+
+    Returns
+    -------
+    dict
+        ``day`` (None where nothing is predicted); AUROC of ``cox``, ``discrete`` and ``floor`` (the model
+        ``reference``); ``ipa`` of the Cox model; ``largest`` gain over all landmarks.
+    """
+    own = table[table["model"].isin(FULL)].dropna(subset=["auroc_within"])
+    if own.empty:
+        return {"day": None, "verdict": "not testable"}
+    day = own.loc[own["events"].idxmax(), "landmark"]
+    here = table[table["landmark"] == day].set_index("model")
+    reference = REFERENCE if REFERENCE in here.index else "null"
+    models = {"cox": "cox", "discrete": "discrete", "floor": reference}
+    gained = gains[gains["model"].isin(FULL)]
+    largest = gained.loc[gained["value"].idxmax()].to_dict()
+    facts = {name: _row(here, "auroc_within", model) for name, model in models.items()}
+    facts |= {"day": day, "reference": reference, "ipa": _row(here, "ipa", "cox"), "largest": largest}
+    return facts | {"verdict": "exploratory"}
+
+
+def without_arm(table: pd.DataFrame) -> dict[str, Any]:
+    """What is left when the arm is blinded, as in a running trial: the ``best`` AUROC of ``n`` models and landmarks."""
+    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc_within"])
+    if own.empty:
+        return {"n": 0, "verdict": "not testable"}
+    top = own["auroc_within"].idxmax()
+    best, better = _row(own, "auroc_within", top), int((own["ipa"] > 0).sum())
+    return {"n": len(own), "best": best, "day": own.loc[top, "landmark"], "better": better, "verdict": "exploratory"}

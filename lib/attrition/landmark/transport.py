@@ -9,16 +9,16 @@ trial of the same kind.
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from attrition import landmark, metrics, models, seeds
+from attrition import metrics, models, seeds
 from attrition.cdisc.trial import Trial, assemble
-from attrition.landmark import prediction
-from attrition.landmark.time_readings import Reading
+from attrition.landmark import cohort, prediction
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
 from attrition.models.ridge import RidgeLogistic
@@ -30,23 +30,11 @@ LABELS = {
     "calibration_in_the_large": "calibration-in-the-large",
     "calibration_slope": "calibration slope",
 }
-ONE_TRIAL = (
-    "One trial was given, so how its model would do in another one is not known. Given several "
-    "(`./run_all.sh --trial A B C`), this section leaves out one trial at a time."
-)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Patients of several trials at one landmark, on the features that all trials have.
-
-    Attributes
-    ----------
-    day, horizon : int
-    X : pandas.DataFrame, shape (n_patients, n_features)
-    y : numpy.ndarray of int, shape (n_patients,)
-    trial : numpy.ndarray of str, shape (n_patients,)
-    """
+    """Patients of several trials at one landmark, on the features that all trials have."""
 
     day: int
     horizon: int
@@ -73,43 +61,21 @@ def _shared(tables: list[pd.DataFrame]) -> list[str]:
 
 
 def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> Pool:
-    """Put the trials' patients at risk at a landmark together.
-
-    Parameters
-    ----------
-    trials : mapping of str to Trial
-        The first one's landmarks count.
-    day, horizon : int
-        The same for all trials.
-
-    Returns
-    -------
-    Pool
-    """
-    groups = [group for group in landmark.groups_at(day) if group != "arm"]
+    """Put the trials' patients at risk at a landmark together; the horizon is the same for all."""
+    groups = [group for group in cohort.groups_at(day) if group != "arm"]
     tables, outcomes, names = [], [], []
     for name, trial in trials.items():
         same = aligned(trial, horizon, (day,))
-        outcome = landmark.target(same, day).dropna()
-        tables.append(landmark.features(same, day, groups).loc[outcome.index])
+        outcome = cohort.target(same, day).dropna()
+        tables.append(cohort.features(same, day, groups).loc[outcome.index])
         outcomes.append(outcome.to_numpy(int))
         names += [name] * len(outcome)
     together = pd.concat([table[_shared(tables)] for table in tables], ignore_index=True)
-    return Pool(day, horizon, prediction.encode(together), np.concatenate(outcomes), np.array(names, dtype=object))
+    return Pool(day, horizon, prediction.encoded(together)[0], np.concatenate(outcomes), np.array(names, dtype=object))
 
 
 def recalibrated(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Predictions with intercept and slope updated in the new trial, each half by the other half.
-
-    Parameters
-    ----------
-    y, y_prob : ndarray, shape (n_patients,)
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (n_patients,)
-    """
+    """Predictions with intercept and slope updated in the new trial, each half of the patients by the other half."""
     half = np.zeros(len(y), dtype=bool)
     for k in (0, 1):
         rows = rng.permutation(np.flatnonzero(y == k))
@@ -141,17 +107,11 @@ def _judged(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> dict
 def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
-    Parameters
-    ----------
-    pool : Pool
-    seed : int
-
     Returns
     -------
     pandas.DataFrame
-        A row a trial: trial, n_patients, n_events, n_features, risk, and with enough events (of it and of the others)
-        auroc, calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after
-        recalibration.
+        A row a trial: trial, n_patients, n_events, n_features, and with enough events (of it and of the others) auroc,
+        calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after recalibration.
     """
     rows = []
     for name in dict.fromkeys(pool.trial):
@@ -171,12 +131,6 @@ def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
 def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) -> dict[str, float]:
     r"""Random-effects meta-analysis with REML, an ad hoc Hartung-Knapp interval, and a prediction interval.
 
-    Parameters
-    ----------
-    values, errors : array_like, shape (n_trials,)
-        Estimates and their standard errors.
-    level : float
-
     Returns
     -------
     dict
@@ -193,9 +147,8 @@ def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) ->
 
     References
     ----------
-    Knapp and Hartung (2003), Statistics in Medicine 22, 2693-2710 (the truncation);
-    Higgins, Thompson and Spiegelhalter (2009), J R Stat Soc A 172, 137-159; Debray et al. (2017), BMJ 356, i6460;
-    Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889.
+    Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889; Knapp and Hartung (2003), ibid. 22, 2693-2710 (the
+    truncation); Higgins, Thompson and Spiegelhalter (2009), J R Stat Soc A 172, 137-159.
 
     Examples
     --------
@@ -231,19 +184,7 @@ def _between(y: np.ndarray, v: np.ndarray) -> float:
 
 
 def over_trials(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over trials and what to expect in the next one; AUROC on the logit scale and back.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `leave_one_trial_out`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        measure, value, ci_low, ci_high, pi_low, pi_high, tau (AUROC: on the logit scale), n_trials; empty with fewer
-        than two trials judged.
-    """
+    """Mean over trials and what to expect in the next one; AUROC on the logit scale and back."""
     judged = table[table["auroc"].between(0, 1, inclusive="neither")] if "auroc" in table else table.head(0)
     rows = []
     for measure in LABELS if len(judged) > 1 else ():
@@ -270,18 +211,13 @@ class Carried:
 
 
 def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
-    """Leave-one-trial-out at the landmark of the first trial that has most events over all trials.
+    """Leave-one-trial-out at the landmark of the first trial that has most events over all trials; None for one trial.
 
     Parameters
     ----------
     trials : mapping of str to Trial
         The first one gives the landmarks; the shortest horizon is everybody's.
     seed : int
-
-    Returns
-    -------
-    Carried or None
-        None for fewer than two trials.
     """
     if len(trials) < 2:
         return None
@@ -294,33 +230,12 @@ def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
     return Carried(table, over_trials(table), most.day, horizon)
 
 
-def reading(found: Carried | None) -> Reading:
-    """What the trials together say about the next one."""
-    if found is None:
-        return Reading(ONE_TRIAL, "not testable")
-    if found.summary.empty:
-        return Reading(
-            "Fewer than two trials have enough events (or features in common), so nothing is said about a new trial.",
-            "not testable",
-        )
-    row = found.summary.set_index("measure").loc["auroc"].to_dict()
-    values = {"auroc": row, "k": int(row["n_trials"]), "day": found.day, "horizon": found.horizon}
-    template = (
-        "Asked about a trial that it has not seen, on day {day} and with day {horizon} as horizon, the model of the "
-        "others has a mean AUROC of {auroc:.3f} over {k} trials."
-    )
-    if np.isnan(row["pi_low"]):
-        return Reading(
-            template + " Two trials are too few to say what a third would bring: there is no prediction interval.",
-            "exploratory",
-            values,
-        )
-    values |= {"low": row["pi_low"], "high": row["pi_high"]}
-    return Reading(
-        template + " In a new trial of the same kind, 95 % of such models would have between {low:.2f} and {high:.2f}.",
-        "direction only" if row["ci_low"] > 0.5 else "not supported",
-        values,
-    )
+def conclusions(found: Carried | None) -> dict[str, Any]:
+    """What the trials together say about the next one: how many were ``given`` and ``judged``, and the mean AUROC."""
+    if found is None or found.summary.empty:
+        return {"given": found is not None, "judged": 0}
+    mean = found.summary.set_index("measure").loc["auroc"].to_dict()
+    return {"given": True, "judged": int(mean["n_trials"]), "day": found.day, "horizon": found.horizon, "auroc": mean}
 
 
 @unless_missing

@@ -6,6 +6,15 @@ own design). Here every step, the choice of penalties included, is repeated in r
 without replacement, in two cross-validations each. For an estimate whose variance is inverse to the number of patients,
 the variance between half-samples is its own variance; what two cross-validations of the same half differ by is the
 noise of the split, which the full sample averages over its repeats.
+
+Last, one model for all landmarks (the super-landmark model of van Houwelingen and Putter): the rows of all of them
+stacked, with effects that may change with the landmark. A patient gives one row a landmark at which it is at risk;
+folds and inner folds take patients, never rows.
+
+References
+----------
+van Houwelingen (2007), Scandinavian Journal of Statistics 34, 70-85. van Houwelingen and Putter (2012), Dynamic
+Prediction in Clinical Survival Analysis, chapter 7.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +28,7 @@ from sklearn.base import BaseEstimator
 from attrition import metrics, seeds
 from attrition.landmark import prediction
 from attrition.landmark.prediction import Problem
+from attrition.metrics import ranks
 from attrition.models import outcomes, ridge
 from attrition.resampling import Fold, repeated_folds
 
@@ -27,6 +37,10 @@ TWICE = 2
 SHARES = 0.0, 1.0
 LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
+CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
+"""Models whose calibration is examined."""
+PERIOD = 28.0
+"""Days by which the model of all landmarks counts the landmark."""
 MEASURES: dict[str, Callable] = {
     "auroc": metrics.auroc_within,
     "brier_score": lambda y, p, fold: metrics.brier_score(y, p),
@@ -39,15 +53,7 @@ MEASURES: dict[str, Callable] = {
 
 @dataclass(frozen=True)
 class Half:
-    """One cross-validation of one half of the patients.
-
-    Attributes
-    ----------
-    rows : ndarray of int
-        Patients of the half, by position.
-    fold : ndarray of int, shape (len(rows),)
-        Their test fold.
-    """
+    """One cross-validation of one half of the patients: their positions, and the test fold of each."""
 
     rows: np.ndarray
     fold: np.ndarray
@@ -103,14 +109,9 @@ def collected(n: int, splits: Sequence[tuple[np.ndarray, np.ndarray]], found: It
 
 
 def standard_error(full: np.ndarray, half: np.ndarray) -> float:
-    """Standard error of the mean over repeats, from the same measure in half-samples.
+    """Standard error of the mean over repeats, from the same measure in the two cross-validations of each half.
 
-    Parameters
-    ----------
-    full : ndarray, shape (n_repeats,)
-        The measure in each repeat on all patients.
-    half : ndarray, shape (n_halves, 2)
-        In the two cross-validations of each half.
+    Shapes: `full` (n_repeats,), `half` (n_halves, 2).
     """
     between = np.nanvar(np.nanmean(half, axis=1), ddof=1)
     split = np.nanmean((half[:, 0] - half[:, 1]) ** 2) / 2
@@ -119,20 +120,16 @@ def standard_error(full: np.ndarray, half: np.ndarray) -> float:
 
 
 def interval(
-    full: np.ndarray,
-    half: np.ndarray,
-    comparisons: int = 1,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (-np.inf, np.inf),
+    full: np.ndarray, half: np.ndarray, comparisons: int = 1, bounds: tuple[float, float] = (-np.inf, np.inf)
 ) -> dict[str, float]:
-    """Mean over repeats with Student's interval from half-samples; widened for a number of comparisons (Bonferroni).
+    """Mean over repeats with Student's 95 % interval from half-samples.
 
     Parameters
     ----------
     full : ndarray, shape (n_repeats,)
     half : ndarray, shape (n_halves, 2)
     comparisons : int
-    level : float
+        The interval is widened to hold for so many (Bonferroni).
     bounds : (float, float)
         Of the measure: no interval goes beyond them.
 
@@ -146,22 +143,15 @@ def interval(
     usable = half[np.isfinite(half).all(axis=1)]
     if len(usable) < 3:
         return {"value": value, "ci_low": np.nan, "ci_high": np.nan}
-    reach = float(stdtrit(len(usable) - 1, 1 - (1 - level) / comparisons / 2) * standard_error(full, usable))
+    reach = float(stdtrit(len(usable) - 1, 1 - 0.05 / comparisons / 2) * standard_error(full, usable))
     return {"value": value, "ci_low": max(value - reach, bounds[0]), "ci_high": min(value + reach, bounds[1])}
 
 
 @dataclass(frozen=True)
 class Developed:
-    """Every model of a landmark, on all patients and in half-samples.
+    """Every model of a landmark, on all patients, (n_patients, n_repeats), and in half-samples, see `redeveloped`.
 
-    Attributes
-    ----------
-    of : Problem
-    predictions : dict of str to ndarray, shape (n_patients, n_repeats)
-    fold : ndarray of int, shape (n_patients, n_repeats)
-    drawn : list of Half
-    halves : dict of str to list of ndarray
-        Model to its predictions of the rows of each half, see `redeveloped`; fewer halves for a model that takes long.
+    A model that takes long has fewer repeats and fewer halves.
     """
 
     of: Problem
@@ -172,16 +162,7 @@ class Developed:
     _seen: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def measured(self, model: str, measure: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """A measure in every repeat, and in every half-sample (n_halves, 2).
-
-        Parameters
-        ----------
-        model : str
-        measure : str
-            A key of `MEASURES`.
-        among : ndarray of bool, shape (n_patients,), optional
-            Patients who are looked at.
-        """
+        """A measure of `MEASURES` in every repeat, and in every half-sample (n_halves, 2); of all patients or some."""
         if among is None and (model, measure) in self._seen:
             return self._seen[model, measure]
         metric, y, everybody = MEASURES[measure], self.of.y, among is None
@@ -210,6 +191,26 @@ class Developed:
         return interval(a[:repeats] - b[:repeats], a_half[:n] - b_half[:n], comparisons)
 
 
+def develop(
+    of: Problem,
+    chosen: Mapping[str, tuple[str, BaseEstimator]],
+    folds: Sequence[Fold],
+    drawn: Sequence[Half],
+    fewer: Mapping[str, tuple[int, int]] | None = None,
+) -> Developed:
+    """Every model of `prediction.estimators` on all patients, and anew in half-samples for its intervals.
+
+    The mapping `fewer` has repeats and half-samples of models that take long.
+    """
+    predictions, halved = {"null": prediction.event_rates(of, folds)}, {}
+    for name, (feature_set, estimator) in chosen.items():
+        n_repeats, n_halves = (fewer or {}).get(name, (len(folds), len(drawn)))
+        own = [fold for fold in folds if fold.repeat < n_repeats]
+        predictions[name] = prediction.out_of_fold(of, feature_set, estimator, own)
+        halved[name] = redeveloped(of, feature_set, estimator, drawn[: TWICE * n_halves])
+    return Developed(of, predictions, fold_labels(folds, len(of.y)), drawn, halved)
+
+
 def _defined(metric: Callable, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -> float:
     """The measure, or NaN in a half-sample that lacks an outcome."""
     return float(metric(y, p, fold)) if 0 < y.sum() < len(y) else np.nan
@@ -218,17 +219,16 @@ def _defined(metric: Callable, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -
 def permutation_test(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed: int) -> dict[str, float]:
     """Whether a ridge regression ranks better than chance: the whole procedure on permuted outcomes.
 
-    Outcomes are permuted within the test folds, so that folds keep their events and the training parts stay the same.
+    Outcomes are permuted within the test folds of one cross-validation, so that folds keep their events and the
+    training parts stay the same.
 
     Parameters
     ----------
     of : Problem
     feature_set : str
     fold : ndarray of int, shape (n_patients,)
-        Test folds of one cross-validation.
-    n : int
-        Permutations.
-    seed : int
+    n, seed : int
+        Permutations; the random stream.
 
     Returns
     -------
@@ -266,49 +266,108 @@ def holm(p: Mapping[int, float]) -> dict[int, float]:
     return dict(zip(p, (float(value) for value in adjusted), strict=True))
 
 
-def summary(developed: Developed, measures: Sequence[str] = ("auroc", "brier_score", "scaled_brier")) -> pd.DataFrame:
+def summary(developed: Developed) -> pd.DataFrame:
     """Measures of every model with intervals.
 
     Returns
     -------
     pandas.DataFrame
-        landmark, model, measure, value, ci_low, ci_high, n_patients, n_events. Calibration of the Cox score is left
-        out: it is a ranking.
+        landmark, model, measure, value, ci_low, ci_high, n_patients, n_events. Calibration is that of the models
+        `CALIBRATED`; of the Cox score there is the AUROC only, since it is a ranking.
     """
     of, rows = developed.of, []
     for name in developed.predictions:
-        for measure in measures:
-            if (name == "cox" and measure != "auroc") or (name == "null" and measure.startswith("calibration")):
-                continue
-            rows.append(
-                {"landmark": of.landmark, "model": name, "measure": measure} | developed.interval(name, measure)
-            )
+        for measure in MEASURES:
+            ranking_only = name == "cox" and measure != "auroc"
+            if not ranking_only and (name in CALIBRATED or not measure.startswith("calibration")):
+                named = {"landmark": of.landmark, "model": name, "measure": measure}
+                rows.append(named | developed.interval(name, measure))
     return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)
 
 
 def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmarks: int) -> pd.DataFrame:
-    """Paired differences in AUROC, first less second.
-
-    Parameters
-    ----------
-    developed : Developed
-    pairs : sequence of (str, str)
-    landmarks : int
-        At how many landmarks a pair is compared.
+    """Paired differences in AUROC, first less second, of the pairs whose models were both developed.
 
     Returns
     -------
     pandas.DataFrame
         landmark, first, second, value, ci_low, ci_high, n_patients, n_events; all_low, all_high: the interval that
-        holds at all landmarks at once (Bonferroni).
+        holds at so many `landmarks` at once (Bonferroni).
     """
-    rows = []
+    of, rows = developed.of, []
     for first, second in pairs:
-        wide = developed.difference(first, second, landmarks)
-        both = {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
-        rows.append(
-            {"landmark": developed.of.landmark, "first": first, "second": second}
-            | developed.difference(first, second)
-            | both
-        )
-    return pd.DataFrame(rows).assign(n_patients=len(developed.of.y), n_events=developed.of.n_events)
+        if first in developed.predictions and second in developed.predictions:
+            wide = developed.difference(first, second, landmarks)
+            named = {"landmark": of.landmark, "first": first, "second": second}
+            both = {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
+            rows.append(named | developed.difference(first, second) | both)
+    return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Rows of all landmarks: features that all have, the landmark, and their products; patients by number.
+
+    The arm and the landmark are not penalised (`free`); `ids` are those of the patients.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    landmark: np.ndarray
+    patient: np.ndarray
+    free: np.ndarray
+    ids: pd.Index
+
+
+def stacked(problems: Mapping[int, Problem]) -> Stack:
+    """The stack of several landmarks' problems."""
+    parts = list(problems.values())
+    common = [name for name in parts[0].columns("all") if all(name in of.X for of in parts)]
+    ids = pd.Index(sorted(set().union(*(of.X.index for of in parts))))
+    landmark = np.concatenate([np.full(len(of.y), float(of.landmark)) for of in parts])
+    moved = ((landmark - landmark.mean()) / PERIOD)[:, None]
+    X = np.concatenate([of.X[common].to_numpy(float) for of in parts])
+    centred = X - np.nanmean(X, axis=0)
+    arm = np.array([name in parts[0].groups.get("arm", ()) for name in common])
+    free = np.concatenate([arm, [True], np.zeros(len(common), dtype=bool)])
+    patient = np.concatenate([ids.get_indexer(of.X.index) for of in parts])
+    y = np.concatenate([of.y for of in parts])
+    return Stack(np.hstack([X, moved, np.where(np.isnan(X), 0.0, centred) * moved]), y, landmark, patient, free, ids)
+
+
+def _predicted(
+    stack: Stack, of: Problem, cases: Sequence[tuple[np.ndarray, np.ndarray]], seed: int
+) -> list[np.ndarray]:
+    """Predictions of test rows of a landmark, by models of all rows of the patients that may be trained on.
+
+    Each case names the test rows of the landmark, and, for all patients of the stack, who may be trained on.
+    """
+    trainings = [np.flatnonzero(allowed[stack.patient]) for _, allowed in cases]
+    estimator = ridge.RidgeLogistic(free=stack.free, seed=seeds.integer(seed, "penalty", "together", of.landmark))
+    found = estimator.probabilities(stack.X, stack.y, trainings, stack.patient)
+    rows = np.flatnonzero(stack.landmark == of.landmark)
+    return [ranks.settled(p[rows][test]) for p, (test, _) in zip(found, cases, strict=True)]
+
+
+def developed_together(
+    stack: Stack, of: Problem, folds: Sequence[Fold], drawn: Sequence[Half], seed: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Predictions at a landmark by the model of all of them: out of fold, (n_patients, n_repeats), and in half-samples.
+
+    A half-sample takes half of the patients of the landmark, and half of those who had left before it.
+    """
+    own = stack.ids.get_indexer(of.X.index)
+    gone = np.setdiff1d(np.arange(len(stack.ids)), own)
+    cases = [(fold.test, _without(len(stack.ids), own[fold.test])) for fold in folds]
+    for half in drawn:
+        absent = np.concatenate([np.setdiff1d(own, own[half.rows]), half.outside(gone)])
+        cases += [(test, _without(len(stack.ids), absent, own[test])) for _, test in half.splits()]
+    found = iter(_predicted(stack, of, cases, seed))
+    predictions = prediction.placed(of, folds, found)
+    return predictions, [collected(len(of.y), half.splits(), found)[half.rows] for half in drawn]
+
+
+def _without(n: int, *absent: np.ndarray) -> np.ndarray:
+    allowed = np.ones(n, dtype=bool)
+    allowed[np.concatenate(absent)] = False
+    return allowed

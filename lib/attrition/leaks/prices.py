@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from attrition import landmark, metrics, seeds
+from attrition import metrics, seeds
 from attrition.cdisc.trial import Trial
+from attrition.landmark import cohort
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.leaks import procedures
 from attrition.leaks.procedures import Scores, Task, logistic_oof
@@ -243,12 +244,12 @@ def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
 
 def wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> np.ndarray:
     """Many columns to choose from: last value and change of every lab test, or noise where there are too few."""
-    view = landmark.known(trial, of.landmark)
+    view = cohort.known(trial, of.landmark)
     labs = view.kind("lab")
-    before, after = (landmark.last_values(labs[early]) for early in (labs["day"] <= 1, labs["day"] > 1))
+    before, after = (cohort.last_values(labs[early]) for early in (labs["day"] <= 1, labs["day"] > 1))
     both = pd.concat([after, after - before.reindex(columns=after.columns)], axis=1)
     table = both.reindex(of.X.index).set_axis(range(both.shape[1]), axis=1)
-    table = table.loc[:, table.notna().mean() > landmark.MOSTLY]
+    table = table.loc[:, table.notna().mean() > cohort.MOSTLY]
     return filled(table) if table.shape[1] >= n_noise // 2 else rng.standard_normal((len(of.y), n_noise))
 
 

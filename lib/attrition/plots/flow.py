@@ -45,7 +45,7 @@ def consort(table: pd.DataFrame, groups: Sequence[str], ax: Axes | None = None) 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.landmark.participants.participant_flow`.
+        From `attrition.landmark.cohort.participant_flow`.
     groups : sequence of str
         Reason groups, in order.
     ax : matplotlib Axes, optional

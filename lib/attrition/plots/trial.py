@@ -32,7 +32,7 @@ def aurocs(table: pd.DataFrame, suspicious: float, ax: Axes | None = None) -> Ax
     Parameters
     ----------
     table : pandas.DataFrame
-        From `attrition.landmark.machine.aurocs`: label, landmark, value, ci_low, ci_high.
+        From `attrition.landmark.evaluation.aurocs`: label, landmark, value, ci_low, ci_high.
     suspicious : float
         AUROC from which an honest result must first be shown to be no leak.
     ax : matplotlib Axes, optional
@@ -126,7 +126,7 @@ def net_benefit(curve: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None 
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `attrition.landmark.machine.decisions`.
+        From `attrition.landmark.evaluation.decisions`.
     labels : mapping of str to str
     ax : matplotlib Axes, optional
 
@@ -174,7 +174,7 @@ def sites(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def reported(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Share of adverse events reported by days after their onset, from `attrition.landmark.machine.known_share`."""
+    """Share of adverse events reported by days after their onset, from `attrition.landmark.cohort.known_share`."""
     ax = axes(ax, 2.6)
     ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import delayed
+from scipy.stats import t
 
 from attrition import engine, metrics, paths, results, seeds, trials
 from attrition.landmark import prediction, uncertainty
@@ -45,6 +46,8 @@ MODELS = ("all", "arm_only")
 CHOSEN = "half-samples"
 SEED = 42
 REPEATS, FOLDS, HALVES, BOOTSTRAPS, RESAMPLES = 3, 5, 12, 12, 200
+Found = dict[tuple[str, str], dict[str, Any]]
+"""Intervals by model and measure."""
 
 
 @functools.cache
@@ -89,36 +92,32 @@ def true_measures(risk: np.ndarray, y_prob: np.ndarray) -> dict[str, float]:
 def _developed(of: Problem, seed: int) -> uncertainty.Developed:
     folds = repeated_folds(of.y, FOLDS, REPEATS, seed)
     halves = uncertainty.halves(of.y, HALVES, FOLDS, seeds.stream(seed, "halves"))
-    chosen = {name: (name, prediction.ridge(of, name, seed)) for name in MODELS}
-    predictions = prediction.out_of_fold(of, chosen, folds)
-    redeveloped = {name: uncertainty.redeveloped(of, *model, halves) for name, model in chosen.items()}
-    return uncertainty.Developed(of, predictions, uncertainty.fold_labels(folds, len(of.y)), halves, redeveloped)
+    return uncertainty.develop(of, {name: (name, prediction.ridge(of, name, seed)) for name in MODELS}, folds, halves)
 
 
-def _half_samples(developed: uncertainty.Developed) -> dict[tuple[str, str], dict[str, float]]:
+def _half_samples(developed: uncertainty.Developed) -> Found:
     found = {(name, measure): developed.interval(name, measure) for name in MODELS for measure in MEASURES}
     return found | {("all less arm_only", "auroc"): developed.difference("all", "arm_only")}
 
 
-def _fixed(developed: uncertainty.Developed, seed: int) -> dict[tuple[str, str], dict[str, float]]:
-    y = developed.of.y
+def _fixed(developed: uncertainty.Developed, seed: int) -> Found:
+    y, predictions = developed.of.y, developed.predictions
     weights = intervals.bootstrap_weights(seeds.stream(seed, "fixed"), len(y), RESAMPLES)
-    replicates = {name: intervals.replicates(metrics.auroc, y, developed.predictions[name], weights) for name in MODELS}
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for name, drawn_anew in replicates.items():
-        found[name, "auroc"] = dict(intervals.percentile_interval(*drawn_anew))
+    replicates = {name: intervals.replicates(metrics.auroc, y, predictions[name], weights) for name in MODELS}
     (value, every), (less, less_every) = replicates["all"], replicates["arm_only"]
-    found["all less arm_only", "auroc"] = dict(intervals.percentile_interval(value - less, every - less_every))
-    found["all", "brier_score"] = dict(
-        intervals.bootstrap(metrics.brier_score, y, developed.predictions["all"], weights)
-    )
-    return found
+    replicates["all less arm_only"] = value - less, every - less_every
+    found: Found = {(name, "auroc"): {**intervals.percentile_interval(*own)} for name, own in replicates.items()}
+    return found | {
+        ("all", "brier_score"): {**intervals.bootstrap(metrics.brier_score, y, predictions["all"], weights)}
+    }
 
 
-def _nadeau_bengio(developed: uncertainty.Developed) -> dict[tuple[str, str], dict[str, float]]:
+def _around(value: float, reach: float) -> dict[str, float]:
+    return {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+
+
+def _nadeau_bengio(developed: uncertainty.Developed) -> Found:
     """AUROC of each fold; the variance over folds is taken with 1/n + test size / training size."""
-    from scipy.stats import t
-
     of, values = developed.of, {}
     for name in MODELS:
         values[name] = np.array([
@@ -130,50 +129,49 @@ def _nadeau_bengio(developed: uncertainty.Developed) -> dict[tuple[str, str], di
     found = {}
     for name, each in values.items():
         reach = t.ppf(0.975, len(each) - 1) * np.sqrt(each.var(ddof=1) * (1 / len(each) + 1 / (FOLDS - 1)))
-        found[name, "auroc"] = {"value": each.mean(), "ci_low": each.mean() - reach, "ci_high": each.mean() + reach}
+        found[name, "auroc"] = _around(each.mean(), reach)
     return found
 
 
-def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[dict, dict]:
-    """Intervals that develop the models again in bootstrap samples: around cross-validation, and Noma's."""
-    from scipy.stats import t
-
-    of, rng = developed.of, seeds.stream(seed, "bootstrap")
-    everybody, cases, n = np.arange(len(of.y)), [], 0
-    samples = []
-    while n < BOOTSTRAPS:
+def _samples(of: Problem, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Bootstrap samples: rows, and the fold of each patient; patients who are absent have fold -1."""
+    samples: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(samples) < BOOTSTRAPS:
         rows = np.sort(rng.integers(len(of.y), size=len(of.y)))
-        present = np.unique(rows)
-        if min(of.y[present].sum(), (1 - of.y[present]).sum()) < FOLDS:
-            continue
-        folds = repeated_folds(of.y[present], FOLDS, 1, int(rng.integers(2**31)))
-        label = np.full(len(of.y), -1)
-        label[present] = uncertainty.fold_labels(folds, len(present))[:, 0]
+        present, label = np.unique(rows), np.full(len(of.y), -1)
+        if min(of.y[present].sum(), (1 - of.y[present]).sum()) >= FOLDS:
+            folds = repeated_folds(of.y[present], FOLDS, 1, int(rng.integers(2**31)))
+            label[present] = uncertainty.fold_labels(folds, len(present))[:, 0]
+            samples.append((rows, label))
+    return samples
+
+
+def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[Found, Found]:
+    """Intervals that develop the models again in bootstrap samples: around cross-validation, and Noma's."""
+    of, n, everybody = developed.of, BOOTSTRAPS, np.arange(len(developed.of.y))
+    samples, cases = _samples(of, seeds.stream(seed, "bootstrap")), []
+    for rows, label in samples:
         cases += [(rows[label[rows] != k], everybody) for k in range(FOLDS)] + [(rows, everybody)]
-        samples.append((rows, label))
-        n += 1
     again: dict[str, np.ndarray] = {}
-    shifted: dict[tuple[str, str], dict[str, float]] = {}
+    shifted: Found = {}
     for name in MODELS:
         X, model = of.X[of.columns(name)].to_numpy(), prediction.ridge(of, name, seed)
         found = np.stack(prediction.fitted_on(model, X, of.y, [*cases, (everybody, everybody)]))
-        own = found[:-1].reshape(BOOTSTRAPS, FOLDS + 1, -1)
         crossed, apparent, excess = [], [], []
-        for (rows, label), p in zip(samples, own, strict=True):
+        for (rows, label), p in zip(samples, found[:-1].reshape(n, FOLDS + 1, -1), strict=True):
             oof = p[np.maximum(label, 0), everybody]
             crossed.append(metrics.auroc_within(of.y[rows], oof[rows], label[rows]))
             apparent.append(metrics.auroc(of.y[rows], p[-1][rows]))
             excess.append(apparent[-1] - metrics.auroc(of.y, p[-1]))
         again[name] = np.array(crossed)
         value, reach = metrics.auroc(of.y, found[-1]) - np.mean(excess), t.ppf(0.975, n - 1) * np.std(apparent, ddof=1)
-        shifted[name, "auroc"] = {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+        shifted[name, "auroc"] = _around(value, reach)
     again["all less arm_only"] = again["all"] - again["arm_only"]
-    around = {}
-    for name, replicates in again.items():
-        pair = ("all", "arm_only") if name not in MODELS else None
-        value = developed.difference(*pair)["value"] if pair else developed.interval(name, "auroc")["value"]
-        reach = t.ppf(0.975, n - 1) * replicates.std(ddof=1)
-        around[name, "auroc"] = {"value": value, "ci_low": value - reach, "ci_high": value + reach}
+    values = {key: found["value"] for key, found in _half_samples(developed).items()}
+    around = {
+        (name, "auroc"): _around(values[name, "auroc"], t.ppf(0.975, n - 1) * replicates.std(ddof=1))
+        for name, replicates in again.items()
+    }
     return around, shifted
 
 
@@ -315,16 +313,13 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
     own = table[table["method"] == found["chosen"]]
     auroc = own[(own["measure"] == "auroc") & (own["model"] == "all")]
     nothing = auroc["law"] == "null"
-    by = {
-        f"{measure}_{model.replace(' ', '_')}": {
-            f"{row.law}_{row.day}": {"value": row.coverage, "ci_low": row.coverage_low, "ci_high": row.coverage_high}
-            for row in rows.itertuples()
-        }
-        for (measure, model), rows in own.groupby(["measure", "model"])
-    }
-    ranges = own[own["measure"] != "calibration_slope"]["coverage"]
-    slopes = own[own["measure"] == "calibration_slope"]["coverage"]
-    fixed = table[(table["method"] == "fixed predictions") & (table["measure"] == "auroc")]["coverage"]
+    by: dict[str, dict[str, Any]] = {}
+    for row in own.itertuples():
+        ends = {"value": row.coverage, "ci_low": row.coverage_low, "ci_high": row.coverage_high}
+        by.setdefault(f"{row.measure}_{row.model.replace(' ', '_')}", {})[f"{row.law}_{row.day}"] = ends
+    slope = own["measure"] == "calibration_slope"
+    ranges, slopes = own.loc[~slope, "coverage"], own.loc[slope, "coverage"]
+    fixed = table.query("method == 'fixed predictions' and measure == 'auroc'")["coverage"]
     return {
         "method": found["chosen"],
         "simulations": found["n_trials"],

@@ -8,7 +8,7 @@ censoring: who is censored on the day of the horizon has been seen through it.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attrition.survival.curves import CENSORED
+from attrition.survival.incidence import CENSORED
 
 EVENT = 1
 
@@ -27,26 +27,13 @@ def _just_before(days: np.ndarray, steps: np.ndarray, asked: np.ndarray) -> np.n
 
 
 def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
-    r"""Inverse-probability-of-censoring weights at a horizon.
+    r"""Inverse-probability-of-censoring weights at a horizon, shape (n_patients,).
 
     .. math:: w_i = \frac{1\{T_i \le \tau,\ D_i \ne 0\}}{\hat G(T_i-)}
               + \frac{1\{\text{seen through } \tau\}}{\hat G(\tau-)}
 
     with :math:`\hat G` the Kaplan-Meier estimate of staying uncensored. Patients censored before the horizon weigh
     nothing. Censoring must not depend on the predictors or on the outcome.
-
-    Parameters
-    ----------
-    time : array_like, shape (n_patients,)
-        Day of leaving, or of the end of observation.
-    cause : array_like of int, shape (n_patients,)
-        0 censored, 1 the event, above 1 competing events.
-    horizon : float
-        Day of the prediction.
-
-    Returns
-    -------
-    ndarray, shape (n_patients,)
 
     References
     ----------
@@ -84,21 +71,9 @@ def brier_parts(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: flo
 
 
 def brier_score(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> float:
-    r"""Brier score of a predicted cumulative incidence at a horizon, with competing risks.
+    r"""Brier score of a predicted cumulative incidence at a horizon, with competing risks; 0 is perfect.
 
     .. math:: \frac1n \sum_i w_i \bigl(1\{T_i \le \tau, D_i = 1\} - \hat F_1(\tau \mid x_i)\bigr)^2
-
-    Parameters
-    ----------
-    risk : array_like, shape (n_patients,)
-        Predicted probability of the event by the horizon.
-    time, cause, horizon
-        See `censoring_weights`.
-
-    Returns
-    -------
-    float
-        0 is perfect; the patients' overall risk for everybody is the reference.
 
     References
     ----------
@@ -117,10 +92,6 @@ def roles(time: ArrayLike, cause: ArrayLike, horizon: float) -> tuple[np.ndarray
 
     Cases had the event by the horizon. Controls are all other patients whose state at the horizon is known: still in
     the trial, or gone for a competing reason.
-
-    Returns
-    -------
-    cases, controls : ndarray, shape (n_patients,)
     """
     weights = censoring_weights(time, cause, horizon)
     event = outcome_by(time, cause, horizon)
@@ -128,24 +99,12 @@ def roles(time: ArrayLike, cause: ArrayLike, horizon: float) -> tuple[np.ndarray
 
 
 def auroc(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> float:
-    r"""Cumulative/dynamic time-dependent AUROC, competing events as controls.
+    r"""Cumulative/dynamic time-dependent AUROC, competing events as controls; NaN without a case or a control.
 
     .. math:: \frac{\sum_i \sum_j a_i b_j
               \bigl(1\{r_i > r_j\} + \tfrac12 1\{r_i = r_j\}\bigr)}{\sum_i \sum_j a_i b_j}
 
     with :math:`a_i` and :math:`b_j` the weights as case and as control, see `roles`.
-
-    Parameters
-    ----------
-    risk : array_like, shape (n_patients,)
-        Anything that ranks the patients.
-    time, cause, horizon
-        See `censoring_weights`.
-
-    Returns
-    -------
-    float
-        NaN without a case or without a control.
 
     References
     ----------
@@ -170,19 +129,9 @@ def pair_wins(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often each case ranks above each control (a tie counts one half), over repeats of cross-validation.
 
-    The AUROC is then a ratio of two weighted sums over these tables, for the sample and for every bootstrap sample of
-    patients. Without `folds` it is the mean over repeats of the AUROC of each repeat. With them, only patients of one
-    test fold are compared, whose scores come from one fit: across folds, a score of few values such as the arm breaks
-    its ties against itself, because a patient's own event is missing from the fit.
-
-    Parameters
-    ----------
-    scores : array_like, shape (n_repeats, n_patients)
-        Out-of-fold scores.
-    cases, controls : array_like, shape (n_patients,)
-        Weights, see `roles`.
-    folds : array_like of int, shape (n_repeats, n_patients), optional
-        Test fold of each patient in each repeat.
+    The AUROC is a ratio of two weighted sums over these tables. With `folds`, of the shape of the scores (n_repeats,
+    n_patients), only patients of one test fold are compared, whose scores come from one fit: across folds, a score of
+    few values such as the arm breaks its ties against itself, because a patient's own event is missing from the fit.
 
     Returns
     -------
@@ -214,22 +163,6 @@ def concordance(
     risk. Uno's estimate weighs each pair by :math:`\hat G(T_i-)^{-2}` and counts events before the horizon only.
     Competing events are censored when passed as such (a cause-specific concordance); to count a patient who left for
     another reason as one who never has the event, pass an infinite time (Wolbers).
-
-    Parameters
-    ----------
-    risk : array_like, shape (n_patients,)
-    time : array_like, shape (n_patients,)
-        May be infinite.
-    event : array_like of bool, shape (n_patients,)
-    horizon : float, optional
-        Events up to this day count.
-    weighted : bool
-        Uno's weights; else Harrell's.
-
-    Returns
-    -------
-    float
-        NaN without a comparable pair.
 
     References
     ----------

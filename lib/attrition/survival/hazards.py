@@ -1,17 +1,22 @@
-"""Cause-specific hazards: Cox regression, the check of its assumption, and the risks that follow from it.
+"""Cause-specific hazards: Cox regression, the check of its assumption, discrete time, and the risks that follow.
 
 Tied days are handled as Efron proposed, here and in the R package survival.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-SCALES = ("identity", "rank", "km")
+from attrition.models.batched import Shared
+from attrition.models.ridge import GRID, INNER_FOLDS, Follow, fitted, inner_labels
+
 HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
 SEPARATED = 30.0
@@ -113,33 +118,8 @@ def fit_cox(
 ) -> np.ndarray:
     r"""Coefficients of a Cox model by Newton steps, with an optional ridge penalty.
 
-    Maximises the partial log-likelihood (Efron's for ties) less :math:`\tfrac12 \lambda \sum_j \beta_j^2`. Fast
-    enough for cross-validation; `cause_specific_cox` gives the table of an unpenalised model.
-
-    Parameters
-    ----------
-    time : array_like, shape (n_patients,)
-        Day of leaving or of the end of observation.
-    event : array_like of bool, shape (n_patients,)
-        Left for the reason of interest; other reasons count as censored.
-    X : array_like, shape (n_patients, n_predictors)
-        Standardise before a penalty.
-    ridge : float or ndarray, shape (n_predictors,)
-        Penalty, on the scale of the log-likelihood.
-    steps : int
-        Largest number of Newton steps.
-    start : ndarray, shape (n_predictors,), optional
-    tol : float
-        Largest change of a coefficient in the last step.
-
-    Returns
-    -------
-    ndarray, shape (n_predictors,)
-
-    Raises
-    ------
-    ValueError
-        Without an event, or when the steps do not converge (complete separation).
+    Maximises the partial log-likelihood (Efron's for ties) less :math:`\tfrac12 \lambda \sum_j \beta_j^2`; raises
+    ValueError without an event, or when the steps do not converge (complete separation).
 
     References
     ----------
@@ -178,25 +158,10 @@ def fit_cox(
 
 
 def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """Hazard ratios of leaving for one reason (statsmodels ``PHReg``, Efron's ties, Wald intervals).
+    """Hazard ratios of leaving for one reason (statsmodels ``PHReg``, Efron's ties, Wald intervals), a row a predictor.
 
     A cause-specific hazard ratio compares the rates of leaving among the patients still in the trial. It is not a
     ratio of cumulative incidences: those also depend on the other reasons.
-
-    Parameters
-    ----------
-    time : array_like, shape (n_patients,)
-    event : array_like of bool, shape (n_patients,)
-        Left for this reason.
-    X : pandas.DataFrame, shape (n_patients, n_predictors)
-        Predictors, numeric.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``term``, ``coefficient``, ``se``, ``hazard_ratio``, ``ci_low``, ``ci_high``, ``n``, ``events``.
 
     References
     ----------
@@ -216,20 +181,6 @@ def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level
     return table.assign(n=len(event), events=int(event.sum()))
 
 
-def _clock(time: np.ndarray, event: np.ndarray, days: np.ndarray, scale: str) -> np.ndarray:
-    if scale == "identity":
-        return days
-    if scale == "rank":
-        return _mid_rank(time, days)
-    if scale == "km":
-        steps, position = np.unique(time, return_inverse=True)
-        gone, all_ = np.bincount(position, weights=event), np.bincount(position)
-        at_risk = len(time) - np.concatenate([[0], np.cumsum(all_)[:-1]])
-        surviving = np.concatenate([[1.0], np.cumprod(1 - gone / at_risk)])
-        return 1 - surviving[np.searchsorted(steps, days, side="left")]
-    raise ValueError(f"scale must be one of {', '.join(SCALES)}")
-
-
 def _mid_rank(time: np.ndarray, days: np.ndarray) -> np.ndarray:
     ordered = np.sort(time)
     below, upto = np.searchsorted(ordered, days, "left"), np.searchsorted(ordered, days, "right")
@@ -237,19 +188,9 @@ def _mid_rank(time: np.ndarray, days: np.ndarray) -> np.ndarray:
 
 
 def scaled_schoenfeld(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.DataFrame:
-    r"""Scaled Schoenfeld residuals: noisy looks at the coefficient on each day on which somebody left.
+    r"""Scaled Schoenfeld residuals: noisy looks at the coefficient on each day on which somebody left, a row an event.
 
     .. math:: r^*_i = \hat\beta + d\,\hat V(\hat\beta)\, \{x_i - \bar x(t_i)\}
-
-    Parameters
-    ----------
-    time, event, X
-        As for `cause_specific_cox`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an event: ``day`` and one column a predictor.
 
     References
     ----------
@@ -267,49 +208,31 @@ def scaled_schoenfeld(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.
     return pd.DataFrame({"day": sets.day, **dict(zip(X.columns, scaled.T, strict=True))})
 
 
-def proportional_hazards(
-    time: ArrayLike,
-    event: ArrayLike,
-    X: pd.DataFrame,
-    scale: str = "rank",
-    terms: Mapping[str, Sequence[str]] | None = None,
-) -> pd.DataFrame:
-    r"""Is a hazard ratio constant over time? Score test of :math:`\beta(t) = \beta + \theta\,g(t)` with theta = 0.
-
-    Parameters
-    ----------
-    time, event, X
-        As for `cause_specific_cox`.
-    scale : {"rank", "identity", "km"}
-        The function g: rank of the day, the day, or 1 - Kaplan-Meier just before it.
-    terms : mapping of str to sequence of str, optional
-        Predictors to test jointly, such as the columns of one factor; by default each alone.
+def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.DataFrame:
+    r"""Is a hazard ratio constant over time? Score test of :math:`\beta(t) = \beta + \theta\,g(t)`, g a rank of days.
 
     Returns
     -------
     pandas.DataFrame
-        One row a term and a last one ``GLOBAL``: ``term``, ``statistic``, ``df``, ``p``, and ``correlation`` of the
-        scaled Schoenfeld residuals with g (for single predictors; its sign says which way the effect moves).
+        One row a predictor and a last one ``GLOBAL``: ``term``, ``statistic``, ``df``, ``p``, and ``correlation`` of
+        the scaled Schoenfeld residuals with g (its sign says which way the effect moves).
 
     References
     ----------
     Grambsch PM, Therneau TM (1994), Biometrika 81:515-526; the test as in ``cox.zph`` of the R package survival 3.
     """
     names, (time, event, values) = list(X.columns), _arrays(time, event, X)
-    terms = {name: [name] for name in names} if terms is None else terms
     sets = _risk_sets(time, event, values, fit_cox(time, event, values))
-    clock = _clock(time, event, sets.day, scale)
+    clock = _mid_rank(time, sets.day)
     clock = clock - clock.mean()
     score = clock @ (values[sets.of] - sets.mean)
     blocks = [np.einsum("i,ijk->jk", clock**power, sets.variance) for power in (0, 1, 2)]
     residuals = scaled_schoenfeld(time, event, X)
     rows = []
-    for term, columns in {**terms, "GLOBAL": names}.items():
-        of = [names.index(column) for column in columns]
+    for term, of in {**{name: [k] for k, name in enumerate(names)}, "GLOBAL": list(range(len(names)))}.items():
         corner = blocks[2][np.ix_(of, of)] - blocks[1][of] @ np.linalg.solve(blocks[0], blocks[1][:, of])
         statistic = float(score[of] @ np.linalg.solve(corner, score[of]))
-        alone = len(of) == 1 and term != "GLOBAL"
-        moved = np.corrcoef(residuals[columns[0]], clock)[0, 1] if alone else np.nan
+        moved = np.nan if term == "GLOBAL" else np.corrcoef(residuals[term], clock)[0, 1]
         row = {"term": term, "statistic": statistic, "df": len(of), "p": stats.chi2.sf(statistic, len(of))}
         rows.append({**row, "correlation": moved})
     return pd.DataFrame(rows)
@@ -333,26 +256,12 @@ def cox_risk(
     ridge: float | np.ndarray = 0.0,
     plain: Sequence[int] = (),
 ) -> np.ndarray:
-    r"""Predicted cumulative incidence of cause 1 from one Cox model a reason.
+    r"""Predicted cumulative incidence of cause 1 from one Cox model a reason, shape (n_new, n_days).
 
     .. math:: \hat F_1(t \mid x) = \sum_{s \le t} \hat S(s- \mid x)\, d\hat\Lambda_1(s \mid x), \qquad
               \hat S(t \mid x) = \prod_{s \le t} \Bigl(1 - \sum_k d\hat\Lambda_k(s \mid x)\Bigr)
 
-    Parameters
-    ----------
-    time, cause : array_like, shape (n_patients,)
-        0 censored, 1 the event, above 1 competing events.
-    X : array_like, shape (n_patients, n_predictors)
-    X_new : array_like, shape (n_new, n_predictors)
-    days : array_like, shape (n_days,)
-    ridge : float or ndarray, shape (n_predictors,)
-        Penalty, see `fit_cox`.
-    plain : sequence of int
-        Causes with too few events for predictors: a hazard that is the same for everybody.
-
-    Returns
-    -------
-    ndarray, shape (n_new, n_days)
+    Causes in `plain` have too few events for predictors: a hazard that is the same for everybody.
 
     References
     ----------
@@ -372,3 +281,115 @@ def cox_risk(
     before = np.hstack([np.ones((len(new), 1)), staying[:, :-1]])
     cif = np.hstack([np.zeros((len(new), 1)), np.cumsum(before * increments[0], axis=1)])
     return np.minimum(cif[:, np.searchsorted(steps, days, side="right")], 1.0)
+
+
+class RidgeCox(ClassifierMixin, BaseEstimator):
+    """Cause-specific ridge Cox model; its score is the relative hazard on the logit scale, for ranking only.
+
+    Fitted on ``y`` with the columns event and time. The penalty is the one with the highest cross-validated partial
+    log-likelihood over inner folds; `free` features have none (those behind them, marks of gaps, do).
+
+    References
+    ----------
+    Verweij and van Houwelingen (1993), Statistics in Medicine 12, 2305-2314.
+    """
+
+    def __init__(self, free: Sequence[bool] | np.ndarray | None = None, seed: int = 0, grid: Sequence[float] = GRID):
+        self.free, self.seed, self.grid = free, seed, grid
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:
+        """Fit on ``y`` of shape (n_patients, 2): event, time."""
+        X, (event, time) = np.asarray(X, dtype=float), np.asarray(y, dtype=float).T
+        held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
+        held[: len(free)] = ~free
+        self.C_ = self._chosen(X, event == 1, time, held)
+        self.coef_ = fit_cox(time, event == 1, X, ridge=held / self.C_ + HELD)
+        self.classes_, self.centre_ = np.array([0, 1]), X.mean(axis=0)
+        return self
+
+    def _chosen(self, X: np.ndarray, event: np.ndarray, time: np.ndarray, held: np.ndarray) -> float:
+        (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
+        kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
+        beta, follow = np.zeros((len(kept), X.shape[1])), Follow(1)
+        for position, C in enumerate(self.grid):
+            penalty, lost = held / C + HELD, 0.0
+            try:
+                for k, rows in enumerate(kept):
+                    part = time[rows], event[rows], X[rows]
+                    beta[k] = fit_cox(*part, penalty, start=beta[k], tol=1e-2)
+                    lost += log_likelihood(*part, beta[k]) - log_likelihood(time, event, X, beta[k])
+            except ValueError:  # so weak a penalty lets a predictor separate the patients
+                break
+            if not follow.see(position, np.array([lost])):
+                break
+        return float(self.grid[follow.best[0]])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Two columns, the second increasing in the hazard."""
+        score = expit((np.asarray(X) - self.centre_) @ self.coef_)
+        return np.column_stack([1 - score, score])
+
+
+def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One row a patient and period that the patient began and was seen through, or left in.
+
+    The `edges` are the ends of the periods, from 0 to the horizon; a period holds its last day and not its first. Gives
+    patient (position), period and cause in it; a period in which a patient is censored is left out.
+
+    Examples
+    --------
+    >>> [column.tolist() for column in person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56])]
+    [[0, 0, 2, 2], [0, 1, 0, 1], [0, 1, 0, 0]]
+    """
+    time, cause, edges = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(edges, dtype=float)
+    day, reason, begin, end = time[:, None], cause[:, None], edges[:-1], edges[1:]
+    left = (reason > 0) & (day > begin) & (day <= end)
+    patient, period = np.nonzero(left | (day > end) | ((day == end) & (reason == 0)))
+    return patient, period, np.where(left, reason, 0)[patient, period]
+
+
+def discrete_risk(
+    time: ArrayLike,
+    cause: ArrayLike,
+    X: np.ndarray,
+    X_new: np.ndarray,
+    edges: ArrayLike,
+    ridge: float | np.ndarray,
+    smooth: float = 0.01,
+) -> np.ndarray:
+    r"""Cumulative incidence of cause 1 by the end of each period, from a discrete-time model at a landmark.
+
+    A logistic regression on person-periods gives the hazard of the primary event in each period,
+    :math:`\operatorname{logit} h_1(j \mid x) = \alpha_j + x^\top \beta`; competing events, usually few, have one hazard
+    a period for everybody. Then
+
+    .. math:: F_1(m \mid x) = \sum_{j \le m} h_1(j \mid x) \prod_{l < j} \{1 - h_1(l \mid x) - h_2(l)\}
+
+    The penalty `smooth` of the period effects gives a period without an event an estimate.
+
+    References
+    ----------
+    Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
+    """
+    (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
+    design = np.hstack([np.eye(n_periods)[period], X[patient]])
+    penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
+    tables, one = Shared(design), np.ones((1, len(design)))
+    (beta,) = fitted(tables, (reason == 1) * one, one, np.diag(penalty)[None], 1.0, np.zeros((1, tables.q)))
+    logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
+    own = 1 / (1 + np.exp(-logit))
+    begun = np.bincount(period, minlength=n_periods)
+    other = np.bincount(period, weights=reason == 2, minlength=n_periods) / np.maximum(begun, 1)
+    staying = np.cumprod(np.clip(1 - own - other, 0.0, 1.0), axis=1)
+    return np.cumsum(np.hstack([np.ones((len(X_new), 1)), staying[:, :-1]]) * own, axis=1)
+
+
+def period_edges(ahead: float, length: float) -> np.ndarray:
+    """Ends of the periods from a landmark to the horizon; a short rest joins the last full period.
+
+    Examples
+    --------
+    >>> period_edges(84, 28).tolist(), period_edges(60, 28).tolist()
+    ([0.0, 28.0, 56.0, 84.0], [0.0, 28.0, 60.0])
+    """
+    return np.append(np.arange(max(int(ahead // length), 1)) * float(length), float(ahead))

@@ -1,15 +1,26 @@
-"""The incidence tables of a trial: by reason, by arm, the mistake, the hazards, and what may be said of them."""
+"""Risk of leaving by reason, over time: Aalen-Johansen, the mistake that it replaces, and the tables of a trial.
 
+Throughout, ``time`` is the day of leaving or of the end of observation and ``cause`` says why: 0 for a patient who is
+still in the trial at that day (censored), 1 to K for the reasons. Reasons compete: who has left for one of them can no
+longer leave for another.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
 
-from attrition import survival
 from attrition.cdisc.trial import Trial
 from attrition.metrics import intervals
 from attrition.survival import hazards
 
+CENSORED = 0
 PRIMARY = "primary"
 COMPETING = "competing"
 CAUSE = {PRIMARY: 1, COMPETING: 2}
@@ -18,12 +29,278 @@ MEASURES = ("risk", "risk_difference", "days_lost", "days_difference")
 ONE_ARM = "one arm only"
 
 
-def coded(trial: Trial) -> pd.DataFrame:
-    """Patients as the estimators take them.
+@dataclass(frozen=True)
+class Incidence:
+    """Cumulative incidence functions on the days at which somebody left or was censored.
+
+    Attributes
+    ----------
+    days, at_risk, event_free : ndarray, shape (n_days,)
+        Distinct days; patients still in the trial just before each; probability of having left for no reason by it.
+    cif, variance, events : ndarray, shape (n_causes, n_days)
+        Probability of having left for each reason by each day, its Greenwood-type variance, and who left on that day.
+    """
+
+    days: np.ndarray
+    at_risk: np.ndarray
+    event_free: np.ndarray
+    cif: np.ndarray
+    variance: np.ndarray
+    events: np.ndarray
+
+
+def _z(level: float) -> float:
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    time, cause = np.asarray(time, dtype=float), np.asarray(cause)
+    if time.ndim != 1 or time.shape != cause.shape or not len(time):
+        raise ValueError("time and cause must be one-dimensional, of equal length and not empty")
+    if not np.isfinite(time).all():
+        raise ValueError("time must be finite")
+    if not np.equal(np.mod(cause, 1), 0).all() or cause.min() < CENSORED:
+        raise ValueError("cause must be whole numbers, 0 for censored")
+    return time, cause.astype(int)
+
+
+def _counts(time: np.ndarray, cause: np.ndarray, n_causes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    days, position = np.unique(time, return_inverse=True)
+    table = np.zeros((n_causes + 1, len(days)))
+    np.add.at(table, (cause, position), 1)
+    leaving = table.sum(axis=0)
+    at_risk = leaving.sum() - np.concatenate([[0], np.cumsum(leaving)[:-1]])
+    return days, at_risk, table[1:]
+
+
+def _variance(at_risk: np.ndarray, events: np.ndarray, before: np.ndarray, cif: np.ndarray) -> np.ndarray:
+    n, d = at_risk, events.sum(axis=0)
+    left = n - d
+    total = np.divide(d, n * left, out=np.zeros_like(n), where=left > 0)
+    own = before**2 * events * (n - events) / n**3
+    cross = before * events / n**2
+    sums = [np.cumsum(part, axis=-1) for part in (own, total, cif * total, cif**2 * total, cross, cif * cross)]
+    own_sum, g0, g1, g2, c0, c1 = sums
+    variance = own_sum + cif**2 * g0 - 2 * cif * g1 + g2 - 2 * (cif * c0 - c1)
+    return np.maximum(variance, 0.0)
+
+
+def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = None) -> Incidence:
+    r"""Aalen-Johansen estimate of the cumulative incidence of every reason.
+
+    .. math:: \hat F_k(t) = \sum_{s \le t} \hat S(s-) \frac{d_k(s)}{n(s)}, \qquad
+              \hat S(t) = \prod_{s \le t} \Bigl(1 - \frac{d(s)}{n(s)}\Bigr)
+
+    The variance is of Greenwood type (multinomial increments): it equals the infinitesimal jackknife and,
+    without censoring, the binomial :math:`F(1 - F)/n`.
 
     Parameters
     ----------
-    trial : Trial
+    time : array_like, shape (n_patients,)
+        Day of leaving, or of the end of observation.
+    cause : array_like of int, shape (n_patients,)
+        0 censored, 1 to `n_causes` the reasons.
+    n_causes : int, optional
+        Number of reasons; the largest `cause` by default.
+
+    References
+    ----------
+    Aalen O, Johansen S (1978), Scand J Stat 5:141-150. Gaynor JJ et al. (1993), J Am Stat Assoc 88:400-409.
+    Allignol A, Schumacher M, Beyersmann J (2010), Biom J 52:126-137 (variance).
+
+    Examples
+    --------
+    >>> fit = aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0])
+    >>> fit.cif[:, -1].tolist(), fit.event_free[-1]
+    ([0.5, 0.25], np.float64(0.25))
+    """
+    time, cause = _checked(time, cause)
+    n_causes = int(max(cause.max(), 1)) if n_causes is None else n_causes
+    if cause.max() > n_causes:
+        raise ValueError(f"cause must lie between 0 and {n_causes}")
+    days, at_risk, events = _counts(time, cause, n_causes)
+    event_free = np.cumprod(1 - events.sum(axis=0) / at_risk)
+    before = np.concatenate([[1.0], event_free[:-1]])
+    cif = np.cumsum(before * events / at_risk, axis=1)
+    return Incidence(days, at_risk, event_free, cif, _variance(at_risk, events, before, cif), events)
+
+
+def one_minus_km(time: ArrayLike, cause: ArrayLike, of: int) -> Incidence:
+    r"""The common mistake: 1 - Kaplan-Meier for one reason, the other reasons counted as censored.
+
+    It answers a question about a world in which nobody can leave for a reason other than `of` (and in which the reasons
+    do not depend on each other), and is at least as large as the cumulative incidence on every day.
+
+    References
+    ----------
+    Gooley TA et al. (1999), Stat Med 18:695-706. Putter H, Fiocco M, Geskus RB (2007), Stat Med 26:2389-2430.
+
+    Examples
+    --------
+    >>> one_minus_km([10, 20, 30, 40], [1, 2, 1, 0], of=1).cif[0, -1]
+    np.float64(0.625)
+    """
+    time, cause = _checked(time, cause)
+    return aalen_johansen(time, (cause == of).astype(int), n_causes=1)
+
+
+def _on_days(steps: np.ndarray, days: np.ndarray, asked: ArrayLike, start: float) -> np.ndarray:
+    padded = np.concatenate([np.full((*steps.shape[:-1], 1), start), steps], axis=-1)
+    return padded[..., np.searchsorted(days, np.asarray(asked, dtype=float), side="right")]
+
+
+def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> np.ndarray:
+    """Patients still in the trial just before each day.
+
+    Examples
+    --------
+    >>> numbers_at_risk([10, 20, 20, 40], [0, 20, 21]).tolist()
+    [4, 3, 1]
+    """
+    ordered = np.sort(np.asarray(time, dtype=float))
+    return len(ordered) - np.searchsorted(ordered, np.asarray(days, dtype=float), side="left")
+
+
+def loglog_band(
+    value: ArrayLike, variance: ArrayLike, at_risk: ArrayLike, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Pointwise log-log interval of a cumulative incidence.
+
+    .. math:: F^{\exp(\pm z\, \sigma / (F \log F))}
+
+    Where nobody has left yet for the reason, the upper limit is the exact binomial one of 0 out of the
+    patients at risk, :math:`1 - (\alpha/2)^{1/n}`, instead of a band of width zero; likewise below a risk
+    of one.
+
+    The limits hold day by day, not for the curve at once.
+
+    References
+    ----------
+    Choudhury JB (2002), Stat Med 21:1129-1144.
+
+    Examples
+    --------
+    >>> low, high = loglog_band([0.0, 0.5], [0.0, 0.0025], [100, 50])
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.399], [0.036, 0.593])
+    """
+    value, variance, at_risk = (np.asarray(part, dtype=float) for part in (value, variance, at_risk))
+    inside = (value > 0) & (value < 1) & (variance > 0)
+    safe = np.where(inside, value, 0.5)
+    shift = _z(level) * np.sqrt(np.where(inside, variance, 0.0)) / (safe * np.log(safe))
+    exact = ((1 - level) / 2) ** (1 / np.maximum(at_risk, 1))
+    low = np.where(inside, safe ** np.exp(-shift), np.where(value >= 1, exact, 0.0))
+    high = np.where(inside, safe ** np.exp(shift), np.where(value <= 0, 1 - exact, 1.0))
+    return low, high
+
+
+def risk_on(fit: Incidence, days: ArrayLike) -> np.ndarray:
+    """Cumulative incidence on given days, without its band; shape (n_causes, n_days).
+
+    Examples
+    --------
+    >>> risk_on(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), [25, 30]).tolist()
+    [[0.25, 0.5], [0.25, 0.25]]
+    """
+    return _on_days(fit.cif, fit.days, days, 0.0)
+
+
+def at_days(fit: Incidence, days: ArrayLike, level: float = 0.95) -> pd.DataFrame:
+    """Cumulative incidence with its pointwise band on given days, one row a reason and day.
+
+    Examples
+    --------
+    >>> table = at_days(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), [25])
+    >>> table[["cause", "at_risk", "value"]].to_numpy().tolist()
+    [[1.0, 2.0, 0.25], [2.0, 2.0, 0.25]]
+    """
+    days = np.asarray(days, dtype=float)
+    position = np.searchsorted(fit.days, days, side="left")
+    at_risk = np.append(fit.at_risk, 0.0)[position]
+    value = risk_on(fit, days)
+    variance = _on_days(fit.variance, fit.days, days, 0.0)
+    events = _on_days(np.cumsum(fit.events, axis=1), fit.days, days, 0.0)
+    rows = []
+    for k in range(len(value)):
+        low, high = loglog_band(value[k], variance[k], np.maximum(at_risk, 1), level)
+        columns = {"day": days, "at_risk": at_risk, "events": events[k], "value": value[k]}
+        rows.append(pd.DataFrame({"cause": k + 1, **columns, "ci_low": low, "ci_high": high}))
+    return pd.concat(rows, ignore_index=True).astype({"at_risk": int, "events": int})
+
+
+def tabulate(
+    patients: pd.DataFrame,
+    reasons: Sequence[str],
+    days: ArrayLike,
+    by: str | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Cumulative incidence by reason (and by group) on given days, as one tidy table.
+
+    A row has ``time`` and ``reason``; whose reason is none of `reasons` counts as censored. Columns: ``group``,
+    ``reason``, ``day``, ``at_risk``, ``events``, ``value``, ``ci_low``, ``ci_high``.
+    """
+    code = {reason: k + 1 for k, reason in enumerate(reasons)}
+    groups = {"all": patients} if by is None else dict(tuple(patients.groupby(by, sort=False, observed=True)))
+    parts = []
+    for name, part in groups.items():
+        cause = part["reason"].map(code).fillna(CENSORED).astype(int)
+        table = at_days(aalen_johansen(part["time"], cause, len(code)), days, level)
+        table.insert(0, "reason", table.pop("cause").map(dict(enumerate(reasons, start=1))))
+        table.insert(0, "group", name)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def risk_difference(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+    r"""Difference of two independent risks, its interval from the two intervals (square-and-add).
+
+    .. math:: L = d - \sqrt{(F_1 - l_1)^2 + (u_2 - F_2)^2}, \quad U = d + \sqrt{(u_1 - F_1)^2 + (F_2 - l_2)^2}
+
+    References
+    ----------
+    Newcombe RG (1998), Stat Med 17:873-890. Zou GY, Donner A (2008), Stat Med 27:1693-1702.
+
+    Examples
+    --------
+    >>> a = {"value": 0.6, "ci_low": 0.5, "ci_high": 0.7}
+    >>> b = {"value": 0.3, "ci_low": 0.2, "ci_high": 0.4}
+    >>> {key: round(part, 3) for key, part in risk_difference(a, b).items()}
+    {'value': 0.3, 'ci_low': 0.159, 'ci_high': 0.441}
+    """
+    difference = first["value"] - second["value"]
+    down = math.hypot(first["value"] - first["ci_low"], second["ci_high"] - second["value"])
+    up = math.hypot(first["ci_high"] - first["value"], second["value"] - second["ci_low"])
+    return {"value": difference, "ci_low": difference - down, "ci_high": difference + up}
+
+
+def time_lost(fit: Incidence, cause: int, horizon: float, level: float = 0.95) -> dict[str, float]:
+    r"""Mean number of days lost to one reason before the horizon, :math:`\int_0^\tau \hat F_k(t)\,dt`.
+
+    References
+    ----------
+    Andersen PK (2013), Stat Med 32:5278-5285.
+
+    Examples
+    --------
+    >>> time_lost(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), 1, 40)["value"]
+    np.float64(10.0)
+    """
+    keep = fit.days <= horizon
+    days, n, events = fit.days[keep], fit.at_risk[keep], fit.events[:, keep]
+    cif, d, own = fit.cif[cause - 1][keep], events.sum(axis=0), events[cause - 1]
+    before = np.concatenate([[1.0], fit.event_free[keep][:-1]])
+    widths = np.diff(np.append(days, horizon))
+    area = np.cumsum((cif * widths)[::-1])[::-1]
+    a, b = before * (horizon - days), area - cif * (horizon - days)
+    total = np.divide(b**2 * d, n * (n - d), out=np.zeros_like(n), where=n > d)
+    variance = np.sum(a**2 * own * (n - own) / n**3 + total - 2 * a * b * own / n**2)
+    value, half = area[0] if len(area) else 0.0, _z(level) * np.sqrt(max(variance, 0.0))
+    return {"value": value, "se": half / _z(level), "ci_low": max(value - half, 0.0), "ci_high": value + half}
+
+
+def coded(trial: Trial) -> pd.DataFrame:
+    """Patients as the estimators take them.
 
     Returns
     -------
@@ -44,15 +321,15 @@ def days_shown(trial: Trial) -> list[int]:
 
 
 def by_reason(trial: Trial, days: Sequence[float], by: str | None = None) -> pd.DataFrame:
-    """Aalen-Johansen by reason (and arm, with ``by="arm"``); see `survival.tabulate`."""
-    return survival.tabulate(coded(trial).sort_values("arm", kind="stable"), trial.groups, days, by)
+    """Aalen-Johansen by reason (and arm, with ``by="arm"``); see `tabulate`."""
+    return tabulate(coded(trial).sort_values("arm", kind="stable"), trial.groups, days, by)
 
 
 def primary(trial: Trial, days: Sequence[float], by: str | None = None, level: float = 0.95) -> pd.DataFrame:
     """Aalen-Johansen of the primary event, all its reasons together, against the competing events."""
     patients = coded(trial).sort_values("arm", kind="stable")
     patients["reason"] = patients["status"]
-    table = survival.tabulate(patients, list(CAUSE), days, by, level)
+    table = tabulate(patients, list(CAUSE), days, by, level)
     return table[table["reason"] == PRIMARY].reset_index(drop=True)
 
 
@@ -63,22 +340,11 @@ def steps(trial: Trial) -> np.ndarray:
 
 
 def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
-    """1 - Kaplan-Meier by reason, the other reasons counted as censored: what not to do.
-
-    Parameters
-    ----------
-    trial : Trial
-    days : sequence of float
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns as in `by_reason`.
-    """
+    """1 - Kaplan-Meier by reason, the other reasons counted as censored: what not to do; columns as in `by_reason`."""
     patients, parts = coded(trial), []
     for reason in trial.groups:
-        fit = survival.one_minus_km(patients["time"], patients["reason"].eq(reason).astype(int), of=1)
-        parts.append(survival.at_days(fit, days).assign(group="all", reason=reason).drop(columns="cause"))
+        fit = one_minus_km(patients["time"], patients["reason"].eq(reason).astype(int), of=1)
+        parts.append(at_days(fit, days).assign(group="all", reason=reason).drop(columns="cause"))
     columns = ["group", "reason", "day", "at_risk", "events", *VALUE]
     return pd.concat(parts, ignore_index=True)[columns]
 
@@ -143,12 +409,6 @@ def by_arm_and_reason(table: pd.DataFrame, flow: pd.DataFrame) -> pd.DataFrame:
 def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
     """Each arm's risk by the horizon, days lost, and both differences from the first arm.
 
-    Parameters
-    ----------
-    trial : Trial
-        Its first arm is the reference.
-    level : float
-
     Returns
     -------
     pandas.DataFrame
@@ -163,14 +423,14 @@ def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
     patients, rows, first = coded(trial), [], None
     for arm in [arm for arm in patients["arm"].cat.categories if (patients["arm"] == arm).any()]:
         part = patients[patients["arm"] == arm]
-        fit = survival.aalen_johansen(part["time"], part["cause"], 2)
-        risk = survival.at_days(fit, [trial.horizon], level).iloc[0]
-        risk, lost = {key: float(risk[key]) for key in VALUE}, survival.time_lost(fit, 1, trial.horizon, level)
+        fit = aalen_johansen(part["time"], part["cause"], 2)
+        risk = at_days(fit, [trial.horizon], level).iloc[0]
+        risk, lost = {key: float(risk[key]) for key in VALUE}, time_lost(fit, 1, trial.horizon, level)
         row = {"arm": str(arm), "n": len(part), "events": int(part["cause"].eq(1).sum())}
         named = {"risk": risk, "days_lost": lost}
         if first is not None:
-            named["risk_difference"] = survival.risk_difference(risk, first[0])
-            named["days_difference"] = survival.risk_difference(lost, first[1])
+            named["risk_difference"] = risk_difference(risk, first[0])
+            named["days_difference"] = risk_difference(lost, first[1])
         first = first or (risk, lost)
         rows.append(row | {k: v for name, part in named.items() for k, v in _flat(name, part).items()})
     columns = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")]
@@ -239,10 +499,6 @@ def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``reason``, ``arm``, ``events``, ``hazard_ratio``, ``ci_low``, ``ci_high``. ``primary`` is all primary reasons.
     checks : pandas.DataFrame
         ``reason``, ``arm`` (``all`` is the joint test), ``statistic``, ``df``, ``p``, ``correlation``; one row a test.
-
-    See Also
-    --------
-    hazards.proportional_hazards : the test, on the rank of the day.
     """
     patients, X = coded(trial), arm_columns(trial)
     ratios, checks = [], []
@@ -263,12 +519,6 @@ def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple:
     """Scaled Schoenfeld residuals of the reason with the most events among those with a model; Nones without one.
-
-    Parameters
-    ----------
-    trial : Trial
-    checks : pandas.DataFrame
-        Of `arm_hazards`.
 
     Returns
     -------
@@ -293,30 +543,97 @@ def at_risk_rows(trial: Trial, days: Sequence[float], by_arm: bool = False) -> d
     """Numbers at risk below a figure: one row for all patients, or one an arm."""
     patients = coded(trial)
     parts = dict(tuple(patients.groupby("arm", observed=True))) if by_arm else {"all": patients}
-    return {str(name): survival.numbers_at_risk(part["time"], days).tolist() for name, part in parts.items()}
+    return {str(name): numbers_at_risk(part["time"], days).tolist() for name, part in parts.items()}
 
 
-def verdict_of(difference: Mapping[str, float], margin: float) -> str:
-    """Verdict on a difference that should be positive, by its interval and the smallest one of interest.
+def mistake(over: pd.DataFrame, day: float) -> dict[str, Any]:
+    """What 1 - Kaplan-Meier overstates most, by `overstatement`: risks, and the gap in percentage points."""
+    reasons, total = over[over["reason"] != "sum"], over[over["reason"] == "sum"].iloc[0]
+    if reasons["difference"].max() <= 0:
+        return {"overstated": False, "verdict": "exploratory"}
+    worst = reasons.loc[reasons["difference"].idxmax()]
+    facts = {"overstated": True, "day": day, "reason": worst["reason"], "verdict": "supported"}
+    facts |= {"wrong": worst["one_minus_km"], "right": worst["incidence"], "gap": 100 * worst["difference"]}
+    return facts | {"wrong_sum": total["one_minus_km"], "right_sum": total["incidence"]}
 
-    Examples
-    --------
-    >>> verdict_of({"value": 0.2, "ci_low": 0.05, "ci_high": 0.3}, margin=0.1)
-    'supported'
-    >>> verdict_of({"value": 0.05, "ci_low": 0.01, "ci_high": 0.09}, margin=0.1)
-    'direction only'
-    >>> verdict_of({"value": 0.05, "ci_low": -0.01, "ci_high": 0.2}, margin=0.1)
-    'not supported'
+
+def between_arms(arm_reason: pd.DataFrame) -> dict[str, Any]:
+    """The reason whose incidence differs most between two arms; rows of `by_reason` on one day, by arm."""
+    wide = arm_reason.pivot_table(index="reason", columns="group", values="value", sort=False)
+    reason = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
+    risks = wide.loc[reason]
+    ends = {"high": risks.max(), "high_arm": risks.idxmax(), "low": risks.min(), "low_arm": risks.idxmin()}
+    return {"arms": wide.shape[1], "reason": reason, **ends}
+
+
+def risk_of_arms(differences: pd.DataFrame, margin: float, day: float) -> dict[str, Any]:
+    """The arm whose risk differs most from the first arm's, and the verdict on a difference in either direction.
+
+    Parameters
+    ----------
+    differences : pandas.DataFrame
+        Of `arm_differences`, at `level_for_all`.
+    margin : float
+        Smallest difference of interest, of risks.
+    day : float
+
+    Returns
+    -------
+    dict
+        ``gap`` and ``margin`` are percentage points; ``comparisons`` is 0 with a single arm.
     """
-    if difference["ci_low"] <= 0:
-        return "not supported"
-    return "supported" if difference["value"] >= margin else "direction only"
-
-
-def largest_difference(differences: pd.DataFrame, margin: float) -> tuple[dict, str]:
-    """The arm that differs most from the first one: its row, and the verdict on a difference in either direction."""
-    row = differences.loc[differences["risk_difference"].abs().idxmax()]
+    if len(differences) < 2:
+        return {"comparisons": 0, "verdict": "not testable"}
+    first, row = differences.iloc[0], differences.loc[differences["risk_difference"].abs().idxmax()]
     gap = interval(row, "risk_difference")
-    if gap["value"] < 0:
-        gap = {"value": -gap["value"], "ci_low": -gap["ci_high"], "ci_high": -gap["ci_low"]}
-    return row.to_dict(), verdict_of(gap, margin)
+    mirrored = {"value": -gap["value"], "ci_low": -gap["ci_high"], "ci_high": -gap["ci_low"]}
+    verdict = intervals.grade(mirrored if gap["value"] < 0 else gap, margin).verdict
+    facts = {"day": day, "arm": row["arm"], "risk": row["risk"], "first": first["arm"], "base": first["risk"]}
+    facts |= {"gap": {key: 100 * part for key, part in gap.items()}, "margin": 100 * margin}
+    facts |= {"days": interval(row, "days_difference"), "comparisons": len(differences) - 1}
+    return facts | {"verdict": verdict}
+
+
+def _for_all(ratios: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Ends of the ratios' intervals, widened so that all hold at once."""
+    wider = ndtri(0.5 + intervals.level_for_all(len(ratios)) / 2) / ndtri(0.975)
+    centre = np.log(ratios["hazard_ratio"])
+    return tuple(np.exp(centre + wider * (np.log(ratios[end]) - centre)) for end in ("ci_low", "ci_high"))
+
+
+def hazards_of_arms(ratios: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]:
+    """Which reason's hazard differs most between arms, and whether the ratios may be read as constant.
+
+    Parameters
+    ----------
+    ratios, checks : pandas.DataFrame
+        Of `arm_hazards`.
+
+    Returns
+    -------
+    dict
+        ``n`` ratios (0: no reason has a model); ``tests`` joint checks, the smallest ``p``, its reason ``least`` and
+        the ``bound`` for all of them; ``reasons`` that differ clearly, and of the largest ratio ``arm``, ``reason``,
+        ``events`` and ``ratio``, an interval that holds for all at once.
+    """
+    own = ratios[ratios["reason"] != PRIMARY].dropna(subset=["hazard_ratio"])
+    if own.empty:
+        return {"n": 0, "verdict": "not testable"}
+    lower, upper = _for_all(own)
+    clear, joint = own[(lower > 1) | (upper < 1)], checks[checks["arm"] == "all"]
+    low, reasons = joint.loc[joint["p"].idxmin()], list(dict.fromkeys(clear["reason"]))
+    facts = {"n": len(own), "tests": len(joint), "p": low["p"], "least": low["reason"], "bound": 0.05 / len(joint)}
+    if clear.empty:
+        return facts | {"reasons": [], "verdict": "not supported"}
+    top = clear.loc[np.log(clear["hazard_ratio"]).abs().idxmax()]
+    ratio = {"value": top["hazard_ratio"], "ci_low": lower[top.name], "ci_high": upper[top.name]}
+    facts |= {"reasons": reasons, "others": len(reasons) < own["reason"].nunique(), "ratio": ratio}
+    return facts | {**top[["arm", "reason", "events"]], "verdict": "supported"}
+
+
+def drift(checks: pd.DataFrame, reason: str | None) -> dict[str, Any]:
+    """The arm whose ratio drifts most, of one reason, by its own test; ``reason`` is None without a model."""
+    if reason is None:
+        return {"reason": None}
+    own = checks[(checks["reason"] == reason) & checks["correlation"].notna()]
+    return own.loc[own["p"].idxmin(), ["reason", "arm", "correlation", "p"]].to_dict()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attrition import cdisc, landmark
+from attrition import cdisc
+from attrition.landmark import cohort
 
 LANDMARKS = (28, 56, 84)
 
@@ -43,14 +44,14 @@ def later(trial, day):
     [(0, 254, 129, 137, 8), (28, 229, 107, 112, 5), (56, 192, 70, 75, 5), (84, 155, 35, 38, 3)],
 )
 def test_counts_of_the_pilot(pilot, day, risk, primary, all_cause, competing):
-    counts = landmark.counts(pilot, day)
+    counts = cohort.counts(pilot, day)
     assert (counts["at_risk"], counts["primary"], counts["all_cause"]) == (risk, primary, all_cause)
     assert counts["competing"] == competing
     assert counts["all_cause"] == counts["primary"] + counts["competing"]
 
 
 def test_reason_groups_add_up_to_the_primary_event(pilot):
-    table = landmark.table(pilot)
+    table = cohort.table(pilot)
     causes = [group for group in pilot.groups if group != "competing"]
     assert (table[causes].sum(axis=1) == table["primary"]).all()
 
@@ -58,14 +59,14 @@ def test_reason_groups_add_up_to_the_primary_event(pilot):
 @pytest.mark.parametrize("day", LANDMARKS)
 def test_deleting_everything_later_leaves_the_features_identical(pilot, day):
     cut = dataclasses.replace(pilot, events=pilot.events[~later(pilot, day)].reset_index(drop=True))
-    assert as_bytes(landmark.features(cut, day)) == as_bytes(landmark.features(pilot, day))
+    assert as_bytes(cohort.features(cut, day)) == as_bytes(cohort.features(pilot, day))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), day=st.sampled_from([0, *LANDMARKS]))
 def test_deleting_or_changing_any_later_record_changes_no_byte(small, data, day):
-    wanted = as_bytes(landmark.features(small, day))
-    rows = np.flatnonzero(later(small, landmark.cut_day(day)))
+    wanted = as_bytes(cohort.features(small, day))
+    rows = np.flatnonzero(later(small, cohort.cut_day(day)))
     chosen = data.draw(st.lists(st.sampled_from(list(rows)), min_size=1, max_size=60, unique=True))
     events = small.events.copy()
     change = data.draw(st.sampled_from(["delete", "value", "name", "detail", "day"]))
@@ -76,42 +77,42 @@ def test_deleting_or_changing_any_later_record_changes_no_byte(small, data, day)
     else:
         value = {"value": data.draw(st.floats(-1e9, 1e9)), "name": "PLANTED", "detail": "PLANTED"}[change]
         events.loc[chosen, change] = value
-    assert as_bytes(landmark.features(dataclasses.replace(small, events=events), day)) == wanted
+    assert as_bytes(cohort.features(dataclasses.replace(small, events=events), day)) == wanted
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), day=st.sampled_from(LANDMARKS))
 def test_when_and_why_a_patient_leaves_later_changes_no_byte(small, data, day):
-    wanted = as_bytes(landmark.features(small, day))
+    wanted = as_bytes(cohort.features(small, day))
     patients = small.patients.copy()
     rows = np.flatnonzero(patients["event_day"] > day)
     chosen = data.draw(st.lists(st.sampled_from(list(rows)), min_size=1, unique=True))
     patients.loc[chosen, "event_day"] = float(data.draw(st.integers(day + 1, 400)))
     patients.loc[chosen, ["reason", "reason_group", "event_group", "status"]] = "DEATH"
-    assert as_bytes(landmark.features(dataclasses.replace(small, patients=patients), day)) == wanted
+    assert as_bytes(cohort.features(dataclasses.replace(small, patients=patients), day)) == wanted
 
 
 def test_an_earlier_record_does_change_the_features(small):
     """The property could not fail if the features used nothing."""
-    for kind in landmark.KINDS.values():
+    for kind in cohort.KINDS.values():
         events = small.events[~(small.events["kind"].eq(kind) & small.events["day"].between(2, 56))]
         changed = dataclasses.replace(small, events=events.reset_index(drop=True))
-        assert as_bytes(landmark.features(changed, 56)) != as_bytes(landmark.features(small, 56))
+        assert as_bytes(cohort.features(changed, 56)) != as_bytes(cohort.features(small, 56))
 
 
 def test_an_adverse_event_collected_later_is_not_known(small):
-    ids = landmark.at_risk(small, 28)
+    ids = cohort.at_risk(small, 28)
     planted = pd.DataFrame(
         {"id": ids, "kind": "adverse event", "name": "PLANTED", "detail": "PLANTED", "day": 20.0, "known_day": 29.0}
     )
     trial = dataclasses.replace(small, events=pd.concat([small.events, planted], ignore_index=True))
-    assert as_bytes(landmark.features(trial, 28)) == as_bytes(landmark.features(small, 28))
-    more = landmark.features(trial, 29)["ae_count"] - landmark.features(small, 29)["ae_count"]
-    assert (more.reindex(landmark.at_risk(small, 29)) == 1).all()
+    assert as_bytes(cohort.features(trial, 28)) == as_bytes(cohort.features(small, 28))
+    more = cohort.features(trial, 29)["ae_count"] - cohort.features(small, 29)["ae_count"]
+    assert (more.reindex(cohort.at_risk(small, 29)) == 1).all()
 
 
 def test_counts_of_adverse_events_agree_with_a_loop(pilot):
-    table = landmark.features(pilot, 56, groups=["adverse events"])
+    table = cohort.features(pilot, 56, groups=["adverse events"])
     adverse = pilot.events[pilot.events["kind"] == "adverse event"]
     for patient in table.index[:40]:
         mine = adverse[(adverse["id"] == patient) & (adverse["day"] >= 1) & (adverse["known_day"] <= 56)]
@@ -121,7 +122,7 @@ def test_counts_of_adverse_events_agree_with_a_loop(pilot):
 
 
 def test_changes_are_last_less_baseline(pilot):
-    table = landmark.features(pilot, 84, groups=["vital signs"])
+    table = cohort.features(pilot, 84, groups=["vital signs"])
     pulse = pilot.events[(pilot.events["kind"] == "vital sign") & (pilot.events["name"] == "PULSE")]
     for patient in table.index[:25]:
         mine = pulse[(pulse["id"] == patient) & (pulse["day"] <= 84)].sort_values("day")
@@ -130,7 +131,7 @@ def test_changes_are_last_less_baseline(pilot):
 
 
 def test_missed_visits_agree_with_a_loop(pilot):
-    table = landmark.features(pilot, 84, groups=["visits"])
+    table = cohort.features(pilot, 84, groups=["visits"])
     visits = pilot.events[(pilot.events["kind"] == "visit") & (pilot.events["day"] > 1)]
     due = [day for day in pilot.schedule if day <= 84 - 7]
     for patient in table.index[:40]:
@@ -141,15 +142,15 @@ def test_missed_visits_agree_with_a_loop(pilot):
 
 def test_no_feature_holds_an_outcome(pilot):
     for day in LANDMARKS:
-        names = set(landmark.features(pilot, day))
+        names = set(cohort.features(pilot, day))
         assert not names & {"event_day", "reason", "reason_group", "time", "event_group", "status", "site"}
 
 
 def test_dictionary_declares_every_feature(pilot):
     for day in (0, *LANDMARKS):
-        declared = landmark.dictionary(pilot, day)
-        assert declared["feature"].tolist() == list(landmark.features(pilot, day))
-        assert (declared["known_day"] <= landmark.cut_day(day)).all()
+        declared = cohort.dictionary(pilot, day)
+        assert declared["feature"].tolist() == list(cohort.features(pilot, day))
+        assert (declared["known_day"] <= cohort.cut_day(day)).all()
 
 
 def test_follow_up_that_ends_early_has_no_target(small):
@@ -157,10 +158,10 @@ def test_follow_up_that_ends_early_has_no_target(small):
     row = patients.index[patients["event_day"] > 100][0]
     patients.loc[row, ["event_day", "reason_group"]] = [100.0, "ongoing"]
     trial = dataclasses.replace(small, patients=patients)
-    assert np.isnan(landmark.target(trial, 56)[patients.loc[row, "id"]])
-    assert landmark.counts(trial, 56)["censored"] == 1
+    assert np.isnan(cohort.target(trial, 56)[patients.loc[row, "id"]])
+    assert cohort.counts(trial, 56)["censored"] == 1
 
 
 def test_a_shorter_horizon_has_fewer_events(pilot):
-    within = landmark.target(pilot, 28, horizon=84)
-    assert within.sum() == landmark.counts(pilot, 28)["primary"] - landmark.counts(pilot, 84)["primary"]
+    within = cohort.target(pilot, 28, horizon=84)
+    assert within.sum() == cohort.counts(pilot, 28)["primary"] - cohort.counts(pilot, 84)["primary"]

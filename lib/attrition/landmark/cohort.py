@@ -2,15 +2,18 @@
 
 A feature uses a record only when the record was *known* at the landmark: its `known_day` (for an adverse event the
 later of onset and collection) is at most the landmark. Deleting or changing anything that is dated later leaves the
-feature table identical to the byte; `tests/test_landmark.py` holds this as a property.
+feature table identical to the byte; `tests/landmark/test_cohort.py` holds this as a property. The last functions
+describe a cohort in hindsight (flow, visits, who had stopped treatment); none of them makes a feature.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, Trial
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, NO_EVENT, Trial
 
 GROUPS = ("baseline", "arm", "adverse events", "visits", "vital signs", "labs", "questionnaires")
 RULES = {
@@ -40,18 +43,7 @@ def cut_day(landmark: int) -> int:
 
 
 def at_risk(trial: Trial, landmark: int) -> pd.Series:
-    """Identifiers of the patients who have not left by the landmark.
-
-    Parameters
-    ----------
-    trial : Trial
-    landmark : int
-        Study day; 0 is everybody in the analysis set.
-
-    Returns
-    -------
-    pandas.Series of str
-        Sorted.
+    """Identifiers of the patients who have not left by the landmark, sorted; day 0 is everybody in the analysis set.
 
     Examples
     --------
@@ -79,8 +71,8 @@ def target(trial: Trial, landmark: int, horizon: int | None = None, event: str =
     Returns
     -------
     pandas.Series of float, indexed by id
-        1, 0, or missing for completion, or follow-up without a disposition, that ends before the horizon. Who is
-        seen through the day of the horizon has stayed: 0.
+        1, 0, or missing for follow-up that ends before the horizon without leaving. Who is seen through the day of the
+        horizon has stayed: 0.
     """
     horizon = trial.horizon if horizon is None else horizon
     patients = trial.patients.set_index("id").loc[at_risk(trial, landmark)]
@@ -92,31 +84,18 @@ def target(trial: Trial, landmark: int, horizon: int | None = None, event: str =
 
 @dataclass(frozen=True)
 class Known:
-    """What is known at a landmark about the patients at risk.
-
-    Attributes
-    ----------
-    landmark, cut : int
-    ids : pandas.Index
-    patients : pandas.DataFrame, indexed by id
-        Baseline columns and arm only: no outcome.
-    events : pandas.DataFrame
-        Records known by then.
-    trial : Trial
-    """
+    """What is known at a landmark about the patients at risk: baseline columns and arm, and records dated by then."""
 
     landmark: int
-    cut: int
     ids: pd.Index
     patients: pd.DataFrame
     events: pd.DataFrame
     schedule: tuple[int, ...]
     arms: tuple[str, ...]
 
-    def kind(self, kind: str, name: str | None = None) -> pd.DataFrame:
-        """Known records of one kind (and name)."""
-        chosen = self.events[self.events["kind"].eq(kind)]
-        return chosen if name is None else chosen[chosen["name"].eq(name)]
+    def kind(self, kind: str) -> pd.DataFrame:
+        """Known records of one kind."""
+        return self.events[self.events["kind"].eq(kind)]
 
     def count(self, records: pd.DataFrame) -> pd.Series:
         """Records per patient at risk, 0 included."""
@@ -131,7 +110,7 @@ def known(trial: Trial, landmark: int) -> Known:
     seen = (events["known_day"] <= cut) & (events["day"] <= cut) & events["id"].isin(ids)
     patients = trial.patients.set_index("id").loc[ids, ["arm", *trial.baseline]]
     schedule = tuple(day for day in trial.schedule if day <= landmark)
-    return Known(landmark, cut, ids, patients, events[seen], schedule, trial.arms)
+    return Known(landmark, ids, patients, events[seen], schedule, trial.arms)
 
 
 def last_values(records: pd.DataFrame) -> pd.DataFrame:
@@ -203,10 +182,15 @@ def _missed(view: Known, dated: pd.DataFrame, due: list[int]) -> pd.Series:
 
 def _vital_signs(view: Known) -> pd.DataFrame:
     before, after = _followed(view, "vital sign")
+    return _last_and_change(view, before, after[[name for name in after if name in before]])
+
+
+def _last_and_change(view: Known, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(index=view.ids)
-    for name in [name for name in after if name in before]:
+    for name in after:
         table[f"{_slug(name)}_last"] = after[name]
-        table[f"{_slug(name)}_change"] = after[name] - before[name]
+        if name in before:
+            table[f"{_slug(name)}_change"] = after[name] - before[name]
     return table
 
 
@@ -225,13 +209,7 @@ def _labs(view: Known) -> pd.DataFrame:
 
 
 def _questionnaires(view: Known) -> pd.DataFrame:
-    before, after = _followed(view, "questionnaire")
-    table = pd.DataFrame(index=view.ids)
-    for name in after:
-        table[f"{_slug(name)}_last"] = after[name]
-        if name in before:
-            table[f"{_slug(name)}_change"] = after[name] - before[name]
-    return table
+    return _last_and_change(view, *_followed(view, "questionnaire"))
 
 
 BUILDERS: dict[str, Callable[[Known], pd.DataFrame]] = {
@@ -320,21 +298,112 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
 
 
 def counts(trial: Trial, landmark: int) -> dict[str, int]:
-    """Patients at risk at a landmark and their events in (landmark, horizon]: the report's ``landmarks.L``.
-
-    Returns
-    -------
-    dict
-        at_risk, primary, all_cause, competing, censored, and one entry a reason group under its name.
-    """
+    """Patients at risk, and events in (landmark, horizon]: primary, all_cause, one entry a group, censored."""
     events = {name: target(trial, landmark, event=name) for name in ("primary", "all_cause", *trial.groups)}
     numbers = {name: int(values.sum()) for name, values in events.items()}
     return {"at_risk": len(events["primary"]), **numbers, "censored": int(events["primary"].isna().sum())}
 
 
-def table(trial: Trial, landmarks: Sequence[int] | None = None) -> pd.DataFrame:
+def table(trial: Trial) -> pd.DataFrame:
     """Landmark table: one row a landmark with `counts`, and the share with the event."""
-    days = landmarks if landmarks is not None else (0, *trial.landmarks)
-    rows = pd.DataFrame([{"landmark": day, **counts(trial, day)} for day in days])
+    rows = pd.DataFrame([{"landmark": day, **counts(trial, day)} for day in (0, *trial.landmarks)])
     rows.insert(3, "risk", rows["primary"] / (rows["at_risk"] - rows["censored"]))
     return rows
+
+
+def participant_flow(trial: Trial) -> pd.DataFrame:
+    """Participant flow from the data: who was still in the trial on each landmark, and why the others had left.
+
+    Returns
+    -------
+    pandas.DataFrame
+        step, n (still there), left (since the step above, or not followed any further), and one column a reason
+        group.
+    """
+    patients, flow = trial.patients, trial.flow
+    none = dict.fromkeys(trial.groups, 0)
+    rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0, **none}]
+    if flow["screened"] is not None:
+        first = {"step": "screened", "n": flow["screened"], "left": 0, **none}
+        rows = [first, {**rows[0], "left": flow["screen_failures"]}]
+    if absent := flow["randomised"] - len(patients):
+        rows.append({"step": "analysed", "n": len(patients), "left": absent, **none})
+    since = -np.inf
+    for day in (*trial.landmarks, trial.horizon):
+        gone = patients[(patients["event_day"] > since) & (patients["event_day"] <= day)]
+        gone = gone[gone["status"].ne(NO_EVENT)]
+        reasons = gone["reason_group"].value_counts().reindex(list(trial.groups), fill_value=0)
+        there = rows[-1]["n"] - len(gone)
+        rows.append({"step": f"in the trial after day {day}", "n": there, "left": len(gone), **reasons.to_dict()})
+        since = day
+    return pd.DataFrame(rows)
+
+
+def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
+    """What a landmark sees of the visit planned nearest to it (a planned day is not the day it happens).
+
+    The visit is told by its label here, which is known only in hindsight: this describes, and makes no feature.
+
+    Returns
+    -------
+    dict
+        planned (day), attended_by (share of patients at risk who had that visit by the landmark), attended_within
+        (share who had it within a week of the planned day), median_day (missing when nobody had it).
+    """
+    nearest = min(trial.schedule, key=lambda day: (abs(day - landmark), day), default=landmark)
+    ids = at_risk(trial, landmark)
+    visits = trial.events[trial.events["kind"].eq("visit") & trial.events["id"].isin(ids)]
+    around = (visits["day"] - nearest).abs()
+    labels = visits.loc[around <= 3, "name"].mode()
+    days = visits[visits["name"].isin(labels[:1])].groupby("id")["day"].min()
+    return {
+        "planned": int(nearest),
+        "attended_by": float((days <= landmark).sum() / len(ids)),
+        "attended_within": float(((days - nearest).abs() <= VISIT_WINDOW).sum() / len(ids)),
+        "median_day": float(np.median(days)) if len(days) else float("nan"),
+    }
+
+
+def stopped(trial: Trial, landmark: int) -> pd.Index | None:
+    """Patients at risk whose dosing had ended by the landmark; None where the source does not tell when it ends."""
+    ends = trial.events[trial.events["kind"].eq("end of exposure")].groupby("id")["day"].max()
+    dosed_still = trial.events["kind"].eq("exposure").any() and trial.patients["reason_group"].eq(CENSORED).any()
+    if ends.empty and not dosed_still:
+        return None
+    return pd.Index(at_risk(trial, landmark)).intersection(ends.index[ends <= landmark])
+
+
+def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
+    """Patients who count as at risk although their last dose lies behind them: seen in hindsight only.
+
+    Returns
+    -------
+    dict or None
+        n (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event later).
+        None where the source does not tell when dosing ended.
+    """
+    ended = stopped(trial, landmark)
+    if ended is None:
+        return None
+    return {"n": len(ended), "primary": int(target(trial, landmark).reindex(ended).sum())}
+
+
+def reasons(trial: Trial) -> pd.DataFrame:
+    """Every disposition term of the data with its reason group, and how many left by the horizon and after it."""
+    patients = trial.patients
+    by_horizon = patients["event_day"] <= trial.horizon
+    table = patients.groupby(["reason_group", "reason"], dropna=False)["id"].size().rename("patients").reset_index()
+    early = patients[by_horizon].groupby("reason")["id"].size()
+    table["by_horizon"] = table["reason"].map(early).fillna(0).astype(int)
+    order = {group: k for k, group in enumerate((*trial.groups, "completed", "ongoing"))}
+    table = table.assign(k=table["reason_group"].map(order)).sort_values(["k", "patients"], ascending=[True, False])
+    return table[["reason", "reason_group", "by_horizon", "patients"]].reset_index(drop=True)
+
+
+def known_share(trial: Trial, days: Sequence[int] = tuple(range(91))) -> pd.DataFrame:
+    """Share of dated adverse events that had been reported so many days after their onset."""
+    adverse = trial.events[trial.events["kind"].eq("adverse event") & (trial.events["day"] >= 1)]
+    lag = (adverse["known_day"] - adverse["day"]).dropna()
+    return pd.DataFrame(
+        {"days_after_onset": days, "reported": [float((lag <= day).mean()) if len(lag) else np.nan for day in days]}
+    )

@@ -1,0 +1,382 @@
+"""Models developed and evaluated at every landmark with enough events; the tables and results of chapter 06."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import decision, seeds
+from attrition.cdisc.trial import Trial
+from attrition.landmark import cohort, guard, prediction, uncertainty
+from attrition.landmark.prediction import LABELS, LEARNERS, Problem
+from attrition.landmark.uncertainty import Developed
+from attrition.metrics import intervals, samplesize
+from attrition.metrics.calibration import CalibrationCurve, calibration_curve
+from attrition.text import INTERVAL, interval_text, unless_missing
+
+PAIRS = (
+    ("all", "arm_only"),
+    ("all", "all_without_arm"),
+    ("adverse_events", "baseline_arm"),
+    ("visits", "adverse_events"),
+    ("xgb", "all"),
+    ("lgbm", "all"),
+    ("cox", "all"),
+    ("super", "all"),
+)
+TESTED = ("all", "all_without_arm")
+"""Feature sets that are tested against chance."""
+STRATEGIES = ("all", "all_without_arm", "arm_only")
+"""Models by whose risk patients may be contacted."""
+GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models by landmark, and the tables made of them.
+
+    Attributes
+    ----------
+    developed, weights : dict by landmark
+        The models on all patients and in half-samples; patient-bootstrap weights for decision curves.
+    skipped : dict of int to dict
+        Landmarks with too few events: n_events, n_patients, and how many with and without are needed.
+    chance : dict of int to dict of str to dict
+        Landmark after day 0 and feature set to the permutation test: p, holm, mean, low, high.
+    summary, differences, optimism, sites : pandas.DataFrame
+        See `attrition.landmark.uncertainty` and `prediction`; empty when no landmark has enough events.
+    """
+
+    developed: dict[int, Developed] = field(default_factory=dict)
+    weights: dict[int, np.ndarray] = field(default_factory=dict)
+    skipped: dict[int, dict[str, int]] = field(default_factory=dict)
+    chance: dict[int, dict[str, dict[str, float]]] = field(default_factory=dict)
+    summary: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sites: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def problems(self) -> dict[int, Problem]:
+        """Patients and features by landmark."""
+        return {day: developed.of for day, developed in self.developed.items()}
+
+    @property
+    def later(self) -> dict[int, Problem]:
+        """The problems of the landmarks after day 0."""
+        return {day: of for day, of in self.problems.items() if day > 0}
+
+    @property
+    def main(self) -> int | None:
+        """The landmark with the most events: for calibration, decisions, sites and leaks."""
+        days = {day: of.n_events for day, of in self.later.items()}
+        return max(days, key=days.__getitem__) if days else None
+
+
+def check(trial: Trial, of: Problem) -> None:
+    """Run the leak guard over the features of a landmark, with every check on.
+
+    It looks at the features as the reader named them, a category as a whole, and at every column of the models that
+    comes from none of them.
+    """
+    table = cohort.dictionary(trial, of.landmark)
+    declared = dict(zip(table["feature"], table["known_day"], strict=True))
+
+    def build(version: Trial) -> pd.DataFrame:
+        return cohort.features(version, of.landmark)
+
+    strange = [name for name in of.X if of.origins.get(name) not in declared]
+    X = pd.concat([build(trial).loc[of.X.index], of.X[strange]], axis=1)
+    guard.guard(X, declared, of.landmark, of.y, build, trial)
+
+
+def run(trial: Trial, p: Any, seed: int) -> Evaluation:
+    """Fit and evaluate every model at landmark 0 and at each landmark of the trial, after the leak guard.
+
+    Parameters
+    ----------
+    trial : Trial
+    p : attrition.params.RealTrial
+    seed : int
+    """
+    problems, skipped, needed = {}, {}, max(prediction.MINIMUM_EVENTS, p.n_folds)
+    for day in (0, *trial.landmarks):
+        of = prediction.problem(trial, day)
+        if prediction.enough(of, needed):
+            check(trial, of)
+            problems[day] = of
+        else:
+            skipped[day] = {"n_events": of.n_events, "n_patients": len(of.y), "needed": needed}
+    later = {day: of for day, of in problems.items() if day > 0}
+    stack = uncertainty.stacked(later) if len(later) > 1 else None
+    developed = {
+        day: develop(of, p, seed, with_forest=day == trial.landmarks[0], stack=stack if day else None)
+        for day, of in problems.items()
+    }
+    weights = {
+        day: intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps)
+        for day, of in problems.items()
+    }
+    found = Evaluation(developed, weights, skipped)
+    return dataclasses.replace(found, chance=_tested(found, p.n_permutations, seed), **_tables(found, p, seed))
+
+
+def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertainty.Stack | None) -> Developed:
+    """Every model of a landmark on all patients, and in half-samples for its intervals.
+
+    The random forest takes longer than all others together; `stack` is for the model of all landmarks.
+    """
+    folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
+    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, seeds.stream(seed, "halves", of.landmark))
+    fewer = dict.fromkeys(LEARNERS, (p.n_repeats_slow, p.n_half_samples_slow))
+    fewer["forest"] = (p.n_repeats_slow, p.n_half_samples_forest)
+    chosen = prediction.estimators(p, seed, of)
+    chosen = {name: model for name, model in chosen.items() if with_forest or name != "forest"}
+    found = uncertainty.develop(of, chosen, folds, drawn, fewer)
+    predictions, halves = dict(found.predictions), dict(found.halves)
+    if stack is not None:
+        own = [fold for fold in folds if fold.repeat < p.n_repeats_slow]
+        few = drawn[: uncertainty.TWICE * p.n_half_samples_slow]
+        predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, own, few, seed)
+    ordered = {name: predictions[name] for name in LABELS if name in predictions}
+    return dataclasses.replace(found, predictions=ordered, halves=halves)
+
+
+def _tested(found: Evaluation, permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
+    """Permutation tests against chance at every landmark after day 0, with Holm's adjustment for their number."""
+    tests: dict[int, dict[str, dict[str, float]]] = {day: {} for day in found.later}
+    for name in TESTED:
+        for day, own in tests.items():
+            developed = found.developed[day]
+            if name in developed.predictions:
+                fold = developed.fold[:, 0]
+                own[name] = uncertainty.permutation_test(developed.of, name, fold, permutations, seed)
+        adjusted = uncertainty.holm({day: own[name]["p"] for day, own in tests.items() if name in own})
+        for day, value in adjusted.items():
+            tests[day][name]["holm"] = value
+    return tests
+
+
+def _tables(found: Evaluation, p: Any, seed: int) -> dict[str, pd.DataFrame]:
+    """Summary, differences, optimism and sites."""
+    optimism, sites = [], []
+    for day, of in found.later.items():
+        model = prediction.ridge(of, "all", seed)
+        optimism.append({"landmark": day} | prediction.optimism(of, "all", model, p.optimism_bootstraps, seed))
+        if len(set(of.site_group)) > 1:
+            sites.append(prediction.leave_one_site_group_out(of, "all", model).assign(landmark=day))
+    developed, days = found.developed.values(), max(1, len(found.later))
+    tables = {
+        "summary": [uncertainty.summary(one) for one in developed],
+        "differences": [uncertainty.differences(one, PAIRS, days) for one in developed],
+        "sites": sites,
+    }
+    stacked = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
+    return stacked | {"optimism": pd.DataFrame(optimism)}
+
+
+def interval(row: pd.Series, low: str = "ci_low", high: str = "ci_high") -> dict[str, float]:
+    """A row's estimate as an interval mapping."""
+    return {"value": float(row["value"]), "ci_low": float(row[low]), "ci_high": float(row[high])}
+
+
+def estimate(found: Evaluation, day: int | None, model: str, measure: str = "auroc") -> dict[str, float] | None:
+    """A measure of a model at a landmark with its interval; None where there is none."""
+    rows = found.summary
+    if rows.empty:
+        return None
+    rows = rows[(rows["landmark"] == day) & (rows["model"] == model) & (rows["measure"] == measure)]
+    return None if rows.empty else interval(rows.iloc[0])
+
+
+@unless_missing
+def aurocs(found: Evaluation) -> pd.DataFrame:
+    """AUROC of every model and landmark after day 0, with label, patients and events, in the order of `LABELS`."""
+    rows = found.summary.query("measure == 'auroc' and model != 'null' and landmark > 0")
+    return rows.assign(label=rows["model"].map(LABELS)).drop(columns="measure").reset_index(drop=True)
+
+
+@unless_missing
+def performance(found: Evaluation, day: int) -> pd.DataFrame:
+    """Every measure of every model at one landmark, a row a model, with the null model first."""
+    of, rows = found.problems[day], found.summary[found.summary["landmark"] == day]
+    table = rows.pivot_table(index="model", columns="measure", values="value", sort=False, observed=True)
+    table = table.reindex([name for name in LABELS if name in table.index]).reset_index()
+    table.insert(0, "label", table.pop("model").map(LABELS))
+    return table.assign(n_patients=len(of.y), n_events=of.n_events)
+
+
+@unless_missing
+def calibration(found: Evaluation, day: int) -> dict[str, CalibrationCurve]:
+    """Flexible calibration curves of the first repeat of cross-validation."""
+    own, of = found.developed[day].predictions, found.problems[day]
+    models = [name for name in ("all", "arm_only", "xgb") if name in own]
+    return {name: calibration_curve(of.y, own[name][:, 0], n_knots=3) for name in models}
+
+
+def _strategies(found: Evaluation, day: int) -> dict[str, np.ndarray]:
+    own = found.developed[day].predictions
+    return {name: own[name] for name in STRATEGIES if name in own}
+
+
+@unless_missing
+def decisions(found: Evaluation, day: int) -> pd.DataFrame:
+    """Decision curves of the strategies at the thresholds `GRID`."""
+    return decision.decision_curve(found.problems[day].y, _strategies(found, day), GRID, found.weights[day][:, :500])
+
+
+@unless_missing
+def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> intervals.Interval:
+    """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient."""
+    chosen = _strategies(found, day)
+    risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
+    rng = seeds.stream(seed, "decision bands", str(day))
+    return decision.coverage(chosen, risk, GRID, found.weights[day][:, :200], n_trials, rng)
+
+
+def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | None:
+    """AUROC of the full model among the patients at risk who had not had their last dose by the landmark.
+
+    Returns
+    -------
+    dict or None
+        auroc (an interval), n_patients, n_events; None where nothing was fitted or no source tells when dosing ended.
+    """
+    ended = cohort.stopped(trial, day) if day in found.problems else None
+    if ended is None:
+        return None
+    of = found.problems[day]
+    still = ~of.X.index.isin(ended)
+    auroc = found.developed[day].interval("all", "auroc", still)
+    return {"auroc": auroc, "n_patients": int(still.sum()), "n_events": int(of.y[still].sum())}
+
+
+def _numbers_at(trial: Trial, found: Evaluation, day: int) -> Facts:
+    """The results of one landmark."""
+    entry: Facts = {**cohort.counts(trial, day), "seen": cohort.visit_seen(trial, day)}
+    entry["off_treatment"] = cohort.off_treatment(trial, day)
+    if day in found.skipped:
+        auroc = dict.fromkeys(name for name in LABELS if name != "null")
+        return entry | {"skipped": found.skipped[day], "auroc": auroc}
+    rows = found.differences[found.differences["landmark"] == day]
+    measures = found.summary[found.summary["landmark"] == day]
+    by = {
+        measure: {row["model"]: interval(row) for _, row in part.iterrows()}
+        for measure, part in measures.groupby("measure")
+    }
+    tests = found.chance.get(day, {})
+    return entry | {
+        **{measure: by.get(measure, {}) for measure in ("auroc", "brier_score", "calibration_slope")},
+        "difference": {f"{row['first']}_less_{row['second']}": interval(row) for _, row in rows.iterrows()},
+        "permutation_p": {name: {"raw": test["p"], "holm": test["holm"]} for name, test in tests.items()},
+        "without_relation": {n: {key: test[key] for key in ("mean", "low", "high")} for n, test in tests.items()},
+        "on_treatment": on_treatment(trial, found, day),
+        "n_features": len(found.problems[day].columns("all")),
+    }
+
+
+def numbers(trial: Trial, found: Evaluation, prices: pd.DataFrame) -> Facts:
+    """The results of the chapter: flow, landmarks and leaks, keyed as the report names them."""
+    landmarks = {str(day): _numbers_at(trial, found, day) for day in (0, *trial.landmarks)}
+    for row in found.optimism.to_dict("records"):
+        landmarks[str(int(row.pop("landmark")))]["optimism"] = row
+    for row in found.sites.to_dict("records"):
+        if row["site_group"] == "all":
+            landmarks[str(int(row["landmark"]))]["across_sites"] = float(row["auroc"])
+    leaks = prices.set_index("leak")[["honest", "leaky", "difference", "ci_low", "ci_high"]].to_dict("index")
+    return {"flow": dict(trial.flow), "horizon": trial.horizon, "landmarks": landmarks, "leaks": leaks}
+
+
+def main_landmark(trial: Trial, fewest: int = prediction.MINIMUM_EVENTS) -> int | None:
+    """The landmark with the most events, if one has enough of them."""
+    found = (prediction.problem(trial, day) for day in trial.landmarks)
+    problems = [of for of in found if prediction.enough(of, fewest)]
+    return max(problems, key=lambda of: of.n_events).landmark if problems else None
+
+
+@unless_missing
+def wide(found: Evaluation) -> pd.DataFrame:
+    """AUROC as text, a row a model and a column a landmark."""
+    rows = found.summary[found.summary["measure"].eq("auroc")]
+    rows = rows.assign(
+        text=[interval_text(row) for row in rows[list(INTERVAL)].to_dict("records")],
+        heading=[f"day {row.landmark}: {row.n_events} of {row.n_patients}" for row in rows.itertuples()],
+    )
+    table = rows.pivot_table(index="model", columns="heading", values="text", aggfunc="first")
+    models, columns = [name for name in LABELS if name in table.index], list(dict.fromkeys(rows["heading"]))
+    table = table.reindex(index=models, columns=columns).rename_axis(columns=None)
+    table.insert(0, "features and model", table.index.map(LABELS))
+    return table.reset_index(drop=True)
+
+
+@unless_missing
+def paired(found: Evaluation) -> pd.DataFrame:
+    """Paired differences with readable names, the landmarks after day 0."""
+    rows = found.differences[found.differences["landmark"] > 0].drop(columns=["all_low", "all_high"])
+    return rows.assign(first=rows["first"].map(LABELS), second=rows["second"].map(LABELS)).reset_index(drop=True)
+
+
+def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float = 0.15) -> Facts:
+    """Patients that Riley's criteria ask for, for all columns of a problem, and what they suppose.
+
+    Parameters
+    ----------
+    of : Problem
+    y_prob : array of shape (n_patients, n_repeats), optional
+        Out-of-fold predictions.
+    share : float
+        Of the largest possible Cox-Snell R-squared, which the planned model is supposed to have.
+
+    Returns
+    -------
+    dict
+        share, r2 (supposed), needed; with predictions also r2_seen (theirs, averaged over repeats) and needed_seen
+        (None where they explain nothing).
+    """
+    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    largest = samplesize.max_cox_snell(rate)
+
+    def needed(r2: float) -> int | None:
+        return int(samplesize.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
+
+    found: Facts = {"share": share, "r2": share * largest, "needed": needed(share * largest)}
+    if y_prob is not None:
+        seen = float(np.mean([samplesize.cox_snell_r2(of.y, column) for column in y_prob.T]))
+        found |= {"r2_seen": seen, "needed_seen": needed(seen)}
+    return found
+
+
+def planned(trial: Trial, found: Evaluation) -> Facts:
+    """What the day with most events would need for a prediction, by Riley's criteria, where none was made.
+
+    Returns
+    -------
+    dict
+        day (None where there is a prediction), n, events, columns, needed (patients; None where nobody or everybody has
+        the event, or nothing is known) with the r2 and share that it supposes, risk (with its Wilson interval).
+    """
+    if found.main is not None:
+        return {"day": None}
+    problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
+    of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
+    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    supposed = needed_patients(of) if 0 < rate < 1 and columns > 0 else {"needed": None}
+    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, **supposed}
+    return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
+
+
+@unless_missing
+def sites(found: Evaluation) -> pd.DataFrame | None:
+    """The site groups of the main landmark; None where there is one only."""
+    own = found.sites[found.sites["landmark"] == found.main] if len(found.sites) else None
+    return None if own is None else own.drop(columns="landmark")
+
+
+@unless_missing
+def optimism_table(found: Evaluation) -> pd.DataFrame:
+    """Apparent and corrected AUROC at every landmark, with the patients and events that it rests on."""
+    of = [found.problems[day] for day in found.optimism["landmark"]]
+    return found.optimism.assign(n_patients=[len(one.y) for one in of], n_events=[one.n_events for one in of])
