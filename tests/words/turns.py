@@ -66,7 +66,7 @@ def templates(chapter: str) -> Iterator[tuple[str, str]]:
 
 def _in_condition(node: nodes.Node) -> list[tuple[str, Callable[[nodes.Expr], None], nodes.Expr]]:
     """Conditions directly in a node: what the place is called, how to set it, what stands there."""
-    if isinstance(node, nodes.If | nodes.CondExpr):
+    if isinstance(node, nodes.If | nodes.CondExpr) or (isinstance(node, nodes.For) and node.test is not None):
         return [("condition", lambda new: setattr(node, "test", new), node.test)]
     if isinstance(node, nodes.And | nodes.Or):
         return [
@@ -96,7 +96,8 @@ def _swaps(node: nodes.Node) -> Iterator[tuple[str, type[nodes.Expr]]]:
 
 def _conditions_of(tree: nodes.Node) -> set[int]:
     """Numbers inside conditions: a case on either side of a threshold is enough, none just beside it is asked for."""
-    tests = [node.test for node in tree.find_all(nodes.If)] + [node.test for node in tree.find_all(nodes.CondExpr)]
+    kinds = (nodes.If, nodes.CondExpr, nodes.For)
+    tests = [node.test for node in tree.find_all(kinds) if node.test is not None]
     return {id(inner) for test in tests for inner in (test, *test.find_all(nodes.Node))}
 
 
@@ -128,9 +129,10 @@ def _environment() -> jinja2.Environment:
 def _renderer(tree: nodes.Template, name: str | None) -> Callable[[Mapping[str, Any]], str]:
     environment = _environment()
     made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+    within = {"said": environment.globals.get("said")}  # as `said` has it
     if name is None:
-        return lambda values: saying._one_line(made.render(values))
-    return lambda values: saying._one_line("".join(made.blocks[name](made.new_context(dict(values)))))
+        return lambda values: saying._one_line(made.render({**values, **within}))
+    return lambda values: saying._one_line("".join(made.blocks[name](made.new_context({**values, **within}))))
 
 
 def unheld(source: str, name: str | None, cases: list[Mapping[str, Any]]) -> list[tuple[int, str]]:
