@@ -346,38 +346,6 @@ def test_provenance_identifies_protocol_and_data(found):
     assert made.loc["numpy", "kind"] == "package"
 
 
-def costs(**seconds):
-    """A measured table with three numbers of patients a step."""
-    rows = [
-        {"step": step, "patients": n, "seconds": taken, "patients_a_second": n / taken, "peak_mib": 100 + n / 100}
-        for step, values in seconds.items()
-        for n, taken in zip((10, 100, 1000), values, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_growth_is_the_slope_between_the_two_largest_whatever_the_order():
-    measured = costs(scores=(5.0, 1.0, 10.0), bootstrap=(1.0, 2.0, 200.0), generation=(1.0, 1.0, 1.0))
-    for order in (measured, measured[::-1], measured.sample(frac=1, random_state=1)):
-        assert findings.growth(order).to_dict() == pytest.approx({"scores": 1.0, "bootstrap": 2.0, "generation": 0.0})
-
-
-def test_the_largest_trial_and_the_steepest_step_are_told():
-    made = findings.of_cost(costs(scores=(1, 2, 3), generation=(1, 1, 4), bootstrap=(1, 2, 200)))
-    assert (made["most"], made["seconds"], made["memory"], made["steepest"]) == (1000, 7.0, 110.0, "bootstrap")
-    assert (made["whole"], made["whole_memory"], made["high"]) == (1000, 110.0, pytest.approx(2.0))
-
-
-def test_the_committed_measurements_reach_as_far_as_the_scale_that_is_promised():
-    measured = pd.read_csv(paths.COST, comment="#")
-    largest = measured.groupby("step")["patients"].max()
-    assert (largest[list(findings.IN_PIECES)] == 10_000_000).all()
-    assert (largest == 1_000_000).sum() == 3
-    assert measured["peak_mib"].max() < 2048
-    assert (measured[["seconds", "peak_mib"]] > 0).all(axis=None)
-    assert findings.of_cost(measured)["machine"].startswith("20")
-
-
 @pytest.mark.parametrize("name", findings.GENERATED)
 def test_the_page_is_as_the_committed_results_and_notebooks_have_it(name):
     path, _ = findings.GENERATED[name]

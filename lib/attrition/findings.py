@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from attrition import claims, digests, environment, params, paths, results, sources, text
@@ -384,38 +383,6 @@ def flow_table(steps: Sequence[Facts]) -> pd.DataFrame:
         }
         for one in steps
     )
-
-
-def growth(costs: pd.DataFrame) -> pd.Series:
-    """Exponent by step: cost grows as patients to this power, from the second largest number to the largest.
-
-    Examples
-    --------
-    >>> table = {"step": ["a", "a"], "patients": [10, 1000], "seconds": [2.0, 200.0]}
-    >>> growth(pd.DataFrame(table)).round(6).to_dict()
-    {'a': 1.0}
-    """
-    logs = costs.sort_values("patients").set_index("step")[["patients", "seconds"]].astype(float).apply(np.log)
-    rise = logs.groupby(level="step", sort=False).agg(lambda own: own.iloc[-1] - own.iloc[-2])
-    return rise["seconds"] / rise["patients"]
-
-
-IN_PIECES = ("generation", "features", "scores")
-"""Steps that go through a trial in pieces; the others need all patients at once."""
-
-
-def of_cost(costs: pd.DataFrame) -> Facts:
-    """What ``benchmarks/curves.py`` measured: the largest trial, the steepest step, where and when."""
-    in_pieces = costs["step"].isin(IN_PIECES)
-    pieces, whole, powers = costs[in_pieces], costs[~in_pieces], growth(costs)
-    most = pieces[pieces["patients"] == pieces["patients"].max()]
-    return {
-        **{"most": int(most["patients"].iloc[0]), "seconds": float(most["seconds"].sum())},
-        "memory": float(most["peak_mib"].max()),
-        **{"whole": int(whole["patients"].max()), "whole_memory": float(whole["peak_mib"].max())},
-        **{"low": float(powers.min()), "high": float(powers.max()), "steepest": str(powers.idxmax())},
-        "machine": paths.COST.read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip(),
-    }
 
 
 PACKAGES = (

@@ -1,5 +1,7 @@
 """Every sentence of chapter 00, and of the findings in the README, over cases that take each of its turns."""
 
+import pandas as pd
+
 from attrition.report.said import Said
 from tests.words import turns
 
@@ -76,8 +78,9 @@ BOUND = {
     **{"published": 0.643, "matrices": 1},
 }
 COST = {
-    **{"most": 10_000_000, "seconds": 61.7, "memory": 900.2, "whole": 1_000_000, "whole_memory": 1500.6},
-    **{"low": 0.91, "high": 1.234, "steepest": "bootstrap", "machine": "2026-11-26, 2 cores"},
+    "most": pd.DataFrame({"patients": [10_000_000] * 2, "seconds": [60.2, 1.5], "peak_mib": [800.0, 900.2]}),
+    "whole": pd.DataFrame({"patients": [1000, 1_000_000], "seconds": [1.0, 2.0], "peak_mib": [1500.6, 9.0]}),
+    **{"power": pd.Series({"scores": 0.91, "bootstrap": 1.234}), "machine": "2026-11-26, 2 cores"},
 }
 
 CASES = {

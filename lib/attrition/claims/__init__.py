@@ -9,14 +9,18 @@ and the other setting is evaluated beside it. Nothing here looks at data: a verd
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrition import errors, paths, results
 from attrition.claims.rules import RULES, VERDICTS, Measure, Source, joint, row
 from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, load
+
+WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')
+"""A reference among the arguments of a statement, as JSON."""
 
 
 def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
@@ -182,18 +186,7 @@ def references(ledger: Sequence[Claim]) -> dict[str, list[str]]:
     >>> references(load())["C01"]
     ['04_modelling: published_split.lr.test_auroc']
     """
-    return {claim.id: sorted(set(_strings([s.args for s in claim.statements]))) for claim in ledger}
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and CHAPTER_SEPARATOR in value and value[:2].isdigit():
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _strings(item)
+    return {claim.id: sorted(set(WRITTEN.findall(json.dumps([s.args for s in claim.statements])))) for claim in ledger}
 
 
 def read_chapters(ledger: Sequence[Claim]) -> dict[str, Any]:

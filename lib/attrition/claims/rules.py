@@ -30,15 +30,7 @@ from attrition import params
 from attrition.claims import arithmetic
 from attrition.settings import ANY, TEXT, Keys, Number, problems, unknown
 
-VERDICTS = (
-    "reproduced",
-    "supported",
-    "not testable",
-    "not settled",
-    "direction only",
-    "not supported",
-    "impossible",
-)
+VERDICTS = ("reproduced", "supported", "not testable", "not settled", "direction only", "not supported", "impossible")
 Z = 1.959963984540054
 RESOLUTION = 5
 """The Monte-Carlo standard error must be below the margin divided by this."""
