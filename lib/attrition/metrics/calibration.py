@@ -25,13 +25,7 @@ class CalibrationCurve(NamedTuple):
 
 
 def logit(p: ArrayLike) -> NDArray:
-    """Log odds; probabilities are kept 1e-12 away from 0 and 1.
-
-    Examples
-    --------
-    >>> logit([0.5]).tolist()
-    [0.0]
-    """
+    """Log odds; probabilities are kept 1e-12 away from 0 and 1."""
     inside = np.clip(np.asarray(p, dtype=float), EDGE, 1 - EDGE)
     return np.log(inside) - np.log1p(-inside)
 
@@ -146,7 +140,7 @@ def _plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
 
 
 def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
-    r"""Slope of the outcome on the predicted logit: 1 is right, below 1 predictions are too extreme.
+    r"""Slope b of :math:`\mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)`: below 1 predictions are too extreme.
 
     Parameters
     ----------
@@ -160,10 +154,6 @@ def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
     float or array of shape (n_resamples,)
         NaN when predictions hardly differ (standard deviation of the logits below `MIN_SPREAD`, as for a null
         model), or when the predictions separate the outcome.
-
-    Notes
-    -----
-    .. math:: \mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)
 
     References
     ----------
@@ -185,25 +175,9 @@ def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
 
 
 def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
-    r"""Intercept with the predicted logit as offset: 0 is right, below 0 predictions are too high.
+    r"""Intercept a of :math:`\mathrm{logit}\,P(y = 1) = a + \mathrm{logit}(p)`: below 0 predictions are too high.
 
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `calibration_slope`.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-        NaN when all or none have the event.
-
-    Notes
-    -----
-    .. math:: \mathrm{logit}\,P(y = 1) = a + \mathrm{logit}(p)
-
-    References
-    ----------
-    Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
+    NaN when all or none have the event. Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
 
     Examples
     --------
@@ -220,27 +194,8 @@ def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: Arra
 def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool = True) -> tuple[NDArray, NDArray]:
     """Coefficients of the recalibration model and their robust (sandwich) covariance.
 
-    Parameters
-    ----------
-    y_true, y_prob : array of shape (n_patients,)
-    slope : bool
-        With a slope (intercept, slope), else calibration-in-the-large alone.
-
-    Returns
-    -------
-    coefficients : array of shape (2,) or (1,)
-    covariance : array of shape (2, 2) or (1, 1)
-        Valid also when the recalibration model itself is wrong.
-
-    References
-    ----------
+    Of intercept and slope, or of calibration-in-the-large alone; valid also when the recalibration model is wrong.
     White (1982), Econometrica 50, 1-25.
-
-    Examples
-    --------
-    >>> _, covariance = recalibration_covariance([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5], slope=False)
-    >>> round(float(covariance[0, 0]), 4)
-    1.3333
     """
     y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
     X = np.column_stack([np.ones_like(lp), lp]) if slope else np.ones((y.size, 1))
@@ -252,21 +207,8 @@ def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool =
 
 
 def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
-    """Restricted cubic spline terms: linear beyond the outer knots.
+    """Restricted cubic spline terms, linear beyond the outer knots: (n, n_knots - 1), the variable itself first.
 
-    Parameters
-    ----------
-    x : array of shape (n,)
-    knots : array of shape (n_knots,)
-        At least three, ascending.
-
-    Returns
-    -------
-    array of shape (n, n_knots - 1)
-        The variable itself and n_knots - 2 cubic terms.
-
-    References
-    ----------
     Harrell (2015), Regression Modeling Strategies, section 2.4.5.
 
     Examples
@@ -344,28 +286,10 @@ def calibration_curve(
 
 
 def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, n_knots: int = 4):
-    r"""Integrated calibration index: mean distance between the flexible calibration curve and the prediction.
+    """Integrated calibration index: mean distance of the flexible calibration curve from the prediction.
 
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `calibration_slope`.
-    n_knots : {3, 4, 5}
-        Knots of the curve, at quantiles of all predictions.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-        Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly
-        differ, the distance of their mean from the event rate.
-
-    Notes
-    -----
-    .. math:: \frac1n \sum_i |\hat f(p_i) - p_i|
-
-    References
-    ----------
-    Austin and Steyerberg (2019), Statistics in Medicine 38, 4051-4065.
+    Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly differ, the distance
+    of their mean from the event rate. Austin and Steyerberg (2019), Statistics in Medicine 38, 4051-4065.
 
     Examples
     --------

@@ -86,45 +86,20 @@ def _z(level: float) -> float:
 
 
 def wald(value: float, se: float, level: float = LEVEL) -> Interval:
-    """Normal interval around an estimate.
-
-    Examples
-    --------
-    >>> {key: round(number, 2) for key, number in wald(1.0, 0.5).items()}
-    {'value': 1.0, 'ci_low': 0.02, 'ci_high': 1.98}
-    """
+    """Normal interval around an estimate."""
     half = _z(level) * float(se)
     return Interval(value=float(value), ci_low=float(value) - half, ci_high=float(value) + half)
 
 
 def delong(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
-    """AUROCs of one or more scores on the same patients, and their covariance, from ranks.
+    """AUROCs of several scores of the same patients, (n_patients,) or (n_patients, n_models), and their covariance.
 
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-        Outcome, 0 or 1.
-    scores : array of shape (n_patients,) or (n_patients, n_models)
-
-    Returns
-    -------
-    aurocs : array of shape (n_models,)
-    covariance : array of shape (n_models, n_models)
+    DeLong et al. (1988), Biometrics 44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
 
     Raises
     ------
     ValueError
         With fewer than two events or two non-events.
-
-    References
-    ----------
-    DeLong et al. (1988), Biometrics 44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
-
-    Examples
-    --------
-    >>> aurocs, covariance = delong([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
-    >>> float(aurocs[0]), float(covariance[0, 0])
-    (0.75, 0.125)
     """
     event, s = np.asarray(y_true) == 1, np.asarray(scores, dtype=float)
     s = s[:, None] if s.ndim == 1 else s
@@ -146,21 +121,10 @@ def _placements(scores: NDArray, others: NDArray) -> NDArray:
 
 
 def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
-    """AUROC with DeLong's variance, the interval built on the logit scale so that it stays inside (0, 1).
+    """AUROC with DeLong's variance; built on the logit scale, the interval stays inside (0, 1).
 
-    Parameters
-    ----------
-    y_true, y_prob : array of shape (n_patients,)
-    level : float
-
-    Returns
-    -------
-    Interval
-        NaN ends for an AUROC of 0 or 1, whose variance is not estimable, and for fewer than two of a class.
-
-    References
-    ----------
-    Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2.4.
+    NaN ends for an AUROC of 0 or 1, whose variance is not estimable, and for fewer than two of a class. Pepe (2003),
+    The Statistical Evaluation of Medical Tests, section 5.2.4.
 
     Examples
     --------
@@ -176,13 +140,7 @@ def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -
 
 
 def logit_interval(value: float, se: float, level: float = LEVEL) -> Interval:
-    """Interval of a share in (0, 1) with standard error `se`, normal on the logit scale.
-
-    Examples
-    --------
-    >>> {key: round(number, 3) for key, number in logit_interval(0.5, 0.05).items()}
-    {'value': 0.5, 'ci_low': 0.403, 'ci_high': 0.597}
-    """
+    """Interval of a share in (0, 1) with standard error `se`, normal on the logit scale."""
     if not 0 < value < 1:
         return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
     half = _z(level) * se / (value * (1 - value))
@@ -191,28 +149,9 @@ def logit_interval(value: float, se: float, level: float = LEVEL) -> Interval:
 
 
 def delong_test(y_true: ArrayLike, a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> dict[str, float]:
-    """Paired comparison of two AUROCs on the same patients.
+    """Paired comparison of two AUROCs: auroc(a) - auroc(b) as an interval, with ``z`` and two-sided ``p_value``.
 
-    Parameters
-    ----------
-    y_true, a, b : array of shape (n_patients,)
-    level : float
-
-    Returns
-    -------
-    dict
-        Difference auroc(a) - auroc(b) as ``value, ci_low, ci_high``, with ``z`` and two-sided ``p_value``
-        (NaN when the scores rank alike).
-
-    References
-    ----------
-    DeLong et al. (1988), Biometrics 44, 837-845.
-
-    Examples
-    --------
-    >>> test = delong_test([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 0.9], [0.2, 0.6, 0.3, 0.5, 0.7])
-    >>> round(test["value"], 4)
-    0.1667
+    DeLong et al. (1988), Biometrics 44, 837-845. NaN when the scores rank alike.
     """
     aurocs, covariance = delong(y_true, np.column_stack([a, b]))
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
@@ -257,13 +196,7 @@ def bootstrap_weights(
 
 
 def level_for_all(comparisons: int, level: float = LEVEL) -> float:
-    """Level of each of several intervals that makes all of them hold at once (Bonferroni).
-
-    Examples
-    --------
-    >>> level_for_all(2)
-    0.975
-    """
+    """Level of each of several intervals that makes all of them hold at once (Bonferroni)."""
     return 1 - (1 - level) / max(comparisons, 1)
 
 
@@ -278,12 +211,17 @@ def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVE
     >>> percentile_interval(40.0, np.arange(101.0), level=0.5)
     {'value': 40.0, 'ci_low': 25.0, 'ci_high': 75.0}
     """
+    low, _, high = _quantiles(value, replicates, level)
+    return Interval(value=float(value), ci_low=float(np.minimum(low, value)), ci_high=float(np.maximum(high, value)))
+
+
+def _quantiles(value: float, replicates: ArrayLike, level: float) -> NDArray:
+    """Lower end, median and upper end of the replicates that are defined; NaN where there is no interval."""
     usable = np.asarray(replicates, dtype=float)
     usable = usable[np.isfinite(usable)]
     if not np.isfinite(value) or usable.size < 2:
-        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
-    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(value=float(value), ci_low=float(min(low, value)), ci_high=float(max(high, value)))
+        return np.full(3, np.nan)
+    return np.quantile(usable, [0.5 - level / 2, 0.5, 0.5 + level / 2])
 
 
 def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, floor: float = 0.0) -> Interval:
@@ -297,18 +235,20 @@ def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, 
     >>> centred_interval(1.0, np.arange(101.0), level=0.5)
     {'value': 1.0, 'ci_low': 0.0, 'ci_high': 26.0}
     """
-    usable = np.asarray(replicates, dtype=float)
-    usable = usable[np.isfinite(usable)]
-    if not np.isfinite(value) or usable.size < 2:
-        return Interval(value=float(value), ci_low=np.nan, ci_high=np.nan)
-    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2]) - np.median(usable)
-    return Interval(value=float(value), ci_low=float(max(value + low, floor)), ci_high=float(value + high))
+    low, middle, high = _quantiles(value, replicates, level)
+    low, high = np.maximum(value + (low - middle), floor), value + (high - middle)
+    return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
 
 
 def bootstrap(
     metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray, level: float = LEVEL
 ) -> Interval:
-    """Percentile interval of any measure of `attrition.metrics`, averaged over repeats.
+    """Percentile interval of any measure, averaged over repeats; see `replicates`."""
+    return percentile_interval(*replicates(metric, y_true, y_prob, weights), level)
+
+
+def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray) -> tuple[float, NDArray]:
+    """Estimate and bootstrap replicates of a measure, taken a repeat of cross-validation and then averaged.
 
     Parameters
     ----------
@@ -316,30 +256,8 @@ def bootstrap(
         ``metric(y_true, y_prob, weights=None)``.
     y_true : array of shape (n_patients,)
     y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
-        The predictions of each repeat of cross-validation; the measure is taken a repeat and then averaged.
     weights : array of shape (n_patients, n_resamples)
         From `bootstrap_weights`; the same weights make measures and models paired.
-    level : float
-        Coverage.
-
-    Returns
-    -------
-    Interval
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(3)
-    >>> p = rng.random(300)
-    >>> y = rng.random(300) < p
-    >>> interval = bootstrap(measures.auroc, y, p, bootstrap_weights(rng, 300, 500))
-    >>> interval["ci_low"] < interval["value"] < interval["ci_high"]
-    True
-    """
-    return percentile_interval(*replicates(metric, y_true, y_prob, weights), level)
-
-
-def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray) -> tuple[float, NDArray]:
-    """Estimate and bootstrap replicates behind `bootstrap`, for paired differences.
 
     Returns
     -------
@@ -377,10 +295,6 @@ def _aurocs_of_repeats(y: NDArray, columns: NDArray, weights: NDArray) -> tuple[
 def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
     """Wilson's score interval of a proportion.
 
-    References
-    ----------
-    Wilson (1927), J Am Stat Assoc 22, 209-212.
-
     Examples
     --------
     >>> {key: round(number, 4) for key, number in wilson(81, 263).items()}
@@ -395,24 +309,10 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
 
 
 def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Mean over simulated trials with its Monte-Carlo error and Student's interval, right also for few trials.
+    """Mean over simulated trials with its Monte-Carlo error ``mc_se`` and Student's interval.
 
-    Parameters
-    ----------
-    values : array of shape (n_trials,)
-        Those that are not finite are left out.
-    level : float
-        Coverage.
-
-    Returns
-    -------
-    Interval
-        With ``mc_se``, the standard deviation over the square root of the number of trials. One trial has a value
-        and neither error nor interval (NaN).
-
-    References
-    ----------
-    Morris, White and Crowther (2019), Statistics in Medicine 38, 2074-2102.
+    Values that are not finite are left out; one trial has a value and neither error nor interval (NaN). Morris, White
+    and Crowther (2019), Statistics in Medicine 38, 2074-2102.
 
     Examples
     --------
@@ -431,15 +331,7 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
 
 
 def calibration_slope_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
-    """Calibration slope with a robust (sandwich) standard error; NaN when predictions hardly differ.
-
-    Examples
-    --------
-    >>> y, p = np.repeat([0, 1, 0, 1], [70, 30, 30, 70]), np.repeat([0.3, 0.7], 100)
-    >>> interval = calibration_slope_interval(y, p)
-    >>> round(interval["value"], 6), interval["ci_low"] < 1 < interval["ci_high"]
-    (1.0, True)
-    """
+    """Calibration slope with a robust (sandwich) standard error; NaN when predictions hardly differ."""
     if logit(y_prob).std() < MIN_SPREAD:
         return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
     coefficients, covariance = recalibration_covariance(y_true, y_prob)
@@ -447,14 +339,7 @@ def calibration_slope_interval(y_true: ArrayLike, y_prob: ArrayLike, level: floa
 
 
 def calibration_in_the_large_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
-    """Calibration-in-the-large with a robust (sandwich) standard error; NaN when all or none have the event.
-
-    Examples
-    --------
-    >>> interval = calibration_in_the_large_interval([0, 1] * 50, [0.5] * 100)
-    >>> abs(round(interval["value"], 6)), round(interval["ci_high"], 3)
-    (0.0, 0.392)
-    """
+    """Calibration-in-the-large with a robust standard error; NaN when all or none have the event."""
     if np.unique(np.asarray(y_true)).size < 2:
         return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
     coefficients, covariance = recalibration_covariance(y_true, y_prob, slope=False)
@@ -462,20 +347,6 @@ def calibration_in_the_large_interval(y_true: ArrayLike, y_prob: ArrayLike, leve
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
-    """Normal interval of a mean over patients, such as the Brier score.
-
-    Parameters
-    ----------
-    values : array of shape (n_patients,)
-        The contribution of each patient.
-    level : float
-        Coverage.
-
-    Examples
-    --------
-    >>> interval = mean_interval([0.0, 0.0, 1.0, 1.0])
-    >>> interval["value"], round(interval["ci_high"], 3)
-    (0.5, 1.066)
-    """
+    """Normal interval of a mean over patients, such as the Brier score."""
     v = np.asarray(values, dtype=float)
     return wald(v.mean(), v.std(ddof=1) / np.sqrt(v.size), level)

@@ -80,7 +80,7 @@ def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None
 
 
 def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
-    r"""Area under the precision-recall curve as a sum of steps.
+    r"""Area under the precision-recall curve as a sum of steps, :math:`\sum_k (R_k - R_{k-1}) P_k`.
 
     Parameters
     ----------
@@ -92,18 +92,9 @@ def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
     float or array of shape (n_resamples,)
         Its chance level is the share of events, not one half.
 
-    Notes
-    -----
-    .. math:: \sum_k (R_k - R_{k-1}) P_k
-
     References
     ----------
     Davis and Goadrich (2006), ICML, 233-240.
-
-    Examples
-    --------
-    >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
-    0.8333
     """
     y, p, w = _outcome_and_weights(y_true, y_prob, weights)
     _, events, others = _by_score(y, p, w)
@@ -116,16 +107,12 @@ def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
 
 
 def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
-    r"""Mean squared distance between probability and outcome; proper, smaller is better.
+    """Mean squared distance between probability and outcome; proper, smaller is better.
 
     Parameters
     ----------
     y_true, y_prob, weights
         As in `auroc`, `y_prob` in [0, 1].
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
 
     References
     ----------
@@ -143,18 +130,12 @@ def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None 
 def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     r"""Brier score against a constant at the event rate: 0 is no better than that, 1 is perfect.
 
+    .. math:: 1 - B / (\bar y (1 - \bar y))
+
     Parameters
     ----------
     y_true, y_prob, weights
         As in `brier_score`.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-
-    Notes
-    -----
-    .. math:: 1 - B / (\bar y (1 - \bar y))
 
     References
     ----------
@@ -173,22 +154,7 @@ def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None
 
 
 def log_loss(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
-    """Mean negative log likelihood of the outcome; probabilities are kept 1e-15 away from 0 and 1.
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `brier_score`.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-
-    Examples
-    --------
-    >>> round(log_loss([0, 1], [0.5, 0.5]), 6)
-    0.693147
-    """
+    """Mean negative log likelihood of the outcome; probabilities are kept 1e-15 away from 0 and 1."""
     y, p, w = _outcome_and_weights(y_true, y_prob, weights)
     p = np.clip(p, 1e-15, 1 - 1e-15)
     return _plain(-(y * np.log(p) + (1 - y) * np.log1p(-p)) @ w / w.sum(axis=0), weights)
@@ -197,14 +163,7 @@ def log_loss(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = N
 def classification(
     y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: ArrayLike | None = None
 ) -> dict[str, float | NDArray]:
-    """What a threshold does: counts, rates, and patients flagged per 100.
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `auroc`.
-    threshold : float
-        A patient at or above it is flagged.
+    """What a threshold does: counts, rates, and patients flagged per 100; who is at or above it is flagged.
 
     Returns
     -------
@@ -226,38 +185,15 @@ def classification(
     def ratio(above: NDArray, below: NDArray) -> NDArray:
         return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
 
-    values = {
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
-        "tn": tn,
-        "recall": ratio(tp, tp + fn),
-        "precision": ratio(tp, tp + fp),
-        "specificity": ratio(tn, tn + fp),
-        "f1": ratio(2 * tp, 2 * tp + fp + fn),
-        "flagged_per_100": 100 * (tp + fp) / n,
-        "found_per_100": 100 * tp / n,
-        "missed_per_100": 100 * fn / n,
-    }
+    values = {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
+    values |= {"recall": ratio(tp, tp + fn), "precision": ratio(tp, tp + fp), "specificity": ratio(tn, tn + fp)}
+    values |= {"f1": ratio(2 * tp, 2 * tp + fp + fn), "flagged_per_100": 100 * (tp + fp) / n}
+    values |= {"found_per_100": 100 * tp / n, "missed_per_100": 100 * fn / n}
     return {name: _plain(value, weights) for name, value in values.items()}
 
 
 def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDArray:
-    r"""AUROC above chance as a share of what the oracle attains above chance.
-
-    Parameters
-    ----------
-    value, oracle : float or array
-        AUROC of the model and of the true probability on the same patients.
-
-    Returns
-    -------
-    float or array
-        1 is all that can be known, 0 is chance.
-
-    Notes
-    -----
-    .. math:: (A - 1/2) / (A_{oracle} - 1/2)
+    """AUROC above chance as a share of what the oracle attains: :math:`(A - 1/2) / (A_{oracle} - 1/2)`.
 
     Examples
     --------
@@ -269,18 +205,7 @@ def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDA
 
 
 def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
-    """Recall at given shares of false alarms, linear between the points of the ROC curve.
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `auroc`.
-    grid : array of shape (n_grid,)
-        False-positive rates.
-
-    Returns
-    -------
-    array of shape (n_grid,) or (n_grid, n_resamples)
+    """Recall at given false-positive rates (`grid`), linear between the points of the ROC curve.
 
     Examples
     --------
@@ -297,18 +222,7 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
 
 
 def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
-    """Precision at given recalls: of the highest threshold whose recall is at least that.
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `auroc`.
-    grid : array of shape (n_grid,)
-        Recalls in (0, 1].
-
-    Returns
-    -------
-    array of shape (n_grid,) or (n_grid, n_resamples)
+    """Precision at given recalls in (0, 1]: of the highest threshold whose recall is at least that.
 
     Examples
     --------
@@ -327,35 +241,17 @@ def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike
 
 
 def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float:
-    """AUROC over the pairs of patients of one test fold, whose scores come from one fit.
+    """AUROC over the pairs of patients of one test fold, whose scores come from one fit; NaN without a pair.
 
-    Parameters
-    ----------
-    y_true, y_prob : array of shape (n_patients,)
-    fold : array of int, shape (n_patients,)
-
-    Returns
-    -------
-    float
-        NaN without a pair.
-
-    References
-    ----------
-    Parker BJ, Gunter S, Bedo J (2007), BMC Bioinformatics 8:326.
+    Parker, Gunter and Bedo (2007), BMC Bioinformatics 8:326.
 
     Examples
     --------
     >>> auroc_within([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
     1.0
     """
-    y, score, label = np.asarray(y_true) == 1, settled(y_prob), np.asarray(fold)
-    won, pairs = 0.0, 0
-    for k in np.unique(label):
-        events, others = score[y & (label == k)], score[~y & (label == k)]
-        gap = events[:, None] - others
-        won += np.count_nonzero(gap > 0) + 0.5 * np.count_nonzero(gap == 0)
-        pairs += gap.size
-    return float(won / pairs) if pairs else float("nan")
+    y, score = np.asarray(y_true, dtype=float), np.asarray(y_prob)
+    return float(aurocs_within(y[None], score[None], np.asarray(fold))[0])
 
 
 def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:

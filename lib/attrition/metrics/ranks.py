@@ -25,15 +25,6 @@ def settled(score: ArrayLike) -> Array:
     are far above that noise (about 1e-16: it moves one score in 1e8 across a rounding edge) and far below any
     difference between patients that means something (an AUROC moves by less than 1e-8).
 
-    Parameters
-    ----------
-    score : array_like
-        Probabilities, log odds or risks.
-
-    Returns
-    -------
-    ndarray of float, of the same shape
-
     Examples
     --------
     >>> score = settled([0.1 + 0.2, 0.3])

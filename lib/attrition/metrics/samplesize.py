@@ -15,17 +15,7 @@ from attrition.metrics import measures
 
 
 def max_cox_snell(prevalence: float) -> float:
-    r"""Largest Cox-Snell R-squared that an event rate allows.
-
-    Notes
-    -----
-    .. math:: 1 - \left(\phi^\phi (1 - \phi)^{1 - \phi}\right)^2
-
-    Examples
-    --------
-    >>> round(max_cox_snell(0.5), 2), round(max_cox_snell(0.05), 2)
-    (0.75, 0.33)
-    """
+    r"""Largest Cox-Snell R-squared that an event rate allows: :math:`1 - (\phi^\phi (1 - \phi)^{1 - \phi})^2`."""
     return 1 - math.exp(2 * (prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)))
 
 
@@ -76,11 +66,6 @@ def expected_shrinkage(n_patients: int, n_parameters: int, r2: float) -> float:
     -------
     float
         NaN when no shrinkage between `r2` and 1 fits.
-
-    Examples
-    --------
-    >>> round(expected_shrinkage(623, 24, 0.288), 3)
-    0.9
     """
 
     def excess(shrinkage: float) -> float:
