@@ -195,7 +195,7 @@ def test_a_store_that_cannot_be_read_is_not_told_as_a_missing_model(monkeypatch)
     def broken():
         raise OSError("disk")
 
-    monkeypatch.setattr("attrition.registry.champion.tracking.client", broken)
+    monkeypatch.setattr("attrition.registry.tracking.client", broken)
     with pytest.raises(FileNotFoundError, match=r"cannot be read \(OSError\)"):
         registry.load("trial-dropout@champion")
 

@@ -1,20 +1,280 @@
-"""The champion: chosen by a stated rule, saved without pickles, registered, and traceable to its data."""
+"""The champion: chosen by a stated rule, saved without pickles, registered, and traceable to its data.
 
-from attrition.registry.champion import (
-    ALIAS,
-    EXAMPLE,
-    NAME,
-    STRATEGY,
-    VERSION,
-    choose,
-    code_digest,
-    folder,
-    keep_predictions,
-    load,
-    pack,
-    predictions_file,
-    register,
-    requirements,
-    traces,
-    train,
+The scorer on disk is complete without MLflow. The registry adds what a group needs: which model is in use
+(``trial-dropout@champion``), what it was made from (checksum of the data, digest of the sources, feature version) and
+how it performed.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import features, models, paths, results, score, seeds, tracking
+from attrition.digests import digest, file_digest
+from attrition.models import batched
+
+NAME = "trial-dropout"
+ALIAS = "champion"
+VERSION = "v3_causal"
+STRATEGY = "none"
+PACKAGES = (
+    *("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost", "lightgbm"),
+    *("skops", "pandera", "mlflow", "filelock"),
 )
+"""What scoring imports, directly; see `requirements`."""
+EXAMPLE = {
+    **{"patient_id": "EXAMPLE-1", "age": "50", "treatment_group": "Control", "trial_phase": "Phase II"},
+    **{"days_in_trial": "180", "visits_completed": "4", "last_visit_day": "150", "adverse_events": "2"},
+}
+"""An invented patient, kept with the model to show how it is asked."""
+
+
+def folder() -> Path:
+    """Where the champion's scorer lies on disk."""
+    return paths.processed() / "champion"
+
+
+def choose(performance: Mapping[str, Mapping[str, Any]], rule: Mapping[str, Any]) -> str:
+    """Name of the champion.
+
+    Parameters
+    ----------
+    performance : mapping
+        Model to metric to ``{"value", "ci_low", "ci_high"}``.
+    rule : mapping
+        ``among`` (candidates, simplest first), ``metric``, ``better`` (``"higher"`` or ``"lower"``), and ``margin``: a
+        simpler model within `margin` of the best one is preferred.
+
+    Examples
+    --------
+    >>> figures = {"lr": {"brier_score": {"value": 0.210}}, "xgb": {"brier_score": {"value": 0.209}}}
+    >>> choose(figures, {"among": ["lr", "xgb"], "metric": "brier_score", "better": "lower", "margin": 0.002})
+    'lr'
+    """
+    sign = 1 if rule["better"] == "higher" else -1
+    value = {name: sign * performance[name][rule["metric"]]["value"] for name in rule["among"]}
+    best = max(value.values())
+    return next(name for name in rule["among"] if value[name] >= best - rule["margin"])
+
+
+def refits(trial: pd.DataFrame, n_bootstraps: int, seed: int) -> score.Ensemble:
+    """Logistic regressions on bootstrap samples of the patients, standardised within each sample."""
+    X, y = features.matrix(trial, VERSION).to_numpy(), trial["dropout"].to_numpy(float)
+    rng = seeds.stream(seed, "champion", "bootstrap")
+    counts = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), n_bootstraps).astype(float)
+    mean, scale = batched.standardiser(X, counts)
+    fit = batched.fit_logistic((X[None] - mean[:, None]) / scale[:, None], np.broadcast_to(y, counts.shape), counts)
+    return score.Ensemble(mean, scale, fit.coef, fit.intercept, VERSION)
+
+
+def train(model: str, trial: pd.DataFrame, data: Path, n_bootstraps: int, seed: int) -> score.Scorer:
+    """Fit the champion on all patients and gather what scoring needs.
+
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS`.
+    trial : pandas.DataFrame
+        Satisfies the contract.
+    data : pathlib.Path
+        File that `trial` was read from; its checksum is kept.
+    n_bootstraps : int
+        Refits for the intervals (logistic regression only).
+    seed : int
+    """
+    fitted = models.pipeline(model, VERSION, STRATEGY, seed).fit(trial, trial["dropout"])
+    card = {
+        "model": model,
+        "feature_version": VERSION,
+        "imbalance_strategy": STRATEGY,
+        "n_patients": len(trial),
+        "n_dropouts": int(trial["dropout"].sum()),
+        "data": data.name,
+        "data_sha256": file_digest(data),
+        "seed": seed,
+        "known_at": "after the follow-up: rates are taken over a patient's whole time in the trial",
+    }
+    ensemble = refits(trial, n_bootstraps, seed) if model == "lr" else None
+    return score.Scorer(fitted, score.Support.of(trial), ensemble, card)
+
+
+def predictions_file() -> Path:
+    """Where the champion's predictions of its own trial lie, for a later load to be held against."""
+    return paths.processed() / "champion_predictions.parquet"
+
+
+def keep_predictions(scorer: score.Scorer, trial: pd.DataFrame) -> Path:
+    """Write the predictions that a later load must reproduce to the bit; see `predictions_file`."""
+    predictions = {"patient_id": trial["patient_id"], "probability": scorer.probability(trial)}
+    return results.write_parquet(predictions_file(), pd.DataFrame(predictions))
+
+
+def _card(saved: Path) -> dict[str, Any]:
+    return json.loads((saved / "card.json").read_text(encoding="utf-8"))
+
+
+def traces(saved: Path) -> dict[str, str]:
+    """Tags that lead from a model to what it was made from.
+
+    ``data``, ``data_sha256`` (equal to the file's ``sha256sum``), ``feature_version``, ``code_sha256``,
+    ``scorer_sha256`` and ``identity``, which is the same exactly when scorer, code and packages are.
+    """
+    files = sorted(path for path in saved.iterdir() if path.is_file())
+    scorer_digest = digest(*(part for path in files for part in (path.name, path.read_bytes())))
+    card = _card(saved)
+    known = {key: str(card[key]) for key in ("model", "data", "data_sha256", "feature_version")}
+    code = code_digest()
+    identity = digest(scorer_digest, code, *requirements())
+    return known | {"code_sha256": code, "scorer_sha256": scorer_digest, "identity": identity}
+
+
+def register(saved: Path, run: tracking.Run | None = None, parent: str | None = None) -> str | None:
+    """Log a scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
+
+    Parameters
+    ----------
+    saved : pathlib.Path
+        Folder that a scorer was saved to, and nothing else.
+    run : attrition.tracking.Run, optional
+        What the store keeps beside it; the scorer's card by default.
+    parent : str, optional
+        Run of the chapter.
+
+    Returns
+    -------
+    str or None
+        Version, or None when the store failed (a `tracking.TrackingWarning` says why).
+    """
+    try:
+        client, tags = tracking.client(), traces(saved)
+        run = run or tracking.Run.of(_card(saved), {})
+        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run, parent)
+        client.set_registered_model_alias(NAME, ALIAS, version)
+        return version
+    except Exception as error:  # any store, any failure: the report must not be lost
+        tracking.warn_of("the champion was not registered", error)
+        return None
+
+
+def _known_version(client: Any, identity: str) -> str | None:
+    found = client.search_model_versions(f"name = '{NAME}'")
+    same = [int(v.version) for v in found if v.tags.get("identity") == identity and v.status == "READY"]
+    return str(max(same)) if same else None
+
+
+def _new_version(client: Any, saved: Path, tags: dict[str, str], run: tracking.Run, parent: str | None) -> str:
+    experiment = tracking.experiment(client, tracking.SIMULATED)
+    about = {"chapter": "08_monitoring", **({"mlflow.parentRunId": parent} if parent else {})}
+    run_id = client.create_run(experiment, run_name="champion", tags=about | tags).info.run_id
+    run.log(client, run_id)
+    logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
+    with tempfile.TemporaryDirectory() as place:
+        client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.set_terminated(run_id)
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME, description="Probability that a patient leaves the trial.")
+    made = client.create_model_version(NAME, logged.artifact_location, run_id, tags=tags, model_id=logged.model_id)
+    return str(made.version)
+
+
+def pack(saved: Path, target: Path) -> Path:
+    """Write a saved scorer to a new folder as an MLflow model: code instead of a pickle, signature, pinned packages."""
+    import mlflow.pyfunc
+
+    mlflow.pyfunc.save_model(
+        target,
+        python_model=str(Path(__file__).with_name("serving.py")),
+        artifacts={"scorer": str(saved)},
+        signature=signature(),
+        input_example=pd.DataFrame([EXAMPLE]),
+        pip_requirements=requirements(),
+    )
+    return target
+
+
+def signature() -> Any:
+    """Names and kinds of what the model takes and gives.
+
+    Every column is text, so that the contract sees what was sent and nothing is coerced; none is marked as required,
+    because MLflow's own message about a missing one repeats the patients it was sent.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    numbers = ("probability", "ci_low", "ci_high")
+    given: list[Any] = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
+    made: list[Any] = [
+        ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT
+    ]
+    return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]))
+
+
+def requirements() -> list[str]:
+    """Pinned packages that scoring needs, as locked."""
+    from attrition.environment import pins
+
+    locked = pins()
+    return [f"{name}=={locked[name]}" for name in PACKAGES if name in locked]
+
+
+def code_digest() -> str:
+    """Digest of the library modules that training and scoring reach, to tell which code made a model."""
+    from attrition.sources import modules
+
+    here = Path(__file__)
+    return digest(*(f"{k}={v}" for path in (here, here.with_name("serving.py")) for k, v in _reached(path, modules)))
+
+
+def _reached(path: Path, modules: Any) -> list[tuple[str, str]]:
+    source = path.read_text(encoding="utf-8")
+    return [(path.name, digest(source)), *sorted(modules(source).items())]
+
+
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers when a name or alias is not registered, or could not be one."""
+
+
+def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
+    """Load a scorer, by folder or by registered name.
+
+    Parameters
+    ----------
+    model : str
+        A folder with ``card.json``, or ``name@alias`` (``trial-dropout@champion``).
+
+    Raises
+    ------
+    FileNotFoundError
+        With what to run.
+    """
+    if (Path(model) / "card.json").exists():
+        return score.Scorer.load(model)
+    name, _, alias = model.removeprefix("models:/").partition("@")
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            folder = _fetched(name, alias or ALIAS, place)
+        except Exception as error:  # a store fails with what its database or server raises
+            unknown = getattr(error, "error_code", None) in UNKNOWN
+            why = (
+                f"neither a folder with card.json nor a registered name@alias; {paths.command()} registers {model}"
+                if unknown
+                else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
+            )
+            raise FileNotFoundError(f"no model {model!r}: {why}") from None
+        return score.Scorer.load(folder)
+
+
+def _fetched(name: str, alias: str, place: str) -> Path:
+    client = tracking.client()
+    import mlflow.artifacts
+
+    version = client.get_model_version_by_alias(name, alias).version
+    uri, store = client.get_model_version_download_uri(name, version), tracking.store_uri()
+    local = mlflow.artifacts.download_artifacts(uri, dst_path=place, tracking_uri=store, registry_uri=store)
+    return next(Path(local).rglob("card.json")).parent
