@@ -27,9 +27,9 @@ import sys
 
 import numpy as np
 
-from attrition import evaluation, metrics, modelling, models, resampling, simulate, text
-from attrition.evaluation import appraisal, figure_readings
-from attrition.metrics import intervals
+from attrition import metrics, modelling, models, resampling, simulate
+from attrition.evaluation import performance
+from attrition.metrics import evaluator, intervals
 from attrition.models import saving
 from attrition.plots import curves, validation
 
@@ -40,18 +40,17 @@ axes = validation.fold_distribution(resampling.per_fold(oof, metrics.auroc), ord
 assert "Naive Bayes" in [label.get_text() for label in axes.get_yticklabels()]
 assert "Naive Bayes" in set(modelling.model_table(oof, 3)["label"])
 
-held_out = evaluation.arrange(oof)
+held_out = performance.arrange(oof)
 weights = intervals.bootstrap_weights(np.random.default_rng(1), len(trial), 40)
-found = evaluation.performance(held_out, weights, 0.35, 20)
-pairs = [(a, b) for a in models.FITTED for b in (*models.FITTED, "oracle") if a != b]
-differences = evaluation.paired(held_out, pairs, weights, 0.35)
+found = evaluator.nested(evaluator.evaluate(held_out.y, held_out.y_prob, weights, n_slow=20))
+only = {"auroc": metrics.auroc}
+differences = evaluator.nested(evaluator.compare(held_out.y, held_out.y_prob, performance.pairs(), weights, only))
 drawn = curves.roc(curves.roc_data(held_out.y, held_out.y_prob, weights))
 assert "Naive Bayes" in [label.get_text() for label in drawn.get_legend().get_texts()]
-reading = figure_readings.roc(found, differences)
-told = text.fill(reading["sentence"], reading)
+nearest = performance.nearest_to_oracle(found, differences)
+told = [nearest["first"], *nearest["others"]]
 assert "Naive Bayes" in told and "XGBoost" in told
-judged = appraisal.calibration(found)
-assert " for Naive Bayes" in text.fill(judged["sentence"], judged)
+assert "Naive Bayes" in performance.calibration(found)["slopes"]
 
 folder = pathlib.Path(sys.argv[1])
 fitted = models.pipeline("bayes").fit(trial, trial["dropout"])

@@ -96,3 +96,45 @@ def test_a_column_that_the_model_ignores_has_no_importance(rng):
     )
     assert table.loc[0, ["importance", "ci_low", "ci_high"]].abs().max() < 1e-12
     assert metrics.auroc(y, Z["used"]) > 0.7
+
+
+def _coefficients():
+    rows = {"burden": (0.1, -0.1, 0.3, 0.0), "visit_rate": (-0.3, -0.5, -0.1, -0.2), "age": (0.4, 0.1, 0.6, 0.7)}
+    columns = ["coefficient", "ci_low", "ci_high", "law"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("feature").reset_index()
+
+
+def test_intervals_that_hold_the_law_are_counted_and_those_on_its_side_of_zero():
+    assert explain.law_held(_coefficients()) == {"held": 2, "n": 3, "known": 2, "found": 2}
+
+
+@pytest.mark.parametrize(
+    ("importance", "low", "rank", "verdict"),
+    [(0.05, 0.01, 1, "supported"), (0.05, -0.01, 1, "not supported"), (0.02, 0.01, 2, "not supported")],
+)
+def test_burden_earns_its_place_by_the_largest_loss_that_is_above_zero(importance, low, rank, verdict):
+    losses = pd.DataFrame(
+        {"column": ["burden", "age"], "importance": [importance, 0.03], "ci_low": low, "ci_high": 0.1}
+    )
+    facts = explain.burden(_coefficients(), losses)
+    assert (facts["rank"], facts["verdict"], facts["features"]) == (rank, verdict, 2)
+    assert facts["compatible"]
+    assert facts["coefficient"] == {"value": 0.1, "ci_low": -0.1, "ci_high": 0.3}
+    assert not explain.burden(_coefficients().assign(ci_low=0.05), losses)["compatible"]
+
+
+def test_the_model_nearest_to_the_law_and_how_far_others_stray():
+    level = {"lr": 0.51, "xgb": 0.6, "lgbm": 0.4, "oracle": 0.5}
+    table = pd.DataFrame([{"model": m, "value": v, "y_prob": p} for m, p in level.items() for v in (0, 1)])
+    facts = explain.distance_from_law({"visits": table, "events": table.assign(y_prob=0.5)})
+    assert facts["best"] == "Logistic regression"
+    assert facts["gap"] == pytest.approx(0.01)
+    assert facts["others"] == {"XGBoost": pytest.approx(0.1), "LightGBM": pytest.approx(0.1)}
+
+
+def test_importance_of_raw_columns_is_a_row_a_column_and_a_cell_a_model():
+    rows = [("lr", "a", 0.1), ("lr", "b", 0.0), ("oracle", "a", 0.1), ("oracle", "b", 0.2)]
+    table = pd.DataFrame(rows, columns=["model", "column", "importance"]).assign(ci_low=0.0, ci_high=0.3)
+    shown = explain.importance_table(table)
+    assert shown["column"].tolist() == ["b", "a"]
+    assert shown.loc[1, "lr"] == "0.100 (0.000 to 0.300)"

@@ -1,12 +1,15 @@
 """What chapter 05 does by hand, and the sentences that stand in its cells, against the library."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
 
-from attrition import decision, evaluation, metrics, models, params, paths, report, results
-from attrition.metrics import intervals
+from attrition import decision, metrics, models, params, paths, report, results
+from attrition.evaluation import performance
+from attrition.metrics import evaluator, intervals
 from tests.notebooks import cells
 
 
@@ -29,15 +32,17 @@ def by_hand(tmp_path_factory):
         p = params.load("05_evaluation", "quick")
         given = {"np": np, "pd": pd, "p": p, "seed": 1, "paths": paths, "report": report, "results": results}
         found = cells.run("05", "hand", "try", **given)
-        held_out = evaluation.read_predictions()
+        held_out = performance.read_predictions()
     weights = intervals.bootstrap_weights(np.random.default_rng(1), n, 500)
-    return found, held_out, evaluation.performance(held_out, weights, p.decision_threshold, 10)["lr"], weights
+    useful = {"net_benefit": partial(decision.net_benefit, thresholds=p.decision_threshold)}
+    table = evaluator.evaluate(held_out.y, held_out.y_prob, weights, evaluator.MEASURES | useful, n_slow=10)
+    return found, held_out, evaluator.nested(table)["lr"], weights
 
 
 def test_four_measures_by_hand_are_the_librarys(by_hand):
     found, _, library, _ = by_hand
     assert found["auroc"] == pytest.approx(library["auroc"]["value"], abs=1e-12)
-    assert found["brier"] == pytest.approx(library["brier"]["value"], abs=1e-12)
+    assert found["brier"] == pytest.approx(library["brier_score"]["value"], abs=1e-12)
     assert np.mean(found["slopes"]) == pytest.approx(library["calibration_slope"]["value"], abs=1e-4)
     assert found["by_score"] == pytest.approx(library["net_benefit"]["value"], abs=1e-12)
     assert f"The calibration slope is {library['calibration_slope']['value']:.2f}" in found["said"]
@@ -70,7 +75,7 @@ def test_ten_groups_follow_the_librarys_curve(by_hand):
 
 @pytest.mark.parametrize(("rate", "high"), [(0.53, True), (0.24, False)])
 def test_precision_recall_is_read_against_the_event_rate(rate, high):
-    areas = {model: {"auprc": {"value": rate + 0.1 * k}} for k, model in enumerate(models.FITTED)}
+    areas = {model: {"average_precision": {"value": rate + 0.1 * k}} for k, model in enumerate(models.FITTED)}
     patients = type("Patients", (), {"y": np.array([rate])})
     said = cells.run("05", "17", found=areas, held_out=patients, models=models, report=report)["said"]
     first, last = models.IN_TEXT[models.FITTED[0]], models.IN_TEXT[models.FITTED[-1]]
@@ -84,6 +89,6 @@ def test_a_low_threshold_flags_most_only_where_it_does(flagged, leave, crowded):
     found = {"flagged": flagged, "found": leave - 5.0, "missed": 5.0, "precision": 0.5, "threshold": 0.35}
     stub = type("Evaluation", (), {"called": staticmethod(lambda *_: found)})
     p = params.load("05_evaluation", "quick")
-    said = cells.run("05", "37", evaluation=stub, at=None, p=p, report=report)["said"]
+    said = cells.run("05", "37", performance=stub, at=None, p=p, report=report)["said"]
     assert f"flags {flagged} of 100 patients, finds {leave - 5} leavers and misses 5, with precision 0.50" in said
     assert ("flags most patients" in said) == crowded

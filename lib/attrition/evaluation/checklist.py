@@ -18,27 +18,7 @@ _KEYS = {"item", "topic", "state"}
 
 @cache
 def items(name: str) -> tuple[dict[str, Any], ...]:
-    """Items of one checklist.
-
-    Parameters
-    ----------
-    name : {"tripod_ai", "probast_ai"}
-
-    Returns
-    -------
-    tuple of dict
-        ``item, topic, state`` with ``shows`` and ``anchors``, or with ``reason`` when not done.
-
-    Raises
-    ------
-    ValueError
-        For an item that neither links to something nor says why it is not done.
-
-    Examples
-    --------
-    >>> items("tripod_ai")[0]["topic"]
-    'title'
-    """
+    """Items of one checklist: ``item, topic, state`` with ``shows`` and ``anchors``, or ``reason`` when not done."""
     path = Path(__file__).with_name("checklist.yaml")
     found = yaml.safe_load(path.read_text(encoding="utf-8"))[name]
     for entry in found:
@@ -54,39 +34,8 @@ def _check(entry: dict[str, Any], where: str) -> None:
         raise ValueError(f"{where}: nothing may be empty")
 
 
-def anchors(name: str) -> set[str]:
-    """Every id that a checklist links to.
-
-    Examples
-    --------
-    >>> "tbl-performance" in anchors("tripod_ai")
-    True
-    """
-    return {anchor for entry in items(name) for anchor in entry.get("anchors", ())}
-
-
-def table(name: str) -> pd.DataFrame:
-    """A checklist as plain text: ``item, topic, state, shown, where``."""
-    return pd.DataFrame(
-        {
-            "item": entry["item"],
-            "topic": entry["topic"],
-            "state": entry["state"],
-            "shown": entry.get("shows") or entry["reason"],
-            "where": ", ".join(entry.get("anchors", ())),
-        }
-        for entry in items(name)
-    )
-
-
 def markdown(name: str) -> str:
-    """A checklist as a Markdown table whose links the report fills in.
-
-    Examples
-    --------
-    >>> markdown("tripod_ai").splitlines()[0]
-    '| item | topic | what this report shows | where |'
-    """
+    """A checklist as a Markdown table whose links the report fills in."""
     lines = ["| item | topic | what this report shows | where |", "|---|---|---|---|"]
     for entry in items(name):
         if entry["state"] == "not done":
@@ -99,13 +48,7 @@ def markdown(name: str) -> str:
 
 
 def counts() -> dict[str, dict[str, int]]:
-    """Items of each checklist by state.
-
-    Examples
-    --------
-    >>> sorted(counts())
-    ['probast_ai', 'tripod_ai']
-    """
+    """Items of each checklist by state."""
     return {name: {state: sum(e["state"] == state for e in items(name)) for state in STATES} for name in NAMES}
 
 

@@ -31,32 +31,13 @@ class Population(NamedTuple):
 
 
 def expected_range(n_trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Range of observed coverage, in 95 of 100 runs of `n_trials` trials, of a method that covers exactly at `level`.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in expected_range(300)]
-    [0.925, 0.975]
-    """
+    """Range of observed coverage, in 95 of 100 runs of `n_trials` trials, of a method that covers exactly."""
     noise = 1.96 * (level * (1 - level) / n_trials) ** 0.5
     return level - noise, level + noise
 
 
 def population(n_members: int = 2000, spread: float = 0.9) -> Population:
-    """Members on quantiles of a normal law of the logit; `b` sees a deterministic part of it only.
-
-    Parameters
-    ----------
-    n_members : int
-    spread : float
-        Standard deviation of the true logit; .9 gives an oracle AUROC near .72.
-
-    Examples
-    --------
-    >>> members = population(500)
-    >>> round(float(members.true.mean()), 2)
-    0.55
-    """
+    """Members on quantiles of a normal law of the logit, of standard deviation `spread`; `b` sees a part of it only."""
     z = ndtri((np.arange(n_members) + 0.5) / n_members)
     other = ndtri((np.arange(n_members) * 0.6180339887498949 + 0.5) % 1)
     lp = 0.25 + spread * z
@@ -64,14 +45,7 @@ def population(n_members: int = 2000, spread: float = 0.9) -> Population:
 
 
 def truth(metric: Callable, members: Population, name: str) -> float:
-    """Exact value of a measure over the population.
-
-    Examples
-    --------
-    >>> members = population(500)
-    >>> truth(metrics.auroc, members, "true") > truth(metrics.auroc, members, "b")
-    True
-    """
+    """Exact value of a measure over the population."""
     p = getattr(members, name)
     y = np.repeat([1, 0], p.size)
     return metric(y, np.tile(p, 2), weights=np.concatenate([members.true, 1 - members.true]))
@@ -164,12 +138,6 @@ def coverage_table(
         ``measure, method, true_value, n_patients, n_trials, coverage, ci_low, ci_high, mean_width``: the
         interval of the coverage is Wilson's over trials. A trial where an interval is undefined counts as
         not covered.
-
-    Examples
-    --------
-    >>> table = coverage_table(1, n_simulations=4, n_patients=200, n_bootstraps=20)
-    >>> table["coverage"].between(0, 1).all()
-    np.True_
     """
     members = population()
     values = _true_values(members)
@@ -193,17 +161,16 @@ def _summary(hits: dict[tuple[str, str], list], values: dict[str, float], n_pati
     for (measure, method), outcome in sorted(hits.items()):
         covered, widths = (np.array(column, dtype=float) for column in zip(*outcome, strict=True))
         interval = intervals.wilson(covered.sum(), covered.size)
-        rows.append(
-            {
-                "measure": measure,
-                "method": method,
-                "true_value": values[measure],
-                "n_patients": n_patients,
-                "n_trials": covered.size,
-                "coverage": interval["value"],
-                "ci_low": interval["ci_low"],
-                "ci_high": interval["ci_high"],
-                "mean_width": float(np.nanmean(widths)),
-            }
-        )
+        row = {"measure": measure, "method": method, "true_value": values[measure], "n_patients": n_patients}
+        row |= {"n_trials": covered.size, "coverage": interval["value"]}
+        row |= {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]}
+        rows.append(row | {"mean_width": float(np.nanmean(widths))})
     return pd.DataFrame(rows)
+
+
+def judged(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> dict[str, Any]:
+    """Whether every 95 % interval covers as it should, as far as the number of simulated trials can tell."""
+    off = table[(table["ci_high"] < low) | (table["ci_low"] > high)]
+    facts: dict[str, Any] = {"verdict": "supported" if off.empty else "not supported", "low": low, "high": high}
+    facts |= {"outside": (off["measure"] + " (" + off["method"] + ")").tolist(), "methods": len(table)}
+    return facts | {"lowest": table["coverage"].min(), "highest": table["coverage"].max()}

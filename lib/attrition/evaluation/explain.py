@@ -1,7 +1,9 @@
-"""Explanations of fitted models, next to the law that made the data.
+"""The published models opened and developed again, next to the law that made the data.
 
-On simulated data an explanation can be wrong, not only unclear: the weight of every term is known.
-Importance is measured on patients whom the model has not seen, and everything carries an interval.
+On simulated data an explanation can be wrong, not only unclear: the weight of every term is known. Importance is
+measured on patients whom the model has not seen, and everything carries an interval. Stability asks what another
+sample of patients would have predicted for the same patient: two models can have the same AUROC and still disagree
+about whom to contact.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,70 +12,63 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
-from attrition import metrics, simulate
-from attrition.metrics.intervals import LEVEL, percentile_interval
+from attrition import decision, features, metrics, models, seeds, simulate
+from attrition.metrics import evaluator
+from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
 from attrition.models import batched
+from attrition.resampling import Fold
 from attrition.simulate import law as laws
+from attrition.simulate import oracle
+
+GRIDS = {"adverse_events": np.arange(0, 7), "visits_completed": np.arange(0, 11)}
+"""Values at which partial dependence is taken."""
+Predict = Callable[[pd.DataFrame], NDArray]
+Facts = dict[str, Any]
 
 
-def coefficients(
-    X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None, level: float = LEVEL
-) -> pd.DataFrame:
-    """Logistic regression coefficients a standard deviation, with bootstrap intervals.
+def _law(trial: pd.DataFrame) -> NDArray:
+    return oracle.of_patients(simulate.PUBLISHED_LAW, trial)
+
+
+def _predict(fitted: BaseEstimator) -> Predict:
+    return lambda X: models.probability(fitted, X)
+
+
+def coefficients(X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None) -> pd.DataFrame:
+    """Logistic regression coefficients a standard deviation, with bootstrap intervals, beside the law's.
 
     Parameters
     ----------
     X : pandas.DataFrame of shape (n_patients, n_features)
-        Features on their own scale.
+        Features of `attrition.features` on their own scale.
     y_true : array of shape (n_patients,)
     weights : array of shape (n_patients, n_resamples)
     class_weight : {None, "balanced"}
-    level : float
 
     Returns
     -------
     pandas.DataFrame
-        ``feature, coefficient, ci_low, ci_high, odds_ratio``: log odds a standard deviation of the patients.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
-    >>> y = (rng.random(300) < 1 / (1 + np.exp(-2 * X["a"]))).astype(int)
-    >>> weights = np.column_stack([rng.multinomial(300, np.full(300, 1 / 300)) for _ in range(50)])
-    >>> table = coefficients(X, y, weights)
-    >>> (table["ci_low"] > 0).tolist()
-    [True, False]
+        ``feature, coefficient, ci_low, ci_high, odds_ratio, law``: log odds a standard deviation of the patients.
     """
-    values, y = X.to_numpy(float), np.asarray(y_true)
-    counts = np.vstack([np.ones(len(y)), weights.T])
-    fitted = batched.fit_pipeline(values, y, counts, class_weight).coef * values.std(axis=0)
+    counts = np.vstack([np.ones(len(X)), weights.T])
+    fitted = batched.fit_pipeline(X.to_numpy(float), np.asarray(y_true), counts, class_weight).coef
     rows = []
-    for name, own in zip(X.columns, fitted.T, strict=True):
-        interval = percentile_interval(own[0], own[1:], level)
+    for name, own in zip(X, (fitted * X.to_numpy(float).std(axis=0)).T, strict=True):
+        interval = percentile_interval(own[0], own[1:])
         row = {"feature": name, "coefficient": interval["value"], "ci_low": interval["ci_low"]}
         rows.append(row | {"ci_high": interval["ci_high"], "odds_ratio": float(np.exp(own[0]))})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(law=law_coefficients(X).to_numpy())
 
 
 def law_coefficients(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW) -> pd.Series:
     """What the law itself puts on each feature, in log odds a standard deviation.
 
-    Parameters
-    ----------
-    X : pandas.DataFrame
-        Features of `attrition.features`; those that the law does not know have 0, and so has age (the law
-        knows only whether a patient is young).
-    law : Law
-
-    Returns
-    -------
-    pandas.Series
+    Features that the law does not know have 0, and so has age: the law knows only whether a patient is young.
 
     Examples
     --------
-    >>> from attrition import features
     >>> X = features.matrix(simulate.published_trial(), "v3_causal")
     >>> law_coefficients(X).round(2)[["visit_rate", "burden"]].tolist()
     [-0.17, 0.0]
@@ -88,8 +83,16 @@ def law_coefficients(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW
     return pd.Series({name: law.slope * unit.get(name, 0.0) * spread[name] for name in X.columns})
 
 
+def law_held(table: pd.DataFrame) -> Facts:
+    """How many intervals of `coefficients` hold what the law puts on the feature."""
+    held = (table["ci_low"] <= table["law"]) & (table["law"] <= table["ci_high"])
+    own = table[table["law"] != 0]
+    found = ((own["ci_low"] > 0) & (own["law"] > 0)) | ((own["ci_high"] < 0) & (own["law"] < 0))
+    return {"held": int(held.sum()), "n": len(table), "known": len(own), "found": int(found.sum())}
+
+
 def permutation_importance(
-    predictors: Sequence[tuple[NDArray, Callable[[pd.DataFrame], NDArray]]],
+    predictors: Sequence[tuple[NDArray, Predict]],
     X: pd.DataFrame,
     y_true: ArrayLike,
     weights: NDArray,
@@ -121,16 +124,6 @@ def permutation_importance(
     References
     ----------
     Breiman (2001), Machine Learning 45, 5-32.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame({"a": rng.random(300), "b": rng.random(300)})
-    >>> y = (rng.random(300) < X["a"]).astype(int)
-    >>> weights = np.column_stack([rng.multinomial(300, np.full(300, 1 / 300)) for _ in range(50)])
-    >>> held_out = [(np.arange(300), lambda X: X["a"].to_numpy())]
-    >>> permutation_importance(held_out, X, y, weights, rng, ["a", "b"])["importance"].gt(0).tolist()
-    [True, False]
     """
     y = np.asarray(y_true)
 
@@ -156,26 +149,75 @@ def permutation_importance(
     return pd.DataFrame(rows)
 
 
-def partial_dependence(
-    predictors: Mapping[str, Callable[[pd.DataFrame], NDArray]], X: pd.DataFrame, column: str, grid: ArrayLike
-) -> pd.DataFrame:
-    """Mean prediction when a column is set to each value of a grid, all else as it is.
+def importances(
+    trial: pd.DataFrame,
+    X: pd.DataFrame,
+    y: NDArray,
+    folds: Sequence[Fold],
+    weights: NDArray,
+    seed: int,
+    n_permutations: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`permutation_importance` of logistic regression's inputs, and of the raw columns for every model and the law.
 
     Parameters
     ----------
-    predictors : mapping of str to callable
-        Model to its prediction.
-    X : pandas.DataFrame of shape (n_patients, ...)
-    column : str
-    grid : array of shape (n_grid,)
+    trial : pandas.DataFrame of n_patients rows
+    X : pandas.DataFrame of shape (n_patients, n_features)
+        Model inputs.
+    y : array of shape (n_patients,)
+    folds : sequence of attrition.resampling.Fold
+    weights : array of shape (n_patients, n_resamples)
+        Bootstrap weights of the intervals.
+    seed, n_permutations : int
 
     Returns
     -------
-    pandas.DataFrame
-        ``model, value, y_prob``.
+    by_feature : pandas.DataFrame
+        ``column, importance, ci_low, ci_high``.
+    by_column : pandas.DataFrame
+        The same with ``model`` first; all models see the same shuffles.
+    """
+    rng = seeds.stream(seed, "permutation")
+    fitted = {
+        m: [models.pipeline(m).fit(trial.iloc[fold.train], y[fold.train]) for fold in folds] for m in models.FITTED
+    }
+    past_features = [(fold.test, _predict(model[1:])) for model, fold in zip(fitted["lr"], folds, strict=True)]
+    by_feature = permutation_importance(past_features, X, y, weights, rng, list(X), n_permutations)
+    predicts = {name: [_predict(model) for model in members] for name, members in fitted.items()}
+    frames = []
+    for name, members in (predicts | {"oracle": [_law] * len(folds)}).items():
+        held_out = [(fold.test, predict) for fold, predict in zip(folds, members, strict=True)]
+        rng, columns = seeds.stream(seed, "permutation", "raw"), list(features.RAW_COLUMNS)
+        table = permutation_importance(held_out, trial, y, weights, rng, columns, n_permutations)
+        table.insert(0, "model", name)
+        frames.append(table)
+    return by_feature, pd.concat(frames, ignore_index=True)
 
-    References
-    ----------
+
+def importance_table(by_column: pd.DataFrame) -> pd.DataFrame:
+    """Importance of the raw columns for readers: a text cell a model, most important to the oracle first."""
+    shown = evaluator.readable(by_column.rename(columns={"model": "measure", "importance": "value"}))
+    order = by_column[by_column["model"] == "oracle"].sort_values("importance", ascending=False)["column"]
+    return shown.set_index("column").loc[order].reset_index()
+
+
+def burden(table: pd.DataFrame, importance: pd.DataFrame) -> Facts:
+    """Whether the published favourite feature earns its place (`coefficients`, and importance by feature)."""
+    own, loss = table.set_index("feature").loc["burden"], importance.set_index("column").loc["burden"]
+    rank = int(importance["importance"].rank(ascending=False)[importance["column"] == "burden"].iloc[0])
+    ends = {"ci_low": own["ci_low"], "ci_high": own["ci_high"]}
+    dropped = {"value": loss["importance"], "ci_low": loss["ci_low"], "ci_high": loss["ci_high"]}
+    facts: Facts = {"verdict": "supported" if loss["ci_low"] > 0 and rank == 1 else "not supported"}
+    facts |= {"compatible": bool(own["ci_low"] <= 0 <= own["ci_high"]), "rank": rank, "features": len(importance)}
+    return facts | {"coefficient": {"value": own["coefficient"], **ends}, "loss": dropped}
+
+
+def partial_dependence(
+    predictors: Mapping[str, Predict], X: pd.DataFrame, column: str, grid: ArrayLike
+) -> pd.DataFrame:
+    """Mean prediction when a column is set to each value of a grid, all else as it is: ``model, value, y_prob``.
+
     Friedman (2001), Annals of Statistics 29, 1189-1232.
 
     Examples
@@ -194,31 +236,25 @@ def partial_dependence(
     return pd.DataFrame(rows)
 
 
+def dependence(trial: pd.DataFrame, y: NDArray) -> dict[str, pd.DataFrame]:
+    """Partial dependence of the fitted models, fitted to all patients, and of the law, on `GRIDS`."""
+    predictors = {name: _predict(models.pipeline(name).fit(trial, y)) for name in models.FITTED} | {"oracle": _law}
+    return {column: partial_dependence(predictors, trial, column, grid) for column, grid in GRIDS.items()}
+
+
+def distance_from_law(found: Mapping[str, pd.DataFrame]) -> Facts:
+    """How far each model's partial dependence strays from the law's, at most, over all columns of `dependence`."""
+    wide = [table.pivot_table(index="value", columns="model", values="y_prob") for table in found.values()]
+    worst = {model: max(float((own[model] - own["oracle"]).abs().max()) for own in wide) for model in models.FITTED}
+    best = min(worst, key=worst.__getitem__)
+    others = {models.IN_TEXT[model]: far for model, far in worst.items() if model != best}
+    return {"best": models.LABELS[best], "gap": worst[best], "others": others}
+
+
 def contributions(classifier: Any, X: pd.DataFrame) -> pd.DataFrame:
-    """Additive contributions of the features to each patient's log odds.
+    """Shapley values of a fitted tree classifier: a column a feature, and ``base``; rows sum to the log odds.
 
-    Parameters
-    ----------
-    classifier : fitted XGBClassifier or LGBMClassifier
-    X : pandas.DataFrame of shape (n_patients, n_features)
-        The classifier's own inputs.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_patients, n_features + 1)
-        Shapley values of the trees by feature, and ``base``; rows sum to the log odds.
-
-    References
-    ----------
     Lundberg et al. (2020), Nature Machine Intelligence 2, 56-67.
-
-    Examples
-    --------
-    >>> from lightgbm import LGBMClassifier
-    >>> X = pd.DataFrame({"a": np.arange(40.0), "b": np.tile([0.0, 1.0], 20)})
-    >>> model = LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(X, X["a"] > 20)
-    >>> contributions(model, X).columns.tolist()
-    ['a', 'b', 'base']
     """
     if hasattr(classifier, "get_booster"):
         from xgboost import DMatrix
@@ -244,19 +280,200 @@ def contribution_shares(contributions: pd.DataFrame) -> pd.Series:
 
 
 def law_contributions(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW) -> pd.DataFrame:
-    """What each feature adds to the log odds under the law, centred over patients; ``base`` is their mean.
-
-    Examples
-    --------
-    >>> from attrition import features
-    >>> X = features.matrix(simulate.published_trial(), "v3_causal")
-    >>> contribution_shares(law_contributions(X)).idxmax()
-    'adverse_event_rate'
-    """
-    centred = X - X.mean()
-    spread = X.std(ddof=0)
+    """What each feature adds to the log odds under the law, centred over patients; ``base`` is their mean."""
+    centred, spread = X - X.mean(), X.std(ddof=0)
     values = centred * (law_coefficients(X, law) / spread.where(spread > 0, 1.0))
     if "age" in X:
         young = (laws.age_share(X["age"]) < law.young_below).astype(float)
         values["age"] = law.slope * law.weight_young * (young - young.mean())
     return values.assign(base=0.0)
+
+
+def contribution_table(X: pd.DataFrame, y: NDArray) -> pd.DataFrame:
+    """`contribution_shares` of the trees and of the law, largest under the law first: ``feature, xgb, lgbm, law``."""
+    shares = {}
+    for name in ("xgb", "lgbm"):
+        classifier = models.classifier(name).fit(X, y).named_steps["classify"]
+        shares[name] = contribution_shares(contributions(classifier, X))
+    table = pd.DataFrame(shares | {"law": contribution_shares(law_contributions(X))}).rename_axis("feature")
+    return table.reset_index().sort_values(["law", "xgb"], ascending=False, ignore_index=True)
+
+
+def bootstrap_logistic(
+    X: ArrayLike, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None
+) -> tuple[NDArray, NDArray]:
+    """Logistic regression developed on all patients, and on every bootstrap sample.
+
+    Parameters
+    ----------
+    X : array of shape (n_patients, n_features)
+        Features on their own scale; standardised inside each sample.
+    y_true : array of shape (n_patients,)
+    weights : array of shape (n_patients, n_resamples)
+        `attrition.metrics.intervals.bootstrap_weights`.
+    class_weight : {None, "balanced"}
+
+    Returns
+    -------
+    original : array of shape (n_patients,)
+    resampled : array of shape (n_patients, n_resamples)
+        Predictions for the original patients.
+    """
+    X, y = np.asarray(X, dtype=float), np.asarray(y_true)
+    counts = np.vstack([np.ones(len(y)), weights.T])
+    p = batched.fit_pipeline(X, y, counts, class_weight).predict_proba(X)
+    return p[0], p[1:].T
+
+
+def bootstrap_model(X: pd.DataFrame, y: NDArray, weights: NDArray, name: str = "lgbm") -> tuple[NDArray, NDArray]:
+    """The same for any published model, one fit a sample."""
+
+    def predicted(rows: NDArray) -> NDArray:
+        return models.probability(models.classifier(name).fit(X.iloc[rows], y[rows]), X)
+
+    everybody = np.arange(len(weights))
+    samples = [np.repeat(everybody, column.astype(int)) for column in weights.T]
+    return predicted(everybody), np.column_stack([predicted(rows) for rows in samples])
+
+
+def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[float]) -> pd.DataFrame:
+    """Instability of each patient's prediction, class and band.
+
+    Parameters
+    ----------
+    original : array of shape (n_patients,)
+    resampled : array of shape (n_patients, n_resamples)
+    thresholds : sequence of float
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``prediction, low, high`` (95 % range of the resampled predictions), ``mean_absolute_error`` (mean
+        distance of resampled from original), ``changes_at_<t>`` (share of resampled models that put the
+        patient on the other side of a threshold) and ``changes_band``.
+
+    References
+    ----------
+    Riley and Collins (2023), Biometrical Journal 65, 2200302.
+
+    Examples
+    --------
+    >>> instability(np.array([0.4]), np.array([[0.3, 0.6]]), [0.5])["changes_at_0.5"].tolist()
+    [0.5]
+    """
+    low, high = np.quantile(resampled, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1)
+    own = original[:, None]
+    table = {"prediction": original, "low": low, "high": high}
+    table["mean_absolute_error"] = np.abs(resampled - own).mean(axis=1)
+    for t in thresholds:
+        table[f"changes_at_{t:g}"] = ((resampled >= t) != (own >= t)).mean(axis=1)
+    moved = decision.band_of(resampled) != decision.band_of(own)
+    return pd.DataFrame(table | {"changes_band": moved.mean(axis=1)})
+
+
+def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, float]:
+    """Instability over all patients.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `instability`.
+    often : float
+        A patient is called unsteady when more than this share of models changes their class.
+
+    Returns
+    -------
+    dict
+        ``mape`` (mean absolute prediction error over patients and models), ``median_width`` and
+        ``largest_width`` of the range of a patient's predictions, ``changes_band`` (share of patient-model
+        pairs in another band), ``changes_at_<t>`` likewise and ``unsteady_at_<t>`` (share of patients).
+
+    Examples
+    --------
+    >>> instability_summary(instability(np.array([0.4]), np.array([[0.3, 0.6]]), [0.5]))["unsteady_at_0.5"]
+    1.0
+    """
+    width, changes = table["high"] - table["low"], table.filter(like="changes_at_")
+    found = {"mape": table["mean_absolute_error"].mean(), "median_width": width.median(), "largest_width": width.max()}
+    found["changes_band"] = table["changes_band"].mean()
+    for name, own in changes.items():
+        found |= {name: own.mean(), str(name).replace("changes", "unsteady"): (own > often).mean()}
+    return {name: float(value) for name, value in found.items()}
+
+
+def instability_of_all(
+    fitted: Mapping[str, tuple[NDArray, NDArray]],
+    y: NDArray,
+    true: NDArray,
+    weights: NDArray,
+    thresholds: Sequence[float],
+    often: float,
+) -> dict[str, dict[str, float]]:
+    """`instability_summary` of fitted models, of the oracle (which never moves) and of the null model.
+
+    Parameters
+    ----------
+    fitted : mapping of str to (original, resampled)
+    y, true : array of shape (n_patients,)
+    weights : array of shape (n_patients, n_resamples)
+        The samples on which the null model takes its event rate.
+    thresholds, often
+        See `instability` and `instability_summary`.
+    """
+    null = np.full(y.size, y.mean()), np.broadcast_to(y @ weights / y.size, (y.size, weights.shape[1]))
+    everyone = {**fitted, "oracle": (true, true[:, None]), "null": null}
+    return {name: instability_summary(instability(*pair, thresholds), often) for name, pair in everyone.items()}
+
+
+def instability_table(
+    found: Mapping[str, Mapping[str, float]], thresholds: Sequence[float], about: Mapping[str, Any]
+) -> pd.DataFrame:
+    """`instability_of_all` for readers: model, the columns `about`, and unsteady patients at each threshold."""
+    unsteady = {f"unsteady_at_{t:g}": f"unsteady at {t:g}" for t in thresholds}
+    shown = pd.DataFrame(found).T[["mape", "median_width", "changes_band", *unsteady]].rename(columns=unsteady)
+    names = pd.DataFrame({"model": [models.LABELS[name] for name in found], **about}, index=list(found))
+    return names.join(shown).reset_index(drop=True)
+
+
+def steadiness(summary: Mapping[str, float], threshold: float, often: float) -> Facts:
+    """How far another sample of the same size would have moved the same patients (`instability_summary`)."""
+    facts: Facts = {"band": summary["changes_band"], "unsteady": summary[f"unsteady_at_{threshold:g}"]}
+    facts |= {"threshold": threshold, "often": often}
+    return facts | {"mape": summary["mape"], "width": summary["median_width"]}
+
+
+def reach_of_thresholds(steady: pd.DataFrame, thresholds: Sequence[float], often: float) -> Facts:
+    """How far from a threshold a patient must be to be classed alike by nearly all models developed again."""
+    reach = {}
+    for threshold in thresholds:
+        unsteady = steady[steady[f"changes_at_{threshold:g}"] > often]
+        if len(unsteady):
+            reach[threshold] = float((unsteady["prediction"] - threshold).abs().max())
+    widest = max(reach, key=reach.__getitem__, default=None)
+    return {"often": often} | ({} if widest is None else {"widest": widest, "reach": reach[widest]})
+
+
+def calibration_instability(
+    y_true: ArrayLike, original: NDArray, resampled: NDArray, grid: ArrayLike, n_curves: int | None = None
+) -> tuple[NDArray, Interval]:
+    """Calibration of the resampled models on the original patients.
+
+    Parameters
+    ----------
+    y_true, original : array of shape (n_patients,)
+    resampled : array of shape (n_patients, n_resamples)
+    grid : array of shape (n_grid,)
+        Predicted probabilities at which curves are drawn.
+    n_curves : int, optional
+        Curves of the first so many models; all when left out.
+
+    Returns
+    -------
+    curves : array of shape (n_grid, n_curves)
+        Observed frequency by predicted probability, one curve a model.
+    slope : Interval
+        Calibration slope of the original model, with the range of the resampled ones.
+    """
+    curves = [metrics.calibration_curve(y_true, column, grid).observed for column in resampled.T[:n_curves]]
+    slopes = [metrics.calibration_slope(y_true, column) for column in resampled.T]
+    return np.column_stack(curves), percentile_interval(metrics.calibration_slope(y_true, original), slopes)
