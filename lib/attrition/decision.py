@@ -315,13 +315,6 @@ def coverage(
     return wilson(held, n_trials)
 
 
-def where(first: float | None, last: float | None) -> str:
-    """Thresholds of a sentence, from the first to the last that count; None where there is none."""
-    if first is None:
-        return "at no threshold"
-    return f"at {first:g}" if first == last else f"at thresholds from {first:g} to {last:g}"
-
-
 def money_per_100(net_benefit: ArrayLike, thresholds: ArrayLike, cost: float) -> NDArray:
     """Net benefit in money a hundred patients: the threshold t fixes the gain on a leaver, `cost` (1 - t) / t."""
     t = np.asarray(thresholds, dtype=float)
