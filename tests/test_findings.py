@@ -115,8 +115,9 @@ def found():
         },
         "05_evaluation": {
             "decision": {
-                **{"sentence": "{best} is worth {gain:.1f} leavers.", "verdict": "supported"},
-                **{"best": "LR", "gain": 2.0, "conclusions": {"lr": {"use": True}}},
+                **{"useful": ["lr"], "useless": [], "n_models": 3, "low": 0.35, "high": 0.75, "best": "LR"},
+                **{"first": 0.45, "last": 0.75, "gain": 2.0, "at_least": 1.5, "at": 0.5, "won": [0.5], "lost": []},
+                **{"smallest": 1.0, "verdict": "supported", "conclusions": {"lr": {"use": True}}},
             }
         },
         "04_modelling": {"published_split": {"sizes": {"train_0": 380, "train_1": 420, "test_0": 95, "test_1": 105}}},

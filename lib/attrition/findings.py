@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from attrition import claims, digests, environment, params, paths, results, sources, text
+from attrition import claims, digests, environment, params, paths, results, sources
 from attrition.claims.rules import RULES, worst
 from attrition.metrics.intervals import grade
-from attrition.report.said import Said, said
+from attrition.report.said import said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Any]
@@ -131,14 +131,11 @@ def of_pilot(rows: Sequence[Row], known: Facts, verdict: str) -> Facts:
 def of_worth(known: Facts, decision: Row) -> Facts:
     """Whether acting on predictions pays: in the real trial, and in the simulated one if they came in time."""
     simulated = ["fig-decision-gains", "tbl-decisions"]
-    worth = {key: value for key, value in decision.items() if key != "conclusions"}
-    if "sentence" in worth:
-        worth["sentence"] = Said(text.fill(worth["sentence"], worth))
     return {
         "verdict": known["use"],
         "evidence": simulated if known["use"] == "not testable" else ["fig-landmark-decisions", *simulated],
         **{key: known[key] for key in ("use", "full", "arm", "blinded")},
-        "simulated": worth,
+        "simulated": {key: value for key, value in decision.items() if key != "conclusions"},
     }
 
 
