@@ -790,6 +790,14 @@ def test_differences_of_two_measured_numbers_carry_no_interval():
     assert read({"minus": ["06_x: a", 0.5]}).ci_low == pytest.approx(0.1)
     assert read({"minus": [1, "06_x: a"]}).ci_high == pytest.approx(0.4)
     assert read({"over": ["06_x: a", 2]}).value == pytest.approx(0.35)
+    assert read({"minus": [{"over": ["06_x: a", 0.5]}, 1]}).ci_low == pytest.approx(0.2)
+
+
+def test_references_are_found_among_the_arguments():
+    found = claims.references(LEDGER)
+    assert found["C01"] == ["04_modelling: published_split.lr.test_auroc"]
+    assert "04_modelling: published_split.from_csv.xgb.cv_auroc" in found["C06"]
+    assert found["C51"] == []
 
 
 def test_published_figures_match_the_statement_they_stand_for():

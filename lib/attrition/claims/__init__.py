@@ -24,18 +24,7 @@ WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')
 
 
 def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
-    """Value at ``chapter: dotted.path`` of the results; `where` is put before an error message.
-
-    Raises
-    ------
-    attrition.results.MissingResult
-        Chapter or key is not there; names the closest key.
-
-    Examples
-    --------
-    >>> look_up({"06_real_trial": {"flow": {"randomised": 254}}}, "06_real_trial: flow.randomised")
-    254
-    """
+    """Value at ``chapter: dotted.path`` of the results; an error, after `where`, names the closest key."""
     chapter, _, dotted = reference.partition(CHAPTER_SEPARATOR)
     if chapter not in found:
         raise results.MissingResult(
@@ -66,12 +55,6 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
     Operations: ``{minus: [a, b]}``, ``{plus: [a, b]}``, ``{over: [a, b]}``, ``{times: [a, b]}`` and
     ``{largest: [a, b, ...]}``, the largest size without sign. A combination of two measured numbers carries no interval
     of its own, one with a constant does: paired intervals come from the chapters.
-
-    Examples
-    --------
-    >>> read = reader({"04_modelling": {"auroc": {"value": 0.66, "ci_low": 0.65, "ci_high": 0.67}}}, "C16")
-    >>> read({"minus": [{"over": ["04_modelling: auroc", 0.5]}, 1]}).ci_low.__round__(2)
-    0.3
     """
 
     def read(source: Any) -> Measure:
@@ -179,13 +162,7 @@ def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str
 
 
 def references(ledger: Sequence[Claim]) -> dict[str, list[str]]:
-    """References of the ledger, as written, by claim.
-
-    Examples
-    --------
-    >>> references(load())["C01"]
-    ['04_modelling: published_split.lr.test_auroc']
-    """
+    """References of the ledger, as written, by claim."""
     return {claim.id: sorted(set(WRITTEN.findall(json.dumps([s.args for s in claim.statements])))) for claim in ledger}
 
 
@@ -196,13 +173,7 @@ def read_chapters(ledger: Sequence[Claim]) -> dict[str, Any]:
 
 
 def count_verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Number of claims by verdict, in the order of `attrition.claims.rules.VERDICTS`.
-
-    Examples
-    --------
-    >>> count_verdicts([{"verdict": "impossible"}])["impossible"]
-    1
-    """
+    """Number of claims by verdict, in the order of `attrition.claims.rules.VERDICTS`."""
     found = Counter(row["verdict"] for row in rows)
     return {verdict: found[verdict] for verdict in VERDICTS}
 
