@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import scoring
 
-from attrition import decision, features, metrics, paths, seeds, simulate
+from attrition import decision, features, metrics, paths, project, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.run import execute, plan
@@ -316,7 +316,7 @@ def _papermill() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
 
         def one_by_one():
-            for chapter in plan.in_order(plan.CHAPTERS):
+            for chapter in plan.in_order(project.CHAPTERS):
                 target = Path(folder) / f"{chapter.name}.ipynb"
                 words = [str(chapter.notebook), str(target), "-p", "profile", "quick", "-k", "python3"]
                 subprocess.run(

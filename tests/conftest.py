@@ -2,13 +2,14 @@
 
 import pytest
 
-from attrition import paths
+import attrition  # noqa: F401  (it tells what project this is)
+from notebook_report import project
 
 
 @pytest.fixture(autouse=True)
 def no_notebook(monkeypatch):
     """As outside a notebook: no profile yet, no command of a user's; what a test sets is put back."""
-    monkeypatch.setattr(paths, "profile", None)
+    monkeypatch.setattr(project.current, "profile", None)
     monkeypatch.delenv("ATTRITION_COMMAND", raising=False)
 
 

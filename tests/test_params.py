@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from attrition import params, paths, settings
-from attrition.run import __main__ as run
+from attrition.run.__main__ import TrialCommand
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_share_is_no_number_of_patients(key, share):
 
 def test_a_refusal_ends_the_run_with_2_and_a_sentence(edited, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(paths, "PARAMS", edited(lambda c: c["05_evaluation"].update(decision_threshold=1.4)))
-    assert run.command_line(["--only", "05", "--out", str(tmp_path / "out")]) == 2
+    assert TrialCommand().line(["--only", "05", "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "05_evaluation: decision_threshold must be a number from 0.01 to 0.99, found 1.4" in said
     assert "Traceback" not in said

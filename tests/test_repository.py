@@ -13,6 +13,8 @@ import attrition
 from attrition import environment, paths, sources
 from attrition.run import rendering
 
+LIBRARY = paths.ROOT / "lib" / "attrition"
+
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 
 
@@ -55,7 +57,7 @@ PROGRAMS = {"jupyter", "setuptools", "uv"}
 
 
 def test_every_declared_package_is_imported(project):
-    taken = set().union(*(sources.packages(p.read_text(encoding="utf-8")) for p in sources.LIBRARY.rglob("*.py")))
+    taken = set().union(*(sources.packages(p.read_text(encoding="utf-8")) for p in (paths.ROOT / "lib").rglob("*.py")))
     used = {
         rendering.CALLED.get(module, environment.normal(module))
         for module in (name.partition(".")[0] for name in taken)
@@ -127,17 +129,17 @@ def imported_rooms(path):
 
 
 def test_the_library_has_the_rooms_that_its_docstring_lists():
-    found = {path.stem for path in sources.LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    found = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert sorted(rooms()) == sorted(found - {"__init__", "__main__"})
 
 
 @pytest.mark.parametrize("room", rooms())
 def test_no_room_imports_from_one_that_is_listed_after_it(room):
-    place, order = sources.LIBRARY / room, rooms()
+    place, order = LIBRARY / room, rooms()
     paths_ = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
     for path in paths_:
         late = set(imported_rooms(path)) & set(order[order.index(room) + 1 :])
-        assert not late, f"{path.relative_to(sources.LIBRARY)} imports {', '.join(sorted(late))}"
+        assert not late, f"{path.relative_to(LIBRARY)} imports {', '.join(sorted(late))}"
 
 
 def test_the_walks_through_the_code_name_what_is_there():
@@ -145,8 +147,8 @@ def test_the_walks_through_the_code_name_what_is_there():
     walks = text.partition("## Three walks through the code")[2].partition("\n## ")[0]
     assert len(re.findall(r"(?m)^\d+\. ", walks)) == 30
     known = set()
-    for path in sources.LIBRARY.rglob("*.py"):
-        module = ".".join(("attrition", *path.relative_to(sources.LIBRARY).with_suffix("").parts))
+    for path in LIBRARY.parent.rglob("*.py"):
+        module = ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts)
         words = re.findall(r"\w+", path.read_text(encoding="utf-8"))
         known |= {f".{module}", *(f".{module.removesuffix('.__init__')}.{word}" for word in words)}
         known.add(f".{module.removesuffix('.__init__')}")

@@ -34,7 +34,7 @@ def study(tmp_path_factory):
     """A checkout with the chapters that simulate trials and the one whose data they read."""
     folder = tmp_path_factory.mktemp("study")
     shutil.copytree(snapshot(), folder, dirs_exist_ok=True)
-    _replace(folder / "lib" / "attrition" / "run" / "plan.py", r"^CHAPTERS = \(.*?^\)\n", PLAN)
+    _replace(folder / "lib" / "attrition" / "project.py", r"^CHAPTERS = \(.*?^\)\n", PLAN)
     given = yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
     for chapter, sizes in SIZES.items():
         given["profiles"]["quick"][chapter] |= sizes

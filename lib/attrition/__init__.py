@@ -3,9 +3,10 @@
 The library behind the numbered notebooks. Its rooms, in order; none imports from one that is
 named after it:
 
-    errors, paths, seeds, settings, params  what every module stands on: where, which stream, which choices
-    results                                 numbers and tables that chapters write
-    digests, sources, environment, engine   checksums, the library's sources, what is installed, where tasks run
+    errors, project, paths, seeds           what every module stands on: where, which stream
+    settings, params                        validated choices
+    results, sources, digests               numbers of chapters; the library's sources, checksums
+    environment, engine                     what is installed, where tasks run
     text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
@@ -28,5 +29,7 @@ import os
 # depend on how many cores a machine has. Effective only before numpy is imported, hence here.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+from attrition import project  # noqa: E402, F401  (tells `notebook_report` what it runs and reports)
 
 __version__ = "0.1.0"

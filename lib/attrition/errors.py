@@ -12,12 +12,14 @@ import re
 import traceback
 from collections.abc import Iterable
 
+from notebook_report import project
+
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
 """Which code a run ends with when several things went wrong."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says when nothing more fits: the disk, a quota, ``ulimit -f``."""
-NAMED = re.compile(r"(attrition(?:\.\w+)*)\.(\w+)(?=:|$)")
+NAMED = re.compile(r"((\w+)(?:\.\w+)*)\.(\w+)(?=:|$)")
 
 
 class Refusal(Exception):
@@ -31,6 +33,20 @@ class Refusal(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a stack: the message, as Python's own last line."""
         return [line.rstrip("\n") for line in traceback.format_exception_only(type(self), self)]
+
+
+class BuildError(Refusal, ValueError):
+    """The report would be wrong or incomplete; `where` names notebook and cell.
+
+    Examples
+    --------
+    >>> str(BuildError("fig-roc is used twice", "05_evaluation, cell 12"))
+    '05_evaluation, cell 12: fig-roc is used twice'
+    """
+
+    def __init__(self, problem: str, where: str = "") -> None:
+        self.where = where
+        super().__init__(f"{where}: {problem}" if where else problem)
 
 
 def closest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
@@ -49,16 +65,16 @@ def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
 
     Examples
     --------
-    >>> shown_as(["attrition.contract.strict.ContractError: trial.csv: refused"]).exit_code
-    3
+    >>> shown_as(["attrition.results.OtherProfile: refused"]).exit_code
+    2
     >>> shown_as(["KeyError: 'age'"]) is None
     True
     """
     found = NAMED.match(next(iter(lines), ""))
-    if not found:
+    if not found or found[2] not in (project.current.name, project.__name__.partition(".")[0]):
         return None
     try:
-        kind = getattr(importlib.import_module(found[1]), found[2], None)
+        kind = getattr(importlib.import_module(found[1]), found[3], None)
     except ImportError:
         return None
     return kind if isinstance(kind, type) and issubclass(kind, Refusal) else None

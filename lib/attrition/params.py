@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from attrition import errors, paths, settings
 from attrition.settings import ANY, TEXT, Keys, Kind, Number, Rising, problems, refuse, unknown, whole
+from notebook_report import project
 
 MODELS = {"lr", "xgb", "lgbm"}
 
@@ -269,8 +270,12 @@ SECTIONS: dict[str, type[Section]] = {
 PROFILES = ("full", "quick")
 VALUES = Kind("keys with values", lambda values: values is None or isinstance(values, dict))
 """Values of a section as one profile has them, which are checked when they are put together."""
-CHAPTERS: dict[str, Any] = dict.fromkeys(SECTIONS, VALUES)
-FILE = Keys({"seed": SEED}, {"profiles": Keys({}, dict.fromkeys(PROFILES, Keys({}, CHAPTERS)))} | CHAPTERS)
+
+
+def file() -> Keys:
+    """What ``params.yaml`` may hold."""
+    chapters: dict[str, Any] = dict.fromkeys(SECTIONS, VALUES)
+    return Keys({"seed": SEED}, {"profiles": Keys({}, dict.fromkeys(PROFILES, Keys({}, chapters)))} | chapters)
 
 
 def shape(kind: type[Section]) -> Keys:
@@ -296,7 +301,7 @@ def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
 def resolve(content: dict[str, Any], profile: str, source: str) -> dict[str, Any]:
     """What `read` gives, from the content of a file that messages call `source`."""
     refuse(unknown([profile], PROFILES, "", "profile"), ParamsError)
-    refuse(problems(content, FILE, f"{source}: "), ParamsError)
+    refuse(problems(content, file(), f"{source}: "), ParamsError)
     chosen = content.get("profiles", {}).get(profile) or {}
     return {"seed": content["seed"]} | {
         name: _section(name, {**(content.get(name) or {}), **(chosen.get(name) or {})}, source) for name in SECTIONS
@@ -323,7 +328,7 @@ def load(chapter: str, profile: str = "full") -> Any:
     """
     refuse(unknown([chapter], SECTIONS, "", "chapter"), ParamsError)
     resolved = read(profile)
-    paths.profile = profile
+    project.current.profile = profile
     return resolved[chapter]
 
 

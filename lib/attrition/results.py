@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import errors, paths
+from attrition import errors
+from notebook_report import project
 
 DIGITS = 10
 ZERO = 1e-12
@@ -43,21 +44,9 @@ class OutputError(errors.Refusal, OSError):
 
 
 def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
-    """Write a file under a temporary name in the same folder, then rename it.
+    """Write a file under a temporary name in the same folder, then rename it; text as UTF-8 with LF line ends.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Final place.
-    text : str or bytes
-        Content; text is written as UTF-8 with LF line ends.
-    at : pathlib.Path, optional
-        Where the file waits until the driver moves it to its final place.
-
-    Returns
-    -------
-    pathlib.Path
-        Where it stands now: `path`, or `at`.
+    With `at` the file waits there until the driver moves it to `path`. Gives the place where it stands now.
 
     Raises
     ------
@@ -66,10 +55,11 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     OtherProfile
         A notebook at small sizes, opened outside ``./run_all.sh lab``, would write over the committed report.
     """
-    committed = paths.ROOT / "reports"
-    if paths.profile == "quick" and paths.out() == committed and path.is_relative_to(committed):
+    committed = project.current.reports
+    if project.current.profile == "quick" and project.out() == committed and path.is_relative_to(committed):
         raise OtherProfile(
-            'profile = "quick" does not write over the committed report; open notebooks with ./run_all.sh lab'
+            f'profile = "quick" does not write over the committed report; open notebooks with '
+            f"{project.current.command} lab"
         )
     try:
         _replace(at or path, text.encode() if isinstance(text, str) else text)
@@ -94,43 +84,30 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _place(path: Path) -> str:
     """A file as messages call it: within its output folder or checkout, never the folders above."""
-    roots = [root for root in (paths.out(), paths.ROOT) if path.is_relative_to(root)]
+    roots = [root for root in (project.out(), project.current.root) if path.is_relative_to(root)]
     return path.relative_to(roots[0]).as_posix() if roots else path.name
 
 
 def _note(path: Path) -> None:
     """Tell the driver, if one is running this chapter, which file was published."""
-    chapter = os.environ.get("ATTRITION_CHAPTER")
+    chapter = project.variable("CHAPTER")
     if chapter:
-        journal = paths.out() / ".state" / f"{chapter}.files"
+        journal = project.out() / ".state" / f"{chapter}.files"
         journal.parent.mkdir(parents=True, exist_ok=True)
         with journal.open("a", encoding="utf-8") as file:
             file.write(f"{path}\n")
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:
-    """Publish a table as Parquet.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Usually below `attrition.paths.processed`.
-    table : pandas.DataFrame
-        Written without its index.
-
-    Returns
-    -------
-    pathlib.Path
-    """
+    """Publish a table, without its index, as Parquet."""
     return publish(path, table.to_parquet(index=False))
 
 
 def plain(value: Any) -> Any:
     """Turn numpy and pandas values into JSON values; round floats; NaN becomes null.
 
-    A number below `ZERO` in size is written as 0: what is zero in exact arithmetic (the calibration-in-the-large of a
-    model on its own data, the error of a constant) comes out as some 1e-17 that differs from processor to processor,
-    and nothing that the report measures is that small.
+    A number below `ZERO` in size is written as 0: what is zero in exact arithmetic (the error of a constant, for one)
+    comes out as some 1e-17 that differs from processor to processor.
 
     Examples
     --------
@@ -139,23 +116,19 @@ def plain(value: Any) -> Any:
     >>> plain([3.6e-17, -1.3e-18, -0.0, 2e-12])
     [0.0, 0.0, 0.0, 2e-12]
     """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, pd.DataFrame):
         return plain(value.to_dict("records"))
     if isinstance(value, pd.Series):
         return plain(value.to_dict())
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return _rounded(float(value)) if math.isfinite(value) else None
-    if value is None or isinstance(value, str):
+    if isinstance(value, float):
+        return _rounded(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
         return value
     raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
 
@@ -175,24 +148,18 @@ def write(chapter: str, numbers: Mapping[str, Any]) -> None:
         Nested mapping of numbers, text and lists.
     """
     text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    publish(paths.results() / f"{chapter}.json", text + "\n")
-    if paths.profile:
-        publish(_made_with(chapter), paths.profile)
+    publish(project.results() / f"{chapter}.json", text + "\n")
+    if project.current.profile:
+        publish(_made_with(chapter), project.current.profile)
 
 
 def _made_with(chapter: str) -> Path:
     """Where a chapter notes the profile that its results were made with."""
-    return paths.out() / ".state" / f"{chapter}.profile"
+    return project.out() / ".state" / f"{chapter}.profile"
 
 
 def needed(chapter: str, path: Path) -> Path:
-    """`path`, which another chapter writes, or a message that says how to make it.
-
-    Parameters
-    ----------
-    chapter : str
-        Name of the chapter that writes it.
-    path : pathlib.Path
+    """`path`, which `chapter` writes, or a message that says how to make it.
 
     Raises
     ------
@@ -201,31 +168,23 @@ def needed(chapter: str, path: Path) -> Path:
     OtherProfile
         When it was made with another profile than the notebook that reads it has.
     """
-    file, note = f"{path.parent.name}/{path.name}", _made_with(chapter)
+    file, note, profile = f"{path.parent.name}/{path.name}", _made_with(chapter), project.current.profile
     if not path.exists():
         raise MissingResult(
-            f"{file} is not there yet: chapter {chapter} makes it; run {paths.command()} --only {chapter}"
+            f"{file} is not there yet: chapter {chapter} makes it; run {project.command()} --only {chapter}"
         )
-    made = note.read_text(encoding="utf-8") if note.exists() else paths.profile
-    if paths.profile and made != paths.profile:
+    made = note.read_text(encoding="utf-8") if note.exists() else profile
+    if profile and made != profile:
         raise OtherProfile(
-            f'{file} was made with the profile "{made}", and this chapter runs with "{paths.profile}": set profile = '
-            f'"{made}" here, or redo chapter {chapter} with "{paths.profile}" first'
+            f'{file} was made with the profile "{made}", and this chapter runs with "{profile}": set profile = '
+            f'"{made}" here, or redo chapter {chapter} with "{profile}" first'
         )
     return path
 
 
 def read(chapter: str) -> dict[str, Any]:
-    """Read ``results/<chapter>.json``.
-
-    Raises
-    ------
-    MissingResult
-        When the chapter has not run, with the command that runs it.
-    OtherProfile
-        See `needed`.
-    """
-    path = needed(chapter, paths.results() / f"{chapter}.json")
+    """Read ``results/<chapter>.json``; raises as `needed` when the chapter has not run, or at other sizes."""
+    path = needed(chapter, project.results() / f"{chapter}.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -246,25 +205,14 @@ def inert(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_table(name: str, table: pd.DataFrame) -> Path:
-    """Write ``tables/<name>.csv``: LF line ends, floats rounded as in `plain`, no formulas.
+    """Write ``tables/<name>.csv``, without index: LF line ends, floats rounded as in `plain`, no formulas.
 
-    Text that a spreadsheet would run as a formula is exported with a leading quote mark. In a chapter that the driver
-    runs the table waits beside its state until the chapter has succeeded, so that a failed run leaves earlier tables.
-
-    Parameters
-    ----------
-    name : str
-        File name without ending.
-    table : pandas.DataFrame
-        Written without its index.
-
-    Returns
-    -------
-    pathlib.Path
+    In a chapter that the driver runs the table waits beside its state until the chapter has succeeded, so that a failed
+    run leaves earlier tables.
     """
     safe = table.rename(columns=_inert).map(_inert)
     floats = safe.select_dtypes("float")
     safe[floats.columns] = floats.mask(floats.abs() < ZERO, 0.0)
     text = safe.to_csv(index=False, lineterminator="\n", float_format=f"%.{DIGITS}g")
-    chapter, file = os.environ.get("ATTRITION_CHAPTER"), f"{name}.csv"
-    return publish(paths.tables() / file, text, paths.waiting(chapter) / file if chapter else None)
+    chapter, file = project.variable("CHAPTER"), f"{name}.csv"
+    return publish(project.tables() / file, text, project.waiting(chapter) / file if chapter else None)

@@ -1,41 +1,48 @@
-"""The library's own sources: which modules a piece of code reaches, and what they contain."""
+"""The sources of a report: cells of notebooks, the modules that code reaches, and their checksums.
+
+What a chapter's result depends on is one hash: content decides what is redone, never a time stamp. A chapter depends on
+its notebook, on the library modules that the notebook imports (and that those import), on its parameters, on the lock
+and on the chapters it reads. Prose is not code: a chapter whose text changed is redone, what reads from it is not.
+"""
 
 import ast
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from attrition.digests import digest
-from attrition.paths import NOTEBOOKS
+from notebook_report import project
+from notebook_report.project import Chapter
 
-LIBRARY = Path(__file__).resolve().parent
+SHARED = ("columns.yaml", "words/shared.md")
+"""Beside the notebooks: what every chapter may show."""
 BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')
 """How a module names a file of data that stands beside it."""
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 
-def module_file(name: str) -> Path | None:
-    """File of a module of this library; None when there is none of that name."""
-    place = LIBRARY.joinpath(*name.split(".")[1:])
-    if (place / "__init__.py").exists():
-        return place / "__init__.py"
-    return place.with_suffix(".py") if place.with_suffix(".py").exists() else None
+def digest(*parts: str | bytes) -> str:
+    """SHA-256 of the parts (text as UTF-8), each preceded by its length, as 64 hexadecimal digits.
 
-
-def text_of(name: str) -> str:
-    """Source of a module of this library.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        There is no module of that name.
+    Examples
+    --------
+    >>> digest("ab", "c") == digest("a", "bc")
+    False
     """
-    file = module_file(name)
-    if file is None:
-        raise ModuleNotFoundError(name)
-    return file.read_text(encoding="utf-8")
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        total.update(f"{len(raw)}:".encode() + raw)
+    return total.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
@@ -54,19 +61,31 @@ def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in listed]
 
 
-def shown() -> dict[str, list[str]]:
-    """Figures and tables of each notebook, in the order in which it shows them.
+def code(notebook: Path) -> str:
+    """Code cells of a notebook, IPython magics left out."""
+    lines = (source.splitlines() for kind, source, _ in cells(notebook.read_bytes()) if kind == "code")
+    return "\n".join(line for cell in lines for line in cell if not line.lstrip().startswith(("%", "!")))
 
-    Examples
-    --------
-    >>> shown()["05_evaluation"][0]
-    'fig-calibration-by-hand'
-    """
-    found = {}
-    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
-        source = "\n".join(text for kind, text, _ in cells(path.read_bytes()) if kind == "code")
-        found[path.stem] = list(dict.fromkeys(SHOWN.findall(source)))
-    return found
+
+def shown() -> dict[str, list[str]]:
+    """Ids of figures and tables by notebook, in the order in which it shows them."""
+    notebooks = sorted(project.notebooks().glob("[0-9][0-9]_*.ipynb"))
+    return {path.stem: list(dict.fromkeys(SHOWN.findall(code(path)))) for path in notebooks}
+
+
+def module_file(name: str) -> Path | None:
+    """File of a module of the project's own packages; None when there is none of that name."""
+    place = project.library().joinpath(*name.split("."))
+    found = (place / "__init__.py", place.with_suffix(".py"))
+    return next((file for file in found if file.exists()), None)
+
+
+def text_of(name: str) -> str:
+    """Source of a module of the project's own packages."""
+    file = module_file(name)
+    if file is None:
+        raise ModuleNotFoundError(name)
+    return file.read_text(encoding="utf-8")
 
 
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -77,7 +96,7 @@ def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             yield from _statements(getattr(node, name, ()))
 
 
-def _taken(source: str) -> frozenset[str]:
+def _taken(source: str) -> set[str]:
     """Full names of modules, and of what is taken from a module, that a piece of Python imports at any depth."""
     names: set[str] = set()
     for node in _statements(ast.parse(source).body):
@@ -85,63 +104,105 @@ def _taken(source: str) -> frozenset[str]:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(names)
+    return names
 
 
-def _ours(name: str) -> bool:
-    return name.split(".")[0] == "attrition"
+@functools.cache
+def _ours(package: str) -> bool:
+    return module_file(package) is not None
 
 
-def _modules_among(taken: Iterable[str]) -> set[str]:
-    parents = {name.rsplit(".", i)[0] for name in filter(_ours, taken) for i in range(name.count(".") + 1)}
-    return {name for name in parents if module_file(name)}
+def _parted(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a piece of Python imports: modules of the project's packages, and names of others."""
+    taken = _taken(source)
+    ours = {name for name in taken if _ours(name.partition(".")[0])}
+    parents = {name.rsplit(".", i)[0] for name in ours for i in range(name.count(".") + 1)}
+    return frozenset(filter(module_file, parents)), frozenset(taken - ours)
 
 
-def imported(source: str) -> set[str]:
-    """Names of the ``attrition`` modules that a piece of Python imports.
-
-    Examples
-    --------
-    >>> sorted(imported("from attrition import metrics, paths\\nimport numpy"))
-    ['attrition', 'attrition.metrics', 'attrition.paths']
-    """
-    return _modules_among(_taken(source))
+def imported(source: str) -> frozenset[str]:
+    """Names of the project's own modules that a piece of Python imports."""
+    return _parted(source)[0]
 
 
 def packages(source: str) -> frozenset[str]:
-    """What a piece of Python takes from other packages, at once or later inside a function.
-
-    Examples
-    --------
-    >>> sorted(packages("from scipy import stats\\nimport attrition.paths, numpy as np\\ndef f():\\n    import mlflow"))
-    ['mlflow', 'numpy', 'scipy.stats']
-    """
-    return frozenset(name for name in _taken(source) if not _ours(name))
+    """What a piece of Python takes from other packages, at once or later inside a function."""
+    return _parted(source)[1]
 
 
 @functools.cache
 def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """Digest of a library module and its data, the modules and the packages that it imports."""
     text = text_of(name)
-    taken = _taken(text)
-    place = LIBRARY.joinpath(*name.split(".")[1:])
-    beside = [(place if place.is_dir() else place.parent) / file for file in BESIDE.findall(text)]
-    content = (file.read_bytes() for file in beside if file.exists())
-    return digest(text, *content), frozenset(_modules_among(taken)), frozenset(n for n in taken if not _ours(n))
+    file = module_file(name)
+    beside = [file.with_name(other) for other in BESIDE.findall(text)] if file else []
+    return digest(text, *(path.read_bytes() for path in beside if path.is_file())), *_parted(text)
 
 
 def packages_of(name: str) -> frozenset[str]:
-    """`packages` of a module of this library."""
+    """`packages` of a module of the project's own packages."""
     return _module(name)[2]
 
 
 def modules(source: str) -> dict[str, str]:
-    """Library modules that `source` reaches, directly or not: name to hash."""
-    reached: dict[str, str] = {}
+    """The project's own modules that `source` reaches, directly or not: name to hash."""
+    found: dict[str, str] = {}
     waiting = sorted(imported(source))
     while waiting:
         name = waiting.pop()
-        if name not in reached:
-            reached[name], further, _ = _module(name)
+        if name not in found:
+            found[name], further, _ = _module(name)
             waiting.extend(further)
-    return dict(sorted(reached.items()))
+    return dict(sorted(found.items()))
+
+
+def reached(chapter: Chapter) -> dict[str, str]:
+    """The project's own modules that a chapter runs, and the look of its figures: name to hash."""
+    look = f"\nimport {project.current.style}" if project.current.style else ""
+    return modules(code(chapter.notebook) + look)
+
+
+def loaded(chapter: Chapter) -> frozenset[str]:
+    """Library modules that the notebook reaches, and what these and it take from packages, sooner or later."""
+    ours = reached(chapter)
+    return packages(code(chapter.notebook)).union(ours, *map(packages_of, ours))
+
+
+def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
+    """Hash of all that can change what a chapter computes.
+
+    That is its own code, the library it reaches, its resolved `parameters`, the keys of the chapters that it `needs`,
+    and `inputs`, a hash of files from outside the repository (a reader's own data).
+    """
+    source = code(chapter.notebook)
+    parts = [source, json.dumps(reached(chapter)), json.dumps(parameters, sort_keys=True), inputs]
+    lock = project.current.root / "requirements.lock"
+    return digest(*parts, file_digest(lock), *sorted(needs), *map(_content, _found(chapter.reads)))
+
+
+def own_key(chapter: Chapter, key: str) -> str:
+    """`code_key` together with the prose, captions and sentences included."""
+    texts = (f"captions/{chapter.name}.yaml", f"words/{chapter.name}.md", *SHARED)
+    beside = [path for path in (project.notebooks() / name for name in texts) if path.exists()]
+    return digest(key, *map(_content, [chapter.notebook, *beside]))
+
+
+def _found(patterns: Iterable[str], folder: Path | None = None) -> list[Path]:
+    """Files below a folder, by default the project's."""
+    folder = folder or project.current.root
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _content(path: Path) -> str | bytes:
+    """What counts of a file: of a notebook its cells, however an editor saves it."""
+    return json.dumps(cells(path.read_bytes())) if path.suffix == ".ipynb" else path.read_bytes()
+
+
+def everything() -> str:
+    """Hash of all that the report is made from: library, notebooks, parameters, lock."""
+    packages = [file.parent for file in project.library().glob("*/__init__.py")]
+    library = [p for folder in packages for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    texts = _found(("[0-9]*.ipynb", "captions/*.yaml", "words/*.md", "columns.yaml"), project.notebooks())
+    files = [*library, *texts, *_found(project.current.made_from)]
+    named = {str(path.relative_to(project.current.root)): path for path in files}
+    return digest(*(part for name in sorted(named) for part in (name, _content(named[name]))))

@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from attrition.run import __main__ as command
-from attrition.run import leftovers
+from attrition.run import command
+from attrition.run import state as leftovers
+from attrition.run.__main__ import TrialCommand
 from attrition.run.state import State
 from tests.faults.toy import CHAPTERS, PUBLISHED, digests, ends_cleanly_on_ctrl_c
 
@@ -107,7 +108,7 @@ def number_seen_before(monkeypatch):
 
 @pytest.mark.parametrize("reused", [False, True], ids=["fresh number", "reused number"])
 def test_a_kernel_that_outlived_its_run_is_ended_by_the_next(tmp_path, number_seen_before, reused):
-    folder = tmp_path / "attr-lost"
+    folder = tmp_path / "nbr-lost"
     folder.mkdir()
     survivor = subprocess.Popen(["bash", "-c", "sleep 60; true", str(folder / leftovers.CONNECTION)])
     if reused:
@@ -149,15 +150,15 @@ def test_ctrl_c_at_any_moment_gives_130_and_leaves_no_process(toy, tmp_path, mom
 def test_ctrl_c_that_a_package_turns_into_an_error_gives_130(monkeypatch, capsys):
     """numpy, interrupted while it is loaded, says that it cannot be imported."""
 
-    def loading(args):
+    def loading(self, args):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise ImportError("cannot import numpy")
 
-    monkeypatch.setattr(command, "run", loading)
-    before = {number: signal.getsignal(number) for number in command.interrupts.SIGNALS}
+    monkeypatch.setattr(TrialCommand, "run", loading)
+    before = {number: signal.getsignal(number) for number in command.SIGNALS}
     try:
-        assert command.command_line([]) == 130
+        assert TrialCommand().line([]) == 130
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -263,7 +264,8 @@ def test_failing_notebook_gives_5_with_notebook_cell_line_and_path_and_the_rest_
     assert own_toy.litter() == []
 
 
-TABLE = "import pandas as pd\nfrom attrition import results\nresults.write_table('tbl-kept', pd.DataFrame({'a': [%d]}))"
+IMPORTS = "import pandas as pd\nfrom attrition import results\n"
+TABLE = IMPORTS + "results.write_table('tbl-kept', pd.DataFrame({'a': [%d]}))"
 
 
 def test_a_failing_notebook_leaves_the_tables_of_the_run_before(own_toy):

@@ -19,11 +19,11 @@ import pytest
 import attrition
 from attrition import errors, paths, registry, simulate, tracking
 from attrition.models import saving
-from attrition.run import __main__ as command
-from attrition.run import execute
+from attrition.run import command, execute
+from attrition.run.__main__ import TrialCommand
 from tests.faults.toy import digests
 
-LIBRARY = sorted((paths.ROOT / "lib" / "attrition").rglob("*.py"))
+LIBRARY = sorted((paths.ROOT / "lib").rglob("*.py"))
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
@@ -159,9 +159,9 @@ def test_dvc_analytics_are_off():
 def test_mlflow_ui_listens_on_this_machine_only(monkeypatch, tmp_path):
     called = []
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
-    monkeypatch.setattr(command.subprocess, "call", lambda words, **_: called.append(words) or 0)
-    assert command.main(["ui"]) == 0
-    assert command.main(["lab"]) == 0
+    monkeypatch.setattr("subprocess.call", lambda words, **_: called.append(words) or 0)
+    assert TrialCommand().main(["ui"]) == 0
+    assert TrialCommand().main(["lab"]) == 0
     ui, lab = called
     assert ui[ui.index("--host") + 1] == "127.0.0.1"
     assert "--ServerApp.ip=127.0.0.1" in lab
@@ -298,9 +298,9 @@ def test_whatever_happens_is_told_once_without_a_traceback(monkeypatch, capsys, 
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(command, "run", fail)
-    monkeypatch.setattr(command.interrupts, "install", command.interrupts._asked.clear)
-    assert command.command_line(["--list"]) == code
+    monkeypatch.setattr(TrialCommand, "run", fail)
+    monkeypatch.setattr(command, "install", command._asked.clear)
+    assert TrialCommand().line(["--list"]) == code
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("run_all.sh: ")

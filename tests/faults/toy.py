@@ -42,8 +42,8 @@ CHAPTERS = {
     ],
 }
 PLAN = """CHAPTERS = (
-    Chapter("01_alpha", on_trial={on_trial}),
-    Chapter("02_beta", needs=("01_alpha",), on_trial={on_trial}),
+    Chapter("01_alpha", own={own}),
+    Chapter("02_beta", needs=("01_alpha",), own={own}),
     Chapter("03_gamma"),
 )
 """
@@ -91,7 +91,11 @@ class Toy:
     def make(cls, folder, temporary, on_trial=False):
         library = folder / "lib" / "attrition"
         shutil.copytree(snapshot(), folder, dirs_exist_ok=True)
-        _replace(library / "run" / "plan.py", r"^CHAPTERS = \(.*?^\)\n", PLAN.format(on_trial=on_trial))
+        _replace(
+            library / "project.py",
+            r"^CHAPTERS = \(.*?^\)\n",
+            PLAN.format(own=('("trial", "pilot")' if on_trial else None)),
+        )
         _replace(library / "params.py", r"^SECTIONS: .*?^\}\n", SECTIONS)
         (folder / "params.yaml").write_text(
             "seed: 42\n01_alpha: {}\n02_beta: {}\n03_gamma: {}\nprofiles: {quick: {}}\n"

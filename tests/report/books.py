@@ -178,7 +178,7 @@ def namespace() -> dict[str, Any]:
     import pandas as pd
 
     from attrition.plots.fitted import colour
-    from attrition.report import words
+    from attrition.report import vocabulary as words
 
     return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
 

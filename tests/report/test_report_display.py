@@ -16,7 +16,8 @@ from PIL import Image
 
 from attrition import paths, report, sources, text
 from attrition.plots.style import LIGHT
-from attrition.report import markdown, svg, theme
+from attrition.report import markdown, outputs, svg
+from notebook_report import project
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
 
@@ -47,7 +48,7 @@ def test_figure_carries_what_the_report_needs():
 @pytest.fixture
 def words(tmp_path, monkeypatch):
     """A captions file of two entries; what a test writes into it holds at once."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(project.current, "notebooks", str(tmp_path))
     file = tmp_path / "captions" / "01_stub.yaml"
     file.parent.mkdir()
     file.write_text("fig-a: {caption: 'Of *{n:,}* in {arm}.', alt: 'A line to {top:+.1f} in {arm}.'}\n"
@@ -152,7 +153,7 @@ def test_rounded_corners_survive_the_shortening():
 
 
 def test_themed_figures_have_no_fixed_colour_of_the_light_theme():
-    picture = theme.themed(svg.draw(line().figure))
+    picture = outputs.themed(svg.draw(line().figure), project.style())
     inside = picture.replace(picture[picture.index("<style>") : picture.index("</style>")], "")
     assert not [hexa for hexa in LIGHT.values() if hexa in inside]
     assert "prefers-color-scheme:dark" in picture
@@ -209,14 +210,6 @@ def test_table_refuses():
         shown(report.table, df.head(0), id="tbl-a", caption="c")
     with pytest.raises(ValueError, match="caption is missing"):
         shown(report.table, df, id="tbl-a", caption="")
-
-
-def test_table_can_show_only_its_first_rows():
-    (output,) = shown(report.table, pd.DataFrame({"a": range(9)}), id="tbl-a", caption="c", max_rows=3)
-    about = output["metadata"]["attrition"]
-    assert len(about["data"]["rows"]) == 3
-    assert about["data"]["total"] == 9
-    assert about["csv"].count("\n") == 10
 
 
 def test_finding_needs_a_verdict_and_evidence():

@@ -7,8 +7,8 @@ import pytest
 
 from attrition import paths, report
 from attrition.report.said import Said, _environment, said
-from attrition.run import plan
 from attrition.sources import cells
+from notebook_report import project
 
 WORDS = paths.NOTEBOOKS / "words"
 
@@ -63,7 +63,7 @@ def test_each_sentence_has_one_name_and_is_said_by_the_chapter_that_its_file_is_
     files = {path.stem: blocks(path) for path in sorted(WORDS.glob("*.md"))}
     names = [name for own in files.values() for name in own]
     assert len(names) == len(set(names))
-    for chapter in plan.CHAPTERS:
+    for chapter in project.current.chapters:
         code = "\n".join(source for kind, source, _ in cells(chapter.notebook.read_bytes()) if kind == "code")
         for name in re.findall(r"""report\.say\(\s*["'](\w+)["']""", code):
             assert name in files.get(chapter.name, []) + files.get("shared", []), json.dumps([chapter.name, name])

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from attrition import params, paths
-from attrition.run import plan
-from attrition.run.plan import Chapter
+from notebook_report import project
+from notebook_report.project import Chapter
 
 PARAMETERS = 'profile = "full"\nseed = 42'
 SOURCES = {
@@ -38,8 +38,8 @@ def study(tmp_path, monkeypatch):
         write_notebook(notebooks / f"{name}.ipynb", source)
     chapters = (Chapter("01_alpha"), Chapter("02_beta", needs=("01_alpha",)), Chapter("03_gamma"))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"seed": 42, **{c.name: {} for c in chapters}}))
-    monkeypatch.setattr(paths, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(project.current, "notebooks", str(notebooks))
     monkeypatch.setattr(paths, "PARAMS", tmp_path / "params.yaml")
     monkeypatch.setattr(params, "SECTIONS", {c.name: params.Eda for c in chapters})
-    monkeypatch.setattr(plan, "CHAPTERS", chapters)
+    monkeypatch.setattr(project.current, "chapters", chapters)
     return tmp_path

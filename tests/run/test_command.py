@@ -5,8 +5,9 @@ import os
 import pytest
 
 from attrition import errors, paths
-from attrition.run import __main__ as command
 from attrition.run import rendering
+from attrition.run.__main__ import TrialCommand
+from notebook_report import project
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def said(capsys):
     """Runs the command and gives its exit code and what it says of a mistake."""
 
     def run(*words):
-        code = command.command_line(list(words))
+        code = TrialCommand().line(list(words))
         return code, capsys.readouterr().err
 
     return run
@@ -38,16 +39,17 @@ def test_only_and_from_exclude_one_another(said):
 
 
 def test_usage_names_every_sub_command():
-    usage = command.parser().format_usage()
+    usage = TrialCommand().parser().format_usage()
     assert "--quick" in usage
-    assert "{test,lab,ui,verify,help}" in usage
-    assert set(command.SUB_COMMANDS) == {"test", "lab", "ui", "verify"}
+    assert "{test,lab,verify,ui,help}" in usage
+    assert set(TrialCommand().sub_commands) == {"test", "lab", "ui", "verify"}
 
 
 @pytest.fixture
 def shown(tmp_path, monkeypatch):
     """Runs ``ui`` in a checkout with stores in the named output folders; gives the store that it opens."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(project.current, "root", tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("ATTRITION_OUT", "")
 
@@ -57,8 +59,8 @@ def shown(tmp_path, monkeypatch):
             (tmp_path / store).mkdir(parents=True, exist_ok=True)
             (tmp_path / store / "mlflow.db").touch()
         given = []
-        monkeypatch.setattr(command.subprocess, "call", lambda words, env: given.extend(words) or 0)
-        assert command.main(["ui", *words]) == errors.OK
+        monkeypatch.setattr("subprocess.call", lambda words, env: given.extend(words) or 0)
+        assert TrialCommand().main(["ui", *words]) == errors.OK
         store = given[given.index("--backend-store-uri") + 1].removeprefix("sqlite:///")
         return os.path.relpath(store, tmp_path), given
 
@@ -86,15 +88,17 @@ def test_the_software_of_the_report_is_what_is_imported():
     import sys
 
     from attrition import environment, sources
-    from attrition.run import fingerprint, plan
+    from attrition.run import plan
 
-    listed = {row["package"] for row in rendering.versions(plan.CHAPTERS)} - {"Python"}
-    taken = set().union(*(fingerprint.loaded(c) for c in plan.CHAPTERS), *map(sources.packages_of, rendering.MAKERS))
+    listed = {row["package"] for row in rendering.versions(project.current.chapters)} - {"Python"}
+    taken = set().union(
+        *(sources.loaded(c) for c in project.current.chapters), *map(sources.packages_of, rendering.MAKERS)
+    )
     modules = {name.partition(".")[0] for name in taken} - set(sys.stdlib_module_names)
     holders = importlib.metadata.packages_distributions()
     locked = environment.pins()
     found = {module: {environment.normal(name) for name in holders.get(module, ())} & set(locked) for module in modules}
     assert {module for module, names in found.items() if names and not names & listed} == set()
     assert listed <= set().union(*found.values())
-    assert "seaborn" in {name.partition(".")[0] for name in fingerprint.loaded(plan.find("02"))}
+    assert "seaborn" in {name.partition(".")[0] for name in sources.loaded(plan.find("02"))}
     assert [row["package"] for row in rendering.versions([plan.find("02")])].count("lightgbm") == 0

@@ -5,15 +5,17 @@ import time
 
 import pytest
 
-from attrition.run import driver, plan
+from attrition.run import driver
+from attrition.run.driver import Own
 from attrition.run.state import Busy, State
+from notebook_report import project
 from tests.run.conftest import SOURCES, write_notebook
 
 pytestmark = pytest.mark.slow
 
 
 def run(folder, **options):
-    request = driver.Request(out=folder / "out", chapters=plan.CHAPTERS, **options)
+    request = driver.Request(out=folder / "out", chapters=project.current.chapters, **options)
     state, events = State(request.out), []
     known = driver.keys(request)
     outcome = driver.Runner(request, state, lambda *event: events.append(event)).run(
@@ -72,7 +74,7 @@ def test_a_failing_notebook_is_named_and_the_rest_still_runs(study):
 
 def test_on_a_readers_own_trial_messages_are_withheld(study):
     write_notebook(study / "notebooks" / "01_alpha.ipynb", "raise KeyError('Erika Mustermann')")
-    outcome, _ = run(study, trial="somewhere")
+    outcome, _ = run(study, own=Own("somewhere", ("--trial", "somewhere"), "", ()))
     error = outcome.failed["01_alpha"]
     assert "Erika" not in str(error)
     assert "KeyError" in str(error)

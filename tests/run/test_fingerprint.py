@@ -5,29 +5,30 @@ import subprocess
 
 import pytest
 
-from attrition import paths
-from attrition.run import fingerprint, plan, rendering
+from attrition import sources
+from attrition.run import rendering
+from notebook_report import project
 from tests.run.conftest import write_notebook
 
 
 def test_prose_changes_the_chapter_but_not_what_reads_from_it(study):
-    chapter = plan.CHAPTERS[0]
-    before = fingerprint.code_key(chapter, {}, []), fingerprint.own_key(chapter, "k")
+    chapter = project.current.chapters[0]
+    before = sources.code_key(chapter, {}, []), sources.own_key(chapter, "k")
     text = chapter.notebook.read_text()
     chapter.notebook.write_text(text.replace("# 01_alpha", "# Another title"))
-    after = fingerprint.code_key(chapter, {}, []), fingerprint.own_key(chapter, "k")
+    after = sources.code_key(chapter, {}, []), sources.own_key(chapter, "k")
     assert before[0] == after[0]
     assert before[1] != after[1]
 
 
 def test_code_parameters_needs_and_inputs_each_change_the_key(study):
-    chapter = plan.CHAPTERS[0]
-    base = fingerprint.code_key(chapter, {"n": 1}, ["a"], "x")
-    assert fingerprint.code_key(chapter, {"n": 2}, ["a"], "x") != base
-    assert fingerprint.code_key(chapter, {"n": 1}, ["b"], "x") != base
-    assert fingerprint.code_key(chapter, {"n": 1}, ["a"], "y") != base
+    chapter = project.current.chapters[0]
+    base = sources.code_key(chapter, {"n": 1}, ["a"], "x")
+    assert sources.code_key(chapter, {"n": 2}, ["a"], "x") != base
+    assert sources.code_key(chapter, {"n": 1}, ["b"], "x") != base
+    assert sources.code_key(chapter, {"n": 1}, ["a"], "y") != base
     write_notebook(chapter.notebook, "1 + 1")
-    assert fingerprint.code_key(chapter, {"n": 1}, ["a"], "x") != base
+    assert sources.code_key(chapter, {"n": 1}, ["a"], "x") != base
 
 
 def open_and_save(notebook, source=None):
@@ -51,45 +52,41 @@ def repository(study, monkeypatch):
         own = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
         return subprocess.run(["git", *own, *words], cwd=study, check=True, capture_output=True, text=True).stdout
 
-    monkeypatch.setattr(paths, "ROOT", study)
+    monkeypatch.setattr(project.current, "root", study)
+    (study / "requirements.lock").touch()
     git("init", "-q")
-    git("add", "notebooks", "params.yaml")
+    git("add", "notebooks", "params.yaml", "requirements.lock")
     git("commit", "-qm", "first")
     assert rendering.commit() == git("log", "-1", "--format=%h").strip()
     return rendering.commit
 
 
 def test_a_notebook_that_was_opened_and_saved_is_the_same(study):
-    chapter = plan.CHAPTERS[0]
-    before = fingerprint.own_key(chapter, "k"), fingerprint.code_key(chapter, {}, [])
+    chapter = project.current.chapters[0]
+    before = sources.own_key(chapter, "k"), sources.code_key(chapter, {}, [])
     open_and_save(chapter.notebook)
-    assert (fingerprint.own_key(chapter, "k"), fingerprint.code_key(chapter, {}, [])) == before
+    assert (sources.own_key(chapter, "k"), sources.code_key(chapter, {}, [])) == before
     open_and_save(chapter.notebook, "2 + 2")
-    assert fingerprint.own_key(chapter, "k") != before[0]
+    assert sources.own_key(chapter, "k") != before[0]
 
 
 def test_a_changed_caption_redoes_its_chapter_and_no_other(study, monkeypatch):
-    for name in ("LOCK", "CLAIMS", "COST", "STUDIES"):
-        monkeypatch.setattr(paths, name, study / "none")
-    monkeypatch.setattr(paths, "ROOT", study)
-    monkeypatch.setattr(fingerprint, "LIBRARY", study / "none")
-    before = [fingerprint.own_key(chapter, "k") for chapter in plan.CHAPTERS], fingerprint.sources()
+    monkeypatch.setattr(project.current, "root", study)
+    (study / "requirements.lock").touch()
+    before = [sources.own_key(chapter, "k") for chapter in project.current.chapters], sources.everything()
     (study / "notebooks" / "captions").mkdir()
-    (study / "notebooks" / "captions" / f"{plan.CHAPTERS[0].name}.yaml").write_text("fig-a: {caption: New.}")
-    after = [fingerprint.own_key(chapter, "k") for chapter in plan.CHAPTERS], fingerprint.sources()
+    (study / "notebooks" / "captions" / f"{project.current.chapters[0].name}.yaml").write_text("fig-a: {caption: New.}")
+    after = [sources.own_key(chapter, "k") for chapter in project.current.chapters], sources.everything()
     assert [a == b for a, b in zip(after[0], before[0], strict=True)] == [False, True, True]
     assert after[1] != before[1]
 
 
 def test_the_report_names_its_commit_also_after_a_notebook_was_opened(repository, study, monkeypatch):
-    for name in ("LOCK", "CLAIMS", "COST", "STUDIES"):
-        monkeypatch.setattr(paths, name, study / "none")
-    monkeypatch.setattr(fingerprint, "LIBRARY", study / "none")
-    sources, known = fingerprint.sources(), repository()
-    open_and_save(plan.CHAPTERS[0].notebook)
-    assert (fingerprint.sources(), repository()) == (sources, known)
-    open_and_save(plan.CHAPTERS[0].notebook, "2 + 2")
-    assert fingerprint.sources() != sources
+    before, known = sources.everything(), repository()
+    open_and_save(project.current.chapters[0].notebook)
+    assert (sources.everything(), repository()) == (before, known)
+    open_and_save(project.current.chapters[0].notebook, "2 + 2")
+    assert sources.everything() != before
     assert repository() is None
 
 

@@ -10,9 +10,10 @@ import sys
 import pytest
 
 from attrition import params, paths, results, sources
-from attrition.run import __main__ as command
 from attrition.run import lab as editor
 from attrition.run import plan
+from attrition.run.__main__ import TrialCommand
+from notebook_report import project
 
 READERS = ["00_findings", "02_eda", "03_feature_ablation", "04_modelling", "05_evaluation", "08_monitoring"]
 KERNEL = "from jupyter_client import KernelManager; print(KernelManager(kernel_name='python3').format_kernel_cmd()[0])"
@@ -43,8 +44,8 @@ def lab(monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", "")  # put back afterwards: the command sets it
     monkeypatch.delenv("ATTRITION_OUT")
     monkeypatch.setenv("ATTRITION_COMMAND", "")
-    monkeypatch.setattr(command.subprocess, "call", lambda words, env: given.update(env, words=words) or 0)
-    assert command.main(["lab"]) == 0
+    monkeypatch.setattr("subprocess.call", lambda words, env: given.update(env, words=words) or 0)
+    assert TrialCommand().main(["lab"]) == 0
     return given
 
 
@@ -53,7 +54,7 @@ def variables(lab):
 
 
 def test_a_notebook_opened_by_hand_has_the_quick_profile():
-    for chapter in plan.CHAPTERS:
+    for chapter in project.current.chapters:
         tagged = [source for _, source, tags in sources.cells(chapter.notebook.read_bytes()) if "parameters" in tags]
         assert [source.splitlines()[0] for source in tagged] == ['profile = "quick"']
 
@@ -63,8 +64,8 @@ def test_lab_saves_what_was_written_and_not_what_was_shown(lab, tmp_path):
     assert "--ServerApp.contents_manager_class=attrition.run.lab.Sources" in lab["words"]
     for name in ("notebooks", "own"):
         (tmp_path / name).mkdir()
-        shutil.copy(plan.CHAPTERS[1].notebook, tmp_path / name / "02.ipynb")
-    committed = plan.CHAPTERS[1].notebook.read_bytes()
+        shutil.copy(project.current.chapters[1].notebook, tmp_path / name / "02.ipynb")
+    committed = project.current.chapters[1].notebook.read_bytes()
     manager = editor.Sources(root_dir=str(tmp_path))
 
     async def opened_run_and_saved(path):
@@ -123,7 +124,7 @@ def test_results_of_another_profile_are_refused(profile):
 
 
 def test_small_sizes_never_write_over_the_committed_report(profile, monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(project.current, "root", tmp_path)
     monkeypatch.delenv("ATTRITION_OUT")
     profile("quick")
     with pytest.raises(results.OtherProfile, match="open notebooks with"):

@@ -3,19 +3,20 @@
 import pytest
 
 from attrition.run import plan
+from notebook_report import project
 
 
 def test_every_chapter_has_a_notebook_and_every_notebook_is_a_chapter():
-    on_disk = {path.stem for path in plan.paths.NOTEBOOKS.glob("*.ipynb")}
-    assert on_disk == {chapter.name for chapter in plan.CHAPTERS}
+    on_disk = {path.stem for path in project.notebooks().glob("*.ipynb")}
+    assert on_disk == {chapter.name for chapter in project.current.chapters}
 
 
 def test_needs_come_first():
     seen = set()
-    for chapter in plan.in_order(plan.CHAPTERS):
+    for chapter in plan.in_order(project.current.chapters):
         assert seen.issuperset(chapter.needs)
         seen.add(chapter.name)
-    assert plan.in_order(plan.CHAPTERS)[-1].name == "00_findings"
+    assert plan.in_order(project.current.chapters)[-1].name == "00_findings"
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,13 @@ def test_dependants_follow_the_arrows():
 
 
 def test_the_longest_way_starts_first():
-    seconds = {c.name: 1.0 for c in plan.CHAPTERS}
-    way = plan.longest_way(plan.CHAPTERS, seconds)
+    seconds = {c.name: 1.0 for c in project.current.chapters}
+    way = plan.longest_way(project.current.chapters, seconds)
     assert way["00_findings"] == 1.0
     assert way["01_generation"] == 5.0
     assert way["01_generation"] > way["06_real_trial"] > way["07_time_to_dropout"]
+
+
+def test_what_chapters_need_comes_along_and_a_readers_own_data_have_theirs():
+    assert [c.name for c in plan.with_needs([plan.find("07")])] == ["06_real_trial", "07_time_to_dropout"]
+    assert [c.name for c in plan.on_own_data()] == ["06_real_trial", "07_time_to_dropout"]

@@ -5,12 +5,13 @@ import hashlib
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
-from attrition.report import sanitise
+from attrition.report import markdown
 
 PAGE_LIMIT = 3 * 1024 * 1024
 FIGURE_LIMIT = 150 * 1024
@@ -73,120 +74,111 @@ def picture(source: str) -> str:
     return base64.b64decode(body).decode() if "base64" in head else unquote(body)
 
 
-def _addresses(page: _Page) -> list[str]:
+def _addresses(page: _Page) -> Iterator[str]:
     ids = Counter(known["id"] for _, known in page.tags if "id" in known)
-    found = [f"id {name!r} is used {count} times" for name, count in ids.items() if count > 1]
+    yield from [f"id {name!r} is used {count} times" for name, count in ids.items() if count > 1]
     for tag, known in page.tags:
         href = known.get("href", "")
         if tag == "a" and href.startswith("#") and href[1:] not in ids:
-            found.append(f"a link to {href}, which does not exist")
+            yield f"a link to {href}, which does not exist"
         wanted = [name for pointer in POINTERS for name in known.get(pointer, "").split()]
-        found += [f"<{tag}> points to #{name}, which does not exist" for name in wanted if name not in ids]
-    return found
+        yield from [f"<{tag}> points to #{name}, which does not exist" for name in wanted if name not in ids]
 
 
-def _loads(page: _Page) -> list[str]:
-    found = []
+def _loads(page: _Page) -> Iterator[str]:
     for tag, known in page.tags:
         if tag in FORBIDDEN:
-            found.append(f"<{tag}> has no place in the report")
+            yield f"<{tag}> has no place in the report"
         for name, value in known.items():
             if name in LOADING and not value.startswith("data:"):
-                found.append(f"<{tag} {name}> would load {value[:60]!r}")
+                yield f"<{tag} {name}> would load {value[:60]!r}"
             if name.startswith("on"):
-                found.append(f"<{tag}> has a handler {name}")
+                yield f"<{tag}> has a handler {name}"
             if name == "style" and "url(" in value:
-                found.append(f"<{tag}> loads through its style")
+                yield f"<{tag}> loads through its style"
         href = known.get("href", "")
         if tag == "link" and not href.startswith("data:"):
-            found.append(f"<link> would load {href[:60]!r}")
+            yield f"<link> would load {href[:60]!r}"
         allowed = ("#", "http://", "https://", "mailto:", "data:text/csv;")
         if tag == "a" and not href.startswith(allowed):
-            found.append(f"a link of a forbidden kind: {href[:60]!r}")
+            yield f"a link of a forbidden kind: {href[:60]!r}"
         if tag == "a" and href.startswith("data:") and "download" not in known:
-            found.append("a data link that is not a download")
-    return found
+            yield "a data link that is not a download"
 
 
-def _figures(page: _Page) -> list[str]:
-    found = []
+def _figures(page: _Page) -> Iterator[str]:
     for tag, known in page.tags:
         if tag != "img":
             continue
         alt = known.get("alt", "").strip()
         if not alt or FILLER in alt:
-            found.append(f"a picture without alternative text ({alt[:40]!r})")
+            yield f"a picture without alternative text ({alt[:40]!r})"
         if len(known.get("src", "")) > FIGURE_LIMIT:
-            found.append(f"a picture of {len(known['src']) // 1024} KiB ({alt[:40]!r})")
+            yield f"a picture of {len(known['src']) // 1024} KiB ({alt[:40]!r})"
         drawing = picture(known.get("src", ""))
         if re.search(r"""(?:href|src)=["'](?!#|data:)|url\((?!["']?#)|@import|<script|<foreignObject""", drawing):
-            found.append(f"a picture that loads or runs something ({alt[:40]!r})")
-        found += [f"a picture shows {trace!r}" for trace in sanitise.traces(drawing)]
+            yield f"a picture that loads or runs something ({alt[:40]!r})"
+        yield from [f"a picture shows {trace!r}" for trace in markdown.traces(drawing)]
     for tag, known, text, inside in page.closed:
         if tag == "figure" and "figcaption" not in inside:
-            found.append(f"figure {known.get('id', '')!r} has no caption")
+            yield f"figure {known.get('id', '')!r} has no caption"
         if tag == "figure" and not {"img", "table"} & set(inside):
-            found.append(f"figure {known.get('id', '')!r} is empty")
+            yield f"figure {known.get('id', '')!r} is empty"
         if known.get("class", "").split()[:1] == ["out"] and not text.strip() and "img" not in inside:
-            found.append("an output is empty")
-    return found
+            yield "an output is empty"
 
 
-def _words(page: _Page) -> list[str]:
-    found = [f"an empty <{tag}>" for tag, _, text, _ in page.closed if tag in LEFT_BLANK and not text.strip()]
+def _words(page: _Page) -> Iterator[str]:
+    yield from [f"an empty <{tag}>" for tag, _, text, _ in page.closed if tag in LEFT_BLANK and not text.strip()]
     text = " ".join(page.text)
-    found += [f"the text shows {trace!r}" for trace in dict.fromkeys(sanitise.traces(text))]
+    yield from [f"the text shows {trace!r}" for trace in dict.fromkeys(markdown.traces(text))]
     for tag, _, said, _ in page.closed:
         if tag in {"td", "p", "figcaption", "li"} and re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said):
-            found.append(f"a missing value in <{tag}>: {said.strip()[:60]!r}")
+            yield f"a missing value in <{tag}>: {said.strip()[:60]!r}"
     if any(tag == "merror" for tag, _ in page.tags):
-        found.append("a broken formula")
-    return found
+        yield "a broken formula"
 
 
-def _headings(page: _Page) -> list[str]:
+def _headings(page: _Page) -> Iterator[str]:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
-    found = [] if levels.count(1) == 1 else [f"{levels.count(1)} headings of level 1"]
+    if levels.count(1) != 1:
+        yield f"{levels.count(1)} headings of level 1"
     steps = pairwise(levels)
-    found += [f"a heading of level {b} below one of level {a}" for a, b in steps if b > a + 1]
+    yield from [f"a heading of level {b} below one of level {a}" for a, b in steps if b > a + 1]
     if not any(tag == "html" and known.get("lang") for tag, known in page.tags):
-        found.append("the page does not name its language")
-    return found
+        yield "the page does not name its language"
 
 
 def _hash(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def _policy(page: _Page) -> list[str]:
-    found = []
+def policy(css: str, js: str) -> str:
+    """Content security policy of a report: its own style and script, and nothing from anywhere else."""
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash(css)}; style-src-attr 'unsafe-inline'; "
+        f"script-src {_hash(js)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _policy(page: _Page) -> Iterator[str]:
     policy = next((k["content"] for t, k in page.tags if t == "meta" and "Security" in k.get("http-equiv", "")), "")
     if "default-src 'none'" not in policy:
-        found.append("no content security policy that forbids loading")
+        yield "no content security policy that forbids loading"
     for tag, limit, directive in (("style", STYLE_LIMIT, "style-src "), ("script", SCRIPT_LIMIT, "script-src ")):
         texts = [text for name, _, text, _ in page.closed if name == tag]
         if len(texts) != 1:
-            found.append(f"{len(texts)} <{tag}> elements instead of one")
+            yield f"{len(texts)} <{tag}> elements instead of one"
         rule = next((part for part in policy.split(";") if part.strip().startswith(directive)), "")
-        found += [f"the policy does not name this <{tag}>" for text in texts if _hash(text) not in rule]
-        found += [f"the {tag} takes {len(t.encode())} bytes" for t in texts if len(t.encode()) > limit]
-    return found
+        yield from [f"the policy does not name this <{tag}>" for text in texts if _hash(text) not in rule]
+        yield from [f"the {tag} takes {len(t.encode())} bytes" for t in texts if len(t.encode()) > limit]
 
 
 def problems(html: str) -> list[str]:
-    """Look for whatever a report must not have.
+    """Whatever a finished report must not have; empty for a sound one.
 
-    Parameters
-    ----------
-    html : str
-        A finished report.
-
-    Returns
-    -------
-    list of str
-        Empty for a sound report: one entry for each duplicate id, dangling link, load from the network, handler,
-        missing caption or alternative text, empty output, missing value, trace of the machine, oversize, or flaw
-        of the content security policy.
+    One entry for each duplicate id, dangling link, load from the network, handler, missing caption or alternative text,
+    empty output, missing value, trace of the machine, oversize, or flaw of the content security policy.
 
     Examples
     --------
@@ -203,14 +195,9 @@ def problems(html: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def check_html(path: Path) -> list[str]:
-    """`problems` of a file."""
-    return problems(Path(path).read_text(encoding="utf-8"))
-
-
 def main(arguments: list[str]) -> int:
     """Print the problems of each file; 1 when there are any."""
-    found = [f"{name}: {problem}" for name in arguments for problem in check_html(Path(name))]
+    found = [f"{name}: {problem}" for name in arguments for problem in problems(Path(name).read_text(encoding="utf-8"))]
     sys.stdout.write("".join(f"{line}\n" for line in found))
     return 1 if found else 0
 

@@ -11,25 +11,32 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import matplotlib.style  # noqa: F401  (`plots.style.use` looks it up)
+import jinja2
 import pandas as pd
 import yaml
 
-from attrition import paths, results, settings, text
-from attrition.plots import style
-from attrition.report import columns as known
-from attrition.report import preview, words
+from attrition import results, text
+from attrition.report import vocabulary
 from attrition.report.said import Said
 from attrition.report.said import said as wording
-
-style.use()
+from notebook_report import project
 
 CSV_LIMIT = 40_000
 """Larger data stay a file beside the report, in characters."""
 DATA_ROWS = 40
 """Longer data behind a figure are offered as CSV only."""
+PHONE = 5.3
+"""Widest figure that a phone of 390 pixels shows whole, with air beside it, in inches."""
+SMALLEST = 8.95
+"""Smallest text of a figure, in points: a phone shows it at nine pixels."""
+fill = text.fill
+LEDGER = ("id", "claim", "published", "found", "verdict")
+Forms = Mapping[str, str | Callable[[Any], str]]
+
+project.style().use()
 _captured: list[list[dict[str, Any]]] = []
 
 
@@ -53,7 +60,7 @@ def capture() -> Iterator[list[dict[str, Any]]]:
 
 
 def _emit(bundle: dict[str, str], **metadata: Any) -> None:
-    about = {"attrition": {key: value for key, value in metadata.items() if value is not None}}
+    about = {project.current.name: {key: value for key, value in metadata.items() if value is not None}}
     if _captured:
         _captured[-1].append({"output_type": "display_data", "data": bundle, "metadata": about})
         return
@@ -77,20 +84,38 @@ def _told(value: str | None, what: str, id: str) -> str:
     return " ".join(value.split())
 
 
-@functools.lru_cache(maxsize=4)
-def _parsed(captions: str) -> dict[str, dict[str, Any]]:
-    return yaml.load(captions, settings.Loader) or {}
-
-
-def captions(id: str) -> dict[str, Any]:
-    """What ``notebooks/captions`` says of a figure or table: caption, alt, notes, labels; nothing if it is not there.
+def references(markdown: str) -> str:
+    """Give references without text their id as text, since only the report knows their number.
 
     Examples
     --------
-    >>> sorted(captions("tbl-same-trial"))
-    ['caption', 'labels', 'notes']
+    >>> references("see [](#fig-roc)")
+    'see [fig-roc](#fig-roc)'
     """
-    files = (path.read_text(encoding="utf-8") for path in paths.NOTEBOOKS.glob("captions/*.yaml"))
+    return re.sub(r"\[\]\(#([a-z0-9-]+)\)", r"[\1](#\1)", markdown)
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    file = Path(__file__).with_name("templates") / "preview.html.j2"
+    return jinja2.Template(file.read_text(encoding="utf-8"))
+
+
+def _preview(spec: dict[str, Any], caption: str, notes: str | None) -> dict[str, str]:
+    """How a table looks in JupyterLab, and in terminals and diffs."""
+    head = " | ".join(column["label"] for column in spec["columns"])
+    plain = "\n".join([caption, head, *(" | ".join(row) for row in spec["rows"])])
+    return {"text/html": _template().render(spec, caption=caption, notes=notes), "text/plain": plain}
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(captions: str) -> dict[str, dict[str, Any]]:
+    return yaml.load(captions, vocabulary.Loader) or {}
+
+
+def captions(id: str) -> dict[str, Any]:
+    """What ``notebooks/captions`` has for a figure or table: caption, alt, notes, labels; empty if there is nothing."""
+    files = (path.read_text(encoding="utf-8") for path in project.notebooks().glob("captions/*.yaml"))
     return next((_parsed(file)[id] for file in files if f"\n{id}:" in f"\n{file}"), {})
 
 
@@ -98,9 +123,9 @@ def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str
     """Texts as given; if none is, those of the captions file, with results filled in."""
     if any(given.values()):
         return list(given.values())
-    known = {name: found for name, found in captions(id).items() if name in given}
-    plain = {"alt": str.format_map}  # not Markdown: nothing is escaped
-    return [plain.get(name, text.fill)(known[name], values) if name in known else None for name in given]
+    known = captions(id)
+    fill = {"alt": str.format_map}  # not Markdown: nothing is escaped
+    return [fill.get(name, text.fill)(known[name], values) if name in known else None for name in given]
 
 
 def _absent(id: str) -> None:
@@ -120,19 +145,18 @@ def _figure_of(drawn: Any) -> Any:
     return getattr(figure, "figure", None) or figure
 
 
-PHONE = 5.3
-"""Widest figure that a phone of 390 pixels shows whole, with air beside it, in inches."""
-SMALLEST = 8.95
-"""Smallest text of a figure, in points: a phone shows it at nine pixels."""
-
-
 def _legible(drawn: Any, id: str) -> None:
+    """Refuse a figure that a phone cannot show; set its width for one."""
     from matplotlib.text import Text
 
+    (width, height), widest = drawn.get_size_inches(), project.style().WIDTH
+    if width > widest + 1e-6:
+        raise ValueError(f"{id}: {width:.1f} inches wide; at most {widest}, or a phone cannot show its text")
     for item in drawn.findobj(Text):
         if item.get_visible() and item.get_text().strip() and item.get_fontsize() < SMALLEST:
             size = item.get_fontsize()
             raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9, for phones")
+    drawn.set_size_inches(min(width, PHONE), height)
 
 
 def figure(
@@ -149,8 +173,7 @@ def figure(
     Parameters
     ----------
     ax_or_fig : matplotlib Axes, array of Axes, Figure, or None
-        None: there is nothing to show, and nothing is shown.
-        At most 5.5 inches wide; drawn at most `PHONE` wide.
+        At most 5.5 inches wide. None: there is nothing to show, and nothing is shown.
     id : str
         ``fig-some-name``, unique over the book.
     caption : str, optional
@@ -181,25 +204,20 @@ def figure(
     if caption.casefold() == alt.casefold():
         raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
     drawn = _figure_of(ax_or_fig)
-    width = drawn.get_size_inches()[0]
-    if width > style.WIDTH + 1e-6:
-        raise ValueError(f"{id}: {width:.1f} inches wide; at most {style.WIDTH}, or a phone cannot show its text")
     _legible(drawn, id)
-    drawn.set_size_inches(min(width, PHONE), drawn.get_size_inches()[1])
     picture = svg.draw(drawn, raster)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
-    rows = _spec(data, {}, {}, {}, None) if data is not None and len(data) <= DATA_ROWS else None
+    rows = _spec(data) if data is not None and len(data) <= DATA_ROWS else None
     _emit(
         {"image/svg+xml": picture, "text/plain": f"[{id}] {alt}"},
         kind="figure", id=id, caption=caption, alt=alt, raster=raster or None, data=rows, **source,
     )  # fmt: skip
-    _emit({"text/markdown": f"*{preview.references(caption)}*", "text/plain": caption}, kind="caption", of=id)
+    _emit({"text/markdown": f"*{references(caption)}*", "text/plain": caption}, kind="caption", of=id)
 
 
-def _column(values: list[str], raw: pd.Series, align: str | None) -> str:
-    if align is not None:
-        return align
+def _side(values: list[str], raw: pd.Series) -> str:
+    """Where a column's cells stand: numbers right, text left."""
     numeric = pd.api.types.is_numeric_dtype(raw) and not pd.api.types.is_bool_dtype(raw)
     filled = [value for value in values if value]
     return "right" if numeric or (filled and all(map(text.is_number, filled))) else "left"
@@ -207,38 +225,30 @@ def _column(values: list[str], raw: pd.Series, align: str | None) -> str:
 
 def _spec(
     df: pd.DataFrame,
-    formats: Mapping[str, str | Callable[[Any], str]],
-    labels: Mapping[str, str],
-    align: Mapping[str, str],
-    max_rows: int | None,
+    formats: Forms | None = None,
+    labels: Mapping[str, str] | None = None,
+    align: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    shown = df if max_rows is None else df.head(max_rows)
+    """A table as text: headings with their side, and rows of cells."""
     columns, cells = [], []
+    forms = {**vocabulary.columns()["formats"], **(formats or {})}
     for position, name in enumerate(df.columns):
-        raw = shown.iloc[:, position]
-        values = text.cells(raw.tolist(), formats.get(name, known.FORMATS.get(name)))
-        label = known.heading(str(labels.get(name, name)))
-        columns.append({"label": label, "align": _column(values, raw, align.get(name))})
+        raw = df.iloc[:, position]
+        values = text.cells(raw.tolist(), forms.get(name))
+        label = vocabulary.heading(str((labels or {}).get(name, name)))
+        columns.append({"label": label, "align": (align or {}).get(name) or _side(values, raw)})
         cells.append(values)
-    rows = [list(row) for row in zip(*cells, strict=True)]
-    return {"columns": columns, "rows": rows, "total": len(df)}
-
-
-def _no_stranger(given: Mapping[str, Any], df: pd.DataFrame, what: str, id: str) -> None:
-    for name in given:
-        if name not in df.columns:
-            raise ValueError(f"{id}: {what} names {name!r}, which is not a column")
+    return {"columns": columns, "rows": [list(row) for row in zip(*cells, strict=True)]}
 
 
 def table(
     df: pd.DataFrame | None,
     id: str,
     caption: str | None = None,
-    formats: Mapping[str, str | Callable[[Any], str]] | None = None,
+    formats: Forms | None = None,
     notes: str | None = None,
     labels: Mapping[str, str] | None = None,
     align: Mapping[str, str] | None = None,
-    max_rows: int | None = None,
     **values: Any,
 ) -> None:
     """Show a table and write it to ``tables/<id>.csv``.
@@ -252,16 +262,14 @@ def table(
     caption : str, optional
         Markdown, one or two sentences. By default caption, notes and labels are those of `captions`.
     formats : mapping, optional
-        Column to format (``"{:.3f}"``) or function; by default that of `attrition.report.columns`, else integers
+        Column to format (``"{:.3f}"``) or function; by default that of ``notebooks/columns.yaml``, else integers
         with thousands, three decimals.
     notes : str, optional
         Markdown below the table: units, what an interval is, abbreviations.
     labels : mapping, optional
-        Column to heading, with its unit; by default that of `attrition.report.columns`, else made from the name.
+        Column to heading, with its unit; by default that of ``notebooks/columns.yaml``, else made from the name.
     align : mapping, optional
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
-    max_rows : int, optional
-        Show only the first rows; the file has all.
     **values
         Results for the fields of the texts in the captions file, as in `prose`.
 
@@ -279,14 +287,13 @@ def table(
     caption = _told(caption, "the caption", id)
     if df.empty:
         raise ValueError(f"{id}: the table is empty")
-    formats, labels, align = formats or {}, labels or {}, align or {}
-    for given, what in ((formats, "formats"), (labels, "labels"), (align, "align")):
-        _no_stranger(given, df, what, id)
-    spec = _spec(df, formats, labels, align, max_rows)
-    _emit(
-        {"text/html": preview.table(spec, caption, notes), "text/plain": preview.plain(spec, caption)},
-        kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df),
-    )  # fmt: skip
+    for what, given in {"formats": formats, "labels": labels, "align": align}.items():
+        for name in given or ():
+            if name not in df.columns:
+                raise ValueError(f"{id}: {what} names {name!r}, which is not a column")
+    spec = _spec(df, formats, labels, align)
+    shown = _preview(spec, caption, notes)
+    _emit(shown, kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df))
 
 
 def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **values: Any) -> None:
@@ -299,7 +306,7 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     sentence : str
         Markdown with its numbers and interval; a template as in `prose` when values are given.
     verdict : str
-        A key of `attrition.report.words.VERDICTS`.
+        One of the report's verdicts, such as ``"supported"`` or ``"exploratory"``.
     evidence : sequence of str
         At least one id of a figure or table, of any chapter.
     **values
@@ -310,9 +317,9 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     evidence = [evidence] if isinstance(evidence, str) else list(evidence)
     if not evidence:
         raise ValueError(f"{id}: a finding needs evidence, an id of a figure or table")
-    words.verdict(verdict)
+    vocabulary.verdict(verdict)
     links = ", ".join(f"[{item}](#{item})" for item in evidence)
-    shown = f"> **{verdict.capitalize()}.** {preview.references(sentence)}  \n> Evidence: {links}"
+    shown = f"> **{verdict.capitalize()}.** {references(sentence)}  \n> Evidence: {links}"
     _emit(
         {"text/markdown": shown, "text/plain": f"{verdict}: {sentence}"},
         kind="finding", id=id, sentence=sentence, verdict=verdict, evidence=evidence,
@@ -343,7 +350,7 @@ def prose(template: Any, **values: Any) -> None:
         template, values = template
     sentence, values = getattr(template, "template", template), getattr(template, "values", values)
     filled = _ready(sentence, ChainMap(dict(values), sys._getframe(1).f_globals))
-    _emit({"text/markdown": preview.references(filled), "text/plain": filled}, kind="prose", markdown=filled)
+    _emit({"text/markdown": references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
 def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) -> Said:
@@ -352,8 +359,7 @@ def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) ->
     Parameters
     ----------
     template : str
-        See `attrition.report.said`: Jinja, or the name of a block in ``notebooks/words``. If it gives nothing, nothing
-        is written.
+        Jinja, or the name of a block in ``notebooks/words``. If it gives nothing, nothing is written.
     facts : mapping, optional
     **values
         What the template names; what is given nowhere is looked up among the names of the notebook that calls.
@@ -364,29 +370,15 @@ def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) ->
 
 
 def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
-    """Set a box, such as what not to conclude.
-
-    Parameters
-    ----------
-    kind : {"caution", "note", "method"}
-    template : str
-        Markdown, filled as in `prose`.
-    title : str, optional
-        Another heading than the kind's own.
-    **values
-        What the template names.
-    """
-    if kind not in words.CALLOUTS:
-        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(words.CALLOUTS)}")
-    filled, title = _ready(template, values), title or words.CALLOUTS[kind]
-    quoted = "\n".join(f"> {line}" for line in preview.references(filled).splitlines())
+    """Set a box of a kind (``"caution"``, ``"note"`` or ``"method"``); its Markdown is filled as in `prose`."""
+    if kind not in vocabulary.CALLOUTS:
+        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(vocabulary.CALLOUTS)}")
+    filled, title = _ready(template, values), title or vocabulary.CALLOUTS[kind]
+    quoted = "\n".join(f"> {line}" for line in references(filled).splitlines())
     _emit(
         {"text/markdown": f"> **{title}**\n>\n{quoted}", "text/plain": f"{title}: {filled}"},
         kind="callout", tone=kind, title=title, markdown=filled,
     )  # fmt: skip
-
-
-LEDGER = ("id", "claim", "published", "found", "verdict")
 
 
 def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", notes: str | None = None) -> None:
@@ -404,14 +396,14 @@ def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", note
     lacking = [name for name in LEDGER if name not in claims.columns]
     if lacking:
         raise ValueError(f"{id}: the ledger lacks {', '.join(lacking)}")
-    verdicts = [words.verdict(word) for word in claims["verdict"]]
+    verdicts = [vocabulary.verdict(word) for word in claims["verdict"]]
     caption = _told(caption or f"The {len(claims)} published claims, and what became of each.", "caption", id)
     listed = claims["evidence"].tolist() if "evidence" in claims.columns else [""] * len(claims)
     evidence = [item.split() if isinstance(item, str) else list(item or ()) for item in listed]
     flat = claims[list(LEDGER)].assign(evidence=[" ".join(item) for item in evidence])
-    spec = _spec(flat[list(LEDGER)], {}, {"id": "claim no.", "claim": "what was published"}, {}, None)
+    spec = _spec(flat[list(LEDGER)], labels={"id": "claim no.", "claim": "what was published"})
     _emit(
-        {"text/html": preview.table(spec, caption, notes), "text/plain": preview.plain(spec, caption)},
+        _preview(spec, caption, notes),
         kind="ledger", id=id, caption=caption, notes=notes, data=spec, verdicts=verdicts, evidence=evidence,
         **_csv(id, flat),
     )  # fmt: skip

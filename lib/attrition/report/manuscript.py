@@ -8,8 +8,9 @@ from typing import Any
 
 import nbformat
 
-from attrition.report import sanitise
-from attrition.report.errors import BuildError
+from attrition.errors import BuildError
+from attrition.report import markdown
+from notebook_report import project
 
 HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
@@ -71,7 +72,7 @@ class Manuscript:
 
 def about(output: dict[str, Any]) -> dict[str, Any]:
     """What a display helper said about its output; empty for other outputs."""
-    return output.get("metadata", {}).get("attrition", {})
+    return output.get("metadata", {}).get(project.current.name, {})
 
 
 def _joined(text: str | list[str]) -> str:
@@ -84,7 +85,7 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
     if kind == "error":
         raise BuildError(f"the cell failed with {output.get('ename', 'an error')}", where)
     if kind == "stream":
-        text = sanitise.scrub(_joined(output["text"])).strip("\n")
+        text = markdown.scrub(_joined(output["text"])).strip("\n")
         shown = output.get("name") == "stdout" and text.strip()
         return {"output_type": "stream", "data": {"text/plain": text}} if shown else None
     known = about(output)
@@ -95,8 +96,8 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
         return None
     if not any(value.strip() for value in data.values()):
         raise BuildError("an output is empty", where)
-    cleaned = {mime: value if mime.startswith("image/") else sanitise.scrub(value) for mime, value in data.items()}
-    return {"output_type": kind, "data": cleaned, "metadata": {"attrition": sanitise.scrub_all(known)}}
+    cleaned = {mime: value if mime.startswith("image/") else markdown.scrub(value) for mime, value in data.items()}
+    return {"output_type": kind, "data": cleaned, "metadata": {project.current.name: markdown.scrub_all(known)}}
 
 
 def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
@@ -116,13 +117,7 @@ def _shows_all(cell: Cell, outputs: list[dict[str, Any]]) -> None:
 
 
 def read(path: Path) -> Chapter:
-    """Read one executed notebook.
-
-    Raises
-    ------
-    BuildError
-        A failed cell, an empty output, a figure in the code that is not among the outputs, no title.
-    """
+    """Read one executed notebook; refuse a failed cell, an empty or lost output, a missing title."""
     name = path.stem
     notebook = nbformat.read(path, as_version=4)
     cells = []
@@ -187,17 +182,9 @@ def _evidence(items: dict[str, Item]) -> None:
 
 
 def gather(executed: Iterable[Path]) -> Manuscript:
-    """Read the chapters, in order of their numbers.
+    """Read the chapters, in order of their numbers; 00 is the front page.
 
-    Parameters
-    ----------
-    executed : iterable of pathlib.Path
-        Executed notebooks ``NN_name.ipynb``; 00 is the front page.
-
-    Raises
-    ------
-    BuildError
-        See `read`; also a duplicate id, unknown evidence, missing caption or alternative text.
+    Refused is what `read` refuses, and a duplicate id, unknown evidence, a missing caption or alternative text.
     """
     chapters = [read(path) for path in sorted(executed, key=lambda path: path.name)]
     if not chapters:

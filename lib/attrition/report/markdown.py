@@ -1,18 +1,26 @@
-"""Markdown to HTML: raw HTML shown as text, formulas as MathML, references filled in."""
+"""Markdown to HTML: raw HTML shown as text, formulas as MathML, references filled in.
 
+Nothing enters the report but elements on the lists here; what a run leaves behind is scrubbed from text.
+"""
+
+import getpass
 import re
+import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import math_core
 import mistune
+import nh3
 from mistune.plugins.table import table as table_plugin
 
 from attrition import text as writing
-from attrition.report import sanitise
-from attrition.report.errors import BuildError
+from attrition.errors import BuildError
+from notebook_report import project
 
 INLINE_MATH = r"(?<![\\$])\$(?![\s$])(?P<inline_math_text>(?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
 BLOCK_MATH = r"^ {0,3}\$\$(?P<block_math_text>[\s\S]+?)\$\$[ \t]*(?:\n|\Z)"
@@ -25,12 +33,7 @@ def _converter() -> math_core.LatexToMathML:
 
 
 def formula(latex: str, where: str, display: bool = False) -> str:
-    """MathML of a formula.
-
-    Raises
-    ------
-    BuildError
-        For a formula that does not parse.
+    """MathML of a formula; one that does not parse is refused.
 
     Examples
     --------
@@ -44,17 +47,7 @@ def formula(latex: str, where: str, display: bool = False) -> str:
 
 
 class Renderer(mistune.HTMLRenderer):
-    """HTML of one cell.
-
-    Parameters
-    ----------
-    where : str
-        Notebook and cell, for messages.
-    label : callable
-        ``label(id, where)`` gives the text of a reference, e.g. ``"Figure 5"``; raises for an unknown id.
-    heading : callable
-        ``heading(text, level)`` gives the HTML of a heading.
-    """
+    """HTML of one cell: `where` names it in messages, ``label(id, where)`` gives the text of a reference."""
 
     def __init__(
         self, where: str, label: Callable[[str, str], str], heading: Callable[[str, int], str] | None = None
@@ -133,7 +126,7 @@ def _math_plugin(md: mistune.Markdown) -> None:
 def render(source: str, renderer: Renderer) -> str:
     """HTML of a Markdown text, passed through the sanitiser."""
     md = mistune.Markdown(renderer=renderer, plugins=[table_plugin, _math_plugin])
-    return sanitise.html(str(md(source)))
+    return sanitised(str(md(source)))
 
 
 def inline(source: str, renderer: Renderer) -> str:
@@ -141,3 +134,110 @@ def inline(source: str, renderer: Renderer) -> str:
     html = render(source, renderer).strip()
     single = re.fullmatch(r"<p>((?:(?!<p>).)*)</p>", html, flags=re.S)
     return single[1] if single else html
+
+
+PHRASING = {"a", "abbr", "b", "br", "code", "del", "em", "i", "kbd", "s", "small", "span", "strong", "sub", "sup", "u"}
+FLOW = {"blockquote", "dd", "div", "dl", "dt", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
+TABLE = {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+MATH_NAMES = """math mi mn mo mtext mspace ms mrow mfrac msqrt mroot mstyle merror mpadded mphantom
+    msub msup msubsup munder mover munderover mmultiscripts mtable mtr mtd semantics annotation"""
+MATH_ATTRIBUTE_NAMES = """display displaystyle scriptlevel mathvariant stretchy symmetric fence separator form
+    lspace rspace minsize maxsize largeop movablelimits accent accentunder linethickness width height depth voffset
+    class columnspan rowspan intent arg"""
+MATH, MATH_ATTRIBUTES = set(MATH_NAMES.split()), set(MATH_ATTRIBUTE_NAMES.split())
+ATTRIBUTES = {
+    "*": {"class", "id"},
+    "a": {"href", "class"},
+    "th": {"scope", "colspan", "rowspan", "class"},
+    "td": {"colspan", "rowspan", "class"},
+    "ol": {"start"},
+    **dict.fromkeys(MATH, MATH_ATTRIBUTES),
+}
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=PHRASING | FLOW | TABLE | MATH,
+        clean_content_tags={"script", "style", "iframe", "object", "template", "noscript"},
+        attributes=ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel=None,
+    )
+
+
+def sanitised(fragment: str) -> str:
+    """Keep the elements and attributes of the allow-list, drop everything else.
+
+    Examples
+    --------
+    >>> sanitised('<p onclick="x()">kept<script>dropped()</script><img src=x onerror=y></p>')
+    '<p>kept</p>'
+    """
+    return _cleaner().clean(fragment)
+
+
+SUSPECT = re.compile(r"[/\\\x1b\r]|0x")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+TEMPORARY = re.compile(r"(?:/tmp|/var/folders|/private/var)/[^\s'\"<>:,;)]*")
+HOMES = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)[^\s/\\'\"<>:,;)]+")
+
+
+@cache
+def _roots() -> tuple[tuple[str, str], ...]:
+    known = {
+        str(project.current.root): "",
+        str(Path(sys.prefix)): "<environment>",
+        str(Path.home()): "~",
+        tempfile.gettempdir(): "<temporary>",
+    }
+    usable = {root: name for root, name in known.items() if root.count("/") + root.count("\\") > 1}
+    return tuple(sorted(usable.items(), key=lambda item: -len(item[0])))
+
+
+def scrub(text: str) -> str:
+    """Take terminal codes, memory addresses, folders and user names out of a text.
+
+    Examples
+    --------
+    >>> scrub("<Axes at 0x7f3a2b1c4d50> of /home/ada/study/data.csv")
+    '<Axes at 0x…> of ~/study/data.csv'
+    """
+    if not SUSPECT.search(text):
+        return text
+    text = ANSI.sub("", text)
+    text = "\n".join(line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n"))
+    for root, name in ((str(project.out()), ""), *_roots()):
+        text = text.replace(root + "/", f"{name}/" if name else "").replace(root, name or ".")
+    return ADDRESS.sub("0x…", HOMES.sub("~", TEMPORARY.sub("<temporary>", text)))
+
+
+def scrub_all(value: Any) -> Any:
+    """Scrub every text inside nested lists and mappings."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {key: scrub_all(item) for key, item in value.items()}
+    return [scrub_all(item) for item in value] if isinstance(value, list) else value
+
+
+COMMON_USERS = {"root", "user", "users", "runner", "ubuntu", "debian", "admin", "jovyan", "build", "vscode", "test"}
+
+
+def traces(text: str) -> list[str]:
+    """Traces of the machine that are still in a text: addresses, absolute paths, the user's name.
+
+    Examples
+    --------
+    >>> traces("read /home/ada/data.csv")
+    ['/home/ada']
+    """
+    found = [match[0] for pattern in (ADDRESS, HOMES, TEMPORARY) for match in pattern.finditer(text)]
+    found += [root for root, _ in _roots() if root in text]
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        return found
+    named = len(user) >= 4 and user not in COMMON_USERS and re.search(rf"\b{re.escape(user)}\b", text)
+    return [*found, user] if named else found

@@ -11,7 +11,8 @@ from typing import Any
 
 import jinja2
 
-from attrition import paths, text
+from attrition import text
+from notebook_report import project
 
 
 class Said(str):
@@ -73,17 +74,6 @@ def _parsed(source: str) -> jinja2.Template:
 def said(template: str, values: Mapping[str, Any]) -> Said:
     """Fill a template, or the block of that name in ``notebooks/words``; line breaks in it are blanks.
 
-    Parameters
-    ----------
-    template : str
-        Jinja with the filters of `FILTERS`; a single word is the name of a block.
-    values : mapping
-
-    Raises
-    ------
-    ValueError
-        For a missing number or a block that no file has.
-
     Examples
     --------
     >>> said("{% if gain > 0 %}Better by {{ gain | f2 }}{% else %}No better{% endif %}.", {"gain": 0.25})
@@ -92,7 +82,7 @@ def said(template: str, values: Mapping[str, Any]) -> Said:
     values = {name: value for name, value in values.items() if name != "said"}
     if not template.replace("_", "").isalnum():
         return _one_line(_parsed(template).render(values))
-    for path in sorted(paths.NOTEBOOKS.glob("words/*.md")):
+    for path in sorted(project.notebooks().glob("words/*.md")):
         found = _parsed(path.read_text(encoding="utf-8"))
         if template in found.blocks:
             return _one_line("".join(found.blocks[template](found.new_context(values))))

@@ -1,6 +1,7 @@
 """Figures as small, themable, reproducible SVG."""
 
 import base64
+import functools
 import io
 import re
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
-from attrition.plots.style import DARK, LIGHT
+from notebook_report import project
 
 FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 """Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
@@ -24,25 +25,13 @@ PAD = 0.04
 """Inches around a figure, so that no label touches the edge of a screen."""
 LONG_PATH = 150
 """Lines of more points are drawn to a tenth of a point."""
-SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "attrition"}
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
-PARTNER = {matplotlib.colors.to_rgb(LIGHT[name]): DARK[name] for name in LIGHT}
 
 
 def draw(figure: Figure, raster: bool = False) -> str:
-    """Draw a figure in the light theme.
+    """SVG of a figure in the light theme, without metadata or generated names: equal figures give equal text.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    raster : bool
-        Draw marks and lines as lossless pictures (one for each theme), text and axes as SVG. For more than
-        about a thousand marks.
-
-    Returns
-    -------
-    str
-        SVG without metadata, comments or generated names: equal figures give equal text.
+    With `raster` marks and lines become lossless pictures, one for each theme, and text and axes stay SVG.
     """
     if not raster:
         return tidy(_save(figure))
@@ -55,7 +44,8 @@ def draw(figure: Figure, raster: bool = False) -> str:
 
 def _save(figure: Figure) -> str:
     buffer = io.StringIO()
-    with mpl.rc_context(SETTINGS):
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": project.current.name}
+    with mpl.rc_context(settings):
         figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=PAD, dpi=RASTER_DPI)
     return buffer.getvalue()
 
@@ -82,13 +72,7 @@ def _short_path(match: re.Match[str]) -> str:
 
 
 def tidy(svg: str) -> str:
-    """Drop what no reader sees, round coordinates to a hundredth of a point, name the fonts.
-
-    Parameters
-    ----------
-    svg : str
-        As matplotlib writes it.
-    """
+    """SVG as matplotlib writes it without what no reader sees, coordinates to a hundredth of a point, fonts named."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"font-family: [^;\"]*", f"font-family: {FONTS}", svg)
@@ -124,9 +108,15 @@ def _rasterised(figure: Figure) -> Iterator[list[Artist]]:
         artist.set_rasterized(was)
 
 
+@functools.cache
+def _partners() -> dict[Any, str]:
+    look = project.style()
+    return {matplotlib.colors.to_rgb(look.LIGHT[name]): look.DARK[name] for name in look.LIGHT}
+
+
 def _partner(colour: Any) -> Any:
     red, green, blue, alpha = matplotlib.colors.to_rgba(colour)
-    dark = PARTNER.get((red, green, blue))
+    dark = _partners().get((red, green, blue))
     return matplotlib.colors.to_rgba(dark, alpha) if dark else (red, green, blue, alpha)
 
 

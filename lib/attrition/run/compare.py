@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from attrition import errors
 
@@ -22,28 +22,13 @@ ABSENT = "(absent)"
 DIFFERENT = 1
 
 Leaves = dict[tuple[str, str], Any]
+"""Number or text by file and key."""
 
 
 class Unreadable(errors.Refusal, ValueError):
     """A folder without results, or a result file that is not JSON."""
 
     exit_code = errors.USAGE
-
-
-class Difference(NamedTuple):
-    """A leaf that differs; a side that lacks it is `ABSENT`."""
-
-    file: str
-    key: str
-    old: Any
-    new: Any
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {_shown(self.old)} -> {_shown(self.new)}"
-
-
-def _shown(value: Any) -> str:
-    return value if value is ABSENT else json.dumps(value, ensure_ascii=False)
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -64,22 +49,7 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def flatten(folder: Path) -> Leaves:
-    """Every leaf of the result files in a folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Holds ``*.json``, such as ``reports/results``.
-
-    Returns
-    -------
-    dict of (file, key) to leaf
-
-    Raises
-    ------
-    Unreadable
-        No result file in the folder, or one that is not JSON.
-    """
+    """Every leaf of the result files (``*.json``) in a folder."""
     found: Leaves = {}
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -107,45 +77,32 @@ def agree(old: Any, new: Any) -> bool:
     return len(kinds) == 1 and old == new
 
 
-def differences(old: Leaves, new: Leaves) -> list[Difference]:
-    """Leaves on which two sets of results differ, in the order of file and key.
-
-    Parameters
-    ----------
-    old, new : dict
-        From `flatten`.
-
-    Returns
-    -------
-    list of Difference
-
-    Examples
-    --------
-    >>> differences({("a.json", "n"): 3, ("a.json", "x"): 0.5}, {("a.json", "n"): 4, ("a.json", "x"): 0.5 + 1e-9})
-    [Difference(file='a.json', key='n', old=3, new=4)]
-    """
-    pairs = ((place, old.get(place, ABSENT), new.get(place, ABSENT)) for place in sorted(old.keys() | new.keys()))
-    return [Difference(*place, before, after) for place, before, after in pairs if not agree(before, after)]
+def _shown(value: Any) -> str:
+    return value if value is ABSENT else json.dumps(value, ensure_ascii=False)
 
 
-def _kinds(found: Leaves) -> str:
-    numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values())
-    return f"{numbers} numbers and {len(found) - numbers} texts"
+def differences(old: Leaves, new: Leaves) -> Iterator[str]:
+    """A line for each leaf on which two sets of results differ, in the order of file and key."""
+    for file, key in sorted(old.keys() | new.keys()):
+        before, after = (side.get((file, key), ABSENT) for side in (old, new))
+        if not agree(before, after):
+            yield f"{file}: {key}: {_shown(before)} -> {_shown(after)}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print every difference, or that there is none; 0 without a difference, 1 with one, 2 for unreadable folders."""
-    command = argparse.ArgumentParser(prog="python -m attrition.run.compare", description="Compare results of two runs")
-    command.add_argument("old", type=Path, metavar="OLD", help="folder of results, such as reports/results")
-    command.add_argument("new", type=Path, metavar="NEW")
-    args = command.parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m attrition.run.compare", description="Compare results of two runs")
+    parser.add_argument("old", type=Path, metavar="OLD", help="folder of results, such as reports/results")
+    parser.add_argument("new", type=Path, metavar="NEW")
+    args = parser.parse_args(argv)
     try:
         old, new = flatten(args.old), flatten(args.new)
     except Unreadable as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    found = differences(old, new)
-    print("\n".join(map(str, found)) if found else f"{_kinds(old)} agree")
+    found = list(differences(old, new))
+    numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in old.values())
+    print("\n".join(found) if found else f"{numbers} numbers and {len(old) - numbers} texts agree")
     return DIFFERENT if found else errors.OK
 
 

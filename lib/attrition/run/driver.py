@@ -1,56 +1,69 @@
 """Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
 
 import contextlib
+import dataclasses
+import importlib
+import sys
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
-from attrition import params
-from attrition.run import fingerprint, plan
-from attrition.run.plan import Chapter
+from attrition import sources
+from attrition.run import plan
 from attrition.run.state import State
+from notebook_report import project
+from notebook_report.project import Chapter
+
+Keys = dict[str, tuple[str, str]]
+"""Code key and own key by chapter, see `sources`."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A reader's own data: value of the notebooks' parameter, words of the command as the report has them, a digest.
+
+    The `files` are named with their checksums in the report; places never are.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    inputs: str
+    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to run.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        Output folder.
-    profile : {"full", "quick"}
-    chapters : tuple of Chapter
-        Chapters to bring up to date.
-    forced : frozenset of str
-        Chapters to redo even when nothing changed.
-    jobs : int
-        Notebooks at a time.
-    trial : str, optional
-        Name of a reader's own trial, see `attrition.trials`.
-    """
+    """What to run: chapters, those of them to redo in any case, at which sizes, how many at a time, on which data."""
 
     out: Path
     profile: str = "full"
-    chapters: tuple[Chapter, ...] = plan.CHAPTERS
+    chapters: tuple[Chapter, ...] = ()
     forced: frozenset[str] = frozenset()
     jobs: int = 2
-    trial: str | None = None
+    own: Own | None = None
 
     @property
     def book(self) -> tuple[Chapter, ...]:
-        """Chapters of the report: all, or those that run on a reader's own trial."""
-        return plan.of_trials() if self.trial else plan.CHAPTERS
+        """Chapters of the report: all, or those that run on a reader's own data."""
+        return plan.on_own_data() if self.own else project.current.chapters
 
     def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""
         given: dict[str, Any] = {"profile": self.profile, "seed": seed}
-        return {**given, "trial": self.trial or "pilot"} if chapter.on_trial else given
+        if chapter.own:
+            name, usual = chapter.own
+            given[name] = self.own.name if self.own else usual
+        return given
+
+    def resolved(self) -> dict[str, Any]:
+        """The project's parameters for this profile."""
+        return importlib.import_module(project.current.params).read(self.profile)
 
 
 @dataclass
@@ -62,20 +75,19 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
 
 
-def keys(request: Request, inputs: str = "") -> dict[str, tuple[str, str]]:
-    """Code key and own key of every chapter that is asked for or stands in the report, and of those it reads from."""
-    resolved = params.read(request.profile)
-    found: dict[str, tuple[str, str]] = {}
+def keys(request: Request) -> Keys:
+    """Keys of every chapter that is asked for or stands in the report, and of those it reads from."""
+    resolved = request.resolved()
+    found: Keys = {}
     for chapter in plan.with_needs((*request.chapters, *request.book)):
-        given = request.parameters(chapter, resolved["seed"])
-        values = {**given, **params.as_dict(resolved[chapter.name])}
-        needs = [found[name][0] for name in chapter.needs]
-        key = fingerprint.code_key(chapter, values, needs, inputs if chapter.on_trial else "")
-        found[chapter.name] = key, fingerprint.own_key(chapter, key)
+        values = request.parameters(chapter, resolved["seed"]) | dataclasses.asdict(resolved[chapter.name])
+        inputs = request.own.inputs if request.own and chapter.own else ""
+        key = sources.code_key(chapter, values, [found[name][0] for name in chapter.needs], inputs)
+        found[chapter.name] = key, sources.own_key(chapter, key)
     return found
 
 
-def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> list[Chapter]:
+def stale(request: Request, state: State, known: Keys) -> list[Chapter]:
     """Requested chapters that have to be redone, in order."""
     return [
         chapter
@@ -84,7 +96,7 @@ def stale(request: Request, state: State, known: dict[str, tuple[str, str]]) -> 
     ]
 
 
-def outdated(request: Request, state: State, known: dict[str, tuple[str, str]]) -> list[str]:
+def outdated(request: Request, state: State, known: Keys) -> list[str]:
     """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
     return [c.name for c in request.book if not state.up_to_date(c.name, known[c.name][1])]
 
@@ -101,18 +113,13 @@ def stop_kernels() -> None:
 class Runner:
     """Runs stale chapters as soon as what they need is there, the longest way first.
 
-    Parameters
-    ----------
-    request : Request
-    state : State
-    tell : callable
-        Receives ``(event, chapter name, seconds or error)`` with event one of ``start``, ``done``, ``failed``,
-        ``skipped``.
+    Its `tell` receives ``(event, chapter name, seconds or error)`` with event one of ``start``, ``done``, ``failed``,
+    ``skipped``, and ``tick`` when nothing has happened for a while.
     """
 
     def __init__(self, request: Request, state: State, tell: Callable[[str, str, Any], None]):
         self.request, self.state, self.tell = request, state, tell
-        self.seed = params.read(request.profile)["seed"]
+        self.seed = request.resolved()["seed"]
 
     def _run(self, chapter: Chapter, key: str) -> float:
         from attrition.run.execute import run_notebook
@@ -123,9 +130,8 @@ class Runner:
         self.state.start_journal(chapter.name)
         self.tell("start", chapter.name, None)
         values = self.request.parameters(chapter, self.seed)
-        private = self.request.trial is not None
         try:
-            run_notebook(chapter.notebook, target, values, self.request.out, private)
+            run_notebook(chapter.notebook, target, values, self.request.out, self.request.own is not None)
             self.state.publish_tables(chapter.name)
         finally:
             self.state.discard_tables(chapter.name)
@@ -133,15 +139,17 @@ class Runner:
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds
 
-    def run(self, chapters: list[Chapter], known: dict[str, tuple[str, str]]) -> Outcome:
+    def run(self, chapters: list[Chapter], known: Keys) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
         outcome, waiting = Outcome(), self._by_urgency(chapters)
-        running: dict[Any, Chapter] = {}
+        running: dict[Future, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:
             while waiting or running:
                 self._skip_hopeless(waiting, outcome)
-                for chapter in self._ready(waiting, running, outcome):
+                pending = {c.name for c in [*waiting, *running.values()]}
+                ready = [c for c in waiting if not pending.intersection(c.needs)]
+                for chapter in ready[: self.request.jobs - len(running)]:
                     waiting.remove(chapter)
                     running[pool.submit(self._run, chapter, known[chapter.name][1])] = chapter
                 self._collect(running, outcome)
@@ -155,14 +163,8 @@ class Runner:
 
     def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
         """Chapters from which the longest way leads to the end of the run first."""
-        expected = {c.name: self.state.seconds(c.name, c.seconds) for c in chapters}
-        way = plan.longest_way(chapters, expected)
+        way = plan.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
         return sorted(chapters, key=lambda c: -way[c.name])
-
-    def _ready(self, waiting: list[Chapter], running: dict[Any, Chapter], outcome: Outcome) -> list[Chapter]:
-        pending = {c.name for c in [*waiting, *running.values()]}
-        free = self.request.jobs - len(running)
-        return [c for c in waiting if not pending.intersection(c.needs)][:free]
 
     def _skip_hopeless(self, waiting: list[Chapter], outcome: Outcome) -> None:
         lost = {*outcome.failed, *outcome.skipped}
@@ -173,18 +175,74 @@ class Runner:
                 outcome.skipped.append(chapter.name)
                 self.tell("skipped", chapter.name, None)
 
-    def _collect(self, running: dict[Any, Chapter], outcome: Outcome) -> None:
+    def _collect(self, running: dict[Future, Chapter], outcome: Outcome) -> None:
         finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
         if not finished:
             self.tell("tick", "", None)
         for future in finished:
-            chapter = running.pop(future)
-            error = future.exception()
+            name, error = running.pop(future).name, future.exception()
             if error is None:
-                outcome.done[chapter.name] = future.result()
-                self.tell("done", chapter.name, future.result())
+                outcome.done[name] = future.result()
+                self.tell("done", name, future.result())
             elif isinstance(error, Exception):
-                outcome.failed[chapter.name] = error
-                self.tell("failed", chapter.name, error)
+                outcome.failed[name] = error
+                self.tell("failed", name, error)
             else:
                 raise error
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it.
+
+    Examples
+    --------
+    >>> spoken(3.21), spoken(75)
+    ('3.2 s', '1 min 15 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+class Progress:
+    """What a reader sees while a run is on: plain lines, and in a terminal one live line with what is running."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self.stream = stream or sys.stdout
+        self.live = self.stream.isatty()
+        self.started: dict[str, float] = {}
+        self.total = self.finished = 0
+        self.lock = threading.Lock()
+
+    def line(self, text: str) -> None:
+        """Print one line for good."""
+        clear = "\r\033[K" if self.live else ""
+        print(f"{clear}{text}", file=self.stream, flush=True)
+
+    def plan(self, chapters: list[Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
+        """Say what will be done and how long it should take."""
+        self.total = len(chapters)
+        if not chapters:
+            self.line(f"nothing to redo: {kept} chapters are up to date")
+            return
+        at_least = max(max(expected.values()), sum(expected.values()) / jobs)
+        self.line(f"{self.total} chapters to run ({kept} up to date), {jobs} at a time, about {spoken(at_least)}:")
+        for chapter in chapters:
+            self.line(f"  {chapter.name:<22} about {spoken(expected[chapter.name])}")
+
+    def tell(self, event: str, name: str, detail: Any) -> None:
+        """Receive an event of the runner."""
+        with self.lock:
+            if event == "start":
+                self.started[name] = time.perf_counter()
+            elif event != "tick":
+                self.started.pop(name, None)
+                self.finished += 1
+                done = f"done in {spoken(detail)}" if event == "done" else "FAILED"
+                words = "skipped: it needs a chapter that failed" if event == "skipped" else done
+                self.line(f"[{self.finished}/{self.total}] {name:<22} {words}")
+            if self.live and self.started:
+                now = time.perf_counter()
+                running = ", ".join(f"{name} {spoken(now - since)}" for name, since in sorted(self.started.items()))
+                self.stream.write(f"\r\033[K  running: {running}")
+                self.stream.flush()

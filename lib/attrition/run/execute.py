@@ -6,12 +6,10 @@ them, and a machine without any network can run them.
 
 import contextlib
 import os
-import queue
 import re
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +17,18 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from jupyter_client import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets import Float
 from traitlets.config import Config
 
 from attrition import errors
-from attrition.run import leftovers
+from attrition.run import state
+from notebook_report import project
 
-ANSWER = 0.5
-"""Seconds after which a kernel that is starting is asked again."""
-WITHHELD = "message withheld: it could hold a patient's data"
+ENGINE = "notebook_report"
+WITHHELD = "message withheld: it could hold private data"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**26),
@@ -43,25 +39,17 @@ KEEP_MEMORY = {
 
 To give it back and to get it again, page by page, takes a fifth of the time of drawing a million patients.
 """
+SHUTDOWN = 1.0
+"""Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done."""
 LONGEST_SOCKET = 70
 """Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
 
 
 @dataclass(eq=False)
 class NotebookError(errors.Refusal):
-    """A cell failed, or the notebook's process did.
+    """A cell failed (its number counts from 1; 0 when it is not known), or the notebook's process did.
 
-    Parameters
-    ----------
-    chapter : str
-    line : str
-        The error as one line; values are withheld where they could be a patient's.
-    cell : int
-        Number of the failing code cell, counted from 1; 0 when it is not known.
-    path : pathlib.Path, optional
-        The executed notebook up to the failure.
-    exit_code : int
-        What the command line ends with: that of the error in the notebook, if it has one.
+    `line` is the error, without values that could be private, and `path` the executed notebook up to the failure.
     """
 
     chapter: str
@@ -80,9 +68,9 @@ def private_folder(out: Path) -> Iterator[Path]:
     """A folder for the sockets of one kernel, noted in `out` so that a later run can clear it."""
     usual = tempfile.gettempdir()
     short = usual if len(usual) <= LONGEST_SOCKET else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=short))
+    folder = Path(tempfile.mkdtemp(prefix=state.PREFIX, dir=short))
     try:
-        leftovers.note(out, folder)
+        state.note(out, folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -91,8 +79,9 @@ def private_folder(out: Path) -> Iterator[Path]:
 def environment(chapter: str, out: Path) -> dict[str, str]:
     """Variables of a kernel: output folder, one thread, memory kept, UTC, UTF-8, no window."""
     fixed = {
-        "ATTRITION_OUT": str(out),
-        "ATTRITION_CHAPTER": chapter,
+        **project.current.environment(),
+        project.current.variable("OUT"): str(out),
+        project.current.variable("CHAPTER"): chapter,
         "MPLBACKEND": "Agg",
         "PYTHONUTF8": "1",
         "PYTHONHASHSEED": "0",
@@ -102,40 +91,6 @@ def environment(chapter: str, out: Path) -> dict[str, str]:
     return {**KEEP_MEMORY, **os.environ, **fixed}
 
 
-class Client(AsyncKernelClient):
-    """Is ready as soon as the kernel has answered on both channels, without a pause to see whether more comes.
-
-    What a kernel says of its start belongs to no cell, so that it may come late.
-    """
-
-    async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Called by nbclient."""
-        until = time.monotonic() + (timeout or float("inf"))
-        while True:
-            self.kernel_info()
-            with contextlib.suppress(queue.Empty):
-                reply = await self.get_shell_msg(timeout=ANSWER)
-                await self.get_iopub_msg(timeout=ANSWER)
-                self._handle_kernel_info_reply(reply)
-                return
-            if not await self.is_alive():
-                raise DeadKernelError("the kernel ended before it was ready")
-            if time.monotonic() > until:
-                raise RuntimeError(f"the kernel was not ready within {timeout:.0f} s")
-
-
-class Manager(AsyncKernelManager):
-    """Notices within a hundredth of a second, not a tenth, that a kernel has ended; does not wait for one that hangs.
-
-    One kernel in fifteen hangs at its end (two of ipykernel's threads wait for one another); all of its work is done.
-    """
-
-    shutdown_wait_time = Float(1.0)  # seconds: half of it until the kernel is told to end, the rest until it is killed
-
-    async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
-        await super()._async_finish_shutdown(waittime, pollinterval, restart)
-
-
 class KernelEngine(Engine):
     """Papermill engine with kernels on local sockets and an environment of their own."""
 
@@ -143,16 +98,17 @@ class KernelEngine(Engine):
     def execute_managed_notebook(cls, nb_man, kernel_name, env=None, log=None, out=None, start_timeout=120, **_):
         """Run the cells; called by Papermill. What a kernel says outside its cells goes to `log`."""
         with private_folder(out) as folder, log.open("wb") as stream:
-            settings = Config({"KernelManager": {"connection_file": str(folder / leftovers.CONNECTION)}})
+            connection = str(folder / state.CONNECTION)
+            settings = Config({"KernelManager": {"connection_file": connection, "shutdown_wait_time": SHUTDOWN}})
             if sys.platform != "win32":
                 settings.KernelManager.transport = "ipc"
-            manager = Manager(kernel_name=kernel_name, config=settings, client_factory=Client)
+            manager = AsyncKernelManager(kernel_name=kernel_name, config=settings)
             client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=start_timeout, timeout=None)
             own = {**env, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
             client.execute(env=own, stdout=stream, stderr=stream, cleanup_kc=True)
 
 
-papermill_engines.register("attrition", KernelEngine)
+papermill_engines.register(ENGINE, KernelEngine)
 
 
 def _line(error: PapermillExecutionError, private: bool) -> str:
@@ -182,33 +138,16 @@ def _withhold(path: Path) -> None:
 
 
 def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool) -> Path:
-    """Execute one notebook and publish it by rename.
+    """Execute a notebook with values for its cell tagged ``parameters``, and publish it at `target` by rename.
 
-    Parameters
-    ----------
-    notebook : pathlib.Path
-    target : pathlib.Path
-        Place of the executed notebook; only a complete one ever stands there.
-    parameters : dict
-        Values for the cell tagged ``parameters``.
-    out : pathlib.Path
-        Output folder.
-    private : bool
-        Withhold messages that could hold a patient's data, warnings and the kernel's log.
-
-    Returns
-    -------
-    pathlib.Path
+    With `private`, messages that could hold private data are withheld, with warnings and the kernel's log.
 
     Raises
     ------
     NotebookError
         When a cell fails; what was executed stands beside `target` as ``*.failed.ipynb``.
-    OSError
-        When nothing can be written.
     """
-    partial = target.with_name(f"{target.stem}.partial.ipynb")
-    failed = target.with_name(f"{target.stem}.failed.ipynb")
+    partial, failed = (target.with_name(f"{target.stem}.{word}.ipynb") for word in ("partial", "failed"))
     failed.unlink(missing_ok=True)
     try:
         _execute(notebook, partial, parameters, out, private)
@@ -221,7 +160,7 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
         cell = max(error.exec_count - 1, 1)  # Papermill's injected parameters are a cell of their own
         line, code = _line(error, private), _code(error)
         raise NotebookError(notebook.stem, line, cell, partial.replace(failed), code) from None
-    except DeadKernelError:
+    except RuntimeError:  # what nbclient and jupyter_client say of a kernel that has ended
         line = "its process was ended from outside, most likely for want of memory; --jobs 1 needs the least"
         raise NotebookError(notebook.stem, line) from None
     finally:
@@ -234,7 +173,7 @@ def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Pat
     papermill.execute_notebook(
         *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, partial)),
         parameters=parameters,
-        engine_name="attrition",
+        engine_name=ENGINE,
         kernel_name="python3",
         progress_bar=False,
         request_save_on_cell_execute=False,

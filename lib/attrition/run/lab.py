@@ -5,7 +5,7 @@ from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
-from attrition import paths
+from notebook_report import project
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -20,7 +20,7 @@ def strip(model: dict[str, Any], path: str, **_: Any) -> None:
     >>> cell
     {'cell_type': 'code', 'metadata': {'tags': ['a']}, 'outputs': [], 'execution_count': None}
     """
-    if model["type"] != "notebook" or PurePosixPath(path).parent.name != paths.NOTEBOOKS.name:
+    if model["type"] != "notebook" or PurePosixPath(path).parent.name != project.notebooks().name:
         return
     model["content"]["metadata"] = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in model["content"]["cells"]:

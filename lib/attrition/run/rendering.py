@@ -1,6 +1,7 @@
 """From executed notebooks to one report, and what the report says of how it was made."""
 
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -8,103 +9,90 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attrition import environment, params, paths, sources
-from attrition.digests import digest, file_digest
-from attrition.run import fingerprint
+from attrition import sources
 from attrition.run.driver import Request
-from attrition.run.plan import Chapter
 from attrition.run.state import State
+from attrition.sources import digest, file_digest
+from notebook_report import project
+from notebook_report.project import Chapter
 
-MAKERS = ("attrition.run.execute", "attrition.report.exporter")
-"""Library modules that execute and render, which no chapter reaches."""
+HERE = Path(__file__).parents[1] / "report"
+MAKERS = ("attrition.run.execute", "attrition.report.book")
+"""Modules that execute and render, which no chapter reaches."""
 CALLED = {
     "IPython": "ipython", "PIL": "pillow", "imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "yaml": "pyyaml"
 }  # fmt: skip
 """What a package is called where it is installed, if not as it is imported."""
-SOURCES = ("lib", "notebooks", "params.yaml", "claims.yaml", "requirements.lock", "benchmarks/cost.csv")
 
 
 def _git(*words: str) -> str | None:
-    if not shutil.which("git") or not (paths.ROOT / ".git").exists():
+    root = project.current.root
+    if not shutil.which("git") or not (root / ".git").exists():
         return None
-    done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _changed() -> bool:
-    """Whether anything that the report is made from differs from the last commit; of notebooks the cells count."""
-    if _git("ls-files", "--others", "--exclude-standard", "--", *SOURCES):
-        return True
-    names = (_git("diff", "--name-only", "-z", "--relative", "HEAD", "--", *SOURCES) or "").split("\0")[:-1]
-    return not all(name.endswith(".ipynb") and _same_cells(name) for name in names)
-
-
 def _same_cells(name: str) -> bool:
-    committed, file = _git("show", f"HEAD:./{name}"), paths.ROOT / name
+    committed, file = _git("show", f"HEAD:./{name}"), project.current.root / name
     return bool(committed and file.exists() and sources.cells(committed) == sources.cells(file.read_bytes()))
 
 
 def commit() -> str | None:
-    """Last commit that touched what the report is made from, if it is made from exactly that.
+    """Last commit that touched what the report is made from, if it is made from exactly that; of notebooks cells count.
 
     Committing the report itself changes nothing here, so a rerun gives the same bytes.
     """
-    if _changed():
+    places = ("lib", project.current.notebooks, *project.current.made_from)
+    if _git("ls-files", "--others", "--exclude-standard", "--", *places):
         return None
-    return _git("log", "-1", "--format=%h", "--", *SOURCES) or None
+    names = (_git("diff", "--name-only", "-z", "--relative", "HEAD", "--", *places) or "").split("\0")[:-1]
+    if not all(name.endswith(".ipynb") and _same_cells(name) for name in names):
+        return None
+    return _git("log", "-1", "--format=%h", "--", *places) or None
 
 
 def versions(chapters: Iterable[Chapter]) -> list[dict[str, str]]:
     """Interpreter, and the locked packages that the chapters and what makes the report import, as installed."""
-    taken = set().union(*map(fingerprint.loaded, chapters), *map(sources.packages_of, MAKERS))
-    modules = {name.partition(".")[0] for name in taken}
-    called = {CALLED.get(module, environment.normal(module)) for module in modules} | {f"{m}-cpu" for m in modules}
-    names = sorted(called.intersection(environment.pins()))
-    rows = [{"package": name, "version": metadata.version(name)} for name in names]
-    return [{"package": "Python", "version": platform.python_version()}, *rows]
+    taken = set().union(*map(sources.loaded, chapters), *map(sources.packages_of, MAKERS))
+    called = {CALLED.get(module, module) for module in {name.partition(".")[0] for name in taken}}
+    called = {name.replace("_", "-").lower() for name in called}
+    lock = (project.current.root / "requirements.lock").read_text(encoding="utf-8")
+    locked = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", lock)}
+    rows = [{"package": "Python", "version": platform.python_version()}]
+    for name in sorted(locked.intersection(called | {f"{name}-cpu" for name in called})):
+        try:
+            rows.append({"package": name, "version": metadata.version(name)})
+        except metadata.PackageNotFoundError:  # locked for other machines
+            continue
+    return rows
 
 
-def data_files(out: Path) -> list[dict[str, str]]:
-    """Source tables of the run with their checksums."""
-    folder = paths.ROOT / "data" / "raw" if out == paths.ROOT / "reports" else out / "data" / "raw"
-    found = sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")) if folder.exists() else []
-    return [{"file": p.name, "sha-256": file_digest(p)} for p in found]
-
-
-def command(request: Request) -> str:
-    """The command that makes the report; trials by name, not by place."""
-    words = ["./run_all.sh", *(["--quick"] if request.profile == "quick" else [])]
-    if request.trial:
-        from attrition import trials
-
-        words += ["--trial", *(one.name for one in trials.registered(request.out))]
-    return " ".join(words)
-
-
-def trial_files(out: Path) -> list[dict[str, str]]:
-    """Files of a reader's trials with their checksums."""
-    from attrition import trials
-
-    files = [path for one in trials.registered(out) for path in one.files()]
+def _listed(files: Iterable[Path]) -> list[dict[str, str]]:
     return [{"file": path.name, "sha-256": file_digest(path)} for path in files]
+
+
+def data_files(out: Path) -> list[Path]:
+    """Source tables of a run."""
+    return sorted(p for p in (project.data(out) / "raw").glob("*") if p.is_file() and not p.name.startswith("."))
 
 
 def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str, Any]:
     """Seed, profile, checksums, versions: all that a reader needs to make the report again. No time of day."""
+    quick = ["--quick"] if request.profile == "quick" else []
     run = {
-        "command": command(request),
+        "command": " ".join([project.current.command, *quick, *(request.own.words if request.own else ())]),
         "profile": request.profile,
-        "seed": str(params.read(request.profile)["seed"]),
-        "sources (sha-256)": fingerprint.sources()[:16],
-        "lock (sha-256)": file_digest(paths.LOCK)[:16],
+        "seed": str(request.resolved()["seed"]),
+        "sources (sha-256)": sources.everything()[:16],
+        "lock (sha-256)": file_digest(project.current.root / "requirements.lock")[:16],
     }
     if outdated:
         run["not up to date"] = ", ".join(outdated)
-    known = None if outdated else commit()
-    if known:
+    elif known := commit():
         run["commit"] = known
     made: dict[str, Any] = {"The run": run}
-    files = trial_files(request.out) if request.trial else data_files(request.out)
+    files = _listed(request.own.files if request.own else data_files(request.out))
     if files:
         made["Data"] = files
     return made | {"Software": versions(request.book)}
@@ -122,24 +110,14 @@ def told(outdated: Sequence[str]) -> str:
 
 
 def _key(executed: list[Path], made: dict[str, Any]) -> str:
-    library = sources.LIBRARY / "report"
-    parts = sorted(p for p in library.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    parts = sorted(p for p in HERE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     return digest(str(made), *(file_digest(path) for path in [*executed, *parts]))
 
 
 def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
-    """Build the report if anything that goes into it has changed.
+    """Build the report if anything that goes into it has changed; None while a chapter has not been executed yet.
 
-    Parameters
-    ----------
-    request : attrition.run.driver.Request
-    outdated : sequence of str
-        Names of chapters that are bound in as they are, though the sources now say something else.
-
-    Returns
-    -------
-    pathlib.Path or None
-        The report; None while a chapter has not been executed yet.
+    The `outdated` chapters are bound in as they are, though the sources now say something else.
     """
     chapters = [request.out / "executed" / f"{chapter.name}.ipynb" for chapter in request.book]
     if not all(path.exists() for path in chapters):

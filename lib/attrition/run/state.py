@@ -1,18 +1,30 @@
-"""What the last run left behind: keys, files, times. A chapter is up to date when all of it still holds."""
+"""What the last run left behind: keys, files, times, and, if it was killed, kernels and half-written files.
+
+A chapter is up to date when all of its record still holds. A run notes each folder that it makes for a kernel; whoever
+holds the output folder's lock next may take what is noted there for dead. Nothing is found by pattern outside the
+output folder, so no other run is ever touched.
+"""
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from attrition import errors, paths, results
-from attrition.digests import file_digest
-from attrition.run import leftovers
+from attrition import errors, results
+from attrition.sources import file_digest
+from notebook_report import project
+
+PREFIX = "nbr-"
+"""Of the private folders of kernels."""
+HALF_WRITTEN = re.compile(r"\..+\.\w+\.[a-z0-9_]{8}")
+"""Temporary names of `results.publish`."""
+CONNECTION = "k.json"
 
 
 class Busy(errors.Refusal, RuntimeError):
@@ -22,13 +34,7 @@ class Busy(errors.Refusal, RuntimeError):
 
 
 class State:
-    """State of one output folder.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        Output folder; the state lies in its ``.state``.
-    """
+    """State of one output folder, in its ``.state``."""
 
     def __init__(self, out: Path):
         self.out = out
@@ -53,25 +59,18 @@ class State:
         )
 
     def record(self, name: str, key: str, files: list[Path], seconds: float) -> None:
-        """Remember a finished chapter; called after everything it wrote is in place."""
-        content = {
-            "key": key,
-            "files": {self._place(path): file_digest(path) for path in sorted(set(files)) if path.exists()},
-            "seconds": round(seconds, 1),
-        }
+        """Remember a finished chapter; files as seen from the output folder, so that a checkout may be moved."""
+        written = {os.path.relpath(p, self.out): file_digest(p) for p in sorted(set(files)) if p.exists()}
+        content = {"key": key, "files": written, "seconds": round(seconds, 1)}
         results.publish(self._path(name), json.dumps(content, indent=1))
 
-    def _place(self, path: Path) -> str:
-        """A file as seen from the output folder: a checkout that was moved is still up to date."""
-        return os.path.relpath(path, self.out)
-
-    def journal(self, name: str) -> Path:
+    def _journal(self, name: str) -> Path:
         """Where a running chapter notes the files that it publishes."""
         return self.folder / f"{name}.files"
 
     def start_journal(self, name: str) -> None:
         """Empty the journal of a chapter that is about to run."""
-        self.journal(name).unlink(missing_ok=True)
+        self._journal(name).unlink(missing_ok=True)
         self.discard_tables(name)
 
     def _waiting(self, name: str) -> Path:
@@ -89,10 +88,8 @@ class State:
 
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""
-        journal = self.journal(name)
-        if not journal.exists():
-            return []
-        return [Path(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+        journal = self._journal(name)
+        return [Path(line) for line in journal.read_text(encoding="utf-8").splitlines()] if journal.exists() else []
 
     def seconds(self, name: str, default: float) -> float:
         """How long the chapter took last time on this machine."""
@@ -116,14 +113,63 @@ class State:
             raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
-            leftovers.sweep(self.out, self._elsewhere())
+            sweep(self.out)
             yield
         finally:
-            leftovers.sweep(self.out, self._elsewhere())  # an interrupt does not wait for threads to tidy up
+            sweep(self.out)  # an interrupt does not wait for threads to tidy up
             holder.unlink(missing_ok=True)
             lock.release()
 
-    def _elsewhere(self) -> list[Path]:
-        """Folders outside `out` that a run writes to."""
-        data = paths.ROOT / "data" if self.out == paths.ROOT / "reports" else self.out / "data"
-        return [data / "raw", data / "processed"]
+
+def _register(out: Path) -> Path:
+    return out / ".state" / "kernels"
+
+
+def note(out: Path, folder: Path) -> None:
+    """Remember the private folder of a kernel."""
+    register = _register(out)
+    register.parent.mkdir(parents=True, exist_ok=True)
+    with register.open("a", encoding="utf-8") as file:
+        file.write(f"{folder}\n")
+
+
+def noted(out: Path) -> list[Path]:
+    """Folders of kernels that were noted and not yet cleared."""
+    register = _register(out)
+    if not register.exists():
+        return []
+    lines = register.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [Path(line) for line in lines if Path(line).name.startswith(PREFIX)]
+
+
+def end_kernels(folders: Iterable[Path]) -> None:
+    """End the kernels that were started on a connection file in one of the folders."""
+    connections = {str(folder / CONNECTION) for folder in folders}
+    if not connections:
+        return
+    import psutil
+
+    psutil.process_iter.cache_clear()  # its cache refuses to end a process whose number another one had before
+    found = [p for p in psutil.process_iter(["cmdline"]) if connections.intersection(p.info["cmdline"] or ())]
+    for process in found:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(found, timeout=3)
+
+
+def sweep(out: Path) -> None:
+    """Clear what a killed run left in an output folder; call it with the folder's lock held."""
+    folders = [folder for folder in noted(out) if folder.exists()]
+    end_kernels(folders)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    _register(out).unlink(missing_ok=True)
+    inside = [out / name for name in ("results", "tables", ".state", "executed")]
+    data = [project.data(out) / name for name in ("raw", "processed")]
+    for place in [out, *inside, *data]:
+        for path in place.glob("*") if place.is_dir() else ():
+            partial = place.name == "executed" and path.name.endswith(".partial.ipynb")
+            if path.is_file() and (partial or HALF_WRITTEN.fullmatch(path.name)):
+                path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Picture of the report's first screen, for the README: ``python -m attrition.report.picture REPORT PICTURE``."""
+"""Picture of the report's first screen, for the README: ``python benchmarks/picture.py REPORT PICTURE``."""
 
 import io
 import shutil

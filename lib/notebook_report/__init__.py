@@ -1,0 +1,1 @@
+"""Numbered notebooks run in order, cached, and bound into one checked HTML report; knows nothing of what they study."""

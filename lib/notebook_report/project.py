@@ -1,0 +1,189 @@
+"""The project whose notebooks are run and bound: what this package has to be told of it, and where its files lie.
+
+Everything a run writes lies below one output folder, ``reports/`` by default. Another one is chosen with ``--out DIR``
+(or the variable ``NAME_OUT``): then data, results and the report all go there, so that a read-only checkout works and
+a quick run never touches the committed report.
+"""
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+PLAIN = SimpleNamespace(LIGHT={"ink": "#1f2429"}, DARK={"ink": "#e8ebee"}, WIDTH=5.5, use=lambda: None)
+"""Look of figures in a project that names no style."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A numbered notebook.
+
+    Parameters
+    ----------
+    name : str
+        Notebook without ending.
+    needs : tuple of str
+        Chapters whose results or data it reads.
+    seconds : float
+        Rough time on two cores, for the plan and for the order; replaced by what this machine needed last time.
+    own : (str, str), optional
+        Of a chapter that also runs on a reader's own data: the parameter that names the data, and its usual value.
+    reads : tuple of str
+        Files below the project's folder that its results depend on, beside those of the library; may be patterns.
+    """
+
+    name: str
+    needs: tuple[str, ...] = ()
+    seconds: float = 5.0
+    own: tuple[str, str] | None = None
+    reads: tuple[str, ...] = ()
+
+    @property
+    def notebook(self) -> Path:
+        """Committed source."""
+        return notebooks() / f"{self.name}.ipynb"
+
+
+@dataclass
+class Project:
+    """A project with numbered notebooks, a library in ``lib/`` and packages in ``requirements.lock``.
+
+    Parameters
+    ----------
+    name : str
+        Of its variables (``NAME_OUT``) and its command ``python -m name``.
+    root : pathlib.Path
+        The checkout.
+    title : str
+        Of a report without a front page of its own.
+    chapters : tuple of Chapter
+    params : str
+        Module whose ``read(profile)`` gives the seed under ``"seed"`` and a dataclass for each chapter.
+    module : str
+        Where it is told to `use`: kernels of notebooks import it first.
+    style : str
+        Module of the figures' look: colours by name ``LIGHT`` and ``DARK``, ``WIDTH`` in inches, and ``use()``.
+    made_from : tuple of str
+        What the report is made from beside library and notebooks, as patterns below `root`.
+    notebooks : str
+        Their folder, below `root`.
+    command : str
+        What users call to run it.
+    profile : str, optional
+        Sizes that this process reads and writes results of, once its parameters are loaded.
+    """
+
+    name: str = "notebook_report"
+    root: Path = field(default_factory=Path.cwd)
+    title: str = "Report"
+    chapters: tuple[Chapter, ...] = ()
+    params: str = ""
+    module: str = ""
+    style: str = ""
+    made_from: tuple[str, ...] = ("params.yaml", "requirements.lock")
+    notebooks: str = "notebooks"
+    command: str = "./run_all.sh"
+    profile: str | None = None
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the committed report."""
+        return self.root / "reports"
+
+    def variable(self, name: str) -> str:
+        """Name of an environment variable of this project."""
+        return f"{self.name.upper()}_{name}"
+
+    def environment(self) -> dict[str, str]:
+        """Variables by which a process that is started knows its project."""
+        return {MODULE: self.module} if self.module else {}
+
+
+MODULE = "NOTEBOOK_REPORT_PROJECT"
+current = Project()
+
+
+def use(project: Project) -> None:
+    """Make this process run and report `project`; inside a notebook its figure style applies from here on."""
+    global current
+    current = project
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        style().use()
+
+
+def variable(name: str) -> str | None:
+    """Value of one of the project's environment variables; None when it is empty or not set."""
+    return os.environ.get(current.variable(name)) or None
+
+
+def style() -> Any:
+    """The look of the project's figures; loads matplotlib."""
+    return importlib.import_module(current.style) if current.style else PLAIN
+
+
+def notebooks() -> Path:
+    """Folder of the committed notebooks."""
+    return current.root / current.notebooks
+
+
+def library() -> Path:
+    """Folder of the project's packages."""
+    return current.root / "lib"
+
+
+def out() -> Path:
+    """Output folder of this run (``NAME_OUT``, else ``reports/``)."""
+    chosen = variable("OUT")
+    return Path(chosen).resolve() if chosen else current.reports
+
+
+def command() -> str:
+    """The command that brings this output folder up to date, for messages that tell what to run.
+
+    A run hands its own on to the notebooks (``NAME_COMMAND``): with a reader's own data, for one.
+    """
+    usual = {current.reports: "", current.reports / "quick": " --quick"}
+    return variable("COMMAND") or f"{current.command}{usual.get(out(), f' --out {out()}')}"
+
+
+def _below(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def data(where: Path | None = None) -> Path:
+    """Folder of the data that a run makes: ``data/`` for the committed report, else inside the output folder."""
+    where = where or out()
+    return current.root / "data" if where == current.reports else where / "data"
+
+
+def raw() -> Path:
+    """Folder of source tables."""
+    return _below(data() / "raw")
+
+
+def processed() -> Path:
+    """Folder of derived tables that one chapter hands to another."""
+    return _below(data() / "processed")
+
+
+def results() -> Path:
+    """Folder of ``NN_name.json``: every number that a sentence of the report quotes."""
+    return _below(out() / "results")
+
+
+def tables() -> Path:
+    """Folder of the tables and of the data behind the figures, as CSV."""
+    return _below(out() / "tables")
+
+
+def waiting(chapter: str) -> Path:
+    """Where the tables of a chapter that runs wait for its success."""
+    return out() / ".state" / f"{chapter}.tables"
+
+
+if os.environ.get(MODULE):
+    importlib.import_module(os.environ[MODULE])
