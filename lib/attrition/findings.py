@@ -140,7 +140,7 @@ def of_worth(known: Facts, decision: Row) -> Facts:
 
 
 def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
-    """The dearest leak on the real trial; *supported* when its price has an interval beyond the smallest difference."""
+    """The leak that gains most on the real trial; *supported* when the gain is sure and at least the smallest of interest."""
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
     price = _difference(leaks[name])
     return {
@@ -164,10 +164,10 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
     p : attrition.params.Findings
     """
     real, generated = found["06_real_trial"], found["01_generation"]
-    at, decided, said_of = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
+    at, decided, conclusions = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
     later = {day: real["landmarks"][str(day)] for day in sorted(p.landmarks)}
     gain = at.get("difference", {}).get("all_less_arm_only")
-    dearest = max(real["leaks"].values(), key=lambda leak: leak["difference"])
+    largest = max(real["leaks"].values(), key=lambda leak: leak["difference"])
     whole = _effect(by_id(rows)["C28"])
     none = {"n": 0, "low": None, "high": None}
     return {
@@ -178,11 +178,11 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
         "blinded_better": better_than_chance(at, "all_without_arm"),
         "days_known": [day for day, one in later.items() if better_than_chance(one, "all")],
         "days_blinded": [day for day, one in later.items() if better_than_chance(one, "all_without_arm")],
-        **{"use": said_of["use"], "pays": said_of["use"] == "supported"},
-        "adds": said_of["finding-real-arm"] in ("supported", "direction only"),
+        **{"use": conclusions["use"], "pays": conclusions["use"] == "supported"},
+        "adds": conclusions["finding-real-arm"] in ("supported", "direction only"),
         **{key: none | decided.get(name, {}) for key, name in STRATEGIES.items()},
         "arm_is_better": bool(gain and gain["ci_high"] < 0),
-        **{"honest": dearest["honest"], "leaky": dearest["leaky"]},
+        **{"honest": largest["honest"], "leaky": largest["leaky"]},
         "patients": generated["published"]["n_patients"],
         "replicates": found["03_feature_ablation"]["paired"]["default"]["burden"]["n_replicates"],
         "flow": real["flow"],
@@ -255,12 +255,11 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
 
     What was found are the measured figures where there are any, else what the arithmetic gives.
     """
-    kept = ("id", "claim", "published", "verdict", "evidence")
-    told = [[part for part in row["statements"] if not RULES[part["rule"]].arithmetic] for row in rows]
-    return pd.DataFrame(
-        {**{key: row[key] for key in kept}, "found": said("figures_found", {"statements": own or row["statements"]})}
-        for row, own in zip(rows, told, strict=True)
-    )[["id", "claim", "published", "found", "verdict", "evidence"]]
+    table = pd.DataFrame({key: row[key] for key in ("id", "claim", "published", "verdict", "evidence")} for row in rows)
+    measured = [[part for part in row["statements"] if not RULES[part["rule"]].arithmetic] for row in rows]
+    each = [own or row["statements"] for row, own in zip(rows, measured, strict=True)]
+    table.insert(3, "found", [said("figures_found", {"statements": own}) for own in each])
+    return table
 
 
 def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -275,16 +274,16 @@ def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataF
 
     The verdict after one amendment is that before the next one of the same claim, and after the last one today's.
     """
-    after, told = {row["id"]: row["verdict"] for row in rows}, []
+    after, amended = {row["id"]: row["verdict"] for row in rows}, []
     for entry in reversed(amendments):
         before, changes = entry.get("before", {}), dict[tuple[str, str], list[str]]()
         for identifier, verdict in before.items():
             changes.setdefault((verdict, after[identifier]), []).append(identifier)
         kinds = [{"before": old, "after": new, "claims": own} for (old, new), own in changes.items()]
         row = {"date": entry["date"].isoformat(), "amendment": entry["what"]}
-        told.append(row | {"verdicts": said("amended", {"changes": kinds}) or None})
+        amended.append(row | {"verdicts": said("amended", {"changes": kinds}) or None})
         after |= before
-    return pd.DataFrame(told[::-1])
+    return pd.DataFrame(amended[::-1])
 
 
 def reference_list(references: Sequence[Row]) -> str:
