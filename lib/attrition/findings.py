@@ -140,7 +140,7 @@ def of_worth(known: Facts, decision: Row) -> Facts:
 
 
 def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
-    """The leak that gains most on the real trial; *supported* when the gain is sure and at least the smallest of interest."""
+    """The leak that gains most on the real trial; its verdict is that of the gain, by the smallest difference."""
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
     price = _difference(leaks[name])
     return {
