@@ -262,7 +262,7 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     runs = own.loc[wins, "threshold"].groupby((~wins).cumsum()[wins])
     better = max((run for _, run in runs), key=len, default=own["threshold"].head(0))
     gain = own[["over_all", "over_none"]].min(axis=1)
-    best = own.loc[gain.idxmax()]
+    top = own.loc[gain.idxmax()]
     return {
         "use": not better.empty,
         "judged_from": float(own["threshold"].min()),
@@ -271,9 +271,9 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
         "better_to": None if better.empty else float(better.max()),
         "n_thresholds": len(own),
         "n_better": len(better),
-        "best_threshold": float(best["threshold"]),
+        "best_threshold": float(top["threshold"]),
         "best_over_default": float(gain.max()),
-        "best_over_default_low": float(min(best["over_all_low"], best["over_none_low"])),
+        "best_over_default_low": float(min(top["over_all_low"], top["over_none_low"])),
     }
 
 

@@ -274,7 +274,7 @@ def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataF
 
     The verdict after one amendment is that before the next one of the same claim, and after the last one today's.
     """
-    after, amended = {row["id"]: row["verdict"] for row in rows}, []
+    after, amended = {row["id"]: row["verdict"] for row in rows}, list[Facts]()
     for entry in reversed(amendments):
         before, changes = entry.get("before", {}), dict[tuple[str, str], list[str]]()
         for identifier, verdict in before.items():

@@ -46,7 +46,7 @@ def _as_measure(value: Any, where: str) -> Measure:
     numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
     if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
         raise results.MissingResult(f"{where} is not a number but {numbers['value']!r}")
-    return Measure(*(numbers.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")))
+    return Measure(numbers["value"], *(numbers.get(key) for key in ("ci_low", "ci_high", "mc_se")))
 
 
 def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) -> Source:
