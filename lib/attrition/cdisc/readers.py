@@ -88,6 +88,29 @@ def range_flag(value: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
     return flag.where(value.notna() & (low.notna() | high.notna()))
 
 
+# Results of measurements: id, test, value, low, high, day
+
+
+def _vital_signs(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """Means by day of the vital signs that are followed."""
+    followed = results[results["test"].isin(definitions.vital_signs)]
+    return daily_mean(_records(followed, "vital sign", followed["test"], followed["day"], value=followed["value"]))
+
+
+def _labs(results: pd.DataFrame) -> pd.DataFrame:
+    """Laboratory values, marked against their reference range."""
+    results = results[results["value"].notna()]
+    flag = range_flag(results["value"], results["low"], results["high"])
+    return _records(results, "lab", results["test"], results["day"], value=results["value"], detail=flag)
+
+
+def _totals(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """Totals of the questionnaires that the definitions name."""
+    names = results["test"].map(dict(definitions.questionnaires)).dropna()
+    scored = results.loc[names.index]
+    return _records(scored, "questionnaire", names, scored["day"], value=scored["value"])
+
+
 # SDTM
 
 
@@ -163,36 +186,23 @@ def _visits(source: Source, reference: pd.Series, definitions: Definitions) -> p
     return _records(frame, "visit", frame["VISIT"], day, value=frame["VISITNUM"])
 
 
-def _vital_signs(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    frame = source.read("vs", [ID, "VSTESTCD", "VSSTRESN", "VSDTC", "VSDY"])
-    frame = frame[frame["VSTESTCD"].isin(definitions.vital_signs)]
-    day = _day(frame, reference, "VSDY", "VSDTC")
-    return daily_mean(_records(frame, "vital sign", frame["VSTESTCD"], day, value=frame["VSSTRESN"]))
+def _results(source: Source, domain: str, reference: pd.Series) -> pd.DataFrame:
+    """Results of a findings domain, VS, LB or QS, with our names of columns."""
+    code = domain.upper()
+    names = {f"{code}TESTCD": "test", f"{code}STRESN": "value", f"{code}STNRLO": "low", f"{code}STNRHI": "high"}
+    frame = source.read(domain, [ID, *names, f"{code}DTC", f"{code}DY"], split=True)
+    return frame.assign(day=_day(frame, reference, f"{code}DY", f"{code}DTC")).rename(columns=names)
 
 
-def _labs(source: Source, reference: pd.Series) -> pd.DataFrame:
-    columns = [ID, "LBTESTCD", "LBSTRESN", "LBSTNRLO", "LBSTNRHI", "LBDTC", "LBDY"]
-    frame = source.read("lb", columns, split=True)
-    frame = frame[frame["LBSTRESN"].notna()]
-    flag = range_flag(frame["LBSTRESN"], frame["LBSTNRLO"], frame["LBSTNRHI"])
-    day = _day(frame, reference, "LBDY", "LBDTC")
-    return _records(frame, "lab", frame["LBTESTCD"], day, value=frame["LBSTRESN"], detail=flag)
-
-
-def _questionnaires(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    frame = source.read("qs", [ID, "QSTESTCD", "QSSTRESN", "QSDTC", "QSDY"], split=True)
-
-    def scored(of: pd.DataFrame, name: pd.Series) -> pd.DataFrame:
-        return _records(of, "questionnaire", name, _day(of, reference, "QSDY", "QSDTC"), value=of["QSSTRESN"])
-
-    totals = frame["QSTESTCD"].map(dict(definitions.questionnaires)).dropna()
-    parts = [scored(frame.loc[totals.index], totals)]
+def _item_sums(results: pd.DataFrame, definitions: Definitions) -> list[pd.DataFrame]:
+    """Sums of a questionnaire's items, where no total is recorded."""
+    parts = []
     for prefix, name in definitions.questionnaire_sums.items():
-        items = frame[frame["QSTESTCD"].str.startswith(prefix, na=False)]
+        items = results[results["test"].str.startswith(prefix, na=False)]
+        made = _records(items, "questionnaire", pd.Series(name, index=items.index), items["day"], value=items["value"])
         keys = ["id", "kind", "name", "day", "known_day"]
-        sums = scored(items, pd.Series(name, index=items.index)).groupby(keys, as_index=False)
-        parts.append(sums["value"].sum(min_count=1))
-    return _together(parts)
+        parts.append(made.groupby(keys, as_index=False)["value"].sum(min_count=1))
+    return parts
 
 
 def _exposure(source: Source, reference: pd.Series) -> pd.DataFrame:
@@ -222,13 +232,14 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     randomised = _randomised(demographics, definitions)
     kept = demographics[randomised]
     reference = first_dose(source, "dm", "RFSTDTC", kept)
+    vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))
     events = _together(
         [
             adverse_events(source, reference),
             _visits(source, reference, definitions),
-            _vital_signs(source, reference, definitions),
-            _labs(source, reference),
-            _questionnaires(source, reference, definitions),
+            _vital_signs(vital_signs, definitions),
+            _labs(labs),
+            _together([_totals(scales, definitions), *_item_sums(scales, definitions)]),
             _exposure(source, reference),
         ]
     )
@@ -297,44 +308,35 @@ def _adam_adverse_events(source: Source, reference: pd.Series) -> tuple[pd.DataF
     return made, frame.empty
 
 
-def _parameters(source: Source, name: str, reference: pd.Series, extra: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Recorded rows of a data set in the basic structure (derived rows carry a DTYPE), with their study day."""
-    columns = [ID, "PARAMCD", "AVAL", "ADT", "ADY", "VISITNUM", "VISIT", "DTYPE", *extra]
-    frame = source.read(name, columns)
+def _parameters(source: Source, name: str, reference: pd.Series) -> pd.DataFrame:
+    """Recorded rows of a data set in the basic structure (derived rows carry a DTYPE), with our names of columns."""
+    names = {"PARAMCD": "test", "AVAL": "value", "A1LO": "low", "A1HI": "high"}
+    frame = source.read(name, [ID, *names, "ADT", "ADY", "VISITNUM", "VISIT", "DTYPE"])
     frame = frame[frame["DTYPE"].isna() & frame["AVAL"].notna()]
-    return frame.assign(day=_day(frame, reference, "ADY", "ADT"))
+    return frame.assign(day=_day(frame, reference, "ADY", "ADT")).rename(columns=names)
 
 
 def _adam_labs(source: Source, reference: pd.Series) -> pd.DataFrame:
     parts = []
     for name in source.domain("adlb"):
         if {"ASEQ", "LBSEQ"} & set(source.columns(name)):
-            frame = _parameters(source, name, reference, ("A1LO", "A1HI"))
-            frame = frame[~frame["PARAMCD"].str.startswith("_", na=True)]
-            flag = range_flag(frame["AVAL"], frame["A1LO"], frame["A1HI"])
-            parts.append(_records(frame, "lab", frame["PARAMCD"], frame["day"], value=frame["AVAL"], detail=flag))
+            results = _parameters(source, name, reference)
+            parts.append(_labs(results[~results["test"].str.startswith("_", na=True)]))
     return _together(parts).drop_duplicates()
 
 
 def _adam_vital_signs(source: Source, reference: pd.Series, definitions: Definitions) -> list[pd.DataFrame]:
     """Visits, and the vital signs that are followed."""
-    frame = _parameters(source, "advs", reference)
-    frame = frame[~(frame["VISITNUM"] > definitions.last_visit_number)]
-    visits = _records(frame, "visit", frame["VISIT"], frame["day"], value=frame["VISITNUM"])
-    followed = frame[frame["PARAMCD"].isin(definitions.vital_signs)]
-    values = _records(followed, "vital sign", followed["PARAMCD"], followed["day"], value=followed["AVAL"])
-    return [visits.drop_duplicates(["id", "name", "day"]), daily_mean(values)]
+    results = _parameters(source, "advs", reference)
+    results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
+    visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
+    return [visits.drop_duplicates(["id", "name", "day"]), _vital_signs(results, definitions)]
 
 
 def _adam_questionnaires(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    parts = []
-    for name in source.names:
-        if name.startswith("ad") and not name.startswith(NO_SCALES) and "PARAMCD" in source.columns(name):
-            frame = _parameters(source, name, reference)
-            total = frame["PARAMCD"].map(dict(definitions.questionnaires)).dropna()
-            frame = frame.loc[total.index]
-            parts.append(_records(frame, "questionnaire", total, frame["day"], value=frame["AVAL"]))
-    return _together(parts)
+    scales = [name for name in source.names if name.startswith("ad") and not name.startswith(NO_SCALES)]
+    scales = [name for name in scales if "PARAMCD" in source.columns(name)]
+    return _together([_totals(_parameters(source, name, reference), definitions) for name in scales])
 
 
 def load_adam(source: Source, definitions: Definitions) -> Trial:
