@@ -26,8 +26,6 @@ class EngineError(errors.Refusal, ValueError):
 def chosen() -> tuple[str, int, str | None]:
     """Engine, workers and scheduler of this run (``ATTRITION_ENGINE``, ``_WORKERS``, ``_SCHEDULER``).
 
-    Examples
-    --------
     >>> chosen()[0] in ENGINES
     True
     """
@@ -93,8 +91,6 @@ def compute(tasks: Sequence[Any], label: str) -> list[Any]:
     A terminal gets a progress bar, anything else a plain line in the log every tenth of the way. Tasks are calls of
     `joblib.delayed`, independent of each other and of the order they run in.
 
-    Examples
-    --------
     >>> from joblib import delayed
     >>> compute([delayed(abs)(-n) for n in range(3)], "distances")
     [0, 1, 2]

@@ -63,8 +63,6 @@ def closest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
     """Class of the error that a notebook shows as `lines`, if it is one of this family.
 
-    Examples
-    --------
     >>> shown_as(["attrition.results.OtherProfile: refused"]).exit_code
     2
     >>> shown_as(["KeyError: 'age'"]) is None
@@ -85,8 +83,6 @@ def gravest(errors: Iterable[BaseException]) -> int:
 
     What the system says about a file (`OSError`) is about output: what a run reads, it reads behind its own errors.
 
-    Examples
-    --------
     >>> gravest([ValueError(), Refusal(), OSError()])
     6
     """

@@ -107,8 +107,6 @@ class Ensemble:
 def _quantile(ordered: NDArray, share: float) -> NDArray:
     """Quantile of each row of sorted values, to the bit as `numpy.quantile`, which would select before it sorts.
 
-    Examples
-    --------
     >>> rows = np.sort(np.random.default_rng(1).normal(size=(50, 7)), axis=1)
     >>> bool((_quantile(rows, 0.9) == np.quantile(rows, 0.9, axis=1)).all())
     True
@@ -213,8 +211,6 @@ def as_text(patients: pd.DataFrame) -> pd.DataFrame:
     Columns outside `INPUT` are dropped unseen. No row is refused, and so are rows with more cells than the header,
     which pandas shifts to the left without a word.
 
-    Examples
-    --------
     >>> as_text(pd.DataFrame({"patient_id": ["007"], "age": [61], "name": ["Jane"]})).loc[2].tolist()
     ['007', '61']
     """
@@ -266,8 +262,6 @@ def _by_line(error: strict.ContractError) -> dict[int, str]:
 class Seen:
     """Which patients stood in earlier rows of a file that is read in pieces; eight bytes a patient are kept.
 
-    Examples
-    --------
     >>> seen = Seen()
     >>> [seen.again(pd.Series(ids)).tolist() for ids in (["1", "2", "1"], ["3", "2", None])]
     [[False, False, True], [False, True, False]]
@@ -303,8 +297,6 @@ def file(
 def summary(scored: Mapping[str, int]) -> str:
     """One line on what was scored.
 
-    Examples
-    --------
     >>> summary({"rows": 3, "refused": 1, "outside": 0})
     '2 patients scored, 1 row refused (column "refused" says why), 0 outside what the model was trained on'
     """

@@ -16,8 +16,6 @@ def _key(part: int | str) -> int:
 def sequence(seed: int, *name: int | str) -> np.random.SeedSequence:
     """Seed sequence of the stream `name`.
 
-    Examples
-    --------
     >>> sequence(42, "study", 3).entropy
     42
     """
@@ -27,8 +25,6 @@ def sequence(seed: int, *name: int | str) -> np.random.SeedSequence:
 def stream(seed: int, *name: int | str) -> np.random.Generator:
     """Generator of the stream `name`; see `sequence`.
 
-    Examples
-    --------
     >>> float(stream(42, "a").random()) == float(stream(42, "a").random())
     True
     >>> float(stream(42, "a").random()) == float(stream(42, "b").random())
@@ -40,8 +36,6 @@ def stream(seed: int, *name: int | str) -> np.random.Generator:
 def integer(seed: int, *name: int | str) -> int:
     """A seed for libraries that take an integer ``random_state``; see `sequence`.
 
-    Examples
-    --------
     >>> 0 <= integer(42, "folds", 1) < 2**31
     True
     """

@@ -77,19 +77,8 @@ def missing_values(table: pd.DataFrame) -> pd.DataFrame:
 def event_rates(groups: pd.Series, event: np.ndarray, expected: np.ndarray | None = None) -> pd.DataFrame:
     """Share of patients with the event in each group, with Wilson intervals.
 
-    Parameters
-    ----------
-    groups : pandas.Series, shape (n_patients,)
-        Group of each patient.
-    event : numpy.ndarray, shape (n_patients,)
-        0 or 1.
-    expected : numpy.ndarray, shape (n_patients,), optional
-        Known probability of the event; its mean is put beside the observed share.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``group, n, events, rate, ci_low, ci_high`` and, if given, ``expected``; groups in their order.
+    Columns ``group, n, events, rate, ci_low, ci_high``; with the known probabilities of the event also their mean,
+    ``expected``.
 
     Examples
     --------

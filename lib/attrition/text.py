@@ -29,8 +29,6 @@ Made = TypeVar("Made", bound=Callable)
 def unless_missing(function: Made) -> Made:
     """The function, with None for an argument that is None, or whose ``main`` is: what cannot be judged is not shown.
 
-    Examples
-    --------
     >>> unless_missing(len)([1, 2]), unless_missing(len)(None)
     (2, None)
     """
@@ -45,8 +43,6 @@ def unless_missing(function: Made) -> Made:
 def escape(text: str) -> str:
     r"""Escape text so that Markdown shows it literally, on one line.
 
-    Examples
-    --------
     >>> print(escape("<b>a*b</b>"))
     \<b\>a\*b\</b\>
     """
@@ -56,8 +52,6 @@ def escape(text: str) -> str:
 def number(text: str) -> str:
     """Set a true minus sign before a formatted number, and no sign before one that rounds to zero.
 
-    Examples
-    --------
     >>> number("-0.12"), number("-0.00"), number("+0.000"), number("$-1,234")
     ('−0.12', '0.00', '0.000', '−$1,234')
     """
@@ -68,8 +62,6 @@ def number(text: str) -> str:
 def percent(text: str) -> str:
     """Close the blank before a per cent sign: one form everywhere, and none that breaks over two lines.
 
-    Examples
-    --------
     >>> percent("52.5% of 24 %")
     '52.5% of 24%'
     """
@@ -79,8 +71,6 @@ def percent(text: str) -> str:
 def typeset(text: str) -> str:
     """Words as they are set: true minus signs, arrows, and one form of per cent. Ranges and names keep their hyphens.
 
-    Examples
-    --------
     >>> typeset("-0.070 (95 % -0.1 to .2), divisor n - 1; 0.52 -> 0.63; 35-49, 1 - visit_rate, CDISC-01, Site A - B")
     '−0.070 (95% −0.1 to .2), divisor n − 1; 0.52 → 0.63; 35-49, 1 − visit_rate, CDISC-01, Site A - B'
     """
@@ -111,8 +101,6 @@ class Filler(string.Formatter):
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """Fill a Markdown template, with fields as in `str.format`, with numbers, text (escaped) and intervals.
 
-    Examples
-    --------
     >>> auroc = {"value": 0.643, "ci_low": 0.6, "ci_high": 0.684}
     >>> fill("auroc {a:.2f}, {n:,} patients", {"a": auroc, "n": 1000})
     'auroc 0.64 (0.60 to 0.68), 1,000 patients'
@@ -123,8 +111,6 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
 def count(n: int, noun: str = "", plural: str | None = None) -> str:
     """A small number in words, with its noun.
 
-    Examples
-    --------
     >>> count(1, "claim"), count(0, "claim"), count(14, "claim")
     ('one claim', 'no claims', '14 claims')
     """
@@ -136,8 +122,6 @@ def count(n: int, noun: str = "", plural: str | None = None) -> str:
 def listed(parts: Sequence[str]) -> str:
     """Parts of a sentence with commas and a final *and*.
 
-    Examples
-    --------
     >>> listed(["a", "b", "c"]), listed(["a"])
     ('a, b and c', 'a')
     """
@@ -147,8 +131,6 @@ def listed(parts: Sequence[str]) -> str:
 def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
     """An estimate with its interval; None where it is not defined, without the interval where that is not.
 
-    Examples
-    --------
     >>> interval_text({"value": 0.5, "ci_low": -0.1, "ci_high": 1.1}, ".1f")
     '0.5 (−0.1 to 1.1)'
     """
@@ -161,8 +143,6 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     """Text of one table cell, by a format with one field such as ``"{:.3f}"`` or a function, if there is one.
 
-    Examples
-    --------
     >>> [cell(1234), cell(-0.5), cell(True), cell(None), cell(0.25, "{:.0%}")]
     ['1,234', '−0.500', 'yes', '–', '25%']
     """
@@ -186,8 +166,6 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
 def cells(values: Sequence[Any], form: str | Callable[[Any], str] | None = None) -> list[str]:
     """Text of a column's cells: a small number among others of three decimals has the decimals that show a digit of it.
 
-    Examples
-    --------
     >>> cells([0.078, -0.00022, None]), cells([0.00022, 0.00003])
     (['0.078', '−0.0002', '–'], ['2.2e-04', '3.0e-05'])
     """
@@ -204,8 +182,6 @@ def cells(values: Sequence[Any], form: str | Callable[[Any], str] | None = None)
 def is_number(text: str) -> bool:
     """Tell whether a formatted cell reads as a number, perhaps with its interval or unit.
 
-    Examples
-    --------
     >>> [is_number(t) for t in ("−0.64 (−0.60 to 0.68)", "25%", "–", "Phase I", "1e3 mg daily and more")]
     [True, True, True, False, False]
     """

@@ -121,8 +121,6 @@ def experiment(client: Any, study: str) -> str:
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """Nested results as one level of metrics; what is no number is left out.
 
-    Examples
-    --------
     >>> flat({"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "note": "x"})
     {'lr.auroc.value': 0.7, 'lr.auroc.ci_low': 0.6}
     """

@@ -32,8 +32,6 @@ NO_SCALES = ("adsl", "adae", "advs", "adtte", "adlb", "adcm", "adex")
 def terms(values: pd.Series) -> pd.Series:
     """Coded terms as CDISC spells them: upper case, no blanks around.
 
-    Examples
-    --------
     >>> terms(pd.Series([" Completed", "DEATH", None])).tolist()
     ['COMPLETED', 'DEATH', nan]
     """

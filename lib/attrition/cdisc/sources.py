@@ -45,8 +45,6 @@ def _text(values: pd.Series) -> pd.Series:
 def unreadable(values: pd.Series) -> pd.Series:
     """Which cells are text that is no date: neither empty nor ISO 8601, whole or partial.
 
-    Examples
-    --------
     >>> unreadable(pd.Series(["2014-01-02T11:45", "2014-01", "2014---15", None, ""])).any()
     np.False_
     >>> unreadable(pd.Series(["31/01/2014", "2014-02-30", "20140131", "01JAN2014"])).all()
@@ -64,8 +62,6 @@ def unreadable(values: pd.Series) -> pd.Series:
 def as_dates(values: pd.Series) -> pd.Series:
     """Dates from ISO text (a time of day is cut off, partial dates become missing), dates or SAS day numbers.
 
-    Examples
-    --------
     >>> as_dates(pd.Series(["2014-01-02T11:45", "2014-01", None])).dt.strftime("%d.%m.%Y").tolist()
     ['02.01.2014', nan, nan]
     >>> as_dates(pd.Series([19718.0])).dt.strftime("%Y-%m-%d").tolist()
@@ -83,8 +79,6 @@ def as_dates(values: pd.Series) -> pd.Series:
 def latest_dates(values: pd.Series) -> pd.Series:
     """Last date that fits an ISO date which may lack day or month.
 
-    Examples
-    --------
     >>> latest_dates(pd.Series(["2014-02", "2014", "2014-03-01"])).dt.strftime("%d.%m.%Y").tolist()
     ['28.02.2014', '31.12.2014', '01.03.2014']
     """
@@ -102,8 +96,6 @@ def study_day(dates: pd.Series, reference: pd.Series) -> pd.Series:
 
     The reference is each record's date of first dose.
 
-    Examples
-    --------
     >>> first = pd.Series(pd.to_datetime(["2014-01-02"] * 2))
     >>> study_day(pd.Series(pd.to_datetime(["2014-01-02", "2014-01-01"])), first).tolist()
     [1.0, -1.0]

@@ -84,8 +84,6 @@ class Definitions:
     def group_of(self, reason: pd.Series) -> pd.Series:
         """Reason group of disposition terms, also ``"competing"``, ``"completed"`` and (no term yet) ``"ongoing"``.
 
-        Examples
-        --------
         >>> PILOT.group_of(pd.Series(["DEATH", "LACK OF EFFICACY", "COMPLETED"])).tolist()
         ['competing', 'other', 'completed']
         """
@@ -106,8 +104,6 @@ PILOT = KNOWN["CDISCPILOT01"]
 def ordered_arms(arm: pd.Series, reference: str = "") -> tuple[str, ...]:
     """Arms with the reference first: the declared one, else one called like a control, else the largest.
 
-    Examples
-    --------
     >>> ordered_arms(pd.Series(["10 mg", "20 mg", "placebo"]))
     ('placebo', '10 mg', '20 mg')
     >>> ordered_arms(pd.Series(["B", "NA", "B"]))
@@ -138,8 +134,6 @@ def completion_begins(patients: pd.DataFrame) -> int | None:
 
     None with fewer than ten completers.
 
-    Examples
-    --------
     >>> completion_begins(pd.DataFrame({"event_day": [100, *[170] * 99], "reason_group": "completed"}))
     170
     """
@@ -222,8 +216,6 @@ class Trial:
 def pool_sites(site: pd.Series, arm: pd.Series, definitions: Definitions) -> pd.Series:
     """Group of each patient's site: itself, or the pool when an arm has too few patients there.
 
-    Examples
-    --------
     >>> site, arm = pd.Series(list("AAAABB")), pd.Series(list("xxyyxy"))
     >>> pool_sites(site, arm, Definitions(smallest_site_arm=2)).tolist()
     ['A', 'A', 'A', 'A', 'pooled', 'pooled']
@@ -252,8 +244,6 @@ def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, di
 
     Those who are not in it are counted by the keys of `LEFT_OUT`.
 
-    Examples
-    --------
     >>> kept, left_out = analysed(pd.DataFrame({"event_day": [9.0, -2.0, None]}), pd.Series([True, True, False]))
     >>> len(kept), left_out
     (1, {'not_dosed': 1, 'left_before_first_dose': 1})
@@ -265,8 +255,6 @@ def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, di
 def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
     """What a reader must know about patients who are not in the analysis set.
 
-    Examples
-    --------
     >>> left_out_notes({"not_dosed": 1, "left_before_first_dose": 0})
     ('Not in the analysis set, as day 1 is the first dose: 1 randomised patient never dosed.',)
     """

@@ -192,8 +192,6 @@ NOT_A_COUNT = (
 def _why_not_a_count(cell: str) -> str | None:
     """What keeps a cell from being a count, or None.
 
-    Examples
-    --------
     >>> [_why_not_a_count(cell) for cell in ("7", "1.9", "2024-01-31")]
     [None, 'not written as a whole number', 'a date where a number belongs']
     """

@@ -40,8 +40,6 @@ class Problem:
 def lines_of(column: str, rule: str, bad: pd.Series) -> list[Problem]:
     """A problem for each line that is marked.
 
-    Examples
-    --------
     >>> lines_of("AEDTC", "is empty", pd.Series([False, True], index=[2, 3]))
     [Problem(column='AEDTC', rule='is empty', line=3)]
     """
@@ -79,8 +77,6 @@ def _where(column: str, rule: str, lines: list[int]) -> str:
 def shown(name: str, position: int) -> str:
     """A column's name if it looks like one, else its position: without a header a "name" may be a patient's.
 
-    Examples
-    --------
     >>> shown("age", 1), shown("Jane Doe", 2), shown("1951-03-04", 3)
     ('age', 'no. 2', 'no. 3')
     """
@@ -110,8 +106,6 @@ def _unreadable(error: OSError) -> str:
 def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.DataFrame:
     r"""`read_strict` for content in memory; `file` is what messages call it.
 
-    Examples
-    --------
     >>> parse(b"id,arm\n007,NA\n", "trial.csv").loc[2].tolist()
     ['007', 'NA']
     >>> parse(b"id,age\n007,61\n008,1,5\n", "trial.csv")

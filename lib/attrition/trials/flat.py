@@ -41,8 +41,6 @@ UNDATED = "The mapping names no known_day: no adverse event counts as known at a
 def unread(path: Path) -> str:
     """What to do with a file of another kind.
 
-    Examples
-    --------
     >>> unread(Path("patients.xlsx"))
     'files ending in .xlsx are not read as a table; save it as CSV UTF-8 with commas, or as parquet'
     """

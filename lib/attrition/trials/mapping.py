@@ -102,8 +102,6 @@ class TableMapping:
 def plain(text: str) -> str:
     r"""A text without case and needless spaces (also non-breaking and invisible ones): alike to a reader.
 
-    Examples
-    --------
     >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
     True
     """
@@ -113,8 +111,6 @@ def plain(text: str) -> str:
 def slug(text: str) -> str:
     """A name for files.
 
-    Examples
-    --------
     >>> slug("My Trial (2024)")
     'my-trial-2024'
     """
