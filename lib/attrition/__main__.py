@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-USAGE, CONTRACT, OUTPUT = 2, 3, 6
+from attrition import errors
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,7 +54,9 @@ def _threshold(word: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"a number between 0 and 1, or one of {', '.join(PRESETS)}")
+        raise argparse.ArgumentTypeError(
+            f"--threshold {word}: a number between 0 and 1, or one of {', '.join(PRESETS)}"
+        )
     return value
 
 
@@ -95,32 +97,24 @@ def score(args: argparse.Namespace) -> int:
     """Score a file; the exit code is 3 when rows were refused."""
     from attrition import registry
     from attrition import score as scoring
-    from attrition.contract import strict
-    from attrition.models import saving
 
     if not args.patients.exists():
         print(f"{args.patients.name}: there is no such file", file=sys.stderr)
-        return USAGE
+        return errors.USAGE
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
-    except strict.ContractError as error:
+    except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
-        return CONTRACT
-    except argparse.ArgumentTypeError as error:
-        print(f"--threshold {args.threshold}: {error}", file=sys.stderr)
-        return USAGE
-    except (FileNotFoundError, saving.UnsafeModel) as error:
-        print(error, file=sys.stderr)
-        return USAGE
+        return getattr(error, "exit_code", errors.USAGE)
     except OSError as error:
         print(f"cannot write {target.name}: {error.strerror}", file=sys.stderr)
-        return OUTPUT
+        return errors.OUTPUT
     rate = counts["rows"] / (time.perf_counter() - started)
     print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second")
-    return CONTRACT if counts["refused"] else 0
+    return errors.CONTRACT if counts["refused"] else errors.OK
 
 
 def versions(args: argparse.Namespace) -> int:
