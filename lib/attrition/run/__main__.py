@@ -1,19 +1,5 @@
-"""``python -m attrition.run``, the command behind ``./run_all.sh``: with a reader's trials, engines and tracking."""
+"""``python -m attrition.run``, the command behind ``./run_all.sh``: with a reader's trials, engines and tracking.
 
-import argparse
-import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-from attrition import engine, environment, paths
-from attrition.errors import OUTPUT
-from attrition.run.command import Command, complain, output_folder, places
-from attrition.run.driver import Own
-
-EXAMPLES = """
 examples:
   ./run_all.sh                    bring reports/report.html up to date
   ./run_all.sh --quick            a small, watermarked version in reports/quick/
@@ -32,12 +18,25 @@ examples:
 exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 notebook failed, 6 output, 130 interrupted
 """
 
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrition import engine, environment, paths
+from attrition.errors import OUTPUT
+from attrition.run.command import Command, Misused, complain, output_folder, places
+
 
 class TrialCommand(Command):
     """The command line of this study."""
 
     def __init__(self) -> None:
-        super().__init__(EXAMPLES)
+        super().__init__(examples=str(__doc__).partition("\n\n")[2])
         self.sub_commands = self.sub_commands | {"ui": self.ui}
         self.brought: list = []
 
@@ -51,13 +50,16 @@ class TrialCommand(Command):
         add("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
         add("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it one is started here")
 
-    def refused(self, args: argparse.Namespace) -> str | None:
-        """Options that need another one."""
+    def refuse(self, args: argparse.Namespace) -> None:
+        """Options that need another one, and too little memory to load packages."""
         if args.workers < 1:
-            return "--workers must be at least 1"
+            raise Misused("--workers must be at least 1")
         if args.scheduler and args.engine != "dask":
-            return "--scheduler goes with --engine dask"
-        return "--mapping goes with --trial TABLE" if args.mapping and not args.trial else None
+            raise Misused("--scheduler goes with --engine dask")
+        if args.mapping and not args.trial:
+            raise Misused("--mapping goes with --trial TABLE")
+        if problem := environment.hopeless():
+            raise engine.EngineError(problem)
 
     def instead(self, args: argparse.Namespace) -> int | None:
         """``--trial template``."""
@@ -68,19 +70,16 @@ class TrialCommand(Command):
         words = {"--trial": args.trial, "--mapping": args.mapping}
         return [word for name, values in words.items() if values for word in (name, *values)]
 
-    def hopeless(self) -> str | None:
-        """Too little memory to load packages."""
-        return environment.hopeless()
-
     def check(self, out: Path) -> int:
         """Interpreter, packages, disk, memory."""
         return environment.check(out)
 
-    def own(self, args: argparse.Namespace) -> Own | None:
+    def own(self, args: argparse.Namespace) -> Any:
         """A reader's trials, each read once."""
         if not args.trial:
             return None
         from attrition import trials
+        from attrition.run.driver import Own
 
         self.brought = trials.checked(args.trial, args.mapping)
         names = [one.name for one in self.brought]

@@ -34,6 +34,12 @@ _asked = threading.Event()
 """Whether it was: a package that is being loaded may make another error of it."""
 
 
+class Misused(errors.Refusal, ValueError):
+    """Words on the command line that mean nothing, or not together."""
+
+    exit_code = USAGE
+
+
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop."""
 
@@ -104,9 +110,8 @@ class Command:
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Add the project's own options."""
 
-    def refused(self, args: argparse.Namespace) -> str | None:
-        """What is wrong with the project's own options, if anything."""
-        return None
+    def refuse(self, args: argparse.Namespace) -> None:
+        """Raise what is wrong with the project's own options (`Misused`) or with this machine."""
 
     def instead(self, args: argparse.Namespace) -> int | None:
         """Do something else than run chapters, if the options say so, and give the exit code."""
@@ -115,10 +120,6 @@ class Command:
     def given(self, args: argparse.Namespace) -> list[str]:
         """The project's own options as the user gave them, for messages that tell what to run."""
         return []
-
-    def hopeless(self) -> str | None:
-        """Why not even packages should be loaded, if that is so."""
-        return None
 
     def check(self, out: Path) -> int:
         """Say what is wrong with this environment, if anything, and give the exit code."""
@@ -274,17 +275,13 @@ class Command:
         if words[:1] and words[0] in self.sub_commands:
             return self.sub_commands[words[0]](words[1:])
         args, unknown = self.parser().parse_known_args(words)
-        if args.check and not unknown:
+        if unknown:
+            raise Misused(self._unknown(unknown))
+        if args.check:
             return self.check(output_folder(args))
-        wrong = self._unknown(unknown) if unknown else self.refused(args)
-        if args.jobs < 1 and not wrong:
-            wrong = "--jobs must be at least 1"
-        if wrong:
-            complain(wrong)
-            return USAGE
-        if problem := self.hopeless():
-            complain(problem)
-            return ENVIRONMENT
+        if args.jobs < 1:
+            raise Misused("--jobs must be at least 1")
+        self.refuse(args)
         done = self.instead(args)
         return self.run(args) if done is None else done
 
