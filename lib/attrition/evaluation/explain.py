@@ -302,16 +302,7 @@ def contribution_table(X: pd.DataFrame, y: NDArray) -> pd.DataFrame:
 def bootstrap_logistic(
     X: ArrayLike, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None
 ) -> tuple[NDArray, NDArray]:
-    """Logistic regression developed on all patients, and on every bootstrap sample.
-
-    Parameters
-    ----------
-    X : array of shape (n_patients, n_features)
-        Features on their own scale; standardised inside each sample.
-    y_true : array of shape (n_patients,)
-    weights : array of shape (n_patients, n_resamples)
-        `attrition.metrics.intervals.bootstrap_weights`.
-    class_weight : {None, "balanced"}
+    """Logistic regression developed on all patients, and on every bootstrap sample, standardised inside each.
 
     Returns
     -------
@@ -463,14 +454,13 @@ def calibration_instability(
     y_true, original : array of shape (n_patients,)
     resampled : array of shape (n_patients, n_resamples)
     grid : array of shape (n_grid,)
-        Predicted probabilities at which curves are drawn.
+        Predicted probabilities at which the curves of the first `n_curves` models are drawn.
     n_curves : int, optional
-        Curves of the first so many models; all when left out.
+        All when left out.
 
     Returns
     -------
     curves : array of shape (n_grid, n_curves)
-        Observed frequency by predicted probability, one curve a model.
     slope : Interval
         Calibration slope of the original model, with the range of the resampled ones.
     """

@@ -52,17 +52,7 @@ def fit_logistic(
     n_steps: int = 30,
     tol: float = 1e-10,
 ) -> tuple[NDArray, NDArray]:
-    r"""Maximum likelihood by Newton steps, for every column of weights at once.
-
-    Parameters
-    ----------
-    X : array of shape (n_patients, n_terms)
-        Design with its constant column.
-    y : array of shape (n_patients,)
-    weights : array of shape (n_patients, n_columns)
-    offset : array of shape (n_patients,), optional
-    n_steps, tol
-        Largest number of steps; the largest change of a coefficient at which to stop.
+    """Maximum likelihood by Newton steps, for every column of weights (n_patients, n_columns) at once.
 
     Returns
     -------

@@ -93,21 +93,11 @@ def _rows(first: Array, score: Array) -> tuple[Array, Array]:
 
 
 def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> Array:
-    r"""AUROC of every replicate by ranks, ties counted one half.
+    r"""AUROC of every replicate by ranks, ties counted one half; NaN where a replicate has one class only.
 
     .. math:: \frac{\sum_{i: y_i=1} \sum_{j: y_j=0} w_i w_j (1[s_i > s_j] + \tfrac12 1[s_i = s_j])}{W_1 W_0}
 
-    Parameters
-    ----------
-    y_true : ndarray of shape (n,) or (R, n), values 0 and 1
-    y_score : ndarray of shape (n,) or (R, n)
-    sample_weight : ndarray of shape (n,) or (R, n), optional
-        Bootstrap counts or fold masks.
-
-    Returns
-    -------
-    ndarray of shape (R,)
-        NaN where a replicate has one class only.
+    Outcomes, scores and weights (bootstrap counts or fold masks) are of shape (n,) or (R, n).
 
     Examples
     --------
@@ -183,25 +173,14 @@ def soft_auroc(probability: Array, y_score: Array, weight: Array | float | None 
 
 
 def binned_soft_auroc(probability: Array, y_score: Array, n_bins: int = 2**13) -> tuple[Array, Array]:
-    r"""`soft_auroc` from counts in equal-width bins of the score: no sort, for large populations.
+    r"""`soft_auroc` from counts in equal-width bins of the score, for large populations, and the bound of its error.
 
-    Patients in one bin count as tied. Only pairs inside a bin can be miscounted, each by at most one half,
-    hence
+    Patients in one bin count as tied. Only pairs inside a bin can be miscounted, each by at most one half, hence
 
     .. math:: |\text{binned} - \text{exact}| \le \tfrac12 \sum_b P_b Q_b / (P Q)
 
-    with :math:`P_b, Q_b` the expected events and non-events of bin b. That is the worst case; order inside a
-    narrow bin is close to random, and the error met in the tests is a hundred times smaller.
-
-    Parameters
-    ----------
-    probability : ndarray of shape (n,)
-    y_score : ndarray of shape (n,) or (R, n)
-    n_bins : int
-
-    Returns
-    -------
-    auroc, bound : ndarray of shape (R,)
+    with :math:`P_b, Q_b` the expected events and non-events of bin b. That is the worst case; order inside a narrow
+    bin is close to random, and the error met in the tests is a hundred times smaller.
     """
     p = np.asarray(probability, dtype=float)
     own = (p * (1 - p)).sum()
@@ -229,15 +208,6 @@ def soft_auroc_influence(probability: Array, y_score: Array) -> tuple[float, Arr
     with :math:`B_i` the expected non-events scored below patient i and :math:`C_i` the expected events scored
     above (ties one half), P and Q the expected events and non-events, and A the AUROC. Differences of two
     models' influences give the error of their paired difference.
-
-    Parameters
-    ----------
-    probability, y_score : ndarray of shape (n,)
-
-    Returns
-    -------
-    auroc : float
-    influence : ndarray of shape (n,)
     """
     p, score = (row[0] for row in _rows(probability, y_score))
     q = 1 - p

@@ -22,21 +22,8 @@ def max_cox_snell(prevalence: float) -> float:
 def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike) -> float:
     r"""Cox-Snell R-squared of predictions that were not fitted to these patients; may be negative.
 
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-        Outcome, or the true probability of it (then the expected value).
-    y_prob : array of shape (n_patients,)
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    .. math:: 1 - \exp\{2 (\ell(p) - \ell(\bar y))\}
-
-    with :math:`\ell` the mean negative log likelihood.
+    :math:`1 - \exp\{2 (\ell(p) - \ell(\bar y))\}` with :math:`\ell` the mean negative log likelihood. `y_true` is the
+    outcome, or the true probability of it (then the expected value).
 
     Examples
     --------
