@@ -198,6 +198,16 @@ CASES = {
             " 0.40 (0.30 to 0.50) for XGBoost, where 1 is right.",
         ),
         (
+            CALIBRATION | {"calibrated": [], "off_level": []},
+            "Predictions of XGBoost are too extreme: the calibration slopes are 0.98 (0.88 to 1.08) for logistic "
+            "regression and 0.40 (0.30 to 0.50) for XGBoost, where 1 is right.",
+        ),
+        (
+            CALIBRATION | {"too_extreme": [], "off_level": []},
+            "Those of logistic regression are compatible with perfect calibration: the calibration slopes are "
+            "0.98 (0.88 to 1.08) for logistic regression and 0.40 (0.30 to 0.50) for XGBoost, where 1 is right.",
+        ),
+        (
             CALIBRATION | {"too_extreme": [], "calibrated": [], "off_level": []},
             "No model is calibrated: the calibration slopes are 0.98 (0.88 to 1.08) for logistic regression "
             "and 0.40 (0.30 to 0.50) for XGBoost, where 1 is right.",
