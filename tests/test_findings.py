@@ -36,6 +36,7 @@ def effect_part(published, value, half=0.001, verdict="supported", rule="directi
         "reason": "a reason",
         "label": "effect",
         "margin": 0.01,
+        "arithmetic": rules.RULES[rule].arithmetic,
     }
 
 
@@ -280,13 +281,10 @@ def test_the_ledger_is_told_by_what_differs_and_what_is_open(rows, found):
     assert facts["excess"] == pytest.approx({"effect": 0.173})
 
 
-def test_operating_points_say_what_no_matrix_fits(rows):
+def test_operating_points_have_a_row_each(rows):
     points = findings.point_table(rows)
-    assert points.loc[0, ["fpr", "least", "published"]].tolist() == [0.107, 0.806, 0.643]
-    facts = findings.of_points(points)
-    assert (facts["above"], facts["unmatched"], facts["patients"], facts["dropouts"]) == (1, ["C38"], 200, 48)
-    assert findings.of_points(points.assign(matrices=2, published=0.9))["unmatched"] == []
-    assert findings.of_points(points.assign(published=0.9))["above"] == 0
+    assert points.loc[0, ["claim", "fpr", "least", "published"]].tolist() == ["C38", 0.107, 0.806, 0.643]
+    assert said("operating_points", {"points": points}).startswith("All of the one published operating points need")
 
 
 def test_flow_counts_add_up_and_are_drawn(found):
@@ -307,28 +305,21 @@ def test_operating_points_are_drawn_where_they_are():
     assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
 
 
-def test_ledger_table_is_what_the_report_takes(rows, tmp_path, monkeypatch):
-    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
-    table = findings.ledger_table(rows)
-    assert list(table) == ["id", "claim", "published", "found", "verdict", "evidence"]
-    assert table.set_index("id").loc["C28", "found"] == "+0.020 (+0.019 to +0.021)"
+def test_the_ledger_shows_the_figures_found(rows):
+    found = {row["id"]: said("figures_found", row) for row in rows}
+    assert found["C28"] == "+0.020 (+0.019 to +0.021)"
     with report.capture() as outputs:
-        report.ledger(table)
+        report.ledger(pd.DataFrame(rows).assign(found=found.values()))
     assert len(outputs) == 1
 
 
 def test_reasons_are_told_of_every_claim_and_of_what_arithmetic_settles():
     rows, _, _ = findings._judged()
-    table = findings.reasons_table(rows).set_index("id")
-    assert list(table) == ["verdict", "reason", "estimand", "margin", "other_setting"]
-    assert list(table.index) == [row["id"] for row in rows]
-    assert table["reason"].str.fullmatch("[A-Z0-9].*[.]").all()
-    assert not table["reason"].str.contains(r"\\|None|nan").any()
-    told = findings.arithmetic_table(rows)
-    settled = [row["id"] for row in rows for part in row["statements"] if part["verdict"] == "impossible"]
-    assert told["id"].tolist() == settled
-    words = "dropouts among the 200 test patients: 144 + 56 = 200, but it must be 48 or 105"
-    assert told.set_index("id").loc["C35", "arithmetic"] == words
+    reasons = pd.Series([said("reason", row) for row in rows])
+    assert reasons.str.fullmatch("[A-Z0-9].*[.]").all()
+    assert not reasons.str.contains(r"\\|None|nan").any()
+    (part,) = next(row for row in rows if row["id"] == "C35")["statements"]
+    assert said("reason_of", part) == ("dropouts among the 200 test patients: 144 + 56 = 200, but it must be 48 or 105")
 
 
 def test_a_figure_reproduced_up_to_the_noise_of_software_shows_both_readings():

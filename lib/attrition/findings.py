@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 
 from attrition import claims, digests, environment, params, paths, results, sources
-from attrition.claims.rules import RULES, worst
+from attrition.claims.rules import worst
 from attrition.metrics.intervals import grade
 from attrition.report.said import said
 
@@ -250,25 +249,6 @@ def front_page(rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str,
     }
 
 
-def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Table of all claims for `attrition.report.ledger`: id, claim, published, found, verdict, evidence.
-
-    What was found are the measured figures where there are any, else what the arithmetic gives.
-    """
-    table = pd.DataFrame({key: row[key] for key in ("id", "claim", "published", "verdict", "evidence")} for row in rows)
-    measured = [[part for part in row["statements"] if not RULES[part["rule"]].arithmetic] for row in rows]
-    each = [own or row["statements"] for row, own in zip(rows, measured, strict=True)]
-    table.insert(3, "found", [said("figures_found", {"statements": own}) for own in each])
-    return table
-
-
-def reasons_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Why each verdict is what it is, and what it is at the other event rate."""
-    table = pd.DataFrame({key: row[key] for key in ("id", "verdict", "estimand", "margin")} for row in rows)
-    table.insert(2, "reason", [said("reason", row) for row in rows])
-    return table.assign(other_setting=[row["beside"] and row["beside"]["verdict"] for row in rows])
-
-
 def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataFrame:
     """What was changed after the ledger was first written: date, what, claims with their verdicts before and after.
 
@@ -286,35 +266,6 @@ def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataF
     return pd.DataFrame(amended[::-1])
 
 
-def reference_list(references: Sequence[Row]) -> str:
-    """Documents that are judged or cited, with DOI or address, as a Markdown list.
-
-    Examples
-    --------
-    >>> reference_list([{"authors": "Brier GW", "title": "Forecasts", "where": "MWR 1950", "doi": "10.1/a<b"}])
-    '- Brier GW. Forecasts. MWR 1950. [doi:10.1/a<b](https://doi.org/10.1/a%3Cb)'
-    """
-    lines = []
-    for entry in references:
-        line = f"- {entry['authors']}. {entry['title']}. {entry['where']}."
-        if "doi" in entry:
-            line += f" [doi:{entry['doi']}](https://doi.org/{quote(entry['doi'])})"
-        elif "address" in entry:
-            line += f" [{entry['address'].partition('://')[2]}]({entry['address']})"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def arithmetic_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Every printed figure that no data can give: claim, what was printed, what arithmetic says."""
-    return pd.DataFrame(
-        {"id": row["id"], "published": row["published"], "arithmetic": said("reason_of", part)}
-        for row in rows
-        for part in row["statements"]
-        if part["verdict"] == "impossible"
-    )
-
-
 def point_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Operating points of the joint claims.
 
@@ -328,18 +279,6 @@ def point_table(rows: Sequence[Row]) -> pd.DataFrame:
         for part in row["statements"]
         if part["rule"] == "auc_bound"
     )
-
-
-def of_points(points: pd.DataFrame) -> Facts:
-    """What the operating points of `point_table` imply."""
-    lowest, highest = points.min(numeric_only=True), points.max(numeric_only=True)
-    return {
-        **{"n": len(points), "above": int((points["least"] > points["published"]).sum())},
-        **{"low": lowest["least"], "high": highest["least"], "any_low": lowest["least_any"]},
-        **{"published_low": lowest["published"], "published_high": highest["published"]},
-        **{"patients": int(highest["n"]), "dropouts": int(highest["dropouts"])},
-        "unmatched": points.loc[points["matrices"] == 0, "claim"].tolist(),
-    }
 
 
 def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:

@@ -57,19 +57,22 @@ PAPER = {
 WORTH = {"use": "not supported", "full": DOUBT, "arm": DOUBT, "blinded": DOUBT}
 LEAKS = {"n": 13, "harmful": 2, "name": "whole follow up", "price": interval(0.35), "honest": 0.55, "leaky": 0.9}
 NOISE = {"spread": 0.036, "claimed": 0.02, "one": 0.643, "other": 0.618, "ratio": 0.5}
-POINTS = {
-    **{"n": 3, "above": 3, "low": 0.79, "high": 0.83, "any_low": 0.645, "published_low": 0.618},
-    **{"published_high": 0.643, "patients": 200, "dropouts": 48, "unmatched": []},
-}
+POINTS = pd.DataFrame(
+    {
+        **{"claim": ["C38", "C39", "C40"], "least": [0.79, 0.83, 0.8], "least_any": [0.645, 0.7, 0.66]},
+        **{"published": [0.643, 0.618, 0.63], "matrices": 1, "n": [200, 199, 200], "dropouts": [48, 47, 48]},
+    }
+)
 CHANGE = {"claims": ["C01", "C02"], "before": "impossible", "after": "supported"}
 PART = {
     **{"rule": "rounds_to", "label": "", "published": 0.643, "measured": 0.6431, "ci_low": None, "ci_high": None},
     **{"mc_se": None, "verdict": "reproduced", "decimals": 3, "or_else": {}, "exact": True, "args": {}},
+    "arithmetic": False,
 }
 EFFECT = {
     **{"rule": "direction_and_half", "label": "", "published": -0.04, "measured": -0.03, "ci_low": -0.032},
     **{"ci_high": -0.028, "mc_se": 0.001, "verdict": "supported", "margin": 0.01, "margin_is_half": False},
-    **{"lies": "within", "args": {}},
+    **{"lies": "within", "args": {}, "arithmetic": False},
 }
 SPREAD = EFFECT | {"rule": "at_most", "measured": 0.036, "limit": 0.025, "args": {"what": "the spread"}}
 MATRIX = PART | {
@@ -81,6 +84,7 @@ BOUND = {
     **{"dropouts": 48, "n": 200, "fpr": 0.107, "fewest": 47, "most": 49, "least_auc": 0.648, "measured": 0.806},
     **{"published": 0.643, "matrices": 1},
 }
+CITED = {"authors": "Brier GW", "title": "Forecasts *", "where": "MWR 1950"}
 COST = {
     "most": pd.DataFrame({"patients": [10_000_000] * 2, "seconds": [60.2, 1.5], "peak_mib": [800.0, 900.2]}),
     "whole": pd.DataFrame({"patients": [1000, 1_000_000], "seconds": [1.0, 2.0], "peak_mib": [1500.6, 9.0]}),
@@ -674,25 +678,25 @@ CASES = {
     ],
     "operating_points": [
         (
-            POINTS,
+            {"points": POINTS},
             "All of the three published operating points need a concave curve with an AUROC of at least 0.79 "
             "to 0.83, where 0.618 to 0.643 was published. A curve that is not concave could have less area, "
             "down to 0.645, but then a better ranking could be made from the same score; [](#tbl-arithmetic) "
             "has the proof for each.",
         ),
         (
-            POINTS | {"above": 1, "unmatched": ["C38", "C40"]},
+            {"points": POINTS.assign(published=[0.9, 0.8, 0.9], matrices=[0, 1, 0])},
             "One of the three published operating points needs a concave curve with an AUROC of at least "
-            "0.79 to 0.83, where 0.618 to 0.643 was published. For C38 and C40 no confusion matrix of 200 "
+            "0.79 to 0.83, where 0.800 to 0.900 was published. For C38 and C40 no confusion matrix of 200 "
             "patients with 48 dropouts has the two printed figures; with another number that the printed "
             "rate can stand for, there may be one, and the verdict rests on its area. A curve that is not "
             "concave could have less area, down to 0.645, but then a better ranking could be made from the "
             "same score; [](#tbl-arithmetic) has the proof for each.",
         ),
         (
-            POINTS | {"above": 2},
+            {"points": POINTS.assign(published=[0.9, 0.618, 0.63])},
             "Two of the three published operating points need a concave curve with an AUROC of at least 0.79 "
-            "to 0.83, where 0.618 to 0.643 was published. A curve that is not concave could have less area, "
+            "to 0.83, where 0.618 to 0.900 was published. A curve that is not concave could have less area, "
             "down to 0.645, but then a better ranking could be made from the same score; [](#tbl-arithmetic) "
             "has the proof for each.",
         ),
@@ -719,6 +723,14 @@ CASES = {
         (
             {"statements": [PART | {"measured": None}]},
             "–",
+        ),
+        (
+            {"statements": [SPREAD, PART | {"arithmetic": True}]},
+            "0.036 (−0.032 to −0.028)",
+        ),
+        (
+            {"statements": [PART | {"arithmetic": True}]},
+            "0.643",
         ),
         (
             {"statements": [PART, PART | {"measured": 0.655, "or_else": {"from a file": 0.643}}]},
@@ -1069,6 +1081,20 @@ CASES = {
             "later one waits, the fewer are left to act for, and to learn from. The simulated trial has no "
             "screening and no loss before the first visit; its patients are all held to be at risk from the "
             "first day. [](#fig-participant-flow) has the real trial's reasons.",
+        ),
+    ],
+    "reference": [
+        (
+            CITED,
+            "- Brier GW. Forecasts *. MWR 1950.",
+        ),
+        (
+            CITED | {"doi": "10.1/a<b"},
+            "- Brier GW. Forecasts *. MWR 1950. [doi:10.1/a<b](https://doi.org/10.1/a%3Cb)",
+        ),
+        (
+            CITED | {"address": "https://example.org/a_b"},
+            "- Brier GW. Forecasts *. MWR 1950. [example.org/a_b](https://example.org/a_b)",
         ),
     ],
     "cost": [

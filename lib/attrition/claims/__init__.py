@@ -124,7 +124,8 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         "evidence": list(claim.evidence),
         "beside": beside,
         "statements": [
-            {**one, "args": dict(statement.args)} for one, statement in zip(rows, claim.statements, strict=True)
+            {**one, "args": dict(statement.args), "arithmetic": RULES[statement.rule].arithmetic}
+            for one, statement in zip(rows, claim.statements, strict=True)
         ],
     }
 
