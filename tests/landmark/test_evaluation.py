@@ -9,7 +9,7 @@ import pytest
 
 from attrition import decision, leaks, metrics, params, results
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
-from attrition.landmark import cohort, conclusions, evaluation, guard, prediction
+from attrition.landmark import cohort, evaluation, guard, prediction
 from attrition.landmark.guard import LeakError
 from attrition.metrics import samplesize
 from attrition.metrics.intervals import bootstrap_weights
@@ -65,11 +65,11 @@ def prices(made, p):
 def concluded(study, prices):
     """Every sentence with a verdict."""
     facts = {
-        "honest_ranking": conclusions.honest(study, 0.75),
-        "beyond_the_arm": conclusions.beyond_the_arm(study, 0.05, 0.75),
-        "blinded": conclusions.blinded(study, 0.05),
-        "adverse_events": conclusions.adverse_events(study, 0.05),
-        "price_of_leaks": conclusions.leaks(prices, 0.05, 0.75),
+        "honest_ranking": evaluation.honest(study, 0.75),
+        "beyond_the_arm": evaluation.beyond_the_arm(study, 0.05, 0.75),
+        "blinded": evaluation.blinded(study, 0.05),
+        "adverse_events": evaluation.adverse_events(study, 0.05),
+        "price_of_leaks": evaluation.leaks(prices, 0.05, 0.75),
     }
     return [said(name, own) for name, own in facts.items()]
 
@@ -97,12 +97,18 @@ def test_a_trial_without_enough_events_says_so(p):
     prices = leaks.price_list(made, p, 1)
     assert study.main is None
     assert evaluation.main_landmark(made) is None
-    for nothing in (evaluation.aurocs, evaluation.wide, evaluation.paired, evaluation.optimism_table, evaluation.sites):
+    for nothing in (
+        evaluation.aurocs,
+        evaluation.wide,
+        evaluation.paired,
+        evaluation.optimism_table,
+        evaluation.site_groups,
+    ):
         assert nothing(study) is None
     for unsaid in ("optimism", "sites", "sample_size"):
-        facts = getattr(conclusions, unsaid)(study)
+        facts = getattr(evaluation, unsaid)(study)
         assert facts == {"day": None}
-    use = conclusions.contacting(evaluation.decisions(study, study.main))
+    use = evaluation.contacting(evaluation.decisions(study, study.main))
     assert (use["verdict"], use["models"]) == ("not testable", {})
     assert trial.aurocs(None, 0.75) is None
     assert set(study.skipped) == {0, 28, 84}
@@ -250,8 +256,8 @@ def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
     curve = pd.DataFrame(
         {"model": "all", "threshold": [0.2, 0.5], "over_all_low": [-0.1, 0.01], "over_none_low": [0.1, -0.01]}
     ).assign(over_all=[0.02, 0.03], over_none=[0.2, 0.01])
-    assert conclusions.contacting(curve)["verdict"] == "not supported"
-    use = conclusions.contacting(curve.assign(over_none_low=0.01))
+    assert evaluation.contacting(curve)["verdict"] == "not supported"
+    use = evaluation.contacting(curve.assign(over_none_low=0.01))
     judged = {"judged_low": 0.2, "judged_high": 0.5}
     assert use["models"]["all"] == pytest.approx(
         {"n": 1, "low": 0.5, "high": 0.5, "best": 2.0, "best_low": -10.0, "best_at": 0.2, **judged}
@@ -264,7 +270,7 @@ def test_the_decision_curve_is_read_where_both_defaults_are_beaten():
 
 def test_a_full_model_that_is_judged_nowhere_has_no_verdict():
     curve = pd.DataFrame({"model": "all", "threshold": [0.2, 0.5], "over_all": 0.1, "over_none": 0.1})
-    use = conclusions.contacting(curve.assign(over_all_low=np.nan, over_none_low=np.nan))
+    use = evaluation.contacting(curve.assign(over_all_low=np.nan, over_none_low=np.nan))
     assert use["verdict"] == "not testable"
     assert "are the full model at no threshold." in said("landmark_contacting", use)
 
@@ -291,13 +297,13 @@ def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
     assert found["r2_seen"] == pytest.approx(np.mean([samplesize.cox_snell_r2(of.y, p) for p in y_prob.T]))
     nothing = evaluation.needed_patients(of, np.full((len(of.y), 1), rate))
     assert nothing["needed_seen"] is None
-    assert conclusions.sample_size(study)["needed"] == found["needed"]
+    assert evaluation.sample_size(study)["needed"] == found["needed"]
 
 
 def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
     loses = pd.DataFrame({"model": "all", "threshold": [0.2, 0.5], "over_all_low": -0.1, "over_none_low": -0.1})
     wins = loses.assign(model="arm_only", over_all_low=0.1, over_none_low=0.1)
-    use = conclusions.contacting(pd.concat([loses, wins]).assign(over_all=0.2, over_none=0.2))
+    use = evaluation.contacting(pd.concat([loses, wins]).assign(over_all=0.2, over_none=0.2))
     assert use["verdict"] == "not supported"
     assert "By the treatment arm alone it does so at thresholds from 0.2 to 0.5." in said("landmark_contacting", use)
 
@@ -315,7 +321,7 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
         evaluation.performance(study, 28).set_index("label").loc[prediction.LABELS["all"], "scaled_brier"]
     )
     assert json.dumps(results.plain(evaluation.numbers(told, study, leaks.price_list(told, p, 1))), allow_nan=False)
-    honest, arm = conclusions.honest(study, 0.75), conclusions.beyond_the_arm(study, 0.05, 0.75)
+    honest, arm = evaluation.honest(study, 0.75), evaluation.beyond_the_arm(study, 0.05, 0.75)
     for name, facts in (("honest_ranking", honest), ("beyond_the_arm", arm)):
         assert facts["verdict"] == "not testable"
         assert "leak until shown otherwise, so it is not judged whether" in said(name, facts)
@@ -338,9 +344,9 @@ def with_chance(study, p_values, model="all"):
     ],
 )
 def test_better_than_chance_is_the_permutation_test_whatever_the_interval(study, p_values, verdict, above):
-    found = conclusions.honest(with_chance(study, p_values), 0.99)
+    found = evaluation.honest(with_chance(study, p_values), 0.99)
     assert (found["verdict"], found["above"]) == (verdict, above)
-    assert conclusions.blinded(with_chance(study, p_values, "all_without_arm"), 0.05)["above"] == above
+    assert evaluation.blinded(with_chance(study, p_values, "all_without_arm"), 0.05)["above"] == above
 
 
 def moved(study, first, second, by_day):
@@ -364,27 +370,27 @@ def moved(study, first, second, by_day):
     ],
 )
 def test_beyond_the_arm_counts_every_landmark_whose_interval_is_clear(study, by_day, verdict, day, clear, worse):
-    found = conclusions.beyond_the_arm(moved(study, "all", "arm_only", by_day), 0.05, 0.99)
+    found = evaluation.beyond_the_arm(moved(study, "all", "arm_only", by_day), 0.05, 0.99)
     assert (found["verdict"], found["day"], found["clear"], found["worse"]) == (verdict, day, clear, worse)
 
 
 def test_an_interval_below_one_half_has_a_sentence_of_its_own(study):
-    assert conclusions.below_half(study, "nothing") == {"auroc": None}
+    assert evaluation.below_half(study, "nothing") == {"auroc": None}
     told = study.summary.copy()
     rows = told["measure"].eq("auroc") & told["model"].eq("all_without_arm") & told["landmark"].eq(28)
     told.loc[rows, ["value", "ci_low", "ci_high"]] = [0.42, 0.36, 0.48]
-    found = conclusions.below_half(dataclasses.replace(study, summary=told), "all_without_arm")
+    found = evaluation.below_half(dataclasses.replace(study, summary=told), "all_without_arm")
     assert found["auroc"] == {"value": 0.42, "ci_low": 0.36, "ci_high": 0.48}
     assert (found["day"], found["mean"]) == (28, study.chance[28]["all_without_arm"]["mean"])
     told.loc[rows, "ci_high"] = 0.5
-    assert conclusions.below_half(dataclasses.replace(study, summary=told), "all_without_arm") == {"auroc": None}
+    assert evaluation.below_half(dataclasses.replace(study, summary=told), "all_without_arm") == {"auroc": None}
 
 
 def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     best = evaluation.aurocs(study).query("model == 'all'")["value"].max()
-    assert conclusions.beyond_the_arm(study, 0.05, best)["verdict"] == "not testable"
-    assert conclusions.beyond_the_arm(study, 0.05, best + 1e-9)["verdict"] != "not testable"
-    assert conclusions.honest(study, best)["verdict"] == "not testable"
+    assert evaluation.beyond_the_arm(study, 0.05, best)["verdict"] == "not testable"
+    assert evaluation.beyond_the_arm(study, 0.05, best + 1e-9)["verdict"] != "not testable"
+    assert evaluation.honest(study, best)["verdict"] == "not testable"
 
 
 def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made, study):
@@ -405,7 +411,7 @@ def test_why_no_delay_of_reporting_can_be_shown(made, records, recorded, collect
     rows = [("000", "adverse event", "X", np.nan, None, day, known) for day, known in records]
     added = pd.DataFrame(rows, columns=made.events.columns)
     told = dataclasses.replace(made, events=pd.concat([made.events, added], ignore_index=True))
-    found = conclusions.lag(cohort.known_share(told), told)
+    found = evaluation.lag(cohort.known_share(told), told)
     assert (found["recorded"], found["collected"], found["same"]) == (recorded, collected, same)
 
 
@@ -413,7 +419,7 @@ def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
     table = pd.DataFrame({"label": ["One", "Two", "Three"], "honest": 0.6, "leaky": [0.8, 0.63, 0.6]})
     table["difference"] = table["leaky"] - table["honest"]
     table = table.assign(ci_low=table["difference"] - 0.01, ci_high=table["difference"] + 0.01)
-    found = conclusions.leaks(table, 0.05, 0.75)
+    found = evaluation.leaks(table, 0.05, 0.75)
     assert (found["n"], found["large"], found["above"], found["free"]) == (3, 1, 1, ["Three"])
     assert (found["label"], found["verdict"]) == ("One", "supported")
     assert found["price"]["value"] == pytest.approx(0.2)

@@ -138,7 +138,7 @@ def test_cox_score_ranks_by_time_and_ignores_its_scale(rng):
 
 def test_optimism_is_the_apparent_excess(rng):
     of = made_problem(rng, n=120, effect=0.0)
-    found = prediction.optimism(of, "baseline", RidgeLogistic(grid=(1.0,)), 30, 1)
+    found = prediction.corrected_auroc(of, "baseline", RidgeLogistic(grid=(1.0,)), 30, 1)
     assert found["optimism"] > 0.02
     assert found["corrected"] == pytest.approx(found["apparent"] - found["optimism"])
     assert abs(found["corrected"] - 0.5) < 0.12

@@ -97,7 +97,7 @@ def test_a_difference_of_a_model_to_itself_is_zero(rng):
 def test_a_permutation_test_finds_a_signal_and_says_what_noise_gives(rng):
     of = problem(rng, effect=1.5)
     fold = uncertainty.fold_labels(prediction.folds_of(of, 5, 1, 1), 120)[:, 0]
-    found = uncertainty.permutation_test(of, "baseline", fold, 99, 1)
+    found = uncertainty.against_chance(of, "baseline", fold, 99, 1)
     assert found["p"] == pytest.approx(0.01)
     assert found["low"] < found["mean"] < found["high"]
     assert found["mean"] == pytest.approx(0.5, abs=0.03)
@@ -110,7 +110,7 @@ def test_the_permutation_test_holds_its_level():
     for number in range(60):
         of = problem(np.random.default_rng(number), 80)
         fold = uncertainty.fold_labels(prediction.folds_of(of, 4, 1, number), 80)[:, 0]
-        low += uncertainty.permutation_test(of, "baseline", fold, 19, number)["p"] <= 0.2
+        low += uncertainty.against_chance(of, "baseline", fold, 19, number)["p"] <= 0.2
     assert 4 <= low <= 21  # 12 expected; the ends leave out less than one in 500
 
 

@@ -43,14 +43,7 @@ def cut_day(landmark: int) -> int:
 
 
 def at_risk(trial: Trial, landmark: int) -> pd.Series:
-    """Identifiers of the patients who have not left by the landmark, sorted; day 0 is everybody in the analysis set.
-
-    Examples
-    --------
-    >>> from attrition import cdisc
-    >>> len(at_risk(cdisc.load("pilot"), 28))
-    229
-    """
+    """Identifiers of the patients who have not left by the landmark, sorted; day 0 is everybody in the analysis set."""
     patients = trial.patients
     here = patients["event_day"] > landmark if landmark > 0 else pd.Series(True, index=patients.index)
     return patients.loc[here, "id"].sort_values().reset_index(drop=True)
@@ -312,14 +305,7 @@ def table(trial: Trial) -> pd.DataFrame:
 
 
 def participant_flow(trial: Trial) -> pd.DataFrame:
-    """Participant flow from the data: who was still in the trial on each landmark, and why the others had left.
-
-    Returns
-    -------
-    pandas.DataFrame
-        step, n (still there), left (since the step above, or not followed any further), and one column a reason
-        group.
-    """
+    """Participant flow from the data: who was still there on each landmark, and how many had left, by reason group."""
     patients, flow = trial.patients, trial.flow
     none = dict.fromkeys(trial.groups, 0)
     rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0, **none}]
@@ -376,11 +362,7 @@ def stopped(trial: Trial, landmark: int) -> pd.Index | None:
 def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
     """Patients who count as at risk although their last dose lies behind them: seen in hindsight only.
 
-    Returns
-    -------
-    dict or None
-        n (patients at risk whose dosing had ended by the landmark), primary (of them, with the primary event later).
-        None where the source does not tell when dosing ended.
+    How many (`n`), and how many of them had the primary event later; None where the end of dosing is not told.
     """
     ended = stopped(trial, landmark)
     if ended is None:

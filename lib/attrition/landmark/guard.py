@@ -145,31 +145,22 @@ def guard(
     trial: Trial | None = None,
     suspicious: float = SUSPICIOUS,
 ) -> None:
-    """Raise when a feature of a landmark model could not have been known, or tells too much.
+    """Raise when a feature of a landmark model could not have been known, or tells too much, with all reasons.
 
     Parameters
     ----------
     X : pandas.DataFrame, shape (n_patients, n_features)
         Features as the reader knows them, categories as they are: messages name its columns.
     declared : mapping of str to float
-        Study day on which each feature is known; for `cohort.features` the column known_day of
-        `cohort.dictionary`.
+        Study day on which each feature is known, see `cohort.dictionary`.
     landmark : int
     y : ndarray, shape (n_patients,), optional
-        For the single-feature screen.
+        For the single-feature screen, with `suspicious`.
     build, trial : callable and Trial, optional
         For building the features again without the future.
-    suspicious : float
-        For the screen.
-
-    Raises
-    ------
-    LeakError
-        All offenders with the reason.
 
     Examples
     --------
-    >>> guard(pd.DataFrame({"age": [60.0]}), {"age": 1}, 28)
     >>> guard(pd.DataFrame({"TRTDURD": [60.0]}), {"TRTDURD": 1}, 28)
     Traceback (most recent call last):
     ...

@@ -60,19 +60,8 @@ MINIMUM_EVENTS = 10
 class Problem:
     """One prediction problem: the patients at risk at a landmark whose outcome by the horizon is known.
 
-    Attributes
-    ----------
-    landmark : int
-    X : pandas.DataFrame, shape (n_patients, n_features), indexed by id
-        Numbers; categories are 0/1 columns.
-    groups : mapping of str to tuple of str
-        Columns of each feature group.
-    y : numpy.ndarray of int, shape (n_patients,)
-    time : numpy.ndarray, shape (n_patients,)
-        Days from the landmark to leaving or to the horizon.
-    arm, site_group : numpy.ndarray of str, shape (n_patients,)
-    origins : mapping of str to str
-        Column to the feature that it was made from.
+    ``X`` has a row a patient, categories as 0/1 columns; ``groups`` the columns of each feature group, ``origins`` the
+    feature that each column was made from; ``time`` the days from the landmark to leaving or to the horizon.
     """
 
     landmark: int
@@ -157,13 +146,7 @@ def _imputer() -> SimpleImputer:
 def fitted_on(
     estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> list[np.ndarray]:
-    """Predictions of the test rows of each split (train, test), by the estimator fitted on its training rows.
-
-    Returns
-    -------
-    list of ndarray
-        Settled, see `ranks.settled`.
-    """
+    """Settled predictions of the test rows of each split, by the estimator fitted on its training rows."""
     if not isinstance(estimator, RidgeLogistic):
         return [models.probability(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in splits]
     everybody = estimator.probabilities(X, y, [train for train, _ in splits])
@@ -242,21 +225,8 @@ def out_of_fold(of: Problem, feature_set: str, estimator: BaseEstimator, folds: 
     return placed(of, folds, fitted_on(estimator, X, target(of, estimator), splits))
 
 
-def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int, seed: int) -> dict[str, float]:
+def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int, seed: int) -> dict[str, float]:
     """Harrell's optimism-corrected AUROC of a model on a feature set, every building step repeated in each resample.
-
-    Parameters
-    ----------
-    of : Problem
-    name : str
-        Feature set.
-    estimator : estimator
-    n_resamples, seed : int
-
-    Returns
-    -------
-    dict
-        apparent, optimism, corrected.
 
     References
     ----------
@@ -281,13 +251,9 @@ def optimism(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int,
 
 
 def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -> pd.DataFrame:
-    """Train on all other site groups, predict the one left out.
+    """Train on all other site groups, predict the one left out; a last row ``"all"`` has the pairs within site groups.
 
-    Returns
-    -------
-    pandas.DataFrame
-        site_group, n_patients, n_events, mean_predicted, observed, auroc, ci_low, ci_high (DeLong; missing with fewer
-        than two events or non-events), and a last row ``"all"``: AUROC over the pairs within site groups.
+    AUROCs have DeLong's interval, missing with fewer than two events or non-events.
     """
     X = of.X[of.columns(name)].to_numpy()
     rows, pairs, won = [], 0.0, 0.0

@@ -275,18 +275,8 @@ def _row(table: pd.DataFrame, measure: str, index: Any) -> dict[str, float]:
 def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Any]:
     """How the two models of all that was known rank, beside the arm alone, at the landmark with most events.
 
-    Whether that is better than chance or than the arm is one question, and chapter 06 answers it.
-
-    Parameters
-    ----------
-    table, gains : pandas.DataFrame
-        Of `accuracy`.
-
-    Returns
-    -------
-    dict
-        ``day`` (None where nothing is predicted); AUROC of ``cox``, ``discrete`` and ``floor`` (the model
-        ``reference``); ``ipa`` of the Cox model; ``largest`` gain over all landmarks.
+    Whether that is better than chance or than the arm is one question, and chapter 06 answers it. ``day`` is None where
+    nothing is predicted; ``floor`` is the AUROC of the model ``reference``, ``largest`` the gain over all landmarks.
     """
     own = table[table["model"].isin(FULL)].dropna(subset=["auroc_within"])
     if own.empty:

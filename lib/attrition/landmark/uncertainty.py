@@ -122,16 +122,9 @@ def standard_error(full: np.ndarray, half: np.ndarray) -> float:
 def interval(
     full: np.ndarray, half: np.ndarray, comparisons: int = 1, bounds: tuple[float, float] = (-np.inf, np.inf)
 ) -> dict[str, float]:
-    """Mean over repeats with Student's 95 % interval from half-samples.
+    """Mean over repeats with Student's 95 % interval from half-samples; `full` is (n_repeats,), `half` (n_halves, 2).
 
-    Parameters
-    ----------
-    full : ndarray, shape (n_repeats,)
-    half : ndarray, shape (n_halves, 2)
-    comparisons : int
-        The interval is widened to hold for so many (Bonferroni).
-    bounds : (float, float)
-        Of the measure: no interval goes beyond them.
+    It is widened to hold for a number of comparisons (Bonferroni) and does not go beyond the bounds of the measure.
 
     Examples
     --------
@@ -216,19 +209,11 @@ def _defined(metric: Callable, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -
     return float(metric(y, p, fold)) if 0 < y.sum() < len(y) else np.nan
 
 
-def permutation_test(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed: int) -> dict[str, float]:
-    """Whether a ridge regression ranks better than chance: the whole procedure on permuted outcomes.
+def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed: int) -> dict[str, float]:
+    """Whether a ridge regression ranks better than chance: the whole procedure on n permuted outcomes.
 
     Outcomes are permuted within the test folds of one cross-validation, so that folds keep their events and the
     training parts stay the same.
-
-    Parameters
-    ----------
-    of : Problem
-    feature_set : str
-    fold : ndarray of int, shape (n_patients,)
-    n, seed : int
-        Permutations; the random stream.
 
     Returns
     -------

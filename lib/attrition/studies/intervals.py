@@ -176,25 +176,7 @@ def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[Found, F
 
 
 def one(day: int, law: str, number: int, seed: int, every_method: bool) -> pd.DataFrame:
-    """One simulated trial: interval and truth of every measure, a row a method and measure.
-
-    Parameters
-    ----------
-    day : int
-        Landmark of the pilot.
-    law : str
-        A key of `LAWS`.
-    number : int
-        Of the trial: its random stream.
-    seed : int
-    every_method : bool
-        Whether to judge all `METHODS`, or the chosen one alone.
-
-    Returns
-    -------
-    pandas.DataFrame
-        method, model, measure, value, ci_low, ci_high; ``truth`` of the model developed on this trial.
-    """
+    """One simulated trial, by its number: interval and truth of its models, a row a method and measure."""
     of = design(day)
     risk, rng = risks(of, law), seeds.stream(seed, NAME, day, law, number)
     trial = drawn(of, risk, rng)
@@ -219,14 +201,9 @@ def one(day: int, law: str, number: int, seed: int, every_method: bool) -> pd.Da
 
 
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:
-    """Coverage by world, method, model and measure.
+    """Coverage (with Wilson's interval) by world, method, model and measure, and on which side others miss.
 
-    Returns
-    -------
-    pandas.DataFrame
-        day, law, model, measure, method, truth (mean over trials; median of a slope), value (mean estimate),
-        coverage with its Wilson interval, too_low and too_high (shares of intervals wholly below and above the truth),
-        width, n_trials (with a defined interval).
+    The truth is the mean over trials, of a slope the median; `n_trials` have a defined interval.
     """
     keys = ["day", "law", "model", "measure"]
     truths = rows.groupby(keys)["truth"]
@@ -301,14 +278,7 @@ def shown(found: Mapping[str, Any], measure: str = "auroc") -> pd.DataFrame:
 
 
 def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What chapter 06 quotes: method, size, and coverage where nothing can be predicted and where something can.
-
-    Returns
-    -------
-    dict
-        method, simulations (trials a world), date, ``coverage_null`` and ``coverage_signal`` (AUROC of all features,
-        mean over the worlds), ``coverage``: measure and model to law and landmark.
-    """
+    """What chapter 06 quotes of the study: method, size, and coverage without and with something to predict."""
     table = pd.DataFrame(found["coverage"])
     own = table[table["method"] == found["chosen"]]
     auroc = own[(own["measure"] == "auroc") & (own["model"] == "all")]

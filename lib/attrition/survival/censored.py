@@ -27,16 +27,12 @@ def _just_before(days: np.ndarray, steps: np.ndarray, asked: np.ndarray) -> np.n
 
 
 def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
-    r"""Inverse-probability-of-censoring weights at a horizon, shape (n_patients,).
+    r"""Inverse-probability-of-censoring weights at a horizon; who is censored before it weighs nothing.
 
     .. math:: w_i = \frac{1\{T_i \le \tau,\ D_i \ne 0\}}{\hat G(T_i-)}
               + \frac{1\{\text{seen through } \tau\}}{\hat G(\tau-)}
 
-    with :math:`\hat G` the Kaplan-Meier estimate of staying uncensored. Patients censored before the horizon weigh
-    nothing. Censoring must not depend on the predictors or on the outcome.
-
-    References
-    ----------
+    with :math:`\hat G` the Kaplan-Meier estimate of staying uncensored, which must not depend on predictors or outcome.
     Graf E et al. (1999), Stat Med 18:2529-2545. Schoop R et al. (2011), Biom J 53:88-112.
 
     Examples

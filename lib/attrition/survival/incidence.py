@@ -126,7 +126,7 @@ def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = Non
 
 
 def one_minus_km(time: ArrayLike, cause: ArrayLike, of: int) -> Incidence:
-    r"""The common mistake: 1 - Kaplan-Meier for one reason, the other reasons counted as censored.
+    """The common mistake: 1 - Kaplan-Meier for one reason, the other reasons counted as censored.
 
     It answers a question about a world in which nobody can leave for a reason other than `of` (and in which the reasons
     do not depend on each other), and is at least as large as the cumulative incidence on every day.
@@ -134,11 +134,6 @@ def one_minus_km(time: ArrayLike, cause: ArrayLike, of: int) -> Incidence:
     References
     ----------
     Gooley TA et al. (1999), Stat Med 18:695-706. Putter H, Fiocco M, Geskus RB (2007), Stat Med 26:2389-2430.
-
-    Examples
-    --------
-    >>> one_minus_km([10, 20, 30, 40], [1, 2, 1, 0], of=1).cif[0, -1]
-    np.float64(0.625)
     """
     time, cause = _checked(time, cause)
     return aalen_johansen(time, (cause == of).astype(int), n_causes=1)
@@ -195,13 +190,7 @@ def loglog_band(
 
 
 def risk_on(fit: Incidence, days: ArrayLike) -> np.ndarray:
-    """Cumulative incidence on given days, without its band; shape (n_causes, n_days).
-
-    Examples
-    --------
-    >>> risk_on(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), [25, 30]).tolist()
-    [[0.25, 0.5], [0.25, 0.25]]
-    """
+    """Cumulative incidence on given days, without its band; shape (n_causes, n_days)."""
     return _on_days(fit.cif, fit.days, days, 0.0)
 
 
@@ -350,14 +339,7 @@ def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
 
 
 def overstatement(right: pd.DataFrame, wrong: pd.DataFrame, day: float) -> pd.DataFrame:
-    """The two estimates of every reason on one day, and their difference.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``reason``, ``events``, ``incidence``, ``one_minus_km``, ``difference``, ``ratio`` (NaN without an event), and a
-        last row ``sum`` with the sums over the reasons.
-    """
+    """The two estimates of every reason on one day, difference and ratio (NaN without an event), and their sums."""
     keep = ["reason", "events", "value"]
     table = right.loc[right["day"] == day, keep].merge(wrong.loc[wrong["day"] == day, keep[::2]], on="reason")
     table.columns = ["reason", "events", "incidence", "one_minus_km"]
@@ -438,14 +420,7 @@ def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
 
 
 def level_for_all(trial: Trial, level: float = 0.95) -> float:
-    """Level of each interval that makes the comparisons of all arms with the first one hold at once (Bonferroni).
-
-    Examples
-    --------
-    >>> from attrition import cdisc
-    >>> level_for_all(cdisc.load("pilot"))
-    0.975
-    """
+    """Level of each interval that makes the comparisons of all arms with the first one hold at once (Bonferroni)."""
     return intervals.level_for_all(coded(trial)["arm"].nunique() - 1, level)
 
 
@@ -569,18 +544,8 @@ def between_arms(arm_reason: pd.DataFrame) -> dict[str, Any]:
 def risk_of_arms(differences: pd.DataFrame, margin: float, day: float) -> dict[str, Any]:
     """The arm whose risk differs most from the first arm's, and the verdict on a difference in either direction.
 
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        Of `arm_differences`, at `level_for_all`.
-    margin : float
-        Smallest difference of interest, of risks.
-    day : float
-
-    Returns
-    -------
-    dict
-        ``gap`` and ``margin`` are percentage points; ``comparisons`` is 0 with a single arm.
+    From `arm_differences` at `level_for_all`; ``gap`` and ``margin`` are percentage points, and ``comparisons`` is 0
+    with a single arm.
     """
     if len(differences) < 2:
         return {"comparisons": 0, "verdict": "not testable"}
@@ -602,19 +567,10 @@ def _for_all(ratios: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def hazards_of_arms(ratios: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]:
-    """Which reason's hazard differs most between arms, and whether the ratios may be read as constant.
+    """Which reason's hazard differs most between arms (`arm_hazards`), and whether the ratios may be read as constant.
 
-    Parameters
-    ----------
-    ratios, checks : pandas.DataFrame
-        Of `arm_hazards`.
-
-    Returns
-    -------
-    dict
-        ``n`` ratios (0: no reason has a model); ``tests`` joint checks, the smallest ``p``, its reason ``least`` and
-        the ``bound`` for all of them; ``reasons`` that differ clearly, and of the largest ratio ``arm``, ``reason``,
-        ``events`` and ``ratio``, an interval that holds for all at once.
+    Gives ``n`` ratios (0: no reason has a model); ``tests`` joint checks, the smallest ``p``, its reason ``least`` and
+    the ``bound`` for all of them; ``reasons`` that differ clearly, and the largest ratio, with an interval for all.
     """
     own = ratios[ratios["reason"] != PRIMARY].dropna(subset=["hazard_ratio"])
     if own.empty:
