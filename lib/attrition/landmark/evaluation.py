@@ -254,8 +254,8 @@ def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | No
     dict or None
         auroc (an interval), n_patients, n_events; None where nothing was fitted or no source tells when dosing ended.
     """
-    ended = cohort.stopped(trial, day) if day in found.problems else None
-    if ended is None:
+    ended = None if day is None else cohort.stopped(trial, day)
+    if ended is None or day not in found.problems:
         return None
     of = found.problems[day]
     still = ~of.X.index.isin(ended)
@@ -376,12 +376,13 @@ def optimism_table(found: Evaluation) -> pd.DataFrame:
     return found.optimism.assign(n_patients=[len(one.y) for one in of], n_events=[one.n_events for one in of])
 
 
-def _at_main(facts: Callable[[Evaluation], Facts]) -> Callable[[Evaluation], Facts]:
+def _at_main(facts: Callable[[Evaluation, int], Facts]) -> Callable[[Evaluation], Facts]:
     """The facts of the landmark with most events, with its ``day``; without one ``day`` is None."""
 
     @functools.wraps(facts)
     def called(evaluated: Evaluation) -> Facts:
-        return {"day": evaluated.main} | ({} if evaluated.main is None else facts(evaluated))
+        day = evaluated.main
+        return {"day": day} | ({} if day is None else facts(evaluated, day))
 
     return called
 
@@ -457,7 +458,7 @@ def beyond_the_arm(evaluated: Evaluation, smallest: float, suspicious: float) ->
 def blinded(evaluated: Evaluation, smallest: float) -> Facts:
     """What is left when the arm is not known, as in a running trial."""
     main, found = evaluated.main, _differences(evaluated, "all", "all_without_arm", "ci_low", "ci_high")
-    facts = {"day": main, "compared": len(found), "verdict": "not testable"}
+    facts: Facts = {"day": main, "compared": len(found), "verdict": "not testable"}
     if main is None or not found:
         return facts
     clear = _clear(found)
@@ -501,36 +502,36 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Facts:
     dearest = prices.loc[prices["difference"].idxmax()]
     price = {"value": dearest["difference"], "ci_low": dearest["ci_low"], "ci_high": dearest["ci_high"]}
     large = (prices["ci_low"] > 0) & (prices["difference"] >= smallest)
-    facts = {"n": len(prices), "large": int(large.sum()), "above": int((prices["leaky"] >= suspicious).sum())}
+    facts: Facts = {"n": len(prices), "large": int(large.sum()), "above": int((prices["leaky"] >= suspicious).sum())}
     facts |= {"free": prices.loc[prices["ci_low"] <= 0, "label"].tolist(), "suspicious": suspicious}
     facts |= {**dearest[["label", "honest", "leaky"]], "price": price, "smallest": smallest}
     return facts | {"verdict": grade(price, smallest).verdict}
 
 
 @_at_main
-def optimism(evaluated: Evaluation) -> Facts:
+def optimism(evaluated: Evaluation, day: int) -> Facts:
     """Apparent, corrected and cross-validated AUROC at the main landmark."""
-    row = evaluated.optimism.set_index("landmark").loc[evaluated.main]
-    return {**row[["apparent", "corrected"]], "crossed": estimate(evaluated, evaluated.main, "all")}
+    row = evaluated.optimism.set_index("landmark").loc[day]
+    return {**row[["apparent", "corrected"]], "crossed": estimate(evaluated, day, "all")}
 
 
 @_at_main
-def sites(evaluated: Evaluation) -> Facts:
+def sites(evaluated: Evaluation, day: int) -> Facts:
     """How the full model does in site groups that it has not seen; ``n`` is 0 where there is one only."""
     rows = site_groups(evaluated)
     if rows is None:
         return {"n": 0}
     groups = rows[rows["site_group"] != "all"]
-    facts = {"n": len(groups), "pooled": rows["auroc"].iloc[-1], "smallest": int(groups["n_patients"].min())}
+    facts: Facts = {"n": len(groups), "pooled": rows["auroc"].iloc[-1], "smallest": int(groups["n_patients"].min())}
     facts |= {"low": groups["observed"].min(), "high": groups["observed"].max()}
-    return facts | {"inside": estimate(evaluated, evaluated.main, "all")["value"]}
+    return facts | {"inside": evaluated.developed[day].interval("all", "auroc")["value"]}
 
 
 @_at_main
-def sample_size(evaluated: Evaluation) -> Facts:
+def sample_size(evaluated: Evaluation, day: int) -> Facts:
     """What sample size the number of features would have asked for, by `needed_patients`."""
-    of = evaluated.problems[evaluated.main]
-    found = needed_patients(of, evaluated.developed[evaluated.main].predictions["all"])
+    of = evaluated.problems[day]
+    found = needed_patients(of, evaluated.developed[day].predictions["all"])
     return {"events": of.n_events, "features": len(of.columns("all")), "n": len(of.y), **found}
 
 

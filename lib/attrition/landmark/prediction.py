@@ -26,7 +26,6 @@ from attrition.metrics import intervals, ranks
 from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, repeated_folds
 from attrition.survival.hazards import RidgeCox
-from attrition.text import INTERVAL
 
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "arm_only": ("arm",),
@@ -266,7 +265,9 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
         comparable = y.sum() * (1 - y).sum()
         pairs += comparable
         won += comparable * metrics.auroc(y, y_prob) if comparable else 0.0
-        rows.append((group, len(y), y.sum(), y_prob.mean(), y.mean(), *(found[key] for key in INTERVAL)))
+        rows.append(
+            (group, len(y), y.sum(), y_prob.mean(), y.mean(), found["value"], found["ci_low"], found["ci_high"])
+        )
     columns = ["site_group", "n_patients", "n_events", "mean_predicted", "observed", "auroc", "ci_low", "ci_high"]
     table = pd.DataFrame(rows, columns=columns)
     mean = np.average(table["mean_predicted"], weights=table["n_patients"])

@@ -224,7 +224,7 @@ def score(
 
 def enough(s: Sample, fewest: int) -> bool:
     """At least `fewest` patients with the event by the horizon, and as many seen through it without."""
-    return min(np.count_nonzero(part) for part in censored.roles(s.time, s.cause, s.ahead)) >= fewest
+    return min(int(np.count_nonzero(part)) for part in censored.roles(s.time, s.cause, s.ahead)) >= fewest
 
 
 def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -287,7 +287,7 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Any]:
     models = {"cox": "cox", "discrete": "discrete", "floor": reference}
     gained = gains[gains["model"].isin(FULL)]
     largest = gained.loc[gained["value"].idxmax()].to_dict()
-    facts = {name: _row(here, "auroc_within", model) for name, model in models.items()}
+    facts: dict[str, Any] = {name: _row(here, "auroc_within", model) for name, model in models.items()}
     facts |= {"day": day, "reference": reference, "ipa": _row(here, "ipa", "cox"), "largest": largest}
     return facts | {"verdict": "exploratory"}
 
