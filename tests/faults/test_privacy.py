@@ -63,7 +63,8 @@ def planted(folder):
 PARAMETERS = 'profile = "full"\nseed = 42\ntrial = "pilot"'
 READING = [
     "import os, sys, warnings\nimport matplotlib.pyplot as plt\nimport pandas as pd\n"
-    "from attrition import report\nfrom attrition import results\nfrom attrition import paths, tracking, trials",
+    "from attrition import report\nfrom attrition import results\n"
+    "from attrition import paths, tracking, trials",
     "patients = trials.load(trial).patients",
     "results.write_parquet(paths.processed() / 'patients.parquet', patients)",
     "fig, ax = plt.subplots(figsize=(4, 2))\nax.hist(patients['time'])\n"
