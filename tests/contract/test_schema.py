@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from attrition import contract, paths, simulate
 from attrition.contract import ContractError, strict
+from attrition.simulate import law, timing
 
 
 @pytest.fixture(scope="module")
@@ -345,3 +346,13 @@ def test_the_data_dictionary_of_the_readme_is_the_contract():
         assert f"| `{row.column}` | {row.meaning} | {row.unit} | {row.allowed} |" in readme
     assert simulate.PUBLISHED_MD5 in readme
     assert simulate.md5(simulate.random_baseline()) in readme
+
+
+def test_levels_and_days_of_the_contract_are_those_of_the_law():
+    levels = {column.name: column.levels for column in contract.TRIAL.columns if column.levels}
+    assert levels == {"gender": law.GENDERS, "treatment_group": law.ARMS, "trial_phase": law.PHASES}
+    early = contract.RULES["early means before day 90, late means day 90 or later"]
+    assert f"dropout_day < {timing.EARLY_DAY}" in early
+    assert f"dropout_day >= {timing.EARLY_DAY}" in early
+    month = contract.RULES["a dropout within 30 days has a dropout_day of at most 30"]
+    assert f"dropout_day <= {timing.FIRST_MONTH}" in month
