@@ -7,7 +7,7 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,21 @@ def _beside(table: Path) -> Path:
     )
 
 
-def _there(place: str) -> None:
-    """Refuse a place that is none of the things a trial can be read from."""
-    path = Path(place)
-    if place in PACKAGED or path.is_dir() or path.suffix.lower() in mapping.ENDINGS:
-        return
+def _kind(place: str) -> str:
+    """What kind of thing a trial is read from there; refused when it is none of them."""
+    path, ending = Path(place), Path(place).suffix.lower()
+    if place in PACKAGED:
+        return "packaged"
+    if path.is_dir():
+        return "folder"
+    if ending in mapping.ENDINGS:
+        return "mapping"
     if not path.exists():
         raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
-    if path.suffix.lower() not in flat.ENDINGS:
-        folder = "; of CDISC files give the folder" if path.suffix.lower() in CDISC_ENDINGS else ""
+    if ending not in flat.ENDINGS:
+        folder = "; of CDISC files give the folder" if ending in CDISC_ENDINGS else ""
         raise CdiscError(f"{path.name}: {flat.unread(path)}{folder}")
+    return "table"
 
 
 @contextmanager
@@ -93,22 +98,20 @@ def _named(of: str, several: bool) -> Iterator[None]:
         raise (type(error)(f"{of}: {error}") if several and not str(error).startswith(f"{of}:") else error) from None
 
 
-def _files(place: str, given: str | None) -> TrialFiles:
+def _files(place: str, kind: str, given: str | None) -> TrialFiles:
     path = Path(place)
-    if place in PACKAGED:
+    if kind == "packaged":
         return TrialFiles(place, place)
-    if path.suffix.lower() in mapping.ENDINGS and not path.is_dir():
-        read = mapping.read(path)
-        if read.table is None:
-            raise MappingError(
-                f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}"
-            )
-        return TrialFiles(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
-    if path.is_dir():
+    if kind == "folder":
         return TrialFiles(slug(path.resolve().name), str(path.resolve()))
-    chosen = Path(given) if given else _beside(path)
-    name = mapping.read(chosen).name
-    return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
+    if kind == "table":
+        chosen = Path(given) if given else _beside(path)
+        name = mapping.read(chosen).name
+        return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
+    read = mapping.read(path)
+    if read.table is None:
+        raise MappingError(f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}")
+    return TrialFiles(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
 
 
 def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
@@ -116,32 +119,31 @@ def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFile
 
     Mappings are one for all flat tables, or one each in their order; none when it lies beside the table under its name.
     """
-    for place in places:
-        _there(place)
-    tables = [place for place in places if Path(place).suffix.lower() in flat.ENDINGS and not Path(place).is_dir()]
-    if mappings and len(mappings) not in (1, len(tables)):
-        raise MappingError(f"{len(mappings)} mappings for {len(tables)} flat tables; give one for all, or one each")
+    kinds = [_kind(place) for place in places]
+    tables = kinds.count("table")
+    if mappings and len(mappings) not in (1, tables):
+        raise MappingError(f"{len(mappings)} mappings for {tables} flat tables; give one for all, or one each")
     if mappings and not tables:
         raise MappingError("--mapping goes with a flat table (CSV or parquet); CDISC files need none")
-    each = iter(list(mappings) * len(tables) if len(mappings) == 1 else mappings)
+    each = iter(list(mappings) * tables if len(mappings) == 1 else mappings)
     found = []
-    for place in places:
+    for place, kind in zip(places, kinds, strict=True):
         folder = Path(place).parent
         with _named(str(folder), len(places) > 1 and folder != Path()):
-            found.append(_files(place, next(each, None) if place in tables else None))
+            found.append(_files(place, kind, next(each, None) if kind == "table" else None))
     return _apart(found)
 
 
 def _apart(found: list[TrialFiles]) -> list[TrialFiles]:
     """Different names for different trials: where they agree, the names of the files decide."""
-    if len({one.name for one in found}) == len(found):
-        return found
-    named = [TrialFiles(slug(Path(one.place).stem), one.place, one.mapping) for one in found]
-    if len({one.name for one in named}) < len(named):
-        names = [one.name for one in named]
-        same = next(name for name in names if names.count(name) > 1)
-        raise MappingError(f"two trials have the same name ({same}); name them in their mappings, or rename a folder")
-    return named
+    if len({one.name for one in found}) < len(found):
+        found = [replace(one, name=slug(Path(one.place).stem)) for one in found]
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            same = f"two trials have the same name ({name})"
+            raise MappingError(f"{same}; name them in their mappings, or rename a folder")
+    return found
 
 
 def inputs(trials: Sequence[TrialFiles]) -> str:
