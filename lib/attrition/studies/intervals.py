@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -222,32 +222,17 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def tasks(n_trials: int, n_every_method: int, seed: int, worlds: Sequence[tuple[int, str]] = WORLDS) -> list[Callable]:
-    """One task a simulated trial."""
-    return [
-        delayed(one)(day, law, number, seed, number < n_every_method)
-        for day, law in worlds
-        for number in range(n_trials)
-    ]
-
-
 def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     """The study: coverage of every method, and the first trials of every world for a rerun to be held against."""
-    found = engine.compute(tasks(n_trials, n_every_method, seed), "simulated trials")
-    rows = pd.concat(found, ignore_index=True)
+    cases = [(*world, number) for world in WORLDS for number in range(n_trials)]
+    tasks = [delayed(one)(day, law, number, seed, number < n_every_method) for day, law, number in cases]
+    rows = pd.concat(engine.compute(tasks, "simulated trials"), ignore_index=True)
     first = rows[(rows["number"] < 1) & (rows["method"] == CHOSEN)]
-    return {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "command": f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_every_method}",
-        "seed": seed,
-        "n_trials": n_trials,
-        "n_every_method": n_every_method,
-        "laws": LAWS,
-        "methods": METHODS,
-        "chosen": CHOSEN,
-        "coverage": coverage(rows).to_dict("records"),
-        "first": first.to_dict("records"),
-    }
+    command = f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_every_method}"
+    found = {"date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(), "command": command, "seed": seed}
+    found |= {"n_trials": n_trials, "n_every_method": n_every_method, "chosen": CHOSEN}
+    found |= {"laws": LAWS, "methods": METHODS}
+    return found | {"coverage": coverage(rows).to_dict("records"), "first": first.to_dict("records")}
 
 
 PLACE = paths.STUDIES / f"{NAME}.json"
@@ -263,18 +248,16 @@ def committed() -> dict[str, Any]:
     return json.loads(PLACE.read_text(encoding="utf-8"))
 
 
-def shown(found: Mapping[str, Any], measure: str = "auroc") -> pd.DataFrame:
-    """Coverage of every method by world and model, for one measure; a row a world and model, a column a method."""
-    table = pd.DataFrame(found["coverage"])
-    table = table[table["measure"] == measure]
+def shown(found: Mapping[str, Any]) -> pd.DataFrame:
+    """Coverage of every method by world and model, of an AUROC; a row a world and model, a column a method."""
+    keys, table = ["day", "law", "model"], pd.DataFrame(found["coverage"])
+    table = table[table["measure"] == "auroc"]
     columns = [method for method in METHODS if method in set(table["method"])]
-    wide = table.pivot_table(index=["day", "law", "model"], columns="method", values="coverage", sort=False)[columns]
-    truth = table[table["method"] == found["chosen"]].set_index(["day", "law", "model"])[["truth", "value"]]
-    named = {"all": prediction.LABELS["all"], "arm_only": prediction.LABELS["arm_only"]}
+    wide = table.pivot_table(index=keys, columns="method", values="coverage", sort=False)[columns]
+    truth = table[table["method"] == found["chosen"]].set_index(keys)[["truth", "value"]]
+    named = {name: prediction.LABELS[name] for name in MODELS} | {"all less arm_only": "difference of the two"}
     wide = truth.join(wide).reset_index()
-    return wide.assign(
-        law=wide["law"].map(LAWS), model=wide["model"].replace(named | {"all less arm_only": "difference of the two"})
-    )
+    return wide.assign(law=wide["law"].map(LAWS), model=wide["model"].replace(named))
 
 
 def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -290,18 +273,9 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
     slope = own["measure"] == "calibration_slope"
     ranges, slopes = own.loc[~slope, "coverage"], own.loc[slope, "coverage"]
     fixed = table.query("method == 'fixed predictions' and measure == 'auroc'")["coverage"]
-    return {
-        "method": found["chosen"],
-        "simulations": found["n_trials"],
-        "simulations_every_method": found["n_every_method"],
-        "date": found["date"],
-        "command": found["command"],
-        "coverage_null": float(auroc.loc[nothing, "coverage"].mean()),
-        "coverage_signal": float(auroc.loc[~nothing, "coverage"].mean()),
-        "lowest": float(ranges.min()),
-        "highest": float(ranges.max()),
-        "lowest_slope": float(slopes.min()),
-        "fixed_lowest": float(fixed.min()),
-        "fixed_highest": float(fixed.max()),
-        "coverage": by,
-    }
+    facts = {"method": found["chosen"], "date": found["date"], "command": found["command"], "coverage": by}
+    facts |= {"simulations": found["n_trials"], "simulations_every_method": found["n_every_method"]}
+    facts["coverage_null"] = float(auroc.loc[nothing, "coverage"].mean())
+    facts["coverage_signal"] = float(auroc.loc[~nothing, "coverage"].mean())
+    facts |= {"lowest": float(ranges.min()), "highest": float(ranges.max()), "lowest_slope": float(slopes.min())}
+    return facts | {"fixed_lowest": float(fixed.min()), "fixed_highest": float(fixed.max())}
