@@ -125,20 +125,6 @@ def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = Non
     return Incidence(days, at_risk, event_free, cif, _variance(at_risk, events, before, cif), events)
 
 
-def one_minus_km(time: ArrayLike, cause: ArrayLike, of: int) -> Incidence:
-    """The common mistake: 1 - Kaplan-Meier for one reason, the other reasons counted as censored.
-
-    It answers a question about a world in which nobody can leave for a reason other than `of` (and in which the reasons
-    do not depend on each other), and is at least as large as the cumulative incidence on every day.
-
-    References
-    ----------
-    Gooley TA et al. (1999), Stat Med 18:695-706. Putter H, Fiocco M, Geskus RB (2007), Stat Med 26:2389-2430.
-    """
-    time, cause = _checked(time, cause)
-    return aalen_johansen(time, (cause == of).astype(int), n_causes=1)
-
-
 def _on_days(steps: np.ndarray, days: np.ndarray, asked: ArrayLike, start: float) -> np.ndarray:
     padded = np.concatenate([np.full((*steps.shape[:-1], 1), start), steps], axis=-1)
     return padded[..., np.searchsorted(days, np.asarray(asked, dtype=float), side="right")]
@@ -329,13 +315,16 @@ def steps(trial: Trial) -> np.ndarray:
 
 
 def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
-    """1 - Kaplan-Meier by reason, the other reasons counted as censored: what not to do; columns as in `by_reason`."""
-    patients, parts = coded(trial), []
-    for reason in trial.groups:
-        fit = one_minus_km(patients["time"], patients["reason"].eq(reason).astype(int), of=1)
-        parts.append(at_days(fit, days).assign(group="all", reason=reason).drop(columns="cause"))
-    columns = ["group", "reason", "day", "at_risk", "events", *VALUE]
-    return pd.concat(parts, ignore_index=True)[columns]
+    """1 - Kaplan-Meier by reason, the other reasons counted as censored: what not to do; columns as in `by_reason`.
+
+    It answers a question about a world in which nobody can leave for another reason (and in which the reasons do not
+    depend on each other), and is at least as large as the cumulative incidence on every day.
+
+    References
+    ----------
+    Gooley TA et al. (1999), Stat Med 18:695-706. Putter H, Fiocco M, Geskus RB (2007), Stat Med 26:2389-2430.
+    """
+    return pd.concat([tabulate(coded(trial), [reason], days) for reason in trial.groups], ignore_index=True)
 
 
 def overstatement(right: pd.DataFrame, wrong: pd.DataFrame, day: float) -> pd.DataFrame:
@@ -379,13 +368,6 @@ def arm_flow(trial: Trial) -> pd.DataFrame:
     table.loc["all"] = table.sum()
     table.index = table.index.astype(str)
     return table.rename_axis("arm").reset_index()
-
-
-def by_arm_and_reason(table: pd.DataFrame, flow: pd.DataFrame) -> pd.DataFrame:
-    """`by_reason` of the arms on one day for readers, with the patients of each arm (`arm_flow`)."""
-    patients = table["group"].map(flow.set_index("arm")["patients"])
-    columns = ["group", "reason", "patients", "at_risk", "events", "value", "ci_low", "ci_high"]
-    return table.assign(patients=patients)[columns]
 
 
 def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
