@@ -28,18 +28,18 @@ import sys
 
 import numpy as np
 
-from attrition import metrics, modelling, models, resampling, simulate
+from attrition import metrics, models, resampling, simulate
 from attrition.evaluation import performance
 from attrition.metrics import evaluator, intervals
 from attrition.models import saving
 from attrition.plots import curves, validation
 
 trial = simulate.published_trial().head(240)
-oof = modelling.out_of_fold(trial, resampling.repeated_folds(trial["dropout"].to_numpy(), 3, 1))
-order = modelling.best_first(oof)
+oof = resampling.every_model(trial, resampling.repeated_folds(trial["dropout"].to_numpy(), 3, 1))
+order = models.LABELS
 axes = validation.fold_distribution(resampling.per_fold(oof, metrics.auroc), order, {"chance": 0.5})
 assert "Naive Bayes" in [label.get_text() for label in axes.get_yticklabels()]
-assert "Naive Bayes" in set(modelling.model_table(oof, 3)["label"])
+assert "Naive Bayes" in set(resampling.model_table(oof, 3)["label"])
 
 held_out = performance.arrange(oof)
 weights = intervals.bootstrap_weights(np.random.default_rng(1), len(trial), 40)
@@ -66,7 +66,7 @@ def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_dis
     shutil.copytree(paths.ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("params.yaml", "claims.yaml"):
         shutil.copy(paths.ROOT / name, tmp_path)
-    declared = tmp_path / "lib" / "attrition" / "models" / "pipelines.py"
+    declared = tmp_path / "lib" / "attrition" / "models" / "__init__.py"
     source = declared.read_text(encoding="utf-8")
     first = "\nMODELS: dict[str, Model] = {"
     assert source.count(first) == 1

@@ -8,7 +8,6 @@ import pytest
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from attrition.ablation import words
 from attrition.plots import forest, learning
 from attrition.plots.style import LIGHT
 
@@ -87,54 +86,3 @@ def test_learning_curve_has_a_line_a_model():
     ax = learning.learning_curve(table, 0.71)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Logistic regression", "XGBoost"]
     assert ax.get_xscale() == "log"
-
-
-def found(value, low, high):
-    return {"value": value, "ci_low": low, "ci_high": high}
-
-
-def test_steps_reading_names_the_largest_and_the_harmful():
-    paired = {
-        "rates_minus_counts": found(0.02, 0.015, 0.025),
-        "interactions": found(-0.002, -0.003, -0.001),
-        "domain": found(0.001, -0.001, 0.003),
-    }
-    told = words.steps_reading(paired, 0.01)
-    assert told.startswith("the largest step is rates instead of counts,")
-    assert "with an interval below zero: interactions added." in told
-    weaker = paired | {"rates_minus_counts": found(0.009, 0.008, 0.0095)}
-    assert "No single step is certain" in words.steps_reading(weaker, 0.01)
-
-
-def test_words_turn_with_the_numbers():
-    assert words.costly({"a": found(0.01, 0.0, 0.02)}).startswith("No feature")
-    assert words.costly({"a": found(-0.01, -0.02, -0.001)}).startswith("1 of 1")
-    alone = {"share_of_lift": 0.9}
-    assert "same information" in words.redundancy(found(0, -0.001, 0.001), alone, 0.01)
-    assert "do not" in words.redundancy(found(0.05, 0.04, 0.06), alone, 0.01)
-
-
-def test_seeds_sentence_counts_rankings():
-    rows = [(42, "lr", "Logistic regression", 1), (42, "xgb", "XGBoost", 2), (1, "lr", "Logistic regression", 2)]
-    rows.append((1, "xgb", "XGBoost", 1))
-    table = pd.DataFrame(rows, columns=["split_seed", "model", "label", "rank"])
-    best = table[table["rank"] == 1].set_index("split_seed")["label"]
-    told = words.seeds(table.assign(best=table["split_seed"].map(best)))
-    assert "the order of the three changes with the seed: 2 orders from 2 seeds" in told
-
-
-def test_learning_sentence_finds_the_smaller_trial():
-    rows = [("lr", 200, 0.69), ("lr", 500, 0.70), ("xgb", 200, 0.63), ("xgb", 500, 0.695)]
-    rows += [("lgbm", 200, 0.63), ("lgbm", 500, 0.71)]
-    table = pd.DataFrame(rows, columns=["model", "n_train", "value"])
-    told = words.learning(table.assign(ci_high=table["value"] + 0.001))
-    assert (
-        "XGBoost trained on 500 patients reaches 0.695, which logistic regression, within its error, has with 500"
-        in told
-    )
-    wide = words.learning(table.assign(ci_high=table["value"] + 0.006))
-    assert (
-        "XGBoost trained on 500 patients reaches 0.695, which logistic regression, within its error, has with 200"
-        in wide
-    )
-    assert "LightGBM trained on 500 patients has passed logistic regression" in told

@@ -12,11 +12,10 @@ named after it:
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
     claims, tracking                        the ledger and its rules; tracked runs and data
     eda                                     chapters 01 and 02: the published data set looked at
-    models, survival, resampling            pipelines by name; competing risks; folds, schemes, tuning
-    ablation, modelling, published          chapters 03 and 04: the simulation study, the models, the published protocol
+    models, survival, resampling            pipelines by name; competing risks; folds and tuning
     evaluation                              chapter 05
-    landmark, leaks                         chapters 06 and 07: known by then, predicted, and what each leak is worth
-    studies                                 what takes too long for a report: how well intervals cover
+    landmark                                chapters 06 and 07: known by then, and predicted
+    studies                                 one module a study over simulated trials, or of what is published or leaks
     monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
     plots, report                           figures; the book made of executed notebooks
     findings                                what the front page and the README state

@@ -18,9 +18,10 @@ import pytest
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from attrition import claims, findings, paths, published, results, sources
+from attrition import claims, findings, paths, results, sources
 from attrition.claims import arithmetic, rules, schema
 from attrition.report.said import said
+from attrition.studies import published
 
 LEDGER = claims.load()
 WRITTEN = {name: schema.section(name) for name in ("claims", "amendments", "references")}

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit, logit
 
 from attrition import features, models
-from attrition.ablation.replicate import Sizes, draw, population, positions
 from attrition.models import boosters
+from attrition.studies.ablation import Sizes, draw, population, positions
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from attrition.models import outcomes, ridge
+from attrition.models import ridge
 from attrition.survival.hazards import RidgeCox
 
 
@@ -120,7 +120,7 @@ def test_many_outcomes_at_once_are_cross_validated_as_one_by_one(rng):
     counts = np.stack([fold != k for k in range(4)]).astype(float)
     design, labels = ridge.Design.of(X, np.arange(6) == 1), ridge.inner_labels(rng, counts)
     Y = np.stack([y, rng.permutation(y), rng.permutation(y)]).astype(float)
-    found = outcomes.out_of_fold(design, Y, fold, labels)
+    found = ridge.out_of_fold_outcomes(design, Y, fold, labels)
     for outcome, log_odds in zip(Y, found, strict=True):
         coef, _ = ridge.developed(design, outcome, counts, labels)
         alone = np.take_along_axis(coef @ design.table.T, fold[None], axis=0)[0]

@@ -29,7 +29,7 @@ from attrition import metrics, seeds
 from attrition.landmark import prediction
 from attrition.landmark.prediction import Problem
 from attrition.metrics import ranks
-from attrition.models import outcomes, ridge
+from attrition.models import ridge
 from attrition.resampling import Fold, repeated_folds
 
 TWICE = 2
@@ -229,7 +229,7 @@ def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed
         members = np.flatnonzero(fold == k)
         Y[1:, members] = rng.permuted(Y[1:, members], axis=1)
     labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
-    found = metrics.aurocs_within(Y, outcomes.out_of_fold(design, Y, fold, labels), fold)
+    found = metrics.aurocs_within(Y, ridge.out_of_fold_outcomes(design, Y, fold, labels), fold)
     low, high = np.quantile(found[1:], [0.025, 0.975])
     p = float(np.mean(found >= found[0] - 1e-12))
     return {"p": p, "mean": float(found[1:].mean()), "low": float(low), "high": float(high)}

@@ -1,15 +1,308 @@
-"""Models by name: from the raw columns of the contract to a probability of dropout, in one pipeline."""
+"""Models by name: from the raw columns of the contract to a probability of dropout, in one pipeline.
 
-from attrition.models.pipelines import (
-    FITTED,
-    IN_TEXT,
-    LABELS,
-    MODELS,
-    PUBLISHED,
-    STRATEGIES,
-    Model,
-    classifier,
-    pipeline,
-    probability,
-    threshold,
-)
+What is fitted, evaluated and saved is one `Pipeline`: features, scaling, resampling and classifier. So no
+step can be fitted on rows that the classifier must not see. `MODELS` is the registry: a fourth model is one
+entry, and chapters 04 and 05 compare it with the others, under its own name and colour.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import Pipeline as ResamplingPipeline
+from imblearn.under_sampling import RandomUnderSampler
+from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
+
+from attrition.features import FeatureVersion
+from attrition.metrics import ranks
+from attrition.metrics.calibration import logit
+
+STRATEGIES = {
+    "none": "None",
+    "class_weight": "Class weights",
+    "smote": "SMOTE",
+    "undersample": "Undersampling",
+    "threshold": "Threshold moved",
+    "recalibrated": "Weights, recalibrated",
+}
+"""What can be done about a rare outcome, and its name in tables."""
+PUBLISHED_STRATEGY = "class_weight"
+
+
+class BalancedXGBClassifier(XGBClassifier):
+    """XGBoost whose `scale_pos_weight` is negatives / positives of the rows that it is fitted on.
+
+    A constant would be the ratio of some other set of rows in every fold of a cross-validation.
+    """
+
+    def fit(self, X: Any, y: Any, **kwargs: Any) -> Self:
+        """Fit with the ratio of `y`; see `xgboost.XGBClassifier.fit`."""
+        positives = np.count_nonzero(np.asarray(y) == 1)
+        self.positive_weight_ = (len(y) - positives) / positives
+        return super().fit(X, y, **kwargs)
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """Parameters handed to the booster, the ratio among them."""
+        return super().get_xgb_params() | {"scale_pos_weight": getattr(self, "positive_weight_", None)}
+
+
+class _Wrapper(ClassifierMixin, BaseEstimator):
+    """A classifier around another one."""
+
+    def __init__(self, estimator: BaseEstimator | None = None):
+        self.estimator = estimator
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the wrapped classifier, (n_patients, 2)."""
+        return self.estimator_.predict_proba(X)
+
+
+class PrevalenceThreshold(_Wrapper):
+    """Leave the probabilities alone and flag those above the event rate of the training rows.
+
+    For a calibrated model this threshold maximises sensitivity + specificity, which is what class weights aim
+    at with a threshold of one half.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 0, 1])
+    >>> model = PrevalenceThreshold(LogisticRegression()).fit(X, y)
+    >>> model.threshold_, model.predict(X).tolist()
+    (0.25, [0, 0, 1, 1])
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the classifier and note the event rate."""
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        self.threshold_ = float(np.mean(y))
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """1 where the probability exceeds the event rate, else 0; (n_patients,)."""
+        return (self.predict_proba(X)[:, 1] > self.threshold_).astype(int)
+
+
+class Recalibrated(_Wrapper):
+    """Fit a classifier, then map its log-odds onto the scale of the training rows (Platt's logistic map).
+
+    The map, logit P(y = 1) = intercept + slope * logit(y_prob), is fitted on out-of-fold probabilities within
+    the training rows, so the rows that a probability is recalibrated with have not made it.
+
+    References
+    ----------
+    Platt J. Probabilistic outputs for support vector machines. Advances in Large Margin Classifiers, 1999.
+    """
+
+    def __init__(self, estimator: BaseEstimator | None = None, folds: int = 5, seed: int = 42):
+        super().__init__(estimator)
+        self.folds = folds
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the classifier on all rows and the map on out-of-fold rows."""
+        inner = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
+        oof = cross_val_predict(clone(self.estimator), X, y, cv=inner, method="predict_proba")[:, 1]
+        self.map_ = LogisticRegression(C=np.inf, max_iter=1000).fit(logit(oof)[:, None], y)
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Recalibrated probabilities, (n_patients, 2)."""
+        return self.map_.predict_proba(logit(super().predict_proba(X)[:, 1])[:, None])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """1 where the recalibrated probability exceeds one half; (n_patients,)."""
+        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    label : str
+        Name in tables.
+    build : callable
+        ``build(seed, weighted, **settings)`` gives the unfitted classifier, with class weights if `weighted`.
+    scaled : bool
+        Whether its inputs are standardised within the pipeline.
+    search : dict
+        Candidate values of each setting, for `attrition.resampling.search`.
+    hue : str
+        Its colour in every figure, a key of `attrition.plots.style.LIGHT`.
+    trusted : tuple of str
+        Types beyond scikit-learn's own that a saved model of this kind may contain. A person has reviewed each.
+    """
+
+    label: str
+    build: Callable[..., BaseEstimator]
+    scaled: bool
+    search: dict[str, Any]
+    hue: str
+    trusted: tuple[str, ...] = ("attrition.features.FeatureVersion",)
+
+    @property
+    def in_text(self) -> str:
+        """Its name within a sentence: lower case, but for names such as XGBoost."""
+        return self.label.lower() if self.label[1:].islower() else self.label
+
+
+def _logistic(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+    weight = "balanced" if weighted else None
+    return LogisticRegression(**{"class_weight": weight, "max_iter": 1000, "random_state": seed} | settings)
+
+
+def _xgboost(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+    published = {"n_estimators": 200, "max_depth": 5, "learning_rate": 0.1, "eval_metric": "logloss"}
+    kind = BalancedXGBClassifier if weighted else XGBClassifier
+    return kind(**published | {"n_jobs": 1, "random_state": seed} | settings)
+
+
+def _lightgbm(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+    published = {"n_estimators": 200, "num_leaves": 31, "max_depth": 5, "learning_rate": 0.1}
+    exact = {"n_jobs": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
+    weight = {"class_weight": "balanced" if weighted else None, "random_state": seed}
+    return LGBMClassifier(**published | exact | weight | settings)
+
+
+def _null(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+    return DummyClassifier(strategy="prior")
+
+
+_TREES = {
+    "max_depth": [1, 2, 3, 5],
+    "learning_rate": [0.01, 0.03, 0.1],
+    "subsample": [0.6, 0.8, 1.0],
+    "colsample_bytree": [0.5, 0.75, 1.0],
+    "reg_lambda": [1.0, 10.0, 100.0],
+}
+_XGB_SEARCH = _TREES | {"min_child_weight": [1, 5, 20]}
+_LGBM_SEARCH = _TREES | {"min_child_samples": [10, 20, 50], "subsample_freq": [1]}
+MODELS: dict[str, Model] = {
+    "lr": Model("Logistic regression", _logistic, True, {"C": np.logspace(-4, 2, 25).tolist()}, "blue"),
+    "xgb": Model("XGBoost", _xgboost, False, _XGB_SEARCH, "vermilion"),
+    "lgbm": Model("LightGBM", _lightgbm, False, _LGBM_SEARCH, "green"),
+    "null": Model("Null (prevalence)", _null, False, {}, "muted"),
+}
+PUBLISHED = ("lr", "xgb", "lgbm")
+"""The models whose performance was published; chapter 03 and the claims are about these."""
+FITTED = tuple(name for name in MODELS if name != "null")
+"""The models that chapters 04 and 05 compare: all that learn something."""
+LABELS = {name: model.label for name, model in MODELS.items()} | {"oracle": "Oracle"}
+IN_TEXT = {name: MODELS[name].in_text for name in FITTED}
+
+
+def _sampler(strategy: str, seed: int) -> BaseEstimator | None:
+    match strategy:
+        case "smote":
+            return SMOTE(random_state=seed)
+        case "undersample":
+            return RandomUnderSampler(random_state=seed)
+    return None
+
+
+def _wrapped(estimator: BaseEstimator, strategy: str, seed: int) -> BaseEstimator:
+    match strategy:
+        case "threshold":
+            return PrevalenceThreshold(estimator)
+        case "recalibrated":
+            return Recalibrated(estimator, seed=seed)
+    return estimator
+
+
+def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **settings: Any) -> Pipeline:
+    """Pipeline from a numeric feature matrix to a probability: scaling, resampling, classifier.
+
+    Parameters
+    ----------
+    model : str
+        Key of `MODELS`.
+    strategy : str
+        Key of `STRATEGIES`; the published models use ``"class_weight"``.
+    seed : int
+        Seed of everything random inside.
+    **settings
+        Settings of the classifier that differ from the published ones.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With steps ``scale`` (if the model asks for it), ``resample`` (if the strategy does) and ``classify``.
+
+    Raises
+    ------
+    KeyError
+        Unknown model or strategy.
+
+    Examples
+    --------
+    >>> [name for name, _ in classifier("lr", "smote").steps]
+    ['scale', 'resample', 'classify']
+    """
+    entry, _ = MODELS[model], STRATEGIES[strategy]
+    weighted = strategy in ("class_weight", "recalibrated")
+    sampler = _sampler(strategy, seed)
+    steps: list[tuple[str, Any]] = [("scale", StandardScaler())] if entry.scaled else []
+    steps += [("resample", sampler)] if sampler is not None else []
+    steps.append(("classify", _wrapped(entry.build(seed, weighted, **settings), strategy, seed)))
+    return (ResamplingPipeline if sampler is not None else Pipeline)(steps)
+
+
+def pipeline(
+    model: str,
+    features: str | TransformerMixin = "v3_causal",
+    strategy: str = PUBLISHED_STRATEGY,
+    seed: int = 42,
+    **settings: Any,
+) -> Pipeline:
+    """Pipeline from raw contract columns to a probability of dropout.
+
+    Parameters
+    ----------
+    model : str
+        Key of `MODELS`.
+    features : str or transformer
+        Feature version, or a transformer from raw columns to the model's inputs.
+    strategy, seed, **settings
+        As in `classifier`.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Step ``features`` and the steps of `classifier`.
+
+    Examples
+    --------
+    >>> [name for name, _ in pipeline("xgb").steps]
+    ['features', 'classify']
+    """
+    first = FeatureVersion(features) if isinstance(features, str) else clone(features)
+    inner = classifier(model, strategy, seed, **settings)
+    return type(inner)([("features", first), *inner.steps])
+
+
+def probability(fitted: BaseEstimator, X: Any) -> np.ndarray:
+    """Predicted probability of dropout, (n_patients,), as float64 and settled (see `ranks.settled`)."""
+    return ranks.settled(fitted.predict_proba(X)[:, 1])
+
+
+def threshold(fitted: Pipeline) -> float:
+    """Threshold at which a fitted pipeline flags: the moved one, or one half."""
+    return getattr(fitted.named_steps["classify"], "threshold_", 0.5)

@@ -1,10 +1,10 @@
-"""Many small logistic regressions at once: fits and predictions over all replicates of a study.
+"""Many small logistic regressions at once: one Newton solver, and fits and predictions over all replicates of a study.
 
-A simulation study or a bootstrap fits the same small model hundreds of times. Here the replicates are the
-leading axis of one array, and Newton steps run for all of them together. The objective is scikit-learn's
+A simulation study or a bootstrap fits the same small model hundreds of times. Here the replicates are the leading axis
+of one array, and Newton steps run for all of them together. The objective is scikit-learn's
 `LogisticRegression(C=1.0)`; the tests hold the fits to that.
 
-Axes: ``R`` replicates, ``n`` patients, ``p`` features.
+Axes: ``R`` replicates, ``n`` patients, ``p`` features, ``q`` columns of a design with its constant.
 """
 
 import functools
@@ -17,136 +17,21 @@ from attrition.metrics.calibration import inverse_logit
 from attrition.metrics.ranks import settled
 
 Array = np.ndarray
-MAX_HALVINGS = 30
-SHORT = 1.0
-"""A step of at most one unit of log odds a standard deviation cannot run away at once."""
+Rows = slice | np.ndarray
+"""Replicates that are worked on."""
+LONGEST = 4.0
+"""Largest change of a log odds in a step that is longer than the one before, or in any step of a rough fit: so short a
+step cannot run away."""
+ENOUGH = 5e-4
+"""Change of a coefficient before the last step, which keeps the second derivatives (error: about its third power)."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
 PATIENCE = 20
 """Newton steps after which second derivatives are taken in double precision: some columns then lie too close."""
 
 
-@dataclass(frozen=True)
-class LogisticFit:
-    """Fitted logistic regressions on the scale of the features that went in.
-
-    Attributes
-    ----------
-    intercept : ndarray of shape (R,)
-    coef : ndarray of shape (R, p)
-    n_iter : int
-        Newton steps until the slowest replicate had converged.
-    converged : ndarray of shape (R,), bool
-    """
-
-    intercept: Array
-    coef: Array
-    n_iter: int
-    converged: Array
-
-    def decision_function(self, X: Array) -> Array:
-        """Log odds, shape (R, n); see `decision_function`."""
-        return decision_function(self, X)
-
-    def predict_proba(self, X: Array) -> Array:
-        """Probability of the event, shape (R, n); one column, not two."""
-        return inverse_logit(decision_function(self, X))
-
-    def first(self, n: int) -> "LogisticFit":
-        """The first `n` replicates."""
-        return LogisticFit(self.intercept[:n], self.coef[:n], self.n_iter, self.converged[:n])
-
-
-def decision_function(fit: LogisticFit, X: Array) -> Array:
-    """Log odds of every patient under every replicate's model, settled (see `ranks.settled`).
-
-    Parameters
-    ----------
-    fit : LogisticFit
-    X : ndarray of shape (n, p) or (R, n, p)
-        One table for all replicates, or one for each.
-
-    Returns
-    -------
-    ndarray of shape (R, n)
-
-    Notes
-    -----
-    One matrix-vector product a replicate: the last bits do not depend on how many replicates share the call.
-    """
-    tables = np.broadcast_to(X, (len(fit.coef), *X.shape[-2:]))
-    products = [table @ beta for table, beta in zip(tables, fit.coef, strict=True)]
-    return settled(np.stack(products) + fit.intercept[:, None])
-
-
-def balanced_weight(y: Array, counts: Array | None = None) -> Array:
-    r"""Row weights of ``class_weight="balanced"``: :math:`n / (2 n_k)` for class k, times the row counts.
-
-    Parameters
-    ----------
-    y : ndarray of shape (..., n), values 0 and 1
-    counts : ndarray of shape (..., n), optional
-        Bootstrap counts or a 0/1 mask of the rows that take part; n and n_k count these.
-
-    Examples
-    --------
-    >>> balanced_weight(np.array([1, 0, 0, 0]))
-    array([2.        , 0.66666667, 0.66666667, 0.66666667])
-    """
-    counts = np.ones(y.shape[-1]) if counts is None else np.asarray(counts, dtype=float)
-    y, counts = np.broadcast_arrays(y, counts)
-    total = counts.sum(axis=-1, keepdims=True)
-    events = (counts * y).sum(axis=-1, keepdims=True)
-    if np.any(events <= 0) or np.any(events >= total):
-        raise ValueError("every replicate needs patients with and without the event")
-    return counts * np.where(y == 1, total / (2 * events), total / (2 * (total - events)))
-
-
-def standardiser(X: Array, counts: Array | None = None) -> tuple[Array, Array]:
-    """Mean and standard deviation (``ddof=0``) of every feature, as scikit-learn's `StandardScaler`.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, p) or (R, n, p)
-    counts : ndarray of shape (R, n), optional
-        Bootstrap counts or fold masks.
-
-    Returns
-    -------
-    mean, scale : ndarray of shape (R, p) or (p,)
-        Scale is 1 for a constant feature.
-    """
-    if counts is None:
-        mean, variance = X.mean(axis=-2), X.var(axis=-2)
-    else:
-        share = counts / counts.sum(axis=-1, keepdims=True)
-        mean = _cross(X, share)
-        centred = X - mean[:, None, :] if X.ndim == 3 else X - X.mean(axis=0)
-        variance = _cross(centred**2, share) - (0 if X.ndim == 3 else _cross(centred, share) ** 2)
-    constant = variance <= 10 * X.shape[-2] * np.finfo(float).eps * (variance + mean**2)
-    return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0)))
-
-
-def _cross(X: Array, rows: Array) -> Array:
-    return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
-
-
-def unpacked(products: Array, upper: tuple[Array, Array]) -> Array:
-    """Symmetric matrices (R, q, q) from their upper triangles (R, q (q + 1) / 2).
-
-    Examples
-    --------
-    >>> unpacked(np.array([[1.0, 2.0, 3.0]]), np.triu_indices(2)).tolist()
-    [[[1.0, 2.0], [2.0, 3.0]]]
-    """
-    q = upper[0][-1] + 1
-    found = np.empty((len(products), q, q))
-    found[:, upper[0], upper[1]] = found[:, upper[1], upper[0]] = products
-    return found
-
-
 class Shared:
-    """One table for all replicates, (n, q), with its products of columns."""
+    """One table for all replicates, (n, q)."""
 
     def __init__(self, design: Array):
         self.design, self.q = design, design.shape[1]
@@ -157,19 +42,19 @@ class Shared:
         """Products of columns, (n, q (q + 1) / 2): worth their memory for more than one replicate."""
         return self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
 
-    def linear(self, beta: Array) -> Array:
-        """Log odds of every row."""
+    def linear(self, beta: Array, of: Rows) -> Array:
+        """Log odds of every row under the models of some replicates."""
         return beta @ self.design.T
 
-    def cross(self, rows: Array) -> Array:
-        """X' r of every replicate."""
+    def cross(self, rows: Array, of: Rows) -> Array:
+        """X' r of some replicates."""
         return rows @ self.design
 
-    def gram(self, v: Array, exactly: bool = False) -> Array:
-        """X' diag(v) X of every replicate: a single product of v with products of columns; always exact."""
+    def gram(self, v: Array, of: Rows, exactly: bool) -> Array:
+        """X' diag(v) X of some replicates: a single product of v with products of columns; always exact."""
         if len(v) == 1:
             return ((self.design * v[0, :, None]).T @ self.design)[None]
-        return unpacked(v @ self.pairs, self.upper)
+        return _unpacked(v @ self.pairs, self.upper)
 
 
 class _Own:
@@ -189,35 +74,161 @@ class _Own:
             np.multiply(single[:, i : i + 1], single[:, i:], out=self.pairs[:, first : first + self.q - i])
             first += self.q - i
 
-    @staticmethod
-    def size(n: int, p: int) -> int:
-        """Bytes of one replicate's products of columns."""
-        return (p + 1) * (p + 2) // 2 * n * np.dtype(np.float32).itemsize
+    def linear(self, beta: Array, of: Rows) -> Array:
+        return (beta[:, None, :] @ self.rows[of])[:, 0]
 
-    def linear(self, beta: Array) -> Array:
-        return (beta[:, None, :] @ self.rows)[:, 0]
+    def cross(self, rows: Array, of: Rows) -> Array:
+        return (self.rows[of] @ rows[:, :, None])[:, :, 0]
 
-    def cross(self, rows: Array) -> Array:
-        return (self.rows @ rows[:, :, None])[:, :, 0]
-
-    def gram(self, v: Array, exactly: bool = False) -> Array:
-        """X' diag(v) X of every replicate, unless `exactly` in single precision: the gradient alone ends the steps."""
+    def gram(self, v: Array, of: Rows, exactly: bool) -> Array:
+        """X' diag(v) X, unless `exactly` in single precision: the gradient alone ends the steps."""
         if exactly:
-            return (self.rows * v[:, None, :]) @ self.rows.transpose(0, 2, 1)
-        return unpacked((self.pairs @ v[:, :, None].astype(np.float32))[:, :, 0], self.upper)
+            rows = self.rows[of]
+            return (rows * v[:, None, :]) @ rows.transpose(0, 2, 1)
+        return _unpacked((self.pairs[of] @ v[:, :, None].astype(np.float32))[:, :, 0], self.upper)
+
+
+def _unpacked(products: Array, upper: tuple[Array, Array]) -> Array:
+    """Symmetric matrices (R, q, q) from their upper triangles (R, q (q + 1) / 2)."""
+    q = upper[0][-1] + 1
+    found = np.empty((len(products), q, q))
+    found[:, upper[0], upper[1]] = found[:, upper[1], upper[0]] = products
+    return found
+
+
+def newton(
+    tables: Shared | _Own,
+    y: Array,
+    weight: Array,
+    form: Array,
+    start: Array,
+    near: float | None = None,
+    max_steps: int = 100,
+    inverse: Array | None = None,
+) -> tuple[Array, Array]:
+    r"""Coefficients that minimise :math:`\sum_i w_i \ell(y_i, x_i'b) + \tfrac12 b'Pb` in every replicate.
+
+    A replicate that has settled stays as it is while others go on: its result does not depend on its companions.
+
+    Parameters
+    ----------
+    tables : Shared or _Own
+        The design.
+    y, weight : ndarray, shape (R, n)
+    form : ndarray, shape (R, q, q)
+        The penalty P.
+    start : ndarray, shape (R, q)
+    near : float, optional
+        Largest change of a log odds in a last step, where a rough fit will do; see `ENOUGH` for a fit to the end.
+    max_steps : int
+    inverse : ndarray, shape (q, q), optional
+        Inverse of a bound on the second derivatives of all replicates, in place of their own.
+
+    References
+    ----------
+    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201. Böhning D, Lindsay BG (1988), Ann Inst Stat Math
+    40:641-663.
+    """
+    going, whole = np.arange(len(start)), slice(None)
+    beta, eta = start.copy(), tables.linear(start, whole)
+    curve, last = np.empty(form.shape), np.zeros(len(start), dtype=bool)
+    before = np.full(len(start), np.inf)
+    for number in range(max_steps):
+        of = whole if len(going) == len(start) else going
+        risk = inverse_logit(eta[of])
+        gradient = tables.cross(weight[of] * (risk - y[of]), of) + (form[of] @ beta[of][:, :, None])[:, :, 0]
+        if inverse is None:
+            fresh = ~last[of]
+            if fresh.any():
+                bent = tables.gram(weight[of] * (risk * (1 - risk)), of, number >= PATIENCE) + form[of]
+                curve[going[fresh]] = bent[fresh]
+            step = np.linalg.solve(curve[of], gradient[:, :, None])[:, :, 0]
+        else:
+            step = gradient @ inverse
+        if near is None and last[of].all():
+            beta[of] -= step
+            going = going[:0]
+            break
+        ahead, now, length = tables.linear(beta[of] - step, of), eta[of], np.abs(step).max(axis=1)
+        change = np.abs(ahead - now).max(axis=1)
+        wild = change > LONGEST if near is not None else (change > LONGEST) & (length > before[of])
+        if wild.any():
+            share = np.where(wild, LONGEST / change, 1.0)[:, None]
+            step, ahead = share * step, now + share * (ahead - now)
+        beta[of], eta[of], before[of] = beta[of] - step, ahead, length
+        going = going[~last[of] if near is None else change > near]
+        last[of] |= length < ENOUGH
+        if not len(going):
+            break
+    converged = np.ones(len(start), dtype=bool)
+    converged[going] = False
+    return beta, converged
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """Fitted logistic regressions on the scale of the features that went in: (R,), (R, p), and which converged (R,)."""
+
+    intercept: Array
+    coef: Array
+    converged: Array
+
+    def decision_function(self, X: Array) -> Array:
+        """Log odds (R, n) of patients (n, p) or (R, n, p) under every replicate's model, settled (`ranks.settled`).
+
+        One matrix-vector product a replicate: the last bits do not depend on how many replicates share the call.
+        """
+        tables = np.broadcast_to(X, (len(self.coef), *X.shape[-2:]))
+        products = [table @ beta for table, beta in zip(tables, self.coef, strict=True)]
+        return settled(np.stack(products) + self.intercept[:, None])
+
+    def predict_proba(self, X: Array) -> Array:
+        """Probability of the event, shape (R, n); one column, not two."""
+        return inverse_logit(self.decision_function(X))
+
+    def first(self, n: int) -> "LogisticFit":
+        """The first `n` replicates."""
+        return LogisticFit(self.intercept[:n], self.coef[:n], self.converged[:n])
+
+
+def balanced_weight(y: Array, counts: Array | None = None) -> Array:
+    r"""Row weights of ``class_weight="balanced"``: :math:`n / (2 n_k)` for class k, times the row counts.
+
+    Examples
+    --------
+    >>> balanced_weight(np.array([1, 0, 0, 0]))
+    array([2.        , 0.66666667, 0.66666667, 0.66666667])
+    """
+    counts = np.ones(y.shape[-1]) if counts is None else np.asarray(counts, dtype=float)
+    y, counts = np.broadcast_arrays(y, counts)
+    total = counts.sum(axis=-1, keepdims=True)
+    events = (counts * y).sum(axis=-1, keepdims=True)
+    if np.any(events <= 0) or np.any(events >= total):
+        raise ValueError("every replicate needs patients with and without the event")
+    return counts * np.where(y == 1, total / (2 * events), total / (2 * (total - events)))
+
+
+def standardiser(X: Array, counts: Array | None = None) -> tuple[Array, Array]:
+    """Mean and standard deviation of every feature (1 for a constant one), as scikit-learn's `StandardScaler`."""
+    if counts is None:
+        mean, variance = X.mean(axis=-2), X.var(axis=-2)
+    else:
+        share = counts / counts.sum(axis=-1, keepdims=True)
+        mean = _cross(X, share)
+        centred = X - mean[:, None, :] if X.ndim == 3 else X - X.mean(axis=0)
+        variance = _cross(centred**2, share) - (0 if X.ndim == 3 else _cross(centred, share) ** 2)
+    constant = variance <= 10 * X.shape[-2] * np.finfo(float).eps * (variance + mean**2)
+    return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0)))
+
+
+def _cross(X: Array, rows: Array) -> Array:
+    return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
 
 
 def fit_logistic(
-    X: Array,
-    y: Array,
-    sample_weight: Array | None = None,
-    C: float | Array = 1.0,
-    tol: float = 5e-4,
-    max_iter: int = 100,
+    X: Array, y: Array, sample_weight: Array | None = None, C: float | Array = 1.0, max_iter: int = 100
 ) -> LogisticFit:
-    r"""L2-penalised logistic regressions of all replicates by Newton's method.
-
-    Minimises, for each replicate, scikit-learn's objective with an unpenalised intercept,
+    r"""L2-penalised logistic regressions of all replicates, their intercept free.
 
     .. math:: C \sum_i w_i \log(1 + e^{-s_i (a + x_i'b)}) + \tfrac12 b'b, \qquad s_i = 2 y_i - 1.
 
@@ -230,24 +241,12 @@ def fit_logistic(
         Class weights, bootstrap counts, fold masks, or their product; 0 leaves a patient out.
     C : float or ndarray of shape (R, 1)
         Inverse penalty.
-    tol : float
-        After a step whose largest change is below, a replicate takes one more, with the second derivatives at hand; the
-        error then is about ``tol**3``.
     max_iter : int
-
-    Returns
-    -------
-    LogisticFit
 
     Warns
     -----
     UserWarning
         Some replicates had not converged after `max_iter` steps; `LogisticFit.converged` tells which.
-
-    Notes
-    -----
-    A converged replicate stays as it is while others go on, so that its result does not depend on its
-    companions. A step that would raise the objective is halved.
 
     Examples
     --------
@@ -256,77 +255,25 @@ def fit_logistic(
     >>> fit_logistic(X, y).coef.shape
     (3, 2)
     """
-    n = X.shape[-2]
+    n, q = X.shape[-2], X.shape[-1] + 1
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     n_replicates = max(a.shape[0] if a.ndim > k else 1 for a, k in ((X, 2), (np.asarray(y), 1), (weight, 1)))
     y = np.broadcast_to(np.asarray(y, dtype=float), (n_replicates, n))
     weight = np.broadcast_to(C * weight, (n_replicates, n))
-    chunk = max(1, CACHED // _Own.size(*X.shape[1:])) if X.ndim == 3 else n_replicates
+    form = np.broadcast_to(np.diag([0.0] + [1.0] * (q - 1)), (n_replicates, q, q))
+    products = q * (q + 1) // 2 * n * np.dtype(np.float32).itemsize
+    chunk = max(1, CACHED // products) if X.ndim == 3 else n_replicates
     fits = []
     for part in (slice(first, first + chunk) for first in range(0, n_replicates, chunk)):
         tables = _Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
-        fits.append(_newton(tables, y[part], weight[part], tol, max_iter))
-    betas, steps, ended = zip(*fits, strict=True)
-    beta, converged = np.concatenate(betas), np.concatenate(ended)
+        start = np.zeros((len(y[part]), q))
+        fits.append(newton(tables, y[part], weight[part], form[part], start, max_steps=max_iter))
+    beta, converged = (np.concatenate(each) for each in zip(*fits, strict=True))
     if not converged.all():
         lost = np.count_nonzero(~converged)
-        warnings.warn(
-            f"{lost} of {n_replicates} logistic regressions had not settled after {max_iter} steps", stacklevel=2
-        )
-    return LogisticFit(beta[:, 0], beta[:, 1:], max(steps), converged)
-
-
-def _objective(beta: Array, eta: Array, y: Array, weight: Array, penalty: Array) -> Array:
-    loss = np.log1p(np.exp(-np.abs(eta))) + np.maximum(eta, 0.0) - y * eta
-    return (weight * loss).sum(axis=1) + 0.5 * (penalty * beta**2).sum(axis=1)
-
-
-def _newton(tables: Shared | _Own, y: Array, weight: Array, tol: float, max_iter: int) -> tuple[Array, int, Array]:
-    penalty = np.ones(tables.q)
-    penalty[0] = 0.0
-    ridge = np.diag(penalty)
-    beta, eta = np.zeros((len(y), tables.q)), np.zeros(y.shape)
-    near, converged = np.zeros((2, len(y)), dtype=bool)
-    before = np.full(len(y), np.inf)
-    hessian, n_iter = np.empty((len(y), tables.q, tables.q)), 0
-    while n_iter < max_iter:
-        n_iter += 1
-        risk = inverse_logit(eta)
-        residual = risk - y
-        residual *= weight
-        gradient = tables.cross(residual) + penalty * beta
-        if not near.all():
-            curvature = 1 - risk
-            curvature *= risk
-            curvature *= weight
-            hessian[~near] = (tables.gram(curvature, exactly=n_iter > PATIENCE) + ridge)[~near]
-        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
-        step[converged] = 0.0
-        length = np.abs(step).max(axis=1)
-        if (length > np.maximum(before, SHORT)).any():  # steps that are short, or shrink, need not be watched
-            step = _shortened(tables, beta, eta, step, y, weight, penalty)
-        beta, before = beta - step, length
-        converged |= near
-        if converged.all():
-            break
-        near |= length < tol
-        eta = tables.linear(beta)
-    return beta, n_iter, converged
-
-
-def _shortened(
-    tables: Shared | _Own, beta: Array, eta: Array, step: Array, y: Array, weight: Array, penalty: Array
-) -> Array:
-    """Steps halved until none raises its objective."""
-    objective = _objective(beta, eta, y, weight, penalty)
-    slack = 1e-12 * (1 + np.abs(objective))
-    for _ in range(MAX_HALVINGS):
-        new = beta - step
-        worse = _objective(new, tables.linear(new), y, weight, penalty) > objective + slack
-        if not worse.any():
-            break
-        step = np.where(worse[:, None], step / 2, step)
-    return step
+        told = f"{lost} of {n_replicates} logistic regressions had not settled after {max_iter} steps"
+        warnings.warn(told, stacklevel=2)
+    return LogisticFit(beta[:, 0], beta[:, 1:], converged)
 
 
 def fit_pipeline(
@@ -356,7 +303,6 @@ def fit_pipeline(
     weight = balanced_weight(np.asarray(y), counts) if class_weight else counts
     if X.ndim == 2 and counts is not None:
         X = np.broadcast_to(X, (len(counts), *X.shape))
-    standardised = (X - mean[..., None, :]) / scale[..., None, :]
-    fit = fit_logistic(standardised, y, weight, C)
+    fit = fit_logistic((X - mean[..., None, :]) / scale[..., None, :], y, weight, C)
     coef = fit.coef / scale
-    return LogisticFit(fit.intercept - (mean * coef).sum(axis=-1), coef, fit.n_iter, fit.converged)
+    return LogisticFit(fit.intercept - (mean * coef).sum(axis=-1), coef, fit.converged)

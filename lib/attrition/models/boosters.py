@@ -12,30 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from attrition.models import classifier
+
 Array = np.ndarray
 NO_PARENT = 2**31 - 1
 
 
 def fit_score(model: str, strategy: str, X: Array, y: Array) -> Callable[[Array], Array]:
-    """Fit XGBoost or LightGBM with the published settings; gives a function from features to log odds.
-
-    Parameters
-    ----------
-    model : {"xgb", "lgbm"}
-    strategy : {"class_weight", "none"}
-    X : ndarray (n, p)
-    y : ndarray (n,), values 0 and 1
-
-    Returns
-    -------
-    callable
-        From features (m, p) to log odds (m,).
-    """
-    from attrition.models import pipelines
-
-    fitted = pipelines.classifier(model, strategy).fit(X, y)
-    classifier = fitted.named_steps["classify"]
-    booster = classifier.get_booster() if model == "xgb" else as_xgboost(classifier.booster_)
+    """Fit XGBoost or LightGBM with the published settings; gives a function from features to log odds."""
+    fitted = classifier(model, strategy).fit(X, y)
+    trees = fitted.named_steps["classify"]
+    booster = trees.get_booster() if model == "xgb" else as_xgboost(trees.booster_)
     return lambda patients: booster.inplace_predict(patients, predict_type="margin").astype(float)
 
 
@@ -85,15 +72,6 @@ def as_xgboost(booster: Any) -> Any:
 
     LightGBM goes left at ``x <= t`` and XGBoost at ``x < t``, hence the next larger float32.
 
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-        Binary, numeric splits, no missing values.
-
-    Returns
-    -------
-    xgboost.Booster
-        ``predict_type="margin"`` gives the log odds.
     """
     import xgboost
 

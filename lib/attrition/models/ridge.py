@@ -7,7 +7,7 @@ penalty's quadratic form; the table itself is never copied.
 Axes: ``R`` developments, ``n`` rows, ``q`` columns of the design (a constant, the features, a mark a pattern of gaps).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,18 +15,17 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from attrition.models.batched import Shared
+from attrition.models.batched import Shared, newton
 
 Array = np.ndarray
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 INNER_FOLDS = 5
 PATIENCE = 2
 """Values of the grid in a row that are worse than the best before them, after which the search ends."""
-LONGEST = 4.0
-"""Largest change of a log odds in one step."""
-NEAR, ENOUGH = 0.1, 1e-9
-"""Change of a log odds below which a fit has settled: while penalties are compared, and of the chosen one."""
-MAX_STEPS = 60
+NEAR = 0.1
+"""Change of a log odds below which a fit is good enough while penalties are compared."""
+BOUND_NEAR, BOUND_ENOUGH, MAX_STEPS = 0.02, 1e-3, 200
+"""The same for steps with a bound, which are short, and for the chosen penalty; and how many there may be."""
 AT_ONCE = 40
 """Developments that run together: memory stays small."""
 NO_SPREAD = 1e-12
@@ -134,12 +133,6 @@ def _positive(variance: Array) -> Array:
 def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = None) -> Array:
     """Inner fold of every counted row, -1 for the others; all rows of a group, or of a patient, in one fold.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    counts : ndarray, shape (R, n)
-    group : ndarray of int, shape (n,), optional
-
     Examples
     --------
     >>> inner_labels(np.random.default_rng(1), np.array([[1, 1, 0, 2, 1, 1]]), np.array([0, 0, 1, 2, 3, 4])).tolist()
@@ -155,43 +148,6 @@ def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = 
     return np.where(counts > 0, place[:, group], -1)
 
 
-def fitted(
-    tables: Shared, y: Array, counts: Array, form: Array, C: Array | float, start: Array, tol: float = ENOUGH
-) -> Array:
-    r"""Coefficients (R, q) that minimise :math:`C \sum_i w_i \ell(y_i, x_i'b) + \tfrac12 b'Pb`, by Newton steps.
-
-    Parameters
-    ----------
-    tables : Shared
-        Of the design.
-    y, counts : ndarray, shape (R, n)
-    form : ndarray, shape (R, q, q)
-        P, see `Design.penalty`.
-    C : float or ndarray, shape (R,)
-        Inverse penalty.
-    start : ndarray, shape (R, q)
-    tol : float
-        Largest change of a log odds in a last step.
-
-    References
-    ----------
-    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
-    """
-    found, open_, weights = start.copy(), np.arange(len(counts)), counts * np.reshape(C, (-1, 1))
-    for _ in range(MAX_STEPS):
-        beta, weight = found[open_], weights[open_]
-        risk = expit(tables.linear(beta))
-        slope = tables.cross(weight * (risk - y[open_])) + (form[open_] @ beta[:, :, None])[:, :, 0]
-        curve = tables.gram(weight * risk * (1 - risk)) + form[open_]
-        step = np.linalg.solve(curve, slope[:, :, None])[:, :, 0]
-        change = np.abs(tables.linear(step)).max(axis=1)
-        found[open_] = beta - step / np.maximum(1.0, change / LONGEST)[:, None]
-        open_ = open_[change > tol]
-        if not len(open_):
-            break
-    return found
-
-
 def loss(y: Array, log_odds: Array) -> Array:
     """Log loss of every row."""
     return np.logaddexp(0.0, log_odds) - y * log_odds
@@ -204,17 +160,6 @@ def developed(
 
     The inner log loss is followed from the strongest penalty on; the search ends when two values in a row were worse
     than the best before them.
-
-    Parameters
-    ----------
-    design : Design
-    y : ndarray, shape (n,) or (R, n)
-    counts : ndarray, shape (R, n)
-        How often each row takes part.
-    labels : ndarray of int, shape (R, n)
-        From `inner_labels`.
-    grid : sequence of float
-        Inverse penalties, strongest penalty first.
 
     Returns
     -------
@@ -233,47 +178,97 @@ def _developed(
     design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array
 ) -> tuple[Array, Array]:
     n_sets = len(counts)
-    form, zero = design.penalty(counts), np.zeros((n_sets, design.table.shape[1]))
     nothing_penalised = design.free.all() and not design.marks.any()
     if nothing_penalised or len(grid) == 1:
         chosen = np.full(n_sets, grid[-1])
     else:
-        chosen = grid[_search(design, tables, y, counts, labels, grid)]
-    return fitted(tables, y, counts, form, chosen, zero), chosen
+        chosen = grid[_inner_search(design, tables, y, counts, labels, grid)]
+    zero = np.zeros((n_sets, tables.q))
+    return newton(tables, y, counts * chosen[:, None], design.penalty(counts), zero)[0], chosen
 
 
-def _search(design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array) -> Array:
+def _inner_search(design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array) -> Array:
     """Position of the best penalty of each development."""
     n_sets, folds = len(counts), np.arange(INNER_FOLDS)
     held = np.concatenate([counts * (labels == k) for k in folds])
     kept, outcome = np.tile(counts, (INNER_FOLDS, 1)) - held, np.tile(y, (INNER_FOLDS, 1))
     of = np.tile(np.arange(n_sets), INNER_FOLDS)
-    form, beta = design.penalty(kept), np.zeros((len(kept), design.table.shape[1]))
-    follow = Follow(n_sets)
-    for position, C in enumerate(grid):
-        rows = np.flatnonzero(follow.going[of])
-        inverse = np.full(len(rows), C)
-        beta[rows] = fitted(tables, outcome[rows], kept[rows], form[rows], inverse, beta[rows], NEAR)
-        losses = (held[rows] * loss(outcome[rows], beta[rows] @ design.table.T)).sum(axis=1)
-        if not follow.see(position, np.bincount(of[rows], losses, minlength=n_sets)):
+    form, beta = design.penalty(kept), np.zeros((len(kept), tables.q))
+
+    def losses(C: float, going: Array) -> Array:
+        rows = np.flatnonzero(going[of])
+        beta[rows], _ = newton(tables, outcome[rows], C * kept[rows], form[rows], beta[rows], NEAR)
+        lost = (held[rows] * loss(outcome[rows], beta[rows] @ design.table.T)).sum(axis=1)
+        return np.bincount(of[rows], lost, minlength=n_sets)
+
+    return best_of_grid(grid, n_sets, losses)
+
+
+def best_of_grid(grid: Sequence[float] | Array, n: int, losses: Callable[[float, Array], Array]) -> Array:
+    """Place of the best value of a grid in each of many searches at once.
+
+    A search ends when `PATIENCE` values in a row were worse than the best before them.
+    """
+    lowest, best = np.full(n, np.inf), np.zeros(n, dtype=int)
+    since, going = np.zeros(n, dtype=int), np.ones(n, dtype=bool)
+    for position, value in enumerate(grid):
+        found = losses(value, going)
+        better = going & (found < lowest - 1e-9)
+        lowest, best = np.where(better, found, lowest), np.where(better, position, best)
+        since = np.where(better, 0, since + 1)
+        going = going & (since < PATIENCE)
+        if not going.any():
             break
-    return follow.best
+    return best
 
 
-class Follow:
-    """The best value of a grid so far, for many searches at once, and which of them still go on."""
+def out_of_fold_outcomes(design: Design, Y: Array, fold: Array, labels: Array, grid: Sequence[float] = GRID) -> Array:
+    """Out-of-fold log odds for many outcomes of the same patients, as a permutation test needs them.
 
-    def __init__(self, n: int):
-        self.lowest, self.best = np.full(n, np.inf), np.zeros(n, dtype=int)
-        self.since, self.going = np.zeros(n, dtype=int), np.ones(n, dtype=bool)
+    The penalty is chosen by inner folds in each training part. The training parts are the same for all outcomes, so
+    one inverse of a bound on the second derivatives serves them all (Böhning's: a variance of a binary outcome is at
+    most one quarter), and a step is three matrix products.
+    """
+    found = np.empty(Y.shape)
+    for k, label in enumerate(labels):
+        train, test = fold != k, fold == k
+        best = _search_of_outcomes(design, Y, train, label, grid)
+        whole = _Bound(design, train)
+        for position in np.unique(best):
+            rows = np.flatnonzero(best == position)
+            beta = whole.fitted(Y[rows], grid[position], np.zeros((len(rows), design.table.shape[1])), BOUND_ENOUGH)
+            found[np.ix_(rows, test)] = beta @ design.table[test].T
+    return found
 
-    def see(self, position: int, losses: Array) -> bool:
-        """Take the losses at the next value of the grid; whether any search goes on."""
-        better = self.going & (losses < self.lowest - 1e-9)
-        self.lowest, self.best = np.where(better, losses, self.lowest), np.where(better, position, self.best)
-        self.since = np.where(better, 0, self.since + 1)
-        self.going &= self.since < PATIENCE
-        return bool(self.going.any())
+
+def _search_of_outcomes(design: Design, Y: Array, train: Array, label: Array, grid: Sequence[float]) -> Array:
+    bounds = [_Bound(design, train & (label != f)) for f in range(INNER_FOLDS)]
+    beta = np.zeros((INNER_FOLDS, len(Y), design.table.shape[1]))
+
+    def losses(C: float, going: Array) -> Array:
+        lost = np.zeros(len(Y))
+        for f, bound in enumerate(bounds):
+            held = label == f
+            beta[f, going] = bound.fitted(Y[going], C, beta[f, going], BOUND_NEAR)
+            lost[going] += loss(Y[np.ix_(going, held)], beta[f, going] @ design.table[held].T).sum(axis=1)
+        return lost
+
+    return best_of_grid(grid, len(Y), losses)
+
+
+class _Bound:
+    """The rows of a training part, its penalty, and a quarter of its products of columns."""
+
+    def __init__(self, design: Design, rows: Array):
+        self.rows, self.tables = rows, Shared(design.table[rows])
+        self.form = design.penalty(rows[None].astype(float))
+        self.quarter = self.tables.design.T @ self.tables.design / 4
+
+    def fitted(self, Y: Array, C: float, start: Array, near: float) -> Array:
+        """Coefficients for every outcome, from `start`."""
+        inverse, y = np.linalg.inv(C * self.quarter + self.form[0]), Y[:, self.rows]
+        form = np.broadcast_to(self.form, (len(y), *self.form.shape[1:]))
+        return newton(self.tables, y, np.full(y.shape, C), form, start, near, MAX_STEPS, inverse)[0]
 
 
 class RidgeLogistic(ClassifierMixin, BaseEstimator):
@@ -309,22 +304,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - p, p])
 
     def probabilities(self, X: Array, y: Array, trainings: Sequence[Array], group: Array | None = None) -> Array:
-        """Probability of every row under a model developed on each training part.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n_rows, n_features)
-        y : ndarray, shape (n_rows,)
-            Outcomes outside a training part are not looked at.
-        trainings : sequence of ndarray of int
-            Rows of each part; a row may come more than once.
-        group : ndarray of int, shape (n_rows,), optional
-            Patient of each row, where a patient has several.
-
-        Returns
-        -------
-        ndarray, shape (n_trainings, n_rows)
-        """
+        """Probability of every row under a model developed on each training part."""
         design = Design.of(X, self.free)
         counts = np.stack([np.bincount(rows, minlength=len(X)) for rows in trainings]).astype(float)
         coef, _ = self._develop(design, y, counts, group)

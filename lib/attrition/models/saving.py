@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from attrition import errors, results
 from attrition.features import FeatureVersion
-from attrition.models.pipelines import MODELS
+from attrition.models import MODELS
 
 
 class UnsafeModel(errors.Refusal, ValueError):
@@ -26,15 +26,7 @@ class UnsafeModel(errors.Refusal, ValueError):
 
 
 class Booster:
-    """A booster in its own format behind the feature version it was fitted on.
-
-    Parameters
-    ----------
-    kind : {"xgb", "lgbm"}
-    booster : xgboost.Booster or lightgbm.Booster
-    version : str
-        Feature version.
-    """
+    """A booster in its own format behind the feature version it was fitted on."""
 
     def __init__(self, kind: str, booster: Any, version: str):
         self.kind, self.booster, self.version = kind, booster, version
@@ -52,19 +44,7 @@ class Booster:
 
 
 def save(model: str, fitted: Pipeline, version: str, folder: Path) -> None:
-    """Save a fitted pipeline of `attrition.models`.
-
-    Parameters
-    ----------
-    model : str
-        Key of `attrition.models.MODELS`.
-    fitted : sklearn.pipeline.Pipeline
-        From raw contract columns to a probability.
-    version : str
-        Feature version.
-    folder : pathlib.Path
-        Gets ``format.json`` and ``model.skops``, ``model.json`` (XGBoost) or ``model.txt`` (LightGBM).
-    """
+    """Save a fitted pipeline of `attrition.models`."""
     results.publish(folder / "format.json", json.dumps({"model": model, "version": version}, sort_keys=True) + "\n")
     last = fitted[-1]
     if model == "xgb":
@@ -98,13 +78,7 @@ def _steady(content: bytes) -> bytes:
 
 
 def load(folder: Path) -> Pipeline | Booster:
-    """Load what `save` wrote.
-
-    Raises
-    ------
-    UnsafeModel
-        When the file holds a type outside the allow-list.
-    """
+    """Load what `save` wrote."""
     known = json.loads((folder / "format.json").read_text(encoding="utf-8"))
     model, version = known["model"], known["version"]
     if model == "xgb":

@@ -76,7 +76,7 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None)
     Parameters
     ----------
     table : DataFrame
-        From `attrition.published.before_splitting.summary`.
+        From `attrition.studies.imbalance.inflation`.
     labels : mapping of str to str
         Ways from top to bottom and their names.
     ax : matplotlib Axes, optional
@@ -102,7 +102,7 @@ def strategies(
     Parameters
     ----------
     table : DataFrame
-        Rows of one event rate of `attrition.modelling.imbalance.summary`.
+        Rows of one event rate of `attrition.studies.imbalance.summary`.
     measure : str
     labels : mapping of str to str
         Strategies from top to bottom and their names.
@@ -128,7 +128,7 @@ def schemes(table: pd.DataFrame, measure: str, labels: Mapping[str, str], label:
     Parameters
     ----------
     table : DataFrame
-        From `attrition.modelling.validation.summary`.
+        From `attrition.studies.validation.summary`.
     measure : {"bias", "rmse", "coverage"}
     labels : mapping of str to str
         Schemes from top to bottom and their names.

@@ -14,8 +14,8 @@ from scipy import stats
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from attrition.models.batched import Shared
-from attrition.models.ridge import GRID, INNER_FOLDS, Follow, fitted, inner_labels
+from attrition.models.batched import Shared, newton
+from attrition.models.ridge import GRID, INNER_FOLDS, best_of_grid, inner_labels
 
 HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
@@ -310,19 +310,20 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def _chosen(self, X: np.ndarray, event: np.ndarray, time: np.ndarray, held: np.ndarray) -> float:
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
-        beta, follow = np.zeros((len(kept), X.shape[1])), Follow(1)
-        for position, C in enumerate(self.grid):
-            penalty, lost = held / C + HELD, 0.0
-            try:
-                for k, rows in enumerate(kept):
-                    part = time[rows], event[rows], X[rows]
-                    beta[k] = fit_cox(*part, penalty, start=beta[k], tol=1e-2)
-                    lost += log_likelihood(*part, beta[k]) - log_likelihood(time, event, X, beta[k])
-            except ValueError:  # so weak a penalty lets a predictor separate the patients
-                break
-            if not follow.see(position, np.array([lost])):
-                break
-        return float(self.grid[follow.best[0]])
+        beta = np.zeros((len(kept), X.shape[1]))
+
+        def losses(C: float, going: np.ndarray) -> np.ndarray:
+            lost = 0.0
+            for k, rows in enumerate(kept):
+                part = time[rows], event[rows], X[rows]
+                try:
+                    beta[k] = fit_cox(*part, held / C + HELD, start=beta[k], tol=1e-2)
+                except ValueError:  # so weak a penalty lets a predictor separate the patients
+                    return np.array([np.inf])
+                lost += log_likelihood(*part, beta[k]) - log_likelihood(time, event, X, beta[k])
+            return np.array([lost])
+
+        return float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Two columns, the second increasing in the hazard."""
@@ -375,7 +376,7 @@ def discrete_risk(
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
     penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
     tables, one = Shared(design), np.ones((1, len(design)))
-    (beta,) = fitted(tables, (reason == 1) * one, one, np.diag(penalty)[None], 1.0, np.zeros((1, tables.q)))
+    (beta,), _ = newton(tables, (reason == 1) * one, one, np.diag(penalty)[None], np.zeros((1, tables.q)))
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))
     begun = np.bincount(period, minlength=n_periods)

@@ -1,0 +1,358 @@
+"""Repeated and nested cross-validation to tidy out-of-fold rows, and what they say of each model.
+
+All models that are compared see the same folds. A row is (model, repeat, fold, patient_id, y, y_prob); each patient
+appears once a model and repeat, and was not among the rows that made that prediction. A search is an estimator that
+searches its settings in its own rows, so that cross-validating it is nested cross-validation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, StratifiedKFold
+
+from attrition import features, metrics, models, seeds
+from attrition.metrics import intervals
+from attrition.simulate import oracle
+from attrition.simulate.law import PUBLISHED_LAW
+
+OOF_COLUMNS = ["model", "repeat", "fold", "patient_id", "y", "y_prob"]
+FACTOR = 3
+"""Halving keeps one candidate in this many, and gives those as many times the trees."""
+BOOSTED = ("xgb", "lgbm")
+"""Models with a number of trees: the resource that halving spends."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One split: positions of the training and the test rows, both sorted."""
+
+    repeat: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+def repeated_folds(y: np.ndarray, n_folds: int = 5, n_repeats: int = 1, seed: int = 42) -> list[Fold]:
+    """Stratified folds, shuffled anew in every repeat; ordered by repeat and fold.
+
+    Parameters
+    ----------
+    y : array of shape (n_patients,)
+        Outcome, 0 or 1.
+    n_folds, n_repeats : int
+        Folds a repeat, repeats.
+    seed : int
+        Repeat r uses the stream ``("folds", r)`` of it.
+
+    Examples
+    --------
+    >>> [len(f.test) for f in repeated_folds(np.tile([0, 1], 10), n_folds=5)]
+    [4, 4, 4, 4, 4]
+    """
+    y = np.asarray(y)
+    smaller = np.bincount(y.astype(int), minlength=2).min()
+    if smaller < n_folds:
+        raise ValueError(f"{n_folds} folds need at least {n_folds} patients of each outcome, found {smaller}")
+    folds = []
+    for repeat in range(n_repeats):
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seeds.integer(seed, "folds", repeat))
+        folds += _folds(splitter, y, repeat)
+    return folds
+
+
+def unshuffled_folds(y: np.ndarray, n_folds: int = 5) -> list[Fold]:
+    """Stratified folds in row order, as the published figures used them."""
+    return _folds(StratifiedKFold(n_folds), y, 0)
+
+
+def _folds(splitter: StratifiedKFold, y: np.ndarray, repeat: int) -> list[Fold]:
+    splits = splitter.split(np.zeros(len(y)), y)
+    return [Fold(repeat, number, train, test) for number, (train, test) in enumerate(splits)]
+
+
+def _rows(X: Any, positions: np.ndarray) -> Any:
+    return X.iloc[positions] if hasattr(X, "iloc") else X[positions]
+
+
+def _tested(name: str, fold: Fold, ids: np.ndarray, y: np.ndarray, y_prob: np.ndarray) -> pd.DataFrame:
+    place = {"model": name, "repeat": fold.repeat, "fold": fold.fold, "patient_id": ids[fold.test]}
+    return pd.DataFrame(place | {"y": y[fold.test], "y_prob": y_prob})[OOF_COLUMNS]
+
+
+def out_of_fold(
+    estimators: Mapping[str, BaseEstimator],
+    X: Any,
+    y: np.ndarray,
+    folds: list[Fold],
+    patient_id: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Fit every estimator on every training part and predict the test part.
+
+    Parameters
+    ----------
+    estimators : mapping of str to estimator
+        Unfitted pipelines; a search object makes this nested cross-validation.
+    X : DataFrame or array of n_patients rows
+        Raw columns: everything that is learned is learned inside the estimators.
+    y : array of shape (n_patients,)
+        Outcome, 0 or 1.
+    folds : list of Fold
+        The same for all estimators.
+    patient_id : array of shape (n_patients,), optional
+        Row labels; positions by default.
+
+    Returns
+    -------
+    DataFrame
+        Columns `OOF_COLUMNS`, sorted by model (in the order given), repeat, fold and row.
+    """
+    y = np.asarray(y)
+    ids = np.arange(len(y)) if patient_id is None else np.asarray(patient_id)
+    frames = []
+    for name, estimator in estimators.items():
+        for fold in folds:
+            fitted = clone(estimator).fit(_rows(X, fold.train), y[fold.train])
+            frames.append(_tested(name, fold, ids, y, models.probability(fitted, _rows(X, fold.test))))
+    return pd.concat(frames, ignore_index=True)
+
+
+def every_model(trial: pd.DataFrame, folds: list[Fold]) -> pd.DataFrame:
+    """Out-of-fold rows of every model of `attrition.models.MODELS` and of the oracle, with ``true_probability``."""
+    fitted = {name: models.classifier(name) for name in models.MODELS}
+    y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
+    X = features.matrix(trial, "v3_causal").to_numpy()  # features learn nothing from the rows: once is enough
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        oof = out_of_fold(fitted, X, y, folds, ids)
+    truth = pd.Series(oracle.of_patients(PUBLISHED_LAW, trial), index=ids)
+    oof = oof.assign(true_probability=oof["patient_id"].map(truth))
+    perfect = oof[oof["model"] == "null"].assign(model="oracle", y_prob=lambda rows: rows["true_probability"])
+    return pd.concat([oof, perfect], ignore_index=True)
+
+
+def per_repeat(oof: pd.DataFrame, metric: Any) -> pd.DataFrame:
+    """A metric of each model in each repeat, over all patients of the repeat: columns model, repeat, value.
+
+    Scores are pooled over the folds of a repeat and never averaged over repeats before ranking: a patient's own event
+    is missing from the rows that made the score, which pulls averages of near-constant models below chance.
+    """
+    return _grouped(oof, ["model", "repeat"], metric)
+
+
+def per_fold(oof: pd.DataFrame, metric: Any) -> pd.DataFrame:
+    """A metric of each model in each fold: columns model, repeat, fold, value. See `per_repeat`."""
+    return _grouped(oof, ["model", "repeat", "fold"], metric)
+
+
+def _grouped(oof: pd.DataFrame, keys: list[str], metric: Any) -> pd.DataFrame:
+    rows = [
+        dict(zip(keys, key, strict=True), value=metric(part["y"].to_numpy(), part["y_prob"].to_numpy()))
+        for key, part in oof.groupby(keys, sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def corrected_interval(aurocs: np.ndarray, value: float, n_folds: int) -> intervals.Interval:
+    """Interval of a repeated cross-validation that allows for training sets that overlap.
+
+    The standard error is sqrt((1/J + 1/(n_folds - 1)) s^2), with s^2 the variance of the J fold AUROCs over all
+    repeats, and the quantile Student's with J - 1 degrees of freedom. Without any variance there is no interval.
+
+    References
+    ----------
+    Nadeau C, Bengio Y. Inference for the generalization error. Machine Learning 2003;52:239-281.
+
+    Examples
+    --------
+    >>> found = corrected_interval(np.array([0.6, 0.7, 0.65, 0.75, 0.7]), 0.68, 5)
+    >>> [round(number, 3) for number in found.values()]
+    [0.68, 0.566, 0.776]
+    """
+    if np.ptp(aurocs) == 0:
+        return {"value": value, "ci_low": np.nan, "ci_high": np.nan}
+    J = len(aurocs)
+    se = float(np.sqrt((1 / J + 1 / (n_folds - 1)) * aurocs.var(ddof=1)))
+    return intervals.logit_interval(value, se * stats.t.ppf(0.975, J - 1) / stats.norm.ppf(0.975))
+
+
+def model_table(oof: pd.DataFrame, n_folds: int = 5) -> pd.DataFrame:
+    """AUROC of each model: a repeat, then averaged, with `corrected_interval`.
+
+    Columns model, label, n, events, auroc, ci_low, ci_high, fold_sd, attainable (share of the oracle's lift).
+    """
+    by_repeat = per_repeat(oof, metrics.auroc).groupby("model", sort=False)["value"].mean()
+    by_fold = per_fold(oof, metrics.auroc).set_index("model")["value"]
+    patients = oof.drop_duplicates("patient_id")
+    rows = []
+    for name, value in by_repeat.items():
+        folds = by_fold[name].to_numpy()
+        found = corrected_interval(folds, value, n_folds)
+        rows.append(
+            {"model": name, "label": models.LABELS[name], "n": len(patients), "events": int(patients["y"].sum())}
+            | {"auroc": value, "ci_low": found["ci_low"], "ci_high": found["ci_high"], "fold_sd": folds.std(ddof=1)}
+            | {"attainable": metrics.share_of_attainable_lift(value, by_repeat["oracle"])}
+        )
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend, fixed before the results.
+
+    Attributes
+    ----------
+    n_candidates : int
+        Settings drawn at random for a boosted model, or spread evenly over the grid for others.
+    n_folds : int
+        Inner folds.
+    min_trees, max_trees : int
+        Trees of the first and of the last round; each round keeps a third and trebles the trees.
+    """
+
+    n_candidates: int = 9
+    n_folds: int = 3
+    min_trees: int = 20
+    max_trees: int = 180
+
+
+def score_auroc(fitted: BaseEstimator, X: Any, y: np.ndarray) -> float:
+    """Scorer of searches: scikit-learn's ``"roc_auc"`` without its checks, which take longer than a small fit."""
+    return metrics.auroc(y, models.probability(fitted, X))
+
+
+def _space(model: str) -> dict[str, list[Any]]:
+    return {f"classify__{key}": values for key, values in models.MODELS[model].search.items()}
+
+
+def _spread(values: list[Any], n: int) -> list[Any]:
+    return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
+
+
+def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | None = None) -> BaseEstimator:
+    """Unfitted search over the settings of one model: a grid, or successive halving over the number of trees.
+
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS` with settings to search.
+    strategy : str
+        Key of `attrition.models.STRATEGIES`.
+    seed : int
+        Of candidates and inner folds.
+    budget : Budget, optional
+
+    Examples
+    --------
+    >>> search("lr", budget=Budget(n_candidates=3)).param_grid
+    {'classify__C': [0.0001, 0.1, 100.0]}
+    """
+    budget = budget or Budget()
+    base, space = models.classifier(model, strategy, seed), _space(model)
+    inner = StratifiedKFold(budget.n_folds, shuffle=True, random_state=seed)
+    judged: dict[str, Any] = {"cv": inner, "scoring": score_auroc}
+    if model not in BOOSTED:
+        return GridSearchCV(
+            base, {key: _spread(values, budget.n_candidates) for key, values in space.items()}, **judged
+        )
+    trees = {"resource": "classify__n_estimators"}
+    trees |= {"min_resources": budget.min_trees, "max_resources": budget.max_trees, "factor": FACTOR}
+    return HalvingRandomSearchCV(base, space, n_candidates=budget.n_candidates, random_state=seed, **trees, **judged)
+
+
+def search_cost(model: str, budget: Budget) -> dict[str, int]:
+    """What one search costs: candidates, fits, and trees grown (0 for models without).
+
+    Examples
+    --------
+    >>> search_cost("xgb", Budget(9, 3, 20, 180))
+    {'candidates': 9, 'fits': 40, 'trees': 1800}
+    """
+    if model not in BOOSTED:
+        candidates = np.prod([len(_spread(values, budget.n_candidates)) for values in _space(model).values()])
+        return {"candidates": int(candidates), "fits": int(candidates) * budget.n_folds + 1, "trees": 0}
+    n_fits, trees, kept, size = 1, 0, budget.n_candidates, budget.min_trees
+    while True:
+        n_fits, trees = n_fits + kept * budget.n_folds, trees + kept * size * budget.n_folds
+        if kept < FACTOR or size * FACTOR > budget.max_trees:
+            return {"candidates": budget.n_candidates, "fits": n_fits, "trees": trees + size}
+        kept, size = int(np.ceil(kept / FACTOR)), size * FACTOR
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Out-of-fold rows of tuned models and the settings chosen in each outer fold."""
+
+    oof: pd.DataFrame
+    chosen: pd.DataFrame
+
+
+def nested(
+    names: list[str], trial: pd.DataFrame, folds: list[Fold], seed: int = 42, budget: Budget | None = None
+) -> Nested:
+    """Nested cross-validation of tuned models, without balancing.
+
+    Parameters
+    ----------
+    names : list of str
+        Models.
+    trial : DataFrame of n_patients rows
+        Raw columns, ``dropout`` and ``patient_id``.
+    folds : list of Fold
+        Outer folds; the same as those of the untuned models, for a paired comparison.
+    seed, budget
+        See `search`.
+    """
+    y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
+    X = features.matrix(trial, "v3_causal").to_numpy()
+    parts, chosen = [], []
+    for name in names:
+        for fold in folds:
+            with config_context(assume_finite=True, skip_parameter_validation=True):
+                found = search(name, "none", seed, budget).fit(X[fold.train], y[fold.train])
+            parts.append(_tested(name, fold, ids, y, models.probability(found, X[fold.test])))
+            settings = {key.removeprefix("classify__"): value for key, value in found.best_params_.items()}
+            place = {"model": name, "repeat": fold.repeat, "fold": fold.fold}
+            chosen.append(place | {"inner_auroc": float(found.best_score_)} | settings)
+    return Nested(pd.concat(parts, ignore_index=True), pd.DataFrame(chosen))
+
+
+def tuning_gain(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
+    """AUROC of published and tuned settings on the same folds, with the paired difference.
+
+    AUROCs are taken a fold and averaged: tuned models of different folds may shrink differently, so that their scores
+    have no common scale and must not be pooled (column ``tuned_pooled`` shows what pooling would say).
+
+    Returns
+    -------
+    DataFrame
+        Columns model, n, events, published, tuned, difference, ci_low, ci_high, tuned_pooled. The interval adds
+        DeLong's variances of the folds.
+    """
+    keys, rows = ["repeat", "fold", "patient_id", "y"], []
+    for name, part in tuned.groupby("model", sort=False):
+        published = untuned[untuned["model"] == name].rename(columns={"y_prob": "y_prob_published"})
+        both = part.merge(published[[*keys, "y_prob_published"]], on=keys, validate="one_to_one")
+        rows.append(
+            {"model": name, "n": len(both), "events": int(both["y"].sum())}
+            | _paired(both)
+            | {"tuned_pooled": metrics.auroc(both["y"].to_numpy(), both["y_prob"].to_numpy())}
+        )
+    return pd.DataFrame(rows)
+
+
+def _paired(both: pd.DataFrame) -> dict[str, float]:
+    aurocs, variances = [], []
+    for _, part in both.groupby(["repeat", "fold"], sort=False):
+        value, covariance = intervals.delong(part["y"], part[["y_prob_published", "y_prob"]].to_numpy())
+        aurocs.append(value)
+        variances.append(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    published, tuned = np.mean(aurocs, axis=0)
+    found = intervals.wald(tuned - published, np.sqrt(max(sum(variances), 0.0)) / len(variances))
+    named = {"difference": found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
+    return {"published": float(published), "tuned": float(tuned)} | named

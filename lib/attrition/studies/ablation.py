@@ -1,0 +1,439 @@
+"""The simulation study of chapter 03: hundreds of independent trials, where the truth is known.
+
+Aims, data-generating mechanism, estimand, methods and performance measures (ADEMP) in one place: every replicate is a
+trial of 1,000 patients drawn from the law; models are fitted on 800 of them; performance is taken on one large
+population that no model saw, with the exact P(dropout | features) in place of drawn outcomes. Everything is compared on
+the same trials and the same population.
+
+A replicate's draws depend on its name (setting and number) alone, so that results do not depend on workers, their
+order, or how replicates are batched. `attrition.engine` chooses where they run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+from sklearn.model_selection import StratifiedKFold
+
+from attrition import engine, features, seeds, simulate
+from attrition.metrics import ranks
+from attrition.models import batched, boosters
+from attrition.simulate import oracle
+from attrition.simulate.law import PUBLISHED_LAW
+from attrition.studies.population import Population, drawn, exact
+
+SETTINGS = simulate.PREVALENCES
+FINAL = "v3_causal"
+TREES = ("xgb", "lgbm")
+THRESHOLDS = {"50": 0.5, "35": 0.35}
+"""Published operating points, by the ending of their columns."""
+FOLDS = 5
+CACHED = 5000
+"""Patients that fit the processor's cache, scored by every model in turn."""
+BLOCK = 25
+"""Replicates of logistic regression that share one task."""
+INFLUENCE_REPLICATES = 4
+"""Trials whose influence functions are averaged; their mean hardly changes with more."""
+Block = tuple[list[dict[str, Any]], dict[str, list[np.ndarray]]]
+"""Rows of `Study.trials`, and by candidate the influence (n_population,) of each patient on the AUROC, a few trials."""
+
+
+def key(name: str, model: str = "lr", strategy: str = "class_weight") -> str:
+    """Key of a candidate: ``model/strategy/name``."""
+    return f"{model}/{strategy}/{name}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model on a set of features, fitted in trials 0 to n_replicates - 1."""
+
+    name: str
+    features: tuple[str, ...]
+    model: str = "lr"
+    strategy: str = "class_weight"
+    n_replicates: int = 200
+
+    @property
+    def key(self) -> str:
+        """See `key`."""
+        return key(self.name, self.model, self.strategy)
+
+    @property
+    def columns(self) -> list[int]:
+        """Its features' places among all features."""
+        return positions(self.features)
+
+    @property
+    def class_weight(self) -> str | None:
+        """The strategy in scikit-learn's terms."""
+        return "balanced" if self.strategy == "class_weight" else None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of one study: patients a trial, of these held out, and patients of the evaluation population."""
+
+    n_patients: int = 1000
+    n_test: int = 200
+    n_population: int = 50_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One replicate, or several stacked: features (..., n, 11) and outcomes of training and test patients."""
+
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came out: one row a trial and candidate, and what the finite population leaves uncertain.
+
+    Attributes
+    ----------
+    trials : DataFrame
+        setting, replicate, model, strategy, name, key; auroc (in the population, anchored); recall_50, precision_50,
+        recall_35, precision_35 (in the population); test_auroc (200 held-out patients); cv_auroc (mean of five folds).
+    covariance : dict of DataFrame
+        By setting: covariance, over populations, of the mean AUROCs of all keys and of ``"oracle"``.
+    reference : DataFrame
+        By setting: auroc_oracle (exact), prevalence (exact), n_population, expected_dropouts in the population.
+    """
+
+    trials: pd.DataFrame
+    covariance: dict[str, pd.DataFrame]
+    reference: pd.DataFrame
+
+
+def feature_sets() -> dict[str, tuple[str, ...]]:
+    """Every named ablation: versions, ``without_<feature>`` of v3, ``only_<group>``.
+
+    Examples
+    --------
+    >>> sets = feature_sets()
+    >>> sets["only_domain"], len(sets["without_burden"])
+    (('trial_phase_risk', 'treatment_risk'), 8)
+    """
+    left_out = {f"without_{name}": features.without(FINAL, name) for name in features.VERSIONS[FINAL]}
+    alone = {f"only_{group}": members for group, members in features.GROUPS.items()}
+    return {**features.VERSIONS, **left_out, **alone}
+
+
+def candidates(n_replicates: int, n_trees: int, n_tree_versions: int, n_alone: int) -> list[Candidate]:
+    """Everything that chapter 03 fits: logistic regression on all feature sets, trees on the versions.
+
+    `n_trees` is the number of trials for the boosted trees that a published comparison needs (both on v3, XGBoost on
+    counts), `n_alone` that for logistic regression on one group alone.
+    """
+    linear = [
+        Candidate(name, members, n_replicates=n_alone if name.startswith("only_") else n_replicates)
+        for name, members in feature_sets().items()
+    ]
+    plain = Candidate(FINAL, features.VERSIONS[FINAL], "lr", "none", n_replicates)
+    published = {("xgb", FINAL), ("lgbm", FINAL), ("xgb", "v1_counts")}
+    trees = [
+        Candidate(version, members, model, n_replicates=n_trees if (model, version) in published else n_tree_versions)
+        for model in TREES
+        for version, members in features.VERSIONS.items()
+    ]
+    return [*linear, plain, *trees]
+
+
+def plan(params: Any) -> dict[str, list[Candidate]]:
+    """Everything that chapter 03 fits, by prevalence setting, as fixed in ``params.yaml``."""
+    return {
+        setting: candidates(params.n_replicates, n_trees, params.n_replicates_tree_versions, params.n_replicates_alone)
+        for setting, n_trees in params.n_replicates_trees.items()
+    }
+
+
+def sizes(params: Any) -> Sizes:
+    """Sizes of the study as fixed in ``params.yaml``."""
+    return Sizes(params.n_patients, params.n_test, params.n_population)
+
+
+def offset(setting: str) -> float:
+    """Prevalence offset of a setting."""
+    return 0.0 if setting == "default" else oracle.prevalence_offsets(PUBLISHED_LAW)[setting]
+
+
+@lru_cache(maxsize=4)
+def population(seed: int, setting: str, n: int) -> Population:
+    """The one population, with all features, on which everything of a setting (``default`` or ``p24``) is compared."""
+    return drawn(tuple(features.FEATURES), n, seeds.stream(seed, "study", setting, "population"), offset(setting))
+
+
+def stratified_split(y: np.ndarray, n_test: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Rows for training and for test, both with the trial's share of dropouts.
+
+    Examples
+    --------
+    >>> train, test = stratified_split(np.array([1, 1, 0, 0, 0, 0, 0, 0]), 4, np.random.default_rng(0))
+    >>> len(train), len(test)
+    (4, 4)
+    """
+    events, others = (rng.permutation(np.flatnonzero(y == k)) for k in (1, 0))
+    n_events = round(n_test * len(events) / len(y))
+    test = np.concatenate([events[:n_events], others[: n_test - n_events]])
+    return np.setdiff1d(np.arange(len(y)), test), np.sort(test)
+
+
+def draw(seed: int, setting: str, replicate: int, sizes: Sizes, stream: str = "study") -> Trial:
+    """Draw trial `replicate` of a setting and split it.
+
+    Parameters
+    ----------
+    seed, setting, replicate
+        Name the draws; the setting is ``default`` or ``p24``.
+    sizes : Sizes
+    stream : str
+        First part of the stream's name.
+    """
+    rng = seeds.stream(seed, stream, setting, replicate)
+    trial = simulate.draw_arrays(PUBLISHED_LAW, sizes.n_patients, rng, offset(setting))
+    X, y = features.array(trial, features.FEATURES), trial["dropout"]
+    train, test = stratified_split(y, sizes.n_test, rng)
+    return Trial(X[train], y[train], X[test], y[test])
+
+
+def positions(names: Sequence[str]) -> list[int]:
+    """Columns of the named features among all features."""
+    every = list(features.FEATURES)
+    return [every.index(name) for name in names]
+
+
+def operating_points(probability: np.ndarray, log_odds: np.ndarray) -> dict[str, float]:
+    """Expected recall and precision at the published thresholds, from P(dropout | features) and a score, both (n,)."""
+    found = {}
+    for ending, threshold in THRESHOLDS.items():
+        flagged = log_odds >= logit(threshold)
+        caught = probability @ flagged
+        found[f"recall_{ending}"] = caught / probability.sum()
+        found[f"precision_{ending}"] = caught / flagged.sum() if flagged.any() else np.nan
+    return found
+
+
+def _fitted(candidate: Candidate, X: np.ndarray, y: np.ndarray, held_out: np.ndarray | None = None) -> Any:
+    counts = None if held_out is None else 1 - held_out
+    return batched.fit_pipeline(X[..., candidate.columns], y, counts, candidate.class_weight)
+
+
+def _scores(people: Population, fit: batched.LogisticFit, columns: list[int]) -> np.ndarray:
+    """Scores of the population under each fit, (R, n)."""
+    rows = np.ascontiguousarray(people.X[:, columns].T)
+    scores = np.empty((len(fit.coef), rows.shape[1]))
+    for first in range(0, rows.shape[1], CACHED):
+        some = np.ascontiguousarray(rows[:, first : first + CACHED])
+        for row, (beta, intercept) in enumerate(zip(fit.coef, fit.intercept, strict=True)):
+            scores[row, first : first + CACHED] = beta @ some + intercept
+    return scores
+
+
+def cross_validated_auroc(candidate: Candidate, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Mean AUROC (R,) of five stratified, unshuffled folds, for every replicate of X (R, n, 11) and y (R, n)."""
+    held_out = np.zeros((len(y), FOLDS, y.shape[1]))
+    for masks, outcome in zip(held_out, y, strict=True):
+        for mask, (_, test) in zip(masks, StratifiedKFold(FOLDS).split(outcome, outcome), strict=True):
+            mask[test] = 1
+    held_out = held_out.reshape(-1, y.shape[1])
+    X, y = np.repeat(X, FOLDS, axis=0), np.repeat(y, FOLDS, axis=0)
+    scores = _fitted(candidate, X, y, held_out).decision_function(X[..., candidate.columns])
+    return ranks.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)
+
+
+def _identity(candidate: Candidate, setting: str, replicate: int) -> dict[str, Any]:
+    named = {"model": candidate.model, "strategy": candidate.strategy, "name": candidate.name}
+    return {"setting": setting, "replicate": replicate, **named, "key": candidate.key}
+
+
+def logistic_block(
+    seed: int,
+    setting: str,
+    replicates: range,
+    candidates: Sequence[Candidate],
+    sizes: Sizes,
+    detailed: Sequence[str] = (),
+) -> Block:
+    """Fit and evaluate logistic regressions of some replicates at once.
+
+    Feature sets in `detailed` also get operating points and, with class weights, cross-validation.
+    """
+    people = population(seed, setting, sizes.n_population)
+    trials = [draw(seed, setting, r, sizes) for r in replicates]
+    stacked = Trial(*(np.stack([getattr(t, part) for t in trials]) for part in Trial.__annotations__))
+    records: list[dict[str, Any]] = []
+    influence: dict[str, list[np.ndarray]] = {}
+    for candidate in candidates:
+        fit, columns = _fitted(candidate, stacked.X_train, stacked.y_train), candidate.columns
+        told = candidate.name in detailed
+        measured = {"test_auroc": ranks.auroc(stacked.y_test, fit.decision_function(stacked.X_test[..., columns]))}
+        if told and candidate.class_weight:
+            measured["cv_auroc"] = cross_validated_auroc(candidate, stacked.X_train, stacked.y_train)
+        scores = _scores(people, fit, columns)
+        measured["auroc"] = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
+        for row, (replicate, eta) in enumerate(zip(replicates, scores, strict=True)):
+            record = _identity(candidate, setting, replicate)
+            record |= {measure: values[row] for measure, values in measured.items()}
+            records.append(record | (operating_points(people.probability, eta) if told else {}))
+        first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
+        if first:
+            influence[candidate.key] = [ranks.soft_auroc_influence(people.probability, eta)[1] for eta in first]
+    return records, influence
+
+
+def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[Candidate], sizes: Sizes) -> Block:
+    """Fit and evaluate boosted trees of one replicate; see `logistic_block`."""
+    people = population(seed, setting, sizes.n_population)
+    trial = draw(seed, setting, replicate, sizes)
+    records, influence = [], {}
+    for candidate in candidates:
+        columns = candidate.columns
+        score = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
+        log_odds = score(people.X[:, columns])
+        area, own = ranks.soft_auroc_influence(people.probability, log_odds)
+        test_auroc = ranks.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
+        measured = {"auroc": area + people.shift["auroc"], "test_auroc": test_auroc}
+        record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
+        records.append(record | measured)
+        if replicate < INFLUENCE_REPLICATES:
+            influence[candidate.key] = [own]
+    return records, influence
+
+
+def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Sizes, detailed: Sequence[str]) -> list:
+    linear = [c for c in candidates if c.model == "lr"]
+    trees = [c for c in candidates if c.model != "lr"]
+    tasks = []
+    for r in range(max((c.n_replicates for c in trees), default=0)):
+        due = [c for c in trees if c.n_replicates > r]
+        tasks.append(joblib.delayed(boosted_task)(seed, setting, r, due, sizes))
+    for n in sorted({c.n_replicates for c in linear}, reverse=True):
+        due = [c for c in linear if c.n_replicates == n]
+        for first in range(0, n, BLOCK):
+            block = range(first, min(first + BLOCK, n))
+            tasks.append(joblib.delayed(logistic_block)(seed, setting, block, due, sizes, detailed))
+    return tasks
+
+
+def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]) -> pd.DataFrame:
+    keys = sorted({key for part in parts for key in part})
+    means = {key: np.mean([each for part in parts for each in part.get(key, [])], axis=0) for key in keys}
+    means["oracle"] = ranks.soft_auroc_influence(people.probability, people.probability)[1]
+    stacked = np.stack(list(means.values()))
+    return pd.DataFrame(stacked @ stacked.T, index=list(means), columns=list(means))
+
+
+def run(
+    seed: int, planned: Mapping[str, Sequence[Candidate]], sizes: Sizes, detailed: Sequence[str] = (FINAL,)
+) -> Study:
+    """Run the study.
+
+    Parameters
+    ----------
+    seed : int
+    planned : mapping of str to sequence of Candidate
+        By setting, such as `plan` gives; the same names in every setting, numbers of trials may differ.
+    sizes : Sizes
+    detailed : sequence of str
+        Feature sets of logistic regression that also get operating points and cross-validation.
+    """
+    tasks = {setting: _tasks(seed, setting, due, sizes, detailed) for setting, due in planned.items()}
+    done = iter(engine.compute([task for each in tasks.values() for task in each], "trials"))
+    records, covariance, reference = [], {}, {}
+    for setting in planned:
+        blocks = [next(done) for _ in tasks[setting]]
+        records += [record for block, _ in blocks for record in block]
+        people, best = population(seed, setting, sizes.n_population), exact(offset(setting))
+        covariance[setting] = _covariance(people, [influence for _, influence in blocks])
+        reference[setting] = {"auroc_oracle": best["auroc"], "prevalence": best["prevalence"]}
+        reference[setting] |= {"n_population": sizes.n_population, "expected_dropouts": people.probability.sum()}
+    trials = pd.DataFrame(records).sort_values(["setting", "key", "replicate"], ignore_index=True)
+    return Study(trials, covariance, pd.DataFrame.from_dict(reference, orient="index").rename_axis("setting"))
+
+
+def learning_task(
+    seed: int, setting: str, n_train: int, replicate: int, names: Sequence[str], n_population: int
+) -> list[dict[str, Any]]:
+    """Train each model on one trial of `n_train` patients; AUROC in the population, with its sampling error."""
+    people = population(seed, setting, n_population)
+    trial = draw(seed, setting, replicate, Sizes(n_train, 0), stream=f"learning-{n_train}")
+    _, best = ranks.soft_auroc_influence(people.probability, people.probability)
+    records = []
+    for model in names:
+        candidate = Candidate(FINAL, features.VERSIONS[FINAL], model)
+        columns = candidate.columns
+        if model == "lr":
+            score = _scores(people, _fitted(candidate, trial.X_train[None], trial.y_train[None]), columns)[0]
+        else:
+            fitted = boosters.fit_score(model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
+            score = fitted(people.X[:, columns])
+        area, influence = ranks.soft_auroc_influence(people.probability, score)
+        error = float(np.sqrt(((influence - best) ** 2).sum()))
+        record = {"n_train": n_train, "model": model, "replicate": replicate}
+        records.append(record | {"auroc": area + people.shift["auroc"], "population_se": error})
+    return records
+
+
+def learning_curve(
+    seed: int, setting: str, n_train: Sequence[int], n_replicates: Mapping[str, Sequence[int]], n_population: int
+) -> pd.DataFrame:
+    """AUROC of each model on v3 by the number of training patients; in a replicate all models see the same trial.
+
+    Parameters
+    ----------
+    seed : int
+    setting : {"default", "p24"}
+    n_train : sequence of int
+        Training patients.
+    n_replicates : mapping of str to sequence of int
+        Trials for each model and size.
+    n_population : int
+        Patients of the evaluation population.
+
+    Returns
+    -------
+    DataFrame
+        n_train, model, replicate, auroc (anchored, see `Population`), population_se.
+    """
+    tasks = []
+    for position, n in reversed(list(enumerate(n_train))):
+        for replicate in range(max(counts[position] for counts in n_replicates.values())):
+            due = [model for model, counts in n_replicates.items() if counts[position] > replicate]
+            tasks.append(joblib.delayed(learning_task)(seed, setting, n, replicate, due, n_population))
+    records = [record for each in engine.compute(tasks, "learning curve") for record in each]
+    return pd.DataFrame(records).sort_values(["n_train", "model", "replicate"], ignore_index=True)
+
+
+def random_baseline(seed: int, n_replicates: int, sizes: Sizes, event_rate: float = 0.2) -> pd.DataFrame:
+    """Logistic regression on counts when the outcome is drawn without looking at them: the seed's earlier data.
+
+    Columns strategy, replicate, and on the held-out patients test_auroc (truth: .5), recall_50, precision_50.
+    """
+    trials = [_random_trial(seeds.stream(seed, "baseline", r), sizes, event_rate) for r in range(n_replicates)]
+    X, y, X_test, y_test = (np.stack(part) for part in zip(*trials, strict=True))
+    frames = []
+    for strategy, weight in (("class_weight", "balanced"), ("none", None)):
+        score = batched.fit_pipeline(X, y, class_weight=weight).decision_function(X_test)
+        flagged = score >= 0
+        caught, n_flagged = (flagged * y_test).sum(axis=1), flagged.sum(axis=1)
+        precision = np.where(n_flagged > 0, caught / np.maximum(n_flagged, 1), np.nan)
+        columns = {"test_auroc": ranks.auroc(y_test, score), "recall_50": caught / y_test.sum(axis=1)}
+        named = {"strategy": strategy, "replicate": np.arange(n_replicates)}
+        frames.append(pd.DataFrame({**named, **columns, "precision_50": precision}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _random_trial(rng: np.random.Generator, sizes: Sizes, event_rate: float) -> tuple[np.ndarray, ...]:
+    n = sizes.n_patients
+    counts = (rng.integers(18, 85, n), rng.integers(1, 365, n), rng.integers(0, 13, n), rng.poisson(0.5, n))
+    X, y = np.column_stack(counts).astype(float), (rng.random(n) < event_rate).astype(int)
+    train, test = stratified_split(y, sizes.n_test, rng)
+    return X[train], y[train], X[test], y[test]

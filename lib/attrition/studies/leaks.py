@@ -1,0 +1,509 @@
+"""What each way of leaking would have been worth: the same model and folds, once honest and once not.
+
+Two kinds. A *feature* leak adds one column that is known only after the outcome. A *procedure* leak uses the outcome,
+or the patient, of the test part while building the model. `FEATURES` and `PROCEDURES` list them; the guard against
+them is `attrition.landmark.guard`. `price_list` is about a real trial, `simulated_price_list` about simulated ones in
+which about one patient in four leaves and the truth is known.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from attrition import metrics, seeds, simulate
+from attrition.cdisc.trial import Trial
+from attrition.landmark import cohort
+from attrition.landmark.prediction import Problem, enough, problem
+from attrition.metrics import intervals, ranks
+from attrition.models import batched
+from attrition.resampling import Fold, repeated_folds
+from attrition.simulate import oracle
+from attrition.text import unless_missing
+
+Array = np.ndarray
+Scores = tuple[Array, Array, Array]
+"""Patient of each row, its outcome, its score a repeat (n_rows, n_repeats)."""
+BOOSTED = {"objective": "binary:logistic", "max_depth": 4, "learning_rate": 0.3, "nthread": 1, "seed": 1}
+ROUNDS = 40
+GAPS = 0.3
+"""Share of the values that are deleted before imputation."""
+N_SITES = 20
+ROWS_A_PATIENT = 3
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One way of leaking: its label, how it happens in practice, and what computes it.
+
+    A feature leak has ``compute(trial, ids) -> Series``, a procedure leak ``compute(task, honest) -> Scores``.
+    """
+
+    name: str
+    label: str
+    how: str
+    compute: Callable
+
+
+FEATURES: list[Leak] = []
+PROCEDURES: list[Leak] = []
+
+
+def _listed(among: list[Leak], label: str, how: str) -> Callable[[Callable], Callable]:
+    """List a function as a leak of its own name."""
+
+    def listed(function: Callable) -> Callable:
+        among.append(Leak(function.__name__, label, how, function))
+        return function
+
+    return listed
+
+
+def _count(trial: Trial, ids: pd.Index, kind: str) -> pd.Series:
+    records = trial.events[trial.events["kind"].eq(kind) & (trial.events["day"] >= 1)]
+    return records.groupby("id").size().reindex(ids, fill_value=0).astype(float)
+
+
+def _days_in_trial(trial: Trial, ids: pd.Index) -> pd.Series:
+    return trial.patients.set_index("id")["event_day"].reindex(ids)
+
+
+@_listed(FEATURES, "Adverse events over the whole follow-up", "counting all adverse events of the final data")
+def whole_follow_up_counts(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Adverse events, whenever they came."""
+    return _count(trial, ids, "adverse event")
+
+
+@_listed(FEATURES, "Adverse events per day in the trial", "dividing by a duration that ends when the patient leaves")
+def rate_per_day(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Adverse events over days in the trial."""
+    return _count(trial, ids, "adverse event") / _days_in_trial(trial, ids)
+
+
+@_listed(FEATURES, "Last visit number reached", "VISNUMEN, or the largest VISITNUM")
+def visit_number_reached(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Largest visit number, or the number of visits where they have none."""
+    visits = trial.events[trial.events["kind"].eq("visit")]
+    reached = visits.groupby("id")["value"].max() if visits["value"].notna().any() else visits.groupby("id").size()
+    return reached.reindex(ids).fillna(0.0).astype(float)
+
+
+@_listed(FEATURES, "Cumulative dose", "CUMDOSE, TRTDURD or AVGDD from ADSL")
+def cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Dose of each record times the days until the next one, or until the patient leaves."""
+    doses = trial.events[trial.events["kind"].eq("exposure")].sort_values(["id", "day"])
+    end = doses.groupby("id")["day"].shift(-1).fillna(doses["id"].map(trial.patients.set_index("id")["event_day"]))
+    given = doses["value"] * (end - doses["day"]).clip(lower=0)
+    return given.groupby(doses["id"]).sum().reindex(ids).fillna(0.0)
+
+
+@_listed(FEATURES, "Number of dosing records", "counting EX records")
+def exposure_records(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Dosing records, whenever they came."""
+    return _count(trial, ids, "exposure")
+
+
+@_listed(FEATURES, "Completion flag", "COMP8FL, COMP16FL, EFFFL and the like")
+def completion_flag(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Still there two thirds of the way to the horizon (a flag such as COMP16FL)."""
+    return (_days_in_trial(trial, ids) >= round(trial.horizon * 2 / 3)).astype(float)
+
+
+@_listed(FEATURES, "Adverse events by onset, not by collection", "using what was reported only weeks later")
+def onset_before_collection(trial: Trial, ids: pd.Index) -> pd.Series:
+    """Adverse events with onset by the first landmark, whenever they were reported."""
+    adverse = trial.events[trial.events["kind"].eq("adverse event")]
+    by_onset = adverse[adverse["day"].between(1, trial.landmarks[0])]
+    return by_onset.groupby("id").size().reindex(ids, fill_value=0).astype(float)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data of a procedure leak: numbers without missing values, outcome, and what belongs to whom."""
+
+    X: Array
+    y: Array
+    patient: Array
+    category: Array
+    candidates: Array
+    n_folds: int
+    n_repeats: int
+    seed: int
+    C: float
+
+    def folds(self, y: Array | None = None) -> list[Fold]:
+        """Folds of the rows (not of the patients)."""
+        outcome = self.y if y is None else y
+        return repeated_folds(outcome, self.n_folds, self.n_repeats, seeds.integer(self.seed, "folds"))
+
+
+def _collect(folds: Sequence[Fold], scores: Sequence[Array] | Array, n_rows: int) -> Array:
+    """Scores of the test parts, a column a repeat."""
+    table = np.full((n_rows, 1 + max(fold.repeat for fold in folds)), np.nan)
+    for fold, score in zip(folds, scores, strict=True):
+        table[fold.test, fold.repeat] = score[fold.test] if len(score) == n_rows else score
+    return table
+
+
+def _probabilities(X: Array, y: Array, folds: Sequence[Fold], C: float | Array, n_settings: int = 1) -> Array:
+    masks = np.zeros((len(folds), len(y)))
+    for mask, fold in zip(masks, folds, strict=True):
+        mask[fold.train] = 1.0
+    fit = batched.fit_pipeline(X, y, counts=np.tile(masks, (n_settings, 1)), C=C)
+    return expit(fit.decision_function(X))
+
+
+def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float) -> Array:
+    """Out-of-fold probabilities (n_rows, n_repeats) of a ridge logistic regression, fitted in each training part.
+
+    X has shape (n_rows, n_features), or (n_folds, n_rows, n_features) where a feature is learned within the fold.
+    """
+    return _collect(folds, _probabilities(X, y, folds, C), len(y))
+
+
+def _boosted(X: Array, y: Array, X_new: Array) -> Array:
+    """XGBoost's own loop: the scores of `XGBClassifier` without its checks, which cost half of so small a fit."""
+    import xgboost
+
+    data = xgboost.DMatrix(X, y, nthread=1)
+    booster = xgboost.Booster(BOOSTED | {"disable_default_eval_metric": True}, [data])
+    for number in range(ROUNDS):
+        booster.update(data, number)
+    return ranks.settled(booster.inplace_predict(X_new))
+
+
+def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], rows_of: Callable | None = None) -> Array:
+    """Out-of-fold probabilities of a model that can remember rows."""
+    scores = []
+    for fold in folds:
+        train = fold.train if rows_of is None else rows_of(fold)
+        scores.append(_boosted(X[train], y[train], X[fold.test]))
+    return _collect(folds, scores, len(y))
+
+
+def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
+    x, outcome = X[rows] - X[rows].mean(axis=0), y[rows] - y[rows].mean()
+    strength = ranks.settled(np.abs(x.T @ outcome) / np.sqrt((x**2).sum(axis=0) + 1e-12))
+    return np.argsort(-strength, kind="stable")[:n]
+
+
+@_listed(PROCEDURES, "Selection outside the folds", "choosing the best of many columns on all patients")
+def selection_outside_folds(task: Task, honest: bool) -> Scores:
+    """The five candidates with the strongest correlation, chosen on the training part or on everybody."""
+    folds, everybody = task.folds(), np.arange(len(task.y))
+    chosen = [_strongest(task.candidates, task.y, fold.train if honest else everybody) for fold in folds]
+    stacked = np.stack([task.candidates[:, columns] for columns in chosen])
+    return task.patient, task.y, logistic_oof(stacked, task.y, folds, task.C)
+
+
+def _balanced_rows(y: Array, rows: Array, rng: np.random.Generator) -> Array:
+    """The rows, with rows of the smaller class repeated until both are as many."""
+    ones, zeros = rows[y[rows] == 1], rows[y[rows] == 0]
+    small, large = (ones, zeros) if len(ones) < len(zeros) else (zeros, ones)
+    return np.concatenate([rows, rng.choice(small, len(large) - len(small))])
+
+
+@_listed(PROCEDURES, "Over-sampling before the split", "balancing the data before cross-validation")
+def resampling_outside_folds(task: Task, honest: bool) -> Scores:
+    """The smaller class repeated to balance, within the training part or before the split."""
+    rng = seeds.stream(task.seed, "oversampling")
+    if honest:
+        scores = _boosted_oof(task.X, task.y, task.folds(), lambda fold: _balanced_rows(task.y, fold.train, rng))
+        return task.patient, task.y, scores
+    rows = _balanced_rows(task.y, np.arange(len(task.y)), rng)
+    return task.patient[rows], task.y[rows], _boosted_oof(task.X[rows], task.y[rows], task.folds(task.y[rows]))
+
+
+@_listed(PROCEDURES, "Imputation with the outcome", "filling gaps with the mean of the outcome class")
+def imputation_with_outcome(task: Task, honest: bool) -> Scores:
+    """Values deleted at random, then filled with a mean: of the training part, or of the outcome class."""
+    rng, folds = seeds.stream(task.seed, "imputation"), task.folds()
+    holed = np.where(rng.random(task.X.shape) < GAPS, np.nan, task.X)
+    if honest:
+        full = np.stack([np.where(np.isnan(holed), np.nanmean(holed[fold.train], axis=0), holed) for fold in folds])
+    else:
+        means = np.stack([np.nanmean(holed[task.y == k], axis=0) for k in (0, 1)])
+        full = np.where(np.isnan(holed), means[task.y], holed)
+    return task.patient, task.y, logistic_oof(full, task.y, folds, task.C)
+
+
+@_listed(PROCEDURES, "Event rate of the site as a feature", "target encoding on all patients")
+def encoding_with_outcome(task: Task, honest: bool) -> Scores:
+    """Each category replaced by its event rate: in the training part, or among everybody."""
+    folds, everybody = task.folds(), np.arange(len(task.y))
+
+    def encoded(rows: Array) -> Array:
+        rates = pd.Series(task.y[rows]).groupby(task.category[rows]).mean()
+        return pd.Series(task.category).map(rates).fillna(task.y[rows].mean()).to_numpy()[:, None]
+
+    stacked = np.stack([encoded(fold.train if honest else everybody) for fold in folds])
+    return task.patient, task.y, logistic_oof(stacked, task.y, folds, task.C)
+
+
+def _settings_oof(task: Task, rows: Array, folds: Sequence[Fold]) -> Array:
+    """Out-of-fold probabilities of forty settings (random halves of the features, weak or strong ridge) among rows.
+
+    Shape (n_settings, n_rows, n_repeats).
+    """
+    rng, y, half = seeds.stream(task.seed, "settings"), task.y[rows], max(1, task.X.shape[1] // 2)
+    settings = [(np.sort(rng.permutation(task.X.shape[1])[:half]), C) for C in (0.01, 10.0) for _ in range(20)]
+    tables = np.repeat(np.stack([task.X[rows][:, columns] for columns, _ in settings]), len(folds), axis=0)
+    C = np.repeat([C for _, C in settings], len(folds))[:, None]
+    found = _probabilities(tables, y, folds, C, len(settings)).reshape(len(settings), len(folds), len(y))
+    return np.stack([_collect(folds, each, len(y)) for each in found])
+
+
+def _aurocs(y: Array, tables: Array) -> Array:
+    """AUROC of every setting and repeat, (n_settings, n_repeats)."""
+    scores = np.moveaxis(tables, 2, 1)
+    return ranks.auroc(y, scores.reshape(-1, len(y))).reshape(scores.shape[:2])
+
+
+@_listed(PROCEDURES, "Tuning on the test part", "reporting the best of forty settings")
+def tuning_on_test(task: Task, honest: bool) -> Scores:
+    """The best of forty settings: by inner folds, or by the test parts themselves."""
+    folds = task.folds()
+    tables = _settings_oof(task, np.arange(len(task.y)), folds)
+    if not honest:
+        best = np.argmax(_aurocs(task.y, tables), axis=0)
+        return task.patient, task.y, np.column_stack([tables[k][:, r] for r, k in enumerate(best)])
+    scores = []
+    for fold in folds:
+        y = task.y[fold.train]
+        inner = repeated_folds(y, task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
+        value = _aurocs(y, _settings_oof(task, fold.train, inner))
+        scores.append(tables[int(np.argmax(value))][:, fold.repeat])
+    return task.patient, task.y, _collect(folds, scores, len(task.y))
+
+
+def grouped_folds(task: Task) -> list[Fold]:
+    """Folds of patients: all rows of a patient are in one part; stratified by the patient's first outcome."""
+    patients, first = np.unique(task.patient, return_index=True)
+    folds = []
+    for fold in task.folds(task.y[first]):
+        test = np.isin(task.patient, patients[fold.test])
+        folds.append(Fold(fold.repeat, fold.fold, np.flatnonzero(~test), np.flatnonzero(test)))
+    return folds
+
+
+@_listed(PROCEDURES, "A patient on both sides", "rows of one patient at several landmarks, split by row")
+def repeated_patients(task: Task, honest: bool) -> Scores:
+    """Several rows a patient: folds of patients, or of rows."""
+    folds = grouped_folds(task) if honest else task.folds()
+    return task.patient, task.y, _boosted_oof(task.X, task.y, folds)
+
+
+LABELS = {leak.name: leak.label for leak in (*FEATURES, *PROCEDURES)}
+HOW = {leak.name: leak.how for leak in (*FEATURES, *PROCEDURES)}
+COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high", "n_patients", "n_events")
+
+
+def price(name: str, honest: Scores, leaky: Scores, weights: Array) -> dict:
+    """Honest and leaky AUROC and their paired difference; resamples draw patients with all their rows.
+
+    Returns
+    -------
+    dict
+        leak, honest, leaky, difference, ci_low, ci_high, n_patients, n_events.
+    """
+    sides = [intervals.replicates(metrics.auroc, y, scores, weights[who]) for who, y, scores in (honest, leaky)]
+    (value, drawn), (other, other_drawn) = sides
+    found = intervals.percentile_interval(other - value, other_drawn - drawn)
+    who, y, _ = honest
+    return {
+        "leak": name,
+        "honest": value,
+        "leaky": other,
+        "difference": found["value"],
+        "ci_low": found["ci_low"],
+        "ci_high": found["ci_high"],
+        "n_patients": len(np.unique(who)),
+        "n_events": len(np.unique(who[y == 1])),
+    }
+
+
+def _filled(X: pd.DataFrame) -> Array:
+    """Missing values at the column's median: without the outcome, and the same for both sides of a comparison."""
+    return X.fillna(X.median()).fillna(0.0).to_numpy(float)
+
+
+def _feature_prices(trial: Trial, of: Problem, p, seed: int, weights: Array, together: bool = False) -> list[dict]:
+    """Baseline, arm and adverse events known by the landmark, against the same with each leak, or all of them."""
+    X = _filled(of.X[of.columns("adverse_events")])
+    folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
+    patient = np.arange(len(of.y))
+    honest = patient, of.y, logistic_oof(X, of.y, folds, p.leak_ridge_c)
+    added = {leak.name: leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES}
+    added = {name: column for name, column in added.items() if np.ptp(column) > 0}
+    leaky = {"wrong_way": list(added.values())} if together else {name: [column] for name, column in added.items()}
+    return [
+        price(
+            name,
+            honest,
+            (patient, of.y, logistic_oof(np.column_stack([X, *columns]), of.y, folds, p.leak_ridge_c)),
+            weights,
+        )
+        for name, columns in leaky.items()
+    ]
+
+
+def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
+    return intervals.bootstrap_weights(seeds.stream(seed, "leaks"), n_patients, n_resamples)
+
+
+@unless_missing
+def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
+    """The usual notebook: everything in the final data, counted over the whole follow-up, in one model.
+
+    Returns
+    -------
+    dict
+        As `price`: the honest model of baseline, arm and adverse events against the same with all `FEATURES` added.
+    """
+    of = problem(trial, day)
+    return _feature_prices(trial, of, p, seed, _draws(len(of.y), p.n_bootstraps, seed), together=True)[0]
+
+
+def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> Array:
+    """Many columns to choose from: last value and change of every lab test, or noise where there are too few."""
+    view = cohort.known(trial, of.landmark)
+    labs = view.kind("lab")
+    before, after = (cohort.last_values(labs[early]) for early in (labs["day"] <= 1, labs["day"] > 1))
+    both = pd.concat([after, after - before.reindex(columns=after.columns)], axis=1)
+    table = both.reindex(of.X.index).set_axis(range(both.shape[1]), axis=1)
+    table = table.loc[:, table.notna().mean() > cohort.MOSTLY]
+    return _filled(table) if table.shape[1] >= n_noise // 2 else rng.standard_normal((len(of.y), n_noise))
+
+
+def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array]:
+    """Rows of all landmarks, with the features that all have, the landmark among them."""
+    common = [name for name in problems[0].X if all(name in of.X for of in problems)]
+    ids = pd.Index(sorted(set().union(*(of.X.index for of in problems))))
+    X = np.concatenate([np.column_stack([np.full(len(of.y), of.landmark), _filled(of.X[common])]) for of in problems])
+    patient = np.concatenate([ids.get_indexer(of.X.index) for of in problems])
+    order = np.argsort(patient, kind="stable")
+    return X[order], np.concatenate([of.y for of in problems])[order], patient[order]
+
+
+def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
+    """Price of every leak on a trial.
+
+    Feature leaks, selection, imputation, encoding and tuning at the landmark with most events; over-sampling at the one
+    with the fewest (where there is most to balance); repeated patients over all landmarks.
+
+    Parameters
+    ----------
+    trial : Trial
+    p : attrition.params.RealTrial
+        Fields n_folds, leak_repeats, n_bootstraps, leak_ridge_c, noise_features.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 %, patient bootstrap), n_patients, n_events;
+        empty when no landmark has enough events.
+    """
+    problems = [of for of in (problem(trial, day) for day in trial.landmarks) if enough(of)]
+    if not problems:
+        return pd.DataFrame(columns=COLUMNS)
+    most, fewest = max(problems, key=lambda of: of.n_events), min(problems, key=lambda of: of.n_events)
+    site = trial.patients.set_index("id")["site"]
+    common = p.n_folds, p.leak_repeats, seed, p.leak_ridge_c
+    tasks: dict[str, Task] = {}
+    for name, of in (("most", most), ("fewest", fewest)):
+        columns = _wide_candidates(trial, of, seeds.stream(seed, "candidates", of.landmark), p.noise_features)
+        own, patient = site.loc[of.X.index].to_numpy(object), np.arange(len(of.y))
+        tasks[name] = Task(_filled(of.X), of.y, patient, own, columns, *common)
+    X, y, patient = _stacked(problems)
+    tasks["stacked"] = Task(X, y, patient, patient, X, *common)
+    where: Mapping[str, str] = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
+    draws = {name: _draws(int(task.patient.max()) + 1, p.n_bootstraps, seed) for name, task in tasks.items()}
+    rows = _feature_prices(trial, most, p, seed, draws["most"])
+    for leak in PROCEDURES:
+        name = where.get(leak.name, "most")
+        rows.append(price(leak.name, leak.compute(tasks[name], True), leak.compute(tasks[name], False), draws[name]))
+    return pd.DataFrame([row | {"label": LABELS[row["leak"]], "how": HOW[row["leak"]]} for row in rows])[list(COLUMNS)]
+
+
+FOLLOW_UP = {
+    "whole_follow_up_counts": lambda trial: trial["adverse_events"],
+    "rate_per_day": lambda trial: simulate.adverse_event_rate(
+        trial["adverse_events"].to_numpy(float), trial["days_in_trial"].to_numpy(float)
+    ),
+    "visit_number_reached": lambda trial: trial["visits_completed"],
+}
+"""Feature leaks of a simulated trial: what the law draws over a follow-up that does not end when the patient leaves."""
+
+
+def enrolment(trial: pd.DataFrame) -> Array:
+    """What is known on the first day: age, and the risks of phase and arm. Shape (n_patients, 3)."""
+    law = simulate.PUBLISHED_LAW
+    risks = [simulate.phase_risk(law, trial["trial_phase"]), simulate.arm_risk(law, trial["treatment_group"])]
+    return np.column_stack([trial["age"].to_numpy(float), *(np.asarray(risk, float) for risk in risks)])
+
+
+def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, float]]:
+    """Honest and leaky AUROC of every leak on one simulated trial, which gets what a real one has.
+
+    That is sites, missing values, several rows a patient, and many columns that have nothing to do with the outcome.
+    """
+    rng, n, known = seeds.stream(seed, "columns"), len(trial), enrolment(trial)
+    y, common = trial["dropout"].to_numpy(int), (p.n_folds, 1, seed, p.leak_ridge_c)
+    X, who = np.column_stack([known, rng.standard_normal((n, 9))]), np.arange(n)
+    task = Task(X, y, who, rng.integers(0, N_SITES, n), rng.standard_normal((n, p.noise_features)), *common)
+    rows = np.repeat(who, ROWS_A_PATIENT)  # the same at enrolment, another measurement each time
+    repeated = np.column_stack([known[rows], rng.standard_normal(len(rows))])
+    stacked = Task(repeated, y[rows], rows, rows, repeated, *common)
+
+    def auroc(table: Array) -> float:
+        return metrics.auroc(y, logistic_oof(table, y, task.folds(), p.leak_ridge_c)[:, 0])
+
+    honest, found = auroc(known), {}
+    for name, column in FOLLOW_UP.items():
+        found[name] = honest, auroc(np.column_stack([known, np.asarray(column(trial), float)]))
+    for leak in PROCEDURES:
+        data = stacked if leak.name == "repeated_patients" else task
+        sides = [leak.compute(data, honestly) for honestly in (True, False)]
+        fair, leaky = (metrics.auroc(outcome, scores[:, 0]) for _, outcome, scores in sides)
+        found[leak.name] = fair, leaky
+    return found
+
+
+def simulated_price_list(p, seed: int) -> pd.DataFrame:
+    """Mean price of every leak over simulated trials in which about one patient in four leaves.
+
+    Parameters
+    ----------
+    p : attrition.params.RealTrial
+        Fields leak_trials, leak_patients, leak_population, n_folds, leak_ridge_c, noise_features.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 % Monte-Carlo), mc_se, n_trials, and truth:
+        what the honest model of the feature leaks attains among new patients (missing for the procedures).
+    """
+    law = simulate.PUBLISHED_LAW
+    offset = oracle.prevalence_offsets(law)["p24"]
+    crowd = simulate.draw_trial(law, p.leak_population, seeds.stream(seed, "leak", "population"), offset)
+    found, truth = [], []
+    for number in range(p.leak_trials):
+        trial = simulate.draw_trial(law, p.leak_patients, seeds.stream(seed, "leak", "trial", number), offset)
+        found.append(prices_of_one(trial, p, seeds.integer(seed, "leak", number)))
+        fit = batched.fit_pipeline(enrolment(trial)[None], trial["dropout"].to_numpy(int)[None], C=p.leak_ridge_c)
+        truth.append(metrics.auroc(crowd["dropout"].to_numpy(int), fit.decision_function(enrolment(crowd))[0]))
+    rows = []
+    for name in found[0]:
+        honest, leaky = (np.array([prices[name][side] for prices in found]) for side in (0, 1))
+        gain = intervals.monte_carlo(leaky - honest)
+        rows.append(
+            {"leak": name, "label": LABELS[name], "how": HOW[name], "honest": honest.mean(), "leaky": leaky.mean()}
+            | {"difference": gain["value"], "ci_low": gain["ci_low"], "ci_high": gain["ci_high"]}
+            | {"mc_se": gain["mc_se"], "n_trials": p.leak_trials}
+            | {"truth": np.mean(truth) if name in FOLLOW_UP else np.nan}
+        )
+    return pd.DataFrame(rows)

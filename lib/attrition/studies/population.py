@@ -1,0 +1,50 @@
+"""Independent patients on whom models are judged, each with its exact probability of dropout.
+
+Where a patient counts with P(dropout | features), the luck of drawing outcomes does not enter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from attrition import features, simulate
+from attrition.metrics import ranks
+from attrition.simulate import oracle
+from attrition.simulate.law import PUBLISHED_LAW
+
+
+@dataclass(frozen=True)
+class Population:
+    """Patients that no model saw.
+
+    Attributes
+    ----------
+    X : ndarray (n, p)
+        Model inputs.
+    probability : ndarray (n,)
+        P(dropout | features).
+    shift : mapping
+        What the oracle's exact ``auroc`` and ``brier`` exceed those on these patients by. Added to a model's measure it
+        takes away most of the luck of this population's draw (a control variate); paired differences are not touched.
+    """
+
+    X: np.ndarray
+    probability: np.ndarray
+    shift: Mapping[str, float]
+
+
+@lru_cache(maxsize=16)
+def exact(offset: float) -> dict[str, float]:
+    """Exact prevalence and performance of the oracle under an offset; see `attrition.simulate.oracle.exact`."""
+    return oracle.exact(PUBLISHED_LAW, offset)
+
+
+def drawn(names: tuple[str, ...], n: int, rng: np.random.Generator, offset: float = 0.0) -> Population:
+    """Draw a population with the named features; the same patients under every offset."""
+    patients = simulate.draw_arrays(PUBLISHED_LAW, n, rng)
+    p = oracle.of_patients(PUBLISHED_LAW, patients, offset)
+    here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier": float(oracle.expected_brier(p, p).mean())}
+    shift = {measure: exact(offset)[measure] - value for measure, value in here.items()}
+    return Population(np.ascontiguousarray(features.array(patients, names)), p, shift)

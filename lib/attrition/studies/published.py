@@ -1,0 +1,429 @@
+"""The published protocol on the published trial, step by step as it was described, and on other splits of it.
+
+Nine features standardised on all 1,000 patients, one stratified split, five unshuffled folds on the 800, default
+threshold. Standardising before splitting is part of the protocol, so it is kept here and nowhere else. Nothing is tuned
+towards the published figures.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling import SMOTE
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from attrition import features, metrics, models, resampling, seeds
+from attrition.metrics import ranks
+from attrition.models import batched
+from attrition.studies.ablation import FINAL, feature_sets, positions, stratified_split
+
+SEED = 42
+TEST_SHARE = 0.2
+N_FOLDS = 5
+LOW_THRESHOLD = 0.35
+PUBLISHED: dict[str, dict[str, float]] = {
+    "lr": {"cv_auroc": 0.698, "test_auroc": 0.643, "recall": 0.720, "precision": 0.680, "f1": 0.699},
+    "xgb": {"cv_auroc": 0.648, "test_auroc": 0.604, "recall": 0.680, "precision": 0.650, "f1": 0.665},
+    "lgbm": {"cv_auroc": 0.643, "test_auroc": 0.618, "recall": 0.700, "precision": 0.660, "f1": 0.679},
+}
+"""What was published (claims C01-C11), to print beside what comes out."""
+TEST_AUROC = {name: measures["test_auroc"] for name, measures in PUBLISHED.items()}
+COUNTS_AUROC = 0.52
+"""Published test AUROC of logistic regression on v1_counts."""
+DECIMALS = {"cv_auroc": 3, "test_auroc": 3, "recall": 2, "precision": 2, "f1": 3}
+"""Digits that were printed: all recalls and precisions end in 0, and each F1 is that of the two-digit values."""
+MEASURES = {
+    "cv_auroc": "AUROC, 5-fold",
+    "test_auroc": "AUROC, test",
+    "recall": "Recall",
+    "precision": "Precision",
+    "f1": "F1",
+}
+"""Measures that were published of every model, and their names."""
+_LR = ("lr", "Logistic regression")
+_XGB = ("xgb", "XGBoost")
+_BASELINE = ("baseline", "Logistic regression, random data")
+EXAMPLE_PATIENT = {"age": 65, "visits_completed": 3, "days_in_trial": 120, "adverse_events": 4}
+"""The patient of the published example, whose other columns were not printed."""
+OLD_READER_DIGITS = 17
+"""Digits of a number that the default CSV reader of pandas before 3 looked at, leading zeros among them."""
+OTHERS: tuple[tuple[tuple[str, str, str], str, float, int], ...] = (
+    ((*_LR, "recall at .35"), "lr.low_threshold.recall", 0.85, 2),
+    ((*_LR, "precision at .35"), "lr.low_threshold.precision", 0.55, 2),
+    ((*_LR, "sd of fold AUROCs"), "lr.cv_sd", 0.023, 3),
+    ((*_LR, "coefficient of burden"), "lr_coefficients.burden", 0.45, 2),
+    ((*_LR, "coefficient of adverse-event rate"), "lr_coefficients.adverse_event_rate", 0.32, 2),
+    ((*_LR, "coefficient of visit rate"), "lr_coefficients.visit_rate", -0.28, 2),
+    ((*_LR, "coefficient of phase"), "lr_coefficients.trial_phase_risk", 0.21, 2),
+    ((*_LR, "coefficient of arm"), "lr_coefficients.treatment_risk", 0.15, 2),
+    ((*_XGB, "gain share of burden"), "xgb_gain_shares.burden", 0.38, 2),
+    ((*_XGB, "gain share of adverse-event rate"), "xgb_gain_shares.adverse_event_rate", 0.24, 2),
+    ((*_XGB, "gain share of visit rate"), "xgb_gain_shares.visit_rate", 0.19, 2),
+    ((*_XGB, "gain share of age x adverse"), "xgb_gain_shares.age_adverse_risk", 0.11, 2),
+    ((*_XGB, "gain share of phase"), "xgb_gain_shares.trial_phase_risk", 0.08, 2),
+    ((*_XGB, "scale_pos_weight"), "scale_pos_weight", 3.17, 2),
+    ((*_XGB, "test AUROC after random search"), "random_search.test_auroc", 0.615, 3),
+    ((*_BASELINE, "test_auroc"), "random_baseline.unbalanced.test_auroc", 0.47, 2),
+    ((*_BASELINE, "recall"), "random_baseline.unbalanced.recall", 0.12, 2),
+    ((*_BASELINE, "precision"), "random_baseline.unbalanced.precision", 0.24, 2),
+)
+"""Other published figures: (model, name, measure), place in `replicate`'s result, value, printed decimals."""
+XGB_SEARCH = {
+    "max_depth": [3, 5, 7],
+    "learning_rate": [0.05, 0.1, 0.2],
+    "n_estimators": [100, 200, 300],
+    "subsample": [0.8, 1.0],
+}
+"""Search space of the random search, as published, and its budget: 20 candidates in five folds."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split: matrices (n_patients, n_features) standardised on all rows, outcomes, feature names."""
+
+    X_train: np.ndarray
+    X_test: np.ndarray
+    y_train: np.ndarray
+    y_test: np.ndarray
+    names: tuple[str, ...]
+
+
+def split(trial: pd.DataFrame, version: str = FINAL, seed: int = SEED) -> Split:
+    """Standardise on all rows, then split.
+
+    Examples
+    --------
+    >>> from attrition import simulate
+    >>> split(simulate.published_trial()).X_test.shape
+    (200, 9)
+    """
+    return _split(features.matrix(trial, version), trial["dropout"].to_numpy(), seed)
+
+
+def _split(X: pd.DataFrame, y: np.ndarray, seed: int) -> Split:
+    scaled = StandardScaler().fit_transform(X)
+    parts = train_test_split(scaled, y, test_size=TEST_SHARE, random_state=seed, stratify=y)
+    return Split(*parts, tuple(X.columns))
+
+
+def read_back(X: np.ndarray) -> np.ndarray:
+    """The matrix as the default CSV reader of pandas before 3 reads it back from a file with every digit.
+
+    That reader multiplies and adds digit by digit in double precision and divides by a power of ten once, so that a
+    number may come back one or two units of its last place away. The published pipeline wrote its features to such a
+    file and read them again.
+    """
+    return np.array([[_read(repr(float(cell))) for cell in row] for row in X])
+
+
+def _read(text: str) -> float:
+    digits, _, exponent = text.lstrip("-").partition("e")
+    whole, _, decimals = digits.partition(".")
+    kept = (whole + decimals)[:OLD_READER_DIGITS]
+    number = 0.0
+    for digit in kept:
+        number = number * 10.0 + int(digit)
+    power = int(exponent or 0) - (len(kept) - len(whole))
+    number = number * float(f"1e{power}") if power > 0 else number / float(f"1e{-power}")
+    return -number if text.startswith("-") else number
+
+
+def positive_weight(y: np.ndarray) -> float:
+    """Non-events an event: the `scale_pos_weight` of the training part."""
+    return float((y == 0).sum() / (y == 1).sum())
+
+
+def estimators(y_train: np.ndarray) -> dict[str, BaseEstimator]:
+    """The three models as published; XGBoost's weight is the constant of the training part."""
+    weighted = models.classifier("xgb", "none", SEED, scale_pos_weight=positive_weight(y_train))
+    return {"lr": models.classifier("lr", seed=SEED), "xgb": weighted, "lgbm": models.classifier("lgbm", seed=SEED)}
+
+
+def at_threshold(y: np.ndarray, y_prob: np.ndarray, threshold: float = 0.5) -> dict[str, Any]:
+    """Recall, precision, F1 (0 when nobody is flagged) and confusion matrix of flags at `threshold`.
+
+    Examples
+    --------
+    >>> at_threshold(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]))["confusion"]
+    {'tn': 1, 'fp': 0, 'fn': 1, 'tp': 1}
+    """
+    flagged = y_prob >= threshold
+    tp, fp = int((flagged & (y == 1)).sum()), int((flagged & (y == 0)).sum())
+    fn, tn = int((~flagged & (y == 1)).sum()), int((~flagged & (y == 0)).sum())
+    return {
+        "recall": tp / (tp + fn),
+        "precision": tp / (tp + fp) if tp + fp else 0.0,
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "confusion": {"tn": tn, "fp": fp, "fn": fn, "tp": tp},
+    }
+
+
+def _tested(estimator: BaseEstimator, parts: Split) -> np.ndarray:
+    """Fit on the training part; probabilities of the test part."""
+    return models.probability(clone(estimator).fit(parts.X_train, parts.y_train), parts.X_test)
+
+
+def evaluate(estimator: BaseEstimator, parts: Split) -> dict[str, Any]:
+    """Everything that was published about one model."""
+    folds = resampling.unshuffled_folds(parts.y_train, N_FOLDS)
+    oof = resampling.out_of_fold({"model": estimator}, parts.X_train, parts.y_train, folds)
+    aurocs = resampling.per_fold(oof, metrics.auroc)["value"].to_numpy()
+    y_prob = _tested(estimator, parts)
+    return {
+        "cv_auroc": aurocs.mean(),
+        "cv_sd": aurocs.std(),
+        "cv_sd_sample": aurocs.std(ddof=1),
+        "fold_auroc": aurocs.tolist(),
+        "test_auroc": metrics.auroc(parts.y_test, y_prob),
+        **at_threshold(parts.y_test, y_prob),
+        "low_threshold": at_threshold(parts.y_test, y_prob, LOW_THRESHOLD),
+    }
+
+
+def unbalanced(parts: Split) -> dict[str, dict[str, Any]]:
+    """Recall and flags of the three models without any balancing."""
+    found = {}
+    for name in models.PUBLISHED:
+        y_prob = _tested(models.classifier(name, "none", SEED), parts)
+        found[name] = at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
+    return found
+
+
+def coefficients(parts: Split) -> dict[str, float]:
+    """Logistic-regression coefficients per standard deviation of each feature."""
+    fitted = models.classifier("lr", seed=SEED).fit(parts.X_train, parts.y_train)
+    return dict(zip(parts.names, fitted.named_steps["classify"].coef_[0].tolist(), strict=True))
+
+
+def gain_shares(parts: Split) -> dict[str, float]:
+    """Gain of each feature in XGBoost, as the library normalises it to a sum of 1."""
+    fitted = estimators(parts.y_train)["xgb"].fit(parts.X_train, parts.y_train)
+    shares = fitted.named_steps["classify"].feature_importances_
+    return dict(zip(parts.names, shares.astype(float).tolist(), strict=True))
+
+
+def _classes(**outcomes: np.ndarray) -> dict[str, int]:
+    """Patients of each class in each of some sets: ``train_0``, ``train_1`` and so on."""
+    return {f"{name}_{label}": int((y == label).sum()) for name, y in outcomes.items() for label in (0, 1)}
+
+
+def sizes(parts: Split) -> dict[str, int]:
+    """Events and non-events in the training and test part."""
+    return _classes(train=parts.y_train, test=parts.y_test)
+
+
+def smote_counts(parts: Split) -> dict[str, int]:
+    """Patients of each class before and after SMOTE on the training part."""
+    _, y = SMOTE(random_state=SEED).fit_resample(parts.X_train, parts.y_train)
+    return _classes(before=parts.y_train, after=y)
+
+
+def random_search(parts: Split, n_candidates: int = 20) -> dict[str, Any]:
+    """XGBoost by the published random search over `XGB_SEARCH`: best_cv_auroc, test_auroc, test_gain, settings."""
+    base = estimators(parts.y_train)["xgb"]
+    space = {f"classify__{key}": values for key, values in XGB_SEARCH.items()}
+    judged = {"cv": N_FOLDS, "scoring": resampling.score_auroc, "random_state": SEED}
+    search = RandomizedSearchCV(base, space, n_iter=n_candidates, **judged).fit(parts.X_train, parts.y_train)
+    found = metrics.auroc(parts.y_test, models.probability(search, parts.X_test))
+    return {
+        "best_cv_auroc": float(search.best_score_),
+        "test_auroc": found,
+        "test_gain": found - metrics.auroc(parts.y_test, _tested(base, parts)),
+        "n_candidates": n_candidates,
+        "settings": {key.removeprefix("classify__"): value for key, value in search.best_params_.items()},
+    }
+
+
+def example_patient(trial: pd.DataFrame, parts: Split) -> dict[str, float]:
+    """Least and greatest risk of the published example under logistic regression, over the columns not printed."""
+    unknown = {
+        "last_visit_day": (60, EXAMPLE_PATIENT["days_in_trial"]),
+        "trial_phase": trial["trial_phase"].unique(),
+        "treatment_group": trial["treatment_group"].unique(),
+    }
+    patients = pd.DataFrame(list(itertools.product(*unknown.values())), columns=list(unknown)).assign(**EXAMPLE_PATIENT)
+    scale = StandardScaler().fit(features.columns(trial, parts.names))
+    fitted = models.classifier("lr", seed=SEED).fit(parts.X_train, parts.y_train)
+    risks = models.probability(fitted, scale.transform(features.columns(patients, parts.names)))
+    return {"lowest": float(risks.min()), "highest": float(risks.max())}
+
+
+def described(trial: pd.DataFrame) -> dict[str, Any]:
+    """Number of columns, raw and engineered, range of each column of whole numbers, correlations of counts."""
+    ranges = trial.select_dtypes("number").agg(["min", "max"]).to_dict()
+    engineered = [name for name in features.VERSIONS[FINAL] if name not in trial]
+    correlation = trial[list(features.VERSIONS["v1_counts"])].corrwith(trial["dropout"]).to_dict()
+    return {"raw": trial.shape[1], "engineered": len(engineered), "ranges": ranges, "correlation": correlation}
+
+
+def from_csv(parts: Split) -> dict[str, Any]:
+    """The three models on the features as `read_back`, their gain shares, and what that changed in the matrix."""
+    X_train, X_test = read_back(parts.X_train), read_back(parts.X_test)
+    moved = np.abs(np.concatenate([X_train - parts.X_train, X_test - parts.X_test]))
+    again = Split(X_train, X_test, parts.y_train, parts.y_test, parts.names)
+    found = {name: evaluate(estimator, again) for name, estimator in estimators(parts.y_train).items()}
+    found["xgb_gain_shares"] = gain_shares(again)
+    return {**found, "cells_changed": int((moved > 0).sum()), "largest_change": float(moved.max())}
+
+
+def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
+    """Logistic regression on the earlier random data, whose outcome ignores the features (true AUROC: one half)."""
+    counts = baseline[list(features.VERSIONS["v1_counts"])]
+    parts = _split(counts, baseline["dropout"].to_numpy(), SEED)
+    found: dict[str, Any] = {"dropout_rate": float(baseline["dropout"].mean())}
+    found["n_events_test"] = int(parts.y_test.sum())
+    for strategy, key in (("none", "unbalanced"), ("class_weight", "balanced")):
+        found[key] = evaluate(models.classifier("lr", strategy, SEED), parts)
+    return found
+
+
+def stratified_kfold_error() -> str:
+    """What scikit-learn answers to the cross-validation as configured: unshuffled, with a random state."""
+    try:
+        StratifiedKFold(n_splits=N_FOLDS, shuffle=False, random_state=SEED)
+    except ValueError as error:
+        return str(error).split(",")[0]
+    return ""
+
+
+def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 20) -> dict[str, Any]:
+    """The whole published protocol.
+
+    Parameters
+    ----------
+    trial : DataFrame of shape (1000, 14)
+        The published trial.
+    baseline : DataFrame of shape (1000, 9)
+        The earlier random data.
+    n_candidates : int
+        Budget of the random search.
+
+    Returns
+    -------
+    dict
+        ``lr``, ``xgb``, ``lgbm`` (see `evaluate`) and the other published figures; keys are stable.
+    """
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        parts = split(trial)
+        return {
+            **{name: evaluate(estimator, parts) for name, estimator in estimators(parts.y_train).items()},
+            "from_csv": from_csv(parts),
+            "sizes": sizes(parts),
+            "scale_pos_weight": positive_weight(parts.y_train),
+            "smote": smote_counts(parts),
+            "lr_coefficients": coefficients(parts),
+            "xgb_gain_shares": gain_shares(parts),
+            "unbalanced": unbalanced(parts),
+            "random_search": random_search(parts, n_candidates),
+            "random_baseline": random_baseline(baseline),
+            "stratified_kfold_error": stratified_kfold_error(),
+            "columns": described(trial),
+            "example_patient": example_patient(trial, parts),
+        }
+
+
+def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
+    """All published figures of this protocol beside the recomputed ones of `replicate`.
+
+    Returns
+    -------
+    DataFrame
+        Columns key (of the model), model, measure, published, found, from_file (the same on features that were
+        written to a file and read back), difference, reproduces (either rounds to what was printed).
+    """
+    printed = [
+        ((name, models.LABELS[name], measure), f"{name}.{measure}", value, DECIMALS[measure])
+        for name, measures in PUBLISHED.items()
+        for measure, value in measures.items()
+    ]
+    rows = [
+        (*key, value, _look_up(found, path), _look_up(found["from_csv"], path), decimals)
+        for key, path, value, decimals in (*printed, *OTHERS)
+    ]
+    table = pd.DataFrame(rows, columns=["key", "model", "measure", "published", "found", "from_file", "decimals"])
+    either = [table[key].map(float).combine(table["decimals"], round) for key in ("found", "from_file")]
+    agrees = np.any([np.isclose(rounded, table["published"]) for rounded in either], axis=0)
+    return table.assign(difference=table["found"] - table["published"], reproduces=agrees).drop(columns="decimals")
+
+
+def _look_up(found: Mapping[str, Any], path: str) -> float:
+    for key in path.split("."):
+        if key not in found:
+            return float("nan")
+        found = found[key]
+    return float(found)  # type: ignore[arg-type]
+
+
+def reproduced(table: pd.DataFrame) -> dict[str, Any]:
+    """How many published AUROCs and other figures of `comparison` come out, recall as an example, and the verdict."""
+    auroc = table[table["measure"].isin(("cv_auroc", "test_auroc")) & table["key"].isin(models.PUBLISHED)]
+    rest = table.drop(auroc.index)
+    recall = table[(table["key"] == "lr") & (table["measure"] == "recall")].iloc[0]
+    return {
+        "n_auroc": len(auroc),
+        "n_auroc_same": int(auroc["reproduces"].sum()),
+        "n_rest": len(rest),
+        "n_rest_same": int(rest["reproduces"].sum()),
+        "recall": recall["found"],
+        "recall_published": recall["published"],
+        "verdict": "reproduced" if table["reproduces"].all() else "not supported",
+    }
+
+
+def one_split(trial: pd.DataFrame, version: str, model: str, seed: int = SEED) -> dict[str, float]:
+    """One model by the published protocol under some split seed: auroc, recall, precision, n_test, n_dropouts."""
+    parts = split(trial, version, seed)
+    y_prob = _tested(models.classifier(model, seed=SEED), parts)
+    flags = at_threshold(parts.y_test, y_prob)
+    found = {"auroc": metrics.auroc(parts.y_test, y_prob), "recall": flags["recall"], "precision": flags["precision"]}
+    return found | {"n_test": len(parts.y_test), "n_dropouts": int(parts.y_test.sum())}
+
+
+def other_seeds(trial: pd.DataFrame, split_seeds: Sequence[int]) -> pd.DataFrame:
+    """Test AUROC of the three models under several split seeds, and which of them each seed calls best."""
+    rows = [
+        {"split_seed": seed, "model": model, "label": models.LABELS[model]}
+        | {"auroc": one_split(trial, FINAL, model, seed)["auroc"]}
+        for seed in split_seeds
+        for model in models.PUBLISHED
+    ]
+    table = pd.DataFrame(rows)
+    rank = table.groupby("split_seed")["auroc"].rank(ascending=False, method="first").astype(int)
+    best = table.loc[rank == 1].set_index("split_seed")["label"]
+    return table.assign(rank=rank, best=table["split_seed"].map(best))
+
+
+def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[str]) -> pd.DataFrame:
+    """Test AUROC of logistic regression on feature sets, over random stratified splits of one trial.
+
+    Parameters
+    ----------
+    trial : DataFrame (n, ...)
+    n_splits : int
+    seed : int
+    names : sequence of str
+        Keys of `attrition.studies.ablation.feature_sets`.
+
+    Returns
+    -------
+    DataFrame (n_splits, len(names))
+        All feature sets see the same splits.
+    """
+    X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
+    y = trial["dropout"].to_numpy().astype(int)
+    held_out = np.zeros((n_splits, len(y)))
+    for row in range(n_splits):
+        _, test = stratified_split(y, len(y) // 5, seeds.stream(seed, "splits", row))
+        held_out[row, test] = 1
+    found = {}
+    for name in names:
+        part = X[:, positions(feature_sets()[name])]
+        fit = batched.fit_pipeline(part, y, 1 - held_out, class_weight="balanced")
+        found[name] = ranks.auroc(y, fit.decision_function(part), held_out)
+    return pd.DataFrame(found)

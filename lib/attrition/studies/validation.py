@@ -1,0 +1,373 @@
+"""Internal validation: what one trial says about the AUROC that its model has in the population, and how well.
+
+Aim: choose the scheme the report relies on. Data: trials simulated from the published law. Estimand: the AUROC, in the
+population, of the model fitted on all patients of the trial at hand. Methods: `SCHEMES`, for logistic regression.
+Performance measures: bias, root mean squared error, coverage and width of the 95 % interval.
+
+Every refit of a trial is the same small logistic regression with other row weights (a fold is a weight of zero, a
+bootstrap sample a count), so that all refits of a trial run as one batch of Newton steps.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from attrition import engine, features, seeds, simulate
+from attrition.metrics import intervals, ranks
+from attrition.metrics.intervals import Interval
+from attrition.models.batched import Shared, newton
+from attrition.resampling import corrected_interval
+from attrition.simulate.law import PUBLISHED_LAW
+from attrition.studies.population import Population, drawn
+
+Array = np.ndarray
+SCHEMES = {
+    "apparent": "Apparent (no validation)",
+    "split": "One split, 80/20",
+    "cv5": "5-fold",
+    "repeated_cv5": "Repeated 5-fold",
+    "repeated_cv5_corrected": "Repeated 5-fold, corrected interval",
+    "optimism": "Bootstrap optimism (Harrell)",
+    "optimism_refit": "Bootstrap optimism, refit interval",
+    "point632plus": "Bootstrap .632+",
+    "point632plus_refit": "Bootstrap .632+, refit interval",
+    "tuned_cv": "5-fold of the tuned winner",
+    "nested": "Nested 5-fold",
+}
+"""Scheme and its name in tables; the last two validate a model whose penalty is tuned.
+
+Intervals are DeLong's for the model at hand, which take the predictions as fixed, except: *corrected* adds what folds
+share (Nadeau and Bengio), *refit* adds the variance of the AUROC over bootstrap refits, *nested* averages folds.
+"""
+TUNED = ("tuned_cv", "nested")
+"""Schemes that validate a model whose penalty is tuned; their truth is that of the tuned model."""
+VALIDATIONS = tuple(scheme for scheme in SCHEMES if scheme not in ("apparent", *TUNED))
+"""Schemes among which the report chooses for models with fixed settings."""
+ROW_WISE = ("cv5", "repeated_cv5", "repeated_cv5_corrected")
+"""Schemes that predict every patient out of sample, as calibration and decision curves need."""
+PENALTIES = (0.001, 0.01, 0.1, 1.0)
+FEATURES = features.VERSIONS["v3_causal"]
+CHANCE = 0.5
+NOMINAL = 0.95
+COVERAGE_RANGE = (0.93, 0.97)
+BLOCK = 10
+"""Trials that share one task."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Repeats of cross-validation, bootstrap samples, folds and inner folds."""
+
+    n_repeats: int = 5
+    n_bootstraps: int = 50
+    n_folds: int = 5
+    n_inner: int = 3
+
+
+class Refitter:
+    """Logistic regressions of one trial under many row weights, each standardised on its own rows.
+
+    Equal to `batched.fit_pipeline` (and so to scikit-learn's scaler and regression): instead of rescaling the features
+    for every refit, the penalty of a coefficient is scaled by the variance within its rows. All refits start from the
+    fit to all rows, to which they are close. Coefficients are an intercept and those of features standardised on all
+    rows, (n_refits, n_features + 1).
+    """
+
+    def __init__(self, X: Array, y: Array):
+        self.y, self.mean, self.scale = y, X.mean(axis=0), X.std(axis=0)
+        self.tables = Shared(np.column_stack([np.ones(len(X)), (X - self.mean) / self.scale]))
+        self.start = np.zeros((1, self.tables.q))
+        self.start = self(np.ones((1, len(y))))
+
+    def __call__(self, weights: Array, C: Array | float = 1.0) -> Array:
+        """Fit under each row of weights (n_refits, n_patients): fold masks or bootstrap counts; C inverse penalties."""
+        share, design = weights / weights.sum(axis=1, keepdims=True), self.tables.design
+        penalty = (share @ design**2 - (share @ design) ** 2) / np.reshape(C, (-1, 1))
+        penalty[:, 0] = 0.0
+        form, start = penalty[:, :, None] * np.eye(self.tables.q), np.repeat(self.start, len(weights), axis=0)
+        return newton(self.tables, np.broadcast_to(self.y, weights.shape), weights, form, start)[0]
+
+    def scores(self, beta: Array) -> Array:
+        """Linear predictors of every refit for the patients of the trial, shape (n_refits, n_patients)."""
+        return beta @ self.tables.design.T
+
+    def raw(self, beta: Array) -> Array:
+        """Intercepts and coefficients for features on their own scale, shape as `beta`."""
+        coef = beta[:, 1:] / self.scale
+        return np.column_stack([beta[:, 0] - coef @ self.mean, coef])
+
+
+def fold_masks(y: Array, n_folds: int, rng: np.random.Generator) -> Array:
+    """1 where a patient is in the test part of a stratified fold: shape (n_folds, n_patients)."""
+    fold = np.empty(len(y), dtype=int)
+    first = 0
+    for outcome in (0, 1):
+        rows = rng.permutation(np.flatnonzero(y == outcome))
+        fold[rows] = (first + np.arange(len(rows))) % n_folds
+        first += len(rows)
+    return (fold == np.arange(n_folds)[:, None]).astype(float)
+
+
+def of_rows(y: Array, oof: Array) -> Interval:
+    """AUROC a repeat of scores (n_repeats, n_patients), averaged, with DeLong's error on the logit scale."""
+    aurocs, covariance = intervals.delong(y, oof.T)
+    return intervals.logit_interval(float(aurocs.mean()), float(np.sqrt(np.diag(covariance).mean())))
+
+
+def of_folds(y: Array, score: Array, masks: Array) -> Interval:
+    """AUROC a fold, averaged, with DeLong's variance within each; for scores that have another scale in each fold."""
+    parts = [intervals.delong(y[mask == 1], score[mask == 1, None]) for mask in masks]
+    value = float(np.mean([aurocs[0] for aurocs, _ in parts]))
+    se = np.sqrt(sum(float(np.ravel(covariance)[0]) for _, covariance in parts)) / len(parts)
+    return intervals.logit_interval(value, float(se))
+
+
+def _corrected(y: Array, fitted: Array, name: str, value: float, refit_sd: float) -> dict[str, Interval]:
+    """Intervals of a bootstrap-corrected AUROC: DeLong's moved by the optimism, and with the refits' variance."""
+    aurocs, covariance = intervals.delong(y, fitted[:, None])
+    apparent, variance = float(aurocs[0]), float(np.ravel(covariance)[0])
+    found = intervals.logit_interval(apparent, float(np.sqrt(variance)))
+    ends = {key: found[key] - (apparent - value) for key in ("ci_low", "ci_high")}  # type: ignore[literal-required]
+    wide = intervals.logit_interval(value, float(np.sqrt(variance + refit_sd**2)))
+    return {name: Interval(value=value, **ends), f"{name}_refit": wide}
+
+
+def point632plus(apparent: float, left_out: float, chance: float = CHANCE) -> float:
+    """Efron and Tibshirani's .632+ for an AUROC.
+
+    With the relative overfitting rate R = (apparent - left_out) / (apparent - chance), within 0 and 1, and weight
+    w = .632 / (1 - .368 R), it is (1 - w) * apparent + w * left_out.
+
+    References
+    ----------
+    Efron B, Tibshirani R. Improvements on cross-validation: the .632+ bootstrap method. JASA 1997;92:548-560.
+
+    Examples
+    --------
+    >>> point632plus(0.8, 0.8), round(point632plus(0.9, 0.5), 3), round(point632plus(0.8, 0.7), 4)
+    (0.8, 0.5, 0.728)
+    """
+    left_out = max(left_out, chance)
+    if apparent <= max(left_out, chance):
+        return left_out
+    rate = (apparent - left_out) / (apparent - chance)
+    weight = 0.632 / (1 - 0.368 * rate)
+    return (1 - weight) * apparent + weight * left_out
+
+
+def bootstrapped(y: Array, drawn: Array, counts: Array, apparent: float) -> tuple[float, float, float]:
+    """Optimism-corrected AUROC (Harrell), the .632+ estimate, and the spread of refits, from the same refits.
+
+    References
+    ----------
+    Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medicine 1996;15:361-387.
+    """
+    on_all = ranks.auroc(y, drawn)
+    optimism = float((ranks.auroc(y, drawn, counts) - on_all).mean())
+    left_out = float(np.nanmean(ranks.auroc(y, drawn, (counts == 0).astype(float))))
+    return apparent - optimism, point632plus(apparent, left_out), float(on_all.std(ddof=1))
+
+
+def _inner_masks(y: Array, outer: Array, n_inner: int, rng: np.random.Generator) -> Array:
+    """Inner test folds within the training rows of each outer fold: (n_folds, n_inner, n_patients)."""
+    masks = np.zeros((len(outer), n_inner, len(y)))
+    for k, test in enumerate(outer):
+        rows = np.flatnonzero(test == 0)
+        masks[k][:, rows] = fold_masks(y[rows], n_inner, rng)
+    return masks
+
+
+def tuned_penalty(fit: Refitter, masks: Array, weights: Array) -> tuple[Array, Array]:
+    """Penalty with the best cross-validated AUROC, for each set of training rows at once."""
+    train = (weights[:, None] - masks).reshape(-1, len(fit.y))
+    beta = fit(np.tile(train, (len(PENALTIES), 1)), np.repeat(PENALTIES, len(train)))
+    oof = (fit.scores(beta).reshape(len(PENALTIES), *masks.shape) * masks).sum(axis=2)
+    aurocs = np.stack([ranks.auroc(fit.y, rows, weights) for rows in oof])
+    winner = aurocs.argmax(axis=0)
+    return np.array(PENALTIES)[winner], oof[winner, np.arange(len(winner))]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What one trial says: coefficients of the plain and the tuned model, and the interval of each scheme."""
+
+    plain: Array
+    tuned: Array
+    by_scheme: dict[str, Interval]
+
+
+def estimate(X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None = None) -> Estimates:
+    """All schemes on one trial."""
+    sizes = sizes or Sizes()
+    fit, n = Refitter(X, y), len(y)
+    masks = np.stack([fold_masks(y, sizes.n_folds, rng) for _ in range(sizes.n_repeats)])
+    flat = masks.reshape(-1, n)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=sizes.n_bootstraps).astype(float)
+    score = fit.scores(np.concatenate([fit.start, fit(np.concatenate([1 - flat, counts]))]))
+    fitted, held, drawn = score[0], score[1 : 1 + len(flat)], score[1 + len(flat) :]
+    oof = (held * flat).reshape(masks.shape).sum(axis=1)
+    apparent, first = float(ranks.auroc(y, fitted)[0]), flat[0] == 1
+    harrell, plus, refit_sd = bootstrapped(y, drawn, counts, apparent)
+    repeated = of_rows(y, oof)
+    found = {
+        "apparent": of_rows(y, fitted[None]),
+        "split": of_rows(y[first], held[:1, first]),
+        "cv5": of_rows(y, oof[:1]),
+        "repeated_cv5": repeated,
+        "repeated_cv5_corrected": corrected_interval(ranks.auroc(y, held, flat), repeated["value"], sizes.n_folds),
+        **_corrected(y, fitted, "optimism", harrell, refit_sd),
+        **_corrected(y, fitted, "point632plus", plus, refit_sd),
+    }
+    tuned, by_tuning = _tuned(fit, masks[0], rng, sizes)
+    return Estimates(fit.raw(fit.start)[0], tuned, found | by_tuning)
+
+
+def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) -> tuple[Array, dict[str, Interval]]:
+    everyone = np.ones((1, len(fit.y)))
+    best, winner = tuned_penalty(fit, outer[None], everyone)
+    chosen, _ = tuned_penalty(fit, _inner_masks(fit.y, outer, sizes.n_inner, rng), 1 - outer)
+    beta = fit(np.concatenate([everyone, 1 - outer]), np.concatenate([best, chosen]))
+    nested = (fit.scores(beta[1:]) * outer).sum(axis=0)
+    return fit.raw(beta[:1])[0], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, nested, outer)}
+
+
+def study(
+    trial_sizes: list[int], n_trials: int, n_population: int, seed: int, sizes: Sizes | None = None
+) -> pd.DataFrame:
+    """Every scheme on simulated trials, beside the truth.
+
+    Parameters
+    ----------
+    trial_sizes : list of int
+        Patients a trial.
+    n_trials : int
+        Trials a size.
+    n_population : int
+        Patients on whom the truth is computed.
+    seed : int
+    sizes : Sizes, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns n_patients, trial, scheme, truth, value, ci_low, ci_high.
+    """
+    people = drawn(FEATURES, n_population, seeds.stream(seed, "validation", "population"))
+    tasks = [
+        joblib.delayed(_block_rows)(people, n, range(first, min(first + BLOCK, n_trials)), seed, sizes)
+        for n in trial_sizes
+        for first in range(0, n_trials, BLOCK)
+    ]
+    return pd.DataFrame([row for part in engine.compute(tasks, "validation schemes") for row in part])
+
+
+def _block_rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | None) -> list[dict]:
+    return [row for trial in trials for row in _trial_rows(people, n, trial, seed, sizes)]
+
+
+def _trial_rows(people: Population, n: int, trial: int, seed: int, sizes: Sizes | None) -> list[dict]:
+    patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
+    X, y = features.array(patients, FEATURES), patients["dropout"].astype(float)
+    found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
+    beta = np.stack([found.plain, found.tuned])
+    scores = beta[:, :1] + beta[:, 1:] @ people.X.T
+    plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
+    return [
+        {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
+        for scheme, numbers in found.by_scheme.items()
+    ]
+
+
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each estimate held against the truth."""
+    error = rows["value"] - rows["truth"]
+    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    return rows.assign(error=error, squared=error**2, covered=covered, width=rows["ci_high"] - rows["ci_low"])
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Bias, rmse, coverage (each with its error, ``_se``) and width of each scheme of `study`, by trial size."""
+    found = []
+    for (n_patients, scheme), part in _judged(rows).groupby(["n_patients", "scheme"], sort=False):
+        n, rmse, coverage = len(part), np.sqrt(part["squared"].mean()), part["covered"].mean()
+        found.append(
+            {"n_patients": n_patients, "scheme": scheme, "n_trials": n, "truth": part["truth"].mean()}
+            | {"bias": part["error"].mean(), "bias_se": part["error"].std() / np.sqrt(n)}
+            | {"rmse": rmse, "rmse_se": part["squared"].std() / np.sqrt(n) / (2 * rmse)}
+            | {"coverage": coverage, "coverage_se": np.sqrt(coverage * (1 - coverage) / n)}
+            | {"width": part["width"].mean()}
+        )
+    return pd.DataFrame(found)
+
+
+def overall(table: pd.DataFrame) -> pd.DataFrame:
+    """Each scheme over all trial sizes: rmse (root mean square over sizes), coverage, bias, by scheme."""
+    means = table.assign(squared=table["rmse"] ** 2).groupby("scheme", sort=False)
+    found = means[["squared", "coverage", "bias"]].mean()
+    return found.assign(rmse=np.sqrt(found["squared"]))
+
+
+def recommend(table: pd.DataFrame, among: tuple[str, ...] = VALIDATIONS) -> str:
+    """The scheme to use, by a rule fixed before the results.
+
+    Over all trial sizes of a `summary`: the smallest root mean squared error among the schemes whose intervals cover
+    the truth in 93 to 97 % of trials; if there is none, the coverage nearest to 95 %.
+    """
+    found = overall(table)
+    found = found[found.index.isin(among)]
+    return str(found.index[int(_rule(found["rmse"].to_numpy(), found["coverage"].to_numpy()))])
+
+
+def _rule(rmse: Array, coverage: Array) -> Array:
+    """Place of the scheme that `recommend` takes, along the last axis."""
+    covers = (coverage >= COVERAGE_RANGE[0]) & (coverage <= COVERAGE_RANGE[1])
+    nearest = np.abs(coverage - NOMINAL)
+    return np.where(covers.any(-1, keepdims=True), np.where(covers, rmse, np.inf), nearest).argmin(-1)
+
+
+def firmness(rows: pd.DataFrame, n_resamples: int, rng: np.random.Generator) -> pd.Series:
+    """How often the rule would take each scheme if other trials had been simulated: a bootstrap over trials."""
+    parts = _judged(rows[rows["scheme"].isin(VALIDATIONS)])
+    names = list(dict.fromkeys(parts["scheme"]))
+    squared = coverage = 0.0
+    for _, size in parts.groupby("n_patients", sort=False):
+        wide = size.pivot_table(index="trial", columns="scheme", values=["squared", "covered"]).astype(float)
+        again = rng.multinomial(len(wide), np.full(len(wide), 1 / len(wide)), n_resamples) / len(wide)
+        squared = squared + again @ wide["squared"][names].to_numpy()
+        coverage = coverage + again @ wide["covered"][names].to_numpy()
+    n_sizes = parts["n_patients"].nunique()
+    taken = _rule(np.sqrt(squared / n_sizes), coverage / n_sizes)
+    return pd.Series(names).iloc[taken].value_counts(normalize=True)
+
+
+def conclude(table: pd.DataFrame, firm: pd.Series) -> dict[str, Any]:
+    """The recommended scheme and the row-wise one, from `summary`, and how firm the choice is, from `firmness`.
+
+    ``second`` is the scheme that resamples take most often besides the recommended one, empty when there is none.
+    """
+    pooled, best = overall(table), recommend(table)
+    others = firm.drop(best, errors="ignore")
+    return {
+        "recommended": best,
+        "recommended_row_wise": recommend(table, ROW_WISE),
+        "covers": bool(COVERAGE_RANGE[0] <= pooled.loc[best, "coverage"] <= COVERAGE_RANGE[1]),
+        **pooled.loc[best, ["rmse", "coverage"]].to_dict(),
+        "share": float(firm.get(best, 0.0)),
+        "second": str(others.idxmax()) if len(others) else "",
+        "second_share": float(others.max()) if len(others) else 0.0,
+        "split_rmse": pooled.loc["split", "rmse"],
+        "optimism": pooled.loc["apparent", "bias"],
+    }
+
+
+def as_results(table: pd.DataFrame) -> dict[str, Any]:
+    """Nested mapping ``n.scheme`` of bias, rmse, coverage (each with ``mc_se``), width and n_trials."""
+    found: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        numbers = {key: {"value": row[key], "mc_se": row[f"{key}_se"]} for key in ("bias", "rmse", "coverage")}
+        numbers |= {key: row[key] for key in ("truth", "width", "n_trials")}
+        found.setdefault(str(row["n_patients"]), {})[row["scheme"]] = numbers
+    return found

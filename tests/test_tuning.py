@@ -1,0 +1,86 @@
+"""Tuning: the budget is what is spent, the outer test rows choose nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from attrition import features, models, resampling, simulate
+
+SMALL = resampling.Budget(n_candidates=3, n_folds=2, min_trees=3, max_trees=9)
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return simulate.published_trial().head(240)
+
+
+@pytest.fixture(scope="module")
+def folds(trial):
+    return resampling.repeated_folds(trial["dropout"].to_numpy(), 3, 1)
+
+
+@pytest.fixture(scope="module")
+def nested(trial, folds):
+    return resampling.nested(["lr", "xgb", "lgbm"], trial, folds, budget=SMALL)
+
+
+@pytest.mark.parametrize("budget", [SMALL, resampling.Budget(2, 2, 2, 6), resampling.Budget(4, 2, 2, 30)])
+@pytest.mark.parametrize("model", ["lr", "xgb", "lgbm"])
+def test_budget_is_what_is_spent(model, budget, trial, monkeypatch):
+    classifier = type(models.classifier(model, "none").named_steps["classify"])
+    trees, original = [], classifier.fit
+
+    def counted(self, *args, **kwargs):
+        trees.append(getattr(self, "n_estimators", 0))
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(classifier, "fit", counted)
+    resampling.search(model, budget=budget).fit(features.matrix(trial, "v3_causal"), trial["dropout"])
+    stated = resampling.search_cost(model, budget)
+    assert len(trees) == stated["fits"]
+    assert sum(trees) == stated["trees"]
+
+
+def test_outcomes_of_the_test_fold_change_nothing(trial, folds, nested):
+    fold = folds[0]
+    shuffled = trial.copy()
+    shuffled.loc[shuffled.index[fold.test], "dropout"] = 1 - trial["dropout"].to_numpy()[fold.test]
+    again = resampling.nested(["xgb"], shuffled, [fold], budget=SMALL)
+    before = nested.oof.query("model == 'xgb' and fold == 0")
+    assert np.array_equal(again.oof["y_prob"], before["y_prob"])
+    assert not np.array_equal(again.oof["y"], before["y"])
+
+
+def test_nested_rows_are_tidy_and_settings_come_from_the_space(nested, trial):
+    assert list(nested.oof) == resampling.OOF_COLUMNS
+    assert not nested.oof.duplicated(["model", "patient_id"]).any()
+    assert len(nested.oof) == 3 * len(trial)
+    for name in ("lr", "xgb", "lgbm"):
+        chosen = nested.chosen[nested.chosen["model"] == name]
+        assert len(chosen) == 3
+        for key, values in models.MODELS[name].search.items():
+            assert chosen[key].isin(values).all()
+
+
+def test_comparison_averages_folds(nested, trial, folds):
+    y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
+    untuned = resampling.out_of_fold({"lr": models.pipeline("lr")}, trial, y, folds, ids)
+    tuned = nested.oof[nested.oof["model"] == "lr"]
+    row = resampling.tuning_gain(untuned, tuned).iloc[0]
+
+    def by_fold(rows):
+        return np.mean([roc_auc_score(part["y"], part["y_prob"]) for _, part in rows.groupby("fold")])
+
+    assert row["published"] == pytest.approx(by_fold(untuned))
+    assert row["tuned"] == pytest.approx(by_fold(tuned))
+    assert row["difference"] == pytest.approx(row["tuned"] - row["published"])
+    assert row["tuned_pooled"] == pytest.approx(roc_auc_score(tuned["y"], tuned["y_prob"]))
+    same = resampling.tuning_gain(untuned, untuned).iloc[0]
+    assert (same["difference"], same["ci_low"], same["ci_high"]) == (0, 0, 0)
+
+
+def test_same_settings_on_every_run(nested, trial, folds):
+    again = resampling.nested(["lr", "xgb", "lgbm"], trial, folds, budget=SMALL)
+    pd.testing.assert_frame_equal(again.chosen, nested.chosen)
+    pd.testing.assert_frame_equal(again.oof, nested.oof)
