@@ -42,15 +42,6 @@ class Fold:
 def repeated_folds(y: np.ndarray, n_folds: int = 5, n_repeats: int = 1, seed: int = 42) -> list[Fold]:
     """Stratified folds, shuffled anew in every repeat; ordered by repeat and fold.
 
-    Parameters
-    ----------
-    y : array of shape (n_patients,)
-        Outcome, 0 or 1.
-    n_folds, n_repeats : int
-        Folds a repeat, repeats.
-    seed : int
-        Repeat r uses the stream ``("folds", r)`` of it.
-
     Examples
     --------
     >>> [len(f.test) for f in repeated_folds(np.tile([0, 1], 10), n_folds=5)]
@@ -203,16 +194,9 @@ def model_table(oof: pd.DataFrame, n_folds: int = 5) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a search may spend, fixed before the results.
+    """What a search may spend: settings, inner folds, trees of the first and the last round, each a third as many fits.
 
-    Attributes
-    ----------
-    n_candidates : int
-        Settings drawn at random for a boosted model, or spread evenly over the grid for others.
-    n_folds : int
-        Inner folds.
-    min_trees, max_trees : int
-        Trees of the first and of the last round; each round keeps a third and trebles the trees.
+    Settings are drawn at random for a boosted model, or spread evenly over the grid for others.
     """
 
     n_candidates: int = 9
@@ -236,16 +220,6 @@ def _spread(values: list[Any], n: int) -> list[Any]:
 
 def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | None = None) -> BaseEstimator:
     """Unfitted search over the settings of one model: a grid, or successive halving over the number of trees.
-
-    Parameters
-    ----------
-    model : str
-        Key of `attrition.models.MODELS` with settings to search.
-    strategy : str
-        Key of `attrition.models.STRATEGIES`.
-    seed : int
-        Of candidates and inner folds.
-    budget : Budget, optional
 
     Examples
     --------
@@ -326,13 +300,8 @@ def tuning_gain(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     """AUROC of published and tuned settings on the same folds, with the paired difference.
 
     AUROCs are taken a fold and averaged: tuned models of different folds may shrink differently, so that their scores
-    have no common scale and must not be pooled (column ``tuned_pooled`` shows what pooling would say).
-
-    Returns
-    -------
-    DataFrame
-        Columns model, n, events, published, tuned, difference, ci_low, ci_high, tuned_pooled. The interval adds
-        DeLong's variances of the folds.
+    have no common scale and must not be pooled (column ``tuned_pooled`` shows what pooling would say). The interval of
+    the difference adds DeLong's variances of the folds.
     """
     keys, rows = ["repeat", "fold", "patient_id", "y"], []
     for name, part in tuned.groupby("model", sort=False):

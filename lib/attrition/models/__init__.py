@@ -230,27 +230,6 @@ def _wrapped(estimator: BaseEstimator, strategy: str, seed: int) -> BaseEstimato
 def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **settings: Any) -> Pipeline:
     """Pipeline from a numeric feature matrix to a probability: scaling, resampling, classifier.
 
-    Parameters
-    ----------
-    model : str
-        Key of `MODELS`.
-    strategy : str
-        Key of `STRATEGIES`; the published models use ``"class_weight"``.
-    seed : int
-        Seed of everything random inside.
-    **settings
-        Settings of the classifier that differ from the published ones.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        With steps ``scale`` (if the model asks for it), ``resample`` (if the strategy does) and ``classify``.
-
-    Raises
-    ------
-    KeyError
-        Unknown model or strategy.
-
     Examples
     --------
     >>> [name for name, _ in classifier("lr", "smote").steps]

@@ -230,23 +230,10 @@ def fit_logistic(
 ) -> LogisticFit:
     r"""L2-penalised logistic regressions of all replicates, their intercept free.
 
+    X is one table (n, p) for all replicates (bootstrap, folds) or (R, n, p), standardised; y and weights are (n,) or
+    (R, n), 0 leaves a patient out; C is a number or (R, 1). Warns when some have not settled after `max_iter` steps.
+
     .. math:: C \sum_i w_i \log(1 + e^{-s_i (a + x_i'b)}) + \tfrac12 b'b, \qquad s_i = 2 y_i - 1.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, p) or (R, n, p)
-        One table shared by all replicates (bootstrap, folds) or one for each. Standardise first.
-    y : ndarray of shape (n,) or (R, n), values 0 and 1
-    sample_weight : ndarray of shape (n,) or (R, n), optional
-        Class weights, bootstrap counts, fold masks, or their product; 0 leaves a patient out.
-    C : float or ndarray of shape (R, 1)
-        Inverse penalty.
-    max_iter : int
-
-    Warns
-    -----
-    UserWarning
-        Some replicates had not converged after `max_iter` steps; `LogisticFit.converged` tells which.
 
     Examples
     --------
@@ -281,21 +268,9 @@ def fit_pipeline(
 ) -> LogisticFit:
     """Standardise, then fit: scikit-learn's ``make_pipeline(StandardScaler(), LogisticRegression())``.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, p) or (R, n, p)
-        Features on their own scale.
-    y : ndarray of shape (n,) or (R, n), values 0 and 1
-    counts : ndarray of shape (R, n), optional
-        Bootstrap counts or masks of the training rows. Mean, scale and class weights are those of the counted
-        rows, so that nothing of a left-out fold enters.
-    class_weight : {None, "balanced"}
-    C : float or ndarray of shape (R, 1)
-
-    Returns
-    -------
-    LogisticFit
-        On the features' own scale: no scaler is needed to predict.
+    X is (n, p) or (R, n, p), y (n,) or (R, n); `counts` (R, n) are bootstrap counts or masks of the training rows.
+    Mean, scale and class weights are those of the counted rows, so that nothing of a left-out fold enters. The fit is
+    on the features' own scale: no scaler is needed to predict.
     """
     if class_weight not in (None, "balanced"):
         raise ValueError(f"class_weight must be None or 'balanced', not {class_weight!r}")

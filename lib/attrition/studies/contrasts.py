@@ -65,16 +65,10 @@ Interval = dict[str, Any]
 
 
 def interval(values: np.ndarray, population_variance: float = 0.0) -> Interval:
-    r"""Mean over simulated trials with its Monte-Carlo interval, and the spread between trials.
+    r"""Mean of values (R,), one a trial, with its Monte-Carlo interval, and the spread (2.5 to 97.5 %) between trials.
 
     .. math:: \bar d \pm t_{R-1, .975} \, \mathrm{se}, \qquad
               \mathrm{se}^2 = s_d^2 / R + \text{population variance}
-
-    Returns
-    -------
-    dict
-        value, ci_low, ci_high (of the mean: what verdicts use), mc_se, n_replicates, sd, spread_low, spread_high
-        (2.5 and 97.5 % quantiles between trials: what a single trial could show).
 
     Examples
     --------
@@ -172,14 +166,6 @@ def dropouts_gained(auroc: float, difference: float, prevalence: float, flagged:
 
     Equal-variance binormal model, :math:`\text{AUROC} = \Phi(\delta / \sqrt{2})`: the threshold is set so that
     `flagged` of all patients are above it.
-
-    Parameters
-    ----------
-    auroc, difference : float
-        From `auroc` to `auroc` + `difference`.
-    prevalence : float
-    flagged : float
-        Share of patients that can be contacted.
 
     Examples
     --------

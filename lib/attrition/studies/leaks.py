@@ -301,13 +301,7 @@ COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "c
 
 
 def price(name: str, honest: Scores, leaky: Scores, weights: Array) -> dict:
-    """Honest and leaky AUROC and their paired difference; resamples draw patients with all their rows.
-
-    Returns
-    -------
-    dict
-        leak, honest, leaky, difference, ci_low, ci_high, n_patients, n_events.
-    """
+    """Honest and leaky AUROC and their paired difference; resamples draw patients with all their rows."""
     sides = [intervals.replicates(metrics.auroc, y, scores, weights[who]) for who, y, scores in (honest, leaky)]
     (value, drawn), (other, other_drawn) = sides
     found = intervals.percentile_interval(other - value, other_drawn - drawn)
@@ -355,13 +349,7 @@ def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
 
 @unless_missing
 def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
-    """The usual notebook: everything in the final data, counted over the whole follow-up, in one model.
-
-    Returns
-    -------
-    dict
-        As `price`: the honest model of baseline, arm and adverse events against the same with all `FEATURES` added.
-    """
+    """The usual notebook: everything in the final data, counted over the whole follow-up, in one model."""
     of = problem(trial, day)
     return _feature_prices(trial, of, p, seed, _draws(len(of.y), p.n_bootstraps, seed), together=True)[0]
 

@@ -303,11 +303,6 @@ def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 2
         The earlier random data.
     n_candidates : int
         Budget of the random search.
-
-    Returns
-    -------
-    dict
-        ``lr``, ``xgb``, ``lgbm`` (see `evaluate`) and the other published figures; keys are stable.
     """
     with config_context(assume_finite=True, skip_parameter_validation=True):
         parts = split(trial)
@@ -331,11 +326,8 @@ def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 2
 def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
     """All published figures of this protocol beside the recomputed ones of `replicate`.
 
-    Returns
-    -------
-    DataFrame
-        Columns key (of the model), model, measure, published, found, from_file (the same on features that were
-        written to a file and read back), difference, reproduces (either rounds to what was printed).
+    ``from_file`` is the same on features that were written to a file and read back; ``reproduces`` says whether either
+    rounds to what was printed.
     """
     printed = [
         ((name, models.LABELS[name], measure), f"{name}.{measure}", value, DECIMALS[measure])
@@ -409,11 +401,6 @@ def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[s
     seed : int
     names : sequence of str
         Keys of `attrition.studies.ablation.feature_sets`.
-
-    Returns
-    -------
-    DataFrame (n_splits, len(names))
-        All feature sets see the same splits.
     """
     X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
     y = trial["dropout"].to_numpy().astype(int)

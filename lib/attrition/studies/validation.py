@@ -243,10 +243,8 @@ def study(
     ----------
     trial_sizes : list of int
         Patients a trial.
-    n_trials : int
-        Trials a size.
-    n_population : int
-        Patients on whom the truth is computed.
+    n_trials, n_population : int
+        Trials a size; patients on whom the truth is computed.
     seed : int
     sizes : Sizes, optional
 
