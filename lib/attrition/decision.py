@@ -115,7 +115,7 @@ def at_thresholds(
         row |= {"n": np.size(y_true), "events": int(np.sum(y_true))}
         row |= {name: float(np.mean([values[name] for values in each])) for name in each[0]}
         found = {
-            name: percentile_interval(row[name], np.mean([values[name] for values in drawn], axis=0))
+            name: percentile_interval(row[name], np.stack([values[name] for values in drawn]).mean(axis=0))
             for name in ("recall", "precision")
         }
         found["net_benefit"] = net_benefit_interval(y_true, y_prob, threshold, weights)

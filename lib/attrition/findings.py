@@ -35,7 +35,7 @@ def _counts(rows: Sequence[Row]) -> Facts:
     return {"n": len(rows), "counts": counts, "holding": sum(counts[verdict] for verdict in HOLDS)}
 
 
-def _interval(part: Row, shift: float = 0.0) -> dict[str, float]:
+def _interval(part: Row, shift: float = 0.0) -> Facts:
     """The measured number of a statement with its interval, moved by `shift`; None where it has no ends."""
     names = {"value": "measured", "ci_low": "ci_low", "ci_high": "ci_high"}
     return {name: None if part[key] is None else part[key] + shift for name, key in names.items()}

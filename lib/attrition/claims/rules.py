@@ -140,7 +140,7 @@ class Rule:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     arithmetic: bool
-    kinds: Mapping[str, Any]
+    kinds: dict[str, Any]
 
 
 RULES: dict[str, Rule] = {}
