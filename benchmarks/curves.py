@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from run import machine
 
-from attrition import features, metrics, registry, results, seeds, simulate
+from attrition import features, metrics, registry, seeds, simulate
 from attrition.metrics import calibration, intervals
 from attrition.simulate.law import PUBLISHED_LAW
+from notebook_report import results
 
 PLACE = Path(__file__).with_name("cost.csv")
 SEED = 42

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from attrition import results
+from notebook_report import results
 
 WIDTH, HEIGHT = 1280, 960
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -28,9 +28,9 @@ import scoring
 from attrition import decision, features, metrics, paths, project, seeds, simulate
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.run import execute, plan
 from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
+from notebook_report import execute, plan
 
 SEED = 42
 PHASE_RISK = dict(zip(PHASES, PUBLISHED_LAW.phase_risk, strict=True))
@@ -265,7 +265,7 @@ def decision_curve() -> Iterator[Row]:
 MEMORY = """
 import resource, sys, tempfile, time
 from pathlib import Path
-from attrition import features, registry, results, seeds, simulate
+from attrition import features, registry, seeds, simulate; from notebook_report import results
 trial = simulate.published_trial()
 with tempfile.TemporaryDirectory() as place:
     data = results.publish(Path(place) / "trial.csv", simulate.csv_text(trial))

@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from attrition import registry, results, score, seeds, simulate
+from attrition import registry, score, seeds, simulate
+from notebook_report import results
 
 PIECE = 50_000
 BROKEN = 10_000

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from attrition import paths, registry, results, simulate, tracking
+from attrition import paths, registry, simulate, tracking
 from attrition.score import Scorer
+from notebook_report import results
 
 REFITS = 20
 """Bootstrap refits behind an interval: enough to have one."""

@@ -15,7 +15,7 @@ from attrition.cdisc.trial import LEFT_OUT, PILOT
 from attrition.contract.strict import ContractError
 from attrition.landmark import cohort
 from attrition.plots import flow as draw_flow
-from attrition.report.said import said
+from notebook_report.said import said
 
 FLOW = {
     "screened": 306,

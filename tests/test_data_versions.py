@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attrition import paths, results, simulate, tracking
-from attrition.digests import file_digest
+from attrition import paths, simulate, tracking
+from notebook_report import results
+from notebook_report.sources import file_digest
 
 DATA = paths.ROOT / "data"
 MADE = {"trial.csv": simulate.published_trial, "random_baseline.csv": simulate.random_baseline}

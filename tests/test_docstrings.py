@@ -16,6 +16,7 @@ import re
 import pytest
 
 import attrition
+import notebook_report
 from attrition import paths
 
 SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "See Also", "Notes")
@@ -47,7 +48,11 @@ CALLED = called()
 
 
 def modules():
-    found = pkgutil.walk_packages(attrition.__path__, "attrition.")
+    found = [
+        one
+        for room in (attrition, notebook_report)
+        for one in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
+    ]
     return sorted(one.name for one in found if not one.name.endswith("__main__"))
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from attrition import claims, findings, paths
 from attrition.claims import schema
-from attrition.report.said import said
+from notebook_report.said import said
 
 BAYES = """
 def _bayes(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import notebook_report as report
 from attrition import __main__ as command
-from attrition import findings, params, paths, report
+from attrition import findings, params, paths
 from attrition.claims import rules
 from attrition.plots import ledger as plots
-from attrition.report.said import said
+from notebook_report.said import said
 
 mpl.use("Agg")
 P = params.load("00_findings")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from attrition import params, paths, settings
-from attrition.run.__main__ import TrialCommand
+from attrition.run import TrialCommand
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from attrition.landmark import prediction, time_to
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.monitoring import surveillance
-from attrition.run import compare
 from attrition.survival import censored, hazards
+from notebook_report import compare
 
 NOISE = 1e-13
 """A thousand times what a processor does, so that the tests reach further than the practice."""

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import attrition
-from attrition import environment, paths, sources
-from attrition.run import rendering
+from attrition import environment, paths
+from notebook_report import rendering, sources
 
 LIBRARY = paths.ROOT / "lib" / "attrition"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import results
-from attrition.run.state import State
+from notebook_report import results
+from notebook_report.state import State
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import features, models, paths, registry, results, score, seeds, simulate
+from attrition import features, models, paths, registry, score, seeds, simulate
 from attrition.contract import strict
 from attrition.models import saving
+from notebook_report import results
 
 COLUMNS = [c.name for c in score.INPUT.columns]
 
@@ -237,7 +238,7 @@ def test_the_champion_rule_prefers_the_simpler_model_within_the_margin():
 
 
 def test_the_card_leads_to_the_data(saved, data):
-    from attrition.digests import file_digest
+    from notebook_report.sources import file_digest
 
     card = json.loads((saved / "card.json").read_text())
     assert card["data_sha256"] == file_digest(data)

@@ -1,12 +1,12 @@
 """Code is followed through its imports."""
 
-from attrition import sources
+from notebook_report import sources
 
 
 def test_modules_are_followed_through_their_imports():
     reached = sources.modules("from attrition import tracking")
-    assert {"attrition.tracking", "attrition.results", "attrition.paths"} <= set(reached)
-    assert "attrition.run.driver" not in reached
+    assert {"attrition.tracking", "notebook_report.results", "attrition.paths"} <= set(reached)
+    assert "notebook_report.driver" not in reached
 
 
 NESTED = """
@@ -20,7 +20,7 @@ class A:
             with open("x"):
                 from attrition import features
         finally:
-            import attrition.errors
+            import notebook_report.errors
 match 1:
     case 1:
         while False:
@@ -35,7 +35,7 @@ elif True:
 
 
 def test_imports_are_found_at_any_depth():
-    wanted = {"attrition", "attrition.cdisc", "attrition.metrics"}
+    wanted = {"attrition", "attrition.cdisc", "attrition.metrics", "notebook_report", "notebook_report.errors"}
     wanted |= {
         f"attrition.{name}" for name in ("paths", "seeds", "features", "errors", "cdisc.readers", "metrics.ranks")
     }

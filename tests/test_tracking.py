@@ -15,8 +15,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from attrition import paths, registry, results, simulate, tracking
-from attrition.digests import file_digest
+from attrition import paths, registry, simulate, tracking
+from notebook_report import results
+from notebook_report.sources import file_digest
 from tests import services
 
 pytestmark = pytest.mark.slow

@@ -25,7 +25,7 @@ def test_types_of_the_library_hold(tmp_path):
 def test_a_wrong_type_would_be_found(tmp_path):
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
-        'from attrition.text import escape\n\nescape(3)\n\n\ndef f(x):\n    return "a" + 1\n', encoding="utf-8"
+        'from notebook_report.text import escape\n\nescape(3)\n\n\ndef f(x):\n    return "a" + 1\n', encoding="utf-8"
     )
     run = checked("--config-file", paths.ROOT / "pyproject.toml", "--cache-dir", tmp_path / "cache", wrong)
     assert run.stdout.count("error:") == 2, run.stdout

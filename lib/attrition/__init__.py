@@ -3,11 +3,10 @@
 The library behind the numbered notebooks. Its rooms, in order; none imports from one that is
 named after it:
 
-    errors, project, paths, seeds           what every module stands on: where, which stream
+    project, paths, seeds                   what every module stands on: where, which stream
     settings, params                        validated choices
-    results, sources, digests               numbers of chapters; the library's sources, checksums
     environment, engine                     what is installed, where tasks run
-    text, metrics, tables, decision         sentences; measures and intervals; tables; what acting on them is worth
+    metrics, tables, decision               sentences; measures and intervals; tables; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
     claims, tracking                        the ledger and its rules; tracked runs and data
@@ -17,9 +16,9 @@ named after it:
     landmark                                chapters 06 and 07: known by then, and predicted
     studies                                 one module a study over simulated trials, or of what is published or leaks
     monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
-    plots, report                           figures; the book made of executed notebooks
+    plots                                   figures
     findings                                what the front page and the README state
-    run                                     order, cache, execution
+    run                                     the command behind ./run_all.sh
 """
 
 import os
@@ -29,6 +28,6 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from attrition import project  # noqa: E402, F401  (tells `notebook_report` what it runs and reports)
+from attrition import project  # noqa: E402  (tells `notebook_report` what it runs and reports)
 
 __version__ = "0.1.0"

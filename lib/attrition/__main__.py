@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from attrition import errors
+from notebook_report import errors
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def _threshold(word: str) -> float:
 
 def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     """Numbers with six decimals, alike in pieces with and without refused rows (and much faster than pandas)."""
-    from attrition import results
+    from notebook_report import results
 
     numbers = {name: pd.to_numeric(scored[name]).tolist() for name in ("probability", "ci_low", "ci_high")}
     named = results.inert(scored[["patient_id"]])  # the one column whose text is not ours

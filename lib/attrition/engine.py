@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from attrition import errors
+from notebook_report import errors
 
 ENGINES = ("serial", "processes", "dask")
 log = logging.getLogger(__name__)

@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import claims, digests, environment, params, paths, results, sources
+from attrition import claims, environment, params, paths
 from attrition.claims.rules import worst
 from attrition.metrics.intervals import grade
-from attrition.report.said import said
+from notebook_report import results, sources
+from notebook_report.said import said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Any]
@@ -334,7 +335,7 @@ def provenance(found: Row, seed: int, profile: str) -> pd.DataFrame:
     made = {
         "run": {"seed": str(seed), "profile of sizes": profile},
         "data": {"published trial (md5)": found["01_generation"]["published"]["md5"]}
-        | {f"{name} (sha256)": digests.file_digest(path) for name, path in files.items()},
+        | {f"{name} (sha256)": sources.file_digest(path) for name, path in files.items()},
         "package": {name: installed[name] for name in PACKAGES if name in installed},
     }
     rows = [(kind, name, value) for kind, own in made.items() for name, value in own.items()]

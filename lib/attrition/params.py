@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from attrition import errors, paths, settings
+from attrition import paths, settings
 from attrition.settings import ANY, TEXT, Keys, Kind, Number, Rising, problems, refuse, unknown, whole
-from notebook_report import project
+from notebook_report import errors, project
 
 MODELS = {"lr", "xgb", "lgbm"}
 

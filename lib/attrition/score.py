@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import contract, decision, features, models, results
+from attrition import contract, decision, features, models
 from attrition.contract import TRIAL, Contract, strict
 from attrition.models import saving
+from notebook_report import results
 
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000

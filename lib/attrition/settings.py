@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from attrition import errors
+from notebook_report import errors
 
 ANY = "any name"
 NAMES = {list: "list", dict: "mapping"}

@@ -25,8 +25,9 @@ from typing import Any, Self
 import pandas as pd
 import yaml
 
-from attrition import paths, results
-from attrition.digests import file_digest
+from attrition import paths
+from notebook_report import results
+from notebook_report.sources import file_digest
 
 NAME = re.compile(r"[^\w.\-/ ]")
 SIMULATED = "simulated trial"

@@ -18,10 +18,11 @@ import pytest
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from attrition import claims, findings, paths, results, sources
+from attrition import claims, findings, paths
 from attrition.claims import arithmetic, rules, schema
-from attrition.report.said import said
 from attrition.studies import published
+from notebook_report import results, sources
+from notebook_report.said import said
 
 LEDGER = claims.load()
 WRITTEN = {name: schema.section(name) for name in ("claims", "amendments", "references")}

@@ -7,7 +7,7 @@ import pytest
 from attrition import metrics, models
 from attrition.evaluation import coverage, performance
 from attrition.metrics import evaluator, intervals
-from attrition.results import MissingResult
+from notebook_report.results import MissingResult
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from attrition.run import command
-from attrition.run import state as leftovers
-from attrition.run.__main__ import TrialCommand
-from attrition.run.state import State
+from attrition.run import TrialCommand
+from notebook_report import command
+from notebook_report import state as leftovers
+from notebook_report.state import State
 from tests.faults.toy import CHAPTERS, PUBLISHED, digests, ends_cleanly_on_ctrl_c
 
 pytestmark = pytest.mark.slow
@@ -199,7 +199,7 @@ def test_files_that_may_not_grow_give_6_and_leave_the_old_report(toy, undisturbe
 PUBLISHING = """
 import sys
 from pathlib import Path
-from attrition import results
+from notebook_report import results
 place = Path(sys.argv[1])
 results.publish(place, "the old report")
 try:
@@ -264,7 +264,7 @@ def test_failing_notebook_gives_5_with_notebook_cell_line_and_path_and_the_rest_
     assert own_toy.litter() == []
 
 
-IMPORTS = "import pandas as pd\nfrom attrition import results\n"
+IMPORTS = "import pandas as pd\nfrom notebook_report import results\n"
 TABLE = IMPORTS + "results.write_table('tbl-kept', pd.DataFrame({'a': [%d]}))"
 
 
@@ -319,7 +319,7 @@ CODES = {
     "from attrition.cdisc.sources import CdiscError\nraise CdiscError('dm: a column is missing')": 3,
     "from attrition.landmark.guard import LeakError\nraise LeakError('TRTDURD: derived from the outcome')": 3,
     "from attrition import params\nparams.load('04_modeling')": 2,
-    "from attrition import results\nresults.read('05_x')": 5,
+    "from notebook_report import results\nresults.read('05_x')": 5,
     "raise OSError(28, 'No space left on device')": 6,
     "raise type('ContractError', (Exception,), {})('an impostor')": 5,
 }

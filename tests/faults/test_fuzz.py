@@ -12,8 +12,8 @@ import yaml
 
 from attrition import contract, paths, simulate
 from attrition.contract import strict
-from attrition.errors import Refusal
 from attrition.trials import flat, mapping
+from notebook_report.errors import Refusal
 
 EXAMPLE = paths.ROOT / "data" / "example_trial"
 PUBLISHED = simulate.published_trial().head(25).astype("str")

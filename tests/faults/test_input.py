@@ -5,13 +5,14 @@ import dataclasses
 import pandas as pd
 import pytest
 
+import notebook_report as report
 from attrition import __main__ as command
-from attrition import cdisc, contract, paths, report, results, score, simulate, trials
+from attrition import cdisc, contract, paths, score, simulate, trials
 from attrition.contract import ContractError, strict
-from attrition.errors import Refusal
 from attrition.landmark import cohort, guard
-from attrition.report import book
 from attrition.trials import flat, mapping
+from notebook_report import book, results
+from notebook_report.errors import Refusal
 from tests.faults.toy import digests
 from tests.report import books
 

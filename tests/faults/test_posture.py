@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 import attrition
-from attrition import errors, paths, registry, simulate, tracking
+import notebook_report
+from attrition import paths, registry, simulate, tracking
 from attrition.models import saving
-from attrition.run import command, execute
-from attrition.run.__main__ import TrialCommand
+from attrition.run import TrialCommand
+from notebook_report import command, errors, execute
 from tests.faults.toy import digests
 
 LIBRARY = sorted((paths.ROOT / "lib").rglob("*.py"))
@@ -256,7 +257,9 @@ def test_what_a_run_leaves_in_place_does_not_depend_on_where_it_ran(own_toy, und
 
 
 def _modules():
-    names = [m.name for m in pkgutil.walk_packages(attrition.__path__, "attrition.") if "__main__" not in m.name]
+    rooms = (attrition, notebook_report)
+    found = [m.name for room in rooms for m in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+    names = [name for name in found if "__main__" not in name]
     return [__import__(name, fromlist=["x"]) for name in names if name != "attrition.registry.serving"]
 
 
@@ -270,11 +273,15 @@ def test_every_error_class_of_the_library_carries_an_exit_code():
         value
         for module in _modules()
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith("attrition")
+        if isinstance(value, type)
+        and issubclass(value, Exception)
+        and value.__module__.startswith(("attrition", "notebook_report"))
     }
     outside = {kind.__name__ for kind in defined if not issubclass(kind, errors.Refusal)}
     assert outside <= {"TrackingWarning", "RefusedRequest"}
-    family = {kind for kind in _family(errors.Refusal) if kind.__module__.startswith("attrition.")}
+    family = {
+        kind for kind in _family(errors.Refusal) if kind.__module__.startswith(("attrition.", "notebook_report."))
+    }
     assert {kind.exit_code for kind in family} <= {2, 3, 4, 5, 6}
     for kind in family:
         assert errors.shown_as([f"{kind.__module__}.{kind.__qualname__}: whatever"]) is kind

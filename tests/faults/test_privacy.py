@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import contract, paths, registry, results, simulate, tracking
+from attrition import contract, paths, registry, simulate, tracking
 from attrition.contract import ContractError, strict
-from attrition.errors import Refusal
 from attrition.trials import flat, mapping
+from notebook_report import results
+from notebook_report.errors import Refusal
 from tests.faults.toy import CHAPTERS, Toy
 
 NAME, BIRTH, NOTE = "Zebulon Quackenbush", "1931-07-19", "zq@example.org asked for a call"
@@ -63,7 +64,7 @@ def planted(folder):
 PARAMETERS = 'profile = "full"\nseed = 42\ntrial = "pilot"'
 READING = [
     "import os, sys, warnings\nimport matplotlib.pyplot as plt\nimport pandas as pd\n"
-    "from attrition import report\nfrom attrition import results\n"
+    "import notebook_report as report\nfrom notebook_report import results\n"
     "from attrition import paths, tracking, trials",
     "patients = trials.load(trial).patients",
     "results.write_parquet(paths.processed() / 'patients.parquet', patients)",

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from attrition.errors import NOTEBOOK, OK, USAGE
+from notebook_report.errors import NOTEBOOK, OK, USAGE
 from tests.faults.toy import CHAPTERS, Toy
 
 pytestmark = pytest.mark.slow
@@ -93,5 +93,5 @@ def test_an_unchanged_run_loads_nothing_that_executes_or_renders(toy, undisturbe
     )
     assert "nothing to redo: 3 chapters are up to date" in done.stdout
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "attrition.run.driver" in loaded
+    assert "notebook_report.driver" in loaded
     assert not loaded & {"papermill", "nbconvert", "jinja2", "joblib", "scipy", "matplotlib", "sklearn", "mlflow"}

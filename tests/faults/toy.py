@@ -20,13 +20,13 @@ from tests.run.conftest import write_notebook
 
 CHAPTERS = {
     "01_alpha": [
-        "import pandas as pd\nfrom attrition import paths, results",
+        "import pandas as pd\nfrom attrition import paths; from notebook_report import results",
         "table = pd.DataFrame({'patient_id': ['007', '008'], 'weight': [61.5, 70.25]})",
         "results.write_parquet(paths.processed() / 'alpha.parquet', table)\nresults.write_table('tbl-alpha', table)",
         'results.write("01_alpha", {"value": seed})',
     ],
     "02_beta": [
-        "from attrition import report, results",
+        "import notebook_report as report; from notebook_report import results",
         "twice = 2 * results.read('01_alpha')['value']",
         "report.prose('Twice the seed is {twice}.', twice=twice)",
         "report.finding('finding-twice', 'Doubling doubles.', 'supported', ['fig-cloud'])",
@@ -34,7 +34,7 @@ CHAPTERS = {
     ],
     "03_gamma": [
         "import matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd\n"
-        "from attrition import report, results",
+        "import notebook_report as report; from notebook_report import results",
         "x = np.arange(12.0)\nfig, ax = plt.subplots(figsize=(4, 2))\nax.plot(x, x**2)",
         "report.figure(ax, id='fig-cloud', caption='Squares.', alt='A curve that rises ever faster.', raster=True,\n"
         "              data=pd.DataFrame({'x': x, 'square': x**2}))",

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import decision, metrics, params, results
+from attrition import decision, metrics, params
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
 from attrition.landmark import cohort, evaluation, guard, prediction
 from attrition.landmark.guard import LeakError
 from attrition.metrics import samplesize
 from attrition.metrics.intervals import bootstrap_weights
 from attrition.plots import flow, trial
-from attrition.report.said import said
 from attrition.studies import leaks
+from notebook_report import results
+from notebook_report.said import said
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ one namespace, after the imports of their notebook, at the sizes of the quick pr
 import ast
 import json
 
-from attrition import params, paths, report, simulate, sources
+import notebook_report as report
+from attrition import params, paths, simulate
+from notebook_report import sources
 
 
 def tagged(name: str, *tags: str) -> list[str]:

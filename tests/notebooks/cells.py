@@ -3,7 +3,7 @@
 import json
 
 from attrition import paths
-from attrition.report import display as report
+from notebook_report import display as report
 
 
 def sources(number, *beginnings):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import paths, report
+import notebook_report as report
+from attrition import paths
 from tests.notebooks import cells
 
 MEASURED = pd.read_csv(paths.COST, comment="#")

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from attrition import decision, metrics, models, params, paths, report, results
+import notebook_report as report
+from attrition import decision, metrics, models, params, paths
 from attrition.evaluation import performance
 from attrition.metrics import evaluator, intervals
+from notebook_report import results
 from tests.notebooks import cells
 
 

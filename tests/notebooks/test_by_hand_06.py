@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import cross_val_predict
 
-from attrition import metrics, params, paths, report, trials
+import notebook_report as report
+from attrition import metrics, params, paths, trials
 from attrition.landmark import cohort, evaluation
 from tests.landmark.test_evaluation import made_trial
 from tests.notebooks import cells

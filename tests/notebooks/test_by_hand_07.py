@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import report, trials
+import notebook_report as report
+from attrition import trials
 from attrition.survival import incidence
 from tests.notebooks import cells
 from tests.survival.test_incidence import made

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from attrition import monitoring, params, report
+import notebook_report as report
+from attrition import monitoring, params
 from attrition.monitoring import alarms, surveillance
 from tests.notebooks import cells
 

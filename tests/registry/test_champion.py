@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import contract, features, paths, registry, results, score, simulate, sources, tracking
-from attrition.digests import file_digest
+from attrition import contract, features, paths, registry, score, simulate, tracking
 from attrition.models import saving
 from attrition.registry import modelcard
+from notebook_report import results, sources
+from notebook_report.sources import file_digest
 
 CANARY_ID, CANARY_DAYS = "CANARY-4711", 3571
 PROGRAM = """

@@ -56,7 +56,7 @@ def test_held_out_patients_are_predicted_worse_than_seen_ones():
 
 
 def test_the_card_holds_no_patient_and_says_what_it_is_not_for(tmp_path):
-    from attrition import results
+    from notebook_report import results
 
     trial = simulate.published_trial()
     data = results.publish(tmp_path / "trial.csv", simulate.csv_text(trial))

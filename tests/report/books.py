@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 from nbformat import v4
 
-from attrition import report
+import notebook_report as report
 
 HOSTILE = "<img src=x onerror=\"window.hit='yes'\"><script>window.hit='yes'</script>"
 
@@ -178,7 +178,7 @@ def namespace() -> dict[str, Any]:
     import pandas as pd
 
     from attrition.plots.fitted import colour
-    from attrition.report import vocabulary as words
+    from notebook_report import vocabulary as words
 
     return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
 

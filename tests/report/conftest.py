@@ -38,7 +38,7 @@ def executed(out: Path) -> Path:
 @pytest.fixture(scope="session")
 def page(executed: Path, out: Path) -> Path:
     """Finished report of the small book."""
-    from attrition.report import book
+    from notebook_report import book
 
     return book.build(books.chapters(executed), out, made=MADE)
 

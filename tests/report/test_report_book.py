@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from attrition.errors import BuildError
-from attrition.report import book, checks, markdown
+from notebook_report import book, checks, markdown
+from notebook_report.errors import BuildError
 from tests.report import books
 from tests.report.conftest import MADE
 
@@ -274,7 +274,7 @@ def test_an_output_that_is_lost_or_bare_stops_the_build(out, case):
 
 def test_a_template_that_drops_outputs_stops_the_build(out, monkeypatch, executed):
     """The stock trap: a template without a block for results, and nobody notices."""
-    from attrition.report import book as exporter
+    from notebook_report import book as exporter
 
     broken = out / "templates" / "book"
     broken.mkdir(parents=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attrition import paths
-from attrition.report import book
+from notebook_report import book
 from tests.report import books
 
 pytestmark = pytest.mark.browser

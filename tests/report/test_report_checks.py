@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from attrition.plots.style import DARK, LIGHT
-from attrition.report import checks
+from notebook_report import checks
 
 SPOILT = {
     "duplicate id": (r'id="fig-roc"', 'id="fig-cloud"', "used 2 times"),
@@ -99,4 +99,4 @@ def test_marks_of_figures_can_be_seen_in_both_themes(name):
 
 def test_module_runs_as_a_command():
     assert checks.main([]) == 0
-    assert "attrition.report.checks" in sys.modules
+    assert "notebook_report.checks" in sys.modules

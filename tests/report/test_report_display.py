@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from attrition import paths, report, sources, text
+import notebook_report as report
+from attrition import paths
 from attrition.plots.style import LIGHT
-from attrition.report import markdown, outputs, svg
-from notebook_report import project
+from notebook_report import markdown, outputs, project, sources, svg, text
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
 
@@ -244,7 +244,7 @@ def test_metadata_survives_papermill(tmp_path):
     import nbformat
     import papermill
 
-    source = "from attrition import report\nreport.prose('{n:,} patients', n=1000)"
+    source = "import notebook_report as report\nreport.prose('{n:,} patients', n=1000)"
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a")])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "a.ipynb")

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from attrition import paths, report
-from attrition.report.said import Said, _environment, said
-from attrition.sources import cells
+import notebook_report as report
+from attrition import paths
 from notebook_report import project
+from notebook_report.said import Said, _environment, said
+from notebook_report.sources import cells
 
 WORDS = paths.NOTEBOOKS / "words"
 

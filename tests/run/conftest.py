@@ -11,10 +11,10 @@ from notebook_report.project import Chapter
 
 PARAMETERS = 'profile = "full"\nseed = 42'
 SOURCES = {
-    "01_alpha": 'from attrition import results\nresults.write("01_alpha", {"value": seed})',
-    "02_beta": """from attrition import results
+    "01_alpha": 'from notebook_report import results\nresults.write("01_alpha", {"value": seed})',
+    "02_beta": """from notebook_report import results
 results.write("02_beta", {"twice": 2 * results.read("01_alpha")["value"]})""",
-    "03_gamma": 'from attrition import results\nresults.write("03_gamma", {"profile": profile})',
+    "03_gamma": 'from notebook_report import results\nresults.write("03_gamma", {"profile": profile})',
 }
 
 

@@ -8,7 +8,7 @@ import symtable
 import pytest
 
 from attrition import paths
-from attrition.report import display as report
+from notebook_report import display as report
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 MUTATING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse"}

@@ -4,10 +4,9 @@ import os
 
 import pytest
 
-from attrition import errors, paths
-from attrition.run import rendering
-from attrition.run.__main__ import TrialCommand
-from notebook_report import project
+from attrition import paths
+from attrition.run import TrialCommand
+from notebook_report import errors, project, rendering
 
 
 @pytest.fixture
@@ -87,8 +86,8 @@ def test_the_software_of_the_report_is_what_is_imported():
     import importlib.metadata
     import sys
 
-    from attrition import environment, sources
-    from attrition.run import plan
+    from attrition import environment
+    from notebook_report import plan, sources
 
     listed = {row["package"] for row in rendering.versions(project.current.chapters)} - {"Python"}
     taken = set().union(

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from attrition.run import compare
+from notebook_report import compare
 
 RESULTS = {
     "03_ablation": {"gain": {"value": 0.0123456789, "n": 20}, "verdict": "supported", "days": [28, 56]},

@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from attrition.run import driver
-from attrition.run.driver import Own
-from attrition.run.state import Busy, State
-from notebook_report import project
+from notebook_report import driver, project
+from notebook_report.driver import Own
+from notebook_report.state import Busy, State
 from tests.run.conftest import SOURCES, write_notebook
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,7 @@ import subprocess
 
 import pytest
 
-from attrition import sources
-from attrition.run import rendering
-from notebook_report import project
+from notebook_report import project, rendering, sources
 from tests.run.conftest import write_notebook
 
 

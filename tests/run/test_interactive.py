@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
-from attrition import params, paths, results, sources
-from attrition.run import lab as editor
-from attrition.run import plan
-from attrition.run.__main__ import TrialCommand
-from notebook_report import project
+from attrition import params, paths
+from attrition.run import TrialCommand
+from notebook_report import lab as editor
+from notebook_report import plan, project, results, sources
 
 READERS = ["00_findings", "02_eda", "03_feature_ablation", "04_modelling", "05_evaluation", "08_monitoring"]
 KERNEL = "from jupyter_client import KernelManager; print(KernelManager(kernel_name='python3').format_kernel_cmd()[0])"
@@ -61,7 +60,7 @@ def test_a_notebook_opened_by_hand_has_the_quick_profile():
 
 def test_lab_saves_what_was_written_and_not_what_was_shown(lab, tmp_path):
     """Opened, run and saved, a chapter has the committed bytes; other notebooks keep their outputs."""
-    assert "--ServerApp.contents_manager_class=attrition.run.lab.Sources" in lab["words"]
+    assert "--ServerApp.contents_manager_class=notebook_report.lab.Sources" in lab["words"]
     for name in ("notebooks", "own"):
         (tmp_path / name).mkdir()
         shutil.copy(project.current.chapters[1].notebook, tmp_path / name / "02.ipynb")

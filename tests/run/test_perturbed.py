@@ -4,9 +4,8 @@ import pytest
 import yaml
 
 from attrition import params, paths, settings
-from attrition.report import display as report
-from attrition.run import plan
-from notebook_report import project
+from notebook_report import display as report
+from notebook_report import plan, project
 from tests.run.test_cells import code_of
 
 NAMED = {"imbalance_rates", "batch_sizes", "landmark", "landmarks", "champion"}

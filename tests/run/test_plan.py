@@ -2,8 +2,7 @@
 
 import pytest
 
-from attrition.run import plan
-from notebook_report import project
+from notebook_report import plan, project
 
 
 def test_every_chapter_has_a_notebook_and_every_notebook_is_a_chapter():

@@ -2,7 +2,7 @@
 
 import io
 
-from attrition.run.driver import Progress
+from notebook_report.driver import Progress
 
 
 class Terminal(io.StringIO):
@@ -12,7 +12,7 @@ class Terminal(io.StringIO):
 
 def test_the_live_line_goes_on_while_nothing_happens(monkeypatch):
     clock = iter([0.0, 1.0, 6.5])
-    monkeypatch.setattr("attrition.run.driver.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("notebook_report.driver.time.perf_counter", lambda: next(clock))
     shown = Terminal()
     progress = Progress(shown)
     progress.tell("start", "03_feature_ablation", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attrition import paths
-from attrition.run.__main__ import TrialCommand
+from attrition.run import TrialCommand
 from notebook_report import project
 
 

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from attrition import features, results, simulate
+from attrition import features, simulate
 from attrition.studies import ablation, contrasts, published
 from attrition.studies.ablation import Sizes, Study, key
+from notebook_report import results
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import pytest
 
 from attrition import cdisc, paths, trials
 from attrition.contract.strict import ContractError
-from attrition.errors import Refusal
 from attrition.landmark import cohort
 from attrition.survival import incidence
 from attrition.trials import flat, mapping
 from attrition.trials.mapping import MappingError
+from notebook_report.errors import Refusal
 
 EXAMPLE = paths.ROOT / "data" / "example_trial"
 MAPPING = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attrition.report.said import said
+from notebook_report.said import said
 
 REST = (
     ": in simulated trials of 229 patients with these predictions, the true risk being known, they held all true "

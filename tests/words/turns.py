@@ -26,7 +26,7 @@ import pytest
 from jinja2 import nodes
 
 from attrition import paths
-from attrition.report import said as saying
+from notebook_report import said as saying
 
 Case = tuple[Mapping[str, Any], str]
 

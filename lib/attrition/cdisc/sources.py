@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import errors, settings
+from attrition import settings
 from attrition.contract.strict import ContractError, lines_of, read_strict
+from notebook_report import errors
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrition import errors, paths, results
+from attrition import paths
 from attrition.claims.rules import RULES, VERDICTS, Measure, Source, joint, row
 from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, load
+from notebook_report import errors, results
 
 WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')
 """A reference among the arguments of a statement, as JSON."""
@@ -156,7 +157,7 @@ def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str
     ------
     LedgerError
         A claim without evidence.
-    attrition.results.MissingResult
+    notebook_report.results.MissingResult
         A reference leads nowhere.
     """
     return [results.plain(evaluate_one(claim, found)) for claim in ledger]

@@ -33,9 +33,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attrition import errors, paths, settings, sources
+from attrition import paths, settings
 from attrition.claims.rules import ARGUMENTS, NUMBER, RULES, VERDICTS
 from attrition.settings import ANY, TEXT, Keys, Kind, problems, refuse, unknown
+from notebook_report import errors, sources
 
 KINDS = ("data", "method", "arithmetic", "rule", "design")
 PREVALENCES = ("default", "p24")

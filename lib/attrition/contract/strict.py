@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from attrition import errors
+from notebook_report import errors
 
 SHOWN_LINES = 8
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}

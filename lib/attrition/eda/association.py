@@ -49,7 +49,7 @@ def unlike(table_1: pd.DataFrame, smallest: float = LARGE_SMD) -> dict[str, Any]
     Returns
     -------
     dict
-        ``names, n, smallest, largest, sentence``; the sentence is a template for `attrition.report.prose`.
+        ``names, n, smallest, largest, sentence``; the sentence is a template for `notebook_report.prose`.
     """
     smd = pd.to_numeric(table_1["smd"], errors="coerce").abs()
     rows = table_1.assign(smd=smd)[smd >= smallest].sort_values("smd", ascending=False)

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import decision, metrics, models, paths, resampling, results, seeds, simulate
+from attrition import decision, metrics, models, paths, resampling, seeds, simulate
 from attrition.metrics import evaluator
 from attrition.metrics.intervals import Interval, calibration_in_the_large_interval, grade
 from attrition.simulate import oracle
-from attrition.text import interval_text
+from notebook_report import results
+from notebook_report.text import interval_text
 
 Facts = dict[str, Any]
 Nested = Mapping[str, Mapping[str, Interval]]

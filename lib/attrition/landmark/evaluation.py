@@ -21,7 +21,7 @@ from attrition.landmark.uncertainty import Developed
 from attrition.metrics import intervals, samplesize
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
 from attrition.metrics.intervals import grade
-from attrition.text import INTERVAL, interval_text, unless_missing
+from notebook_report.text import INTERVAL, interval_text, unless_missing
 
 PAIRS = (
     ("all", "arm_only"),

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from attrition import errors, metrics
+from attrition import metrics
 from attrition.cdisc.trial import COMPLETED, NO_EVENT, Trial
 from attrition.landmark.cohort import cut_day
 from attrition.metrics import intervals
 from attrition.resampling import Fold, repeated_folds
+from notebook_report import errors
 
 _NAMES = """
     VISNUMEN TRTEDT TRTEDTM TRTDURD TRTDUR CUMDOSE AVGDD RFENDT RFENDTC RFXENDTC RFPENDTC COMP8FL COMP16FL

@@ -22,7 +22,7 @@ from attrition.landmark import cohort, prediction
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
 from attrition.models.ridge import RidgeLogistic
-from attrition.text import unless_missing
+from notebook_report.text import unless_missing
 
 FEWEST_FOR_PREDICTION = 3
 LABELS = {

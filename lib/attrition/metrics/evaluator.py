@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from attrition.metrics import calibration, measures
 from attrition.metrics.intervals import Interval, centred_interval, percentile_interval, replicates
-from attrition.text import interval_text
+from notebook_report.text import interval_text
 
 Metric = Callable[..., Any]
 MEASURES: dict[str, Metric] = {

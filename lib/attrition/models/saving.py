@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from attrition import errors, results
 from attrition.features import FeatureVersion
 from attrition.models import MODELS
+from notebook_report import errors, results
 
 
 class UnsafeModel(errors.Refusal, ValueError):

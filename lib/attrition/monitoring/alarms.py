@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from attrition import monitoring
 from attrition.metrics import intervals
 from attrition.monitoring.surveillance import ALPHA, SCENARIOS, Look
-from attrition.text import listed
+from notebook_report.text import listed
 
 
 def nested(table: pd.DataFrame, *levels: str) -> dict:

@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition import text
 from attrition.models import LABELS
 from attrition.plots.fitted import colour
 from attrition.plots.rows import Mark, rows
 from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, legend_below
+from notebook_report import text
 
 SETTING_LABELS = {"default": "law's own prevalence", "p24": "24 % drop out"}
 SETTINGS = {

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMe
 
 from attrition.plots.rows import Mark, rows
 from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, cycle, legend_below, nothing
-from attrition.text import unless_missing
+from notebook_report.text import unless_missing
 
 STAYED = "still in the trial"
 

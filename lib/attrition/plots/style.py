@@ -151,5 +151,5 @@ def nothing(ax: Axes, why: str) -> Axes:
 
 
 def use() -> None:
-    """Apply the study's style to matplotlib; `attrition.report` does it on import."""
+    """Apply the study's style to matplotlib; `notebook_report` does it on import."""
     matplotlib.style.use(MPLSTYLE)

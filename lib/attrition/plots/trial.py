@@ -20,7 +20,7 @@ from attrition.plots.style import (
     line_and_band,
     nothing,
 )
-from attrition.text import unless_missing
+from notebook_report.text import unless_missing
 
 HUES = {"all": "blue", "arm_only": "ochre", "xgb": "vermilion", "lgbm": "green"}
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, models, paths, results, score, seeds, tracking
-from attrition.digests import digest, file_digest
+from attrition import features, models, paths, score, seeds, tracking
 from attrition.models import batched
+from notebook_report import results
+from notebook_report.sources import digest, file_digest
 
 NAME = "trial-dropout"
 ALIAS = "champion"
@@ -225,7 +226,7 @@ def requirements() -> list[str]:
 
 def code_digest() -> str:
     """Digest of the library modules that training and scoring reach, to tell which code made a model."""
-    from attrition.sources import modules
+    from notebook_report.sources import modules
 
     here = Path(__file__)
     return digest(*(f"{k}={v}" for path in (here, here.with_name("serving.py")) for k, v in _reached(path, modules)))

@@ -14,7 +14,7 @@ import yaml
 from attrition import metrics, models, registry, resampling, seeds, simulate
 from attrition.metrics import intervals
 from attrition.score import FEWEST, INPUT, PRESETS, Scorer
-from attrition.text import interval_text
+from notebook_report.text import interval_text
 
 METRIC_NAMES = {"brier_score": "Brier score", "auroc": "AUROC", "scaled_brier": "scaled Brier score", "ici": "ICI"}
 

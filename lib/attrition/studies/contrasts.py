@@ -17,7 +17,7 @@ from attrition.metrics import ranks, share_of_attainable_lift
 from attrition.studies.ablation import FINAL, TREES, Study, key
 from attrition.studies.population import Population
 from attrition.studies.published import COUNTS_AUROC, TEST_AUROC
-from attrition.text import interval_text
+from notebook_report.text import interval_text
 
 STEPS = {
     "rates_minus_counts": ("v2_rates", "v1_counts"),

@@ -27,7 +27,7 @@ from attrition.metrics import calibration, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 from attrition.studies.population import Population, drawn, exact
-from attrition.text import MISSING, interval_text
+from notebook_report.text import MISSING, interval_text
 
 Array = np.ndarray
 FEATURES = features.VERSIONS["v3_causal"]

@@ -19,12 +19,13 @@ import pandas as pd
 from joblib import delayed
 from scipy.stats import t
 
-from attrition import engine, metrics, paths, results, seeds, trials
+from attrition import engine, metrics, paths, seeds, trials
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
 from attrition.metrics import intervals, ranks
 from attrition.models import ridge
 from attrition.resampling import repeated_folds
+from notebook_report import results
 
 NAME = "intervals"
 WORLDS = ((28, "null"), (28, "arm"), (28, "all"), (84, "null"), (84, "all"))

@@ -21,7 +21,7 @@ from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.resampling import Fold, repeated_folds
 from attrition.simulate import oracle
-from attrition.text import unless_missing
+from notebook_report.text import unless_missing
 
 Array = np.ndarray
 Scores = tuple[Array, Array, Array]

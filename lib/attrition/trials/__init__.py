@@ -14,15 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import cdisc, paths, results
+from attrition import cdisc, paths
 from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
 from attrition.contract.strict import ContractError
-from attrition.digests import digest, file_digest
 from attrition.trials import flat, mapping
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
 from attrition.trials.mapping import read as read_mapping
+from notebook_report import results
+from notebook_report.sources import digest, file_digest
 
 PACKAGED = ("pilot", "pilot-adam")
 FEWEST_EVENTS = 2

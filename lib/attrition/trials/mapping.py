@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attrition import errors, settings
+from attrition import settings
 from attrition.cdisc.trial import KINDS
 from attrition.settings import TEXT, Keys, Kind, whole
+from notebook_report import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500

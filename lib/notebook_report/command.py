@@ -17,10 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrition import errors
-from attrition.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
-from attrition.run import plan
-from notebook_report import project
+from notebook_report import errors, plan, project
+from notebook_report.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from notebook_report.project import Chapter
 
 # jsonschema, which nbformat loads, would load a grammar with it for two seconds, to check links that no notebook has
@@ -84,7 +82,7 @@ def _load_ahead() -> None:
 
     def load() -> None:
         with contextlib.suppress(Exception):
-            for name in ("attrition.run.execute", "attrition.report.book"):
+            for name in ("notebook_report.execute", "notebook_report.book"):
                 importlib.import_module(name)
 
     threading.Thread(target=load, daemon=True).start()
@@ -189,8 +187,8 @@ class Command:
 
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date."""
-        from attrition.run import driver, rendering
-        from attrition.run.state import State
+        from notebook_report import driver, rendering
+        from notebook_report.state import State
 
         started = time.perf_counter()
         if args.only or args.start:
@@ -254,14 +252,14 @@ class Command:
             "ip": "127.0.0.1",
             "root_dir": project.current.root,
             "default_url": f"/lab/tree/{project.current.notebooks}",
-            "contents_manager_class": "attrition.run.lab.Sources",
+            "contents_manager_class": "notebook_report.lab.Sources",
         }
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
         return subprocess.call([sys.executable, "-m", "jupyterlab", *words, *rest], env=scratch)
 
     def _verify(self, rest: list[str]) -> int:
         """Run the whole report in a scratch folder and hold its results against the committed ones."""
-        from attrition.run import compare
+        from notebook_report import compare
 
         with tempfile.TemporaryDirectory(prefix="verify-") as folder:
             code = self.run(self.parser().parse_args(["--out", folder, *rest]))
@@ -310,7 +308,7 @@ class Command:
 
 
 def _list(request, state) -> int:
-    from attrition.run import driver
+    from notebook_report import driver
 
     waiting = {c.name for c in driver.stale(request, state, driver.keys(request))}
     for chapter in request.chapters:
@@ -345,7 +343,7 @@ def _origin(error: BaseException) -> str:
 
 def _interrupted() -> int:
     with contextlib.suppress(ImportError):  # interrupted while packages were loaded: there is no kernel yet
-        from attrition.run import driver
+        from notebook_report import driver
 
         driver.stop_kernels()
     complain("interrupted; finished chapters stay, the rest is redone next time")

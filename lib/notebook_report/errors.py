@@ -63,7 +63,7 @@ def closest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
     """Class of the error that a notebook shows as `lines`, if it is one of this family.
 
-    >>> shown_as(["attrition.results.OtherProfile: refused"]).exit_code
+    >>> shown_as(["notebook_report.results.OtherProfile: refused"]).exit_code
     2
     >>> shown_as(["KeyError: 'age'"]) is None
     True

@@ -23,9 +23,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from attrition import errors
-from attrition.run import state
-from notebook_report import project
+from notebook_report import errors, project, state
 
 ENGINE = "notebook_report"
 WITHHELD = "message withheld: it could hold private data"

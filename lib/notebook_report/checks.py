@@ -1,4 +1,4 @@
-"""What every finished report must satisfy; run ``python -m attrition.report.checks FILE`` on any HTML of ours."""
+"""What every finished report must satisfy; run ``python -m notebook_report.checks FILE`` on any HTML of ours."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
-from attrition.report import markdown
+from notebook_report import markdown
 
 PAGE_LIMIT = 3 * 1024 * 1024
 FIGURE_LIMIT = 150 * 1024

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from attrition import errors
-from notebook_report import project
+from notebook_report import errors, project
 from notebook_report.project import Chapter
 
 

@@ -18,9 +18,9 @@ import mistune
 import nh3
 from mistune.plugins.table import table as table_plugin
 
-from attrition import text as writing
-from attrition.errors import BuildError
 from notebook_report import project
+from notebook_report import text as writing
+from notebook_report.errors import BuildError
 
 INLINE_MATH = r"(?<![\\$])\$(?![\s$])(?P<inline_math_text>(?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
 BLOCK_MATH = r"^ {0,3}\$\$(?P<block_math_text>[\s\S]+?)\$\$[ \t]*(?:\n|\Z)"

@@ -8,9 +8,8 @@ from typing import Any
 
 import nbformat
 
-from attrition.errors import BuildError
-from attrition.report import markdown
-from notebook_report import project
+from notebook_report import markdown, project
+from notebook_report.errors import BuildError
 
 HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")

@@ -9,15 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attrition import sources
-from attrition.run.driver import Request
-from attrition.run.state import State
-from attrition.sources import digest, file_digest
-from notebook_report import project
+from notebook_report import project, sources
+from notebook_report.driver import Request
 from notebook_report.project import Chapter
+from notebook_report.sources import digest, file_digest
+from notebook_report.state import State
 
-HERE = Path(__file__).parents[1] / "report"
-MAKERS = ("attrition.run.execute", "attrition.report.book")
+HERE = Path(__file__).parent
+MAKERS = ("notebook_report.execute", "notebook_report.book")
 """Modules that execute and render, which no chapter reaches."""
 CALLED = {
     "IPython": "ipython", "PIL": "pillow", "imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "yaml": "pyyaml"
@@ -126,7 +125,7 @@ def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
     made = how_it_was_made(request, outdated)
     key = _key(chapters, made)
     if not state.up_to_date("report", key) or not target.exists():
-        from attrition.report import book
+        from notebook_report import book
 
         book.build(chapters, request.out, made, quick=request.profile == "quick", outdated=told(outdated))
         state.record("report", key, [target], 0)

@@ -14,11 +14,9 @@ from typing import Any, TextIO
 
 import psutil
 
-from attrition import sources
-from attrition.run import plan
-from attrition.run.state import State
-from notebook_report import project
+from notebook_report import plan, project, sources
 from notebook_report.project import Chapter
+from notebook_report.state import State
 
 Keys = dict[str, tuple[str, str]]
 """Code key and own key by chapter, see `sources`."""
@@ -122,7 +120,7 @@ class Runner:
         self.seed = request.resolved()["seed"]
 
     def _run(self, chapter: Chapter, key: str) -> float:
-        from attrition.run.execute import run_notebook
+        from notebook_report.execute import run_notebook
 
         started = time.perf_counter()
         target = self.request.out / "executed" / f"{chapter.name}.ipynb"

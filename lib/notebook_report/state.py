@@ -16,9 +16,8 @@ from typing import Any
 
 import filelock
 
-from attrition import errors, results
-from attrition.sources import file_digest
-from notebook_report import project
+from notebook_report import errors, project, results
+from notebook_report.sources import file_digest
 
 PREFIX = "nbr-"
 """Of the private folders of kernels."""

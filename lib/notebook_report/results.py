@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import errors
-from notebook_report import project
+from notebook_report import errors, project
 
 DIGITS = 10
 ZERO = 1e-12

@@ -14,12 +14,10 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from traitlets.config import Config
 
-from attrition import results
-from attrition.errors import BuildError
-from attrition.report import checks, markdown
-from attrition.report.manuscript import Cell, Chapter, Item, Manuscript, gather
-from attrition.report.outputs import Outputs
-from notebook_report import project
+from notebook_report import checks, markdown, project, results
+from notebook_report.errors import BuildError
+from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, gather
+from notebook_report.outputs import Outputs
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"

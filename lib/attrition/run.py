@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from attrition import engine, environment, paths
-from attrition.errors import OUTPUT
-from attrition.run.command import Command, Misused, complain, output_folder, places
+from notebook_report.command import Command, Misused, complain, output_folder, places
+from notebook_report.errors import OUTPUT
 
 
 class TrialCommand(Command):
@@ -79,7 +79,7 @@ class TrialCommand(Command):
         if not args.trial:
             return None
         from attrition import trials
-        from attrition.run.driver import Own
+        from notebook_report.driver import Own
 
         self.brought = trials.checked(args.trial, args.mapping)
         names = [one.name for one in self.brought]
@@ -144,8 +144,8 @@ class TrialCommand(Command):
 
 def write_template() -> int:
     """Write an annotated mapping into the current folder; an existing one stays as it is."""
-    from attrition import results
     from attrition.trials import mapping
+    from notebook_report import results
 
     target = Path.cwd() / "trial-mapping.toml"
     if target.exists():

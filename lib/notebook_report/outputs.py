@@ -7,11 +7,10 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from attrition import text
-from attrition.errors import BuildError
-from attrition.report import checks, markdown
-from attrition.report.manuscript import Cell, Item, Manuscript, about
-from attrition.report.vocabulary import VERDICTS
+from notebook_report import checks, markdown, text
+from notebook_report.errors import BuildError
+from notebook_report.manuscript import Cell, Item, Manuscript, about
+from notebook_report.vocabulary import VERDICTS
 
 LONG_TABLE = 24
 """Tables of more rows scroll inside themselves."""

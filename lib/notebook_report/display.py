@@ -18,11 +18,9 @@ import jinja2
 import pandas as pd
 import yaml
 
-from attrition import results, text
-from attrition.report import vocabulary
-from attrition.report.said import Said
-from attrition.report.said import said as wording
-from notebook_report import project
+from notebook_report import project, results, text, vocabulary
+from notebook_report.said import Said
+from notebook_report.said import said as wording
 
 CSV_LIMIT = 40_000
 """Larger data stay a file beside the report, in characters."""
@@ -194,7 +192,7 @@ def figure(
     """
     import matplotlib.pyplot as plt
 
-    from attrition.report import svg
+    from notebook_report import svg
 
     _identity(id, "fig")
     if ax_or_fig is None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import jinja2
 
-from attrition import text
-from notebook_report import project
+from notebook_report import project, text
 
 
 class Said(str):
@@ -48,7 +47,7 @@ def _final(value: Any) -> Any:
     if isinstance(value, Said | jinja2.Undefined):
         return value
     if isinstance(value, numbers.Number) and not isinstance(value, bool | numbers.Integral):
-        raise ValueError("a sentence names a number without saying how it is written; see `attrition.report.said`")
+        raise ValueError("a sentence names a number without saying how it is written; see `notebook_report.said`")
     return text.Filler().format_field(value, "")
 
 

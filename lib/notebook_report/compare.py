@@ -1,4 +1,4 @@
-"""Do two runs agree? ``python -m attrition.run.compare OLD NEW`` holds one folder of results against another.
+"""Do two runs agree? ``python -m notebook_report.compare OLD NEW`` holds one folder of results against another.
 
 On one machine two runs give the same bytes. Processors round differently in the last bits, so between machines the
 numbers of results are compared instead: verdicts, text and counts must be equal, measures must agree to a relative
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrition import errors
+from notebook_report import errors
 
 RELATIVE = 1e-6
 FLOOR = 1e-9
@@ -91,7 +91,9 @@ def differences(old: Leaves, new: Leaves) -> Iterator[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Print every difference, or that there is none; 0 without a difference, 1 with one, 2 for unreadable folders."""
-    parser = argparse.ArgumentParser(prog="python -m attrition.run.compare", description="Compare results of two runs")
+    parser = argparse.ArgumentParser(
+        prog="python -m notebook_report.compare", description="Compare results of two runs"
+    )
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of results, such as reports/results")
     parser.add_argument("new", type=Path, metavar="NEW")
     args = parser.parse_args(argv)

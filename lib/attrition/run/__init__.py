@@ -1,1 +1,0 @@
-"""Order, cache, execute, render: what ``./run_all.sh`` hands over to."""
