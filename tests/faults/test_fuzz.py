@@ -152,7 +152,7 @@ def a_small_file(rng):
 def clean(refusal, hidden=()):
     """A refusal's message: it begins with the file, has a rule, and shows nothing that is to be hidden."""
     message = str(refusal)
-    assert re.match(r"(fuzz\.\w+|patients\.csv): ", message) or message.startswith("["), message
+    assert re.match(r"(fuzz\.\w+(, line \d+)?|patients\.csv): ", message) or message.startswith("["), message
     assert "Traceback" not in message
     for value in [*CANARIES, *hidden]:
         assert value not in message, message
