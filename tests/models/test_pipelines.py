@@ -98,8 +98,7 @@ def test_moved_threshold_changes_labels_and_not_probabilities(rare):
     X, y = rare
     plain, moved = fitted("lr", "none", rare), fitted("lr", "threshold", rare)
     assert np.array_equal(models.probability(plain, X), models.probability(moved, X))
-    assert models.threshold(moved) == y.mean()
-    assert models.threshold(plain) == 0.5
+    assert moved.named_steps["classify"].threshold_ == y.mean()
     assert np.array_equal(moved.predict(X), (models.probability(moved, X) > y.mean()).astype(int))
     assert moved.predict(X).sum() > 2 * plain.predict(X).sum()
 

@@ -74,7 +74,7 @@ def test_shortcuts_equal_the_pipelines(model):
             pipe.set_params(classify__folds=imbalance.INNER_FOLDS)
         fitted = pipe.fit(X, y)
         assert np.allclose(y_prob, models.probability(fitted, X), atol=1e-12)
-        assert threshold == models.threshold(fitted)
+        assert threshold == getattr(fitted.named_steps["classify"], "threshold_", 0.5)
 
 
 def test_settings_have_their_event_rates():

@@ -280,8 +280,3 @@ def pipeline(
 def probability(fitted: BaseEstimator, X: Any) -> np.ndarray:
     """Predicted probability of dropout, (n_patients,), as float64 and settled (see `ranks.settled`)."""
     return ranks.settled(fitted.predict_proba(X)[:, 1])
-
-
-def threshold(fitted: Pipeline) -> float:
-    """Threshold at which a fitted pipeline flags: the moved one, or one half."""
-    return getattr(fitted.named_steps["classify"], "threshold_", 0.5)

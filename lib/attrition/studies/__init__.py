@@ -1,1 +1,1 @@
-"""Studies that are too long for a run: each has a command of its own, and committed results with their date."""
+"""Studies, one module each, too heavy for a notebook; that of intervals has a command and committed results."""

@@ -274,8 +274,7 @@ def from_csv(parts: Split) -> dict[str, Any]:
 
 def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
     """Logistic regression on the earlier random data, whose outcome ignores the features (true AUROC: one half)."""
-    counts = baseline[list(features.VERSIONS["v1_counts"])]
-    parts = _split(counts, baseline["dropout"].to_numpy(), SEED)
+    parts = _split(baseline[list(features.VERSIONS["v1_counts"])], baseline["dropout"].to_numpy(), SEED)
     found: dict[str, Any] = {"dropout_rate": float(baseline["dropout"].mean())}
     found["n_events_test"] = int(parts.y_test.sum())
     for strategy, key in (("none", "unbalanced"), ("class_weight", "balanced")):
