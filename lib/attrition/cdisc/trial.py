@@ -93,7 +93,8 @@ class Definitions:
 
 
 def _study(chosen: dict[str, Any]) -> Definitions:
-    return Definitions(**{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()}
+    return Definitions(**given)
 
 
 KNOWN = {study: _study(chosen) for study, chosen in TERMS["studies"].items()}
