@@ -234,7 +234,7 @@ def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | 
         return GridSearchCV(
             base, {key: _spread(values, budget.n_candidates) for key, values in space.items()}, **judged
         )
-    trees = {"resource": "classify__n_estimators"}
+    trees: dict[str, Any] = {"resource": "classify__n_estimators"}
     trees |= {"min_resources": budget.min_trees, "max_resources": budget.max_trees, "factor": FACTOR}
     return HalvingRandomSearchCV(base, space, n_candidates=budget.n_candidates, random_state=seed, **trees, **judged)
 

@@ -239,7 +239,7 @@ def _scores(people: Population, fit: batched.LogisticFit, columns: list[int]) ->
 
 def cross_validated_auroc(candidate: Candidate, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Mean AUROC (R,) of five stratified, unshuffled folds, for every replicate of X (R, n, 11) and y (R, n)."""
-    held_out = np.zeros((len(y), FOLDS, y.shape[1]))
+    held_out: np.ndarray = np.zeros((len(y), FOLDS, y.shape[1]))
     for masks, outcome in zip(held_out, y, strict=True):
         for mask, (_, test) in zip(masks, StratifiedKFold(FOLDS).split(outcome, outcome), strict=True):
             mask[test] = 1

@@ -285,7 +285,7 @@ def conclude(table: pd.DataFrame, margin: float, rate: str = "p24") -> dict[str,
     of_lr = table[(table["event_rate"] == rate) & (table["model"] == "lr")].set_index(["measure", "strategy"])["value"]
     citl, recall = of_lr["calibration_in_the_large"], of_lr["recall"]
     higher = worth["difference_ci_low"] > 0
-    found = {
+    found: dict[str, Any] = {
         "n_gains": len(gains),
         "n_helped": int((gains["difference_ci_low"] >= margin).sum()),
         "n_excluded": int((gains["difference_ci_high"] < margin).sum()),

@@ -130,9 +130,10 @@ def _corrected(y: Array, fitted: Array, name: str, value: float, refit_sd: float
     aurocs, covariance = intervals.delong(y, fitted[:, None])
     apparent, variance = float(aurocs[0]), float(np.ravel(covariance)[0])
     found = intervals.logit_interval(apparent, float(np.sqrt(variance)))
-    ends = {key: found[key] - (apparent - value) for key in ("ci_low", "ci_high")}  # type: ignore[literal-required]
+    moved = value - apparent
     wide = intervals.logit_interval(value, float(np.sqrt(variance + refit_sd**2)))
-    return {name: Interval(value=value, **ends), f"{name}_refit": wide}
+    plain = Interval(value=value, ci_low=found["ci_low"] + moved, ci_high=found["ci_high"] + moved)
+    return {name: plain, f"{name}_refit": wide}
 
 
 def point632plus(apparent: float, left_out: float, chance: float = CHANCE) -> float:
