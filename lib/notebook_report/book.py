@@ -45,12 +45,8 @@ def build(
     """Build ``report.html`` from executed notebooks ``NN_name.ipynb``, 00 first; a failure leaves an earlier one.
 
     `made` says how it was made: heading to text, to a mapping (shown as pairs) or to a list of mappings (shown as a
-    table); equal bytes from two builds need equal values there, so no time of day. `outdated` is said at the top.
-
-    Raises
-    ------
-    BuildError
-        With the notebook and the cell, for whatever `manuscript.gather`, the rendering or `checks.problems` refuse.
+    table); equal bytes from two builds need equal values there, so no time of day. `outdated` is said at the top. What
+    `manuscript.gather`, the rendering or `checks.problems` refuse is told with the notebook and the cell.
     """
     html = compose(executed, made, quick, outdated)
     found = checks.problems(html)
@@ -98,8 +94,6 @@ def _lexer() -> PythonLexer:
 def coloured(code: str) -> str:
     """HTML of Python code: only what a reader's eye looks for has a colour.
 
-    Examples
-    --------
     >>> coloured("x = 1  # one")
     'x = <i class="m">1</i>  <i class="c"># one</i>'
     """
@@ -117,8 +111,6 @@ def coloured(code: str) -> str:
 def slug(text: str) -> str:
     """Part of an address, from a heading.
 
-    Examples
-    --------
     >>> slug("What we learned: $x$ & <b>")
     'what-we-learned-x'
     """

@@ -180,8 +180,6 @@ def problems(html: str) -> list[str]:
     One entry for each duplicate id, dangling link, load from the network, handler, missing caption or alternative text,
     empty output, missing value, trace of the machine, oversize, or flaw of the content security policy.
 
-    Examples
-    --------
     >>> "a link to #gone, which does not exist" in problems('<a href="#gone">x</a>')
     True
     """

@@ -89,13 +89,7 @@ def _load_ahead() -> None:
 
 
 class Command:
-    """The command line; a project's own says what is special about it by overriding the first methods.
-
-    Parameters
-    ----------
-    examples : str
-        Below the options in ``--help``.
-    """
+    """The command line; a project's own says what is special about it by overriding the first methods."""
 
     def __init__(self, examples: str = "") -> None:
         self.examples = examples

@@ -36,8 +36,6 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
     An empty mapping or list is a leaf, so that what it should have held is missed.
 
-    Examples
-    --------
     >>> list(leaves({"auroc": {"value": 0.7}, "days": [28, 56], "none": {}}))
     [('auroc.value', 0.7), ('days.0', 28), ('days.1', 56), ('none', {})]
     """
@@ -66,8 +64,6 @@ def flatten(folder: Path) -> Leaves:
 def agree(old: Any, new: Any) -> bool:
     """Whether two leaves are the same up to rounding; counts (whole numbers) and text must be equal.
 
-    Examples
-    --------
     >>> agree(0.7, 0.7 + 1e-8), agree(0.7, 0.70001), agree(0.0, 1e-10), agree(3, 4), agree("supported", None)
     (True, False, True, False, False)
     """

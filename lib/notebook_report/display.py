@@ -42,8 +42,6 @@ _captured: list[list[dict[str, Any]]] = []
 def capture() -> Iterator[list[dict[str, Any]]]:
     """Collect outputs instead of showing them, as notebook outputs.
 
-    Examples
-    --------
     >>> with capture() as outputs:
     ...     prose("{n} patients", n=3)
     >>> outputs[0]["data"]["text/markdown"]
@@ -85,8 +83,6 @@ def _told(value: str | None, what: str, id: str) -> str:
 def references(markdown: str) -> str:
     """Give references without text their id as text, since only the report knows their number.
 
-    Examples
-    --------
     >>> references("see [](#fig-roc)")
     'see [fig-roc](#fig-roc)'
     """

@@ -192,8 +192,6 @@ class Runner:
 def spoken(seconds: float) -> str:
     """A duration as people say it.
 
-    Examples
-    --------
     >>> spoken(3.21), spoken(75)
     ('3.2 s', '1 min 15 s')
     """

@@ -38,8 +38,6 @@ class Refusal(Exception):
 class BuildError(Refusal, ValueError):
     """The report would be wrong or incomplete; `where` names notebook and cell.
 
-    Examples
-    --------
     >>> str(BuildError("fig-roc is used twice", "05_evaluation, cell 12"))
     '05_evaluation, cell 12: fig-roc is used twice'
     """

@@ -138,12 +138,8 @@ def _withhold(path: Path) -> None:
 def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool) -> Path:
     """Execute a notebook with values for its cell tagged ``parameters``, and publish it at `target` by rename.
 
-    With `private`, messages that could hold private data are withheld, with warnings and the kernel's log.
-
-    Raises
-    ------
-    NotebookError
-        When a cell fails; what was executed stands beside `target` as ``*.failed.ipynb``.
+    With `private`, messages that could hold private data are withheld, with warnings and the kernel's log. When a cell
+    fails, what was executed stands beside `target` as ``*.failed.ipynb``.
     """
     partial, failed = (target.with_name(f"{target.stem}.{word}.ipynb") for word in ("partial", "failed"))
     failed.unlink(missing_ok=True)

@@ -13,8 +13,6 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 def strip(model: dict[str, Any], path: str, **_: Any) -> None:
     """Take out of a chapter that is about to be saved what a run leaves in it, and what the editor notes of itself.
 
-    Examples
-    --------
     >>> cell = {"cell_type": "code", "metadata": {"tags": ["a"], "trusted": True}, "outputs": [1], "execution_count": 3}
     >>> strip({"type": "notebook", "content": {"metadata": {}, "cells": [cell]}}, "notebooks/02_eda.ipynb")
     >>> cell

@@ -35,8 +35,6 @@ def _converter() -> math_core.LatexToMathML:
 def formula(latex: str, where: str, display: bool = False) -> str:
     """MathML of a formula; one that does not parse is refused.
 
-    Examples
-    --------
     >>> formula("p", "")
     '<math><mi>p</mi></math>'
     """
@@ -169,8 +167,6 @@ def _cleaner() -> nh3.Cleaner:
 def sanitised(fragment: str) -> str:
     """Keep the elements and attributes of the allow-list, drop everything else.
 
-    Examples
-    --------
     >>> sanitised('<p onclick="x()">kept<script>dropped()</script><img src=x onerror=y></p>')
     '<p>kept</p>'
     """
@@ -199,8 +195,6 @@ def _roots() -> tuple[tuple[str, str], ...]:
 def scrub(text: str) -> str:
     """Take terminal codes, memory addresses, folders and user names out of a text.
 
-    Examples
-    --------
     >>> scrub("<Axes at 0x7f3a2b1c4d50> of /home/ada/study/data.csv")
     '<Axes at 0x…> of ~/study/data.csv'
     """
@@ -228,8 +222,6 @@ COMMON_USERS = {"root", "user", "users", "runner", "ubuntu", "debian", "admin", 
 def traces(text: str) -> list[str]:
     """Traces of the machine that are still in a text: addresses, absolute paths, the user's name.
 
-    Examples
-    --------
     >>> traces("read /home/ada/data.csv")
     ['/home/ada']
     """

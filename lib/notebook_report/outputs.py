@@ -137,8 +137,6 @@ def csv_address(csv: str) -> str:
 def _paper(spec: dict[str, Any]) -> str:
     """Class of a table that does not fit a printed page as it is: set smaller, or on a page that is turned.
 
-    Examples
-    --------
     >>> [_paper({"columns": [{"label": "x" * 9}] * n, "rows": [["1"] * n]}) for n in (10, 11, 13)]
     ['', ' wide', ' turned']
     """
@@ -158,8 +156,6 @@ def _width(label: str, cells: tuple[str, ...]) -> str:
 def _key(rows: list[list[str]]) -> int:
     """Place of the column that tells a row from the others beside the first: 1 or 2, or 0 where none is needed or does.
 
-    Examples
-    --------
     >>> [_key(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
     [0, 1, 0]
     >>> _key([["0.35", "call", "LightGBM"], ["0.35", "call", "XGBoost"]])

@@ -16,13 +16,7 @@ class UnknownChapter(errors.Refusal, ValueError):
 
 
 def find(name: str, chapters: Iterable[Chapter] | None = None) -> Chapter:
-    """The chapter called `name`: full name, number, or name without number; of the project's, or of those given.
-
-    Raises
-    ------
-    UnknownChapter
-        With the closest known name.
-    """
+    """The chapter called `name`: full name, number, or name without number; of the project's, or of those given."""
     chapters = tuple(project.current.chapters if chapters is None else chapters)
     known = {alias: c for c in chapters for alias in (c.name, c.name[:2], c.name[3:])}
     wanted = Path(name).name.removesuffix(".ipynb")

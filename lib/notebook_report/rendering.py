@@ -100,8 +100,6 @@ def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str,
 def told(outdated: Sequence[str]) -> str:
     """Sentence on chapters that are not up to date; empty where all are.
 
-    Examples
-    --------
     >>> told(["04_modelling"])
     'Made before the last change of what it is made from: 04_modelling.'
     """

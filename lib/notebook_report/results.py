@@ -45,14 +45,9 @@ class OutputError(errors.Refusal, OSError):
 def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     """Write a file under a temporary name in the same folder, then rename it; text as UTF-8 with LF line ends.
 
-    With `at` the file waits there until the driver moves it to `path`. Gives the place where it stands now.
-
-    Raises
-    ------
-    OutputError
-        The disk is full, the folder cannot be written; what stood at `path` is untouched.
-    OtherProfile
-        A notebook at small sizes, opened outside ``./run_all.sh lab``, would write over the committed report.
+    With `at` the file waits there until the driver moves it to `path`. Gives the place where it stands now. When it
+    cannot be written, what stood at `path` is untouched. A notebook at small sizes that was opened by itself does not
+    write over the committed report.
     """
     committed = project.current.reports
     if project.current.profile == "quick" and project.out() == committed and path.is_relative_to(committed):
@@ -108,8 +103,6 @@ def plain(value: Any) -> Any:
     A number below `ZERO` in size is written as 0: what is zero in exact arithmetic (the error of a constant, for one)
     comes out as some 1e-17 that differs from processor to processor.
 
-    Examples
-    --------
     >>> plain({"auroc": np.float64(2 / 3), "n": np.int64(3), "lost": float("nan")})
     {'auroc': 0.6666666667, 'n': 3, 'lost': None}
     >>> plain([3.6e-17, -1.3e-18, -0.0, 2e-12])
@@ -137,15 +130,7 @@ def _rounded(value: float) -> float:
 
 
 def write(chapter: str, numbers: Mapping[str, Any]) -> None:
-    """Write ``results/<chapter>.json``.
-
-    Parameters
-    ----------
-    chapter : str
-        Name of the notebook without ending, e.g. ``"05_evaluation"``.
-    numbers : mapping
-        Nested mapping of numbers, text and lists.
-    """
+    """Write ``results/<chapter>.json``: a nested mapping of numbers, text and lists, by the notebook's name."""
     text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     publish(project.results() / f"{chapter}.json", text + "\n")
     if project.current.profile:
@@ -158,15 +143,7 @@ def _made_with(chapter: str) -> Path:
 
 
 def needed(chapter: str, path: Path) -> Path:
-    """`path`, which `chapter` writes, or a message that says how to make it.
-
-    Raises
-    ------
-    MissingResult
-        When it is not there.
-    OtherProfile
-        When it was made with another profile than the notebook that reads it has.
-    """
+    """`path`, which `chapter` writes; if it is not there, or was made at other sizes, an error says how to make it."""
     file, note, profile = f"{path.parent.name}/{path.name}", _made_with(chapter), project.current.profile
     if not path.exists():
         raise MissingResult(
@@ -194,8 +171,6 @@ def _inert(value: Any) -> Any:
 def inert(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose text, column names included, no spreadsheet runs as a formula: it gets a leading quote mark.
 
-    Examples
-    --------
     >>> inert(pd.DataFrame({"note": ["=1+1", "fine"], "change": [-1.5, 2.0]})).to_dict("list")
     {'note': ["'=1+1", 'fine'], 'change': [-1.5, 2.0]}
     """

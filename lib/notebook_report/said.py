@@ -73,8 +73,6 @@ def _parsed(source: str) -> jinja2.Template:
 def said(template: str, values: Mapping[str, Any]) -> Said:
     """Fill a template, or the block of that name in ``notebooks/words``; line breaks in it are blanks.
 
-    Examples
-    --------
     >>> said("{% if gain > 0 %}Better by {{ gain | f2 }}{% else %}No better{% endif %}.", {"gain": 0.25})
     'Better by 0.25.'
     """

@@ -27,8 +27,6 @@ SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 def digest(*parts: str | bytes) -> str:
     """SHA-256 of the parts (text as UTF-8), each preceded by its length, as 64 hexadecimal digits.
 
-    Examples
-    --------
     >>> digest("ab", "c") == digest("a", "bc")
     False
     """
@@ -51,8 +49,6 @@ def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
     Outputs, counts and what an editor notes of itself are left out, so that a notebook that was opened and saved again
     is the same notebook.
 
-    Examples
-    --------
     >>> cell = '{"cell_type": "code", "source": ["x ", "= 1"], "outputs": [1], "metadata": {"trusted": true}}'
     >>> cells('{"cells": [' + cell + ']}')
     [('code', 'x = 1', [])]

@@ -96,12 +96,7 @@ class State:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the output folder; a second run is told who holds it.
-
-        Raises
-        ------
-        Busy
-        """
+        """Hold the output folder; a second run is told who holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         holder = self.folder / "holder"
         lock = filelock.FileLock(self.folder / "lock", timeout=0)

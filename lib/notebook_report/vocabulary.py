@@ -38,8 +38,6 @@ CALLOUTS = {"caution": "What not to conclude", "note": "Note", "method": "How th
 def verdict(word: str) -> str:
     """The verdict, if it is one.
 
-    Examples
-    --------
     >>> verdict("not supported")
     'not supported'
     """
@@ -62,8 +60,6 @@ def columns() -> dict[str, Any]:
 def heading(name: str) -> str:
     """Heading of a column from its name.
 
-    Examples
-    --------
     >>> [heading(name) for name in ("brier_score", "auroc_oracle", "n", "ci_low", "at_risk", "Age (years)")]
     ['Brier score', 'AUROC oracle', 'n', '95% from', 'At risk', 'Age (years)']
     >>> heading("net_benefit_0.2")
