@@ -38,7 +38,7 @@ def rng():
 
 
 def honest_table(trial, day):
-    return prediction.encode(cohort.features(trial, day))
+    return prediction.encoded(cohort.features(trial, day))[0]
 
 
 def declared_days(trial, day):
