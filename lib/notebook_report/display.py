@@ -324,26 +324,21 @@ def _ready(template: str, values: Mapping[str, Any]) -> str:
     return template if isinstance(template, Said) else text.fill(template, values)
 
 
-def prose(template: Any, **values: Any) -> None:
-    """Write a paragraph with results filled in.
+def prose(template: str, **values: Any) -> None:
+    """Write a paragraph with results filled in; nothing for an empty one.
 
     Parameters
     ----------
-    template : str, or sentence chosen by the numbers, or None
-        Markdown with fields as in `str.format` (``{found[paired][burden]:.4f}``); braces of formulas are doubled. A
-        chosen sentence has ``template`` and ``values``; for None nothing is written.
+    template : str
+        Markdown with fields as in `str.format` (``{found[paired][burden]:.4f}``); braces of formulas are doubled. What
+        `said` gives is shown as it is.
     **values
         Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped. What is not
         given is looked up among the names of the notebook that calls.
     """
     if not template:
         return
-    if isinstance(template, Mapping):
-        template, values = template["sentence"], dict(template)
-    elif isinstance(template, tuple):
-        template, values = template
-    sentence, values = getattr(template, "template", template), getattr(template, "values", values)
-    filled = _ready(sentence, ChainMap(dict(values), sys._getframe(1).f_globals))
+    filled = _ready(template, ChainMap(values, sys._getframe(1).f_globals))
     _emit({"text/markdown": references(filled), "text/plain": filled}, kind="prose", markdown=filled)
 
 
