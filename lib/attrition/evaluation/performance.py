@@ -90,7 +90,7 @@ def arrange(oof: pd.DataFrame) -> Predictions:
     return Predictions(patients["patient_id"].to_numpy(), patients["y"].to_numpy(), true, ordered)
 
 
-def corrected_auroc(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
+def auroc_with_refits(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
     """AUROC of a model with the interval that allows for another model, from chapter 04's ``models``."""
     return {"value": performance[model]["auroc"], **{end: performance[model][end] for end in ("ci_low", "ci_high")}}
 

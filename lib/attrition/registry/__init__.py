@@ -25,7 +25,7 @@ VERSION = "v3_causal"
 STRATEGY = "none"
 PACKAGES = (
     *("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost", "lightgbm"),
-    *("skops", "pandera", "mlflow", "filelock"),
+    *("skops", "pandera", "pyyaml", "mlflow", "filelock"),
 )
 """What scoring imports, directly; see `requirements`."""
 EXAMPLE = {
