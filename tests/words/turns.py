@@ -26,6 +26,7 @@ import pytest
 from jinja2 import nodes
 
 from attrition import paths
+from notebook_report import display
 from notebook_report import said as saying
 
 Case = tuple[Mapping[str, Any], str]
@@ -181,7 +182,7 @@ class Recorder:
             self.cases.setdefault(template, []).append(dict(values))
             return text
 
-        saying.said = said
+        saying.said = display.wording = said
 
     def pytest_sessionfinish(self) -> None:
         """Write a line for each place."""
