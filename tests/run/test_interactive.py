@@ -1,13 +1,16 @@
 """Notebooks in JupyterLab: the right kernel, a place of their own to write to, and words where an input is missing."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from attrition import params, paths
 from attrition.run import TrialCommand
@@ -132,3 +135,94 @@ def test_small_sizes_never_write_over_the_committed_report(profile, monkeypatch,
     profile("full")
     results.write("02_eda", {"n": 1})
     assert (tmp_path / "reports" / "results" / "02_eda.json").exists()
+
+
+COMMITTED = ("lib", "notebooks", "data/example_trial", "reports/studies", "params.yaml", "claims.yaml", ".gitignore")
+COMMITTED += ("requirements.lock", "benchmarks/cost.csv")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """The study as a user has it: one commit, and what a quick run of chapters 01 and 04 made."""
+    folder = tmp_path_factory.mktemp("lab") / "study"
+    for name in COMMITTED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (paths.ROOT / name).is_dir():
+            shutil.copytree(
+                paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
+        else:
+            shutil.copy(paths.ROOT / name, folder / name)
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "As published"]):
+        git(folder, *words)
+    for chapter in ("01", "04"):
+        run = [sys.executable, "-m", "attrition.run", "--quick", "--only", chapter]
+        done = subprocess.run(run, cwd=folder, env=of(folder), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def git(folder, *words):
+    """What git says about a folder, whatever the user's own settings are."""
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "core.hooksPath=/dev/null")
+    return subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def of(folder):
+    """Environment in which the library is that of a checkout."""
+    taken = {name: value for name, value in os.environ.items() if not name.startswith("ATTRITION_")}
+    return taken | {"PYTHONPATH": str(folder / "lib"), "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+class Opened:
+    """A notebook in a kernel of its own: run top to bottom, or changed in one place and run from there on."""
+
+    def __init__(self, client):
+        self.client, self.cells = client, client.nb.cells
+
+    def run(self, first=0):
+        """What the cells show, one text an output; a warning or an error is none of it."""
+        shown = []
+        for place, cell in list(enumerate(self.cells))[first:]:
+            if cell.cell_type == "code":
+                for output in self.client.execute_cell(cell, place).outputs:
+                    assert output.get("name") != "stderr", output.text
+                    data = output.get("data", {})
+                    shown.append(str(data.get("text/markdown") or data.get("text/plain") or output.get("text")))
+        return shown
+
+    def add(self, after, source):
+        """Add a cell below the one that holds `after`; returns its place."""
+        place = next(i for i, cell in enumerate(self.cells) if cell.cell_type == "code" and after in cell.source)
+        self.cells.insert(place + 1, nbformat.v4.new_code_cell(source))
+        return place + 1
+
+
+@contextlib.contextmanager
+def opened(checkout, name, out="quick"):
+    """A notebook as JupyterLab opens it under ``./run_all.sh lab``."""
+    notebook = nbformat.read(checkout / "notebooks" / f"{name}.ipynb", as_version=4)
+    where = {"metadata": {"path": str(checkout / "notebooks")}}
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where)
+    lab = {"ATTRITION_OUT": str(checkout / "reports" / out), "ATTRITION_COMMAND": "./run_all.sh --quick"}
+    with client.setup_kernel(env=of(checkout) | lab):
+        yield Opened(client)
+
+
+CHANGES = {
+    "01_generation": ("params.load(", "p = p.but(landmark_days=[45])", ["day 45"]),
+    "05_evaluation": ("params.load(", "p = p.but(decision_threshold=0.4)", ["threshold 0.4"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_chapter_runs_twice_takes_a_users_change_and_leaves_the_checkout_clean(name, checkout):
+    after, source, told = CHANGES[name]
+    with opened(checkout, name) as notebook:
+        first = notebook.run()
+        assert notebook.run() == first
+        shown = "\n".join(notebook.run(notebook.add(after, source)))
+    assert all(text not in "\n".join(first) and text in shown for text in told)
+    assert git(checkout, "status", "--porcelain") == ""
