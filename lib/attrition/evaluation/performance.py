@@ -219,7 +219,7 @@ def calibration(found: Nested) -> Facts:
     }
 
 
-def _holds(interval: Mapping[str, float], value: float) -> bool:
+def _holds(interval: Mapping[str, Any], value: float) -> bool:
     return interval["ci_low"] <= value <= interval["ci_high"]
 
 

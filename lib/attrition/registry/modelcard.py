@@ -82,7 +82,7 @@ def newcomers(seed: int, n: int = 3) -> pd.DataFrame:
 def table(scorer: Scorer, performance: Mapping[str, Any]) -> pd.DataFrame:
     """The model card, ``fact, value``: the rows of ``modelcard.yaml``, filled with the scorer's card and `held_out`."""
     youngest, oldest = scorer.support.ranges["age"]
-    facts = {**scorer.card, **PRESETS, "youngest": youngest, "oldest": oldest, "fewest": FEWEST}
+    facts: dict[str, Any] = {**scorer.card, **PRESETS, "youngest": youngest, "oldest": oldest, "fewest": FEWEST}
     facts |= {"auroc": interval_text(performance["auroc"]), "brier_score": performance["brier_score"]}
     calibration = ("calibration_slope", "calibration_in_the_large")
     facts |= {name: interval_text(performance[name], ".2f") for name in calibration}
