@@ -17,7 +17,7 @@ from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW, Law
 from attrition.tables import LARGE_SMD
 
-PUBLISHED = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
+PUBLISHED = settings.read(Path(__file__).with_name("eda.yaml"), ValueError)
 FIGURES, RISKS, CUTS, PANELS = (PUBLISHED[name] for name in ("figures", "risks", "cuts", "panels"))
 DERIVED, DESCRIBED, CATEGORIES = (PUBLISHED[name] for name in ("derived", "described", "categories"))
 RATE_CUT, VISIT_CUT = 0.1, 0.5
