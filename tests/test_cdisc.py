@@ -14,7 +14,7 @@ from attrition.cdisc.sources import Folder, Package
 from attrition.cdisc.trial import LEFT_OUT, PILOT
 from attrition.contract.strict import ContractError
 from attrition.landmark import cohort
-from attrition.plots import flow as draw_flow
+from attrition.plots import diagrams
 from notebook_report.said import said
 
 FLOW = {
@@ -357,7 +357,7 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     flow = cohort.participant_flow(trial).set_index("step")
     assert flow.loc["randomised", "n"] == 6
     assert flow.loc["analysed", ["n", "left"]].tolist() == [5, 1]
-    words = [text.get_text() for text in draw_flow.consort(flow.reset_index(), trial.groups).texts]
+    words = [text.get_text() for text in diagrams.consort(flow.reset_index(), trial.groups).texts]
     assert "1 not analysed" in words
     told = said("took_part", trial.flow | {"n": len(trial.patients), "horizon": trial.horizon})
     assert "Of 5 randomised and dosed patients" in told

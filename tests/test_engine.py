@@ -87,7 +87,7 @@ def test_an_unknown_engine_is_refused(chosen):
 def test_monitoring_gives_the_same_table_from_two_processes(chosen):
     import pandas as pd
 
-    from attrition.monitoring import surveillance
+    from attrition import surveillance
 
     sizes = {"batch_sizes": [50], "null_batches": 30, "power_batches": 10, "n_reference": 100, "permutations": 19}
     chosen("serial")

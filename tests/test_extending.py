@@ -32,12 +32,12 @@ from attrition import metrics, models, resampling, simulate
 from attrition.evaluation import performance
 from attrition.metrics import evaluator, intervals
 from attrition.models import saving
-from attrition.plots import curves, validation
+from attrition.plots import curves, rows
 
 trial = simulate.published_trial().head(240)
 oof = resampling.every_model(trial, resampling.repeated_folds(trial["dropout"].to_numpy(), 3, 1))
 order = models.LABELS
-axes = validation.fold_distribution(resampling.per_fold(oof, metrics.auroc), order, {"chance": 0.5})
+axes = rows.fold_distribution(resampling.per_fold(oof, metrics.auroc), order, {"chance": 0.5})
 assert "Naive Bayes" in [label.get_text() for label in axes.get_yticklabels()]
 assert "Naive Bayes" in set(resampling.model_table(oof, 3)["label"])
 

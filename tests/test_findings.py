@@ -15,7 +15,7 @@ import notebook_report as report
 from attrition import __main__ as command
 from attrition import findings, params, paths
 from attrition.claims import rules
-from attrition.plots import ledger as plots
+from attrition.plots import curves, diagrams
 from notebook_report.said import said
 
 mpl.use("Agg")
@@ -146,7 +146,7 @@ def front(rows, found):
     return findings.front_page(rows, found, P)
 
 
-@pytest.mark.parametrize("module", [findings, plots])
+@pytest.mark.parametrize("module", [findings, curves])
 def test_doctests(module):
     assert doctest.testmod(module).failed == 0
 
@@ -295,14 +295,14 @@ def test_flow_counts_add_up_and_are_drawn(found):
     assert table.loc[table["study"] == "CDISC pilot", "n"].tolist() == [306, 254, 200, 200, 200]
     assert table["beside"].tolist() == [False, False, True] + 5 * [False]
     columns = {study: own.to_numpy()[:, 1:].tolist() for study, own in table.groupby("study", sort=False)}
-    drawn = [text.get_text() for text in plots.flow(columns).texts]
+    drawn = [text.get_text() for text in diagrams.flow(columns).texts]
     assert "254 randomised" in drawn
     assert "107 primary events, 5 competing by week 24" in drawn
 
 
 def test_operating_points_are_drawn_where_they_are():
     points = pd.DataFrame({"claim": ["C38"], "fpr": [0.1], "tpr": [0.7], "published": [0.643], "least": [0.8]})
-    lines = plots.operating_points(points).get_lines()
+    lines = curves.operating_points(points).get_lines()
     assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
 
 

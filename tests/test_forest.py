@@ -8,7 +8,7 @@ import pytest
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from attrition.plots import forest, learning
+from attrition.plots import curves, rows
 from attrition.plots.style import LIGHT
 
 
@@ -32,7 +32,7 @@ def points(ax, marker):
 
 
 def test_differences_are_drawn_where_they_are(differences):
-    ax = forest.differences(differences, 0.01)
+    ax = rows.differences(differences, 0.01)
     assert points(ax, "o") == pytest.approx([-0.002, 0.01])
     assert points(ax, "s") == pytest.approx([0.0, 0.02])
     assert points(ax, "x") == pytest.approx([0.05, 0.05])
@@ -41,39 +41,34 @@ def test_differences_are_drawn_where_they_are(differences):
 
 
 def test_the_smallest_difference_is_shaded_to_both_sides(differences):
-    ax = forest.differences(differences, 0.01)
+    ax = rows.differences(differences, 0.01)
     box = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (box.x0, box.x1) == pytest.approx((-0.01, 0.01))
 
 
-def test_given_axes_are_used(differences):
-    ax = plt.subplots()[1]
-    assert forest.differences(differences, 0.01, ax=ax) is ax
-
-
 def test_levels_show_chance_and_oracle(differences):
     table = differences.assign(model=["lr", "lr", "xgb", "xgb"], value=0.6)
-    ax = forest.levels(table, 0.71)
+    ax = rows.levels(table, 0.71)
     assert {line.get_label() for line in ax.lines} >= {"Chance", "Oracle", "Logistic regression", "XGBoost"}
     assert [line.get_xdata()[0] for line in ax.lines if line.get_label() == "Oracle"] == [0.71]
 
 
 def test_colours_come_from_the_study(differences):
-    ax = forest.differences(differences, 0.01)
+    ax = rows.differences(differences, 0.01)
     assert {mpl.colors.to_hex(line.get_color()) for line in ax.lines} <= set(LIGHT.values())
 
 
 def test_one_split_has_a_row_a_model():
     quantiles = {"q025": 0.6, "q250": 0.65, "q500": 0.7, "q750": 0.72, "q975": 0.78}
-    rows = [{"label": m, "model": m, "truth": 0.7, "published": 0.64, **quantiles} for m in ("lr", "xgb")]
-    ax = forest.one_split(pd.DataFrame(rows))
+    table = [{"label": m, "model": m, "truth": 0.7, "published": 0.64, **quantiles} for m in ("lr", "xgb")]
+    ax = rows.one_split(pd.DataFrame(table))
     assert len(ax.get_yticks()) == 2
     assert points(ax, "x") == [0.64, 0.64]
 
 
 def test_seeds_keep_their_order():
     table = pd.DataFrame({"split_seed": [42, 42, 1, 1], "model": ["lr", "xgb"] * 2, "auroc": [0.64, 0.6, 0.74, 0.65]})
-    ax = forest.seeds(table)
+    ax = curves.split_seeds(table)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["42", "1"]
     assert list(ax.lines[0].get_ydata()) == [0.64, 0.74]
 
@@ -83,6 +78,6 @@ def test_learning_curve_has_a_line_a_model():
         {"model": ["lr", "lr", "xgb", "xgb"], "n_train": [200, 1000] * 2, "value": [0.69, 0.7, 0.63, 0.65]}
     )
     table["ci_low"], table["ci_high"] = table["value"] - 0.01, table["value"] + 0.01
-    ax = learning.learning_curve(table, 0.71)
+    ax = curves.learning_curve(table, 0.71)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Logistic regression", "XGBoost"]
     assert ax.get_xscale() == "log"

@@ -16,11 +16,10 @@ import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from attrition import cdisc, decision, metrics, monitoring, paths, simulate
+from attrition import cdisc, decision, metrics, monitoring, paths, simulate, surveillance
 from attrition.landmark import prediction, time_to
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.monitoring import surveillance
 from attrition.survival import censored, hazards
 from notebook_report import compare
 

@@ -1,11 +1,9 @@
 """Tables of patients against plain pandas."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from attrition import simulate, tables
-from attrition.eda import association
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +33,3 @@ def test_event_rates_are_group_means(trial):
     assert made["n"].tolist() == expected["size"].tolist()
     assert (made["ci_low"] < made["rate"]).all()
     assert (made["rate"] < made["ci_high"]).all()
-
-
-def test_the_sentence_on_balance_follows_the_numbers():
-    small = pd.DataFrame({"characteristic": ["age, mean (SD)"], "smd": ["0.02"]})
-    large = small.assign(smd=["0.40"])
-    assert association.unlike(small)["names"] == ""
-    assert "differ in nothing" in association.unlike(small)["sentence"]
-    assert association.unlike(large)["names"] == "age"

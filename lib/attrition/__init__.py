@@ -15,7 +15,8 @@ named after it:
     evaluation                              chapter 05
     landmark                                chapters 06 and 07: known by then, and predicted
     studies                                 one module a study over simulated trials, or of what is published or leaks
-    monitoring, score, registry             chapter 08: drift; scoring; the champion, saved and served
+    monitoring, surveillance                chapter 08: drift, and how often its alarms sound
+    score, registry                         scoring; the champion, saved and served
     plots                                   figures
     findings                                what the front page and the README state
     run                                     the command behind ./run_all.sh

@@ -24,20 +24,9 @@ KNOWN_AT = (AT_ENROLMENT, DURING_FOLLOW_UP, AFTER_OUTCOME)
 
 @dataclass(frozen=True)
 class Feature:
-    """One model input.
+    """One model input: its formula in the raw columns, its groups of `GROUPS`, when it is known (`KNOWN_AT`), and how.
 
-    Attributes
-    ----------
-    name : str
-    formula : str
-        In the raw columns.
-    groups : tuple of str
-        Groups of `GROUPS` that it belongs to.
-    known_at : str
-        One of `KNOWN_AT`.
-    unit : str
-    compute : callable
-        From the trial's DataFrame (n, ...), or a mapping of arrays (n,), to an array (n,).
+    `compute` takes the trial's DataFrame (n, ...), or a mapping of arrays (n,), to an array (n,).
     """
 
     name: str
@@ -63,14 +52,7 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
 _LIST = (
     Feature("age", "age", ("baseline",), AT_ENROLMENT, "years", _column("age")),
     Feature("days_in_trial", "days_in_trial", ("follow_up",), AFTER_OUTCOME, "days", _column("days_in_trial")),
-    Feature(
-        "visits_completed",
-        "visits_completed",
-        ("counts",),
-        AFTER_OUTCOME,
-        "visits",
-        _column("visits_completed"),
-    ),
+    Feature("visits_completed", "visits_completed", ("counts",), AFTER_OUTCOME, "visits", _column("visits_completed")),
     Feature("adverse_events", "adverse_events", ("counts",), AFTER_OUTCOME, "events", _column("adverse_events")),
     Feature(
         "visit_rate",
@@ -163,24 +145,13 @@ RAW_COLUMNS = (
 
 
 def matrix(trial: pd.DataFrame, version: str) -> pd.DataFrame:
-    """Model inputs of one feature version.
+    """Model inputs of one feature version (a key of `VERSIONS`), floats (n, k) in the published order.
 
     Parameters
     ----------
     trial : DataFrame (n, ...)
-        Raw contract columns; `RAW_COLUMNS` are needed.
+        Raw contract columns; `RAW_COLUMNS` are needed, and a missing one is named in the error.
     version : str
-        A key of `VERSIONS`.
-
-    Returns
-    -------
-    DataFrame (n, k)
-        Floats, in the published order, with the index of `trial`.
-
-    Raises
-    ------
-    KeyError
-        Unknown version or missing column, by name.
 
     Examples
     --------

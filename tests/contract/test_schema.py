@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attrition import contract, paths, simulate
 from attrition.contract import ContractError, strict
-from attrition.simulate import law, timing
+from attrition.simulate import law
 
 
 @pytest.fixture(scope="module")
@@ -352,7 +352,7 @@ def test_levels_and_days_of_the_contract_are_those_of_the_law():
     levels = {column.name: column.levels for column in contract.TRIAL.columns if column.levels}
     assert levels == {"gender": law.GENDERS, "treatment_group": law.ARMS, "trial_phase": law.PHASES}
     early = contract.RULES["early means before day 90, late means day 90 or later"]
-    assert f"dropout_day < {timing.EARLY_DAY}" in early
-    assert f"dropout_day >= {timing.EARLY_DAY}" in early
+    assert f"dropout_day < {law.EARLY_DAY}" in early
+    assert f"dropout_day >= {law.EARLY_DAY}" in early
     month = contract.RULES["a dropout within 30 days has a dropout_day of at most 30"]
-    assert f"dropout_day <= {timing.FIRST_MONTH}" in month
+    assert f"dropout_day <= {law.FIRST_MONTH}" in month

@@ -13,7 +13,8 @@ from attrition.landmark import cohort, evaluation, guard, prediction
 from attrition.landmark.guard import LeakError
 from attrition.metrics import samplesize
 from attrition.metrics.intervals import bootstrap_weights
-from attrition.plots import flow, trial
+from attrition.plots import decision as benefit
+from attrition.plots import diagrams, rows
 from attrition.studies import leaks
 from notebook_report import results
 from notebook_report.said import said
@@ -112,7 +113,7 @@ def test_a_trial_without_enough_events_says_so(p):
         assert facts == {"day": None}
     use = evaluation.contacting(evaluation.decisions(study, study.main))
     assert (use["verdict"], use["models"]) == ("not testable", {})
-    assert trial.aurocs(None, 0.75) is None
+    assert rows.aurocs(None, 0.75) is None
     assert set(study.skipped) == {0, 28, 84}
     assert prices.empty
     assert "nothing is concluded" in concluded(study, prices)[0]
@@ -205,20 +206,20 @@ def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(ma
 
 def test_figures_draw_what_they_are_given(made, study, prices):
     table = evaluation.aurocs(study)
-    ax = trial.aurocs(table, 0.75)
+    ax = rows.aurocs(table, 0.75)
     assert [text.get_text() for text in ax.get_yticklabels()] == list(dict.fromkeys(table["label"]))
-    assert len(trial.prices(prices).get_yticklabels()) == len(prices)
+    assert len(rows.prices(prices).get_yticklabels()) == len(prices)
     curve = evaluation.decisions(study, 28)
-    drawn = trial.net_benefit(curve, prediction.LABELS)
+    drawn = benefit.net_benefit(curve, prediction.LABELS)
     everybody = [line.get_ydata() for line in drawn.get_lines() if line.get_label() == "contact everybody"]
     np.testing.assert_allclose(
         everybody[0], 100 * decision.treat_all(study.problems[28].y, evaluation.GRID), atol=1e-12
     )
     assert len(drawn.get_lines()) == 2 + curve["model"].nunique()
-    boxes = flow.consort(cohort.participant_flow(made), made.groups)
+    boxes = diagrams.consort(cohort.participant_flow(made), made.groups)
     words = " ".join(text.get_text() for text in boxes.texts)
     assert str(made.flow["randomised"]) in words
-    assert trial.sites(study.sites[study.sites["landmark"] == 28]) is not None
+    assert rows.sites(study.sites[study.sites["landmark"] == 28]) is not None
 
 
 def test_paired_models_are_named_for_readers(study):

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import notebook_report as report
-from attrition import monitoring, params
-from attrition.monitoring import alarms, surveillance
+from attrition import monitoring, params, surveillance
+from attrition.metrics import intervals
 from tests.notebooks import cells
 
 
@@ -52,19 +52,18 @@ def test_the_p_value_by_hand_is_that_of_the_librarys_deals_and_of_scipy(by_hand)
 
 
 @pytest.mark.parametrize(("first", "words"), [(0.0, "in none of 50 batches"), (0.2, "the order does not prevent it")])
-def test_what_the_order_prevents_follows_the_numbers(first, words):
+def test_what_the_order_prevents_follows_the_numbers(first, words, monkeypatch):
     table = pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}])
-    stub = types.SimpleNamespace(
-        refits=lambda *_: table, action_sentence=lambda _: "", order_sentence=alarms.order_sentence
-    )
+    monkeypatch.setattr(surveillance, "refits", lambda *_: table)
+    monkeypatch.setattr(surveillance, "prevailing", lambda _: {"size": 200, "worlds": []})
     given = {"p": types.SimpleNamespace(power_batches=50), "surveillance": surveillance, "report": report}
-    said = cells.run("08", "33b", alarms=stub, actions=None, study=None, **given)["said"]
+    said = cells.run("08", "33b", "33d", actions=None, study=None, intervals=intervals, **given)["said"]
     assert words in said
     assert "69% of batches of 200 if the inputs are looked at last" in said
 
 
 def test_three_looks_are_counted_together():
-    actions = pd.DataFrame([{"label": surveillance.SCENARIOS[0].label, "batch_size": 50, "none": 0.854}])
-    said = cells.run("08", "33", actions=actions, surveillance=surveillance, report=report, alarms=None, study=None)
-    assert "14.6% (batches of 50)" in said["said"].replace("\\", "")
+    actions = [{"label": surveillance.SCENARIOS[0].label, "batch_size": n, "none": 1 - n / 1000} for n in (50, 146)]
+    said = cells.run("08", "33", actions=pd.DataFrame(actions), surveillance=surveillance, report=report, study=None)
+    assert "5.0% (batches of 50) and 14.6% (batches of 146) of" in said["said"].replace("\\", "")
     assert "5% in all" in said["said"]

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from attrition.metrics.intervals import wilson
 from attrition.monitoring import NAMES
-from attrition.plots import decision, monitoring, rows, simulation, validation
+from attrition.plots import curves, decision, diagrams, rows
 from attrition.plots.style import colour
 
 
@@ -36,7 +36,7 @@ def vertical(ax):
 def test_a_coverage_has_wilsons_interval_and_stays_a_share():
     row = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
     table = pd.DataFrame([row | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
-    fig = validation.schemes_pair(table, {"a": "A", "b": "B"}, (0.93, 0.97))
+    fig = rows.schemes_pair(table, {"a": "A", "b": "B"}, (0.93, 0.97))
     expected = [wilson(90, 90), wilson(81, 90)]
     for (_, low, high), interval in zip(segments(fig.axes[1]), expected, strict=True):
         assert (low, high) == pytest.approx((interval["ci_low"], interval["ci_high"]))
@@ -47,24 +47,24 @@ def test_a_coverage_has_wilsons_interval_and_stays_a_share():
 def test_calibration_of_strategies_is_marked_at_zero_with_its_unit():
     row = {"model": "lr", "strategy": "none", "value": -0.4, "ci_low": -0.5, "ci_high": -0.3}
     table = pd.DataFrame([row | {"measure": name} for name in ("auroc", "calibration_in_the_large")])
-    left, right = validation.strategies_pair(table, {"none": "None"}, {"lr": "LR"}).axes
+    left, right = rows.strategies_pair(table, {"none": "None"}, {"lr": "LR"}).axes
     assert 0.0 in vertical(right)
     assert 0.0 not in vertical(left)
     assert right.get_xlabel().endswith("(log odds)")
 
 
 def alarms(*scenarios):
-    rows = [
+    found = [
         {"scenario": scenario, "batch_size": size, "name": name, "rate": 0.5, "ci_low": 0.45, "ci_high": 0.55}
         for scenario in scenarios
         for size in (50, 200)
         for name in NAMES
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(found)
 
 
 def test_alarm_intervals_lie_above_marks_that_do_not_touch_and_the_nominal_rate_is_drawn():
-    fig = monitoring.worlds(alarms("older", "rarer"), {"older": "Older", "rarer": "Rarer"})
+    fig = rows.alarm_rates(alarms("older", "rarer"), {"older": "Older", "rarer": "Rarer"}, NAMES, 0.05)
     fig.draw_without_rendering()
     for ax in fig.axes:
         assert 0.05 in vertical(ax)
@@ -78,7 +78,7 @@ def test_alarm_intervals_lie_above_marks_that_do_not_touch_and_the_nominal_rate_
 
 
 def test_the_legend_of_the_running_sum_lies_outside_its_axes():
-    ax = monitoring.running_sum(np.zeros(20), np.array([-np.ones(20), np.ones(20)]))
+    ax = curves.running_sum(np.zeros(20), np.array([-np.ones(20), np.ones(20)]))
     assert ax.get_legend() is None
     (legend,) = ax.figure.legends
     ax.figure.draw_without_rendering()
@@ -86,10 +86,10 @@ def test_the_legend_of_the_running_sum_lies_outside_its_axes():
 
 
 def test_arrow_heads_of_the_law_lie_above_its_boxes():
-    ax = simulation.dag()
+    ax = diagrams.dag()
     boxes = [text for text in ax.texts if text.get_bbox_patch() is not None]
     arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
-    assert len(arrows) == len(simulation.EDGES)
+    assert len(arrows) == len(diagrams.EDGES)
     assert min(arrow.get_zorder() for arrow in arrows) > max(box.get_zorder() for box in boxes)
 
 
@@ -114,7 +114,7 @@ def test_thresholds_are_dashed_and_do_not_cross_the_legend():
 
 def test_money_is_drawn_for_the_stated_thresholds_with_commas():
     table = curve().assign(money=lambda t: 4500 * t["net_benefit"] / t["threshold"])
-    ax = decision.money(table, {})
+    ax = decision.money(table)
     stated = table[table["threshold"].between(0.35, 0.75)]
     assert ax.get_xlim() == (0.35, 0.75)
     assert stated["money"].max() < ax.get_ylim()[1] < 1.1 * stated["money"].max()
@@ -126,7 +126,7 @@ def test_rows_stand_from_top_to_bottom_with_groups_and_further_marks_beside_thei
     table = pd.DataFrame({"label": ["a", "b", "a"], "group": [1, 1, 2], "value": [0.2, 0.4, 0.6], "law": 0.5})
     table = table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.2)
     marks = {1: rows.Mark("one"), 2: rows.Mark("two", "red", "s", face="paper")}
-    ax = rows.rows(table, marks, gap=0.2, also={"law": rows.Mark("law", "ink", "|")})
+    ax = rows.rows(table, marks, by="group", gap=0.2, also={"law": rows.Mark("law", "ink", "|")})
     low, high = ax.get_ylim()
     assert low > high
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]

@@ -177,7 +177,7 @@ def namespace() -> dict[str, Any]:
     import numpy as np
     import pandas as pd
 
-    from attrition.plots.fitted import colour
+    from attrition.plots.rows import colour
     from notebook_report import vocabulary as words
 
     return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}

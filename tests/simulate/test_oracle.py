@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from attrition import features, simulate
 from attrition.metrics import ranks
-from attrition.simulate import oracle, restricted
+from attrition.simulate import ceiling, oracle
 from attrition.simulate.law import Law
 
 LAW = Law()
@@ -141,14 +141,14 @@ def _observed(day, n, offset):
 def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):
     offset = {"default": 0.0, "p24": P24}[setting]
     trial, at_risk = _observed(day, 300_000, offset)
-    states = restricted.at_day(LAW, day, offset)
+    states = ceiling.at_day(LAW, day, offset)
     assert at_risk.mean() == pytest.approx(states["weight"].sum(), abs=0.004)
     keys = ["age", "trial_phase", "treatment_group", "visits", "adverse_events"]
     followed = trial.loc[at_risk, [*keys, "dropout"]].merge(states, on=keys, how="left")
     assert followed["probability"].notna().mean() > 0.9999
     p = followed["probability"].to_numpy()
     assert roc_auc_score(followed["dropout"], np.nan_to_num(p)) == pytest.approx(
-        restricted.performance(LAW, day, offset)["auroc"], abs=0.005
+        ceiling.performance(LAW, day, offset)["auroc"], abs=0.005
     )
     for _, band in followed.groupby(followed["probability"].rank(method="first") * 10 // len(followed)):
         error = 4.5 * np.sqrt(band["probability"].mean() / len(band)) + 1e-4
@@ -157,7 +157,26 @@ def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):
 
 def test_knowing_less_is_never_better():
     full = oracle.exact(LAW)
-    enrolment = restricted.performance(LAW, 0)
+    enrolment = ceiling.performance(LAW, 0)
     assert 0.5 < enrolment["auroc"] < full["auroc"]
     assert enrolment["prevalence"] == pytest.approx(full["prevalence"], abs=1e-6)
     assert enrolment["log_loss"] > full["log_loss"]
+
+
+def test_states_are_whole_populations():
+    _, weight = oracle.cells(LAW)
+    states = ceiling.at_day(LAW, 0)
+    assert weight.sum() == pytest.approx(1, abs=1e-6)
+    assert states["weight"].sum() == pytest.approx(1, abs=1e-6)
+    assert len(states) == 67 * 9
+
+
+def test_expected_losses_of_a_coin():
+    assert oracle.expected_log_loss(0.5, 0.5) == pytest.approx(np.log(2))
+    assert oracle.expected_brier(0.5, 0.2) == pytest.approx(0.25)
+    assert oracle.prevalence_offsets(LAW)["default"] == 0
+
+
+def test_rates_count_the_first_visit_and_the_first_day():
+    assert (simulate.visit_rate(3, 90), simulate.adverse_event_rate(5, 99)) == (0.75, 0.05)
+    assert simulate.probability(LAW, 0.5) == 0.5

@@ -4,7 +4,6 @@ import pytest
 
 from attrition import simulate
 from attrition.simulate import law as laws
-from attrition.simulate import timing
 from attrition.simulate.law import Law
 
 LAW = Law()
@@ -111,8 +110,8 @@ def test_timing_keeps_the_law_s_rules(large):
     gone = large.loc[large["dropout"] == 1]
     assert (gone["early_dropout"] + gone["late_dropout"] == 1).all()
     assert gone["dropout_day"].between(1, gone["days_in_trial"]).all()
-    assert gone.loc[gone["late_dropout"] == 1, "dropout_day"].min() == timing.EARLY_DAY
-    assert gone.loc[gone["early_dropout"] == 1, "dropout_day"].max() < timing.EARLY_DAY
+    assert gone.loc[gone["late_dropout"] == 1, "dropout_day"].min() == laws.EARLY_DAY
+    assert gone.loc[gone["early_dropout"] == 1, "dropout_day"].max() < laws.EARLY_DAY
     assert (gone.loc[gone["dropout_30_days"] == 1, "dropout_day"] <= 30).all()
 
 

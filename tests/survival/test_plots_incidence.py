@@ -7,6 +7,7 @@ import pytest
 
 from attrition.landmark import time_to
 from attrition.plots import incidence as draw
+from attrition.plots import rows
 from attrition.survival import incidence
 from tests.survival.test_incidence import made
 
@@ -42,10 +43,10 @@ def test_curves_are_the_table(trial):
 def test_numbers_at_risk_stand_below_their_days(trial):
     days = [0, 30, 120]
     ax = draw.curves(incidence.primary(trial, incidence.steps(trial), by="arm"), "group", days)
-    rows = incidence.at_risk_rows(trial, days, by_arm=True)
-    draw.at_risk_below(ax, rows, days)
+    counts = incidence.at_risk_rows(trial, days, by_arm=True)
+    draw.at_risk_below(ax, counts, days)
     texts = {(text.get_position()[0], text.get_text()) for text in ax.texts}
-    for numbers in rows.values():
+    for numbers in counts.values():
         assert {(day, str(number)) for day, number in zip(days, numbers, strict=True)} <= texts
     assert all(text.get_position()[1] < 0 for text in ax.texts)
 
@@ -68,10 +69,10 @@ def test_mistake_is_dashed_and_right_is_solid(trial):
 
 def test_hazard_ratios_without_an_estimate_say_so(trial):
     ratios, _ = incidence.arm_hazards(trial, fewest=10_000)
-    assert "enough events" in draw.hazard_ratios(ratios, trial.arms).texts[0].get_text()
+    assert "enough events" in rows.hazard_ratios(ratios, trial.arms).texts[0].get_text()
     ratios, _ = incidence.arm_hazards(trial, fewest=10)
     marks = np.concatenate(
-        [line.get_xdata() for line in draw.hazard_ratios(ratios, trial.arms).lines if line.get_marker() != "None"]
+        [line.get_xdata() for line in rows.hazard_ratios(ratios, trial.arms).lines if line.get_marker() != "None"]
     )
     assert set(ratios["hazard_ratio"].dropna()) <= set(marks)
 
@@ -94,7 +95,7 @@ def test_accuracy_leaves_out_what_has_no_estimate():
 def test_an_arm_keeps_its_colour_in_every_figure(trial):
     ratios, _ = incidence.arm_hazards(trial, fewest=10)
     curves = draw.curves(incidence.primary(trial, incidence.steps(trial), by="arm"), "group", [30])
-    forest = draw.hazard_ratios(ratios, trial.arms)
+    forest = rows.hazard_ratios(ratios, trial.arms)
     for arm in trial.arms[1:]:
         lines = [line for ax in (curves, forest) for line in ax.lines if line.get_label() == arm]
         assert len({line.get_color() for line in lines}) == 1

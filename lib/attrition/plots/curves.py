@@ -1,41 +1,100 @@
-"""ROC, precision-recall and calibration curves, the spread of scores, and instability of predictions."""
+"""Lines over a scale: ROC, precision-recall and calibration, instability, learning, cost, and running sums."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
-from attrition.plots.fitted import LABELS, ORDER, colour, line
-from attrition.plots.style import DASHES, WIDTH, axes, from_0_to_1, legend_below, line_and_band
+from attrition.models import FITTED, LABELS
+from attrition.plots.rows import ORDER, SETTINGS, SPOKEN, colour
+from attrition.plots.style import (
+    CYCLE,
+    DASHES,
+    LIGHT,
+    MARKERS,
+    WIDTH,
+    axes,
+    from_0_to_1,
+    legend_below,
+    line_and_band,
+    vertical,
+)
+from notebook_report.text import unless_missing
+
+FALSE_POSITIVES = np.linspace(0, 1, 51)
+RECALLS = np.linspace(0.02, 1, 50)
+LARGEST_MEMORY = 2048
+"""Largest peak memory that the study allows itself, in MiB."""
+HUES = {"all": "blue", "arm_only": "ochre"}
+"""Colours of what a real trial's models know."""
+Look = dict[str, Any]
 
 
-def _columns(y_prob: ArrayLike) -> NDArray:
-    p = np.asarray(y_prob, dtype=float)
-    return p[:, None] if p.ndim == 1 else p
+def line(name: str, place: int = 0, labels: Mapping[str, str] = SPOKEN) -> Look:
+    """Colour, dash and label of a curve: a model has those it has everywhere, others go by their place."""
+    place = ORDER.index(name) if name in ORDER else place
+    hue = name if name in ORDER else HUES.get(name, CYCLE[place])
+    return {"color": colour(hue), "linestyle": DASHES[place % len(DASHES)], "label": labels.get(name, name)}
 
 
-def _curves(
-    curve, y_true: ArrayLike, predictions: Mapping[str, ArrayLike], grid: NDArray, weights: NDArray, x: str, y: str
+def lines(
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    ax: Axes,
+    by: str = "model",
+    look: Callable[[Any], Look] = line,
+    banded: Collection[str] = (),
+    scale: float = 1.0,
+    alpha: float = 0.15,
+) -> Axes:
+    """Draw a tidy table of curves, with a band between ``ci_low`` and ``ci_high`` for the names in `banded`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    x, y, by : str
+        Columns of the axes, and of what tells the curves apart.
+    ax : matplotlib Axes
+    look : callable
+        Name of a curve to its colour, dash and label.
+    banded : collection of str
+    scale : float
+        Factor on `y` and its band.
+    alpha : float
+        Of the bands.
+    """
+    for name, part in table.groupby(by, sort=False):
+        band = (scale * part["ci_low"], scale * part["ci_high"]) if name in banded else None
+        line_and_band(ax, part[x], scale * part[y], band, alpha, **look(name))
+    return ax
+
+
+def _resampled(
+    curve: Any, y_true: ArrayLike, predictions: Mapping[str, ArrayLike], grid: NDArray, weights: NDArray, x: str, y: str
 ) -> pd.DataFrame:
+    """Curves on a grid, the mean over repeats, with pointwise bootstrap bands."""
     frames = []
     for model, y_prob in predictions.items():
-        columns = _columns(y_prob).T
-        value = np.mean([curve(y_true, p, grid) for p in columns], axis=0)
-        drawn = np.mean([curve(y_true, p, grid, weights) for p in columns], axis=0)
+        repeats = np.asarray(y_prob, dtype=float).reshape(len(np.asarray(y_prob)), -1).T
+        value = np.mean([curve(y_true, p, grid) for p in repeats], axis=0)
+        drawn = np.mean([curve(y_true, p, grid, weights) for p in repeats], axis=0)
         low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1)
         frames.append(pd.DataFrame({"model": model, x: grid, y: value, "ci_low": low, "ci_high": high}))
     return pd.concat(frames, ignore_index=True)
 
 
 def roc_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: NDArray) -> pd.DataFrame:
-    """ROC curves with pointwise bootstrap bands.
+    """ROC curves with pointwise bootstrap bands: ``model, false_positive_rate, recall, ci_low, ci_high``.
 
     Parameters
     ----------
@@ -43,67 +102,26 @@ def roc_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: N
     predictions : mapping of str to array of shape (n_patients,) or (n_patients, n_repeats)
         The curve of each repeat, averaged over repeats.
     weights : array of shape (n_patients, n_resamples)
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``model, false_positive_rate, recall, ci_low, ci_high``.
     """
-    grid = np.linspace(0, 1, 51)
-    return _curves(metrics.roc_curve, y_true, predictions, grid, weights, "false_positive_rate", "recall")
+    return _resampled(metrics.roc_curve, y_true, predictions, FALSE_POSITIVES, weights, "false_positive_rate", "recall")
 
 
 def precision_recall_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: NDArray) -> pd.DataFrame:
     """Precision-recall curves with pointwise bootstrap bands; see `roc_data`."""
-    grid = np.linspace(0.02, 1, 50)
-    return _curves(metrics.precision_recall_curve, y_true, predictions, grid, weights, "recall", "precision")
+    return _resampled(metrics.precision_recall_curve, y_true, predictions, RECALLS, weights, "recall", "precision")
 
 
-def _draw(data: pd.DataFrame, x: str, y: str, banded: tuple[str, ...], ax: Axes) -> Axes:
-    for model, part in data.groupby("model", sort=False):
-        band = (part["ci_low"], part["ci_high"]) if model in banded else None
-        line_and_band(ax, part[x], part[y], band, 0.18, label=LABELS.get(model, model), **line(model))
-    return ax
-
-
-def roc(data: pd.DataFrame, banded: tuple[str, ...] = ("lr",), ax: Axes | None = None) -> Axes:
-    """ROC curves; bands for the models named.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame
-        From `roc_data`.
-    banded : tuple of str
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = from_0_to_1(_draw(data, "false_positive_rate", "recall", banded, axes(ax)), "false-positive rate", "recall")
-    ax.set_ylim(0, 1.01)
+def roc(data: pd.DataFrame, banded: tuple[str, ...] = ("lr",)) -> Axes:
+    """ROC curves from `roc_data`; bands for the models named."""
+    ax = lines(data, "false_positive_rate", "recall", axes(None), banded=banded, alpha=0.18)
+    from_0_to_1(ax, "false-positive rate", "recall").set_ylim(0, 1.01)
     ax.legend(loc="lower right")
     return ax
 
 
-def precision_recall(
-    data: pd.DataFrame, event_rate: float, banded: tuple[str, ...] = ("lr",), ax: Axes | None = None
-) -> Axes:
-    """Precision-recall curves over the event rate, which is their chance level.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame
-        From `precision_recall_data`.
-    event_rate : float
-    banded : tuple of str
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = _draw(data[data["model"] != "null"], "recall", "precision", banded, axes(ax))
+def precision_recall(data: pd.DataFrame, event_rate: float, banded: tuple[str, ...] = ("lr",)) -> Axes:
+    """Precision-recall curves from `precision_recall_data` over the event rate, which is their chance level."""
+    ax = lines(data[data["model"] != "null"], "recall", "precision", axes(None), banded=banded, alpha=0.18)
     ax.axhline(event_rate, color=colour("chance"), linewidth=0.8)
     ax.annotate("event rate", (0.98, event_rate), va="top", ha="right", xytext=(0, -3), textcoords="offset points")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(min(0.3, event_rate), 1.01))
@@ -112,55 +130,52 @@ def precision_recall(
 
 
 def calibration(curves: Mapping[str, CalibrationCurve], scores: Mapping[str, ArrayLike]) -> Figure:
-    """Calibration curves with bands above the distribution of the predictions.
-
-    Parameters
-    ----------
-    curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
-    scores : mapping of str to array of shape (n_patients,)
-        Predictions of the same models.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
-    import matplotlib.pyplot as plt
-
+    """Calibration curves with bands above the distribution of the predictions of the same models."""
     size, share = (WIDTH, 5.2), {"height_ratios": [4, 1]}
-    fig, (top, bottom) = plt.subplots(2, 1, figsize=size, sharex=True, gridspec_kw=share, layout="constrained")
-    from_0_to_1(top, "", "observed event rate")
-    for model, curve in curves.items():
-        style = line(model) if model in ORDER else {"color": colour(model), "linestyle": "-"}
-        band, label = (curve.ci_low, curve.ci_high), LABELS.get(model, model)
-        line_and_band(top, curve.predicted, curve.observed, band, label=label, **style)
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=size, sharex=True, gridspec_kw=share)
+    calibration_curves(curves, ax=top).set_xlabel("")
+    for model in curves:
+        look = line(model)
         counts, edges = np.histogram(scores[model], np.linspace(0, 1, 41))
-        bottom.stairs(counts / counts.sum(), edges, **style)
-    top.legend(loc="upper left")
+        bottom.stairs(counts / counts.sum(), edges, color=look["color"], linestyle=look["linestyle"])
     bottom.set(xlabel="predicted probability", ylabel="share")
     return fig
 
 
-def calibration_pair(curves: Mapping[str, CalibrationCurve], ax: Axes | None = None) -> Axes:
-    """Calibration curves of two ways to fit one model, by name.
+@unless_missing
+def calibration_curves(
+    curves: Mapping[str, CalibrationCurve],
+    labels: Mapping[str, str] = SPOKEN,
+    n_banded: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Calibration curves over the diagonal.
 
     Parameters
     ----------
     curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
+    labels : mapping of str to str
+        Names in the legend.
+    n_banded : int, optional
+        So many curves have a band, from the first one; by default all.
     ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = from_0_to_1(axes(ax), "predicted probability", "observed event rate")
-    for (name, curve), hue, dash in zip(curves.items(), ("blue", "vermilion"), DASHES, strict=False):
-        look: dict[str, Any] = {"color": colour(hue), "linestyle": dash, "label": name}
-        line_and_band(ax, curve.predicted, curve.observed, (curve.ci_low, curve.ci_high), **look)
+    ax = from_0_to_1(axes(ax, 3.8), "predicted probability", "observed event rate")
+    for k, (name, curve) in enumerate(curves.items()):
+        band = (curve.ci_low, curve.ci_high) if n_banded is None or k < n_banded else None
+        line_and_band(ax, curve.predicted, curve.observed, band, **line(name, k, labels))
     ax.legend(loc="upper left")
     return ax
 
 
-def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> Axes:
+@unless_missing
+def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
+    """The numbers behind `calibration_curves`: model, predicted, observed, ci_low, ci_high."""
+    frames = [pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()]
+    return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]
+
+
+def instability(table: pd.DataFrame, every: int = 1) -> Axes:
     """Range of the predictions of each patient over resampled models, by the original prediction.
 
     Parameters
@@ -169,107 +184,174 @@ def instability(table: pd.DataFrame, every: int = 1, ax: Axes | None = None) -> 
         From `attrition.evaluation.stability.per_patient`.
     every : int
         Draw one of so many patients, in the order of their predictions.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     equal = {"color": colour("ink"), "linewidth": 0.9, "zorder": 2.1}
-    ax = from_0_to_1(axes(ax), "prediction of the model", "95% range over resampled models", **equal)
+    ax = from_0_to_1(axes(None), "prediction of the model", "95% range over resampled models", **equal)
     ordered = table.sort_values("prediction", kind="stable").iloc[::every]
     ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.9, alpha=0.6)
     return ax
 
 
-def classification_instability(table: pd.DataFrame, thresholds: list[float], ax: Axes | None = None) -> Axes:
-    """Share of resampled models that class a patient otherwise, by the original prediction.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `attrition.evaluation.stability.per_patient`.
-    thresholds : list of float
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = axes(ax)
-    ordered = table.sort_values("prediction")
-    hues = ("blue", "vermilion", "green", "purple")
-    for t, hue, dash in zip(thresholds, hues, DASHES, strict=False):
-        binned = ordered.groupby((ordered["prediction"] * 50).round() / 50)[f"changes_at_{t:g}"].mean()
-        ax.plot(binned.index, 100 * binned, color=colour(hue), linestyle=dash, label=f"threshold {t:.2f}")
+def classification_instability(table: pd.DataFrame, thresholds: list[float]) -> Axes:
+    """Share of resampled models that class a patient otherwise, by the original prediction; see `instability`."""
+    ax, place = axes(None), (table["prediction"] * 50).round() / 50
+    for t, hue, dash in zip(thresholds, ("blue", "vermilion", "green", "purple"), DASHES, strict=False):
+        binned = 100 * table.groupby(place)[f"changes_at_{t:g}"].mean()
+        ax.plot(binned, color=colour(hue), linestyle=dash, label=f"threshold {t:.2f}")
     ax.set(xlabel="prediction of the model", ylabel="models that disagree (%)", xlim=(0, 1), ylim=(0, None))
     ax.legend(loc="upper left")
     return ax
 
 
-def calibration_instability(grid: ArrayLike, curves: NDArray, original: ArrayLike, ax: Axes | None = None) -> Axes:
-    """Calibration curves of resampled models on the original patients.
-
-    Parameters
-    ----------
-    grid : array of shape (n_grid,)
-    curves : array of shape (n_grid, n_resamples)
-    original : array of shape (n_grid,)
-        Curve of the model itself.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = from_0_to_1(axes(ax), "predicted probability", "observed event rate", zorder=2.1)
+def calibration_instability(grid: ArrayLike, curves: NDArray, original: ArrayLike) -> Axes:
+    """Calibration curves of resampled models, shape (n_grid, n_resamples), on the original patients."""
+    ax = from_0_to_1(axes(None), "predicted probability", "observed event rate", zorder=2.1)
     ax.plot(grid, curves, color=colour("lr"), linewidth=0.5, alpha=0.25)
     ax.plot(grid, original, color=colour("ink"), linewidth=1.6, label="model on all patients")
     ax.legend(loc="upper left")
     return ax
 
 
-def partial_dependence(data: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
-    """Partial dependence of several models and of the law.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame
-        From `attrition.evaluation.explain.partial_dependence`.
-    label : str
-        Name and unit of the column.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = axes(ax)
-    for model, part in data.groupby("model", sort=False):
-        ax.plot(part["value"], part["y_prob"], label=LABELS.get(model, model), **line(model))
-    ax.set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
-    return ax
-
-
 def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
-    """Partial dependence on several columns side by side, under one legend; see `partial_dependence`.
+    """Partial dependence of several models and of the law on several columns, side by side.
 
     Parameters
     ----------
     data : mapping of str to pandas.DataFrame
-        By column.
+        By column, from `attrition.evaluation.explain.partial_dependence`.
     labels : mapping of str to str
         Columns from left to right and their names.
-
-    Returns
-    -------
-    matplotlib Figure
     """
-    import matplotlib.pyplot as plt
-
     fig, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 3.1), sharey=True, squeeze=False)
     for ax, (column, label) in zip(panels[0], labels.items(), strict=True):
-        partial_dependence(data[column], label, ax)
+        lines(data[column], "value", "y_prob", ax).set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
         ax.label_outer()
     legend_below(panels[0, 0], 4)
     return fig
+
+
+def learning_curve(table: pd.DataFrame, oracle: float) -> Axes:
+    """Mean population AUROC by the number of training patients, with Monte-Carlo intervals, below the oracle.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns model, n_train, value, ci_low, ci_high.
+    oracle : float
+    """
+    ax, sizes = axes(None), sorted(table["n_train"].unique())
+    ax.axhline(oracle, color=colour("oracle"), linestyle=DASHES[1], linewidth=1.2)
+    for k, model in enumerate(model for model in FITTED if model in set(table["model"])):
+        part = table[table["model"] == model].sort_values("n_train")
+        reach = [part["value"] - part["ci_low"], part["ci_high"] - part["value"]]
+        look: Look = {"color": colour(model), "marker": MARKERS[k], "linestyle": DASHES[k], "label": LABELS[model]}
+        ax.errorbar(part["n_train"] * (1 + 0.04 * (k - 1)), part["value"], reach, elinewidth=1, capsize=2, **look)
+    ax.set(xscale="log", xlabel="Training patients", ylabel="AUROC in the population")
+    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    ax.minorticks_off()
+    ax.text(sizes[0], oracle, "Oracle", va="bottom", fontsize=9)
+    ax.legend(loc="lower right")
+    return ax
+
+
+def split_seeds(table: pd.DataFrame) -> Axes:
+    """AUROC of each model on the same data under several split seeds (columns split_seed, model, auroc)."""
+    ax, table = axes(None, 2.7), table.astype({"split_seed": str})
+    for k, (model, part) in enumerate(table.groupby("model", sort=False)):
+        look: Look = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(str(model))}
+        ax.plot(part["split_seed"], part["auroc"], label=LABELS.get(str(model), model), markersize=6, **look)
+    ax.set(xlabel="Seed of the split", ylabel="Test AUROC")
+    return legend_below(ax, 3)
+
+
+def costs(table: pd.DataFrame) -> NDArray:
+    """Seconds and peak memory by number of patients, one line a step (columns step, patients, seconds, peak_mib)."""
+    _, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    names = {"seconds": "processor seconds", "peak_mib": "peak memory, MiB"}
+    for ax, (column, words) in zip(panels, names.items(), strict=True):
+        for k, (step, part) in enumerate(table.groupby("step", sort=False)):
+            look: Look = {"color": colour(CYCLE[k]), "marker": MARKERS[k], "linestyle": DASHES[k], "markersize": 4}
+            ax.plot(part["patients"], part[column], label=step, **look)
+        ax.set(xscale="log", yscale="log", xlabel="patients", ylabel=words)
+        ax.set_xticks([1e3, 1e5, 1e7])
+        ax.minorticks_off()
+    panels[1].set_ylim(100, LARGEST_MEMORY * 1.2)
+    panels[1].axhline(LARGEST_MEMORY, color=colour("muted"), linestyle=":", linewidth=1)
+    below: Look = {"xytext": (0, -4), "textcoords": "offset points", "va": "top", "fontsize": 9}
+    panels[1].annotate("2 GiB", (1e3, LARGEST_MEMORY), **below)
+    legend_below(panels[0])
+    return panels
+
+
+def running_sum(path: NDArray, band: NDArray) -> Axes:
+    """Observed minus predicted dropouts as patients arrive, within what chance allows (`band`: low, high)."""
+    ax, arrived = axes(None, 3.2), np.arange(1, len(path) + 1)
+    ax.fill_between(arrived, *band, color=colour("grid"), label="95% band without a change")
+    ax.plot(arrived, path, color=colour("vermilion"), label="this batch")
+    ax.axhline(0, color=colour("muted"), linewidth=0.8)
+    ax.set(xlabel="patients arrived", ylabel="dropouts, observed minus predicted")
+    return legend_below(ax)
+
+
+def reported(table: pd.DataFrame) -> Axes:
+    """Share of adverse events reported by days after their onset, from `attrition.landmark.cohort.known_share`."""
+    ax = axes(None, 2.6)
+    ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
+    ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))
+    ax.set_xlim(left=0)
+    return ax
+
+
+def true_probability(shares: pd.DataFrame, means: Mapping[str, float]) -> Axes:
+    """How the true probability of dropout is distributed over patients, by prevalence, with the means.
+
+    `shares` from `probability_shares`: low, high, default, p24.
+    """
+    ax, edges = axes(None, 3.2), np.append(shares["low"], shares["high"].iloc[-1])
+    for (setting, mark), dash in zip(SETTINGS.items(), DASHES, strict=False):
+        ax.stairs(shares[setting], edges, color=colour(mark.hue), linestyle=dash, linewidth=1.6, label=mark.label)
+        vertical(ax, means[setting], hue=mark.hue)
+    ax.set(xlabel="true probability of dropout", ylabel="share of patients", xlim=(0, 1))
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="upper right")
+    return ax
+
+
+def probability_shares(probabilities: Mapping[str, NDArray], bins: int = 40) -> pd.DataFrame:
+    """Shares of patients by bin of their true probability, for `true_probability`.
+
+    Examples
+    --------
+    >>> probability_shares({"default": np.array([0.1, 0.9]), "p24": np.array([0.1, 0.2])}, bins=2)
+       low  high  default  p24
+    0  0.0   0.5      0.5  1.0
+    1  0.5   1.0      0.5  0.0
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    shares = {name: np.histogram(p, edges)[0] / len(p) for name, p in probabilities.items()}
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], **shares})
+
+
+def binormal_curve(auroc: float, fpr: NDArray) -> NDArray:
+    """True-positive rates of the equal-variance binormal ROC curve with that area, a typical concave curve."""
+    return stats.norm.cdf(np.sqrt(2) * stats.norm.ppf(auroc) + stats.norm.ppf(fpr))
+
+
+def operating_points(points: pd.DataFrame) -> Axes:
+    """Printed operating points, the least concave curve through each, and a curve with the printed area.
+
+    Columns ``claim, fpr, tpr, published, least`` (the last two AUROCs), one row a claim.
+    """
+    ax, fpr = plt.subplots(figsize=(4.6, 4.4))[1], np.linspace(0, 1, 201)
+    from_0_to_1(ax, "false-positive rate", "true-positive rate (recall)", linestyle=":", linewidth=1)
+    for area, dash in zip(sorted(points["published"].unique(), reverse=True), DASHES, strict=False):
+        look: Look = {"color": colour("oracle"), "linestyle": dash, "label": f"a curve with AUROC {area:.3f}"}
+        ax.plot(fpr, binormal_curve(area, fpr), **look)
+    for i, row in enumerate(points.itertuples()):
+        hue = LIGHT[("vermilion", "blue", "purple", "green")[i % 4]]
+        ax.plot([0, row.fpr, 1], [0, row.tpr, 1], color=hue, linewidth=1)
+        ax.plot(row.fpr, row.tpr, MARKERS[i], color=hue, label=f"{row.claim}, at least {row.least:.3f}")
+    ax.set_ylim(0, 1.02)
+    ax.set_aspect("equal", adjustable="box")
+    ax.legend(loc="lower right")
+    return ax

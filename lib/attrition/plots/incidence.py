@@ -1,4 +1,4 @@
-"""Risk of leaving over time: curves with bands and numbers at risk, stacked reasons, hazards, accuracy at a horizon."""
+"""Risk of leaving over time: curves with bands and numbers at risk, stacked reasons, drift, accuracy at a horizon."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -7,29 +7,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, PercentFormatter, StrMethodFormatter
 
-from attrition.plots.rows import Mark, rows
 from attrition.plots.style import DASHES, LIGHT, MARKERS, axes, cycle, legend_below, nothing
 from notebook_report.text import unless_missing
 
 STAYED = "still in the trial"
+DAYS = "Days since the start of treatment"
 
 
 def _risk_by_day(ax: Axes, horizon: float, marks: Sequence[float], top: float | None, label: str) -> None:
-    ax.set(xlim=(0, horizon), xlabel="Days since the start of treatment", ylim=(0, top), ylabel=label)
+    ax.set(xlim=(0, horizon), xlabel=DAYS, ylim=(0, top), ylabel=label)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.xaxis.set_major_locator(FixedLocator(sorted({0.0, *map(float, marks), float(horizon)})))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def _names(table: pd.DataFrame, key: str) -> list[str]:
-    return [str(name) for name in dict.fromkeys(table[key])]
-
-
-def curves(
-    table: pd.DataFrame, key: str, marks: Sequence[float], top: float | None = None, ax: Axes | None = None
-) -> Axes:
+def curves(table: pd.DataFrame, key: str, marks: Sequence[float], top: float | None = None) -> Axes:
     """Cumulative incidence as steps, each with its pointwise band.
 
     Parameters
@@ -42,20 +36,14 @@ def curves(
         Days with a tick (the last day of the table always has one).
     top : float, optional
         Upper end of the risk axis.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax, names = axes(ax), _names(table, key)
-    colours = cycle(names)
-    for name, dash in zip(names, (DASHES * len(names))[: len(names)], strict=True):
-        part = table[table[key].astype(str) == name]
-        ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=name)
-        ax.fill_between(
-            part["day"], part["ci_low"], part["ci_high"], step="post", color=colours[name], alpha=0.15, linewidth=0
-        )
+    ax, parts = axes(None), dict(list(table.groupby(table[key].astype(str), sort=False)))
+    colours = cycle(list(parts))
+    for k, (name, part) in enumerate(parts.items()):
+        look: dict[str, Any] = {"color": colours[name], "linestyle": DASHES[k % len(DASHES)], "label": name}
+        ax.step(part["day"], part["value"], where="post", **look)
+        band: dict[str, Any] = {"step": "post", "color": colours[name], "alpha": 0.15, "linewidth": 0}
+        ax.fill_between(part["day"], part["ci_low"], part["ci_high"], **band)
     _risk_by_day(ax, table["day"].max(), marks, top, "Cumulative incidence")
     ax.legend(loc="best")
     return ax
@@ -70,56 +58,36 @@ def at_risk_below(ax: Axes, counts: Mapping[str, Sequence[int]], days: Sequence[
     counts : mapping of str to sequence of int
         Row label to the numbers on `days`.
     days : sequence of float
-
-    Returns
-    -------
-    matplotlib Axes
     """
     colours = cycle(list(counts)) if len(counts) > 1 else dict.fromkeys(counts, LIGHT["ink"])
     line = 13 / (cast(Figure, ax.figure).get_figheight() * 72 * 0.62)
-    head, where = -0.28 - line * 0.2, ax.get_xaxis_transform()
-    style: dict[str, Any] = {"transform": where, "fontsize": 9, "va": "top", "clip_on": False}
-    ax.text(0, head, "Patients at risk", color=LIGHT["muted"], ha="left", **style)
-    row = head
+    row = -0.28 - line * 0.2
+    look: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "fontsize": 9, "va": "top", "clip_on": False}
+    ax.text(0, row, "Patients at risk", color=LIGHT["muted"], ha="left", **look)
     for name, numbers in counts.items():
         row -= line
         if len(counts) > 1:
-            ax.text(0, row, name, color=colours[name], ha="left", **style)
+            ax.text(0, row, name, color=colours[name], ha="left", **look)
             row -= line
         for day, number in zip(days, numbers, strict=True):
-            ax.text(day, row, f"{number:,}", color=colours[name], ha="center" if day else "left", **style)
+            ax.text(day, row, f"{number:,}", color=colours[name], ha="center" if day else "left", **look)
     return ax
 
 
-def stacked(table: pd.DataFrame, marks: Sequence[float], ax: Axes | None = None) -> Axes:
-    """Where everybody is on every day: gone, by reason, or still in the trial. The heights sum to one.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``reason``, ``day``, ``value``.
-    marks : sequence of float
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax, names = axes(ax), _names(table, "reason")
+def stacked(table: pd.DataFrame, marks: Sequence[float]) -> Axes:
+    """Where everybody is on every day: gone, by reason, or still in the trial. The heights sum to one."""
+    ax, names = axes(None), list(table["reason"].unique())
     wide = table.pivot_table(index="day", columns="reason", values="value")[names]
-    edges = np.column_stack([np.zeros(len(wide)), wide.cumsum(axis=1)])
-    colours = cycle(names)
-    for k, name in enumerate(names):
-        ax.fill_between(
-            wide.index, edges[:, k], edges[:, k + 1], step="post", color=colours[name], alpha=0.75, label=name, lw=0
-        )
-    rest: dict[str, Any] = {"step": "post", "color": LIGHT["grid"], "alpha": 0.6, "lw": 0, "label": STAYED}
-    ax.fill_between(wide.index, edges[:, -1], 1, **rest)
+    edges = np.column_stack([np.zeros(len(wide)), wide.cumsum(axis=1), np.ones(len(wide))])
+    hues = cycle(names) | {STAYED: LIGHT["grid"]}
+    for k, name in enumerate([*names, STAYED]):
+        look: dict[str, Any] = {"color": hues[name], "alpha": 0.6 if name == STAYED else 0.75, "label": name}
+        ax.fill_between(wide.index, edges[:, k], edges[:, k + 1], step="post", lw=0, **look)
     _risk_by_day(ax, wide.index.max(), marks, 1, "Share of patients")
     return legend_below(ax)
 
 
-def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[float], ax: Axes | None = None) -> Axes:
+def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[float]) -> Axes:
     """1 - Kaplan-Meier by reason (dashed) and, when given, the cumulative incidence it misstates (solid).
 
     Parameters
@@ -127,20 +95,12 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
     wrong, right : pandas.DataFrame
         ``reason``, ``day``, ``value``.
     marks : sequence of float
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax, names = axes(ax), _names(wrong, "reason")
+    ax, names = axes(None), list(wrong["reason"].unique())
     colours = cycle(names)
-    for table, dash in ((right, "-"), (wrong, "--")):
-        if table is None:
-            continue
+    for table, dash in [(wrong, "--")] if right is None else [(right, "-"), (wrong, "--")]:
         for name in names:
-            part = table[table["reason"] == name]
-            label = name if right is None or dash == "-" else None
+            part, label = table[table["reason"] == name], name if right is None or dash == "-" else None
             ax.step(part["day"], part["value"], where="post", color=colours[name], linestyle=dash, label=label)
     if right is not None:
         ax.plot([], [], color=LIGHT["ink"], linestyle="--", label="1 − Kaplan-Meier")
@@ -149,42 +109,8 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
     return ax
 
 
-def hazard_ratios(table: pd.DataFrame, arms: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Hazard ratios with their intervals on a log axis, grouped by reason.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``reason``, ``arm``, ``hazard_ratio``, ``ci_low``, ``ci_high``; rows without an estimate are left out.
-    arms : sequence of str
-        All arms of the trial in order, so that each keeps its colour.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    table = table.dropna(subset=["hazard_ratio"])
-    if table.empty:
-        return nothing(axes(ax, 1.4), "No reason has enough events in every arm")
-    colours, drawn = cycle([str(arm) for arm in arms]), _names(table, "arm")
-    marks = {arm: Mark(arm, colours[arm], MARKERS[k % 8]) for k, arm in enumerate(drawn)}
-    tidy = table.assign(label=table["reason"], group=table["arm"].astype(str), value=table["hazard_ratio"])
-    ax = rows(tidy, marks, ax, gap=0.3 / max(len(drawn) - 1, 1), height=1.4 + 0.3 * len(table))
-    ax.axvline(1, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
-    ax.set(xscale="log", xlabel="Cause-specific hazard ratio")
-    low, high = ax.get_xlim()
-    ticks = [tick for tick in (0.01, 0.03, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if low <= tick <= high]
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    return legend_below(ax)
-
-
 @unless_missing
-def drift_of_effect(
-    residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str], ax: Axes | None = None
-) -> Axes:
+def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str]) -> Axes:
     """Scaled Schoenfeld residuals over time, smoothed: a flat line is a constant hazard ratio.
 
     Parameters
@@ -195,20 +121,14 @@ def drift_of_effect(
         The constant log hazard ratio of each predictor (dotted).
     arms : sequence of str
         All arms of the trial in order, so that each keeps its colour.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax, names = axes(ax), [name for name in residuals if name != "day"]
-    colours = cycle([str(arm) for arm in arms])
-    for name, marker, dash in zip(names, MARKERS, DASHES, strict=False):
-        colour = colours[str(name)]
-        ax.plot(residuals["day"], residuals[name], marker, color=colour, alpha=0.35, markersize=3.2, mew=0)
-        ax.plot(residuals["day"], _smooth(residuals["day"], residuals[name]), dash, color=colour, label=str(name))
-        ax.axhline(coefficients[name], color=colour, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="Days since the start of treatment", ylabel="Log hazard ratio")
+    ax, colours, day = axes(None), cycle([str(arm) for arm in arms]), residuals["day"]
+    for name, marker, dash in zip(residuals.columns.drop("day"), MARKERS, DASHES, strict=False):
+        hue = colours[str(name)]
+        ax.plot(day, residuals[name], marker, color=hue, alpha=0.35, markersize=3.2, mew=0)
+        ax.plot(day, _smooth(day, residuals[name]), dash, color=hue, label=str(name))
+        ax.axhline(coefficients[name], color=hue, linewidth=0.8, linestyle=":")
+    ax.set(xlabel=DAYS, ylabel="Log hazard ratio")
     return legend_below(ax)
 
 
@@ -222,9 +142,7 @@ def _smooth(day: pd.Series, value: pd.Series) -> np.ndarray:
     return (local @ y) / np.maximum(local.sum(axis=1), 1e-12)
 
 
-def accuracy(
-    table: pd.DataFrame, metric: str, reference: float, label: str, names: Mapping[str, str], ax: Axes | None = None
-) -> Axes:
+def accuracy(table: pd.DataFrame, metric: str, reference: float, label: str, names: Mapping[str, str]) -> Axes:
     """A measure of each model at each landmark with its interval.
 
     Parameters
@@ -238,13 +156,8 @@ def accuracy(
         Of the axis.
     names : mapping of str to str
         Models to draw, in order, and what to call them.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax, days = axes(ax), sorted(table["landmark"].unique())
+    ax, days = axes(None), sorted(table["landmark"].unique())
     table = table.dropna(subset=[metric])
     if table.empty:
         return nothing(ax, "No landmark has enough events for a prediction")

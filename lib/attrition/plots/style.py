@@ -15,32 +15,21 @@ MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
 WIDTH = 5.5
 """Widest figure, in inches: on a phone its text is still legible."""
 
-LIGHT = {
-    "ink": "#1f2429",
-    "muted": "#5b656f",
-    "grid": "#d9dee3",
-    "paper": "#fefefe",
-    "blue": "#0b6cae",
-    "vermilion": "#c9500b",
-    "green": "#0a8560",
-    "purple": "#a3498f",
-    "ochre": "#a66d00",
-    "teal": "#15808f",
-    "red": "#c02a3a",
+PALETTE = {
+    "ink": ("#1f2429", "#e8ebee"),
+    "muted": ("#5b656f", "#a3adb7"),
+    "grid": ("#d9dee3", "#3a424a"),
+    "paper": ("#fefefe", "#15191d"),
+    "blue": ("#0b6cae", "#6db9f2"),
+    "vermilion": ("#c9500b", "#ff9a5c"),
+    "green": ("#0a8560", "#4fcfa3"),
+    "purple": ("#a3498f", "#e79ad5"),
+    "ochre": ("#a66d00", "#e8b44c"),
+    "teal": ("#15808f", "#62c9d8"),
+    "red": ("#c02a3a", "#ff8a92"),
 }
-DARK = {
-    "ink": "#e8ebee",
-    "muted": "#a3adb7",
-    "grid": "#3a424a",
-    "paper": "#15191d",
-    "blue": "#6db9f2",
-    "vermilion": "#ff9a5c",
-    "green": "#4fcfa3",
-    "purple": "#e79ad5",
-    "ochre": "#e8b44c",
-    "teal": "#62c9d8",
-    "red": "#ff8a92",
-}
+"""Each colour on a light and on a dark screen."""
+LIGHT, DARK = ({name: pair[k] for name, pair in PALETTE.items()} for k in (0, 1))
 MEANING = {
     "cox": "purple",
     "oracle": "ink",
@@ -65,23 +54,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1)), (0,
 
 
 def colour(name: str) -> str:
-    """Colour of an arm, reason or hue by its name, as a hex string of the light theme.
-
-    Parameters
-    ----------
-    name : str
-        A key of `MEANING` or of `LIGHT`.
-
-    Raises
-    ------
-    KeyError
-        For a name without a colour; use `cycle` for names that only the data know.
-
-    Examples
-    --------
-    >>> colour("Active") == colour("teal")
-    True
-    """
+    """Colour of an arm, reason or hue by its name, as a hex string of the light theme; see `cycle` for other names."""
     return LIGHT[MEANING.get(name, name)]
 
 
@@ -115,24 +88,16 @@ def legend_below(ax: Axes, columns: int = 2) -> Axes:
     return ax
 
 
-def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha: float = 0.15, **look: Any) -> Axes:
-    """A line, and its band between two others in the same colour.
+def vertical(ax: Axes, x: float, label: str | None = None, hue: str = "muted", dash: str = ":") -> None:
+    """A reference line behind everything: chance, zero, a cut-off, the truth."""
+    ax.axvline(x, color=colour(hue), linestyle=dash, linewidth=1, label=label, zorder=0)
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    x, y : array
-    band : (array, array) or None
-        Lower and upper end.
-    alpha : float
-        Of the band.
-    **look
-        Of the line.
-    """
+
+def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha: float = 0.15, **look: Any) -> None:
+    """A line of that look, and its band between two others in the same colour."""
     (line,) = ax.plot(x, y, **look)
     if band is not None:
         ax.fill_between(x, *band, color=line.get_color(), alpha=alpha, linewidth=0)
-    return ax
 
 
 def from_0_to_1(ax: Axes, x: str, y: str, **diagonal: Any) -> Axes:

@@ -1,5 +1,6 @@
 """The law of the simulated trial, trials drawn from it, and the published trial to the last byte."""
 
+from attrition.simulate.draws import patient_ids
 from attrition.simulate.law import (
     ARMS,
     GENDERS,
@@ -12,7 +13,6 @@ from attrition.simulate.law import (
     risk,
     visit_rate,
 )
-from attrition.simulate.spelling import patient_ids
 from attrition.simulate.trial import (
     COLUMNS,
     PREVALENCES,

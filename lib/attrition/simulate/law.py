@@ -14,29 +14,28 @@ PHASES = ("Phase I", "Phase II", "Phase III")
 AGE_LOW, AGE_HIGH = 18, 85
 DAYS_LOW, DAYS_HIGH = 30, 365
 VISIT_INTERVAL = 30
+EARLY_DAY, FIRST_MONTH = 90, 30
+"""A dropout before the one is early; up to the other it is within the first month."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """Parameters of the data-generating mechanism; the defaults are the published trial's.
+    r"""Parameters of the data-generating mechanism; the defaults are the published trial's.
 
     Given the covariates of a patient, with visit rate $v$, adverse-event rate $e$ (events a day), phase risk
     $f$, arm risk $g$ and young $y$, the risk score is
 
-    $$r = w_e \\cdot 100 e + w_v (1 - v) + w_f f + w_g g + w_y y + \\varepsilon,\\quad
-    \\varepsilon \\sim N(0, \\sigma^2)$$
+    $$r = w_e \cdot 100 e + w_v (1 - v) + w_f f + w_g g + w_y y + \varepsilon,\quad
+    \varepsilon \sim N(0, \sigma^2)$$
 
-    and the probability of dropout is $1 / (1 + \\exp(-(k (r - c) + \\delta)))$, with slope $k$, offset $c$
-    and a prevalence offset $\\delta$ (0 in the published trial).
+    and the probability of dropout is $1 / (1 + \exp(-(k (r - c) + \delta)))$, with slope $k$, offset $c$
+    and a prevalence offset $\delta$ (0 in the published trial).
 
     Attributes
     ----------
-    slope, offset : float
-        $k$ and $c$.
-    noise_sd : float
-        $\\sigma$, the part of the risk that nobody can observe.
-    weight_adverse_events, adverse_event_scale, weight_missed_visits, weight_phase, weight_arm, weight_young :
-    float
+    slope, offset, noise_sd : float
+        $k$, $c$ and $\sigma$, the part of the risk that nobody can observe.
+    weight_adverse_events, adverse_event_scale, weight_missed_visits, weight_phase, weight_arm, weight_young : float
         Weights of the five terms; the first is multiplied by the scale.
     phase_risk, arm_risk : tuple of float
         In the order of `PHASES` and `ARMS`.
@@ -46,11 +45,6 @@ class Law:
         Both shape parameters of the Beta distribution of the share of planned visits kept.
     early_cap : float
         Largest probability that a dropout is early.
-
-    Examples
-    --------
-    >>> Law().slope, Law().offset
-    (3.0, 0.5)
     """
 
     slope: float = 3.0
@@ -78,42 +72,20 @@ def age_share(age: np.ndarray) -> np.ndarray:
 
 
 def adverse_event_mean(age: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Expected adverse events over the whole follow-up.
+    r"""Expected adverse events over the whole follow-up: $0.9 (1 + 0.5 a + 0.3\,days/365)$, with `age_share` $a$.
 
-    Parameters
-    ----------
-    age : array (n,)
-        Years.
-    days : array (n,)
-        Length of follow-up in days.
-
-    Returns
-    -------
-    array (n,)
-        $0.9 (1 + 0.5 a + 0.3\\,days/365)$, in the order of operations that gives the published bits.
+    The order of operations gives the published bits.
     """
     return 0.3 * (1 + age_share(age) * 0.5 + days / 365 * 0.3) * 3
 
 
 def visit_rate(visits: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Visits kept over visits planned, one every 30 days and one at the start.
-
-    Examples
-    --------
-    >>> visit_rate(3, 90)
-    0.75
-    """
+    """Visits kept over visits planned, one every 30 days and one at the start."""
     return visits / (days / VISIT_INTERVAL + 1)
 
 
 def adverse_event_rate(adverse_events: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Adverse events a day.
-
-    Examples
-    --------
-    >>> adverse_event_rate(5, 99)
-    0.05
-    """
+    """Adverse events a day."""
     return adverse_events / (days + 1)
 
 
@@ -135,18 +107,13 @@ def _looked_up(column: pd.Series | np.ndarray, names: tuple[str, ...], values: t
 
 
 def risk(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray]) -> np.ndarray:
-    """Risk score of each patient, without the unobserved noise.
+    r"""Risk score of each patient, without the unobserved noise: $r - \varepsilon$ of `Law`, shape (n,).
 
     Parameters
     ----------
     law : Law
     trial : DataFrame (n, ...), or mapping of arrays (n,)
         Needs age, treatment_group, trial_phase, days_in_trial, visits_completed and adverse_events.
-
-    Returns
-    -------
-    array (n,)
-        $r - \\varepsilon$ of `Law`.
 
     Examples
     --------
@@ -169,19 +136,10 @@ def risk(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray]) -> np.ndarray
 
 
 def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0) -> np.ndarray:
-    """Probability of dropout at a risk score that includes the noise.
-
-    Parameters
-    ----------
-    law : Law
-    score : array
-        Risk score $r$.
-    prevalence_offset : float
-        Added to the logit; 0 is the published law.
-
-    Examples
-    --------
-    >>> float(probability(Law(), 0.5))
-    0.5
-    """
+    """Probability of dropout at a risk score that includes the noise; the offset is added to the logit."""
     return inverse_logit(law.slope * (score - law.offset) + prevalence_offset)
+
+
+def early_probability(law: Law, score: np.ndarray) -> np.ndarray:
+    """Probability that a dropout takes the early branch, given the risk score with its noise."""
+    return np.clip(score, 0, law.early_cap)

@@ -6,7 +6,7 @@ exact probabilities in place of drawn outcomes ("soft outcomes"): same expectati
 variance.
 
 Two routes lead to each number: `monte_carlo` over drawn patients, with its error, and `exact` over `cells`,
-the finite table of all distinct risk scores. `attrition.simulate.restricted` has the oracles that know less.
+the finite table of all distinct risk scores. `attrition.simulate.ceiling` has the oracles that know less.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,9 @@ EVENTS = np.arange(MOST_EVENTS + 1)
 
 
 def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0, nodes: int = NODES) -> np.ndarray:
-    """P(dropout | features): the law's probability with the noise integrated out.
+    r"""P(dropout | features): the law's probability with the noise integrated out.
+
+    $\sum_k w_k\, p(s + \sqrt{2} \sigma x_k) / \sqrt{\pi}$ over Gauss-Hermite nodes.
 
     Parameters
     ----------
@@ -45,12 +47,6 @@ def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0, nod
     prevalence_offset : float
         Added to the logit.
     nodes : int
-        Gauss-Hermite nodes.
-
-    Returns
-    -------
-    array, shape of `score`
-        $\\sum_k w_k\\, p(s + \\sqrt{2} \\sigma x_k) / \\sqrt{\\pi}$.
 
     Examples
     --------
@@ -86,44 +82,20 @@ def of_patients(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray], preval
 
 
 def expected_log_loss(q: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Expected log loss of each patient when `q` is predicted and `p` is true; least at q = p.
-
-    Examples
-    --------
-    >>> float(expected_log_loss(0.5, 0.5).round(4))
-    0.6931
-    """
+    """Expected log loss of each patient when `q` is predicted and `p` is true; least at q = p."""
     return -(xlogy(p, q) + xlogy(1 - np.asarray(p), 1 - np.asarray(q)))
 
 
 def expected_brier(q: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Expected Brier score of each patient when `q` is predicted and `p` is true; least at q = p.
-
-    $(q - p)^2 + p (1 - p)$
-
-    Examples
-    --------
-    >>> float(expected_brier(0.5, 0.2).round(4))
-    0.25
-    """
+    """Expected Brier score of each patient when `q` is predicted and `p` is true: $(q - p)^2 + p (1 - p)$."""
     p = np.asarray(p)
     return (q - p) ** 2 + p * (1 - p)
 
 
 def performance(q: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float]]:
-    """Expected auroc, log loss and Brier score of a prediction, with Monte-Carlo standard errors.
+    """Expected auroc, log loss and Brier score of predictions `q` where `p` is true, each with ``value`` and ``mc_se``.
 
-    Parameters
-    ----------
-    q : array (n,)
-        Predicted probabilities.
-    p : array (n,)
-        True probabilities of patients drawn at random.
-
-    Returns
-    -------
-    dict
-        ``auroc``, ``log_loss``, ``brier``, each a mapping of ``value`` and ``mc_se``.
+    The patients are drawn at random; the error is that of the draw.
     """
     auroc, influence = soft_auroc_influence(p, q)
     losses = {"log_loss": expected_log_loss(q, p), "brier": expected_brier(q, p)}
@@ -141,14 +113,7 @@ def monte_carlo_scores(law: Law, n: int, rng: np.random.Generator, chunk: int = 
 
 
 def monte_carlo(law: Law, scores: np.ndarray, prevalence_offset: float = 0.0) -> dict[str, dict[str, float]]:
-    """The oracle's performance over drawn patients; `scores` from `monte_carlo_scores`.
-
-    Examples
-    --------
-    >>> scores = monte_carlo_scores(Law(), 2000, np.random.default_rng(1))
-    >>> sorted(monte_carlo(Law(), scores))
-    ['auroc', 'brier', 'log_loss']
-    """
+    """The oracle's performance over drawn patients; `scores` from `monte_carlo_scores`."""
     p = probability(law, scores, prevalence_offset)
     return performance(p, p)
 
@@ -192,34 +157,14 @@ def weight_grid(law: Law) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def cells(law: Law) -> tuple[np.ndarray, np.ndarray]:
-    """All distinct risk scores of the law and the share of patients at each.
-
-    Returns
-    -------
-    score : array (m,)
-        Without noise.
-    weight : array (m,)
-        Sums to 1, but for cells below 1e-13.
-
-    Examples
-    --------
-    >>> score, weight = cells(Law())
-    >>> bool(abs(weight.sum() - 1) < 1e-6)
-    True
-    """
+    """All distinct risk scores of the law (without noise) and the share of patients at each, where above 1e-13."""
     weight = weight_grid(law)
     kept = weight > 1e-13
     return score_grid(law)[kept], weight[kept]
 
 
 def exact(law: Law, prevalence_offset: float = 0.0) -> dict[str, float]:
-    """The oracle's performance summed over `cells`, without Monte-Carlo error.
-
-    Returns
-    -------
-    dict
-        prevalence, auroc, log_loss, brier.
-    """
+    """The oracle's prevalence, auroc, log_loss and brier summed over `cells`, without Monte-Carlo error."""
     score, weight = cells(law)
     p = probability(law, score, prevalence_offset)
     return weighted(p, weight)
@@ -237,18 +182,7 @@ def weighted(p: np.ndarray, weight: np.ndarray) -> dict[str, float]:
 
 @lru_cache(maxsize=16)
 def offset_for_prevalence(law: Law = PUBLISHED_LAW, target: float = BELIEVED_PREVALENCE) -> float:
-    """Offset on the logit at which a share `target` of patients drops out.
-
-    Parameters
-    ----------
-    law : Law
-    target : float
-        Wanted prevalence, between 0 and 1.
-
-    Returns
-    -------
-    float
-        Solved over `cells`, to 1e-10.
+    """Offset on the logit at which a share `target` of patients drops out, solved over `cells` to 1e-10.
 
     Examples
     --------
@@ -279,11 +213,5 @@ def _coarse(score: np.ndarray, weight: np.ndarray, n_bins: int = 2000) -> tuple[
 
 
 def prevalence_offsets(law: Law = PUBLISHED_LAW) -> Mapping[str, float]:
-    """Offset of each prevalence setting: ``default`` (the law's own) and ``p24``.
-
-    Examples
-    --------
-    >>> prevalence_offsets()["default"]
-    0.0
-    """
+    """Offset of each prevalence setting: ``default`` (the law's own, 0) and ``p24``."""
     return {"default": 0.0, "p24": offset_for_prevalence(law, BELIEVED_PREVALENCE)}

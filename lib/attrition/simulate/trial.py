@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from attrition.metrics.calibration import inverse_logit
-from attrition.simulate import draws, timing
+from attrition.simulate import draws
+from attrition.simulate.draws import patient_ids, spell
 from attrition.simulate.law import (
     AGE_HIGH,
     AGE_LOW,
@@ -33,7 +34,6 @@ from attrition.simulate.law import (
     risk,
     visit_rate,
 )
-from attrition.simulate.spelling import patient_ids, spell
 
 COLUMNS = (
     "patient_id",
@@ -60,21 +60,7 @@ PREVALENCES = ("default", "p24")
 
 
 def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw covariates: everything that the law fixes before dropout.
-
-    Parameters
-    ----------
-    law : Law
-    n : int
-        Number of patients.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    DataFrame (n, 8)
-        age, gender, treatment_group, trial_phase, days_in_trial, visits_completed, last_visit_day,
-        adverse_events.
-    """
+    """Draw covariates, DataFrame (n, 8): everything that the law fixes before dropout."""
     return _frame(_covariates(law, n, rng), COVARIATES)
 
 
@@ -108,7 +94,6 @@ def draw_trial(
     ----------
     law : Law
     n : int
-        Number of patients.
     rng : numpy.random.Generator
     prevalence_offset : float
         Added to the logit of dropout; see `attrition.simulate.oracle.offset_for_prevalence`.
@@ -149,7 +134,7 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
     drawn = _covariates(law, n, rng)
     score = risk(law, drawn) + rng.normal(0, law.noise_sd, n)
     dropout = rng.random(n) < probability(law, score, prevalence_offset)
-    return drawn | timing.draw(law, drawn["days_in_trial"], dropout, score, rng)
+    return drawn | draws.draw_timing(law, drawn["days_in_trial"], dropout, score, rng)
 
 
 def draw_chunks(
@@ -159,7 +144,7 @@ def draw_chunks(
     prevalence_offset: float = 0.0,
     chunk: int = 100_000,
 ) -> Iterator[pd.DataFrame]:
-    """Draw a trial piece by piece, so that memory stays bounded by `chunk` whatever `n` is.
+    """Draw a trial piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
 
     Parameters
     ----------
@@ -167,11 +152,6 @@ def draw_chunks(
         As in `draw_trial`.
     chunk : int
         Patients a piece.
-
-    Yields
-    ------
-    DataFrame (at most chunk, 14)
-        Pieces of `draw_trial` with identifiers that run on.
 
     Examples
     --------
@@ -183,24 +163,17 @@ def draw_chunks(
 
 
 def published_trial() -> pd.DataFrame:
-    """The published trial: 1,000 patients from one legacy random stream with seed 42.
+    """The published trial: 1,000 patients from one legacy random stream with seed 42, DataFrame (1000, 14).
 
-    Returns
-    -------
-    DataFrame (1000, 14)
-        Written by `csv_text` it has the md5 `PUBLISHED_MD5`.
-
-    Notes
-    -----
-    All draws come from one stream in the published order, hence the legacy generator; only the timing of
-    dropouts needs a loop, because its draws alternate between two kinds.
+    All draws come from one stream in the published order, hence the legacy generator; only the timing of dropouts needs
+    a loop, because its draws alternate between two kinds. Written by `csv_text` it has the md5 `PUBLISHED_MD5`.
     """
     legacy = np.random.RandomState(42)
     law, n = PUBLISHED_LAW, PUBLISHED_N
     trial = _published_patients(legacy, law, n)
     score = risk(law, trial) + legacy.normal(0, law.noise_sd, n)
     dropout = legacy.random_sample(n) < probability(law, score)
-    when = timing.draw_published(law, trial["days_in_trial"].to_numpy(), dropout, score, legacy)
+    when = draws.draw_published(law, trial["days_in_trial"].to_numpy(), dropout, score, legacy)
     return trial.assign(**when, patient_id=patient_ids(n))[list(COLUMNS)]
 
 
@@ -227,14 +200,9 @@ def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.D
 
 
 def random_baseline() -> pd.DataFrame:
-    """The earlier data set: the same kind of columns, and an outcome drawn without looking at them.
+    """The earlier data set, DataFrame (1000, 9): columns of the same kind, an outcome drawn without looking at them.
 
-    Returns
-    -------
-    DataFrame (1000, 9)
-        patient_id, age, gender, treatment_group, trial_phase, visits_completed, adverse_events,
-        days_in_trial, dropout; every feature is independent of dropout, so that every model's true auroc is
-        .5.
+    Every feature is independent of dropout, so that every model's true auroc is .5.
     """
     legacy = np.random.RandomState(42)
     n = PUBLISHED_N
@@ -271,14 +239,10 @@ def md5(trial: pd.DataFrame) -> str:
 
 
 def published_formula(trial: pd.DataFrame) -> np.ndarray:
-    """Probability by the formula in the published document, which is not the law that made its data.
+    r"""Probability by the formula in the published document, which is not the law that made its data, shape (n,).
 
-    $1 / (1 + \\exp(-(0.35 e + 0.30 (1 - v) + 0.20 f)))$: without the factor 100, slope, offset, noise, arm
+    $1 / (1 + \exp(-(0.35 e + 0.30 (1 - v) + 0.20 f)))$: without the factor 100, slope, offset, noise, arm
     and age.
-
-    Returns
-    -------
-    array (n,)
     """
     days = trial["days_in_trial"].to_numpy(float)
     rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
@@ -287,16 +251,7 @@ def published_formula(trial: pd.DataFrame) -> np.ndarray:
 
 
 def contradictions(trial: pd.DataFrame) -> pd.DataFrame:
-    """Count what cannot be true of a real trial.
-
-    Parameters
-    ----------
-    trial : DataFrame (n, 14)
-
-    Returns
-    -------
-    DataFrame
-        One row a contradiction: `key`, `contradiction` (in words), `n_patients`, `out_of` (dropouts).
+    """Count what cannot be true of a real trial: `key`, `contradiction` (in words), `n_patients`, `out_of` (dropouts).
 
     Examples
     --------

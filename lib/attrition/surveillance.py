@@ -10,6 +10,7 @@ with an alarm, with its Wilson interval.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -27,6 +28,8 @@ TEXT = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
+ENOUGH = 0.8
+"""Power that sample sizes are customarily planned for."""
 N_DEVELOPMENT = 1000
 """Patients that a model is fitted to, before it is frozen."""
 AT_ONCE = 200
@@ -35,18 +38,8 @@ Patients = dict[str, NDArray]
 """A trial as `attrition.simulate.draw_arrays` draws it."""
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """A way in which the world may change after a model was made.
-
-    Parameters
-    ----------
-    name : str
-    label : str
-        In words, for tables.
-    draw : callable
-        ``(law, n, rng, offset)`` to `Patients`, `n` of them.
-    """
+class Scenario(NamedTuple):
+    """A way in which the world may change after a model was made; `draw` takes ``(law, n, rng, offset)``."""
 
     name: str
     label: str
@@ -92,15 +85,8 @@ def watched(patients: Patients) -> pd.DataFrame:
     return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
 
 
-@dataclass(frozen=True)
-class Frozen:
-    """Logistic regressions, one a replicate, each fitted once.
-
-    Parameters
-    ----------
-    plain, balanced : attrition.models.batched.LogisticFit
-        Without class weights, and with them, as was published.
-    """
+class Frozen(NamedTuple):
+    """Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published."""
 
     plain: batched.LogisticFit
     balanced: batched.LogisticFit
@@ -113,8 +99,7 @@ class Frozen:
         X : numpy.ndarray, shape (n_patients, n_features)
             From `model_inputs`; as many patients for each model, in the order of the models.
         """
-        R = len(self.plain.intercept)
-        own = X.reshape(R, -1, X.shape[1])
+        own = X.reshape(len(self.plain.intercept), -1, X.shape[1])
         return self.plain.predict_proba(own).ravel(), self.balanced.predict_proba(own).ravel()
 
     def first(self, n: int) -> "Frozen":
@@ -131,16 +116,7 @@ def freeze(patients: Patients, n_models: int) -> Frozen:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is fixed before the first batch: the law and the cells.
-
-    Parameters
-    ----------
-    seed : int
-    offset : float
-        Prevalence offset of the law.
-    cells : attrition.monitoring.Cells
-        Cut at quantiles of one development trial.
-    """
+    """What is fixed before the first batch: seed, prevalence offset of the law, cells cut in a development trial."""
 
     seed: int
     offset: float
@@ -161,16 +137,8 @@ class Setting:
         return freeze(patients, len(replicates))
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Patients as monitoring sees them.
-
-    Parameters
-    ----------
-    inputs : numpy.ndarray, shape (n_patients, n_cells)
-    y, prob, balanced : numpy.ndarray, shape (n_patients,)
-        Outcome, and predicted probability without and with class weights.
-    """
+class Seen(NamedTuple):
+    """Patients as monitoring sees them: cells of their inputs, outcome, probability without and with class weights."""
 
     inputs: NDArray
     y: NDArray
@@ -185,8 +153,7 @@ class Seen:
 
     def blocks(self, size: int) -> list["Seen"]:
         """Patients of each replicate."""
-        rows = [slice(first, first + size) for first in range(0, len(self.y), size)]
-        return [Seen(self.inputs[r], self.y[r], self.prob[r], self.balanced[r]) for r in rows]
+        return [Seen(*(part[first : first + size] for part in self)) for first in range(0, len(self.y), size)]
 
 
 def figures(seen: Seen) -> dict[str, float]:
@@ -196,8 +163,7 @@ def figures(seen: Seen) -> dict[str, float]:
     return {"auroc": metrics.auroc(seen.y, seen.balanced), "recall": recall}
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """One look at one batch.
 
     Parameters
@@ -219,7 +185,7 @@ class Look:
         """Alarms at level `ALPHA`, and those of the two customary rules that look at no null."""
         ours = {name: value <= ALPHA for name, value in self.p.items()}
         customary = bool(self.drift.statistic[0].max() > monitoring.CUSTOMARY_PSI)
-        return ours | {"psi_customary": customary, "seed_rule": monitoring.seed_rule(self.figures)}
+        return ours | {"psi_customary": customary, "seed_rule": any(monitoring.below_bound(self.figures).values())}
 
     def action(self, inputs_first: bool = True) -> str:
         """Key of `attrition.monitoring.ACTIONS`; see `attrition.monitoring.decide`."""
@@ -230,15 +196,7 @@ class Look:
 def looks(
     references: Sequence[Seen], batches: Sequence[Seen], cells: monitoring.Cells, deals: Iterable[NDArray]
 ) -> list[Look]:
-    """Compare batches of one size, each with a reference of its own.
-
-    Parameters
-    ----------
-    references, batches : sequence of Seen
-    cells : attrition.monitoring.Cells
-    deals : iterable of numpy.ndarray of int, shape (permutations, n_batch)
-        For each batch, from `attrition.monitoring.deal`.
-    """
+    """Compare batches of one size, each with a reference and deals (`attrition.monitoring.deal`) of its own."""
     counts, totals, p = [], [], []
     for reference, batch, dealt in zip(references, batches, deals, strict=True):
         inputs, y, prob = (
@@ -256,21 +214,11 @@ def looks(
     ]
 
 
-def _looks(reference: Seen, batches: Seen, sizes: tuple[int, int], cells: monitoring.Cells, permutations: int, rng):
-    """Looks at all replicates: one pattern of deals, its patients drawn anew in each."""
-    n_reference, n_batch = sizes
-    pattern = monitoring.deal(n_batch, n_reference + n_batch, permutations, rng)
-    each = batches.blocks(n_batch)
-    deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in each)
-    return looks(reference.blocks(n_reference), each, cells, deals)
-
-
 Outcome = tuple[dict[str, bool], dict[str, bool], str, str]
 """Alarms, figures below their bounds, and action of one look: by the rule, and were the inputs looked at last."""
 
 
-@dataclass(frozen=True)
-class World:
+class World(NamedTuple):
     """A scenario at one batch size, and how many replicates are drawn of it."""
 
     scenario: Scenario
@@ -289,14 +237,17 @@ def _replicates(
 def _in_world(
     setting: Setting, world: World, models: Frozen, n_reference: int, block: range, permutations: int
 ) -> list[Outcome]:
-    n = len(range(block.start, min(block.stop, world.count)))
+    n, n_batch = len(range(block.start, min(block.stop, world.count))), world.n_batch
     if not n:
         return []
-    rng = seeds.stream(setting.seed, "monitoring", world.scenario.name, world.n_batch, block.start)
+    rng = seeds.stream(setting.seed, "monitoring", world.scenario.name, n_batch, block.start)
     reference = simulate.draw_arrays(PUBLISHED_LAW, n_reference * n, rng, setting.offset)
-    batches = world.scenario.draw(PUBLISHED_LAW, world.n_batch * n, rng, setting.offset)
+    batches = world.scenario.draw(PUBLISHED_LAW, n_batch * n, rng, setting.offset)
     before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
-    found = _looks(before, now, (n_reference, world.n_batch), setting.cells, permutations, rng)
+    # one pattern of deals, its patients drawn anew in each replicate
+    pattern = monitoring.deal(n_batch, n_reference + n_batch, permutations, rng)
+    deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in range(n))
+    found = looks(before.blocks(n_reference), now.blocks(n_batch), setting.cells, deals)
     return [(one.alarms, monitoring.below_bound(one.figures), one.action(), one.action(False)) for one in found]
 
 
@@ -342,10 +293,10 @@ def study(
 
 
 def _rate(scenario: Scenario, size: int, kind: str, name: str, hits: pd.Series) -> dict:
-    interval = intervals.wilson(int(hits.sum()), len(hits))
+    rate = intervals.wilson(int(hits.sum()), len(hits))
     row = {"scenario": scenario.name, "label": scenario.label, "batch_size": size, "kind": kind, "name": name}
-    row |= {"batches": len(hits), "count": int(hits.sum()), "rate": interval["value"]}
-    return row | {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]}
+    row |= {"batches": len(hits), "count": int(hits.sum()), "rate": rate["value"]}
+    return row | {"ci_low": rate["ci_low"], "ci_high": rate["ci_high"]}
 
 
 def one_batch(
@@ -379,3 +330,111 @@ def one_batch(
     centred = residuals - residuals.mean()
     band = np.quantile(np.cumsum(centred[dealt], axis=1), [0.025, 0.975], axis=0)
     return looks([reference], [batch], cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
+
+
+def nested(table: pd.DataFrame, *levels: str) -> dict:
+    """Rates as nested results: ``{level: {...: {"value", "ci_low", "ci_high"}}}``.
+
+    Examples
+    --------
+    >>> row = {"name": "psi", "batch_size": 50, "rate": 0.05, "ci_low": 0.04, "ci_high": 0.06}
+    >>> nested(pd.DataFrame([row]), "name", "batch_size")["psi"]["50"]["value"]
+    0.05
+    """
+    if not levels:
+        row = table.iloc[0]
+        return {"value": float(row["rate"]), "ci_low": float(row["ci_low"]), "ci_high": float(row["ci_high"])}
+    return {str(key): nested(part, *levels[1:]) for key, part in table.groupby(levels[0], sort=False)}
+
+
+def standing_out(columns: pd.DataFrame) -> dict[str, Any]:
+    """The input with the smallest p-value of any method, from `attrition.monitoring.Drift.table`."""
+    smallest = columns.filter(regex="^p_").min(axis=1)
+    return {"input": columns["column"][smallest.idxmin()], "p": float(smallest.min()), "n": len(columns)}
+
+
+def furthest(null: pd.DataFrame) -> dict[str, Any]:
+    """The permutation alarm whose false-alarm rate is furthest from `ALPHA`, a row of alarms without a change."""
+    ours = null[~null["name"].isin(monitoring.WITHOUT_NULL)]
+    return ours.loc[(ours["rate"] - ALPHA).abs().idxmax()].to_dict()
+
+
+def power(alarms: pd.DataFrame, size: int) -> dict[str, Any]:
+    """What each change sets off at one batch size.
+
+    Returns
+    -------
+    dict
+        ``size``; ``worlds``: of each change its label, the permutation alarms that sound most and least often
+        (``most, least``) and their rates (``most_rate, least_rate``); ``seer``: the permutation alarm whose smallest
+        power is largest, with that ``power``; ``blind``: false-alarm rate of each rule without a null that finds every
+        change with a power of `ENOUGH`.
+    """
+    sized = alarms[alarms["batch_size"] == size]
+    ours = sized[~sized["name"].isin(monitoring.WITHOUT_NULL)].set_index("name")
+    worlds = []
+    for scenario in SCENARIOS[1:]:
+        rate, world = ours.loc[ours["scenario"] == scenario.name, "rate"], {"label": scenario.label}
+        for end, value in (("most", rate.max()), ("least", rate.min())):
+            world |= {end: [monitoring.NAMES[n] for n in rate.index[rate == value]], f"{end}_rate": float(value)}
+        worlds.append(world)
+    weakest = ours[ours["scenario"] != "none"].groupby(level="name")["rate"].min()
+    blind = {}
+    for name in monitoring.WITHOUT_NULL:
+        rate = sized[sized["name"] == name].set_index("scenario")["rate"]
+        if not rate.empty and rate.drop("none").min() >= ENOUGH:
+            blind[monitoring.NAMES[name]] = float(rate["none"])
+    best = {"seer": monitoring.NAMES[weakest.idxmax()], "power": float(weakest.max()), "enough": ENOUGH}
+    return {"size": size, "worlds": worlds, "blind": blind} | best
+
+
+def action_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Share of batches by action, one row a world and batch size, from `study`."""
+    actions = table[table["kind"] == "action"]
+    wide = actions.pivot_table(index=["scenario", "label", "batch_size", "batches"], columns="name", values="rate")
+    order = pd.Categorical(wide.index.get_level_values("scenario"), [s.name for s in SCENARIOS], ordered=True)
+    rows = wide[list(monitoring.ACTIONS)].iloc[np.argsort(order.codes, kind="stable")].reset_index()
+    return rows.drop(columns="scenario").rename_axis(columns=None)
+
+
+def prevailing(actions: pd.DataFrame) -> dict[str, Any]:
+    """What the stated rule does in each world at the largest batch: ``size``, and ``worlds`` with ranked shares."""
+    large = actions[actions["batch_size"] == actions["batch_size"].max()]
+    names = list(monitoring.ACTIONS)
+    worlds = []
+    for row in large.to_dict("records"):
+        ranked = sorted(names, key=lambda name: -row[name])
+        worlds.append({"label": row["label"], "shares": [(monitoring.ACTIONS[name], row[name]) for name in ranked]})
+    return {"size": int(large["batch_size"].iloc[0]), "worlds": worlds}
+
+
+def refits(table: pd.DataFrame, scenario: str) -> pd.DataFrame:
+    """How often a model is refitted in one world: columns ``batch_size, first, last`` (the inputs looked at)."""
+    kinds = {"action": "first", "inputs_last": "last"}
+    own = (table["scenario"] == scenario) & table["name"].isin(monitoring.REFITS)
+    wide = table[own].pivot_table(index="batch_size", columns="kind", values="rate", aggfunc="sum")
+    return wide[list(kinds)].rename(columns=kinds).rename_axis(columns=None).reset_index()
+
+
+def published_rule(null: pd.DataFrame, parts: pd.DataFrame) -> dict[str, Any]:
+    """The chapter's finding: is the published rule usable, at the largest batch, or why does it alarm for nothing?
+
+    Parameters
+    ----------
+    null, parts : pandas.DataFrame
+        Alarms, and figures below their bounds, of unchanged batches; rows of `study`.
+
+    Returns
+    -------
+    dict
+        ``size``, ``rate`` (an interval), ``verdict``; ``below``: share of batches in which each figure is below its
+        bound, ``worst``: the figure that is most often, and ``unattainable``: whether more patients make that surer.
+    """
+    size = int(null["batch_size"].max())
+    rate = nested(null[(null["name"] == "seed_rule") & (null["batch_size"] == size)])
+    rates = parts.pivot_table(index="name", columns="batch_size", values="rate")
+    small, large = rates[rates.columns.min()], rates[rates.columns.max()]
+    worst = large.idxmax()
+    found = {"size": size, "rate": rate, "below": large.to_dict(), "worst": worst}
+    found["unattainable"] = bool(large[worst] > max(small[worst], 0.5))
+    return found | {"verdict": "supported" if rate["ci_low"] <= ALPHA else "not supported"}

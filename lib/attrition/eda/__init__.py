@@ -1,1 +1,0 @@
-"""The published data set looked at, before any model: chapters 01 and 02."""
