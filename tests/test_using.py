@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-from attrition import paths
-from attrition.registry import champion as champion_module
+from attrition import paths, registry
 from attrition.registry import modelcard
 from tests import champions
 
@@ -52,7 +51,7 @@ def test_the_python_form_works_as_printed(champion):
 
 def test_the_page_names_the_champion_of_a_quick_run(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "reports" / "quick"))
-    assert f"`--model {champion_module.folder().relative_to(tmp_path).as_posix()}`" in TEXT
+    assert f"`--model {registry.folder().relative_to(tmp_path).as_posix()}`" in TEXT
 
 
 def test_the_example_file_holds_the_simulated_newcomers():

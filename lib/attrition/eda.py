@@ -167,8 +167,8 @@ def ranges(law: Mapping[str, Any]) -> dict[str, float]:
 
 def formula_terms(law: Law = PUBLISHED_LAW) -> pd.DataFrame:
     """Term by term: the published formula and the law that made the published data."""
-    values = (law.weight_adverse_events * law.adverse_event_scale, law.weight_missed_visits, law.weight_phase)
-    values += (law.weight_arm, law.weight_young, law.slope, law.offset, law.noise_sd)
+    values = [law.weight_adverse_events * law.adverse_event_scale, law.weight_missed_visits, law.weight_phase]
+    values += [law.weight_arm, law.weight_young, law.slope, law.offset, law.noise_sd]
     terms = PUBLISHED["terms"]
     return pd.DataFrame({"term": terms.keys(), "published": terms.values(), "law": [f"{v:.2f}" for v in values]})
 

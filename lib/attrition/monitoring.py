@@ -73,8 +73,9 @@ class Cells:
     @property
     def slices(self) -> list[slice]:
         """Cells of each of `columns`."""
-        sizes = [len(known) + 1 for known in (*self.edges.values(), *self.levels.values())]
-        return [slice(end - size, end) for end, size in zip(np.cumsum(sizes).tolist(), sizes, strict=True)]
+        sizes = [*map(len, self.edges.values()), *map(len, self.levels.values())]
+        ends = np.cumsum([size + 1 for size in sizes]).tolist()
+        return [slice(end - size - 1, end) for end, size in zip(ends, sizes, strict=True)]
 
     def onehot(self, table: pd.DataFrame) -> NDArray:
         """Membership of each patient in the cells, float32 of shape (n_patients, n_cells)."""

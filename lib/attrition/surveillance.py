@@ -223,7 +223,7 @@ class World(NamedTuple):
 
     scenario: Scenario
     n_batch: int
-    count: int
+    n_replicates: int
 
 
 def _replicates(
@@ -237,7 +237,7 @@ def _replicates(
 def _in_world(
     setting: Setting, world: World, models: Frozen, n_reference: int, block: range, permutations: int
 ) -> list[Outcome]:
-    n, n_batch = len(range(block.start, min(block.stop, world.count))), world.n_batch
+    n, n_batch = len(range(block.start, min(block.stop, world.n_replicates))), world.n_batch
     if not n:
         return []
     rng = seeds.stream(setting.seed, "monitoring", world.scenario.name, n_batch, block.start)
@@ -374,7 +374,8 @@ def power(alarms: pd.DataFrame, size: int) -> dict[str, Any]:
     ours = sized[~sized["name"].isin(monitoring.WITHOUT_NULL)].set_index("name")
     worlds = []
     for scenario in SCENARIOS[1:]:
-        rate, world = ours.loc[ours["scenario"] == scenario.name, "rate"], {"label": scenario.label}
+        rate = ours.loc[ours["scenario"] == scenario.name, "rate"]
+        world: dict[str, Any] = {"label": scenario.label}
         for end, value in (("most", rate.max()), ("least", rate.min())):
             world |= {end: [monitoring.NAMES[n] for n in rate.index[rate == value]], f"{end}_rate": float(value)}
         worlds.append(world)

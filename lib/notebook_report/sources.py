@@ -85,8 +85,10 @@ def text_of(name: str) -> str:
 
 
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Statements at any depth; expressions, most of a program, hold no import and are left out."""
+    """Statements at any depth; expressions hold no import and are left out, as is what only types need."""
     for node in nodes:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
         yield node
         for name in ("body", "orelse", "finalbody", "handlers", "cases"):
             yield from _statements(getattr(node, name, ()))
@@ -153,8 +155,8 @@ def modules(source: str) -> dict[str, str]:
 
 
 def reached(chapter: Chapter) -> dict[str, str]:
-    """The project's own modules that a chapter runs, and the look of its figures: name to hash."""
-    look = f"\nimport {project.current.style}" if project.current.style else ""
+    """The project's own modules that a chapter runs, `display` and the look of figures included: name to hash."""
+    look = "\nimport notebook_report.display" + (f"\nimport {project.current.style}" if project.current.style else "")
     return modules(code(chapter.notebook) + look)
 
 

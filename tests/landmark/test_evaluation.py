@@ -419,10 +419,10 @@ def test_why_no_delay_of_reporting_can_be_shown(made, records, recorded, collect
 
 
 def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
-    table = pd.DataFrame({"label": ["One", "Two", "Three"], "honest": 0.6, "leaky": [0.8, 0.63, 0.6]})
+    table = pd.DataFrame({"label": ["One", "Two", "Three", "Four"], "honest": 0.6, "leaky": [0.8, 0.7, 0.63, 0.6]})
     table["difference"] = table["leaky"] - table["honest"]
     table = table.assign(ci_low=table["difference"] - 0.01, ci_high=table["difference"] + 0.01)
     found = evaluation.leaks(table, 0.05, 0.75)
-    assert (found["n"], found["large"], found["above"], found["free"]) == (3, 1, 1, ["Three"])
+    assert (found["n"], found["large"], found["above"], found["free"]) == (4, 2, 1, ["Four"])
     assert (found["label"], found["verdict"]) == ("One", "supported")
     assert found["price"]["value"] == pytest.approx(0.2)

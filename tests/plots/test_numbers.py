@@ -1,4 +1,4 @@
-"""What the figures draw are the numbers they are given: places, factors, references, bands, colours of models."""
+"""What a figure draws are the numbers of its table, in the unit of its axis, with the lines that they are held to."""
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +10,8 @@ from matplotlib import pyplot as plt
 
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots import curves, decision, diagrams, incidence, rows
-from attrition.plots.style import LIGHT, colour
+from attrition.plots.style import colour
+from tests.plots.test_marks import segments, vertical
 
 
 @pytest.fixture(autouse=True)
@@ -19,234 +20,334 @@ def _close():
     plt.close("all")
 
 
-def lines_of(ax):
-    """Lines with a name, by that name, as x and y."""
-    named = (line for line in ax.lines if not str(line.get_label()).startswith("_"))
-    return {line.get_label(): np.asarray(line.get_xydata(), dtype=float).T for line in named}
+def line(ax, label):
+    """Points of the line of that name."""
+    return next(one for one in ax.lines if one.get_label() == label).get_xydata()
 
 
-def verticals(ax):
-    """Places of vertical lines, by colour."""
-    found = [line for line in ax.lines if len(line.get_xdata()) == 2 and len(set(line.get_xdata())) == 1]
-    return sorted((float(line.get_xdata()[0]), line.get_color()) for line in found)
+def marks(ax, marker):
+    """Points drawn with that marker, from top to bottom."""
+    points = [one.get_xydata() for one in ax.lines if one.get_marker() == marker and len(one.get_xdata())]
+    made = np.concatenate(points)
+    return made[np.argsort(made[:, 1], kind="stable")]
 
 
-def bars(ax):
-    """Ends of horizontal lines, as (height, low, high)."""
-    made = [line for part in ax.collections if hasattr(part, "get_segments") for line in part.get_segments()]
-    return [(y, low, high) for (low, y), (high, _) in made]
+def horizontal(ax):
+    """Heights of lines across the axes."""
+    return {
+        one.get_ydata()[0] for one in ax.lines if list(one.get_xdata()) == [0, 1] and len(set(one.get_ydata())) == 1
+    }
 
 
-def dots(ax, marker):
-    """Places of the marks of one kind."""
-    return [tuple(xy) for line in ax.lines if line.get_marker() == marker for xy in line.get_xydata().tolist()]
-
-
-def band(ax, number=0):
-    """Lowest and highest end of a band."""
-    y = ax.collections[number].get_paths()[0].vertices[:, 1]
+def edges(area):
+    """Lowest and highest y of a filled area."""
+    y = area.get_paths()[0].vertices[:, 1]
     return y.min(), y.max()
 
 
-ROWS = pd.DataFrame({"label": ["a", "b"], "value": [0.6, 0.7], "ci_low": [0.5, 0.6], "ci_high": [0.65, 0.8]})
+def benefit(*models):
+    thresholds = np.array([0.3, 0.4, 0.5])
+    one = pd.DataFrame({"threshold": thresholds, "net_benefit": [0.4, 0.3, 0.2]})
+    one = one.assign(ci_low=one["net_benefit"] - 0.1, ci_high=one["net_benefit"] + 0.15)
+    for name, over in (("all", [0.1, 0.12, 0.14]), ("none", [0.4, 0.3, 0.2])):
+        one = one.assign(**{f"over_{name}": over})
+        one = one.assign(
+            **{f"over_{name}_low": one[f"over_{name}"] - 0.05, f"over_{name}_high": one[f"over_{name}"] + 0.07}
+        )
+    return pd.concat([one.assign(model=model) for model in models], ignore_index=True)
 
 
-def test_a_forest_has_its_reference_its_truth_and_its_faint_rows():
-    table = ROWS.assign(label=["first_row", "b"], law=[0.4, 0.9], small=[False, True])
-    ax = rows.forest(table, "label", "value", "ci_low", "ci_high", 0.3, truth="law", faint="small", axis_label="x")
-    assert verticals(ax) == [(0.3, colour("muted"))]
-    assert dots(ax, "o") == [(0.6, 0.0)]
-    assert dots(ax, "s") == [(0.7, 1.0)]
-    assert sorted(dots(ax, "D")) == [(0.4, 0.0), (0.9, 1.0)]
-    assert bars(ax) == [(0.0, 0.5, 0.65), (1.0, 0.6, 0.8)]
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["first row", "b"]
-    assert ax.get_xlabel() == "x"
+def test_net_benefit_is_drawn_per_hundred_over_nobody_and_everybody():
+    ax = decision.decision_curves(benefit("lr"), np.array([0.35, 0.2, 0.05]), {})
+    np.testing.assert_allclose(line(ax, "contact everybody")[:, 1], [35, 20, 5])
+    np.testing.assert_allclose(line(ax, rows.SPOKEN["lr"])[:, 1], [40, 30, 20])
+    assert horizontal(ax) == {0}
+    assert edges(ax.collections[0]) == pytest.approx((10, 55))
 
 
-def test_a_real_trial_is_shown_between_chance_and_what_is_suspicious():
-    table = pd.concat([ROWS.assign(landmark=28), ROWS.assign(landmark=56, value=[0.55, 0.75])])
-    ax = rows.aurocs(table, 0.8)
-    assert verticals(ax) == [(0.5, colour("chance")), (0.8, colour("red"))]
-    assert dots(ax, "o") == [(0.6, -0.12), (0.7, 0.88)]
-    assert dots(ax, "s") == [(0.55, 0.12), (0.75, 1.12)]
+def test_everybody_of_a_real_trial_is_what_the_model_is_held_against():
+    ax = decision.net_benefit(benefit("all", "arm_only"), {"all": "All", "arm_only": "Arm"})
+    np.testing.assert_allclose(line(ax, "contact everybody")[:, 1], [30, 18, 6])
+    assert len(ax.collections) == 2
+    assert ax.get_ylim()[1] > 40
 
 
-def test_leaks_are_sorted_by_their_price_and_simulated_ones_are_hollow():
-    table = pd.DataFrame({"label": ["a", "b"], "honest": [0.5, 0.6], "leaky": [0.7, 0.95], "difference": [0.2, 0.35]})
-    ax = rows.prices(table, table.iloc[:1].assign(label="c"))
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["b", "a", "c"]
-    assert dots(ax, "o") == [(0.6, -0.14), (0.5, 0.86), (0.5, 2.16)]
-    faces = {line.get_label(): line.get_markerfacecolor() for line in ax.lines if line.get_marker() in "oD"}
-    assert faces["honest, simulated trials"] == LIGHT["paper"]
-    assert faces["honest, this trial"] == colour("honest")
-    assert faces["leaky, this trial"] == colour("leaky")
+def test_gains_have_the_bands_of_their_own_comparison():
+    ax = decision.gains(benefit("lr", "xgb"), "lr")
+    np.testing.assert_allclose(line(ax, "over contacting everybody")[:, 1], [10, 12, 14])
+    np.testing.assert_allclose(line(ax, "over contacting nobody")[:, 1], [40, 30, 20])
+    assert [edges(area) for area in ax.collections] == [pytest.approx((5, 21)), pytest.approx((15, 47))]
+    assert horizontal(ax) == {0}
 
 
-def test_site_groups_stand_by_size_and_those_without_an_interval_are_hollow():
-    table = pd.DataFrame({"site_group": ["x", "y", "all"], "n_patients": [16, 25, 41], "n_events": [1, 9, 10]})
-    table = table.assign(auroc=[0.4, 0.7, 0.65], ci_low=[np.nan, 0.5, 0.6], ci_high=[np.nan, 0.9, 0.7])
-    ax = rows.sites(table)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["y (9 of 25)", "x (1 of 16)"]
-    assert dots(ax, "o") == [(0.7, 0.0), (0.4, 1.0)]
-    assert [line.get_markersize() for line in ax.lines[:2]] == [8, 7]
-    assert [line.get_markerfacecolor() == LIGHT["paper"] for line in ax.lines[:2]] == [False, True]
-    assert verticals(ax) == [(0.5, colour("chance")), (0.65, colour("blue"))]
-    assert "no site group" in rows.sites(table.assign(ci_low=np.nan)).texts[0].get_text()
-
-
-def test_event_rates_have_their_counts_and_the_law_beside_them():
-    table = pd.DataFrame({"group": ["A", "B"], "n": [30, 70], "rate": [0.4, 0.5], "expected": [0.45, 0.55]})
-    fig = rows.rates_by({"first": table.assign(ci_low=0.3, ci_high=0.6), "second": table.iloc[:1]})
-    ax = fig.axes[0]
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["A  (n = 30)", "B  (n = 70)"]
-    assert dots(ax, "o") == [(0.4, 0.0), (0.5, 1.0)]
-    assert dots(ax, "|") == [(0.45, 0.0), (0.55, 1.0)]
-    assert (ax.get_title(loc="left"), ax.get_xlim()) == ("first", (0, 1))
-
-
-def test_published_is_hollow_and_recomputed_is_filled():
-    table = pd.DataFrame({"key": ["lr", "xgb", "lr"], "measure": ["auroc", "auroc", "other"], "published": 0.6})
-    ax = rows.published_and_found(table.assign(found=[0.7, 0.8, 0.1]), {"auroc": "AUROC"})
-    filled = {line.get_xdata()[0]: line.get_markerfacecolor() for line in ax.lines if len(line.get_xdata())}
-    assert filled[0.7] == rows.colour("lr")
-    assert filled[0.8] == rows.colour("xgb")
-    assert filled[0.6] == LIGHT["paper"]
-    assert {(low, high) for _, low, high in bars(ax)} == {(0.6, 0.7), (0.6, 0.8)}
-
-
-def test_folds_are_spread_over_their_row_with_the_mean_as_a_tick():
-    folds = pd.DataFrame({"model": ["lr"] * 3 + ["xgb"], "value": [0.5, 0.6, 0.7, 0.4]})
-    ax = rows.fold_distribution(folds, {"lr": "LR", "xgb": "XGB"}, {"chance": 0.5})
-    assert dots(ax, "o") == [(0.5, -0.25), (0.6, 0.0), (0.7, 0.25)]
-    assert dots(ax, "|") == [(pytest.approx(0.6), 0.0), (0.4, 1.0)]
-    assert verticals(ax) == [(0.5, colour("chance"))]
-
-
-def test_the_ladder_starts_at_chance():
-    table = pd.DataFrame({"known": ["nothing", "all"] * 2, "prevalence": ["default"] * 2 + ["p24"] * 2})
-    ax = rows.oracle_ladder(table.assign(auroc=[0.5, 0.7, 0.5, 0.72]))
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["all", "nothing"]
-    assert (-0.12, 0.5, 0.7) in bars(ax)
-    assert (0.12, 0.5, 0.72) in bars(ax)
-
-
-def curve_table(**columns):
-    x = np.array([0.0, 0.5, 1.0])
-    return pd.DataFrame(
-        {"model": "lr", "false_positive_rate": x, "recall": x, "ci_low": x - 0.1, "ci_high": x + 0.2} | columns
-    )
-
-
-def test_roc_curves_are_the_table_and_only_the_models_named_have_a_band():
-    table = pd.concat([curve_table(), curve_table(model="xgb", recall=[0.0, 0.8, 1.0])])
+def test_curves_are_means_over_repeats_with_quantiles_of_resamples():
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 60)
+    prediction = np.column_stack([y + rng.normal(0, 1, 60), y + rng.normal(0, 1, 60)])
+    weights = rng.multinomial(60, np.full(60, 1 / 60), 50).T.astype(float)
+    table = curves.roc_data(y, {"lr": prediction, "xgb": prediction[:, 0]}, weights)
+    by_model = dict(list(table.groupby("model")))
+    single = [curves.roc_data(y, {"lr": prediction[:, k]}, weights)["recall"].to_numpy() for k in (0, 1)]
+    np.testing.assert_allclose(by_model["lr"]["recall"], np.mean(single, axis=0))
+    inner = by_model["xgb"].query("0.1 < false_positive_rate < 0.6")
+    assert (inner["ci_low"] < inner["recall"]).mean() > 0.9
+    assert (inner["ci_high"] > inner["recall"]).mean() > 0.9
     ax = curves.roc(table)
-    np.testing.assert_allclose(lines_of(ax)["XGBoost"], [[0, 0.5, 1], [0, 0.8, 1]])
+    np.testing.assert_allclose(line(ax, rows.SPOKEN["xgb"]), by_model["xgb"][["false_positive_rate", "recall"]])
     assert len(ax.collections) == 1
-    assert band(ax) == pytest.approx((-0.1, 1.2))
 
 
-def test_precision_recall_has_the_event_rate_as_its_floor_and_no_null_model():
-    table = pd.concat([curve_table(), curve_table(model="null")]).assign(precision=[0.9, 0.8, 0.7] * 2)
-    ax = curves.precision_recall(table, 0.2)
-    assert ax.get_ylim() == (0.2, 1.01)
-    assert len(lines_of(ax)) == 1
-    assert any(set(line.get_ydata()) == {0.2} for line in ax.lines)
+def test_precision_is_drawn_over_the_event_rate():
+    table = pd.DataFrame({"model": "lr", "recall": [0.2, 0.8], "precision": [0.9, 0.7], "ci_low": 0.6, "ci_high": 0.95})
+    ax = curves.precision_recall(pd.concat([table, table.assign(model="null")]), 0.25)
+    assert horizontal(ax) == {0.25}
+    assert ax.get_ylim()[0] == 0.25
+    assert len(ax.lines) == 2
+    assert curves.precision_recall(table, 0.6).get_ylim()[0] == 0.3
 
 
-def made(shift):
-    x = np.array([0.2, 0.4])
-    return CalibrationCurve(**dict(zip(CalibrationCurve._fields, (x, x + shift, x, x + 2 * shift), strict=True)))
+def calibrated():
+    grid = np.array([0.2, 0.5, 0.8])
+    return CalibrationCurve(grid, grid - 0.1, grid - 0.2, grid + 0.05)
 
 
-def test_calibration_curves_are_the_numbers_with_bands_from_the_first_on():
-    both = {"all": made(0.1), "xgb": made(0.2)}
-    ax = curves.calibration_curves(both, {"all": "everything"}, n_banded=1)
-    np.testing.assert_allclose(lines_of(ax)["everything"], [[0.2, 0.4], both["all"].observed])
+def test_calibration_has_its_band_and_shares_of_predictions():
+    fig = curves.calibration({"lr": calibrated()}, {"lr": np.array([0.1, 0.1, 0.9, 0.9])})
+    top, bottom = fig.axes
+    np.testing.assert_allclose(line(top, rows.SPOKEN["lr"]), [(0.2, 0.1), (0.5, 0.4), (0.8, 0.7)])
+    assert edges(top.collections[0]) == pytest.approx((0, 0.85))
+    assert bottom.patches[0].get_data().values.sum() == pytest.approx(1)
+
+
+def test_the_first_model_of_a_real_trial_has_the_band():
+    ax = curves.calibration_curves({"all": calibrated(), "arm_only": calibrated()}, {"all": "All"}, n_banded=1)
     assert len(ax.collections) == 1
-    assert {line.get_label(): line.get_color() for line in ax.lines}["xgb"] == rows.colour("xgb")
-    assert len(curves.calibration_curves(both).collections) == 2
-    assert curves.calibration_curves(None) is None
+    assert ax.collections[0].get_facecolor()[0][:3] == pytest.approx(mpl.colors.to_rgb(colour("blue")))
+    np.testing.assert_allclose(line(ax, "All")[:, 1], [0.1, 0.4, 0.7])
 
 
-def test_shares_are_drawn_in_per_cent():
-    reported = pd.DataFrame({"days_after_onset": [0, 7], "reported": [0.2, 0.9]})
-    assert curves.reported(reported).lines[0].get_ydata().tolist() == [20, 90]
-    table = pd.DataFrame({"prediction": [0.201, 0.199, 0.6], "changes_at_0.5": [0.1, 0.3, 0.5]})
-    (line,) = curves.classification_instability(table, [0.5]).lines
-    np.testing.assert_allclose(line.get_xydata(), [(0.2, 20), (0.6, 50)])
+def test_the_share_of_models_that_disagree_is_in_per_cent():
+    table = pd.DataFrame({"prediction": [0.301, 0.299, 0.7], "changes_at_0.5": [0.2, 0.4, 0.1]})
+    ax = curves.classification_instability(table, [0.5])
+    np.testing.assert_allclose(line(ax, "threshold 0.50"), [(0.3, 30), (0.7, 10)])
 
 
-def test_instability_draws_one_of_so_many_patients():
-    table = pd.DataFrame({"prediction": [0.3, 0.1, 0.2], "low": [0.2, 0.0, 0.1], "high": [0.5, 0.3, 0.4]})
-    drawn = curves.instability(table, every=2).collections[0].get_segments()
-    np.testing.assert_allclose(drawn, [[(0.1, 0.0), (0.1, 0.3)], [(0.3, 0.2), (0.3, 0.5)]])
+def test_patients_are_drawn_by_their_prediction_one_of_so_many():
+    table = pd.DataFrame({"prediction": [0.9, 0.1, 0.5, 0.3], "low": 0.0, "high": [0.95, 0.2, 0.6, 0.4]})
+    ax = curves.instability(table, every=2)
+    drawn = [tuple(line[1]) for line in ax.collections[0].get_segments()]
+    assert drawn == [(0.1, 0.2), (0.5, 0.6)]
 
 
-def test_true_probabilities_have_their_means():
-    shares = curves.probability_shares({"default": np.array([0.1, 0.9]), "p24": np.array([0.1, 0.2])}, bins=2)
-    assert verticals(curves.true_probability(shares, {"default": 0.5, "p24": 0.24})) == [
-        (0.24, colour("ochre")),
-        (0.5, colour("blue")),
-    ]
+def test_a_learning_curve_has_its_intervals_below_the_oracle():
+    table = pd.DataFrame({"model": "lr", "n_train": [1000, 200], "value": [0.7, 0.6]})
+    table = table.assign(ci_low=table["value"] - 0.02, ci_high=table["value"] + 0.05)
+    ax = curves.learning_curve(table, 0.75)
+    (bars,) = ax.collections
+    np.testing.assert_allclose([line[:, 1] for line in bars.get_segments()], [(0.58, 0.65), (0.68, 0.75)])
+    assert horizontal(ax) == {0.75}
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "1,000"]
 
 
-def test_net_benefit_is_of_a_hundred_patients():
-    table = pd.DataFrame({"model": "lr", "threshold": [0.2, 0.4], "net_benefit": [0.3, 0.1], "over_all": [0.1, 0.2]})
-    table = table.assign(
-        ci_low=table["net_benefit"] - 0.05, ci_high=table["net_benefit"] + 0.1, over_none=table["net_benefit"]
+def test_the_running_sum_starts_with_the_first_patient():
+    ax = curves.running_sum(np.array([0.5, -1.0]), np.array([[-1, -2], [1, 3]]))
+    np.testing.assert_allclose(line(ax, "this batch"), [(1, 0.5), (2, -1)])
+    assert edges(ax.collections[0]) == (-2, 3)
+    assert horizontal(ax) == {0}
+
+
+def test_reported_events_are_in_per_cent():
+    ax = curves.reported(pd.DataFrame({"days_after_onset": [0, 7], "reported": [0.25, 0.5]}))
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [25, 50])
+    assert ax.lines[0].get_drawstyle() == "steps-post"
+
+
+def test_true_probabilities_are_shares_with_their_means():
+    shares = curves.probability_shares({"default": np.array([0.1, 0.9]), "p24": np.array([0.1, 0.2])}, bins=4)
+    ax = curves.true_probability(shares, {"default": 0.5, "p24": 0.15})
+    assert set(vertical(ax)) == {0.5, 0.15}
+    assert [patch.get_data().values.sum() for patch in ax.patches] == [1, 1]
+
+
+def test_an_operating_point_has_the_least_concave_curve_through_it():
+    points = pd.DataFrame([{"claim": "a", "fpr": 0.2, "tpr": 0.7, "published": 0.643, "least": 0.75}])
+    ax = curves.operating_points(points)
+    drawn = [tuple(map(tuple, one.get_xydata())) for one in ax.lines]
+    assert ((0, 0), (0.2, 0.7), (1, 1)) in drawn
+    np.testing.assert_allclose(line(ax, "a, at least 0.750"), [(0.2, 0.7)])
+    curve = line(ax, "a curve with AUROC 0.643")
+    assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(0.643, abs=1e-3)
+
+
+def test_memory_is_held_against_two_gibibytes():
+    table = pd.DataFrame({"step": "fit", "patients": [1e3, 1e5], "seconds": [1, 10], "peak_mib": [200, 400]})
+    left, right = curves.costs(table)
+    assert horizontal(right) == {2048}
+    np.testing.assert_allclose(line(left, "fit")[:, 1], [1, 10])
+    np.testing.assert_allclose(line(right, "fit")[:, 1], [200, 400])
+
+
+def estimates(**columns):
+    table = pd.DataFrame({"label": ["a", "b"], "value": [0.2, -0.1]} | columns)
+    return table.assign(ci_low=table["value"] - 0.05, ci_high=table["value"] + 0.1)
+
+
+def test_a_forest_marks_truth_and_mutes_what_is_small():
+    table = estimates(law=[0.1, 0.0], small=[False, True]).rename(columns={"ci_low": "low", "ci_high": "high"})
+    ax = rows.forest(table, "label", "value", "low", "high", 0.25, truth="law", faint="small")
+    assert set(vertical(ax)) == {0.25}
+    np.testing.assert_allclose(segments(ax), [(0, 0.15, 0.3), (1, -0.15, 0)])
+    np.testing.assert_allclose(marks(ax, "D"), [(0.1, 0), (0.0, 1)])
+    np.testing.assert_allclose(marks(ax, "o"), [(0.2, 0)])
+    assert next(one for one in ax.lines if one.get_marker() == "s").get_color() == colour("muted")
+
+
+def test_differences_stand_beside_the_smallest_of_interest():
+    ax = rows.differences(estimates(setting="default", published=[0.15, np.nan]), 0.01)
+    (shade,) = [patch for patch in ax.patches if "smallest" in patch.get_label()]
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (-0.01, 0.01)
+    assert 0 in vertical(ax)
+    np.testing.assert_allclose(marks(ax, "x"), [(0.15, 0)])
+
+
+def test_levels_lie_between_chance_and_the_oracle():
+    ax = rows.levels(estimates(model=["lr", "xgb"]), 0.82)
+    assert {place: one.get_label() for place, one in vertical(ax).items()} == {0.5: "Chance", 0.82: "Oracle"}
+
+
+def test_one_split_shows_most_and_half_of_the_trials():
+    table = pd.DataFrame([{"label": "a", "model": "lr", "q025": 0.1, "q250": 0.3, "q750": 0.5, "q975": 0.9}])
+    ax = rows.one_split(table.assign(truth=0.4, published=0.7))
+    words = {made.get_label(): [tuple(line[:, 0]) for line in made.get_segments()] for made in ax.collections}
+    assert words == {"95% of trials": [(0.1, 0.9)], "half of trials": [(0.3, 0.5)]}
+    assert tuple(marks(ax, "x")[0]) == (0.7, 0)
+
+
+def test_a_ladder_starts_at_chance_and_goes_down_from_what_is_known_last():
+    table = pd.DataFrame({"known": ["first", "last"], "prevalence": "default", "auroc": [0.6, 0.7]})
+    ax = rows.oracle_ladder(table)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["last", "first"]
+    assert sorted(line[1:] for line in segments(ax)) == [(0.5, 0.6), (0.5, 0.7)]
+    assert 0.5 in vertical(ax)
+
+
+def test_published_is_open_and_found_is_filled():
+    table = pd.DataFrame([{"key": "lr", "measure": "auroc", "published": 0.7, "found": 0.6}])
+    ax = rows.published_and_found(table, {"auroc": "AUROC"})
+    drawn = {one.get_xdata()[0]: one.get_markerfacecolor() for one in ax.lines if len(one.get_xdata())}
+    assert drawn == {0.6: rows.colour("lr"), 0.7: colour("paper")}
+
+
+def test_folds_are_points_around_their_mean():
+    folds = pd.DataFrame({"model": "lr", "repeat": 0, "fold": range(3), "value": [0.5, 0.6, 0.85]})
+    ax = rows.fold_distribution(folds, {"lr": "LR"}, {"chance": 0.5})
+    assert marks(ax, "|")[0][0] == pytest.approx(0.65)
+    np.testing.assert_allclose(marks(ax, "o"), [(0.5, -0.25), (0.6, 0), (0.85, 0.25)])
+    assert 0.5 in vertical(ax)
+
+
+def test_ways_are_joined_to_the_truth():
+    table = pd.DataFrame([{"way": "leaky", "model": "lr", "value": 0.9, "truth": 0.6}])
+    ax = rows.ways(table, {"leaky": "Leaky"})
+    assert [line[1:] for line in segments(ax)] == [(0.6, 0.9)]
+    assert marks(ax, "|")[0][0] == 0.6
+
+
+def test_prices_go_from_the_dearest_to_the_cheapest_on_both_kinds_of_trials():
+    here = pd.DataFrame({"label": ["cheap", "dear"], "honest": [0.6, 0.6], "leaky": [0.65, 0.9]})
+    here = here.assign(difference=here["leaky"] - here["honest"])
+    ax = rows.prices(here, here.assign(leaky=[0.7, 0.8]))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["dear", "cheap"]
+    lines = sorted(set(segments(ax)))
+    np.testing.assert_allclose(lines, [(-0.14, 0.6, 0.9), (0.16, 0.6, 0.8), (0.86, 0.6, 0.65), (1.16, 0.6, 0.7)])
+    np.testing.assert_allclose(marks(ax, "D")[:, 0], [0.9, 0.8, 0.65, 0.7])
+    assert 0.5 in vertical(ax)
+
+
+def test_site_groups_stand_by_size_and_few_events_are_hollow():
+    table = pd.DataFrame({"site_group": ["s", "l", "all"], "n_patients": [9, 100, 109], "n_events": [1, 40, 41]})
+    table = table.assign(auroc=[0.4, 0.7, 0.66], ci_low=[np.nan, 0.6, 0.6], ci_high=[np.nan, 0.8, 0.7])
+    ax = rows.sites(table)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["l (40 of 100)", "s (1 of 9)"]
+    assert set(vertical(ax)) == {0.5, 0.66}
+    faces = {
+        one.get_xdata()[0]: (one.get_markerfacecolor(), one.get_markersize())
+        for one in ax.lines
+        if one.get_marker() == "o"
+    }
+    assert faces[0.4] == (colour("paper"), 6)
+    assert faces[0.7] == (colour("blue"), 13)
+
+
+def test_hazard_ratios_are_held_against_one_on_a_log_axis():
+    table = pd.DataFrame([{"reason": "r", "arm": "A", "hazard_ratio": 2.0, "ci_low": 0.9, "ci_high": 4.4}])
+    ax = rows.hazard_ratios(table, ["P", "A"])
+    assert 1 in vertical(ax)
+    assert ax.get_xscale() == "log"
+    np.testing.assert_allclose(segments(ax), [(0, 0.9, 4.4)])
+
+
+def test_aurocs_of_a_real_trial_are_held_against_chance_and_suspicion():
+    ax = rows.aurocs(estimates(landmark=28), 0.75)
+    assert {place: one.get_label() for place, one in vertical(ax).items()} == {
+        0.5: "chance",
+        0.75: "suspicious from here",
+    }
+
+
+def test_observed_rates_stand_beside_the_law():
+    table = pd.DataFrame(
+        {"group": ["A"], "n": [20], "rate": [0.3], "ci_low": [0.1], "ci_high": [0.5], "expected": [0.4]}
     )
-    for ax in (decision.decision_curves(table, np.array([0.2, -0.1]), {"call": 0.3}), decision.net_benefit(table, {})):
-        drawn = lines_of(ax)
-        np.testing.assert_allclose(drawn["contact everybody"], [[0.2, 0.4], [20, -10]])
-        np.testing.assert_allclose(
-            drawn["logistic regression" if "logistic regression" in drawn else "lr"][1], [30, 10]
-        )
-        assert band(ax) == pytest.approx((5, 40))
-        assert ax.get_ylim()[1] > 30
+    fig = rows.rates_by({"arm": table, "phase": table})
+    for ax in fig.axes:
+        assert [tick.get_text() for tick in ax.get_yticklabels()] == ["A  (n = 20)"]
+        assert marks(ax, "|")[0][0] == 0.4
+        assert ax.get_xlim() == (0, 1)
 
 
-def test_gains_over_both_defaults_have_their_bands():
-    table = pd.DataFrame({"model": ["lr", "lr", "xgb"], "threshold": [0.2, 0.4, 0.2]})
-    for name, value in (("all", 0.1), ("none", 0.3)):
-        table = table.assign(
-            **{f"over_{name}": value, f"over_{name}_low": value - 0.02, f"over_{name}_high": value + 0.04}
-        )
-    ax = decision.gains(table, "lr")
-    drawn = lines_of(ax)
-    np.testing.assert_allclose(drawn["over contacting everybody"], [[0.2, 0.4], [10, 10]])
-    np.testing.assert_allclose(drawn["over contacting nobody"], [[0.2, 0.4], [30, 30]])
-    assert [band(ax, k) for k in (0, 1)] == [pytest.approx((8, 14)), pytest.approx((28, 34))]
-    assert ax.get_ylim() == pytest.approx((-8, 24))
-
-
-def test_cost_is_two_panels_of_the_same_steps():
-    table = pd.DataFrame({"step": ["draw", "draw", "fit"], "patients": [1e3, 1e5, 1e3], "seconds": [1, 2, 3]})
-    left, right = curves.costs(table.assign(peak_mib=[200, 300, 400]))
-    np.testing.assert_allclose(lines_of(left)["draw"], [[1e3, 1e5], [1, 2]])
-    np.testing.assert_allclose(lines_of(right)["draw"], [[1e3, 1e5], [200, 300]])
-    assert any(set(line.get_ydata()) == {curves.LARGEST_MEMORY} for line in right.lines)
-
-
-def test_those_who_left_stand_beside_those_who_are_still_there():
-    table = pd.DataFrame({"step": ["screened", "randomised", "day 28"], "n": [306, 254, 200], "left": [0, 52, 54]})
-    ax = diagrams.consort(
-        table.assign(withdrew=[0, 0, 30], other=[0, 0, 24], died=[0, 0, 0]), ["withdrew", "other", "died"]
+def test_incidence_has_its_band_and_ticks_at_the_landmarks():
+    table = pd.DataFrame(
+        {"day": [0, 30, 90], "value": [0, 0.1, 0.3], "ci_low": [0, 0.05, 0.2], "ci_high": [0, 0.2, 0.4]}
     )
-    told = [text.get_text() for text in ax.texts if text.get_text()]
-    assert told == [
-        "306",
-        "screened",
-        "254",
-        "randomised",
-        "52 not randomised",
-        "200",
-        "day 28",
-        "54 left",
-        "withdrew 30, other 24",
-    ]
+    ax = incidence.curves(table.assign(reason="r"), "reason", [30])
+    assert edges(ax.collections[0]) == pytest.approx((0, 0.4))
+    assert ax.lines[0].get_drawstyle() == "steps-post"
+    assert ax.get_xlim() == (0, 90)
 
 
-def test_drift_of_an_effect_has_the_constant_it_drifts_from():
-    residuals = pd.DataFrame({"day": [1.0, 2.0, 3.0], "dose": [0.1, 0.2, 0.3]})
-    ax = incidence.drift_of_effect(residuals, {"dose": 0.4}, ["placebo", "dose"])
-    assert [line.get_ydata()[0] for line in ax.lines if len(set(line.get_ydata())) == 1] == [0.4]
+def test_smoothed_residuals_follow_a_drift():
+    residuals = pd.DataFrame({"day": np.arange(60.0), "arm": np.linspace(-1, 1, 60)})
+    ax = incidence.drift_of_effect(residuals, {"arm": 0.3}, ["P", "arm"])
+    np.testing.assert_allclose(line(ax, "arm")[:, 1], residuals["arm"], atol=1e-9)
+    assert horizontal(ax) == {0.3}
+
+
+def test_accuracy_stands_beside_its_landmark():
+    table = pd.DataFrame({"landmark": [0, 28], "model": "cox", "auroc": [0.6, 0.7]})
+    table = table.assign(auroc_low=table["auroc"] - 0.1, auroc_high=table["auroc"] + 0.05)
+    ax = incidence.accuracy(table, "auroc", 0.5, "AUROC", {"cox": "Cox", "none": "None"})
+    np.testing.assert_allclose(line(ax, "Cox"), [(-0.07, 0.6), (0.93, 0.7)])
+    np.testing.assert_allclose([one[:, 1] for one in ax.collections[0].get_segments()], [(0.5, 0.65), (0.6, 0.75)])
+    assert horizontal(ax) == {0.5}
+
+
+def test_a_flow_of_participants_counts_those_who_left_beside_those_who_stay():
+    table = pd.DataFrame({"step": ["screened", "randomised", "day 28"], "n": [1200, 1000, 900], "left": [0, 200, 100]})
+    ax = diagrams.consort(table.assign(death=[0, 0, 60], other=[0, 0, 40]), ["death", "other"])
+    words = [text.get_text() for text in ax.texts if text.get_text()]
+    assert [word for word in words if word[0].isdigit()] == ["1,200", "1,000", "200 not randomised", "900", "100 left"]
+    assert "death 60, other 40" in words
+    assert len([text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]) == 4
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert heights["1,200"] > heights["1,000"] > heights["900"]
+    assert heights["1,000"] > heights["100 left"] > heights["900"]
+
+
+def test_a_step_beside_another_gets_no_arrow():
+    steps = [("in", 10, "", False), ("train", 8, "80 %", False), ("test", 2, "", True)]
+    ax = diagrams.flow({"study": steps})
+    assert len([text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]) == 1
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert heights["10 in"] == 0
+    assert heights["8 train"] > heights["80 %"] > heights["2 test"]

@@ -403,7 +403,7 @@ def wide(out):
     """A book with tables of many columns, of usual and of very long words."""
     sizes = {9: "0.123", 16: "0.593 (0.526 to 0.663)", 18: "0.593 (0.526 to 0.663)", 26: "unconditional"}
     cells = ["# Wide tables", *(WIDE.format(columns=n, word=word) for n, word in sizes.items())]
-    return book.build(books.chapters(books.write(out / "wide", {"03_wide": cells})), out, name="wide.html")
+    return book.build(books.chapters(books.write(out / "wide", {"03_wide": cells})), out / "alone")
 
 
 def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, tmp_path):

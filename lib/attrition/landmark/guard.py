@@ -156,9 +156,11 @@ def guard(
         Study day on which each feature is known, see `cohort.dictionary`.
     landmark : int
     y : ndarray, shape (n_patients,), optional
-        For the single-feature screen, with `suspicious`.
+        For the single-feature screen.
     build, trial : callable and Trial, optional
         For building the features again without the future.
+    suspicious : float
+        AUROC from which a single feature is refused.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 """Diagrams: the law as a graph, and who went where in a trial (CONSORT)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -77,7 +78,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     ax.annotate("", end, start, arrowprops=look)
 
 
-def _centred(ax: Axes, x: float, y: float, words: str, hue: str = "ink", **look: str) -> None:
+def _centred(ax: Axes, x: float, y: float, words: str, hue: str = "ink", **look: Any) -> None:
     ax.text(x, y, words, ha="center", va="center", color=colour(hue), fontsize=9, **look)
 
 

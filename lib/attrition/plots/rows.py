@@ -371,7 +371,9 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None) -> Axes:
 
     Both tables have the columns leak, label, honest, leaky.
     """
-    both = [(table.sort_values("difference", ascending=False, kind="stable"), "this trial", -0.14, 2, None)]
+    both: list[tuple[pd.DataFrame, str, float, int, str | None]] = [
+        (table.sort_values("difference", ascending=False, kind="stable"), "this trial", -0.14, 2, None)
+    ]
     if simulated is not None:
         both.append((simulated, "simulated trials", 0.16, 1, "paper"))
     # a leak that this trial's data cannot show still has its place
