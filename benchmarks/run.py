@@ -30,7 +30,8 @@ from attrition.metrics import intervals, ranks
 from attrition.models import batched
 from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
-from notebook_report import execute, plan
+from notebook_report import execute
+from notebook_report import project as publishing
 
 SEED = 42
 PHASE_RISK = dict(zip(PHASES, PUBLISHED_LAW.phase_risk, strict=True))
@@ -316,7 +317,7 @@ def _papermill() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
 
         def one_by_one():
-            for chapter in plan.in_order(project.CHAPTERS):
+            for chapter in publishing.in_order(project.CHAPTERS):
                 target = Path(folder) / f"{chapter.name}.ipynb"
                 words = [str(chapter.notebook), str(target), "-p", "profile", "quick", "-k", "python3"]
                 subprocess.run(

@@ -6,7 +6,7 @@ named after it:
     project, paths, seeds                   what every module stands on: where, which stream
     settings, params                        validated choices
     environment, engine                     what is installed, where tasks run
-    metrics, tables, decision               measures, intervals; tables of patients; what acting on them is worth
+    metrics, decision                       measures, intervals; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
     claims, tracking                        the ledger and its rules; tracked runs and data

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from notebook_report import errors, plan, project
+from notebook_report import errors, project
 from notebook_report.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from notebook_report.project import Chapter
 
@@ -173,10 +173,10 @@ class Command:
     def _selection(args: argparse.Namespace, book: tuple[Chapter, ...]) -> tuple[tuple[Chapter, ...], frozenset[str]]:
         """Chapters to bring up to date, and names of those to redo in any case."""
         if args.only:
-            chapter = plan.find(args.only, book)
+            chapter = project.find(args.only, book)
             return (chapter,), frozenset([chapter.name])
         if args.start:
-            return book, frozenset(c.name for c in plan.dependants(plan.find(args.start, book), book))
+            return book, frozenset(c.name for c in project.dependants(project.find(args.start, book), book))
         return book, frozenset(c.name for c in book) if args.force else frozenset()
 
     def run(self, args: argparse.Namespace) -> int:
@@ -186,9 +186,9 @@ class Command:
 
         started = time.perf_counter()
         if args.only or args.start:
-            plan.find(args.only or args.start)  # a slip is told before a reader's data are read
+            project.find(args.only or args.start)  # a slip is told before a reader's data are read
         own = self.own(args)
-        chapters, forced = self._selection(args, plan.on_own_data() if own else project.current.chapters)
+        chapters, forced = self._selection(args, project.on_own_data() if own else project.current.chapters)
         os.environ[project.current.variable("COMMAND")] = self.told_as(args)
         request = driver.Request(
             out=output_folder(args, "-".join([own.words[0].lstrip("-"), *own.words[1:]]) if own else ""),

@@ -18,7 +18,7 @@ import jinja2
 import pandas as pd
 import yaml
 
-from notebook_report import project, results, text, vocabulary
+from notebook_report import project, results, text
 from notebook_report.said import Said
 from notebook_report.said import said as wording
 
@@ -104,7 +104,7 @@ def _preview(spec: dict[str, Any], caption: str, notes: str | None) -> dict[str,
 
 @functools.lru_cache(maxsize=4)
 def _parsed(captions: str) -> dict[str, dict[str, Any]]:
-    return yaml.load(captions, vocabulary.Loader) or {}
+    return yaml.load(captions, text.Loader) or {}
 
 
 def captions(id: str) -> dict[str, Any]:
@@ -225,11 +225,11 @@ def _spec(
 ) -> dict[str, Any]:
     """A table as text: headings with their side, and rows of cells."""
     columns, cells = [], []
-    forms = {**vocabulary.columns()["formats"], **(formats or {})}
+    forms = {**text.columns()["formats"], **(formats or {})}
     for position, name in enumerate(df.columns):
         raw = df.iloc[:, position]
         values = text.cells(raw.tolist(), forms.get(name))
-        label = vocabulary.heading(str((labels or {}).get(name, name)))
+        label = text.heading(str((labels or {}).get(name, name)))
         columns.append({"label": label, "align": (align or {}).get(name) or _side(values, raw)})
         cells.append(values)
     return {"columns": columns, "rows": [list(row) for row in zip(*cells, strict=True)]}
@@ -311,7 +311,7 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     evidence = [evidence] if isinstance(evidence, str) else list(evidence)
     if not evidence:
         raise ValueError(f"{id}: a finding needs evidence, an id of a figure or table")
-    vocabulary.verdict(verdict)
+    text.verdict(verdict)
     links = ", ".join(f"[{item}](#{item})" for item in evidence)
     shown = f"> **{verdict.capitalize()}.** {references(sentence)}  \n> Evidence: {links}"
     _emit(
@@ -360,9 +360,9 @@ def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) ->
 
 def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
     """Set a box of a kind (``"caution"``, ``"note"`` or ``"method"``); its Markdown is filled as in `prose`."""
-    if kind not in vocabulary.CALLOUTS:
-        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(vocabulary.CALLOUTS)}")
-    filled, title = _ready(template, values), title or vocabulary.CALLOUTS[kind]
+    if kind not in text.CALLOUTS:
+        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(text.CALLOUTS)}")
+    filled, title = _ready(template, values), title or text.CALLOUTS[kind]
     quoted = "\n".join(f"> {line}" for line in references(filled).splitlines())
     _emit(
         {"text/markdown": f"> **{title}**\n>\n{quoted}", "text/plain": f"{title}: {filled}"},
@@ -385,7 +385,7 @@ def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", note
     lacking = [name for name in LEDGER if name not in claims.columns]
     if lacking:
         raise ValueError(f"{id}: the ledger lacks {', '.join(lacking)}")
-    verdicts = [vocabulary.verdict(word) for word in claims["verdict"]]
+    verdicts = [text.verdict(word) for word in claims["verdict"]]
     caption = _told(caption or f"The {len(claims)} published claims, and what became of each.", "caption", id)
     listed = claims["evidence"].tolist() if "evidence" in claims.columns else [""] * len(claims)
     evidence = [item.split() if isinstance(item, str) else list(item or ()) for item in listed]

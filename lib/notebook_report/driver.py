@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import psutil
 
-from notebook_report import plan, project, sources
+from notebook_report import project, sources
 from notebook_report.project import Chapter
 from notebook_report.state import State
 
@@ -49,7 +49,7 @@ class Request:
     @property
     def book(self) -> tuple[Chapter, ...]:
         """Chapters of the report: all, or those that run on a reader's own data."""
-        return plan.on_own_data() if self.own else project.current.chapters
+        return project.on_own_data() if self.own else project.current.chapters
 
     def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""
@@ -77,7 +77,7 @@ def keys(request: Request) -> Keys:
     """Keys of every chapter that is asked for or stands in the report, and of those it reads from."""
     resolved = request.resolved()
     found: Keys = {}
-    for chapter in plan.with_needs((*request.chapters, *request.book)):
+    for chapter in project.with_needs((*request.chapters, *request.book)):
         values = request.parameters(chapter, resolved["seed"]) | dataclasses.asdict(resolved[chapter.name])
         inputs = request.own.inputs if request.own and chapter.own else ""
         key = sources.code_key(chapter, values, [found[name][0] for name in chapter.needs], inputs)
@@ -89,7 +89,7 @@ def stale(request: Request, state: State, known: Keys) -> list[Chapter]:
     """Requested chapters that have to be redone, in order."""
     return [
         chapter
-        for chapter in plan.in_order(request.chapters)
+        for chapter in project.in_order(request.chapters)
         if chapter.name in request.forced or not state.up_to_date(chapter.name, known[chapter.name][1])
     ]
 
@@ -161,12 +161,12 @@ class Runner:
 
     def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
         """Chapters from which the longest way leads to the end of the run first."""
-        way = plan.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
+        way = project.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
         return sorted(chapters, key=lambda c: -way[c.name])
 
     def _skip_hopeless(self, waiting: list[Chapter], outcome: Outcome) -> None:
         lost = {*outcome.failed, *outcome.skipped}
-        for chapter in plan.in_order(waiting):
+        for chapter in project.in_order(waiting):
             if lost.intersection(chapter.needs):
                 lost.add(chapter.name)
                 waiting.remove(chapter)

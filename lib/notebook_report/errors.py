@@ -12,13 +12,13 @@ import re
 import traceback
 from collections.abc import Iterable
 
-from notebook_report import project
-
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
 """Which code a run ends with when several things went wrong."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says when nothing more fits: the disk, a quota, ``ulimit -f``."""
+PACKAGES = {__name__.partition(".")[0]}
+"""Whose errors are ours: this package, and that of the project in use."""
 NAMED = re.compile(r"((\w+)(?:\.\w+)*)\.(\w+)(?=:|$)")
 
 
@@ -67,7 +67,7 @@ def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
     True
     """
     found = NAMED.match(next(iter(lines), ""))
-    if not found or found[2] not in (project.current.name, project.__name__.partition(".")[0]):
+    if not found or found[2] not in PACKAGES:
         return None
     try:
         kind = getattr(importlib.import_module(found[1]), found[3], None)

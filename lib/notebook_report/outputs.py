@@ -10,7 +10,7 @@ from urllib.parse import quote
 from notebook_report import checks, markdown, text
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Item, Manuscript, about
-from notebook_report.vocabulary import VERDICTS
+from notebook_report.text import VERDICTS
 
 LONG_TABLE = 24
 """Tables of more rows scroll inside themselves."""

@@ -11,9 +11,9 @@ from attrition import decision, metrics, params
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
 from attrition.landmark import cohort, evaluation, guard, prediction
 from attrition.landmark.guard import LeakError
-from attrition.metrics import samplesize
+from attrition.metrics import measures
 from attrition.metrics.intervals import bootstrap_weights
-from attrition.plots import decision as benefit
+from attrition.plots import curves as benefit
 from attrition.plots import diagrams, rows
 from attrition.studies import leaks
 from notebook_report import results
@@ -295,9 +295,9 @@ def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
     of, y_prob = study.problems[28], study.developed[28].predictions["all"]
     found = evaluation.needed_patients(of, y_prob)
     rate, columns = of.y.mean(), len(of.columns("all"))
-    assert found["r2"] == pytest.approx(0.15 * samplesize.max_cox_snell(rate))
-    assert found["needed"] == samplesize.riley(columns, rate, found["r2"])["n"].max()
-    assert found["r2_seen"] == pytest.approx(np.mean([samplesize.cox_snell_r2(of.y, p) for p in y_prob.T]))
+    assert found["r2"] == pytest.approx(0.15 * measures.max_cox_snell(rate))
+    assert found["needed"] == measures.riley(columns, rate, found["r2"])["n"].max()
+    assert found["r2_seen"] == pytest.approx(np.mean([measures.cox_snell_r2(of.y, p) for p in y_prob.T]))
     nothing = evaluation.needed_patients(of, np.full((len(of.y), 1), rate))
     assert nothing["needed_seen"] is None
     assert evaluation.sample_size(study)["needed"] == found["needed"]

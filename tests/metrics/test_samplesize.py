@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from attrition import metrics
-from attrition.metrics import samplesize
+from attrition.metrics import measures
 from attrition.models import batched
 
 GOLDEN = pd.read_csv(Path(__file__).parents[1] / "golden" / "samplesize_pmsampsize.csv")
 
 
 def _needed(n_parameters, prevalence, r2):
-    return samplesize.riley(n_parameters, prevalence, r2).set_index("criterion")
+    return measures.riley(n_parameters, prevalence, r2).set_index("criterion")
 
 
 @pytest.mark.parametrize("case", GOLDEN.to_dict("records"), ids=lambda case: f"{case['parameters']} parameters")
@@ -23,7 +23,7 @@ def test_criteria_equal_pmsampsize(case):
     assert needed.loc["shrinkage", "n"] == case["shrinkage"]
     assert needed.loc["optimism", "n"] == case["optimism"]
     assert needed.loc["overall risk", "n"] == case["overall_risk"]
-    assert samplesize.max_cox_snell(case["prevalence"]) == pytest.approx(case["max_r2"], abs=1e-12)
+    assert measures.max_cox_snell(case["prevalence"]) == pytest.approx(case["max_r2"], abs=1e-12)
 
 
 def test_worked_example_chagas_disease():
@@ -48,21 +48,21 @@ def test_the_error_formula_treats_both_outcomes_alike():
 @pytest.mark.parametrize("r2", [0.0, -0.1, 0.4])
 def test_an_impossible_r_squared_is_refused(r2):
     with pytest.raises(ValueError, match="not possible"):
-        samplesize.riley(10, 0.05, r2)
+        measures.riley(10, 0.05, r2)
 
 
 def test_expected_shrinkage_inverts_the_criterion():
     n = _needed(9, 0.53, 0.12).loc["shrinkage", "n"]
-    assert samplesize.expected_shrinkage(n, 9, 0.12) == pytest.approx(0.9, abs=1e-3)
-    assert samplesize.expected_shrinkage(10 * n, 9, 0.12) > 0.98
+    assert measures.expected_shrinkage(n, 9, 0.12) == pytest.approx(0.9, abs=1e-3)
+    assert measures.expected_shrinkage(10 * n, 9, 0.12) > 0.98
 
 
 def test_cox_snell_of_truth_is_the_largest():
     true = np.linspace(0.1, 0.9, 81)
-    best = samplesize.cox_snell_r2(true, true)
-    assert 0 < best < samplesize.max_cox_snell(true.mean())
-    assert samplesize.cox_snell_r2(true, np.clip(true * 1.2, 0, 0.99)) < best
-    assert samplesize.cox_snell_r2(true, np.full(81, true.mean())) == pytest.approx(0, abs=1e-12)
+    best = measures.cox_snell_r2(true, true)
+    assert 0 < best < measures.max_cox_snell(true.mean())
+    assert measures.cox_snell_r2(true, np.clip(true * 1.2, 0, 0.99)) < best
+    assert measures.cox_snell_r2(true, np.full(81, true.mean())) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.slow
@@ -72,7 +72,7 @@ def test_the_shrinkage_criterion_keeps_its_promise():
     beta = np.array([0.5, 0.4, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0])
     Z = rng.normal(size=(100_000, 8))
     true = 1 / (1 + np.exp(-Z @ beta))
-    n = int(_needed(8, 0.5, samplesize.cox_snell_r2(true, true)).loc["shrinkage", "n"])
+    n = int(_needed(8, 0.5, measures.cox_snell_r2(true, true)).loc["shrinkage", "n"])
     y_new = (rng.random(20_000) < true[:20_000]).astype(int)
     slopes = []
     for _ in range(150):

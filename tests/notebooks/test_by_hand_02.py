@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from attrition import features, metrics, tables
+from attrition import eda, features, metrics
 from tests import notebooks
 
 NAME = "02_eda"
@@ -41,7 +41,7 @@ def test_correlations_and_their_intervals_are_scipys(found):
 def test_rates_are_those_of_the_figure(found):
     trial = found["trial"]
     for column, ends in (("trial_phase", found["phase"]), ("treatment_group", found["arm"])):
-        rates = tables.event_rates(trial[column], trial["dropout"].to_numpy())["rate"]
+        rates = eda.event_rates(trial[column], trial["dropout"].to_numpy())["rate"]
         assert ends == pytest.approx((rates.min(), rates.max()))
 
 

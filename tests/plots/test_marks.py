@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from attrition.metrics.intervals import wilson
 from attrition.monitoring import NAMES
-from attrition.plots import curves, decision, diagrams, rows
+from attrition.plots import curves, diagrams, rows
 from attrition.plots.style import colour
 
 
@@ -101,7 +101,7 @@ def curve():
 
 def test_thresholds_are_dashed_and_do_not_cross_the_legend():
     table = curve()
-    ax = decision.decision_curves(table, table["net_benefit"].to_numpy(), {"call": 0.35, "team": 0.75})
+    ax = curves.decision_curves(table, table["net_benefit"].to_numpy(), {"call": 0.35, "team": 0.75})
     for place in (0.35, 0.75):
         line = vertical(ax)[place]
         assert line.get_color() == colour("muted")
@@ -114,7 +114,7 @@ def test_thresholds_are_dashed_and_do_not_cross_the_legend():
 
 def test_money_is_drawn_for_the_stated_thresholds_with_commas():
     table = curve().assign(money=lambda t: 4500 * t["net_benefit"] / t["threshold"])
-    ax = decision.money(table)
+    ax = curves.money(table)
     stated = table[table["threshold"].between(0.35, 0.75)]
     assert ax.get_xlim() == (0.35, 0.75)
     assert stated["money"].max() < ax.get_ylim()[1] < 1.1 * stated["money"].max()

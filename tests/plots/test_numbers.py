@@ -9,7 +9,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from attrition.metrics.calibration import CalibrationCurve
-from attrition.plots import curves, decision, diagrams, incidence, rows
+from attrition.plots import curves, diagrams, incidence, rows
 from attrition.plots.style import colour
 from tests.plots.test_marks import segments, vertical
 
@@ -58,7 +58,7 @@ def benefit(*models):
 
 
 def test_net_benefit_is_drawn_per_hundred_over_nobody_and_everybody():
-    ax = decision.decision_curves(benefit("lr"), np.array([0.35, 0.2, 0.05]), {})
+    ax = curves.decision_curves(benefit("lr"), np.array([0.35, 0.2, 0.05]), {})
     np.testing.assert_allclose(line(ax, "contact everybody")[:, 1], [35, 20, 5])
     np.testing.assert_allclose(line(ax, rows.SPOKEN["lr"])[:, 1], [40, 30, 20])
     assert horizontal(ax) == {0}
@@ -66,14 +66,14 @@ def test_net_benefit_is_drawn_per_hundred_over_nobody_and_everybody():
 
 
 def test_everybody_of_a_real_trial_is_what_the_model_is_held_against():
-    ax = decision.net_benefit(benefit("all", "arm_only"), {"all": "All", "arm_only": "Arm"})
+    ax = curves.net_benefit(benefit("all", "arm_only"), {"all": "All", "arm_only": "Arm"})
     np.testing.assert_allclose(line(ax, "contact everybody")[:, 1], [30, 18, 6])
     assert len(ax.collections) == 2
     assert ax.get_ylim()[1] > 40
 
 
 def test_gains_have_the_bands_of_their_own_comparison():
-    ax = decision.gains(benefit("lr", "xgb"), "lr")
+    ax = curves.gains(benefit("lr", "xgb"), "lr")
     np.testing.assert_allclose(line(ax, "over contacting everybody")[:, 1], [10, 12, 14])
     np.testing.assert_allclose(line(ax, "over contacting nobody")[:, 1], [40, 30, 20])
     assert [edges(area) for area in ax.collections] == [pytest.approx((5, 21)), pytest.approx((15, 47))]

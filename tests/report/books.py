@@ -178,7 +178,7 @@ def namespace() -> dict[str, Any]:
     import pandas as pd
 
     from attrition.plots.rows import colour
-    from notebook_report import vocabulary as words
+    from notebook_report import text as words
 
     return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
 

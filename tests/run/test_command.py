@@ -87,7 +87,7 @@ def test_the_software_of_the_report_is_what_is_imported():
     import sys
 
     from attrition import environment
-    from notebook_report import plan, sources
+    from notebook_report import project, sources
 
     listed = {row["package"] for row in rendering.versions(project.current.chapters)} - {"Python"}
     taken = set().union(
@@ -99,5 +99,5 @@ def test_the_software_of_the_report_is_what_is_imported():
     found = {module: {environment.normal(name) for name in holders.get(module, ())} & set(locked) for module in modules}
     assert {module for module, names in found.items() if names and not names & listed} == set()
     assert listed <= set().union(*found.values())
-    assert "seaborn" in {name.partition(".")[0] for name in sources.loaded(plan.find("02"))}
-    assert [row["package"] for row in rendering.versions([plan.find("02")])].count("lightgbm") == 0
+    assert "seaborn" in {name.partition(".")[0] for name in sources.loaded(project.find("02"))}
+    assert [row["package"] for row in rendering.versions([project.find("02")])].count("lightgbm") == 0

@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from attrition import params, paths
 from attrition.run import TrialCommand
 from notebook_report import lab as editor
-from notebook_report import plan, project, results, sources
+from notebook_report import project, results, sources
 
 READERS = ["00_findings", "02_eda", "03_feature_ablation", "04_modelling", "05_evaluation", "08_monitoring"]
 KERNEL = "from jupyter_client import KernelManager; print(KernelManager(kernel_name='python3').format_kernel_cmd()[0])"
@@ -31,7 +31,7 @@ def test_a_notebook_alone_says_which_chapter_makes_what_is_missing(name, tmp_pat
         exec(compile(code, name, "exec"), {})
     advice, chapter = str(refusal.value).split("; run ")[1].split(" --only ")
     assert advice == f"./run_all.sh --out {tmp_path}"
-    assert plan.find(chapter) in plan.with_needs([plan.find(name)])
+    assert project.find(chapter) in project.with_needs([project.find(name)])
 
 
 def test_the_advice_is_for_the_report_at_hand(monkeypatch):

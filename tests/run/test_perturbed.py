@@ -5,7 +5,7 @@ import yaml
 
 from attrition import params, paths, settings
 from notebook_report import display as report
-from notebook_report import plan, project
+from notebook_report import project
 from tests.run.test_cells import code_of
 
 NAMED = {"imbalance_rates", "batch_sizes", "landmark", "landmarks", "champion"}
@@ -56,7 +56,7 @@ def test_every_chapter_runs_with_whatever_passes(how, tmp_path, monkeypatch):
     file.write_text(yaml.safe_dump(perturbed(how)), encoding="utf-8")
     monkeypatch.setattr(paths, "PARAMS", file)
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
-    for chapter in plan.in_order(project.current.chapters):
+    for chapter in project.in_order(project.current.chapters):
         source = "\n".join(code_of(paths.NOTEBOOKS / f"{chapter.name}.ipynb").values())
         with report.capture() as shown:
             exec(compile(source.replace('profile = "full"', 'profile = "quick"'), chapter.name, "exec"), {})

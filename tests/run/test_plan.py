@@ -2,7 +2,7 @@
 
 import pytest
 
-from notebook_report import plan, project
+from notebook_report import project
 
 
 def test_every_chapter_has_a_notebook_and_every_notebook_is_a_chapter():
@@ -12,26 +12,26 @@ def test_every_chapter_has_a_notebook_and_every_notebook_is_a_chapter():
 
 def test_needs_come_first():
     seen = set()
-    for chapter in plan.in_order(project.current.chapters):
+    for chapter in project.in_order(project.current.chapters):
         assert seen.issuperset(chapter.needs)
         seen.add(chapter.name)
-    assert plan.in_order(project.current.chapters)[-1].name == "00_findings"
+    assert project.in_order(project.current.chapters)[-1].name == "00_findings"
 
 
 @pytest.mark.parametrize(
     "name", ["03", "03_feature_ablation", "feature_ablation", "notebooks/03_feature_ablation.ipynb"]
 )
 def test_a_chapter_is_found_by_any_of_its_names(name):
-    assert plan.find(name).name == "03_feature_ablation"
+    assert project.find(name).name == "03_feature_ablation"
 
 
 def test_a_misspelt_chapter_is_refused_with_a_suggestion():
-    with pytest.raises(plan.UnknownChapter, match="did you mean 'modelling'"):
-        plan.find("modeling")
+    with pytest.raises(project.UnknownChapter, match="did you mean 'modelling'"):
+        project.find("modeling")
 
 
 def test_dependants_follow_the_arrows():
-    names = [c.name for c in plan.dependants(plan.find("04"))]
+    names = [c.name for c in project.dependants(project.find("04"))]
     assert names[0] == "04_modelling"
     assert "05_evaluation" in names
     assert names[-1] == "00_findings"
@@ -40,12 +40,12 @@ def test_dependants_follow_the_arrows():
 
 def test_the_longest_way_starts_first():
     seconds = {c.name: 1.0 for c in project.current.chapters}
-    way = plan.longest_way(project.current.chapters, seconds)
+    way = project.longest_way(project.current.chapters, seconds)
     assert way["00_findings"] == 1.0
     assert way["01_generation"] == 5.0
     assert way["01_generation"] > way["06_real_trial"] > way["07_time_to_dropout"]
 
 
 def test_what_chapters_need_comes_along_and_a_readers_own_data_have_theirs():
-    assert [c.name for c in plan.with_needs([plan.find("07")])] == ["06_real_trial", "07_time_to_dropout"]
-    assert [c.name for c in plan.on_own_data()] == ["06_real_trial", "07_time_to_dropout"]
+    assert [c.name for c in project.with_needs([project.find("07")])] == ["06_real_trial", "07_time_to_dropout"]
+    assert [c.name for c in project.on_own_data()] == ["06_real_trial", "07_time_to_dropout"]

@@ -18,7 +18,7 @@ from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, guard, prediction, uncertainty
 from attrition.landmark.prediction import LABELS, LEARNERS, Problem
 from attrition.landmark.uncertainty import Developed
-from attrition.metrics import intervals, samplesize
+from attrition.metrics import intervals, measures
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
 from attrition.metrics.intervals import grade
 from notebook_report.text import INTERVAL, interval_text, unless_missing
@@ -335,14 +335,14 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
     predictions (n_patients, n_repeats) there is also ``r2_seen``, and ``needed_seen``: None where they explain nothing.
     """
     rate, columns = float(of.y.mean()), len(of.columns("all"))
-    largest = samplesize.max_cox_snell(rate)
+    largest = measures.max_cox_snell(rate)
 
     def needed(r2: float) -> int | None:
-        return int(samplesize.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
+        return int(measures.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
 
     found: Facts = {"share": share, "r2": share * largest, "needed": needed(share * largest)}
     if y_prob is not None:
-        seen = float(np.mean([samplesize.cox_snell_r2(of.y, column) for column in y_prob.T]))
+        seen = float(np.mean([measures.cox_snell_r2(of.y, column) for column in y_prob.T]))
         found |= {"r2_seen": seen, "needed_seen": needed(seen)}
     return found
 
