@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import cross_val_predict
 
@@ -13,7 +14,7 @@ from attrition.landmark import cohort, evaluation
 from tests.landmark.test_evaluation import made_trial
 from tests.notebooks import cells
 
-GIVEN = {"evaluation": evaluation, "trials": trials, "cohort": cohort, "report": report, "seed": 42}
+GIVEN = {"evaluation": evaluation, "trials": trials, "cohort": cohort, "report": report, "pd": pd, "seed": 42}
 
 
 @pytest.fixture(scope="module")

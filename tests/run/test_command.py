@@ -100,4 +100,4 @@ def test_the_software_of_the_report_is_what_is_imported():
     assert {module for module, names in found.items() if names and not names & listed} == set()
     assert listed <= set().union(*found.values())
     assert "seaborn" in {name.partition(".")[0] for name in sources.loaded(project.find("02"))}
-    assert [row["package"] for row in rendering.versions([project.find("02")])].count("lightgbm") == 0
+    assert [row["package"] for row in rendering.versions([project.find("02")])].count("skops") == 0

@@ -80,12 +80,10 @@ def test_lab_saves_what_was_written_and_not_what_was_shown(lab, tmp_path):
         await manager.save(model, path)
         return (tmp_path / path).read_bytes()
 
-    def waited_for(path):  # in a thread of its own: a browser's test may have left its loop in this one
-        with ThreadPoolExecutor(1) as other:
-            return other.submit(asyncio.run, opened_run_and_saved(path)).result()
-
-    assert waited_for("notebooks/02.ipynb") == committed
-    assert b'"stdout"' in waited_for("own/02.ipynb")
+    with ThreadPoolExecutor(1) as other:  # a thread of its own: a browser's test may have left its loop in this one
+        ours, own = other.map(asyncio.run, map(opened_run_and_saved, ("notebooks/02.ipynb", "own/02.ipynb")))
+    assert ours == committed
+    assert b'"stdout"' in own
 
 
 def test_the_committed_report_is_out_of_reach_in_lab(lab):
