@@ -75,8 +75,8 @@ CASES = {
             ORDER
             | {"rows": [{"batch_size": n, "first": 0.01, "last": n / 500} for n in (50, 200)]}
             | {"hits": 0, "first": 0.0, "upper": 0.0095},
-            WRONG + "10% of batches of 50 if the inputs are looked at last and 1% if first; in 40% of batches of 200 if "
-            "the inputs are looked at last and 1% if first. With 200 patients a batch it happened in none of 400 "
+            WRONG + "10% of batches of 50 if the inputs are looked at last and 1% if first; in 40% of batches of 200 "
+            "if the inputs are looked at last and 1% if first. With 200 patients a batch it happened in none of 400 "
             "batches when inputs came first (95 % upper limit 0.9%).",
         ),
         (
