@@ -244,7 +244,7 @@ def test_metadata_survives_papermill(tmp_path):
     import nbformat
     import papermill
 
-    source = "import notebook_report as report\nreport.prose('{n:,} patients', n=1000)"
+    source = "import notebook_report as report\nfrom attrition import paths\nreport.prose('{n:,} patients', n=1000)"
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a")])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "a.ipynb")
