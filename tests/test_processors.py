@@ -171,8 +171,8 @@ from attrition.landmark import prediction
 of = prediction.problem(cdisc.load("pilot"), 0)
 folds = prediction.folds_of(of, 5, 10, 42)
 model = models.classifier("lr", "none", C=0.1)
-found = prediction.out_of_fold(of, {"arm": ("arm_only", model)}, folds)
-print([metrics.auroc(of.y, column) for column in found["arm"].T])
+found = prediction.out_of_fold(of, "arm_only", model, folds)
+print([metrics.auroc(of.y, column) for column in found.T])
 """
 
 
