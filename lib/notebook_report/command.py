@@ -227,7 +227,7 @@ class Command:
         return OK
 
     def _tests(self, rest: list[str]) -> int:
-        side_by_side = ["-n", "2", "--dist", "loadfile"] if not rest else []
+        side_by_side = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] if not rest else []
         return subprocess.call([sys.executable, "-m", "pytest", *side_by_side, *rest], cwd=project.current.root)
 
     def _lab(self, rest: list[str]) -> int:
