@@ -29,7 +29,7 @@ def moved(value, shape, how, place=0):
     if isinstance(shape, list):
         return [moved(item, shape[0], how) for item in value]
     if isinstance(shape, settings.Rising):
-        return [how(item, shape.item, number) for number, item in enumerate(value)]
+        return sorted(how(item, shape.item, number) for number, item in enumerate(value))
     return how(value, shape, place)
 
 
