@@ -19,9 +19,9 @@ MADE = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Output folder of its own for the tests of the report."""
+    """Output folder of its own for the tests of the report, and for no others."""
     folder = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRITION_OUT", str(folder))
@@ -29,13 +29,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def executed(out: Path) -> Path:
     """Folder of executed notebooks."""
     return books.write(out / "executed")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(executed: Path, out: Path) -> Path:
     """Finished report of the small book."""
     from notebook_report import book
@@ -43,7 +43,7 @@ def page(executed: Path, out: Path) -> Path:
     return book.build(books.chapters(executed), out, made=MADE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def html(page: Path) -> str:
     """Text of the finished report."""
     return page.read_text(encoding="utf-8")
