@@ -1,4 +1,4 @@
-"""The published data set looked at, before any model: what was published of it, its law, and its columns.
+"""The published data set looked at, before any model: what was published of it, its law, columns, tables of patients.
 
 What was published stands in ``eda.yaml`` beside this module.
 """

@@ -15,7 +15,7 @@ import pandas as pd
 
 from attrition import claims, environment, params, paths
 from attrition.claims.rules import worst
-from attrition.metrics.intervals import grade
+from attrition.metrics.intervals import grade, of_row
 from notebook_report import results, sources
 from notebook_report.said import said
 
@@ -44,10 +44,6 @@ def _interval(part: Row, shift: float = 0.0) -> Facts:
 
 def _effect(row: Row) -> Row:
     return next(part for part in row["statements"] if part["rule"] == "direction_and_half")
-
-
-def _difference(leak: Row) -> dict[str, float]:
-    return {"value": leak["difference"], "ci_low": leak["ci_low"], "ci_high": leak["ci_high"]}
 
 
 def better_than_chance(at: Row, model: str) -> bool:
@@ -142,7 +138,7 @@ def of_worth(known: Facts, decision: Row) -> Facts:
 def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
     """The leak that gains most on the real trial; its verdict is that of the gain, by the smallest difference."""
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
-    price = _difference(leaks[name])
+    price = of_row(leaks[name], "difference")
     return {
         "verdict": grade(price, smallest).verdict,
         "evidence": ["fig-leaks"],
@@ -223,7 +219,7 @@ def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
         **{"lowest": min(published), "highest": max(published)},
         "excess": {part["label"]: part["published"] - part["measured"] for part in alike},
         "most_events_day": max(landmarks, key=lambda day: landmarks[day]),
-        "price": _difference(real["leaks"]["whole_follow_up_counts"]),
+        "price": of_row(real["leaks"]["whole_follow_up_counts"], "difference"),
     }
 
 

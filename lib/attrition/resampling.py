@@ -5,7 +5,7 @@ appears once a model and repeat, and was not among the rows that made that predi
 searches its settings in its own rows, so that cross-validating it is nested cross-validation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,21 @@ def unshuffled_folds(y: np.ndarray, n_folds: int = 5) -> list[Fold]:
 def _folds(splitter: StratifiedKFold, y: np.ndarray, repeat: int) -> list[Fold]:
     splits = splitter.split(np.zeros(len(y)), y)
     return [Fold(repeat, number, train, test) for number, (train, test) in enumerate(splits)]
+
+
+def placed(folds: Sequence[Fold], parts: Iterable[np.ndarray | float], n_rows: int) -> np.ndarray:
+    """What belongs to the test part of each fold, in one table (n_rows, n_repeats).
+
+    Examples
+    --------
+    >>> folds = unshuffled_folds(np.array([0, 1, 0, 1]), n_folds=2)
+    >>> placed(folds, [[0.1, 0.2], [0.3, 0.4]], 4).ravel().tolist()
+    [0.1, 0.2, 0.3, 0.4]
+    """
+    table = np.full((n_rows, 1 + max(fold.repeat for fold in folds)), np.nan)
+    for fold, part in zip(folds, parts, strict=True):
+        table[fold.test, fold.repeat] = part
+    return table
 
 
 def _rows(X: Any, positions: np.ndarray) -> Any:

@@ -342,8 +342,7 @@ def nested(table: pd.DataFrame, *levels: str) -> dict:
     0.05
     """
     if not levels:
-        row = table.iloc[0]
-        return {"value": float(row["rate"]), "ci_low": float(row["ci_low"]), "ci_high": float(row["ci_high"])}
+        return dict(intervals.of_row(table.iloc[0], "rate"))
     return {str(key): nested(part, *levels[1:]) for key, part in table.groupby(levels[0], sort=False)}
 
 

@@ -1,4 +1,4 @@
-"""The project whose notebooks are run and bound: what this package has to be told of it, and where its files lie.
+"""The project whose notebooks are run and bound: what this package is told of it, the order of its chapters, its files.
 
 Everything a run writes lies below one output folder, ``reports/`` by default. Another one is chosen with ``--out DIR``
 (or the variable ``NAME_OUT``): then data, results and the report all go there, so that a read-only checkout works and
@@ -191,10 +191,6 @@ def waiting(chapter: str) -> Path:
     return out() / ".state" / f"{chapter}.tables"
 
 
-if os.environ.get(MODULE):
-    importlib.import_module(os.environ[MODULE])
-
-
 class UnknownChapter(errors.Refusal, ValueError):
     """A name on the command line that is no chapter."""
 
@@ -252,3 +248,7 @@ def longest_way(chapters: Iterable[Chapter], seconds: dict[str, float]) -> dict[
         after = [way[c.name] for c in chapters if chapter.name in c.needs and c.name in way]
         way[chapter.name] = seconds[chapter.name] + max(after, default=0.0)
     return way
+
+
+if os.environ.get(MODULE):
+    importlib.import_module(os.environ[MODULE])

@@ -1,4 +1,4 @@
-"""Text with results in it: filled templates, escaped Markdown, formatted table cells."""
+"""Text with results in it: filled templates, escaped Markdown, table cells and headings, words of verdicts."""
 
 import functools
 import math
@@ -25,6 +25,30 @@ MINUS = re.compile(
 )
 SMALL, SMALLEST = 5e-4, 5e-7
 """Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit."""
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Verdict(NamedTuple):
+    """Tone, mark, and the letter of a verdict in the ledger's strip."""
+
+    tone: str
+    mark: str
+    letter: str
+
+
+VERDICTS = {
+    "reproduced": Verdict("good", "=", "R"),
+    "supported": Verdict("good", "✓", "S"),
+    "direction only": Verdict("half", "◐", "D"),
+    "not supported": Verdict("bad", "✗", "N"),
+    "impossible": Verdict("bad", "⊘", "I"),
+    "not testable": Verdict("open", "?", "T"),
+    "not settled": Verdict("open", "±", "U"),
+    "exploratory": Verdict("open", "~", "E"),
+}
+"""The last is for findings that no rule, written down before the results, decides."""
+CALLOUTS = {"caution": "What not to conclude", "note": "Note", "method": "How this is judged"}
+"""Kinds of boxes and their default titles."""
 
 
 Made = TypeVar("Made", bound=Callable)
@@ -190,32 +214,6 @@ def is_number(text: str) -> bool:
     [True, True, True, False, False]
     """
     return text == MISSING or NUMBER.fullmatch(text) is not None
-
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Verdict(NamedTuple):
-    """Tone, mark, and the letter of a verdict in the ledger's strip."""
-
-    tone: str
-    mark: str
-    letter: str
-
-
-VERDICTS = {
-    "reproduced": Verdict("good", "=", "R"),
-    "supported": Verdict("good", "✓", "S"),
-    "direction only": Verdict("half", "◐", "D"),
-    "not supported": Verdict("bad", "✗", "N"),
-    "impossible": Verdict("bad", "⊘", "I"),
-    "not testable": Verdict("open", "?", "T"),
-    "not settled": Verdict("open", "±", "U"),
-    "exploratory": Verdict("open", "~", "E"),
-}
-"""The last is for findings that no rule, written down before the results, decides."""
-CALLOUTS = {"caution": "What not to conclude", "note": "Note", "method": "How this is judged"}
-"""Kinds of boxes and their default titles."""
 
 
 def verdict(word: str) -> str:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 
 from attrition import decision, features, metrics, models, seeds, simulate
 from attrition.metrics import evaluator
-from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
+from attrition.metrics.intervals import LEVEL, Interval, of_row, percentile_interval
 from attrition.models import batched
 from attrition.resampling import Fold
 from attrition.simulate import law as laws
@@ -206,11 +206,9 @@ def burden(table: pd.DataFrame, importance: pd.DataFrame) -> Facts:
     """Whether the published favourite feature earns its place (`coefficients`, and importance by feature)."""
     own, loss = table.set_index("feature").loc["burden"], importance.set_index("column").loc["burden"]
     rank = int(importance["importance"].rank(ascending=False)[importance["column"] == "burden"].iloc[0])
-    ends = {"ci_low": own["ci_low"], "ci_high": own["ci_high"]}
-    dropped = {"value": loss["importance"], "ci_low": loss["ci_low"], "ci_high": loss["ci_high"]}
     facts: Facts = {"verdict": "supported" if loss["ci_low"] > 0 and rank == 1 else "not supported"}
     facts |= {"compatible": bool(own["ci_low"] <= 0 <= own["ci_high"]), "rank": rank, "features": len(importance)}
-    return facts | {"coefficient": {"value": own["coefficient"], **ends}, "loss": dropped}
+    return facts | {"coefficient": of_row(own, "coefficient"), "loss": of_row(loss, "importance")}
 
 
 def partial_dependence(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from attrition import decision, metrics, models, paths, resampling, seeds, simulate
 from attrition.metrics import evaluator
-from attrition.metrics.intervals import Interval, calibration_in_the_large_interval, grade
+from attrition.metrics.intervals import Interval, calibration_in_the_large_interval, grade, of_row
 from attrition.simulate import oracle
 from notebook_report import results
 from notebook_report.text import interval_text
@@ -318,7 +318,7 @@ def at_thresholds(held_out: Predictions, thresholds: Mapping[str, float], weight
 def called(table: pd.DataFrame, model: str, threshold: float) -> Facts:
     """What a model does at one threshold of `at_thresholds`: ``flagged, found, missed`` per 100, ``precision``."""
     row = table[(table["model"] == model) & (table["threshold"] == threshold)].iloc[0]
-    precision = {"value": row["precision"], "ci_low": row["precision_low"], "ci_high": row["precision_high"]}
+    precision = of_row(row, "precision", "precision_low", "precision_high")
     per_100 = {name: row[f"{name}_per_100"] for name in ("flagged", "found", "missed")}
     return per_100 | {"precision": precision, "threshold": threshold}
 

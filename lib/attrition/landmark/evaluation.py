@@ -20,7 +20,7 @@ from attrition.landmark.prediction import LABELS, LEARNERS, Problem
 from attrition.landmark.uncertainty import Developed
 from attrition.metrics import intervals, measures
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
-from attrition.metrics.intervals import grade
+from attrition.metrics.intervals import Interval, grade, of_row
 from notebook_report.text import INTERVAL, interval_text, unless_missing
 
 PAIRS = (
@@ -187,18 +187,13 @@ def _tables(found: Evaluation, p: Any, seed: int) -> dict[str, pd.DataFrame]:
     return stacked | {"optimism": pd.DataFrame(optimism)}
 
 
-def interval(row: pd.Series, low: str = "ci_low", high: str = "ci_high") -> dict[str, float]:
-    """A row's estimate as an interval mapping."""
-    return {"value": float(row["value"]), "ci_low": float(row[low]), "ci_high": float(row[high])}
-
-
-def estimate(found: Evaluation, day: int | None, model: str, measure: str = "auroc") -> dict[str, float] | None:
+def estimate(found: Evaluation, day: int | None, model: str, measure: str = "auroc") -> Interval | None:
     """A measure of a model at a landmark with its interval; None where there is none."""
     rows = found.summary
     if rows.empty:
         return None
     rows = rows[(rows["landmark"] == day) & (rows["model"] == model) & (rows["measure"] == measure)]
-    return None if rows.empty else interval(rows.iloc[0])
+    return None if rows.empty else of_row(rows.iloc[0])
 
 
 @unless_missing
@@ -271,15 +266,15 @@ def _numbers_at(trial: Trial, found: Evaluation, day: int) -> Facts:
         auroc = dict.fromkeys(name for name in LABELS if name != "null")
         return entry | {"skipped": found.skipped[day], "auroc": auroc}
     rows = found.differences[found.differences["landmark"] == day]
-    measures = found.summary[found.summary["landmark"] == day]
+    summary = found.summary[found.summary["landmark"] == day]
     by = {
-        measure: {row["model"]: interval(row) for _, row in part.iterrows()}
-        for measure, part in measures.groupby("measure")
+        measure: {row["model"]: of_row(row) for _, row in part.iterrows()}
+        for measure, part in summary.groupby("measure")
     }
     tests = found.chance.get(day, {})
     return entry | {
         **{measure: by.get(measure, {}) for measure in ("auroc", "brier_score", "calibration_slope")},
-        "difference": {f"{row['first']}_less_{row['second']}": interval(row) for _, row in rows.iterrows()},
+        "difference": {f"{row['first']}_less_{row['second']}": of_row(row) for _, row in rows.iterrows()},
         "permutation_p": {name: {"raw": test["p"], "holm": test["holm"]} for name, test in tests.items()},
         "without_relation": {n: {key: test[key] for key in ("mean", "low", "high")} for n, test in tests.items()},
         "on_treatment": on_treatment(trial, found, day),
@@ -391,19 +386,19 @@ def _days(evaluated: Evaluation) -> list[int]:
     return sorted(evaluated.later)
 
 
-def _differences(evaluated: Evaluation, first: str, second: str, low: str, high: str) -> dict[int, dict[str, float]]:
+def _differences(evaluated: Evaluation, first: str, second: str, low: str, high: str) -> dict[int, Interval]:
     """Difference of two models after day 0, by landmark; no landmark where one of them was not fitted."""
     if evaluated.differences.empty:
         return {}
     rows = evaluated.differences.query("landmark > 0 and first == @first and second == @second").sort_values("landmark")
-    return {int(row["landmark"]): interval(row, low, high) for _, row in rows.iterrows()}
+    return {int(row["landmark"]): of_row(row, "value", low, high) for _, row in rows.iterrows()}
 
 
-def _clear(found: Mapping[int, Mapping[str, float]]) -> list[int]:
+def _clear(found: Mapping[int, Interval]) -> list[int]:
     return [day for day, value in found.items() if value["ci_low"] > 0]
 
 
-def _largest(found: Mapping[int, dict[str, float]], smallest: float) -> Facts:
+def _largest(found: Mapping[int, Interval], smallest: float) -> Facts:
     """The largest difference among those that are clear, where there are any, and the verdict on it."""
     clear = _clear(found)
     day = max(clear or found, key=lambda one: found[one]["value"])
@@ -423,7 +418,7 @@ def below_half(evaluated: Evaluation, model: str) -> Facts:
         return {"auroc": None}
     row = rows.iloc[0]
     expected = evaluated.chance.get(int(row["landmark"]), {}).get(model, {"mean": None})
-    return {"label": row["label"], "day": row["landmark"], "auroc": interval(row), **expected}
+    return {"label": row["label"], "day": row["landmark"], "auroc": of_row(row), **expected}
 
 
 def honest(evaluated: Evaluation, suspicious: float) -> Facts:
@@ -450,7 +445,7 @@ def beyond_the_arm(evaluated: Evaluation, smallest: float, suspicious: float) ->
     best = rows.loc[rows["value"].idxmax()]
     facts |= {"smallest": smallest, "suspicious": suspicious, "leak": bool(best["value"] >= suspicious)}
     if facts["leak"]:
-        return facts | {"auroc": interval(best), "day": best["landmark"]}
+        return facts | {"auroc": of_row(best), "day": best["landmark"]}
     worse = [day for day, value in found.items() if value["ci_high"] < 0]
     return facts | _largest(found, smallest) | {"worse": worse}
 
@@ -500,7 +495,7 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Facts:
     if prices.empty:
         return {"n": 0, "verdict": "not testable"}
     dearest = prices.loc[prices["difference"].idxmax()]
-    price = {"value": dearest["difference"], "ci_low": dearest["ci_low"], "ci_high": dearest["ci_high"]}
+    price = of_row(dearest, "difference")
     large = (prices["ci_low"] > 0) & (prices["difference"] >= smallest)
     facts: Facts = {"n": len(prices), "large": int(large.sum()), "above": int((prices["leaky"] >= suspicious).sum())}
     facts |= {"free": prices.loc[prices["ci_low"] <= 0, "label"].tolist(), "suspicious": suspicious}

@@ -8,7 +8,7 @@ that knows little below one half. Intervals develop the models anew in half-samp
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort
 from attrition.metrics import intervals, ranks
 from attrition.models.ridge import RidgeLogistic
-from attrition.resampling import Fold, repeated_folds
+from attrition.resampling import Fold, placed, repeated_folds
 from attrition.survival.hazards import RidgeCox
 
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
@@ -205,23 +205,15 @@ def target(of: Problem, estimator: BaseEstimator) -> np.ndarray:
     return np.column_stack([of.y, of.time]) if isinstance(last, RidgeCox) else of.y
 
 
-def placed(of: Problem, folds: Sequence[Fold], found: Iterable[np.ndarray | float]) -> np.ndarray:
-    """The next predictions of the test part of each fold, shape (n_patients, n_repeats)."""
-    table = np.full((len(of.y), 1 + max(fold.repeat for fold in folds)), np.nan)
-    for fold, y_prob in zip(folds, found, strict=False):
-        table[fold.test, fold.repeat] = y_prob
-    return table
-
-
 def event_rates(of: Problem, folds: Sequence[Fold]) -> np.ndarray:
     """The event rate of the training part as everybody's prediction, shape (n_patients, n_repeats)."""
-    return placed(of, folds, [of.y[fold.train].mean() for fold in folds])
+    return placed(folds, [of.y[fold.train].mean() for fold in folds], len(of.y))
 
 
 def out_of_fold(of: Problem, feature_set: str, estimator: BaseEstimator, folds: Sequence[Fold]) -> np.ndarray:
     """Out-of-fold predictions of a model, shape (n_patients, n_repeats)."""
     X, splits = of.X[of.columns(feature_set)].to_numpy(), [(fold.train, fold.test) for fold in folds]
-    return placed(of, folds, fitted_on(estimator, X, target(of, estimator), splits))
+    return placed(folds, fitted_on(estimator, X, target(of, estimator), splits), len(of.y))
 
 
 def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int, seed: int) -> dict[str, float]:

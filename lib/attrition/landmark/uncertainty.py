@@ -17,6 +17,7 @@ van Houwelingen (2007), Scandinavian Journal of Statistics 34, 70-85. van Houwel
 Prediction in Clinical Survival Analysis, chapter 7.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +31,7 @@ from attrition.landmark import prediction
 from attrition.landmark.prediction import Problem
 from attrition.metrics import ranks
 from attrition.models import ridge
-from attrition.resampling import Fold, repeated_folds
+from attrition.resampling import Fold, placed, repeated_folds
 
 TWICE = 2
 """Cross-validations of a half-sample."""
@@ -69,10 +70,7 @@ class Half:
 
 def fold_labels(folds: Sequence[Fold], n_patients: int) -> np.ndarray:
     """Test fold of every patient in every repeat, shape (n_patients, n_repeats)."""
-    labels = np.zeros((n_patients, 1 + max(fold.repeat for fold in folds)), dtype=int)
-    for fold in folds:
-        labels[fold.test, fold.repeat] = fold.fold
-    return labels
+    return placed(folds, [fold.fold for fold in folds], n_patients).astype(int)
 
 
 def halves(y: np.ndarray, n_halves: int, n_folds: int, rng: np.random.Generator) -> list[Half]:
@@ -348,7 +346,7 @@ def developed_together(
         absent = np.concatenate([np.setdiff1d(own, own[half.rows]), half.outside(gone)])
         cases += [(test, _without(len(stack.ids), absent, own[test])) for _, test in half.splits()]
     found = iter(_predicted(stack, of, cases, seed))
-    predictions = prediction.placed(of, folds, found)
+    predictions = placed(folds, itertools.islice(found, len(folds)), len(of.y))
     return predictions, [collected(len(of.y), half.splits(), found)[half.rows] for half in drawn]
 
 

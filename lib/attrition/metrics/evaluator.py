@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from attrition.metrics import calibration, measures
-from attrition.metrics.intervals import Interval, centred_interval, percentile_interval, replicates
+from attrition.metrics.intervals import Interval, centred_interval, of_row, percentile_interval, replicates
 from notebook_report.text import interval_text
 
 Metric = Callable[..., Any]
@@ -192,8 +192,7 @@ def nested(table: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, dict[str, Interval]] = {}
     for row in table.to_dict("records"):
         who = row["model"] if "model" in row else f"{row['first']}_minus_{row['second']}"
-        interval = Interval(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"])
-        found.setdefault(who, {})[row["measure"]] = interval
+        found.setdefault(who, {})[row["measure"]] = of_row(row)
     return found
 
 

@@ -27,6 +27,17 @@ class Interval(TypedDict):
     mc_se: NotRequired[float]
 
 
+def of_row(row: Mapping[str, Any], value: str = "value", low: str = "ci_low", high: str = "ci_high") -> Interval:
+    """The interval that a row of a table holds, by the names of its columns.
+
+    Examples
+    --------
+    >>> of_row({"rate": 0.5, "ci_low": 0.4, "ci_high": 0.6}, "rate")
+    {'value': 0.5, 'ci_low': 0.4, 'ci_high': 0.6}
+    """
+    return Interval(value=float(row[value]), ci_low=float(row[low]), ci_high=float(row[high]))
+
+
 class Grade(StrEnum):
     """Where an interval lies to zero and to the smallest difference of interest; a template can compare the words."""
 

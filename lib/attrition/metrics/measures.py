@@ -1,4 +1,4 @@
-"""Measures of prediction: one measure, one pure function of arrays.
+"""Measures of prediction, one pure function of arrays each, and the patients that a model needs (Riley's criteria).
 
 Every function takes the outcome `y_true` (0 or 1), the predicted probability `y_prob` and, where it makes
 sense, `weights`: one column of weights a resample. Integer weights count how often a patient was drawn, so

@@ -1,4 +1,4 @@
-"""Lines over a scale: ROC, precision-recall and calibration, instability, learning, cost, and running sums."""
+"""Lines over a scale: ROC, precision-recall, calibration, decisions, instability, learning, cost, and running sums."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -143,24 +143,6 @@ def verdict(found: Mapping[str, float], published: float, smallest_difference: f
     return grade_effect(measure, published, min(smallest_difference, published / 2))
 
 
-def grade(found: Mapping[str, float], smallest_difference: float) -> str:
-    """Where the interval of a difference lies: ``none`` (0 inside), else ``smaller``, ``larger`` or ``about``.
-
-    The last three are in size, of either sign, against the smallest difference of interest.
-
-    Examples
-    --------
-    >>> grade({"ci_low": 0.003, "ci_high": 0.005}, 0.01), grade({"ci_low": -0.001, "ci_high": 0.001}, 0.01)
-    ('smaller', 'none')
-    """
-    if found["ci_low"] <= 0 <= found["ci_high"]:
-        return "none"
-    near, far = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
-    if far < smallest_difference:
-        return "smaller"
-    return "larger" if near >= smallest_difference else "about"
-
-
 def dropouts_gained(auroc: float, difference: float, prevalence: float, flagged: float = 1 / 3) -> float:
     r"""What a gain in AUROC buys: further dropouts caught per 1,000 patients when a fixed share is flagged.
 

@@ -19,7 +19,7 @@ from attrition.landmark import cohort
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.resampling import Fold, repeated_folds
+from attrition.resampling import Fold, placed, repeated_folds
 from attrition.simulate import oracle
 from notebook_report.text import unless_missing
 
@@ -139,20 +139,15 @@ class Task:
         return repeated_folds(outcome, self.n_folds, self.n_repeats, seeds.integer(self.seed, "folds"))
 
 
-def _collect(folds: Sequence[Fold], scores: Sequence[Array] | Array, n_rows: int) -> Array:
-    """Scores of the test parts, a column a repeat."""
-    table = np.full((n_rows, 1 + max(fold.repeat for fold in folds)), np.nan)
-    for fold, score in zip(folds, scores, strict=True):
-        table[fold.test, fold.repeat] = score[fold.test] if len(score) == n_rows else score
-    return table
-
-
 def _probabilities(X: Array, y: Array, folds: Sequence[Fold], C: float | Array, n_settings: int = 1) -> Array:
+    """Out-of-fold probabilities of each setting, (n_settings, n_rows, n_repeats)."""
     masks = np.zeros((len(folds), len(y)))
     for mask, fold in zip(masks, folds, strict=True):
         mask[fold.train] = 1.0
     fit = batched.fit_pipeline(X, y, counts=np.tile(masks, (n_settings, 1)), C=C)
-    return expit(fit.decision_function(X))
+    found = expit(fit.decision_function(X)).reshape(n_settings, len(folds), len(y))
+    tested = ([p[fold.test] for p, fold in zip(each, folds, strict=True)] for each in found)
+    return np.stack([placed(folds, parts, len(y)) for parts in tested])
 
 
 def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float) -> Array:
@@ -160,7 +155,7 @@ def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float) -> Array:
 
     X has shape (n_rows, n_features), or (n_folds, n_rows, n_features) where a feature is learned within the fold.
     """
-    return _collect(folds, _probabilities(X, y, folds, C), len(y))
+    return _probabilities(X, y, folds, C)[0]
 
 
 def _boosted(X: Array, y: Array, X_new: Array) -> Array:
@@ -180,7 +175,7 @@ def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], rows_of: Callable | 
     for fold in folds:
         train = fold.train if rows_of is None else rows_of(fold)
         scores.append(_boosted(X[train], y[train], X[fold.test]))
-    return _collect(folds, scores, len(y))
+    return placed(folds, scores, len(y))
 
 
 def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
@@ -251,8 +246,7 @@ def _settings_oof(task: Task, rows: Array, folds: Sequence[Fold]) -> Array:
     settings = [(np.sort(rng.permutation(task.X.shape[1])[:half]), C) for C in (0.01, 10.0) for _ in range(20)]
     tables = np.repeat(np.stack([task.X[rows][:, columns] for columns, _ in settings]), len(folds), axis=0)
     C = np.repeat([C for _, C in settings], len(folds))[:, None]
-    found = _probabilities(tables, y, folds, C, len(settings)).reshape(len(settings), len(folds), len(y))
-    return np.stack([_collect(folds, each, len(y)) for each in found])
+    return _probabilities(tables, y, folds, C, len(settings))
 
 
 def _aurocs(y: Array, tables: Array) -> Array:
@@ -274,8 +268,8 @@ def tuning_on_test(task: Task, honest: bool) -> Scores:
         y = task.y[fold.train]
         inner = repeated_folds(y, task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
         value = _aurocs(y, _settings_oof(task, fold.train, inner))
-        scores.append(tables[int(np.argmax(value))][:, fold.repeat])
-    return task.patient, task.y, _collect(folds, scores, len(task.y))
+        scores.append(tables[int(np.argmax(value))][fold.test, fold.repeat])
+    return task.patient, task.y, placed(folds, scores, len(task.y))
 
 
 def grouped_folds(task: Task) -> list[Fold]:

@@ -410,9 +410,9 @@ def _flat(name: str, part: Mapping[str, float]) -> dict[str, float]:
     return {name: part["value"], f"{name}_low": part["ci_low"], f"{name}_high": part["ci_high"]}
 
 
-def interval(row: pd.Series, name: str) -> dict[str, float]:
+def interval(row: pd.Series, name: str) -> intervals.Interval:
     """The interval `name` of a row of `arm_differences`, as results and sentences take it."""
-    return {"value": row[name], "ci_low": row[f"{name}_low"], "ci_high": row[f"{name}_high"]}
+    return intervals.of_row(row, name, f"{name}_low", f"{name}_high")
 
 
 def written(differences: pd.DataFrame) -> pd.DataFrame:
@@ -536,7 +536,7 @@ def risk_of_arms(differences: pd.DataFrame, margin: float, day: float) -> dict[s
     mirrored = {"value": -gap["value"], "ci_low": -gap["ci_high"], "ci_high": -gap["ci_low"]}
     verdict = intervals.grade(mirrored if gap["value"] < 0 else gap, margin).verdict
     facts = {"day": day, "arm": row["arm"], "risk": row["risk"], "first": first["arm"], "base": first["risk"]}
-    facts |= {"gap": {key: 100 * part for key, part in gap.items()}, "margin": 100 * margin}
+    facts |= {"gap": interval(100 * row.filter(like="risk_difference"), "risk_difference"), "margin": 100 * margin}
     facts |= {"days": interval(row, "days_difference"), "comparisons": len(differences) - 1}
     return facts | {"verdict": verdict}
 
