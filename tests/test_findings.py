@@ -143,7 +143,7 @@ def found():
 
 
 def front(rows, found):
-    return findings.front_page(rows, found, P)
+    return findings.front_page(findings.facts(rows, found, P), rows, found, P)
 
 
 @pytest.mark.parametrize("module", [findings, curves])

@@ -223,18 +223,20 @@ def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
     }
 
 
-def front_page(rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
+def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
     """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
 
     Parameters
     ----------
+    known : mapping
+        From `facts`.
     rows : sequence of mapping
         From `attrition.claims.evaluate`.
     found : mapping
         Chapter name to its results.
     p : attrition.params.Findings
     """
-    real, known = found["06_real_trial"], facts(rows, found, p)
+    real = found["06_real_trial"]
     lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], known["ceiling"]
     return {
         "finding-ledger": of_ledger(rows),
@@ -356,7 +358,8 @@ def listed_findings() -> str:
     """The front page's findings as a Markdown list, a line each: verdict, claim, number, notebook of the evidence."""
     made_in = {identifier: chapter for chapter, identifiers in sources.shown().items() for identifier in identifiers}
     lines = []
-    for identifier, one in front_page(*_judged()).items():
+    judged = _judged()
+    for identifier, one in front_page(facts(*judged), *judged).items():
         first, told = one["evidence"][0], said(identifier.replace("finding-", "readme_"), one)
         lines.append(f"- **{one['verdict'].capitalize()}:** {told} ([{first}](notebooks/{made_in[first]}.ipynb))")
     return "\n".join(lines)
