@@ -203,28 +203,26 @@ MODELS: dict[str, Model] = {
 }
 PUBLISHED = ("lr", "xgb", "lgbm")
 """The models whose performance was published; chapter 03 and the claims are about these."""
-FITTED = tuple(name for name in MODELS if name != "null")
-"""The models that chapters 04 and 05 compare: all that learn something."""
+FITTED = [name for name in MODELS if name != "null"]
+"""The models that chapters 04 and 05 compare: all that learn something; `add` takes in further ones."""
 LABELS = {name: model.label for name, model in MODELS.items()} | {"oracle": "Oracle"}
-IN_TEXT = {name: MODELS[name].in_text for name in FITTED}
+IN_TEXT = {name: MODELS[name].in_text for name in FITTED} | {"oracle": "oracle", "null": "null"}
+"""Models as sentences and legends name them."""
 
 
-def _sampler(strategy: str, seed: int) -> BaseEstimator | None:
-    match strategy:
-        case "smote":
-            return SMOTE(random_state=seed)
-        case "undersample":
-            return RandomUnderSampler(random_state=seed)
-    return None
+def add(name: str, model: Model) -> None:
+    """Declare a further model in a cell: from there on it is compared, tabled and drawn like the others.
 
-
-def _wrapped(estimator: BaseEstimator, strategy: str, seed: int) -> BaseEstimator:
-    match strategy:
-        case "threshold":
-            return PrevalenceThreshold(estimator)
-        case "recalibrated":
-            return Recalibrated(estimator, seed=seed)
-    return estimator
+    Parameters
+    ----------
+    name : str
+        By which it is asked for, as in `MODELS`; a cell that is run again replaces it.
+    model : Model
+        With a hue that no other model has.
+    """
+    if name not in MODELS:
+        FITTED.append(name)
+    MODELS[name], LABELS[name], IN_TEXT[name] = model, model.label, model.in_text
 
 
 def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **settings: Any) -> Pipeline:
@@ -236,12 +234,16 @@ def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, *
     ['scale', 'resample', 'classify']
     """
     entry, _ = MODELS[model], STRATEGIES[strategy]
-    weighted = strategy in ("class_weight", "recalibrated")
-    sampler = _sampler(strategy, seed)
+    last = entry.build(seed, strategy in ("class_weight", "recalibrated"), **settings)
+    if strategy == "threshold":
+        last = PrevalenceThreshold(last)
+    elif strategy == "recalibrated":
+        last = Recalibrated(last, seed=seed)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())] if entry.scaled else []
-    steps += [("resample", sampler)] if sampler is not None else []
-    steps.append(("classify", _wrapped(entry.build(seed, weighted, **settings), strategy, seed)))
-    return (ResamplingPipeline if sampler is not None else Pipeline)(steps)
+    samplers = {"smote": SMOTE, "undersample": RandomUnderSampler}
+    if strategy in samplers:
+        return ResamplingPipeline([*steps, ("resample", samplers[strategy](random_state=seed)), ("classify", last)])
+    return Pipeline([*steps, ("classify", last)])
 
 
 def pipeline(

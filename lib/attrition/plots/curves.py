@@ -14,8 +14,8 @@ from scipy import stats
 from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
-from attrition.models import FITTED, LABELS
-from attrition.plots.rows import ORDER, SETTINGS, SPOKEN, colour
+from attrition.models import FITTED, IN_TEXT, LABELS
+from attrition.plots.rows import SETTINGS, colour
 from attrition.plots.style import (
     CYCLE,
     DASHES,
@@ -39,10 +39,11 @@ HUES = {"all": "blue", "arm_only": "ochre"}
 Look = dict[str, Any]
 
 
-def line(name: str, place: int = 0, labels: Mapping[str, str] = SPOKEN) -> Look:
+def line(name: str, place: int = 0, labels: Mapping[str, str] = IN_TEXT) -> Look:
     """Colour, dash and label of a curve: a model has those it has everywhere, others go by their place."""
-    place = ORDER.index(name) if name in ORDER else place
-    hue = name if name in ORDER else HUES.get(name, CYCLE[place])
+    order = ["oracle", *FITTED, "null"]
+    place = order.index(name) if name in order else place
+    hue = name if name in order else HUES.get(name, CYCLE[place])
     return {"color": colour(hue), "linestyle": DASHES[place % len(DASHES)], "label": labels.get(name, name)}
 
 
@@ -145,7 +146,7 @@ def calibration(curves: Mapping[str, CalibrationCurve], scores: Mapping[str, Arr
 @unless_missing
 def calibration_curves(
     curves: Mapping[str, CalibrationCurve],
-    labels: Mapping[str, str] = SPOKEN,
+    labels: Mapping[str, str] = IN_TEXT,
     n_banded: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:

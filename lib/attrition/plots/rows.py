@@ -11,15 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from attrition.metrics.intervals import wilson
-from attrition.models import FITTED, IN_TEXT, LABELS, MODELS, PUBLISHED
+from attrition.models import FITTED, LABELS, MODELS, PUBLISHED
 from attrition.plots import style
 from attrition.plots.style import CYCLE, LIGHT, MARKERS, WIDTH, axes, cycle, legend_below, nothing, vertical
 from notebook_report import text
 from notebook_report.text import unless_missing
-
-ORDER = ("oracle", *FITTED, "null")
-SPOKEN = IN_TEXT | {"oracle": "oracle", "null": "null"}
-"""Models as legends name them."""
 
 
 def colour(name: str) -> str:
