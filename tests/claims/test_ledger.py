@@ -25,7 +25,7 @@ from notebook_report import results, sources
 from notebook_report.said import said
 
 LEDGER = claims.load()
-WRITTEN = {name: schema.section(name) for name in ("claims", "amendments", "references")}
+WRITTEN = {name: schema.section(name) for name in ("claims", "amendments")}
 PRINTED = yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))["printed"]
 RAW = {entry["id"]: entry for entry in WRITTEN["claims"]}
 ORDER = {
@@ -495,38 +495,6 @@ def test_every_verdict_that_this_issue_changed_is_in_the_amendments(rng):
     assert len(amended(claims.evaluate(LEDGER, made_up(rng)))) == len(WRITTEN["amendments"])
 
 
-YEAR = re.compile(r"(?:19|20)[0-9]{2}")
-
-
-def cited():
-    """Blocks of text under the heading References in the docstrings of the library."""
-    for path in sorted((paths.ROOT / "lib").rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        for block in re.findall(r"References\n\s+-{5,}\n(.*?)(?:\n\s*\n|\"\"\")", text, re.DOTALL):
-            yield path.name, " ".join(block.split())
-
-
-def test_whatever_a_docstring_cites_is_in_the_list_of_references():
-    listed = WRITTEN["references"]
-    blocks = list(cited())
-    assert len(blocks) > 20
-    for name, block in blocks:
-        for year in YEAR.findall(block):
-            known = [entry["authors"] for entry in listed if year in YEAR.findall(entry["where"])]
-            first = [re.split(r" [A-Z]{1,4}\b", authors)[0] for authors in known]
-            assert any(surname in block for surname in first), (name, year, block)
-
-
-def test_references_lead_somewhere():
-    listed = WRITTEN["references"]
-    assert len({(entry["authors"], entry["title"]) for entry in listed}) == len(listed)
-    found = "\n".join(said("reference", one) for one in listed)
-    assert found.count("\n- ") == len(listed) - 1
-    for target in re.findall(r"\]\((.*?)\)(?:\n|$)", found):
-        assert re.fullmatch(r"https://[\w./%:-]+", target), target
-    assert all("address" in entry for entry in listed[:3])
-
-
 def test_scikit_learn_refuses_the_configuration_of_c52():
     with pytest.raises(ValueError, match="random_state"):
         StratifiedKFold(n_splits=5, shuffle=False, random_state=42)
@@ -734,10 +702,10 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, messa
             {"date": datetime.date(2026, 1, 1), "what": "x", "before": {"C01": "support"}},
             "unknown before C01 'support'; did you mean 'supported'?",
         ),
-        ("references", {"authors": "A", "title": "B", "where_": "C"}, "unknown key 'where_'; did you mean 'where'?"),
+        ("amendments", {"date": datetime.date(2026, 1, 1), "what_": "x"}, "unknown key 'what_'; did you mean 'what'?"),
     ],
 )
-def test_a_faulty_amendment_or_reference_is_refused(tmp_path, name, entry, message):
+def test_a_faulty_amendment_is_refused(tmp_path, name, entry, message):
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump({name: [entry]}), encoding="utf-8")
     with pytest.raises(schema.LedgerError, match=re.escape(message)):

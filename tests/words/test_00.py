@@ -84,7 +84,6 @@ BOUND = {
     **{"dropouts": 48, "n": 200, "fpr": 0.107, "fewest": 47, "most": 49, "least_auc": 0.648, "measured": 0.806},
     **{"published": 0.643, "matrices": 1},
 }
-CITED = {"authors": "Brier GW", "title": "Forecasts *", "where": "MWR 1950"}
 COST = {
     "most": pd.DataFrame({"patients": [10_000_000] * 2, "seconds": [60.2, 1.5], "peak_mib": [800.0, 900.2]}),
     "whole": pd.DataFrame({"patients": [1000, 1_000_000], "seconds": [1.0, 2.0], "peak_mib": [1500.6, 9.0]}),
@@ -1081,20 +1080,6 @@ CASES = {
             "later one waits, the fewer are left to act for, and to learn from. The simulated trial has no "
             "screening and no loss before the first visit; its patients are all held to be at risk from the "
             "first day. [](#fig-participant-flow) has the real trial's reasons.",
-        ),
-    ],
-    "reference": [
-        (
-            CITED,
-            "- Brier GW. Forecasts *. MWR 1950.",
-        ),
-        (
-            CITED | {"doi": "10.1/a<b"},
-            "- Brier GW. Forecasts *. MWR 1950. [doi:10.1/a<b](https://doi.org/10.1/a%3Cb)",
-        ),
-        (
-            CITED | {"address": "https://example.org/a_b"},
-            "- Brier GW. Forecasts *. MWR 1950. [example.org/a_b](https://example.org/a_b)",
         ),
     ],
     "cost": [

@@ -1,6 +1,6 @@
 """The claim ledger: every published figure, the rule that settles it, a measurement and a verdict.
 
-``claims.yaml`` holds one entry a claim, the amendments of its rules, and the references of the report. A claim is one
+``claims.yaml`` holds one entry a claim and the amendments of its rules. A claim is one
 or several *statements*, each with a rule of `attrition.claims.rules`; its verdict is that of its weakest statement,
 where the intervals settle which this is. Measurements are references into the chapters' result files, written
 ``04_modelling: published_split.lr.test_auroc``; ``{prevalence}`` in a reference stands for the claim's main setting,

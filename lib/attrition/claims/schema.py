@@ -1,7 +1,7 @@
 """What ``claims.yaml`` may hold, checked when it is read.
 
-The file has three lists, ``claims``, ``amendments`` and ``references`` (`SECTIONS` has their keys), and may have
-``printed``, a place for YAML anchors. A claim has
+The file has two lists, ``claims`` and ``amendments`` (`SECTIONS` has their keys), and may have ``printed``, a place for
+YAML anchors. A claim has
 
 ``id``
     ``C`` and digits, used once;
@@ -53,7 +53,6 @@ SECTIONS = {
         {"margin": NUMBER, "origin": TEXT, "prevalence": PREVALENCES, "entered": DATE},
     ),
     "amendments": Keys({"date": DATE, "what": TEXT}, {"before": {ANY: (*VERDICTS, "no result")}}),
-    "references": Keys({"authors": TEXT, "title": TEXT, "where": TEXT}, {"doi": TEXT, "address": TEXT}),
 }
 """What an entry of each list may hold."""
 
@@ -118,7 +117,7 @@ def _claim(entry: dict[str, Any]) -> Claim:
 
 
 def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
-    """Entries of one list of ``claims.yaml``, ``claims``, ``amendments`` or ``references``, with their keys checked.
+    """Entries of one list of ``claims.yaml``, ``claims`` or ``amendments``, with their keys checked.
 
     Examples
     --------

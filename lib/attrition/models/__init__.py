@@ -105,7 +105,7 @@ class Recalibrated(_Wrapper):
 
     References
     ----------
-    Platt J. Probabilistic outputs for support vector machines. Advances in Large Margin Classifiers, 1999.
+    Platt J. Probabilities for SV machines. Advances in Large-Margin Classifiers, 2000.
     """
 
     def __init__(self, estimator: BaseEstimator | None = None, folds: int = 5, seed: int = 42):
