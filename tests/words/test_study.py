@@ -1,0 +1,314 @@
+"""The study says what the results say: its words turn with them, its numbers come from them."""
+
+import copy
+import functools
+import json
+import re
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+from attrition import params, paths
+from notebook_report import project
+from tests.words import turns
+
+pages = pytest.importorskip("notebook_report.pages")
+
+SOURCE = paths.NOTEBOOKS / "pages" / "study.md"
+RESULTS = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((paths.ROOT / "reports" / "results").glob("*.json"))
+}
+REAL, TIME, FITS = "06_real_trial", "07_time_to_dropout", "04_modelling"
+STEPS, WORTH, WATCH, FOUND = "03_feature_ablation", "05_evaluation", "08_monitoring", "00_findings"
+PILOT, LEDGER = "findings.finding-pilot.", "findings.finding-ledger."
+NAMED = re.compile(r"\]\(#[\w-]*\)|\[(?:@\w+(?:; )?)+\]|\b95 %|\b[A-Za-z]+[\d+]+(?:\([A-Z]\d\))?|\\\[.*?\\\]")
+
+
+def changed(changes):
+    """A copy of the results with other values at ``chapter: dotted.path``; a slash stands for a dot in a key."""
+    made = copy.deepcopy(RESULTS)
+    for place, value in changes.items():
+        chapter, _, dotted = place.partition(": ")
+        *folders, last = dotted.split(".")
+        inner = functools.reduce(
+            lambda part, key: part[int(key) if isinstance(part, list) else key], folders, made[chapter]
+        )
+        assert last in inner, place
+        inner[last] = value
+    return made
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Make pages over the given changes: the study alone, without the report's other pages."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    (folder / "pages").mkdir()
+    (folder / "references.yaml").write_bytes((paths.NOTEBOOKS / "references.yaml").read_bytes())
+
+    @functools.cache
+    def made(frozen):
+        patch = pytest.MonkeyPatch()
+        patch.setattr(project, "notebooks", lambda: folder)
+        values = changed(dict(CASES[frozen][0]) if frozen else {})
+        patch.setattr(pages, "_results", lambda names: {n: pages.traced(v, f"{n}: ") for n, v in values.items()})
+        found = pages.Pages([], {n: vars(part) if hasattr(part, "__dict__") else part for n, part in SECTIONS.items()})
+        patch.undo()
+        return found
+
+    return made
+
+
+SECTIONS = params.read("full")
+
+
+def text(page, template=None):
+    """What the page says, with titles of figures and without links; numbers keep their digits."""
+    page.parts.clear()
+    template = template or page.environment.from_string(SOURCE.read_text(encoding="utf-8"))
+    filled = template.render(page.context)
+    shown = [f"{part.content['id']}: {part.content['title']}" for part in page.parts if part.kind == "shown"]
+    plain = re.sub(r"\[([^][]*)\]\(#n-\d+\)", r"\1", filled)
+    return "\n".join([plain, *shown])
+
+
+SILENT = {f"{REAL}: conclusions.finding-real-honest": "not supported"}
+SEEING = {f"{FOUND}: {PILOT}blinded_better": True}
+ADDING = {f"{REAL}: conclusions.finding-real-arm": "supported"}
+ARMS_ALIKE = {f"{TIME}: conclusions.arms.verdict": "not supported"}
+NOWHERE = {"low": None, "high": None, "n": 0}
+
+
+def decisions(model, **values):
+    return {f"{REAL}: decisions.{model}.{name}": value for name, value in values.items()}
+
+
+# Changes of the results, what must then be said, what must no longer be said (and is said without the changes).
+CASES = {
+    "no signal": (
+        SILENT,
+        ["it is not shown that leavers can be told", "That is no evidence of a signal.", "nothing follows from this"],
+        ["the answer is sobering", "So there is a signal.", "a tool and none", "This explains the section before"],
+    ),
+    "not blind": (
+        SEEING,
+        [
+            "also without the treatment arm",
+            "could use still ranks better than chance",
+            "*Test the score without the arm",
+        ],
+        ["the answer is sobering", ", which cannot be told from chance", "*Deploy no dropout score", "says more than"],
+    ),
+    "more than the arm": (
+        ADDING,
+        ["what else was known adds to the treatment arm.", "At one landmark or more the other columns"],
+        ["At no landmark are the other columns", "Whoever knows the arm is not shown to gain"],
+    ),
+    "arms alike": (
+        ARMS_ALIKE,
+        ["it is not shown to reach the"],
+        ["it exceeds", "On either dose patients leave sooner", "This explains the section before"],
+    ),
+    "censored": (
+        {f"{REAL}: flow.censored": 3},
+        ["The follow-up of three patients ended", "sets the two side by side"],
+        ["nothing rests on assumptions about censoring", "With nobody censored"],
+    ),
+    "last doses": (
+        {f"{REAL}: landmarks.28.off_treatment.primary": 5},
+        ["; 5 of these went on"],
+        ["every one of them went on"],
+    ),
+    "above one half": (
+        {f"{REAL}: landmarks.56.auroc.all_without_arm": {"value": 0.55, "ci_low": 0.4, "ci_high": 0.7}},
+        ["0.55 (0.40 to 0.70)"],
+        ["no knowledge turned upside down"],
+    ),
+    "XGBoost better": ({f"{REAL}: landmarks.28.difference.xgb_less_all.ci_low": 0.01}, ["Some other learners do"], []),
+    "LightGBM better": (
+        {f"{REAL}: landmarks.28.difference.lgbm_less_all.ci_low": 0.01},
+        ["Some other learners do"],
+        [],
+    ),
+    "Cox better": (
+        {f"{REAL}: landmarks.28.difference.cox_less_all.ci_low": 0.01},
+        ["Some other learners do better."],
+        ["Other learners are not shown"],
+    ),
+    "null covers less": ({f"{REAL}: interval.coverage_null": 0.9}, ["90.0%"], ["no less often than they promise"]),
+    "signal covers less": ({f"{REAL}: interval.coverage_signal": 0.9}, ["90.0%"], ["no less often than they promise"]),
+    "no mistake": (
+        {f"{TIME}: conclusions.mistake.overstated": False},
+        ["Here the two hardly differ"],
+        ["It overstates the risks"],
+    ),
+    "hazards alike": (
+        {f"{TIME}: conclusions.hazards.verdict": "not supported"},
+        ["No cause-specific hazard ratio"],
+        ["Which reason makes the difference?"],
+    ),
+    "more reasons, drifting": (
+        {f"{TIME}: conclusions.hazards.others": False, f"{TIME}: conclusions.hazards.p": 0.001},
+        ["find a ratio that changes over time"],
+        ["For the other reasons no ratio", "find no ratio that changes"],
+    ),
+    "never pays": (
+        decisions("all", **NOWHERE) | decisions("arm_only", **NOWHERE),
+        [
+            "is shown to pay at no threshold",
+            "this is shown at no threshold ([",
+            "by the treatment arm alone is shown to win at no threshold",
+        ],
+        ["in part of the range", "Nobody should build a policy", "the very same window"],
+    ),
+    "pays once": (
+        decisions("all", low=0.45, n=1) | decisions("all_without_arm", low=0.5, high=0.5),
+        [
+            "at the threshold 0.45 only",
+            "rests on one threshold of",
+            "wins from 0.425 to 0.45; it needs",
+            "wins from 0.5 to 0.5.",
+        ],
+        ["at thresholds from 0.425", "the very same window", "few could be judged"],
+    ),
+    "pays widely": (
+        decisions("all", high=0.6, n=8, best_low=1.5),
+        ["the lower end of its band is 1.5", "wins from 0.425 to 0.45; it needs"],
+        ["and nothing is shown", "Nobody should build a policy"],
+    ),
+    "leaks": (
+        {
+            f"{REAL}: leaks.whole_follow_up_counts.ci_low": 0.02,
+            f"{FOUND}: findings.finding-leaks.verdict": "not supported",
+            f"{FOUND}: findings.finding-leaks.leaky": 0.7,
+        },
+        ["counted over the whole follow-up add"],
+        ["Not every leak pays", "Knowing too much makes a model", "One column with the wrong date"],
+    ),
+    "one order": ({f"{STEPS}: single_split.default.ordering.published_order": 0.8}, ["80%"], ["one of several"]),
+    "engineering": (
+        {f"{FOUND}: findings.finding-engineering.verdict": "supported"},
+        [],
+        ["The published gains are not found again"],
+    ),
+    "models as published": (
+        {f"{FOUND}: findings.finding-models.verdict": "supported"},
+        ["That is the published order."],
+        ["The simple model leads"],
+    ),
+    "models in another order": (
+        {f"{FOUND}: findings.finding-models.verdict": "not supported"},
+        ["0.652). The published order is not confirmed."],
+        ["The simple model leads"],
+    ),
+    "below the ceiling": ({f"{WORTH}: paired.lr_minus_oracle.auroc.ci_high": -0.001}, ["apart, or only just."], []),
+    "one too extreme": ({f"{WORTH}: calibration.too_extreme": ["XGBoost"]}, [], ["Both exaggerate"]),
+    "other too extreme": ({f"{WORTH}: calibration.too_extreme": ["LightGBM"]}, [], ["Both exaggerate"]),
+    "balancing helps": (
+        {f"{FITS}: imbalance.conclusion.n_helped": 4},
+        ["of balancing, model and rate 4 raise the AUROC"],
+        ["none raises the AUROC", "Balancing is not shown to help"],
+    ),
+    "balancing ruled out": ({f"{FITS}: imbalance.conclusion.n_open": 0}, [], ["in the others the trials are too few"]),
+    "balancing harmless": (
+        {f"{FITS}: imbalance.conclusion.worse": False, f"{FITS}: imbalance.conclusion.same": False},
+        [],
+        ["Balancing is not shown to help", "and leaves the probabilities alone"],
+    ),
+    "fewer false alarms": (
+        {f"{WATCH}: seed_rule.alarm_rate.50": {"value": 0.95, "ci_low": 0.4, "ci_high": 0.99}},
+        ["95% (40% to 99%)"],
+        ["More patients make it surer", "Alarms without a null"],
+    ),
+    "a better cut-off": ({f"{WATCH}: psi_customary.alarm_rate.50.ci_low": 0.1}, [], ["Alarms without a null"]),
+    "regression not higher": (
+        {f"{FOUND}: {PILOT}attempts.0.claimed": 0.6},
+        ["AUROCs of 0.60, 0.73"],
+        ["All are higher than ours"],
+    ),
+    "forest not higher": (
+        {f"{FOUND}: {PILOT}attempts.1.claimed": 0.4},
+        ["of 0.73, 0.40, 0.76"],
+        ["All are higher than ours"],
+    ),
+    "boosting not higher": (
+        {f"{FOUND}: {PILOT}attempts.2.claimed": 0.5},
+        ["of 0.73, 0.73, 0.50 in"],
+        ["All are higher than ours"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_turn_with_the_results(study, name):
+    _, now, before = CASES[name]
+    as_it_is, turned = text(study("")), text(study(name))
+    assert as_it_is != turned
+    for words in now:
+        assert words in turned
+        assert words not in as_it_is
+    for words in before:
+        assert words in as_it_is
+        assert words not in turned
+
+
+def kept(tree):
+    """Conditions and choices of a template: each made always true, then never true."""
+    for node in list(tree.find_all(nodes.Node)):
+        for what, put, now in turns._in_condition(node):
+            for value in (True, False):
+                put(nodes.Const(value, lineno=node.lineno))
+                yield f"line {node.lineno}: {what} always {value}"
+            put(now)
+
+
+def test_every_condition_is_held_by_a_case(study):
+    page = study("")
+    environment = page.environment.overlay(optimized=False)
+    tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
+    before = {name: text(study(name)) for name in ("", *CASES)}
+    free = []
+
+    def same(template):
+        for name, said in before.items():
+            try:
+                if text(study(name), template) != said:
+                    return False
+            except (jinja2.TemplateError, ValueError, TypeError, KeyError):
+                return False
+        return True
+
+    for what in kept(tree):
+        made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+        if same(made):
+            free.append(what)
+    assert not free
+
+
+def test_no_digit_is_typed():
+    tree = pages_environment().parse(SOURCE.read_text(encoding="utf-8"))
+    for node in tree.find_all(nodes.TemplateData):
+        assert not re.search(r"\d", NAMED.sub("", node.data)), node.data
+
+
+def pages_environment():
+    return jinja2.Environment(trim_blocks=True)
+
+
+def test_the_study_can_be_read_in_half_an_hour(study):
+    page = study("")
+    said = text(page)
+    plain = re.sub(r"\[(?:@\w+(?:; )?)+\]|\x02\d+\x03|[#*]", "", said[: said.rindex("fig-participant-flow: ")])
+    shown = page.shown
+    assert 4700 <= len(plain.split()) <= 5300
+    assert 9 <= sum(id.startswith("fig-") for id in shown) <= 12
+    assert 5 <= sum(id.startswith("tbl-") for id in shown) <= 7
+    assert len(set(shown)) == len(shown)
+    assert "  \n" not in said
+
+
+def test_nothing_in_the_study_is_computed_there():
+    tree = pages_environment().parse(SOURCE.read_text(encoding="utf-8"))
+    computed = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat, nodes.Neg)
+    assert not list(tree.find_all(computed))
