@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from attrition import claims, environment, params, paths
+from attrition.cdisc.trial import Trial
 from attrition.claims.rules import worst
 from attrition.metrics.intervals import grade, of_row
 from notebook_report import results, sources
@@ -55,6 +56,29 @@ def better_than_chance(at: Row, model: str) -> bool:
     False
     """
     return at["permutation_p"][model]["holm"] <= CHANCE
+
+
+def of_trial(trial: Trial, numbers: Facts, day: int | None) -> Facts:
+    """What the first page asks of a trial: the models at a landmark, which beat chance, and the dearest mistake.
+
+    Parameters
+    ----------
+    trial : attrition.cdisc.trial.Trial
+    numbers : dict
+        Results of chapter 06.
+    day : int, optional
+        The landmark; None where too few leave to fit anything.
+    """
+    at = numbers["landmarks"].get(str(day), {})
+    leaks = [{"name": name.replace("_", " "), **leak} for name, leak in numbers["leaks"].items()]
+    strategies = [name for name in STRATEGIES.values() if at.get("auroc", {}).get(name)]
+    return {
+        **{"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day},
+        **{"at_risk": at.get("at_risk"), "leavers": at.get("primary")},
+        "auroc": {name: at["auroc"][name] for name in strategies},
+        "better": {name: better_than_chance(at, name) for name in at.get("permutation_p", {})},
+        "leak": max(leaks, key=lambda leak: leak["difference"], default=None),
+    }
 
 
 def of_ledger(rows: Sequence[Row]) -> Facts:

@@ -1,37 +1,38 @@
-"""All chapters in one self-contained HTML file: each by nbconvert under the book's templates, bound and checked."""
+"""Pages and chapters in one HTML file: each by nbconvert under the book's templates, bound and checked."""
 
+import dataclasses
 import functools
+import importlib
 import re
 from collections.abc import Iterable, Mapping
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters.templateexporter import TemplateExporter
-from pygments import lex
+from pygments import lex, token
 from pygments.lexers.python import PythonLexer
-from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from traitlets.config import Config
 
 from notebook_report import checks, markdown, project, results
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, gather
-from notebook_report.outputs import Outputs
+from notebook_report.outputs import Outputs, palette
+from notebook_report.pages import Block, Number, Pages, printed
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
-FRONT = "00"
 MADE = "how-made"
 ELSEWHERE = "the published report"
 TOKENS = (
-    (Comment, "c"),
-    (String, "s"),
-    (Number, "m"),
-    (Operator.Word, "k"),
-    (Keyword, "k"),
-    (Name.Function, "f"),
-    (Name.Class, "f"),
+    (token.Comment, "c"),
+    (token.String, "s"),
+    (token.Number, "m"),
+    (token.Operator.Word, "k"),
+    (token.Keyword, "k"),
+    (token.Name.Function, "f"),
+    (token.Name.Class, "f"),
 )
 
 
@@ -42,11 +43,11 @@ def build(
     quick: bool = False,
     outdated: str = "",
 ) -> Path:
-    """Build ``report.html`` from executed notebooks ``NN_name.ipynb``, 00 first; a failure leaves an earlier one.
+    """Build ``report.html`` from executed notebooks ``NN_name.ipynb`` and the pages; a failure leaves an earlier one.
 
     `made` says how it was made: heading to text, to a mapping (shown as pairs) or to a list of mappings (shown as a
     table); equal bytes from two builds need equal values there, so no time of day. `outdated` is said at the top. What
-    `manuscript.gather`, the rendering or `checks.problems` refuse is told with the notebook and the cell.
+    `manuscript.gather`, the pages, the rendering or `checks.problems` refuse is told with its place.
     """
     html = compose(executed, made, quick, outdated)
     found = checks.problems(html)
@@ -60,21 +61,29 @@ def compose(
     executed: Iterable[Path], made: Mapping[str, Any] | None = None, quick: bool = False, outdated: str = ""
 ) -> str:
     """HTML of the report, not yet checked."""
-    book = Book(gather(executed), {MADE: "How it was made"} if made else {})
-    pages = [book.page(chapter) for chapter in book.manuscript.chapters]
-    if pages[0]["number"] != FRONT:
-        title = project.current.title
-        pages.insert(0, {"number": FRONT, "title": title, "short": "Findings", "sections": [], "html": ""})
-    pages[0]["html"] = book.front(pages[0]["html"])
-    for page in pages:
-        page["html"] = book.settle(page["html"])
-    question, mark, rest = pages[0]["title"].partition("? ")
-    css, js = asset("report.css"), asset("report.js")
+    files = list(executed)
+    if not files:
+        raise BuildError("there is no executed notebook to make a report of")
+    folder = files[0].parent.parent / "results"
+    pages = Pages([file.stem for file in files], folder, _params("quick" if quick else "full"))
+    book = Book(gather(files, pages.shown), pages, {MADE: "How it was made"} if made else {})
+    values: dict[str, Any] = {name: book.page(name) for name in pages.blocks}
+    values |= {"chapters": [book.chapter_page(chapter) for chapter in book.manuscript.chapters]}
+    values |= {"numbers": book.numbers(), "references": book.listed_references()}
+    values = book.settle(values)
+    css, js = asset("report.css") + palette(project.style()), asset("report.js")
     return book.template("shell").render(
-        css=css, js=js, csp=checks.policy(css, js), chapters=pages, made=made, quick=quick, outdated=outdated,
-        title=f'{question}? <span class="sub">{rest}</span>' if mark else question,
-        title_text=escape(unescape(re.sub(r"<[^>]*>", "", pages[0]["title"]))),
+        values, css=css, js=js, csp=checks.policy(css, js), made=made, quick=quick, outdated=outdated,
+        name=project.current.title,
     )  # fmt: skip
+
+
+def _params(profile: str) -> dict[str, Any]:
+    """Sections of the parameters as plain mappings."""
+    if not project.current.params:
+        return {}
+    read = importlib.import_module(project.current.params).read(profile)
+    return {name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
 
 
 def asset(name: str) -> str:
@@ -123,17 +132,17 @@ def _unlinked(html: str) -> str:
 
 
 class Book:
-    """Rendering state of one book: labels, sections, what has been shown; `extra` are further ids with their text."""
+    """Rendering state of one book: labels, anchors, what has been shown; `extra` are further ids with their text."""
 
-    def __init__(self, manuscript: Manuscript, extra: Mapping[str, str]) -> None:
-        self.manuscript = manuscript
+    def __init__(self, manuscript: Manuscript, pages: Pages, extra: Mapping[str, str]) -> None:
+        self.manuscript, self.pages = manuscript, pages
         self.labels = {item.id: item.label for item in manuscript.items.values()}
-        self.labels |= {f"ch-{chapter.number}": self.chapter_label(chapter) for chapter in manuscript.chapters}
-        self.labels |= extra
-        self.complete = any(chapter.number == FRONT for chapter in manuscript.chapters)
+        self.labels |= {f"ch-{chapter.number}": chapter.label for chapter in manuscript.chapters}
+        self.labels |= {"study": "the study", "check": "Check one number"} | extra
+        self.complete = {chapter.name for chapter in manuscript.chapters} >= {c.name for c in project.current.chapters}
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []
-        self.anchors: set[str] = set()
+        self.anchors = {number.id for number in pages.numbers.values()} | {f"ref-{key}" for key in pages.references}
         self.cells: dict[str, Cell] = {}
         self.rendered: set[tuple[str, int]] = set()
         self.outputs = Outputs(manuscript, self.label, self._fill, project.style())
@@ -150,48 +159,75 @@ class Book:
     def _fill(self, **values: Any) -> str:
         return self.template("outputs").render(**values)
 
-    @staticmethod
-    def chapter_label(chapter: Chapter) -> str:
-        """Text of a reference to a chapter."""
-        return "the front page" if chapter.number == FRONT else f"chapter {int(chapter.number)}"
-
     def label(self, target: str, where: str) -> str:
         """Text of a reference; headings and cells are looked up when all chapters are rendered."""
         if target not in self.labels:
             self.later.setdefault(target, where)
         return self.labels.get(target, target)
 
-    def settle(self, html: str) -> str:
+    def settle(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check the references that were left for later: one to what no chapter shows is an error.
 
-        In a book without a front page (a reader's own data) a reference to a chapter that was not run becomes text.
+        In a book of some chapters (a reader's own data) a reference to one that was not run becomes text.
         """
-        for target, where in self.later.items():
-            if target in self.anchors:
-                continue
-            if self.complete:
-                raise BuildError(f"a reference to #{target}, which is nowhere in the book", where)
-            link = re.compile(rf'<a href="#{re.escape(target)}">(.*?)</a>')
-            html = link.sub(functools.partial(_elsewhere, target), html)
-        return html
+        missing = {target: where for target, where in self.later.items() if target not in self.anchors}
+        if missing and self.complete:
+            target, where = next(iter(missing.items()))
+            raise BuildError(f"a reference to #{target}, which is nowhere in the book", where)
+        for page in (*values["chapters"], *(values[name] for name in self.pages.blocks)):
+            for target in missing:
+                link = re.compile(rf'<a href="#{re.escape(target)}">(.*?)</a>')
+                page["html"] = link.sub(functools.partial(_elsewhere, target), page["html"])
+        return values
 
-    def page(self, chapter: Chapter) -> dict[str, Any]:
+    def chapter_page(self, chapter: Chapter) -> dict[str, Any]:
         """A chapter as the shell shows it: number, title, sections, HTML."""
-        self.sections = []
+        self.sections, self.prefix = [], f"c{chapter.number}"
         html = self.render(chapter)
         title = markdown.inline(chapter.title, markdown.Renderer(chapter.cells[0].where, self.label))
-        short = "Findings" if chapter.number == FRONT else _unlinked(title)
         sections = [(id, _unlinked(text)) for id, text in self.sections]
-        return {"number": chapter.number, "title": title, "short": short, "sections": sections, "html": html}
+        return {"number": chapter.number, "title": _unlinked(title), "sections": sections, "html": html}
 
-    def front(self, html: str) -> str:
-        """Front page: findings first, also when chapter 00 states none of its own, and a list of the others."""
-        rest: list[Item] = self.manuscript.findings()
-        own = {item.id for item in rest if item.chapter.number == FRONT}
-        if not own and not self.outputs.on_front and rest:
-            return f"{self.outputs.part('findings', chosen=rest)}\n{html}"
-        others = [item for item in rest if item.id not in own | self.outputs.on_front]
-        return f"{html}\n{self.outputs.part('others', chosen=others)}" if others else html
+    def page(self, name: str) -> dict[str, Any]:
+        """A page as the shell shows it: sections, HTML."""
+        self.sections, self.prefix = [], name
+        parts = [self._block(block, f"pages/{name}.md") for block in self.pages.blocks[name]]
+        sections = [(id, _unlinked(text)) for id, text in self.sections]
+        return {"sections": sections, "html": "\n".join(parts)}
+
+    def _block(self, block: Block, where: str) -> str:
+        kind, content = block
+        renderer = markdown.Renderer(where, self.label, self._heading)
+        if kind == "markdown":
+            return markdown.render(content, renderer)
+        if kind == "shown":
+            item = self.manuscript.items[content["id"]]
+            self.rendered |= {(item.cell.anchor, at) for at, out in enumerate(item.cell.outputs) if out is item.output}
+            return self.outputs.shown(item, content["title"])
+        if kind == "bar":
+            parts = [(n, markdown.inline(link, renderer), words, tone) for n, link, words, tone in content["parts"]]
+            return self.outputs.part("bar", parts=parts)
+        return f'<div class="{escape(content["name"])}">' if kind == "begin" else "</div>"
+
+    def numbers(self) -> list[dict[str, Any]]:
+        """Every number of the pages: as written, in full, its key, the table that holds it and the cell that made it."""
+        return [self._explained(number) for number in self.pages.numbers.values()]
+
+    def _explained(self, number: Number) -> dict[str, Any]:
+        file, _, key = number.key.partition(": ")
+        known = {"id": number.id, "shown": number.shown, "value": printed(number), "key": key, "file": file}
+        chapter = next((one for one in self.manuscript.chapters if one.name == file), None)
+        if chapter is None:  # a parameter, or the ledger, which the last chapter writes
+            return known | {"item": None, "cell": None}
+        item = _holder(number, [one for one in self.manuscript.items.values() if one.chapter is chapter])
+        writers = [cell for cell in chapter.cells if "results.write(" in cell.source]
+        return known | {"item": item, "cell": item.cell if item else (writers or chapter.cells)[-1]}
+
+    def listed_references(self) -> list[dict[str, Any]]:
+        """Sources in the order in which the pages cite them, then the others by name."""
+        known, cited = self.pages.references, self.pages.cited
+        rest = sorted(set(known) - set(cited))
+        return [{"id": f"ref-{key}", "cited": key in cited, **known[key]} for key in (*cited, *rest)] if cited else []
 
     def prose(self, name: str) -> str:
         """HTML of a Markdown cell, by its anchor."""
@@ -205,17 +241,18 @@ class Book:
         return html.replace("<p><em>Reads</em>", '<p class="meta"><em>Reads</em>')
 
     def _heading(self, text: str, level: int) -> str:
-        number = self.chapter.number
-        base = name = f"c{number}-{slug(text)}"
+        base = name = f"{self.prefix}-{slug(text)}"
         count = 1
         while name in self.anchors:
             count += 1
             name = f"{base}-{count}"
         self.anchors.add(name)
-        deeper = min(level + (number != FRONT), 6)
+        of_chapter = self.prefix[1:].isdigit()
+        deeper = min(level + (2 if of_chapter else self.prefix != "front"), 6)
         if level == 2:
             self.sections.append((name, text))
-        return f'<h{deeper} id="{name}">{text}</h{deeper}>\n'
+        more = f'<span class="hidden"> (chapter {int(self.prefix[1:])})</span>' if of_chapter else ""
+        return f'<h{deeper} id="{name}">{text}{more}</h{deeper}>\n'
 
     def output(self, index: int, name: str) -> str:
         """HTML of one output, by its place in its cell."""
@@ -225,7 +262,7 @@ class Book:
 
     def render(self, chapter: Chapter) -> str:
         """HTML of a chapter without its title; an output that did not reach it is an error."""
-        self.chapter, self.first = chapter, chapter.cells[0].anchor
+        self.first = chapter.cells[0].anchor
         self.cells |= {cell.anchor: cell for cell in chapter.cells}
         self.anchors |= set(self.cells)
         html, _ = self.exporter.from_notebook_node(_node(chapter))
@@ -234,6 +271,21 @@ class Book:
                 if (cell.anchor, index) not in self.rendered:
                     raise BuildError(f"a {output['output_type']} output was lost on the way", cell.where)
         return html
+
+
+def _holder(number: Number, items: list[Item]) -> Item | None:
+    """The figure or table whose file holds a number; of several the one that shares most words with its key."""
+    values = number.value if isinstance(number.value, Mapping) else {"value": number.value}
+    wanted = {f"{value:.{results.DIGITS}g}" for value in values.values() if isinstance(value, float | int)}
+    words = set(re.split(r"\W+|_", number.key))
+    best: tuple[int, Item | None] = (0 if any("." in one for one in wanted) else 1, None)
+    for item in items:
+        csv = item.about.get("csv") or ""
+        cells = set(re.split(r"[,\n]", csv))
+        if wanted and wanted <= cells:
+            shared = 1 + len(words & set(re.split(r"\W+|_", f"{item.id} {csv}")))
+            best = max(best, (shared, item), key=lambda one: one[0])
+    return best[1]
 
 
 def _elsewhere(target: str, link: re.Match[str]) -> str:

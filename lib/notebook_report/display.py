@@ -16,20 +16,19 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-import yaml
 
 from notebook_report import project, results, text
 from notebook_report.said import Said
 from notebook_report.said import said as wording
 
-CSV_LIMIT = 40_000
-"""Larger data stay a file beside the report, in characters."""
 DATA_ROWS = 40
 """Longer data behind a figure are offered as CSV only."""
-PHONE = 5.3
-"""Widest figure that a phone of 390 pixels shows whole, with air beside it, in inches."""
 SMALLEST = 8.95
-"""Smallest text of a figure, in points: a phone shows it at nine pixels."""
+"""Smallest text of a figure, in points."""
+PHONE = 3.7
+"""Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
+TRIES = 3
+"""How often a drawing for phones is made narrower, because its labels stand out."""
 fill = text.fill
 LEDGER = ("id", "claim", "published", "found", "verdict")
 Forms = Mapping[str, str | Callable[[Any], str]]
@@ -102,22 +101,11 @@ def _preview(spec: dict[str, Any], caption: str, notes: str | None) -> dict[str,
     return {"text/html": _template().render(spec, caption=caption, notes=notes), "text/plain": plain}
 
 
-@functools.lru_cache(maxsize=4)
-def _parsed(captions: str) -> dict[str, dict[str, Any]]:
-    return yaml.load(captions, text.Loader) or {}
-
-
-def captions(id: str) -> dict[str, Any]:
-    """What ``notebooks/captions`` has for a figure or table: caption, alt, notes, labels; empty if there is nothing."""
-    files = (path.read_text(encoding="utf-8") for path in project.notebooks().glob("captions/*.yaml"))
-    return next((_parsed(file)[id] for file in files if f"\n{id}:" in f"\n{file}"), {})
-
-
 def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str | None]:
     """Texts as given; if none is, those of the captions file, with results filled in."""
     if any(given.values()):
         return list(given.values())
-    known = captions(id)
+    known = text.captions(id)
     fill = {"alt": str.format_map}  # not Markdown: nothing is escaped
     return [fill.get(name, text.fill)(known[name], values) if name in known else None for name in given]
 
@@ -127,9 +115,24 @@ def _absent(id: str) -> None:
     _emit({"text/plain": f"[{id}] nothing to show"}, kind="absent", id=id)
 
 
+def _tidy(df: pd.DataFrame) -> pd.DataFrame:
+    """A table with numbers for text: an estimate with its interval becomes three columns."""
+    parts: dict[str, pd.Series] = {}
+    for name in df.columns:
+        cells = df[name].map(lambda cell: getattr(cell, "numbers", None))
+        if not cells.notna().any():
+            parts[name] = df[name]
+            continue
+        for place, ending in enumerate(("", "_ci_low", "_ci_high")):
+            kept = df[name] if not place else pd.Series([None] * len(df), index=df.index)
+            parts[f"{name}{ending}"] = cells.map(lambda own, at=place: own[at] if own else None).where(
+                cells.notna(), kept.where(~kept.isin(["", text.MISSING]), None)
+            )
+    return pd.DataFrame(parts)
+
+
 def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:
-    written = results.write_table(id, data).read_text(encoding="utf-8")
-    return {"csv": written if len(written) <= CSV_LIMIT else None, "csv_file": f"tables/{id}.csv"}
+    return {"csv": results.write_table(id, _tidy(data)).read_text(encoding="utf-8")}
 
 
 def _figure_of(drawn: Any) -> Any:
@@ -140,17 +143,32 @@ def _figure_of(drawn: Any) -> Any:
 
 
 def _legible(drawn: Any, id: str) -> None:
-    """Refuse a figure that a phone cannot show; set its width for one."""
+    """Refuse a figure that is wider than the report or whose text is too small."""
     from matplotlib.text import Text
 
-    (width, height), widest = drawn.get_size_inches(), project.style().WIDTH
+    (width, _), widest = drawn.get_size_inches(), project.style().WIDTH
     if width > widest + 1e-6:
-        raise ValueError(f"{id}: {width:.1f} inches wide; at most {widest}, or a phone cannot show its text")
+        raise ValueError(f"{id}: {width:.1f} inches wide; at most {widest}")
     for item in drawn.findobj(Text):
         if item.get_visible() and item.get_text().strip() and item.get_fontsize() < SMALLEST:
             size = item.get_fontsize()
-            raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9, for phones")
-    drawn.set_size_inches(min(width, PHONE), height)
+            raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9")
+
+
+def _for_phones(drawn: Any, raster: bool) -> str:
+    """The figure drawn once more, as narrow as a phone, with text of the same size."""
+    from notebook_report import svg
+
+    _, height = drawn.get_size_inches()
+    width = PHONE
+    for _ in range(TRIES):
+        drawn.set_size_inches(width, height)
+        picture = svg.draw(drawn, raster)
+        excess = svg.size(picture)[0] / 72 - PHONE
+        if excess < 0.05:
+            break
+        width -= excess
+    return picture
 
 
 def figure(
@@ -200,12 +218,13 @@ def figure(
     drawn = _figure_of(ax_or_fig)
     _legible(drawn, id)
     picture = svg.draw(drawn, raster)
+    phone = _for_phones(drawn, raster)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
     rows = _spec(data) if data is not None and len(data) <= DATA_ROWS else None
     _emit(
         {"image/svg+xml": picture, "text/plain": f"[{id}] {alt}"},
-        kind="figure", id=id, caption=caption, alt=alt, raster=raster or None, data=rows, **source,
+        kind="figure", id=id, caption=caption, alt=alt, phone=phone, data=rows, **source,
     )  # fmt: skip
     _emit({"text/markdown": f"*{references(caption)}*", "text/plain": caption}, kind="caption", of=id)
 
@@ -276,7 +295,7 @@ def table(
     if df is None:
         return _absent(id)
     if labels is None and caption is None:
-        labels = captions(id).get("labels")
+        labels = text.captions(id).get("labels")
     caption, notes = _filled(id, values, caption=caption, notes=notes)
     caption = _told(caption, "the caption", id)
     if df.empty:
@@ -396,9 +415,3 @@ def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", note
         kind="ledger", id=id, caption=caption, notes=notes, data=spec, verdicts=verdicts, evidence=evidence,
         **_csv(id, flat),
     )  # fmt: skip
-
-
-def findings(ids: Sequence[str] | None = None) -> None:
-    """Place findings of other chapters here (front page): those named, or all."""
-    note = "The findings of all chapters are collected here in the report."
-    _emit({"text/markdown": f"*{note}*", "text/plain": note}, kind="findings", ids=list(ids) if ids else None)

@@ -1,16 +1,19 @@
 """First pass: read the executed notebooks, number figures and tables, collect findings."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from notebook_report import markdown, project
+from notebook_report import markdown, project, text
 from notebook_report.errors import BuildError
 
+LAST = "00"
+"""The chapter on all others comes after them."""
 HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
 
@@ -44,6 +47,11 @@ class Chapter:
         """Two digits at the front of its name."""
         return self.name[:2]
 
+    @property
+    def label(self) -> str:
+        """Text of a reference to it."""
+        return f"chapter {int(self.number)}"
+
 
 @dataclass
 class Item:
@@ -55,18 +63,17 @@ class Item:
     chapter: Chapter
     cell: Cell
     about: dict[str, Any]
+    output: dict[str, Any]
+    file_only: bool = False
 
 
 @dataclass
 class Manuscript:
-    """All chapters, and everything that can be referred to by id."""
+    """All chapters, and everything that can be referred to by id; `placed` are those that stand on a page."""
 
     chapters: list[Chapter]
     items: dict[str, Item]
-
-    def findings(self) -> list[Item]:
-        """All findings in reading order."""
-        return [item for item in self.items.values() if item.kind == "finding"]
+    placed: frozenset[str]
 
 
 def about(output: dict[str, Any]) -> dict[str, Any]:
@@ -145,30 +152,36 @@ NOUN = {"figure": "Figure", "table": "Table", "ledger": "Table"}
 
 def _items(chapters: list[Chapter]) -> dict[str, Item]:
     items: dict[str, Item] = {}
-    counts = {"Figure": 0, "Table": 0}
     for chapter in chapters:
         for cell in chapter.cells:
-            for known in filter(None, map(about, cell.outputs)):
-                if known.get("kind") not in REQUIRED:
+            for output in cell.outputs:
+                known = about(output)
+                kind = known.get("kind", "")
+                for key in REQUIRED.get(kind, ()):
+                    if not known.get(key):
+                        raise BuildError(f"a {kind} ({known.get('id', 'without id')}) lacks its {key}", cell.where)
+                if kind not in REQUIRED:
                     continue
-                item = _item(known, chapter, cell, counts)
+                item = Item(known["id"], kind, "finding", chapter, cell, known, output)
                 if item.id in items:
-                    other = items[item.id].cell.where
-                    raise BuildError(f"{item.id} is used twice, first in {other}", cell.where)
+                    raise BuildError(f"{item.id} is used twice, first in {items[item.id].cell.where}", cell.where)
                 items[item.id] = item
     return items
 
 
-def _item(known: dict[str, Any], chapter: Chapter, cell: Cell, counts: dict[str, int]) -> Item:
-    kind = known["kind"]
-    for key in REQUIRED[kind]:
-        if not known.get(key):
-            raise BuildError(f"a {kind} ({known.get('id', 'without id')}) lacks its {key}", cell.where)
-    noun = NOUN.get(kind)
-    if noun:
-        counts[noun] += 1
-        return Item(known["id"], kind, f"{noun} {counts[noun]}", chapter, cell, known)
-    return Item(known["id"], kind, "finding", chapter, cell, known)
+def _number(items: dict[str, Item], placed: Sequence[str]) -> None:
+    """Label figures and tables in reading order: those on pages first; what is a file alone has no number."""
+    counts = Counter[str]()
+    for name in placed:
+        if name not in items:
+            raise BuildError(f"a page shows {name}, which no chapter makes")
+    for item in (*(items[name] for name in placed), *(one for one in items.values() if one.id not in placed)):
+        noun = NOUN.get(item.kind)
+        if text.captions(item.id).get("only") == "file" and item.id not in placed:
+            item.label, item.file_only = f"{item.id}.csv", True
+        elif noun:
+            counts[noun] += 1
+            item.label = f"{noun} {counts[noun]}"
 
 
 def _evidence(items: dict[str, Item]) -> None:
@@ -180,14 +193,16 @@ def _evidence(items: dict[str, Item]) -> None:
                     raise BuildError(f"{item.id} rests on {name!r}, which no chapter shows", item.cell.where)
 
 
-def gather(executed: Iterable[Path]) -> Manuscript:
-    """Read the chapters, in order of their numbers; 00 is the front page.
+def gather(executed: Iterable[Path], placed: Sequence[str] = ()) -> Manuscript:
+    """Read the chapters, in order of their numbers, 00 last; `placed` are the ids that stand on pages, in order.
 
     Refused is what `read` refuses, and a duplicate id, unknown evidence, a missing caption or alternative text.
     """
-    chapters = [read(path) for path in sorted(executed, key=lambda path: path.name)]
-    if not chapters:
-        raise BuildError("there is no executed notebook to make a report of")
+    chapters = [read(path) for path in sorted(executed, key=lambda path: (path.name[:2] == LAST, path.name))]
     items = _items(chapters)
     _evidence(items)
-    return Manuscript(chapters, items)
+    twice = [name for name, count in Counter(placed).items() if count > 1]
+    if twice:
+        raise BuildError(f"{twice[0]} is shown on the pages twice")
+    _number(items, placed)
+    return Manuscript(chapters, items, frozenset(placed))

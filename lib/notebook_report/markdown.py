@@ -135,7 +135,7 @@ def inline(source: str, renderer: Renderer) -> str:
 
 
 PHRASING = {"a", "abbr", "b", "br", "code", "del", "em", "i", "kbd", "s", "small", "span", "strong", "sub", "sup", "u"}
-FLOW = {"blockquote", "dd", "div", "dl", "dt", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
+FLOW = {"blockquote", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
 TABLE = {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 MATH_NAMES = """math mi mn mo mtext mspace ms mrow mfrac msqrt mroot mstyle merror mpadded mphantom
     msub msup msubsup munder mover munderover mmultiscripts mtable mtr mtd semantics annotation"""

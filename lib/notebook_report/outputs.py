@@ -1,26 +1,28 @@
 """HTML of one output: figure, table, ledger, finding, sentence, box, plain text; its form is in ``outputs.html.j2``."""
 
 import base64
+import gzip
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from notebook_report import checks, markdown, text
+from notebook_report import checks, markdown, svg, text
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Item, Manuscript, about
 from notebook_report.text import VERDICTS
 
-LONG_TABLE = 24
-"""Tables of more rows scroll inside themselves."""
+SORTED_FROM = 6
+"""Tables of fewer rows need no sorting."""
+PACKED_FROM = 8_000
+"""Files of more characters are offered packed: spreadsheets and pandas open them, and the report stays small."""
 UPRIGHT, SMALLER = 105, 125
 """What a printed page holds of the longest words of a table's columns, in characters, at the usual and a smaller size.
 
 At 8 points a character with its share of the cells' padding takes up to 6.2 of the page's 672 pixels.
 """
 SPOKEN = {"black": "#1f2429", "#000000": "#1f2429", "white": "#fefefe", "#ffffff": "#fefefe"}
-SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
 
 Label = Callable[[str, str], str]
 """``label(id, where)`` gives the text of a reference; raises for an unknown id."""
@@ -32,7 +34,6 @@ class Outputs:
     def __init__(self, manuscript: Manuscript, label: Label, fill: Callable[..., str], look: Any) -> None:
         self.manuscript, self.items = manuscript, manuscript.items
         self.label, self.fill, self.look = label, fill, look
-        self.on_front: set[str] = set()
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What the templates of the book use."""
@@ -43,66 +44,65 @@ class Outputs:
             "inline": lambda source, where: markdown.inline(source, markdown.Renderer(where, self.label)),
             "block": self._block,
             "csv_address": csv_address,
+            "file_name": lambda id, csv: f"{id}.csv" + ".gz" * (len(csv) > PACKED_FROM),
             "layout": layout,
             "paper": _paper,
             "made_in": self._made_in,
         }
 
     def render(self, output: dict[str, Any], cell: Cell) -> str:
-        """HTML of an output; never empty."""
+        """HTML of an output in its chapter; never empty."""
         html = self._html(output, about(output), cell)
-        if not re.sub(r"<(?!img|math)[^>]*>", "", html).strip():
+        if not re.sub(r"<(?!svg|math)[^>]*>", "", html).strip():
             raise BuildError("an output would be empty in the report", cell.where)
         return html
 
     def _html(self, output: dict[str, Any], known: dict[str, Any], cell: Cell) -> str:
-        more: dict[str, Any] = {}
-        kind = known.get("kind")
+        kind, item = known.get("kind"), self.items.get(known.get("id", ""))
         if kind == "prose":
             return self._block(known["markdown"], cell.where)
-        if kind == "figure":
-            more = self._picture(output, known["id"], cell)
-        elif kind == "findings":
-            more = {"chosen": self._chosen(known.get("ids"), cell)}
-        elif kind not in ("table", "ledger", "finding", "callout"):
+        if kind == "callout":
+            return self.part(kind, known=known, where=cell.where)
+        if item is None:
             return self._other(output["data"], cell)
-        return self.part(kind, known=known, item=self.items.get(known.get("id", "")), where=cell.where, **more)
+        if item.id in self.manuscript.placed:
+            return self.part("elsewhere", item=item)
+        if item.file_only:
+            return self.part("file", item=item, known=known, where=cell.where)
+        return self.shown(item)
+
+    def shown(self, item: Item, title: str = "") -> str:
+        """HTML of a figure, table, ledger or finding where it stands; with a `title` that says what was found."""
+        more = {"drawings": self._drawings(item)} if item.kind == "figure" else {}
+        return self.part(item.kind, known=item.about, item=item, title=title, where=item.cell.where, **more)
 
     def part(self, kind: str, **values: Any) -> str:
         """A part of the book by its kind, as the template has it."""
-        return self.fill(kind=kind, items=self.items, verdicts=VERDICTS, long=LONG_TABLE, **values)
+        return self.fill(kind=kind, items=self.items, verdicts=VERDICTS, sorted_from=SORTED_FROM, **values)
 
     def _block(self, source: str, where: str) -> str:
         return markdown.render(source, markdown.Renderer(where, self.label))
 
-    def _picture(self, output: dict[str, Any], id: str, cell: Cell) -> dict[str, Any]:
-        svg = output["data"].get("image/svg+xml")
-        if not svg:
-            raise BuildError(f"{id} has lost its picture", cell.where)
-        box = SIZE.search(svg)
-        if box is None:
-            raise BuildError(f"the picture of {id} does not say how large it is", cell.where)
-        source = _address(themed(svg, self.look))
-        if len(source) > checks.FIGURE_LIMIT:
-            size = f"{len(source) / 1024:.0f} KiB; at most {checks.FIGURE_LIMIT // 1024}"
-            raise BuildError(f"{id} takes {size}. Draw fewer points or pass raster=True", cell.where)
-        return {"source": source, "width": float(box[1]), "height": float(box[2])}
+    def _drawings(self, item: Item) -> list[str]:
+        """The drawing for screens, and the one for phones."""
+        made = []
+        for place, drawing in enumerate((item.output["data"].get("image/svg+xml"), item.about.get("phone"))):
+            if not drawing:
+                raise BuildError(f"{item.id} has lost its picture", item.cell.where)
+            name = f"{item.id}{'-phone' * place}"
+            made.append(inline(themed(drawing, self.look), name, item.about["alt"], "narrow" if place else "wide"))
+            if len(made[-1]) > checks.FIGURE_LIMIT:
+                took = f"{len(made[-1]) / 1024:.0f} KiB; at most {checks.FIGURE_LIMIT // 1024}"
+                raise BuildError(f"{name} takes {took}. Draw fewer points or pass raster=True", item.cell.where)
+        return made
 
-    def _chosen(self, ids: Sequence[str] | None, cell: Cell) -> list[Item]:
-        known = {item.id: item for item in self.manuscript.findings()}
-        for name in ids or ():
-            if name not in known:
-                raise BuildError(f"{name!r} is not a finding of any chapter", cell.where)
-        self.on_front.update(ids or known)
-        return [known[name] for name in ids or known]
-
-    def _made_in(self, item: Item, anchored: bool) -> str:
+    def _made_in(self, item: Item) -> str:
         """Links to the cells that made a finding and its evidence, named once a chapter."""
         makers = {cell.anchor: cell for cell in (item.cell, *(self.items[n].cell for n in item.about["evidence"]))}
         chapters: dict[str, list[str]] = {}
         for anchor, cell in sorted(makers.items()):
             chapters.setdefault(cell.where[:2], []).append(f'<a href="#{anchor}">cell {cell.number}</a>')
-        here = item.cell.where[:2] if anchored else None
+        here = item.cell.where[:2]
         parts = [("" if n == here else f"chapter {int(n)}: ") + ", ".join(links) for n, links in chapters.items()]
         return "; ".join(parts)
 
@@ -130,7 +130,9 @@ def said(value: Any) -> str:
 
 
 def csv_address(csv: str) -> str:
-    """A table as the address of a download."""
+    """A table as the address of a download, packed if it is long."""
+    if len(csv) > PACKED_FROM:
+        return "data:application/gzip;base64," + base64.b64encode(gzip.compress(csv.encode(), mtime=0)).decode()
     return "data:text/csv;charset=utf-8," + quote(csv, safe=",.:;/()=+-_'!*\u2013")
 
 
@@ -177,38 +179,35 @@ def layout(spec: dict[str, Any]) -> dict[str, Any]:
     return {"marks": marks, "heads": heads, "named": named}
 
 
-def themed(svg: str, look: Any) -> str:
-    """Swap the colours of the light theme for variables that a dark screen redefines.
-
-    The picture is embedded as an image, and an image's ``prefers-color-scheme`` is the colour scheme of the place
-    where it stands: it follows the page's switch as well as the reader's setting.
-    """
-    names, used = {hexa: name for name, hexa in look.LIGHT.items()}, {"ink"}
+def themed(picture: str, look: Any) -> str:
+    """Swap the colours of the light theme for the page's variables, see `palette`."""
+    names = {hexa: name for name, hexa in look.LIGHT.items()}
 
     def variable(match: re.Match[str]) -> str:
         name = names.get(SPOKEN.get(match[2].lower(), match[2].lower()))
-        if name is None:
-            return match[0]
-        used.add(name)
-        return f"{match[1]}:var(--{name})"
+        return f"{match[1]}:var(--c-{name})" if name else match[0]
 
-    body = re.sub(r"\b(fill|stroke|stop-color|color):\s*(#[0-9a-fA-F]{6}|black|white)\b", variable, svg)
-    light, dark = ("".join(f"--{name}:{theme[name]};" for name in sorted(used)) for theme in (look.LIGHT, look.DARK))
-    style = (  # text without a colour of its own is black by default
-        f"<style>svg{{{light}}}text{{fill:var(--ink)}}"
-        f"@media(prefers-color-scheme:dark){{svg{{{dark}}}.l{{display:none}}.d{{display:inline}}}}</style>"
+    return re.sub(r"\b(fill|stroke|stop-color|color):\s*(#[0-9a-fA-F]{6}|black|white)\b", variable, picture)
+
+
+def palette(look: Any) -> str:
+    """Style rules with a variable for each colour of figures, light and dark."""
+    plain = "".join(f"--c-{name}:{colour};" for name, colour in look.LIGHT.items())
+    both = "".join(f"--c-{name}:light-dark({colour},{look.DARK[name]});" for name, colour in look.LIGHT.items())
+    return f":root{{{plain}}}@supports (color:light-dark(red,red)){{:root{{{both}}}}}"
+
+
+def inline(picture: str, name: str, alt: str, kind: str) -> str:
+    """A picture as part of the page: no style of its own, names that nothing else has, as wide as it is drawn."""
+    width, height = svg.size(picture)
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<style.*?</style>", "", picture, flags=re.S)
+    used = set(re.findall(r"""(?:href="|url\()#([^")]+)""", body))
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r"""((?:href="|url\()#)""", rf"\g<1>{name}-", body)
+    body = re.sub(r"<g>\s*</g>", "", body).replace("xlink:href=", "href=")
+    look = f"max-width:{width * 4 / 3:.0f}px"
+    start = (
+        f'<svg class="{kind}" role="img" aria-label="{escape(" ".join(alt.split()))}" style="{look}" '
+        f'viewBox="0 0 {width:g} {height:g}">'
     )
-    return re.sub(r"(<svg\b[^>]*>)", lambda m: m[1] + style, body, count=1)
-
-
-def _single_quotes(match: re.Match[str]) -> str:
-    return match[0] if "'" in match[0] else match[0].replace('"', "'")
-
-
-def _address(svg: str) -> str:
-    """Shorter of two ways to write a picture as the address of an image."""
-    svg = re.sub(r"<[^<>]*>", _single_quotes, svg.replace("\n", " "))
-    coded = svg.replace("%", "%25").replace("#", "%23").replace("<", "%3C").replace(">", "%3E")
-    plain = "data:image/svg+xml;charset=utf-8," + coded.replace("&", "&amp;").replace('"', "&quot;")
-    packed = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    return min(plain, packed, key=len)
+    return re.sub(r"<svg\b[^>]*>", lambda _: start, body, count=1)

@@ -15,13 +15,11 @@
   dark.addEventListener("change", say);
   say();
 
-  const codes = document.getElementById("codes");
-  codes.onclick = () => {
-    const open = codes.getAttribute("aria-pressed") !== "true";
-    all("details.code").forEach(e => e.open = open);
-    codes.setAttribute("aria-pressed", open);
-    codes.textContent = open ? "Hide all code" : "Show all code";
-  };
+  const chapters = all("details.chapter"), every = document.getElementById("all");
+  const opened = () => chapters.every(e => e.open);
+  const named = () => every.textContent = opened() ? "Close all chapters" : "Open all chapters";
+  every.onclick = () => { const open = !opened(); chapters.forEach(e => e.open = open); };
+  chapters.forEach(e => e.addEventListener("toggle", named));
 
   const reveal = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -60,12 +58,12 @@
   const contents = document.getElementById("contents"), narrow = matchMedia("(max-width: 62rem)");
   const fold = () => contents.open = !narrow.matches;
   narrow.addEventListener("change", fold);
-  fold();
+  if (!narrow.matches) contents.open = true; // closed in the source: nothing moves on a phone
   const links = new Map(all(".toc a").map(a => [a.hash.slice(1), a]));
   const marks = all("main [id]").filter(e => links.has(e.id));
   let current;
   const spot = () => {
-    const passed = marks.filter(e => e.getBoundingClientRect().top < 96);
+    const passed = marks.filter(e => e.checkVisibility() && e.getBoundingClientRect().top < 96);
     const link = links.get((passed.at(-1) || marks[0]).id);
     if (link === current) return;
     all(".toc .on").forEach(e => e.classList.remove("on"));

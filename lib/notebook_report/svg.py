@@ -42,6 +42,17 @@ def draw(figure: Figure, raster: bool = False) -> str:
     return _with_dark_pictures(light, dark)
 
 
+SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
+
+
+def size(svg: str) -> tuple[float, float]:
+    """Width and height of a picture, in points; raises where it does not say so."""
+    found = SIZE.search(svg)
+    if found is None:
+        raise ValueError("the picture does not say how large it is")
+    return float(found[1]), float(found[2])
+
+
 def _save(figure: Figure) -> str:
     buffer = io.StringIO()
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": project.current.name}

@@ -156,7 +156,13 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
+class Estimate(str):
+    """An estimate with its interval in words, and their ``numbers`` for the file of the table that holds it."""
+
+    numbers: tuple[float | None, ...] = ()
+
+
+def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | None:
     """An estimate with its interval; None where it is not defined, without the interval where that is not.
 
     >>> interval_text({"value": 0.5, "ci_low": -0.1, "ci_high": 1.1}, ".1f")
@@ -165,7 +171,10 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> str | None:
     if found["value"] is None or not math.isfinite(found["value"]):
         return None
     value, low, high = (number(format(found[key], form)) for key in INTERVAL)
-    return f"{value} ({low} to {high})" if math.isfinite(found["ci_low"]) else value
+    known = math.isfinite(found["ci_low"])
+    made = Estimate(f"{value} ({low} to {high})" if known else value)
+    made.numbers = tuple(found[key] if known or key == "value" else None for key in INTERVAL)
+    return made
 
 
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
@@ -236,6 +245,17 @@ def _columns(file: Path) -> dict[str, dict[str, str]]:
 def columns() -> dict[str, Any]:
     """What ``notebooks/columns.yaml`` says: terms in column names, whole headings, forms of numbers."""
     return _columns(project.notebooks() / "columns.yaml")
+
+
+@functools.lru_cache(maxsize=4)
+def _captions(captions: str) -> dict[str, dict[str, Any]]:
+    return yaml.load(captions, Loader) or {}
+
+
+def captions(id: str) -> dict[str, Any]:
+    """What ``notebooks/captions`` has for a figure or table: caption, alt, notes, labels; empty if there is nothing."""
+    files = (path.read_text(encoding="utf-8") for path in project.notebooks().glob("captions/*.yaml"))
+    return next((_captions(file)[id] for file in files if f"\n{id}:" in f"\n{file}"), {})
 
 
 def heading(name: str) -> str:

@@ -1,0 +1,129 @@
+"""The three figures of the report's first page: the answer, who left, and whether acting pays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from attrition.plots.style import LIGHT, WIDTH, axes, colour, cycle, legend_below, vertical
+from notebook_report.text import unless_missing
+
+PER = 100
+ROOM = 6
+"""A part of a bar is labelled from so many per cent on."""
+
+
+STRATEGIES = {"all_without_arm": "Blinded model", "all": "Told the arm", "arm_only": "Arm alone"}
+"""What patients are ranked, and contacted, by."""
+ROWS = {
+    "all_without_arm": "Model, blinded: all that\na running trial knows",
+    "all": "The same model,\ntold the treatment",
+    "arm_only": "The treatment alone,\nno model",
+}
+MISTAKE = "With one mistake:\n{}"
+
+
+def answers(auroc: Mapping[str, Mapping[str, float]], leak: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Table of `answer`: AUROC by strategy at a landmark (those that were fitted), and the dearest leak."""
+    rows = [{"label": words, **auroc[name], "later": None} for name, words in ROWS.items() if auroc.get(name)]
+    if leak:
+        rows.append({"label": MISTAKE.format(leak["name"]), "value": leak["honest"], "later": leak["leaky"]})
+    return pd.DataFrame(rows, columns=["label", "value", "ci_low", "ci_high", "later"], dtype=object).astype(
+        dict.fromkeys(("value", "ci_low", "ci_high", "later"), float)
+    )
+
+
+@unless_missing
+def answer(table: pd.DataFrame) -> Axes:
+    """How often a model points at the leaver, of a leaver and a stayer, by what it was given.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row a model: ``label``, ``value, ci_low, ci_high`` (AUROC with what was known in time; the limits may be
+        missing) and ``later``, its AUROC when it also saw what came after, where that was looked at.
+    """
+    ax = axes(None, 0.9 + 0.46 * len(table))
+    for y, row in enumerate(table.to_dict("records")):
+        value, late = PER * row["value"], row["later"] == row["later"]
+        hue = colour("honest")
+        ax.hlines(y, PER * row["ci_low"], PER * row["ci_high"], color=hue, linewidth=2)
+        ax.plot(value, y, marker="o", color=hue, markerfacecolor=LIGHT["paper"] if late else hue, markersize=6)
+        words, right = f"{value:.0f}", max(value, PER * row["ci_high"] if row["ci_high"] == row["ci_high"] else value)
+        if late:
+            ax.hlines(y, value, PER * row["later"], color=colour("leaky"), linewidth=1, linestyle=":")
+            ax.plot(PER * row["later"], y, marker="D", color=colour("leaky"), markersize=6)
+            words, right = f"{PER * row['later']:.0f}", PER * row["later"]
+        ax.annotate(words, (right, y), (7, 0), textcoords="offset points", va="center", fontweight="bold")
+    ax.set_yticks(range(len(table)), table["label"])
+    ax.set(ylim=(len(table) - 0.5, -0.6), xlim=(35, 106), xlabel="times out of 100 that it points at the leaver")
+    ax.set_xticks([40, 50, 60, 70, 80, 90, 100])
+    vertical(ax, PER / 2)
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
+    """Where the patients of each arm are on the day of the horizon: a bar an arm, a part a reason.
+
+    Parameters
+    ----------
+    flow : pandas.DataFrame
+        A row an arm: ``arm, patients``, a column a reason, ``still in`` and ``censored``; counts.
+    reasons : list of str
+        Columns of the reasons, in order.
+    """
+    ax, hues = axes(None, 1.2 + 0.42 * len(flow)), cycle(reasons)
+    parts = [*reasons, "censored", "still in"] if flow["censored"].any() else [*reasons, "still in"]
+    left = pd.Series(0.0, index=flow.index)
+    for part in parts:
+        share = PER * flow[part] / flow["patients"]
+        hue = hues.get(part, LIGHT["grid" if part == "still in" else "paper"])
+        ax.barh(flow["arm"], share, left=left, color=hue, label=part, height=0.68, edgecolor=LIGHT["paper"])
+        ink = LIGHT["ink" if part in ("still in", "censored") else "paper"]
+        for y, (width, start) in enumerate(zip(share, left, strict=True)):
+            if width >= ROOM:
+                ax.text(start + width / 2, y, f"{width:.0f}%", ha="center", va="center", color=ink)
+        left = left + share
+    ax.set(xlim=(0, PER), ylim=(len(flow) - 0.5, -0.5))
+    ax.xaxis.set_major_formatter("{x:.0f}%")
+    ax.grid(visible=False)
+    ax.tick_params(axis="y", length=0)
+    return legend_below(ax, 3)
+
+
+@unless_missing
+def gains(curve: pd.DataFrame, labels: dict[str, str], shown: tuple[float, float] = (0.2, 0.7)) -> Figure:
+    """Net benefit beyond the better of contacting everybody and nobody, per 100 patients, with simultaneous bands.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        From `attrition.landmark.evaluation.decisions`. Shaded is where the band lies above zero.
+    labels : dict
+        Strategy to its title, in order.
+    shown : tuple of float
+        First and last threshold of the axes.
+    """
+    figure, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 2.5), sharey=True, squeeze=False)
+    part = curve[curve["threshold"].between(*shown)]
+    for ax, (name, title) in zip(panels[0], labels.items(), strict=True):
+        own = part[part["model"] == name].set_index("threshold").filter(like="over_") * PER
+        mean, low, high = (own[[f"over_all{end}", f"over_none{end}"]].min(axis=1) for end in ("", "_low", "_high"))
+        hue: Any = colour("honest")
+        ax.fill_between(own.index, low, high, color=hue, alpha=0.2, linewidth=0)
+        ax.plot(own.index, mean, color=hue)
+        if (low > 0).any():
+            paying = low[low > 0].index
+            ax.axvspan(paying.min(), paying.max(), color=colour("green"), alpha=0.25, linewidth=0)
+        ax.axhline(0, color=colour("muted"), linewidth=0.9, linestyle="--")
+        ax.set(title=title, xlim=shown)
+        ax.set_xticks([0.3, 0.5], ["30%", "50%"])
+    bound = max(15.0, float(part.filter(regex="over_(all|none)$").min(axis=1).max() * PER) + 15)
+    panels[0][0].set(ylim=(-25, bound), ylabel="per 100 patients")
+    figure.supxlabel("contact from a risk of", fontsize=9.5)
+    return figure
