@@ -210,7 +210,7 @@ class Book:
         return f'<div class="{escape(content["name"])}">' if kind == "begin" else "</div>"
 
     def numbers(self) -> list[dict[str, Any]]:
-        """Every number of the pages: as written, in full, its key, the table that holds it and the cell that made it."""
+        """Every number of the pages: as written, in full, its key, the table that holds it, the cell that made it."""
         return [self._explained(number) for number in self.pages.numbers.values()]
 
     def _explained(self, number: Number) -> dict[str, Any]:
