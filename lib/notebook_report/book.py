@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 MADE = "how-made"
 ELSEWHERE = "the published report"
+NUMBER = re.compile(r'<a href="(#n-\d+)">')
 TOKENS = (
     (token.Comment, "c"),
     (token.String, "s"),
@@ -143,6 +144,7 @@ class Book:
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []
         self.anchors = {number.id for number in pages.numbers.values()} | {f"ref-{key}" for key in pages.references}
+        self.reached: set[str] = set()
         self.cells: dict[str, Cell] = {}
         self.rendered: set[tuple[str, int]] = set()
         self.outputs = Outputs(manuscript, self.label, self._fill, project.style())
@@ -193,7 +195,12 @@ class Book:
         self.sections, self.prefix = [], name
         parts = [self._block(block, f"pages/{name}.md") for block in self.pages.blocks[name]]
         sections = [(id, _unlinked(text)) for id, text in self.sections]
-        return {"sections": sections, "html": "\n".join(parts)}
+        return {"sections": sections, "html": NUMBER.sub(self._once, "\n".join(parts))}
+
+    def _once(self, link: re.Match[str]) -> str:
+        """A keyboard reaches each number once; a pointer everywhere."""
+        known, _ = link[1] in self.reached, self.reached.add(link[1])
+        return f'<a tabindex="-1" href="{link[1]}">' if known else link[0]
 
     def _block(self, block: Block, where: str) -> str:
         kind, content = block

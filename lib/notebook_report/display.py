@@ -8,6 +8,7 @@ built from the metadata: text from data never passes through as markup.
 import functools
 import re
 import sys
+import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,8 +28,10 @@ SMALLEST = 8.95
 """Smallest text of a figure, in points."""
 PHONE = 3.7
 """Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
-TRIES = 3
-"""How often a drawing for phones is made narrower, because its labels stand out."""
+TRIES, NARROWEST = 3, 3.2
+"""How often a drawing for phones is made narrower because its labels stand out, and down to which width."""
+LONG_NAME, LEGEND = 18, 52
+"""Characters of a row's name, and of a line of a legend, that a drawing for phones holds."""
 fill = text.fill
 LEDGER = ("id", "claim", "published", "found", "verdict")
 Forms = Mapping[str, str | Callable[[Any], str]]
@@ -155,19 +158,34 @@ def _legible(drawn: Any, id: str) -> None:
             raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9")
 
 
+def _narrowed(drawn: Any) -> None:
+    """Fold what would not fit a phone: long names of rows, and a legend below the figure."""
+    for ax in drawn.axes:
+        names = [label.get_text() for label in ax.get_yticklabels()]
+        if max(map(len, names), default=0) > LONG_NAME:
+            folded = ["\n".join(textwrap.wrap(" ".join(name.split()), LONG_NAME)) for name in names]
+            ax.set_yticks(ax.get_yticks(), folded)
+    for legend in drawn.legends:
+        words = [text.get_text() for text in legend.get_texts()]
+        columns = max(1, min(len(words), LEGEND // (max(map(len, words)) + 7)))
+        marks = legend.legend_handles
+        legend.remove()
+        drawn.legend(marks, words, loc="outside lower center", ncols=columns)
+
+
 def _for_phones(drawn: Any, raster: bool) -> str:
     """The figure drawn once more, as narrow as a phone, with text of the same size."""
     from notebook_report import svg
 
-    _, height = drawn.get_size_inches()
-    width = PHONE
+    _narrowed(drawn)
+    width, height = PHONE, drawn.get_size_inches()[1]
     for _ in range(TRIES):
         drawn.set_size_inches(width, height)
         picture = svg.draw(drawn, raster)
         excess = svg.size(picture)[0] / 72 - PHONE
         if excess < 0.05:
             break
-        width -= excess
+        width = max(width - excess, NARROWEST)
     return picture
 
 

@@ -13,7 +13,7 @@ from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Item, Manuscript, about
 from notebook_report.text import VERDICTS
 
-SORTED_FROM = 6
+SORTED_FROM = 10
 """Tables of fewer rows need no sorting."""
 PACKED_FROM = 8_000
 """Files of more characters are offered packed: spreadsheets and pandas open them, and the report stays small."""

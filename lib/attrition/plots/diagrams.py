@@ -37,7 +37,7 @@ EFFECTS = {
 }
 EDGES = tuple((cause, effect) for cause, effects in EFFECTS.items() for effect in effects.split())
 GROUP_COLOUR = {"enrolment": "blue", "follow-up": "ochre", "hidden": "muted", "outcome": "vermilion"}
-STILL_THERE, LEFT = (0.0, 0.36), (0.42, 1.0)
+STILL_THERE, LEFT = (0.0, 0.47), (0.53, 1.0)
 """Left and right side of the two columns of boxes of `consort`."""
 STEP, LINE = 0.86, 0.125
 
@@ -110,8 +110,7 @@ def consort(table: pd.DataFrame, groups: Sequence[str]) -> Axes:
         if below is not None and row["left"] > 0:
             between = y + STEP / 2
             title = f"not {row['step']}" if row["step"] in ("randomised", "analysed") else "left"
-            given = [f"{group} {int(row[group])}" for group in groups if row[group] > 0]
-            reasons = [", ".join(given[i : i + 2]) for i in range(0, len(given), 2)]
+            reasons = [f"{group} {int(row[group])}" for group in groups if row[group] > 0]
             _box(ax, LEFT, between, [f"{int(row['left']):,} {title}", *reasons], "muted")
             _arrow(ax, (middle, between), (LEFT[0], between))
         below = y - half

@@ -12,7 +12,7 @@ from attrition.plots.style import LIGHT, WIDTH, axes, colour, cycle, legend_belo
 from notebook_report.text import unless_missing
 
 PER = 100
-ROOM = 6
+ROOM = 8
 """A part of a bar is labelled from so many per cent on."""
 
 
@@ -87,7 +87,7 @@ def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
         ink = LIGHT["ink" if part in ("still in", "censored") else "paper"]
         for y, (width, start) in enumerate(zip(share, left, strict=True)):
             if width >= ROOM:
-                ax.text(start + width / 2, y, f"{width:.0f}%", ha="center", va="center", color=ink)
+                ax.text(start + width / 2, y, f"{width:.0f}", ha="center", va="center", color=ink)
         left = left + share
     ax.set(xlim=(0, PER), ylim=(len(flow) - 0.5, -0.5))
     ax.xaxis.set_major_formatter("{x:.0f}%")
