@@ -10,10 +10,8 @@ import pytest
 from jinja2 import nodes
 
 from attrition import params, paths
-from notebook_report import project
+from notebook_report import pages, project
 from tests.words import turns
-
-pages = pytest.importorskip("notebook_report.pages")
 
 SOURCE = paths.NOTEBOOKS / "pages" / "study.md"
 RESULTS = {
@@ -52,8 +50,12 @@ def study(tmp_path_factory):
         patch = pytest.MonkeyPatch()
         patch.setattr(project, "notebooks", lambda: folder)
         values = changed(dict(CASES[frozen][0]) if frozen else {})
-        patch.setattr(pages, "_results", lambda names: {n: pages.traced(v, f"{n}: ") for n, v in values.items()})
-        found = pages.Pages([], {n: vars(part) if hasattr(part, "__dict__") else part for n, part in SECTIONS.items()})
+        patch.setattr(
+            pages, "_results", lambda names, folder: {n: pages.traced(v, f"{n}: ") for n, v in values.items()}
+        )
+        found = pages.Pages(
+            [], folder, {n: vars(part) if hasattr(part, "__dict__") else part for n, part in SECTIONS.items()}
+        )
         patch.undo()
         return found
 
@@ -63,11 +65,16 @@ def study(tmp_path_factory):
 SECTIONS = params.read("full")
 
 
+@functools.cache
+def compiled(environment):
+    """The study's template."""
+    return environment.from_string(SOURCE.read_text(encoding="utf-8"))
+
+
 def text(page, template=None):
     """What the page says, with titles of figures and without links; numbers keep their digits."""
     page.parts.clear()
-    template = template or page.environment.from_string(SOURCE.read_text(encoding="utf-8"))
-    filled = template.render(page.context)
+    filled = (template or compiled(page.environment)).render(page.context)
     shown = [f"{part.content['id']}: {part.content['title']}" for part in page.parts if part.kind == "shown"]
     plain = re.sub(r"\[([^][]*)\]\(#n-\d+\)", r"\1", filled)
     return "\n".join([plain, *shown])
@@ -77,6 +84,7 @@ SILENT = {f"{REAL}: conclusions.finding-real-honest": "not supported"}
 SEEING = {f"{FOUND}: {PILOT}blinded_better": True}
 ADDING = {f"{REAL}: conclusions.finding-real-arm": "supported"}
 ARMS_ALIKE = {f"{TIME}: conclusions.arms.verdict": "not supported"}
+UNJUDGED = {"judged_low": None, "judged_high": None}
 NOWHERE = {"low": None, "high": None, "n": 0}
 
 
@@ -162,6 +170,12 @@ CASES = {
         ],
         ["in part of the range", "Nobody should build a policy", "the very same window"],
     ),
+    "nothing judged": (
+        decisions("all", **NOWHERE, **UNJUDGED, best=None, best_at=None, best_low=None)
+        | decisions("all_without_arm", **UNJUDGED),
+        ["at no threshold."],
+        ["Judged were those from", "By point estimate the advantage", "it could be judged from"],
+    ),
     "pays once": (
         decisions("all", low=0.45, n=1) | decisions("all_without_arm", low=0.5, high=0.5),
         [
@@ -170,7 +184,7 @@ CASES = {
             "wins from 0.425 to 0.45; it needs",
             "wins from 0.5 to 0.5.",
         ],
-        ["at thresholds from 0.425", "the very same window", "few could be judged"],
+        ["at thresholds from 0.425", "the very same window", "it could be judged from 0.45"],
     ),
     "pays widely": (
         decisions("all", high=0.6, n=8, best_low=1.5),
@@ -202,7 +216,11 @@ CASES = {
         ["0.652). The published order is not confirmed."],
         ["The simple model leads"],
     ),
-    "below the ceiling": ({f"{WORTH}: paired.lr_minus_oracle.auroc.ci_high": -0.001}, ["apart, or only just."], []),
+    "below the ceiling": (
+        {f"{WORTH}: paired.lr_minus_oracle.auroc.ci_high": -0.001},
+        ["it falls short of the ceiling"],
+        ["cannot tell the two apart"],
+    ),
     "one too extreme": ({f"{WORTH}: calibration.too_extreme": ["XGBoost"]}, [], ["Both exaggerate"]),
     "other too extreme": ({f"{WORTH}: calibration.too_extreme": ["LightGBM"]}, [], ["Both exaggerate"]),
     "balancing helps": (
@@ -253,37 +271,40 @@ def test_words_turn_with_the_results(study, name):
         assert words not in turned
 
 
-def kept(tree):
-    """Conditions and choices of a template: each made always true, then never true."""
+def conditions(tree, function):
+    """Put each condition and choice of a template through a function of its number, and say where they stand."""
+    places = []
     for node in list(tree.find_all(nodes.Node)):
         for what, put, now in turns._in_condition(node):
-            for value in (True, False):
-                put(nodes.Const(value, lineno=node.lineno))
-                yield f"line {node.lineno}: {what} always {value}"
-            put(now)
+            name = nodes.Name(function, "load", lineno=node.lineno)
+            put(nodes.Call(name, [nodes.Const(len(places)), now], [], None, None, lineno=node.lineno))
+            places.append(f"line {node.lineno}: {what}")
+    return places
 
 
 def test_every_condition_is_held_by_a_case(study):
-    page = study("")
-    environment = page.environment.overlay(optimized=False)
+    chosen = {}
+    environment = study("").environment.overlay(optimized=False)
+    environment.globals = environment.globals | {"turned": lambda number, is_so: chosen.get(number, is_so)}
     tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
-    before = {name: text(study(name)) for name in ("", *CASES)}
-    free = []
+    places = conditions(tree, "turned")
+    made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+    before = {name: text(study(name), made) for name in ("", *CASES)}
+    order = list(before)
 
-    def same(template):
-        for name, said in before.items():
-            try:
-                if text(study(name), template) != said:
-                    return False
-            except (jinja2.TemplateError, ValueError, TypeError, KeyError):
-                return False
-        return True
+    def held(name):
+        try:
+            return text(study(name), made) != before[name]
+        except (jinja2.TemplateError, ValueError, TypeError, KeyError):
+            return True
 
-    for what in kept(tree):
-        made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
-        if same(made):
-            free.append(what)
-    assert not free
+    for number, place in enumerate(places):
+        for value in (True, False):
+            chosen.clear()
+            chosen[number] = value
+            first = next((name for name in order if held(name)), None)
+            assert first is not None, f"{place} may always be {value}"
+            order.insert(0, order.pop(order.index(first)))
 
 
 def test_no_digit_is_typed():
