@@ -108,7 +108,7 @@ def told(outdated: Sequence[str]) -> str:
 
 def _key(executed: list[Path], made: dict[str, Any]) -> str:
     parts = sorted(p for p in HERE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return digest(str(made), *(file_digest(path) for path in [*executed, *parts]))
+    return digest(str(made), *(file_digest(path) for path in [*executed, *parts, *sources.bound()]))
 
 
 def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:

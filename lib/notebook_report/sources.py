@@ -19,6 +19,8 @@ from notebook_report.project import Chapter
 
 SHARED = ("columns.yaml", "words/shared.md")
 """Beside the notebooks: what every chapter may show."""
+PAGES = ("pages/*.md", "references.yaml", "captions/*.yaml", "columns.yaml")
+"""Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made."""
 BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')
 """How a module names a file of data that stands beside it."""
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
@@ -196,11 +198,16 @@ def _content(path: Path) -> str | bytes:
     return json.dumps(cells(path.read_bytes())) if path.suffix == ".ipynb" else path.read_bytes()
 
 
+def bound() -> list[Path]:
+    """Files beside the notebooks that only the report is made from."""
+    return _found(PAGES, project.notebooks())
+
+
 def everything() -> str:
     """Hash of all that the report is made from: library, notebooks, parameters, lock."""
     packages = [file.parent for file in project.library().glob("*/__init__.py")]
     library = [p for folder in packages for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    texts = _found(("[0-9]*.ipynb", "captions/*.yaml", "words/*.md", "columns.yaml"), project.notebooks())
+    texts = _found(("[0-9]*.ipynb", "words/*.md", *PAGES), project.notebooks())
     files = [*library, *texts, *_found(project.current.made_from)]
     named = {str(path.relative_to(project.current.root)): path for path in files}
     return digest(*(part for name in sorted(named) for part in (name, _content(named[name]))))
