@@ -307,6 +307,37 @@ def test_every_condition_is_held_by_a_case(study):
             order.insert(0, order.pop(order.index(first)))
 
 
+def at(place):
+    chapter, _, dotted = place.partition(": ")
+    return functools.reduce(lambda part, key: part[key], dotted.split("."), RESULTS[chapter])
+
+
+SENTENCES = [
+    (f"{REAL}: landmarks.28.auroc.all_without_arm.value", "without the treatment arm gets {:.0%} ("),
+    (f"{REAL}: landmarks.28.auroc.arm_only.value", "The arm alone, with no other column, gets {:.0%} ("),
+    (f"{REAL}: landmarks.28.difference.all_less_arm_only.value", "changes the AUROC by {:+.2f} ("),
+    (f"{REAL}: landmarks.28.permutation_p.all.holm", "p of {:.3f} at four weeks"),
+    (f"{REAL}: landmarks.84.permutation_p.all.holm", "and {:.3f} at twelve"),
+    (f"{REAL}: interval.coverage_null", "in {:.1%} of the trials where nothing can be predicted"),
+    (f"{TIME}: conclusions.mistake.wrong_sum", "adds up to {:.1%} of the patients where"),
+    (f"{TIME}: cif.by_arm.Placebo.168.value", "{:.0%} (19% to 38%) of the placebo arm"),
+    (f"{REAL}: decisions.all.best", "with {:.1f} more leavers found per hundred"),
+    (f"{FOUND}: findings.finding-leaks.honest", "turns {:.2f} into"),
+    (f"{STEPS}: paired.default.v3_minus_v1.value", "the whole gain is {:+.3f} ("),
+    (f"{FITS}: imbalance.p24.lr.class_weight.calibration_in_the_large.value", "to {:+.2f} ("),
+    (f"{WATCH}: refits_on_wrong_inputs.200.last", "fits a model to them in {:.0%} of"),
+    (f"{FOUND}: verdicts.impossible", "The remaining {} are impossible"),
+    (f"{FOUND}: bounds.C38.least", "has an area of at least {:.2f} "),
+]
+
+
+@pytest.mark.parametrize(("place", "words"), SENTENCES)
+def test_numbers_stand_in_their_sentences(study, place, words):
+    expected = words.format(at(place)).replace("-", "\N{MINUS SIGN}")
+    expected = expected.replace("%", "") if "gets" in words else expected
+    assert text(study("")).count(expected) == 1
+
+
 def test_no_digit_is_typed():
     tree = pages_environment().parse(SOURCE.read_text(encoding="utf-8"))
     for node in tree.find_all(nodes.TemplateData):
