@@ -72,7 +72,9 @@ def compose(
     values |= {"chapters": [book.chapter_page(chapter) for chapter in book.manuscript.chapters]}
     values |= {"numbers": book.numbers(), "references": book.listed_references()}
     values = book.settle(values)
-    css, js = asset("report.css") + palette(project.style()), asset("report.js")
+    head = project.current.title.replace("\\", "").replace('"', "")
+    css = f'{asset("report.css")}{palette(project.style())}@page{{@top-left{{content:"{head}";font:8pt sans-serif}}}}'
+    js = asset("report.js")
     return book.template("shell").render(
         values, css=css, js=js, csp=checks.policy(css, js), made=made, quick=quick, outdated=outdated,
         name=project.current.title,
