@@ -10,7 +10,7 @@ import pytest
 from attrition import cdisc
 from attrition.cdisc import sources
 from attrition.cdisc.readers import adverse_events
-from attrition.cdisc.sources import Folder, Package
+from attrition.cdisc.sources import Source, open_source
 from attrition.cdisc.trial import LEFT_OUT, PILOT
 from attrition.contract.strict import ContractError
 from attrition.landmark import cohort
@@ -41,8 +41,8 @@ def pilot_adam():
     return cdisc.load("pilot-adam")
 
 
-def packaged(name, collection="cdiscpilotsdtm"):
-    source = Package(label=collection, collection=collection)
+def packaged(name, trial="pilot"):
+    source = open_source(trial)
     return source._read(name, source.columns(name))
 
 
@@ -129,7 +129,7 @@ def test_adam_never_claims_to_know_an_adverse_event(pilot_adam):
 
 
 def test_site_groups_follow_the_rule_that_adam_states(pilot):
-    adsl = packaged("adsl", "cdiscpilotadam").set_index("USUBJID")["SITEGR1"]
+    adsl = packaged("adsl", "pilot-adam").set_index("USUBJID")["SITEGR1"]
     assert pilot.patients["site_group"].tolist() == adsl.loc[pilot.patients["id"]].tolist()
 
 
@@ -141,25 +141,25 @@ def test_adverse_events_are_known_from_the_later_of_onset_and_collection(pilot):
 
 
 def test_repeated_adverse_event_records_count_once():
-    class Repeated(Package):
+    class Repeated(Source):
         def _read(self, name, columns):
             frame = super()._read(name, columns)
             return pd.concat([frame, frame.head(200)]) if name == "ae" else frame
 
-    source = Repeated(label="pilot", collection="cdiscpilotsdtm")
+    source = Repeated("pilot", open_source("pilot").folder)
     reference = pd.Series(pd.Timestamp(2013, 1, 1), index=packaged("dm")["USUBJID"])
     assert len(adverse_events(source, reference)) == 961
 
 
 def test_partial_onset_is_dated_no_earlier_than_it_may_be():
-    class Partial(Package):
+    class Partial(Source):
         def _read(self, name, columns):
             frame = pd.DataFrame({"USUBJID": ["1"] * 3, "AESEQ": [1.0, 2.0, 3.0], "AEDECOD": "X", "AEBODSYS": "Y"})
             frame["AEDTC"] = "2020-03-10"
             frame["AESTDTC"] = ["2020-02", "2020", "2019"]
             return frame.assign(AESTDY=np.nan, AEDY=np.nan)[columns]
 
-    source = Partial(label="x", collection="cdiscpilotsdtm")
+    source = Partial("x", open_source("pilot").folder)
     found = adverse_events(source, pd.Series(pd.Timestamp(2020, 2, 1), index=["1"]))
     assert found["day"].tolist() == [29.0, 39.0, -32.0]
     assert found["known_day"].tolist() == [39.0, 39.0, 39.0]
@@ -194,7 +194,7 @@ def test_formats_give_the_same_trial(pilot, tmp_path, ending):
 @pytest.mark.parametrize("ending", [".parquet", ".xpt", ".csv"])
 def test_adam_formats_give_the_same_trial(pilot_adam, tmp_path, ending):
     for name in ("adsl", "adae", "advs"):
-        write(packaged(name, "cdiscpilotadam"), tmp_path / f"{name}{ending}")
+        write(packaged(name, "pilot-adam"), tmp_path / f"{name}{ending}")
     trial = cdisc.load(tmp_path)
     pd.testing.assert_frame_equal(trial.patients, pilot_adam.patients, check_dtype=False)
 
@@ -271,7 +271,7 @@ def test_what_a_reader_says_about_a_broken_file_is_withheld(tmp_path, monkeypatc
 def test_splits_belong_to_their_domain_and_supplements_do_not(tmp_path):
     for name in ("lb", "lbch", "supplbch", "lbsomething"):
         (tmp_path / f"{name}.csv").write_text("USUBJID\n")
-    assert Folder(label="x", folder=tmp_path).domain("lb") == ["lb", "lbch"]
+    assert Source("x", tmp_path).domain("lb") == ["lb", "lbch"]
 
 
 def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):

@@ -6,7 +6,7 @@ from notebook_report import project
 from notebook_report.project import Chapter, Project
 
 TRIAL = ("trial", "pilot")
-CHAPTERS = (
+STUDY = (
     Chapter("01_generation", seconds=12),
     Chapter("02_eda", needs=("01_generation",), seconds=6),
     Chapter("03_feature_ablation", needs=("01_generation",), seconds=45),
@@ -15,22 +15,9 @@ CHAPTERS = (
     Chapter("06_real_trial", seconds=40, own=TRIAL, reads=("reports/studies/*.json",)),
     Chapter("07_time_to_dropout", needs=("06_real_trial",), seconds=15, own=TRIAL),
     Chapter("08_monitoring", needs=("01_generation", "05_evaluation"), seconds=30),
-    Chapter(
-        "00_findings",
-        needs=(
-            "01_generation",
-            "02_eda",
-            "03_feature_ablation",
-            "04_modelling",
-            "05_evaluation",
-            "06_real_trial",
-            "07_time_to_dropout",
-            "08_monitoring",
-        ),
-        seconds=4,
-        reads=("claims.yaml", "benchmarks/cost.csv"),
-    ),
 )
+EVERY = tuple(chapter.name for chapter in STUDY)
+CHAPTERS = (*STUDY, Chapter("00_findings", needs=EVERY, seconds=4, reads=("claims.yaml", "benchmarks/cost.csv")))
 PROJECT = Project(
     name="attrition",
     root=Path(__file__).resolve().parents[2],

@@ -48,7 +48,7 @@ def test_the_published_trial_passes_and_comes_back_unchanged(published, save):
     reading = contract.examine(save(simulate.csv_text(published)))
     pd.testing.assert_frame_equal(reading.trial, published)
     assert reading.dropped == ()
-    assert reading.contradictions.set_index("key").loc["last_visit_after_dropout", "n_patients"] == 390
+    assert contract.contradictions(reading.trial).set_index("key").loc["last_visit_after_dropout", "n_patients"] == 390
 
 
 def test_drawn_trials_pass(save):

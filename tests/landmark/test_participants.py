@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from attrition import cdisc
-from attrition.cdisc.sources import Package
+from attrition.cdisc.sources import open_source
 from attrition.landmark import cohort
 
 
@@ -47,7 +47,7 @@ def test_a_landmark_sees_the_visit_planned_for_it_only_in_part(pilot):
 @pytest.mark.parametrize(("day", "n", "left"), [(28, 13, (216, 94)), (56, 13, (179, 57)), (84, 7, (148, 28))])
 def test_patients_at_risk_who_had_their_last_dose(pilot, day, n, left):
     """Recounted on the packaged file: the last record by start has an end, and no record ends after the landmark."""
-    source = Package(label="pilot", collection="cdiscpilotsdtm")
+    source = open_source("pilot")
     ex = source._read("ex", source.columns("ex")).sort_values(["USUBJID", "EXSTDTC"])
     last = ex.groupby("USUBJID").nth(-1).set_index("USUBJID")
     stopped = set(last.index[last["EXENDY"] <= day]) & set(cohort.at_risk(pilot, day))

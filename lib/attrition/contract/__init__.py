@@ -2,22 +2,19 @@
 
 `read_trial` reads strictly (`attrition.contract.strict`), drops columns outside the contract, turns text into numbers
 without coercion, validates with pandera, and reports every problem at once. ``trial.yaml`` has columns and rules; the
-published trial satisfies each of them. What contradicts itself in the published trial is counted by
-`attrition.simulate.contradictions` and reported, not refused.
+published trial satisfies each of them. What contradicts itself in it is counted by `contradictions`, not refused.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from attrition import settings, simulate
-from attrition.contract.strict import ContractError, Problem, read_strict, shown
+from attrition import settings
+from attrition.contract.strict import ContractError, Problem, lines_of, read_strict, shown
 
 MOST_DIGITS = 15
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
@@ -73,13 +70,10 @@ class Reading:
     trial : DataFrame (n, k)
     dropped : tuple of str
         Names of the columns outside the contract; their content was never looked at.
-    contradictions : DataFrame
-        See `attrition.simulate.contradictions`; empty where the contract has no dropout days.
     """
 
     trial: pd.DataFrame
     dropped: tuple[str, ...]
-    contradictions: pd.DataFrame
 
 
 def _column(name: str) -> Column:
@@ -93,20 +87,27 @@ BASELINE = Contract(tuple(map(_column, FILE["baseline"])), unique_patients=False
 
 def dictionary(contract: Contract = TRIAL) -> pd.DataFrame:
     """The contract as a data dictionary: column, meaning, unit, allowed, known_at."""
-    return pd.DataFrame(
-        {
-            "column": column.name,
-            "meaning": column.meaning,
-            "unit": column.unit or column.kind,
-            "allowed": column.range,
-            "known_at": column.known_at,
-        }
-        for column in contract.columns
-    )
+    rows = [(c.name, c.meaning, c.unit or c.kind, c.range, c.known_at) for c in contract.columns]
+    return pd.DataFrame(rows, columns=["column", "meaning", "unit", "allowed", "known_at"])
+
+
+def contradictions(trial: pd.DataFrame) -> pd.DataFrame:
+    """Count what cannot be true of a real trial: `key`, `contradiction` (in words), `n_patients`, `out_of` (dropouts).
+
+    Examples
+    --------
+    >>> from attrition import simulate
+    >>> contradictions(simulate.published_trial()).loc[0, "key"]
+    'last_visit_after_dropout'
+    """
+    gone = trial[trial["dropout"] == 1]
+    table = pd.DataFrame(FILE["contradictions"], columns=["key", "contradiction", "rule"])
+    counts = [int(gone.eval(rule, engine="python").sum()) for rule in table.pop("rule")]
+    return table.assign(n_patients=counts, out_of=len(gone))
 
 
 def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
-    """Read a trial's table; see `examine` for what is dropped and noticed.
+    """Read a trial's table; see `examine` for what is dropped.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
 
 
 def examine(path: str | Path, contract: Contract = TRIAL) -> Reading:
-    """Read a trial's table, and say which columns were dropped and what contradicts itself."""
+    """Read a trial's table, and say which columns were dropped."""
     return validate(read_strict(path), contract, Path(path).name)
 
 
@@ -140,16 +141,15 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
     text = text[contract.names]
     problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
     if contract.unique_patients:
-        problems += _duplicates(text["patient_id"])
+        again = text["patient_id"].duplicated() & text["patient_id"].notna()
+        problems += lines_of("patient_id", "the patient stands in an earlier row already", again)
     bad = {problem.line for problem in problems}
     sound = text.loc[~text.index.isin(bad)]
     numbers = sound.assign(**{c.name: _whole(sound[c.name]) for c in contract.columns if c.kind == COUNT})
     problems += _schema_problems(numbers, contract)
     if problems:
         raise ContractError(file, problems)
-    trial = numbers.reset_index(drop=True)
-    noticed = simulate.contradictions(trial) if "dropout_day" in trial else pd.DataFrame()
-    return Reading(trial, dropped, noticed)
+    return Reading(numbers.reset_index(drop=True), dropped)
 
 
 def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -> None:
@@ -158,11 +158,6 @@ def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -
         raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
     if missing:
         raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
-
-
-def _duplicates(patients: pd.Series) -> list[Problem]:
-    again = patients[patients.duplicated() & patients.notna()]
-    return [Problem("patient_id", "the patient stands in an earlier row already", line) for line in again.index]
 
 
 def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:
@@ -207,26 +202,16 @@ def _whole(cells: pd.Series) -> np.ndarray:
     return np.array([int(cell) for cell in known], dtype=np.int64)[place]
 
 
-def _holds(rule: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda table: table.eval(rule, engine="python")
-
-
 @lru_cache(maxsize=8)
 def _schema(contract: Contract):
     import pandera.pandas as pa
 
-    def column(spec: Column) -> pa.Column:
-        if spec.kind == COUNT:
-            said = f"outside {spec.low} to {spec.high} {spec.unit}"
-            return pa.Column("int64", pa.Check.in_range(spec.low, spec.high, error=said), coerce=False)
-        return pa.Column(str, unique=spec.kind == ID and contract.unique_patients, coerce=False)
-
-    return pa.DataFrameSchema(
-        {spec.name: column(spec) for spec in contract.columns},
-        checks=[pa.Check(_holds(RULES[name]), error=name, name=name) for name in contract.rules],
-        strict=True,
-        unique_column_names=True,
-    )
+    counts = [column for column in contract.columns if column.kind == COUNT]
+    ranges = [pa.Check.in_range(c.low, c.high, error=f"outside {c.low} to {c.high} {c.unit}") for c in counts]
+    holds = partial(pd.DataFrame.eval, engine="python")
+    rules = [pa.Check(partial(holds, expr=RULES[said]), error=said) for said in contract.rules]
+    columns = {column.name: pa.Column("int64", check) for column, check in zip(counts, ranges, strict=True)}
+    return pa.DataFrameSchema(columns, checks=rules)
 
 
 def _schema_problems(numbers: pd.DataFrame, contract: Contract) -> list[Problem]:
@@ -238,12 +223,6 @@ def _schema_problems(numbers: pd.DataFrame, contract: Contract) -> list[Problem]
     try:
         _schema(contract).validate(numbers, lazy=True)
     except pandera.errors.SchemaErrors as errors:
-        found = errors.failure_cases[["schema_context", "column", "check", "index"]]
-        return [_from_pandera(*row) for row in found.itertuples(index=False)]
+        found = errors.failure_cases[["schema_context", "column", "check", "index"]].itertuples(index=False)
+        return [Problem(column if where == "Column" else "", rule, int(line)) for where, column, rule, line in found]
     return []
-
-
-def _from_pandera(context: str, column: object, check: str, line: Any) -> Problem:
-    whole_row = context == "DataFrameSchema"
-    name = "" if whole_row or not isinstance(column, str) else column
-    return Problem(name, check, int(line) if pd.notna(line) else 0)

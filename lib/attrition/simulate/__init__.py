@@ -1,11 +1,33 @@
-"""The law of the simulated trial, trials drawn from it, and the published trial to the last byte."""
+"""The law of the simulated trial, trials drawn from it, and the published trial to the last byte.
 
-from attrition.simulate.draws import patient_ids
+The law is causal in one direction: enrolment (age, gender, arm, phase), length of follow-up, visits and
+adverse events over that *whole* follow-up, then a risk score with unobserved noise, then dropout, then the
+day of dropout. Since the day is drawn last, what a patient did after leaving still counts among their
+features; `attrition.contract.contradictions` counts where that shows.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from attrition.metrics.calibration import inverse_logit
+from attrition.simulate import draws
+from attrition.simulate.draws import patient_ids, spell
 from attrition.simulate.law import (
+    AGE_HIGH,
+    AGE_LOW,
     ARMS,
+    DAYS_HIGH,
+    DAYS_LOW,
     GENDERS,
+    PHASES,
     PUBLISHED_LAW,
+    VISIT_INTERVAL,
     Law,
+    adverse_event_mean,
     adverse_event_rate,
     arm_risk,
     phase_risk,
@@ -13,18 +35,217 @@ from attrition.simulate.law import (
     risk,
     visit_rate,
 )
-from attrition.simulate.trial import (
-    COLUMNS,
-    PREVALENCES,
-    PUBLISHED_MD5,
-    contradictions,
-    csv_text,
-    draw_arrays,
-    draw_chunks,
-    draw_patients,
-    draw_trial,
-    md5,
-    published_formula,
-    published_trial,
-    random_baseline,
+
+COLUMNS = (
+    "patient_id",
+    "age",
+    "gender",
+    "treatment_group",
+    "trial_phase",
+    "days_in_trial",
+    "visits_completed",
+    "last_visit_day",
+    "adverse_events",
+    "dropout",
+    "dropout_day",
+    "early_dropout",
+    "late_dropout",
+    "dropout_30_days",
 )
+COVARIATES = COLUMNS[1:9]
+NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
+Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
+PUBLISHED_N = 1000
+PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
+PREVALENCES = ("default", "p24")
+
+
+def draw_patients(law: Law, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw covariates, DataFrame (n, 8): everything that the law fixes before dropout."""
+    return _frame(_covariates(law, n, rng), COVARIATES)
+
+
+def _frame(drawn: Mapping[str, Column], names: Iterable[str]) -> pd.DataFrame:
+    """A table of columns of the given names, codes spelt out."""
+    spelt = {column: spell(drawn[column], known) for column, known in NAMES.items()}
+    return pd.DataFrame({name: spelt.get(name, drawn[name]) for name in names}, copy=False)
+
+
+def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Columns of `draw_patients`, names as places in `NAMES`."""
+    age = rng.integers(AGE_LOW, AGE_HIGH, n)
+    codes = dict(zip(NAMES, rng.integers(0, 3, (3, n)), strict=True))
+    days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
+    visits = (days / VISIT_INTERVAL * draws.beta(*law.compliance, n, rng)).astype(int)
+    return codes | {
+        "age": age,
+        "days_in_trial": days,
+        "visits_completed": visits,
+        "last_visit_day": draws.day(np.maximum(1, days - 60), days + 1, rng) * (visits > 0),
+        "adverse_events": rng.poisson(adverse_event_mean(age, days)),
+    }
+
+
+def draw_trial(
+    law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0, start: int = 1
+) -> pd.DataFrame:
+    """Draw a trial of `n` patients with the published columns in their order.
+
+    Parameters
+    ----------
+    law : Law
+    n : int
+    rng : numpy.random.Generator
+    prevalence_offset : float
+        Added to the logit of dropout; see `attrition.simulate.oracle.offset_for_prevalence`.
+    start : int
+        Number of the first identifier.
+
+    Returns
+    -------
+    DataFrame (n, 14)
+        Columns `COLUMNS`; days in days since enrolment, dropout columns 0 for patients who stayed.
+
+    Examples
+    --------
+    >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
+    >>> trial.shape
+    (5, 14)
+    """
+    drawn = draw_arrays(law, n, rng, prevalence_offset)
+    return _frame(drawn | {"patient_id": patient_ids(n, start)}, COLUMNS)
+
+
+def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0) -> dict[str, np.ndarray]:
+    """`draw_trial` as bare arrays, for studies of many small trials, where tables of text cost more than drawing.
+
+    Returns
+    -------
+    dict of array (n,)
+        The columns of `draw_trial` but patient_id; gender, arm and phase as places in `GENDERS`, `ARMS` and
+        `PHASES`, which `attrition.simulate.law.risk` and `attrition.features.array` take as well.
+
+    Examples
+    --------
+    >>> drawn = draw_arrays(Law(), 5, np.random.default_rng(1))
+    >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
+    >>> trial["trial_phase"].tolist() == [PHASES[code] for code in drawn["trial_phase"]]
+    True
+    """
+    drawn = _covariates(law, n, rng)
+    score = risk(law, drawn) + rng.normal(0, law.noise_sd, n)
+    dropout = rng.random(n) < probability(law, score, prevalence_offset)
+    return drawn | draws.draw_timing(law, drawn["days_in_trial"], dropout, score, rng)
+
+
+def draw_chunks(
+    law: Law,
+    n: int,
+    rng: np.random.Generator,
+    prevalence_offset: float = 0.0,
+    chunk: int = 100_000,
+) -> Iterator[pd.DataFrame]:
+    """Draw a trial piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
+
+    Parameters
+    ----------
+    law, n, rng, prevalence_offset
+        As in `draw_trial`.
+    chunk : int
+        Patients a piece.
+
+    Examples
+    --------
+    >>> [len(piece) for piece in draw_chunks(Law(), 25, np.random.default_rng(1), chunk=10)]
+    [10, 10, 5]
+    """
+    for first in range(0, n, chunk):
+        yield draw_trial(law, min(chunk, n - first), rng, prevalence_offset, start=first + 1)
+
+
+def published_trial() -> pd.DataFrame:
+    """The published trial: 1,000 patients from one legacy random stream with seed 42, DataFrame (1000, 14).
+
+    All draws come from one stream in the published order, hence the legacy generator; only the timing of dropouts needs
+    a loop, because its draws alternate between two kinds. Written by `csv_text` it has the md5 `PUBLISHED_MD5`.
+    """
+    legacy = np.random.RandomState(42)
+    law, n = PUBLISHED_LAW, PUBLISHED_N
+    trial = _published_patients(legacy, law, n)
+    score = risk(law, trial) + legacy.normal(0, law.noise_sd, n)
+    dropout = legacy.random_sample(n) < probability(law, score)
+    when = draws.draw_published(law, trial["days_in_trial"].to_numpy(), dropout, score, legacy)
+    return trial.assign(**when, patient_id=patient_ids(n))[list(COLUMNS)]
+
+
+def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.DataFrame:
+    age = legacy.randint(AGE_LOW, AGE_HIGH, n)
+    gender, arm, phase = (legacy.randint(0, 3, n) for _ in range(3))
+    days = legacy.randint(DAYS_LOW, DAYS_HIGH, n)
+    visits = np.floor(days / VISIT_INTERVAL * legacy.beta(*law.compliance, n)).astype(int)
+    last_visit = np.zeros(n, dtype=int)
+    seen = visits > 0
+    last_visit[seen] = legacy.randint(np.maximum(1, days[seen] - 60), days[seen] + 1)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "gender": spell(gender, GENDERS),
+            "treatment_group": spell(arm, ARMS),
+            "trial_phase": spell(phase, PHASES),
+            "days_in_trial": days,
+            "visits_completed": visits,
+            "last_visit_day": last_visit,
+            "adverse_events": legacy.poisson(adverse_event_mean(age, days)),
+        }
+    )
+
+
+def random_baseline() -> pd.DataFrame:
+    """The earlier data set, DataFrame (1000, 9): columns of the same kind, an outcome drawn without looking at them.
+
+    Every feature is independent of dropout, so that every model's true auroc is .5.
+    """
+    legacy = np.random.RandomState(42)
+    n = PUBLISHED_N
+    ids = [f"P{legacy.randint(1000, 9999)}" for _ in range(n)]
+    return pd.DataFrame(
+        {
+            "patient_id": pd.Series(ids, dtype="str"),
+            "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
+            "gender": spell(legacy.randint(0, 3, n), GENDERS),
+            "treatment_group": spell(legacy.randint(0, 3, n), ARMS),
+            "trial_phase": spell(legacy.randint(0, 3, n), PHASES),
+            "visits_completed": legacy.randint(0, 13, n),
+            "adverse_events": legacy.poisson(0.5, n),
+            "days_in_trial": legacy.randint(1, 365, n),
+            "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2)),
+        }
+    )
+
+
+def csv_text(trial: pd.DataFrame) -> str:
+    """CSV as published: no index, LF line ends."""
+    return trial.to_csv(index=False, lineterminator="\n")
+
+
+def md5(trial: pd.DataFrame) -> str:
+    """Checksum of `csv_text`.
+
+    Examples
+    --------
+    >>> md5(published_trial()) == PUBLISHED_MD5
+    True
+    """
+    return hashlib.md5(csv_text(trial).encode(), usedforsecurity=False).hexdigest()
+
+
+def published_formula(trial: pd.DataFrame) -> np.ndarray:
+    r"""Probability by the formula in the published document, which is not the law that made its data, shape (n,).
+
+    $1 / (1 + \exp(-(0.35 e + 0.30 (1 - v) + 0.20 f)))$: without the factor 100, slope, offset, noise, arm
+    and age.
+    """
+    days = trial["days_in_trial"].to_numpy(float)
+    rate = adverse_event_rate(trial["adverse_events"].to_numpy(float), days)
+    kept = visit_rate(trial["visits_completed"].to_numpy(float), days)
+    return inverse_logit(0.35 * rate + 0.30 * (1 - kept) + 0.20 * phase_risk(PUBLISHED_LAW, trial["trial_phase"]))

@@ -18,9 +18,9 @@ from scipy.optimize import brentq
 from scipy.special import xlogy
 from scipy.stats import beta, poisson
 
+from attrition import simulate
 from attrition.metrics.ranks import soft_auroc, soft_auroc_influence
 from attrition.simulate import law as laws
-from attrition.simulate import trial
 from attrition.simulate.law import PUBLISHED_LAW, Law
 
 NODES = 10
@@ -109,7 +109,7 @@ def performance(q: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float]]:
 def monte_carlo_scores(law: Law, n: int, rng: np.random.Generator, chunk: int = 250_000) -> np.ndarray:
     """Risk scores without noise of `n` patients drawn from the law, in bounded memory, shape (n,)."""
     sizes = [min(chunk, n - first) for first in range(0, n, chunk)]
-    return np.concatenate([laws.risk(law, trial.draw_patients(law, size, rng)) for size in sizes])
+    return np.concatenate([laws.risk(law, simulate.draw_patients(law, size, rng)) for size in sizes])
 
 
 def monte_carlo(law: Law, scores: np.ndarray, prevalence_offset: float = 0.0) -> dict[str, dict[str, float]]:

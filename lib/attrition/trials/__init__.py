@@ -17,6 +17,7 @@ import pandas as pd
 from attrition import cdisc, paths
 from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
+from attrition.cdisc.sources import PACKAGED
 from attrition.contract.strict import ContractError
 from attrition.trials import flat, mapping
 from attrition.trials.flat import FEWEST_PATIENTS
@@ -25,7 +26,6 @@ from attrition.trials.mapping import read as read_mapping
 from notebook_report import results
 from notebook_report.sources import digest, file_digest
 
-PACKAGED = ("pilot", "pilot-adam")
 FEWEST_EVENTS = 2
 
 
