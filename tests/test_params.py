@@ -147,8 +147,8 @@ def numbers(shape):
 
 def bounds():
     """Section, key and range of every number of `params`."""
-    for section, kind in params.SECTIONS.items():
-        for key, shape in params.shape(kind).needed.items():
+    for section, shapes in params.SHAPES.items():
+        for key, shape in shapes.needed.items():
             yield from ((section, key, limit) for limit in numbers(shape))
 
 

@@ -47,7 +47,7 @@ PLAN = """CHAPTERS = (
     Chapter("03_gamma"),
 )
 """
-SECTIONS = 'SECTIONS: dict[str, type] = dict.fromkeys(["01_alpha", "02_beta", "03_gamma"], Eda)\n'
+RANGES = "chapters: {01_alpha: {}, 02_beta: {}, 03_gamma: {}}\n"
 
 
 def _replace(path, pattern, text):
@@ -93,10 +93,10 @@ class Toy:
         shutil.copytree(snapshot(), folder, dirs_exist_ok=True)
         _replace(
             library / "project.py",
-            r"^CHAPTERS = \(.*?^\)\n",
+            r"^STUDY = \(.*?^CHAPTERS = .*?\n",
             PLAN.format(own=('("trial", "pilot")' if on_trial else None)),
         )
-        _replace(library / "params.py", r"^SECTIONS: .*?^\}\n", SECTIONS)
+        _replace(library / "ranges.yaml", r"^chapters:\n.*", RANGES)
         (folder / "params.yaml").write_text(
             "seed: 42\n01_alpha: {}\n02_beta: {}\n03_gamma: {}\nprofiles: {quick: {}}\n"
         )

@@ -67,3 +67,35 @@ def test_the_most_frequent_reason_and_both_days_are_those_of_the_table(by_hand):
     assert f"of {risk.iloc[-1]:.1%}" in said
     assert f"*{top}*" in said.replace("\\", "")
     assert f", {events[top]} patients" in said
+
+
+def test_the_mistake_is_told_by_its_largest_gap():
+    study = made()
+    right, wrong = (of(study, [study.horizon]) for of in (incidence.by_reason, incidence.by_the_mistake))
+    over = incidence.overstatement(right, wrong, study.horizon)
+    found = cells.run("07", "17a", over=over, study=study)["mistake"]
+    assert (found["overstated"], found["verdict"], found["day"]) == (True, "supported", 120)
+    assert found["gap"] == pytest.approx(100 * over.loc[over["reason"] != "sum", "difference"].max())
+    assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
+    assert found["wrong_sum"] == over["one_minus_km"].iloc[-1] > found["right_sum"]
+    same = over.assign(one_minus_km=over["incidence"], difference=0.0)
+    found = cells.run("07", "17a", over=same, study=study)["mistake"]
+    assert (found["overstated"], found["verdict"]) == (False, "exploratory")
+
+
+def test_between_arms_the_widest_gap_is_named():
+    rows = pd.DataFrame({"group": ["A", "A", "B", "B"], "reason": ["x", "y", "x", "y"], "value": [0.1, 0.2, 0.15, 0.6]})
+    found = cells.run("07", "29b", arm_reason=rows, report=report)
+    assert found["ends"] == {"high": 0.6, "high_arm": "B", "low": 0.2, "low_arm": "A"}
+    assert "furthest apart in the reason y: 60.0%" in found["said"]
+    single = cells.run("07", "29b", arm_reason=rows[rows["group"] == "A"], report=report)
+    assert len(single["widest"]) == 1
+
+
+def test_drift_is_that_of_an_arms_own_test():
+    row = {"reason": "x", "arm": "B", "correlation": -0.3, "p": 0.01}
+    joint = {"reason": "x", "arm": "all", "correlation": float("nan"), "p": 0.001}
+    checks = pd.DataFrame([row | {"arm": "C", "p": 0.2}, row, joint])
+    told = cells.run("07", "37b", checks=checks, reason="x", report=report)["said"]
+    assert "the arm B drifts most" in told
+    assert "drifts" not in cells.run("07", "37b", checks=checks, reason=None, report=report)["said"]

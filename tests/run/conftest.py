@@ -40,6 +40,7 @@ def study(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"seed": 42, **{c.name: {} for c in chapters}}))
     monkeypatch.setattr(project.current, "notebooks", str(notebooks))
     monkeypatch.setattr(paths, "PARAMS", tmp_path / "params.yaml")
-    monkeypatch.setattr(params, "SECTIONS", {c.name: params.Eda for c in chapters})
+    for kinds in ("SECTIONS", "SHAPES"):
+        monkeypatch.setattr(params, kinds, {c.name: getattr(params, kinds)["02_eda"] for c in chapters})
     monkeypatch.setattr(project.current, "chapters", chapters)
     return tmp_path

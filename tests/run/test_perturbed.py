@@ -36,11 +36,10 @@ def moved(value, shape, how, place=0):
 def perturbed(how):
     """All sections of the quick profile with every number moved."""
     content = {"seed": 42}
-    for section, kind in params.SECTIONS.items():
+    for section, keys in params.SHAPES.items():
         values = params.as_dict(params.load(section, "quick"))
-        shapes = params.shape(kind).needed
         content[section] = {
-            key: value if key in NAMED else moved(value, shapes[key], how) for key, value in values.items()
+            key: value if key in NAMED else moved(value, keys.needed[key], how) for key, value in values.items()
         }
     ablation, modelling = content["03_feature_ablation"], content["04_modelling"]
     ablation["n_patients"] = max(ablation["n_patients"], 2 * ablation["n_test"])

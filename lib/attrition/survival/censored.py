@@ -8,6 +8,7 @@ censoring: who is censored on the day of the horizon has been seen through it.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from attrition.metrics import measures
 from attrition.survival.incidence import CENSORED
 
 EVENT = 1
@@ -60,12 +61,6 @@ def outcome_by(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
     return ((np.asarray(cause) == EVENT) & (np.asarray(time) <= horizon)).astype(int)
 
 
-def brier_parts(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
-    """Each patient's part of the Brier score, weight times squared error; its mean is `brier_score`."""
-    weights = censoring_weights(time, cause, horizon)
-    return weights * (outcome_by(time, cause, horizon) - np.asarray(risk, dtype=float)) ** 2
-
-
 def brier_score(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) -> float:
     r"""Brier score of a predicted cumulative incidence at a horizon, with competing risks; 0 is perfect.
 
@@ -80,7 +75,8 @@ def brier_score(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: flo
     >>> round(brier_score([0.8, 0.2], [5, 30], [1, 0], horizon=20), 3)
     0.04
     """
-    return float(np.mean(brier_parts(risk, time, cause, horizon)))
+    error = outcome_by(time, cause, horizon) - np.asarray(risk, dtype=float)
+    return float(np.mean(censoring_weights(time, cause, horizon) * error**2))
 
 
 def roles(time: ArrayLike, cause: ArrayLike, horizon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,13 +107,7 @@ def auroc(risk: ArrayLike, time: ArrayLike, cause: ArrayLike, horizon: float) ->
     >>> auroc([0.9, 0.5, 0.5, 0.1], [5, 8, 9, 30], [1, 1, 2, 0], horizon=20)
     0.875
     """
-    cases, controls = roles(time, cause, horizon)
-    values, position = np.unique(np.asarray(risk, dtype=float), return_inverse=True)
-    case = np.bincount(position, weights=cases, minlength=len(values))
-    control = np.bincount(position, weights=controls, minlength=len(values))
-    pairs = case.sum() * control.sum()
-    lower = np.cumsum(control) - 0.5 * control
-    return float(case @ lower / pairs) if pairs > 0 else float("nan")
+    return measures.auroc(outcome_by(time, cause, horizon), risk, censoring_weights(time, cause, horizon))
 
 
 def pair_wins(

@@ -66,27 +66,6 @@ def _information(x: np.ndarray, o: _Order, relative: np.ndarray, weight: np.ndar
     return x.T @ ((relative * total)[:, None] * x) - mean.T @ mean
 
 
-@dataclass(frozen=True)
-class _RiskSets:
-    """One entry an event, in order of the days: mean and variance of the predictors over the patients at risk."""
-
-    day: np.ndarray
-    of: np.ndarray
-    weight: np.ndarray
-    mean: np.ndarray
-    variance: np.ndarray
-
-
-def _risk_sets(time: np.ndarray, event: np.ndarray, X: np.ndarray, beta: np.ndarray) -> _RiskSets:
-    o = _sorted(time, event)
-    x = X[o.order]
-    relative, weight, mean = _moments(x, beta, o)
-    square = _at_risk(relative[:, None, None] * x[:, :, None] * x[:, None, :], o)
-    variance = square / weight[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    back, of = slice(None, None, -1), o.order[o.rows]
-    return _RiskSets(time[of][back], of[back], weight[back], mean[back], variance[back])
-
-
 def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     X = np.asarray(X, dtype=float)
     return np.asarray(time, dtype=float), np.asarray(event, dtype=bool), X - X.mean(axis=0)
@@ -181,10 +160,14 @@ def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level
     return table.assign(n=len(event), events=int(event.sum()))
 
 
-def _mid_rank(time: np.ndarray, days: np.ndarray) -> np.ndarray:
-    ordered = np.sort(time)
-    below, upto = np.searchsorted(ordered, days, "left"), np.searchsorted(ordered, days, "right")
-    return (below + upto + 1) / 2
+def _looks(time: np.ndarray, event: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients; of each event, in order of the days, its patient; and mean and variance over those at risk then."""
+    beta, o = fit_cox(time, event, X), _sorted(time, event)
+    x = X[o.order]
+    relative, weight, mean = _moments(x, beta, o)
+    square = _at_risk(relative[:, None, None] * x[:, :, None] * x[:, None, :], o)
+    variance = square / weight[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    return beta, o.order[o.rows][::-1], mean[::-1], variance[::-1]
 
 
 def scaled_schoenfeld(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.DataFrame:
@@ -197,15 +180,10 @@ def scaled_schoenfeld(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.
     Grambsch PM, Therneau TM (1994), Biometrika 81:515-526.
     """
     time, event, values = _arrays(time, event, X)
-    beta = fit_cox(time, event, values)
-    sets = _risk_sets(time, event, values, beta)
-    _, group, size = np.unique(sets.day, return_inverse=True, return_counts=True)
-    mean = np.zeros((len(size), values.shape[1]))
-    np.add.at(mean, group, sets.mean)
-    residual = values[sets.of] - (mean / size[:, None])[group]
-    covariance = np.linalg.inv(sets.variance.sum(axis=0))
-    scaled = beta + len(sets.day) * residual @ covariance
-    return pd.DataFrame({"day": sets.day, **dict(zip(X.columns, scaled.T, strict=True))})
+    beta, of, mean, variance = _looks(time, event, values)
+    residual = values[of] - pd.DataFrame(mean).groupby(time[of]).transform("mean").to_numpy()
+    scaled = beta + len(of) * residual @ np.linalg.inv(variance.sum(axis=0))
+    return pd.DataFrame({"day": time[of], **dict(zip(X.columns, scaled.T, strict=True))})
 
 
 def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.DataFrame:
@@ -222,18 +200,18 @@ def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> 
     Grambsch PM, Therneau TM (1994), Biometrika 81:515-526; the test as in ``cox.zph`` of the R package survival 3.
     """
     names, (time, event, values) = list(X.columns), _arrays(time, event, X)
-    sets = _risk_sets(time, event, values, fit_cox(time, event, values))
-    clock = _mid_rank(time, sets.day)
+    _, of, mean, variance = _looks(time, event, values)
+    clock = stats.rankdata(time)[of]
     clock = clock - clock.mean()
-    score = clock @ (values[sets.of] - sets.mean)
-    blocks = [np.einsum("i,ijk->jk", clock**power, sets.variance) for power in (0, 1, 2)]
+    score = clock @ (values[of] - mean)
+    blocks = [np.einsum("i,ijk->jk", clock**power, variance) for power in (0, 1, 2)]
     residuals = scaled_schoenfeld(time, event, X)
     rows = []
-    for term, of in {**{name: [k] for k, name in enumerate(names)}, "GLOBAL": list(range(len(names)))}.items():
-        corner = blocks[2][np.ix_(of, of)] - blocks[1][of] @ np.linalg.solve(blocks[0], blocks[1][:, of])
-        statistic = float(score[of] @ np.linalg.solve(corner, score[of]))
+    for term, one in {**{name: [k] for k, name in enumerate(names)}, "GLOBAL": list(range(len(names)))}.items():
+        corner = blocks[2][np.ix_(one, one)] - blocks[1][one] @ np.linalg.solve(blocks[0], blocks[1][:, one])
+        statistic = float(score[one] @ np.linalg.solve(corner, score[one]))
         moved = np.nan if term == "GLOBAL" else np.corrcoef(residuals[term], clock)[0, 1]
-        row = {"term": term, "statistic": statistic, "df": len(of), "p": stats.chi2.sf(statistic, len(of))}
+        row = {"term": term, "statistic": statistic, "df": len(one), "p": stats.chi2.sf(statistic, len(one))}
         rows.append({**row, "correlation": moved})
     return pd.DataFrame(rows)
 

@@ -357,17 +357,13 @@ def nested(table: pd.DataFrame, key: str) -> dict[str, dict[str, dict[str, float
 def arm_flow(trial: Trial) -> pd.DataFrame:
     """Patients, leavers by reason, and patient-days up to the horizon, by arm and in total."""
     patients = coded(trial)
-    counts = (
-        pd.crosstab(patients["arm"], patients["reason"], dropna=False).reindex(columns=list(trial.groups)).fillna(0)
-    )
-    table = counts.astype(int)
-    table.insert(0, "patients", patients.groupby("arm", observed=False).size())
-    table["still in"] = patients[patients["status"] == "none"].groupby("arm", observed=False).size()
-    table["censored"] = patients[patients["status"] == "censored"].groupby("arm", observed=False).size()
+    stayed = patients["status"].map({"none": "still in", "censored": "censored"})
+    table = pd.crosstab(patients["arm"], stayed.fillna(patients["reason"]), dropna=False)
+    table = table.reindex(columns=[*trial.groups, "still in", "censored"], fill_value=0)
+    table.insert(0, "patients", table.sum(axis=1))
     table["patient_days"] = patients.groupby("arm", observed=False)["time"].sum().round().astype(int)
     table.loc["all"] = table.sum()
-    table.index = table.index.astype(str)
-    return table.rename_axis("arm").reset_index()
+    return table.set_axis(table.index.astype(str).rename("arm")).rename_axis(columns=None).reset_index()
 
 
 def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
@@ -419,15 +415,9 @@ def written(differences: pd.DataFrame) -> pd.DataFrame:
     """The table of `arm_differences` for readers: each interval in one column."""
     table = differences[["arm", "n", "events"]].copy()
     for name in MEASURES:
-        style, scale = ("{:.1f} %", 100) if name.startswith("risk") else ("{:.1f}", 1)
-        columns = [name, f"{name}_low", f"{name}_high"]
-        rows = (differences[columns] * scale).to_numpy()
-        table[name] = [
-            "{} ({} to {})".format(*(style.format(part).removesuffix(" %" * (k > 0)) for k, part in enumerate(row)))
-            if row[0] == row[0]
-            else None
-            for row in rows
-        ]
+        scale, unit = (100, " %") if name.startswith("risk") else (1, "")
+        rows = (differences[[name, f"{name}_low", f"{name}_high"]] * scale).to_numpy()
+        table[name] = [f"{v:.1f}{unit} ({low:.1f} to {high:.1f})" if v == v else None for v, low, high in rows]
     return table
 
 
@@ -503,26 +493,6 @@ def at_risk_rows(trial: Trial, days: Sequence[float], by_arm: bool = False) -> d
     return {str(name): numbers_at_risk(part["time"], days).tolist() for name, part in parts.items()}
 
 
-def mistake(over: pd.DataFrame, day: float) -> dict[str, Any]:
-    """What 1 - Kaplan-Meier overstates most, by `overstatement`: risks, and the gap in percentage points."""
-    reasons, total = over[over["reason"] != "sum"], over[over["reason"] == "sum"].iloc[0]
-    if reasons["difference"].max() <= 0:
-        return {"overstated": False, "verdict": "exploratory"}
-    worst = reasons.loc[reasons["difference"].idxmax()]
-    facts = {"overstated": True, "day": day, "reason": worst["reason"], "verdict": "supported"}
-    facts |= {"wrong": worst["one_minus_km"], "right": worst["incidence"], "gap": 100 * worst["difference"]}
-    return facts | {"wrong_sum": total["one_minus_km"], "right_sum": total["incidence"]}
-
-
-def between_arms(arm_reason: pd.DataFrame) -> dict[str, Any]:
-    """The reason whose incidence differs most between two arms; rows of `by_reason` on one day, by arm."""
-    wide = arm_reason.pivot_table(index="reason", columns="group", values="value", sort=False)
-    reason = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
-    risks = wide.loc[reason]
-    ends = {"high": risks.max(), "high_arm": risks.idxmax(), "low": risks.min(), "low_arm": risks.idxmin()}
-    return {"arms": wide.shape[1], "reason": reason, **ends}
-
-
 def risk_of_arms(differences: pd.DataFrame, margin: float, day: float) -> dict[str, Any]:
     """The arm whose risk differs most from the first arm's, and the verdict on a difference in either direction.
 
@@ -567,11 +537,3 @@ def hazards_of_arms(ratios: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any
     ratio = {"value": top["hazard_ratio"], "ci_low": lower[top.name], "ci_high": upper[top.name]}
     facts |= {"reasons": reasons, "others": len(reasons) < own["reason"].nunique(), "ratio": ratio}
     return facts | {**top[["arm", "reason", "events"]], "verdict": "supported"}
-
-
-def drift(checks: pd.DataFrame, reason: str | None) -> dict[str, Any]:
-    """The arm whose ratio drifts most, of one reason, by its own test; ``reason`` is None without a model."""
-    if reason is None:
-        return {"reason": None}
-    own = checks[(checks["reason"] == reason) & checks["correlation"].notna()]
-    return own.loc[own["p"].idxmin(), ["reason", "arm", "correlation", "p"]].to_dict()
