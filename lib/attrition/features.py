@@ -2,24 +2,24 @@
 
 Every count and rate of the simulated trial is taken over a patient's whole follow-up. For a patient who left,
 that reaches past the day they left: such a feature is known only after the outcome, whatever a model makes of
-it.
+it. What a feature is stands in ``features.yaml`` beside this module.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from attrition import simulate
+from attrition import settings, simulate
 from attrition.simulate import PUBLISHED_LAW
 
 AT_ENROLMENT = "enrolment"
-DURING_FOLLOW_UP = "during follow-up"
 AFTER_OUTCOME = "after the outcome (uses the full follow-up)"
-KNOWN_AT = (AT_ENROLMENT, DURING_FOLLOW_UP, AFTER_OUTCOME)
+KNOWN_AT = (AT_ENROLMENT, AFTER_OUTCOME)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Feature:
 
     name: str
     formula: str
-    groups: tuple[str, ...]
+    groups: list[str]
     known_at: str
     unit: str
     compute: Callable[[pd.DataFrame], np.ndarray]
@@ -49,69 +49,25 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
     return simulate.adverse_event_rate(_column("adverse_events")(trial), _column("days_in_trial")(trial))
 
 
-_LIST = (
-    Feature("age", "age", ("baseline",), AT_ENROLMENT, "years", _column("age")),
-    Feature("days_in_trial", "days_in_trial", ("follow_up",), AFTER_OUTCOME, "days", _column("days_in_trial")),
-    Feature("visits_completed", "visits_completed", ("counts",), AFTER_OUTCOME, "visits", _column("visits_completed")),
-    Feature("adverse_events", "adverse_events", ("counts",), AFTER_OUTCOME, "events", _column("adverse_events")),
-    Feature(
-        "visit_rate",
-        "visits_completed / (days_in_trial / 30 + 1)",
-        ("rates",),
-        AFTER_OUTCOME,
-        "share of planned visits",
-        _visit_rate,
-    ),
-    Feature(
-        "adverse_event_rate",
-        "adverse_events / (days_in_trial + 1)",
-        ("rates",),
-        AFTER_OUTCOME,
-        "events a day",
-        _adverse_event_rate,
-    ),
-    Feature(
-        "time_since_last_visit",
-        "days_in_trial - last_visit_day",
-        ("rates",),
-        AFTER_OUTCOME,
-        "days",
-        lambda trial: _column("days_in_trial")(trial) - _column("last_visit_day")(trial),
-    ),
-    Feature(
-        "burden",
-        "adverse_event_rate * (1 - visit_rate)",
-        ("interactions", "burden"),
-        AFTER_OUTCOME,
-        "events a day",
-        lambda trial: _adverse_event_rate(trial) * (1 - _visit_rate(trial)),
-    ),
-    Feature(
-        "age_adverse_risk",
-        "age / 85 * adverse_event_rate",
-        ("interactions",),
-        AFTER_OUTCOME,
-        "events a day",
-        lambda trial: _column("age")(trial) / 85 * _adverse_event_rate(trial),
-    ),
-    Feature(
-        "trial_phase_risk",
-        "Phase I .2, Phase II .5, Phase III .8",
-        ("domain",),
-        AT_ENROLMENT,
-        "risk",
-        lambda trial: simulate.phase_risk(PUBLISHED_LAW, trial["trial_phase"]),
-    ),
-    Feature(
-        "treatment_risk",
-        "Active .1, Control .3, Placebo .4",
-        ("domain",),
-        AT_ENROLMENT,
-        "risk",
-        lambda trial: simulate.arm_risk(PUBLISHED_LAW, trial["treatment_group"]),
-    ),
-)
-FEATURES: dict[str, Feature] = {feature.name: feature for feature in _LIST}
+def _time_since_last_visit(trial: pd.DataFrame) -> np.ndarray:
+    return _column("days_in_trial")(trial) - _column("last_visit_day")(trial)
+
+
+_DECLARED = settings.read(Path(__file__).with_name("features.yaml"), ValueError)
+_COMPUTED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
+    "visit_rate": _visit_rate,
+    "adverse_event_rate": _adverse_event_rate,
+    "time_since_last_visit": _time_since_last_visit,
+    "burden": lambda trial: _adverse_event_rate(trial) * (1 - _visit_rate(trial)),
+    "age_adverse_risk": lambda trial: _column("age")(trial) / 85 * _adverse_event_rate(trial),
+    "trial_phase_risk": lambda trial: simulate.phase_risk(PUBLISHED_LAW, trial["trial_phase"]),
+    "treatment_risk": lambda trial: simulate.arm_risk(PUBLISHED_LAW, trial["treatment_group"]),
+}
+"""How a feature is computed that is no column of the trial."""
+FEATURES: dict[str, Feature] = {
+    name: Feature(name, *row, compute=_COMPUTED.get(name) or _column(name))
+    for name, row in _DECLARED["features"].items()
+}
 
 _RATES = ("age", "days_in_trial", "visit_rate", "adverse_event_rate", "time_since_last_visit")
 VERSIONS: dict[str, tuple[str, ...]] = {
@@ -120,28 +76,12 @@ VERSIONS: dict[str, tuple[str, ...]] = {
     "v2_interactions": (*_RATES, "burden", "age_adverse_risk"),
     "v3_causal": (*_RATES, "burden", "age_adverse_risk", "trial_phase_risk", "treatment_risk"),
 }
-GROUP_LABELS = {
-    "baseline": "age",
-    "follow_up": "days in trial",
-    "counts": "counts",
-    "rates": "rates",
-    "interactions": "interactions",
-    "burden": "burden",
-    "domain": "domain encodings",
-}
+GROUP_LABELS: dict[str, str] = _DECLARED["groups"]
 """Groups of features, in the order of tables, and their names there."""
 GROUPS: dict[str, tuple[str, ...]] = {
-    group: tuple(feature.name for feature in _LIST if group in feature.groups) for group in GROUP_LABELS
+    group: tuple(name for name, feature in FEATURES.items() if group in feature.groups) for group in GROUP_LABELS
 }
-RAW_COLUMNS = (
-    "age",
-    "treatment_group",
-    "trial_phase",
-    "days_in_trial",
-    "visits_completed",
-    "last_visit_day",
-    "adverse_events",
-)
+RAW_COLUMNS: tuple[str, ...] = tuple(_DECLARED["raw columns"])
 
 
 def matrix(trial: pd.DataFrame, version: str) -> pd.DataFrame:
@@ -206,7 +146,7 @@ def table() -> pd.DataFrame:
             "unit": feature.unit,
             "versions": ", ".join(name for name, members in VERSIONS.items() if feature.name in members),
         }
-        for feature in _LIST
+        for feature in FEATURES.values()
     )
 
 

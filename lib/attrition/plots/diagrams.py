@@ -1,6 +1,7 @@
 """Diagrams: the law as a graph, and who went where in a trial (CONSORT)."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,34 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from attrition import settings
 from attrition.plots.style import axes, colour
 
-NODES = {
-    "age": (0.0, 4.0, "age", "enrolment"),
-    "arm": (0.0, 2.0, "arm", "enrolment"),
-    "phase": (0.0, 3.0, "phase", "enrolment"),
-    "gender": (0.0, 1.0, "gender", "enrolment"),
-    "days": (0.0, 5.0, "days of follow-up", "follow-up"),
-    "events": (1.2, 4.5, "adverse events", "follow-up"),
-    "visits": (1.75, 5.7, "visits", "follow-up"),
-    "last": (3.05, 5.7, "last visit day", "follow-up"),
-    "noise": (1.2, 1.3, "noise", "hidden"),
-    "risk": (2.0, 3.0, "risk score", "hidden"),
-    "dropout": (3.05, 3.0, "dropout", "outcome"),
-    "day": (3.05, 1.1, "dropout day", "outcome"),
-}
-EFFECTS = {
-    "age": "events risk",
-    "days": "events visits last risk day",
-    "visits": "last risk",
-    "events": "risk",
-    "phase": "risk",
-    "arm": "risk",
-    "noise": "risk",
-    "risk": "dropout day",
-    "dropout": "day",
-}
-EDGES = tuple((cause, effect) for cause, effects in EFFECTS.items() for effect in effects.split())
+LAW = settings.read(Path(__file__).with_name("law.yaml"), ValueError)
+NODES = LAW["nodes"]
+EDGES = tuple((cause, effect) for cause, effects in LAW["effects"].items() for effect in effects)
 GROUP_COLOUR = {"enrolment": "blue", "follow-up": "ochre", "hidden": "muted", "outcome": "vermilion"}
 STILL_THERE, LEFT = (0.0, 0.47), (0.53, 1.0)
 """Left and right side of the two columns of boxes of `consort`."""

@@ -11,41 +11,15 @@ from typing import Any
 import matplotlib.style
 from matplotlib.axes import Axes
 
+from attrition import settings
+
 MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
 WIDTH = 5.5
 """Widest figure, in inches: on a phone its text is still legible."""
 
-PALETTE = {
-    "ink": ("#1f2429", "#e8ebee"),
-    "muted": ("#5b656f", "#a3adb7"),
-    "grid": ("#d9dee3", "#3a424a"),
-    "paper": ("#fefefe", "#15191d"),
-    "blue": ("#0b6cae", "#6db9f2"),
-    "vermilion": ("#c9500b", "#ff9a5c"),
-    "green": ("#0a8560", "#4fcfa3"),
-    "purple": ("#a3498f", "#e79ad5"),
-    "ochre": ("#a66d00", "#e8b44c"),
-    "teal": ("#15808f", "#62c9d8"),
-    "red": ("#c02a3a", "#ff8a92"),
-}
-"""Each colour on a light and on a dark screen."""
-LIGHT, DARK = ({name: pair[k] for name, pair in PALETTE.items()} for k in (0, 1))
-MEANING = {
-    "cox": "purple",
-    "oracle": "ink",
-    "chance": "muted",
-    "honest": "blue",
-    "leaky": "red",
-    "Placebo": "muted",
-    "Control": "ochre",
-    "Active": "teal",
-    "adverse event": "vermilion",
-    "withdrawal by subject": "blue",
-    "other": "green",
-    "competing": "muted",
-    "dropout": "vermilion",
-    "stayed": "blue",
-}
+COLOURS = settings.read(Path(__file__).with_name("colours.yaml"), ValueError)
+LIGHT, DARK = ({name: pair[k] for name, pair in COLOURS["palette"].items()} for k in (0, 1))
+MEANING: dict[str, str] = COLOURS["meaning"]
 CYCLE = ("blue", "vermilion", "green", "purple", "ochre", "teal", "red", "muted")
 FOR_DATA = ("teal", "purple", "ochre", "red", "blue", "vermilion", "green", "muted")
 """Order of the hues for names that only the data know: first those that no reason group has."""
