@@ -134,7 +134,7 @@ def mlflow_server(tmp_path, backend, env=None):
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", backend, "--workers", "1"]
     place = ["--artifacts-destination", tmp_path / "served", "--host", "127.0.0.1", "--port", port]
-    own = {**tracking.QUIET, **(env or {})}
+    own = {**tracking.MLFLOW["quiet"], **(env or {})}
     with services.running([*command, *place], f"{address}/health", tmp_path / "server.log", own, cwd=tmp_path):
         yield address
 

@@ -25,7 +25,7 @@ from typing import Any, Self
 import pandas as pd
 import yaml
 
-from attrition import paths
+from attrition import paths, settings
 from notebook_report import results
 from notebook_report.sources import file_digest
 
@@ -35,30 +35,12 @@ STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
 TRACKED = ("raw", "processed")
 CHECKSUMS = "checksums.sha256"
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-"""Variables that keep MLflow from calling home and from chatting, wherever it is started."""
+MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
+"""Variables that keep MLflow quiet, wherever it is started, and where its tables hold the place of files."""
 
 
 class TrackingWarning(UserWarning):
     """The store did not take a run; the report goes on without it."""
-
-
-PLACES = (
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-    ("experiments", "artifact_location"),
-)
-"""Where MLflow's tables hold the place of files, as full addresses."""
 
 
 def folder(out: Path | None = None) -> Path:
@@ -90,7 +72,7 @@ def follow() -> None:
         if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_versions'").fetchone():
             return  # its tables are being made
         for (old,) in base.execute(f"SELECT DISTINCT artifact_location FROM experiments {moved}", [now]).fetchall():
-            for table, column in PLACES:
+            for table, column in (place.split(".") for place in MLFLOW["places"]):
                 told = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE instr({column}, ?) = 1"
                 base.execute(told, (now, len(old) + 1, old))
 
@@ -99,7 +81,7 @@ def environment() -> dict[str, str]:
     """Variables for programs that use the store: telemetry off, no chatter."""
     folder().mkdir(parents=True, exist_ok=True)
     follow()
-    return {**os.environ, **QUIET}
+    return {**os.environ, **MLFLOW["quiet"]}
 
 
 def client() -> Any:
@@ -119,7 +101,7 @@ def experiment(client: Any, study: str) -> str:
     return client.create_experiment(study, artifact_location=_artifacts() if local else None)
 
 
-def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def flat(numbers: Mapping[str, Any]) -> dict[str, float]:
     """Nested results as one level of metrics; what is no number is left out.
 
     >>> flat({"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "note": "x"})
@@ -127,11 +109,10 @@ def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for key, value in numbers.items():
-        name = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Mapping):
-            found.update(flat(value, name))
+            found |= {f"{key}.{name}": number for name, number in flat(value).items()}
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[name] = float(value)
+            found[str(key)] = float(value)
     return found
 
 

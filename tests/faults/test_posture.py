@@ -132,7 +132,7 @@ def test_a_pickle_would_be_noticed(tmp_path):
 
 def test_mlflow_telemetry_is_off_wherever_mlflow_starts(monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-    for env in (tracking.QUIET, tracking.environment()):
+    for env in (tracking.MLFLOW["quiet"], tracking.environment()):
         assert env["MLFLOW_DISABLE_TELEMETRY"] == "true"
         assert env["DO_NOT_TRACK"] == "true"
     assert "MLFLOW_DISABLE_TELEMETRY=true" in (paths.ROOT / "run_all.sh").read_text()
@@ -144,7 +144,7 @@ def test_mlflow_itself_says_that_telemetry_is_off(tmp_path):
         "from attrition import tracking; tracking.client(); from mlflow.telemetry import utils; import mlflow.telemetry"
     )
     script += "; print(utils.is_telemetry_disabled(), mlflow.telemetry.get_telemetry_client())"
-    env = {k: v for k, v in os.environ.items() if k not in tracking.QUIET} | {"ATTRITION_OUT": str(tmp_path)}
+    env = {k: v for k, v in os.environ.items() if k not in tracking.MLFLOW["quiet"]} | {"ATTRITION_OUT": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "None"]
 

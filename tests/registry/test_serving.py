@@ -14,7 +14,7 @@ from attrition.registry import serving
 from tests import champions, services
 
 CANARY = "CANARY-4711"
-GOOD = registry.EXAMPLE
+GOOD = registry.SERVED["example"]
 
 
 def sent(*changes, **more):

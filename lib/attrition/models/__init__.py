@@ -7,6 +7,7 @@ entry, and chapters 04 and 05 compare it with the others, under its own name and
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,18 +23,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
+from attrition import settings
 from attrition.features import FeatureVersion
 from attrition.metrics import ranks
 from attrition.metrics.calibration import logit
 
-STRATEGIES = {
-    "none": "None",
-    "class_weight": "Class weights",
-    "smote": "SMOTE",
-    "undersample": "Undersampling",
-    "threshold": "Threshold moved",
-    "recalibrated": "Weights, recalibrated",
-}
+DECLARED = settings.read(Path(__file__).with_name("models.yaml"), ValueError)
+STRATEGIES: dict[str, str] = DECLARED["strategies"]
 """What can be done about a rare outcome, and its name in tables."""
 PUBLISHED_STRATEGY = "class_weight"
 
@@ -140,7 +136,7 @@ class Model:
     label : str
         Name in tables.
     build : callable
-        ``build(seed, weighted, **settings)`` gives the unfitted classifier, with class weights if `weighted`.
+        ``build(seed, weighted, **chosen)`` gives the unfitted classifier, with class weights if `weighted`.
     scaled : bool
         Whether its inputs are standardised within the pipeline.
     search : dict
@@ -164,41 +160,29 @@ class Model:
         return self.label.lower() if self.label[1:].islower() else self.label
 
 
-def _logistic(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+def _logistic(seed: int, weighted: bool, **chosen: Any) -> BaseEstimator:
     weight = "balanced" if weighted else None
-    return LogisticRegression(**{"class_weight": weight, "max_iter": 1000, "random_state": seed} | settings)
+    return LogisticRegression(**{"class_weight": weight, "max_iter": 1000, "random_state": seed} | chosen)
 
 
-def _xgboost(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
-    published = {"n_estimators": 200, "max_depth": 5, "learning_rate": 0.1, "eval_metric": "logloss"}
+def _xgboost(seed: int, weighted: bool, **chosen: Any) -> BaseEstimator:
     kind = BalancedXGBClassifier if weighted else XGBClassifier
-    return kind(**published | {"n_jobs": 1, "random_state": seed} | settings)
+    return kind(**DECLARED["published"]["xgb"] | {"random_state": seed} | chosen)
 
 
-def _lightgbm(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
-    published = {"n_estimators": 200, "num_leaves": 31, "max_depth": 5, "learning_rate": 0.1}
-    exact = {"n_jobs": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
+def _lightgbm(seed: int, weighted: bool, **chosen: Any) -> BaseEstimator:
     weight = {"class_weight": "balanced" if weighted else None, "random_state": seed}
-    return LGBMClassifier(**published | exact | weight | settings)
+    return LGBMClassifier(**DECLARED["published"]["lgbm"] | weight | chosen)
 
 
-def _null(seed: int, weighted: bool, **settings: Any) -> BaseEstimator:
+def _null(seed: int, weighted: bool, **chosen: Any) -> BaseEstimator:
     return DummyClassifier(strategy="prior")
 
 
-_TREES = {
-    "max_depth": [1, 2, 3, 5],
-    "learning_rate": [0.01, 0.03, 0.1],
-    "subsample": [0.6, 0.8, 1.0],
-    "colsample_bytree": [0.5, 0.75, 1.0],
-    "reg_lambda": [1.0, 10.0, 100.0],
-}
-_XGB_SEARCH = _TREES | {"min_child_weight": [1, 5, 20]}
-_LGBM_SEARCH = _TREES | {"min_child_samples": [10, 20, 50], "subsample_freq": [1]}
 MODELS: dict[str, Model] = {
     "lr": Model("Logistic regression", _logistic, True, {"C": np.logspace(-4, 2, 25).tolist()}, "blue"),
-    "xgb": Model("XGBoost", _xgboost, False, _XGB_SEARCH, "vermilion"),
-    "lgbm": Model("LightGBM", _lightgbm, False, _LGBM_SEARCH, "green"),
+    "xgb": Model("XGBoost", _xgboost, False, DECLARED["search"]["xgb"], "vermilion"),
+    "lgbm": Model("LightGBM", _lightgbm, False, DECLARED["search"]["lgbm"], "green"),
     "null": Model("Null (prevalence)", _null, False, {}, "muted"),
 }
 PUBLISHED = ("lr", "xgb", "lgbm")
@@ -225,7 +209,7 @@ def add(name: str, model: Model) -> None:
     MODELS[name], LABELS[name], IN_TEXT[name] = model, model.label, model.in_text
 
 
-def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **settings: Any) -> Pipeline:
+def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **chosen: Any) -> Pipeline:
     """Pipeline from a numeric feature matrix to a probability: scaling, resampling, classifier.
 
     Examples
@@ -234,7 +218,7 @@ def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, *
     ['scale', 'resample', 'classify']
     """
     entry, _ = MODELS[model], STRATEGIES[strategy]
-    last = entry.build(seed, strategy in ("class_weight", "recalibrated"), **settings)
+    last = entry.build(seed, strategy in ("class_weight", "recalibrated"), **chosen)
     if strategy == "threshold":
         last = PrevalenceThreshold(last)
     elif strategy == "recalibrated":
@@ -251,7 +235,7 @@ def pipeline(
     features: str | TransformerMixin = "v3_causal",
     strategy: str = PUBLISHED_STRATEGY,
     seed: int = 42,
-    **settings: Any,
+    **chosen: Any,
 ) -> Pipeline:
     """Pipeline from raw contract columns to a probability of dropout.
 
@@ -261,7 +245,7 @@ def pipeline(
         Key of `MODELS`.
     features : str or transformer
         Feature version, or a transformer from raw columns to the model's inputs.
-    strategy, seed, **settings
+    strategy, seed, **chosen
         As in `classifier`.
 
     Returns
@@ -275,7 +259,7 @@ def pipeline(
     ['features', 'classify']
     """
     first = FeatureVersion(features) if isinstance(features, str) else clone(features)
-    inner = classifier(model, strategy, seed, **settings)
+    inner = classifier(model, strategy, seed, **chosen)
     return type(inner)([("features", first), *inner.steps])
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -444,20 +443,17 @@ def alarm_rates(table: pd.DataFrame, titles: Mapping[str, str], names: Mapping[s
     """
     size = (WIDTH, 1.0 + 2.2 * len(titles))
     fig, panels = plt.subplots(len(titles), 1, figsize=size, sharex=True, squeeze=False)
-    sizes, hues = sorted(table["batch_size"].unique()), ("blue", "teal", "green", "vermilion", "purple", "ochre", "red")
-    lift = dict(zip(sizes, np.linspace(-0.24, 0.24, len(sizes)), strict=True))
-    drawn = table.assign(
-        lift=table["batch_size"].map(lift), mark=list(zip(table["batch_size"], table["name"], strict=True))
-    )
-    marker = dict(zip(sizes, MARKERS, strict=False))
-    marks = {(n, name): Mark(None, hue, marker[n], 3.7) for n in sizes for name, hue in zip(names, hues, strict=True)}
-    form: dict[str, Any] = {"label": "name", "value": "rate", "by": "mark", "labels": names, "line": 1}
+    marker = dict(zip(sorted(table["batch_size"].unique()), MARKERS, strict=False))
+    hues = dict(zip(names, ("blue", "teal", "green", "vermilion", "purple", "ochre", "red"), strict=True))
+    form: dict[str, Any] = {"label": "name", "value": "rate", "by": "batch_size", "labels": names, "line": 1}
+    form |= {"gap": 0.48 / max(len(marker) - 1, 1), "bars": "muted"}
     for ax, (scenario, title) in zip(panels[:, 0], titles.items(), strict=True):
-        rows(drawn[drawn["scenario"] == scenario], marks, ax, bars="muted", **form)
+        for name, own in table[table["scenario"] == scenario].groupby("name"):
+            rows(own, {n: Mark(None, hues[str(name)], shape, 3.7) for n, shape in marker.items()}, ax, **form)
         for made in ax.collections:
             made.set_zorder(4)  # an interval may be shorter than its mark is wide
-        for n in sizes:
-            ax.plot([], [], label=f"{n} patients", **Mark(None, "ink", marker[n], 3.7).style())
+        for n, shape in marker.items():
+            ax.plot([], [], label=f"{n} patients", **Mark(None, "ink", shape, 3.7).style())
         vertical(ax, level, "nominal", dash="--")
         ax.set(xlim=(-0.03, 1.03), title=title)
     panels[-1, 0].set_xlabel("share of batches with an alarm")

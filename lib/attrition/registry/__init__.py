@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, models, paths, score, seeds, tracking
+from attrition import features, models, paths, score, seeds, settings, tracking
 from attrition.models import batched
 from notebook_report import results
 from notebook_report.sources import digest, file_digest
@@ -23,16 +23,8 @@ NAME = "trial-dropout"
 ALIAS = "champion"
 VERSION = "v3_causal"
 STRATEGY = "none"
-PACKAGES = (
-    *("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost", "lightgbm"),
-    *("skops", "pandera", "pyyaml", "mlflow", "filelock"),
-)
-"""What scoring imports, directly; see `requirements`."""
-EXAMPLE = {
-    **{"patient_id": "EXAMPLE-1", "age": "50", "treatment_group": "Control", "trial_phase": "Phase II"},
-    **{"days_in_trial": "180", "visits_completed": "4", "last_visit_day": "150", "adverse_events": "2"},
-}
-"""An invented patient, kept with the model to show how it is asked."""
+SERVED = settings.read(Path(__file__).with_name("served.yaml"), ValueError)
+"""The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked."""
 
 
 def folder() -> Path:
@@ -193,7 +185,7 @@ def pack(saved: Path, target: Path) -> Path:
         python_model=str(Path(__file__).with_name("serving.py")),
         artifacts={"scorer": str(saved)},
         signature=signature(),
-        input_example=pd.DataFrame([EXAMPLE]),
+        input_example=pd.DataFrame([SERVED["example"]]),
         pip_requirements=requirements(),
     )
     return target
@@ -221,7 +213,7 @@ def requirements() -> list[str]:
     from attrition.environment import pins
 
     locked = pins()
-    return [f"{name}=={locked[name]}" for name in PACKAGES if name in locked]
+    return [f"{name}=={locked[name]}" for name in SERVED["packages"] if name in locked]
 
 
 def code_digest() -> str:
