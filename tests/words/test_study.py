@@ -195,12 +195,16 @@ CASES = {
         {
             f"{REAL}: leaks.whole_follow_up_counts.ci_low": 0.02,
             f"{FOUND}: findings.finding-leaks.verdict": "not supported",
-            f"{FOUND}: findings.finding-leaks.leaky": 0.7,
+            f"{REAL}: leaks.visit_number_reached.leaky": 0.7,
         },
         ["counted over the whole follow-up add"],
         ["Not every leak pays", "Knowing too much makes a model", "One column with the wrong date"],
     ),
-    "one order": ({f"{STEPS}: single_split.default.ordering.published_order": 0.8}, ["80%"], ["one of several"]),
+    "one order": (
+        {f"{STEPS}: single_split.default.ordering.published_order": 0.8},
+        ["80%"],
+        ["A single split need not"],
+    ),
     "engineering": (
         {f"{FOUND}: findings.finding-engineering.verdict": "supported"},
         [],
@@ -322,7 +326,7 @@ SENTENCES = [
     (f"{TIME}: conclusions.mistake.wrong_sum", "adds up to {:.1%} of the patients where"),
     (f"{TIME}: cif.by_arm.Placebo.168.value", "{:.0%} (19% to 38%) of the placebo arm"),
     (f"{REAL}: decisions.all.best", "with {:.1f} more leavers found per hundred"),
-    (f"{FOUND}: findings.finding-leaks.honest", "turns {:.2f} into"),
+    (f"{REAL}: leaks.visit_number_reached.honest", "turns {:.2f} into"),
     (f"{STEPS}: paired.default.v3_minus_v1.value", "the whole gain is {:+.3f} ("),
     (f"{FITS}: imbalance.p24.lr.class_weight.calibration_in_the_large.value", "to {:+.2f} ("),
     (f"{WATCH}: refits_on_wrong_inputs.200.last", "fits a model to them in {:.0%} of"),
