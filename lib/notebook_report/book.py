@@ -141,7 +141,8 @@ class Book:
         self.manuscript, self.pages = manuscript, pages
         self.labels = {item.id: item.label for item in manuscript.items.values()}
         self.labels |= {f"ch-{chapter.number}": chapter.label for chapter in manuscript.chapters}
-        self.labels |= {"study": "the study", "check": "Check one number"} | extra
+        self.labels |= {"chapters": "the chapters", "check": "Check one number", **extra}
+        self.labels |= {name: f"the {name}" for name in pages.blocks}
         self.complete = {chapter.name for chapter in manuscript.chapters} >= {c.name for c in project.current.chapters}
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []

@@ -25,6 +25,8 @@ import yaml
 from notebook_report import project, said, text
 from notebook_report.errors import BuildError
 
+FRONT = "front"
+"""The page that a report on a reader's own data has as well; the others are about all chapters."""
 MARK = re.compile(r"\x02(\d+)\x03")
 FENCE = re.compile(r"(?m)^::: *([a-z ]*)$")
 CITED = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
@@ -142,6 +144,7 @@ class Pages:
     """
 
     def __init__(self, chapters: Iterable[str], folder: Path, params: Mapping[str, Any]) -> None:
+        chapters = list(chapters)
         self.parts: list[Block] = []
         self.numbers: dict[tuple[str, str], Number] = {}
         self.cited: list[str] = []
@@ -158,7 +161,9 @@ class Pages:
         for untouched in ("listed", "markdown"):
             writers.pop(untouched)
         self.environment.filters.update({name: self._linked(write) for name, write in writers.items()})
-        self.blocks = {file.stem: self._page(file) for file in sorted((project.notebooks() / "pages").glob("*.md"))}
+        whole = set(chapters) >= {chapter.name for chapter in project.current.chapters}
+        files = sorted((project.notebooks() / "pages").glob("*.md" if whole else f"{FRONT}.md"))
+        self.blocks = {file.stem: self._page(file) for file in files}
 
     @property
     def shown(self) -> list[str]:

@@ -59,7 +59,11 @@ def answer(table: pd.DataFrame) -> Axes:
             words, right = f"{PER * row['later']:.0f}", PER * row["later"]
         ax.annotate(words, (right, y), (7, 0), textcoords="offset points", va="center", fontweight="bold")
     ax.set_yticks(range(len(table)), table["label"])
-    ax.set(ylim=(len(table) - 0.5, -0.6), xlim=(35, 106), xlabel="times out of 100 that it points at the leaver")
+    ax.set(
+        ylim=(len(table) - 0.5, -0.6),
+        xlim=(min(35, PER * table["ci_low"].min() - 2), 106),
+        xlabel="times out of 100 that it points at the leaver",
+    )
     ax.set_xticks([40, 50, 60, 70, 80, 90, 100])
     vertical(ax, PER / 2)
     ax.grid(visible=False, axis="y")
