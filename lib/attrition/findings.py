@@ -16,14 +16,12 @@ import pandas as pd
 from attrition import claims, environment, params, paths
 from attrition.cdisc.trial import Trial
 from attrition.claims.rules import worst
-from attrition.metrics.intervals import grade, of_row
+from attrition.metrics.intervals import CHANCE, grade, of_row
 from notebook_report import results, sources
 from notebook_report.said import said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Any]
-CHANCE = 0.05
-"""Level of the test against chance, over all landmarks together."""
 HOLDS = ("reproduced", "supported")
 
 

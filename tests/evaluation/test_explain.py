@@ -1,5 +1,8 @@
 """Explanations recover a known law, agree with scikit-learn and add up."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from attrition import features, metrics, simulate
 from attrition.evaluation import explain
 from attrition.metrics import intervals
+from tests.notebooks import cells
 
 
 @pytest.fixture
@@ -67,11 +71,20 @@ def test_importance_agrees_with_scikit_learn(rng):
 
 
 def test_partial_dependence_equals_scikit_learn(rng):
-    Z = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
-    model = LogisticRegression().fit(Z, Z["a"] + rng.normal(size=300) > 0)
+    Z = pd.DataFrame(rng.normal(size=(300, 2)), columns=["adverse_events", "b"])
+    y = Z["adverse_events"] + rng.normal(size=300) > 0
+    model = LogisticRegression().fit(Z, y)
     grid = [-1.0, 0.0, 1.0]
-    ours = explain.partial_dependence({"lr": lambda part: model.predict_proba(part)[:, 1]}, Z, "a", grid)
-    theirs = partial_dependence(model, Z, ["a"], custom_values={"a": np.array(grid)}, method="brute")["average"][0]
+    given = {"FITTED": ["lr"], "pipeline": lambda _: model, "probability": lambda own, X: own.predict_proba(X)[:, 1]}
+    law = SimpleNamespace(of_patients=lambda law, X: X["b"])
+    source = cells.sources("05", "78")["78"].replace("range(7)", "grid").replace('"visits_completed": range(11)', "")
+    space = {"models": SimpleNamespace(**given), "oracle": law, "simulate": simulate, "partial": partial, "pd": pd}
+    space |= {"trial": Z, "y": y, "grid": grid}
+    exec(source, space)
+    ours = space["dependence"].query("model == 'lr'")
+    theirs = partial_dependence(
+        model, Z, ["adverse_events"], custom_values={"adverse_events": np.array(grid)}, method="brute"
+    )["average"][0]
     np.testing.assert_allclose(ours["y_prob"], theirs, atol=1e-12)
 
 
@@ -125,8 +138,9 @@ def test_burden_earns_its_place_by_the_largest_loss_that_is_above_zero(importanc
 
 def test_the_model_nearest_to_the_law_and_how_far_others_stray():
     level = {"lr": 0.51, "xgb": 0.6, "lgbm": 0.4, "oracle": 0.5}
-    table = pd.DataFrame([{"model": m, "value": v, "y_prob": p} for m, p in level.items() for v in (0, 1)])
-    facts = explain.distance_from_law({"visits": table, "events": table.assign(y_prob=0.5)})
+    rows = [{"column": "visits", "model": m, "value": v, "y_prob": p} for m, p in level.items() for v in (0, 1)]
+    table = pd.DataFrame(rows)
+    facts = explain.distance_from_law(pd.concat([table, table.assign(column="events", y_prob=0.5)]))
     assert facts["best"] == "Logistic regression"
     assert facts["gap"] == pytest.approx(0.01)
     assert facts["others"] == {"XGBoost": pytest.approx(0.1), "LightGBM": pytest.approx(0.1)}

@@ -41,7 +41,7 @@ def held_out(rows):
 def test_arranged_predictions_are_those_of_each_patient_and_repeat(rows, held_out):
     assert held_out.y_prob["lr"].shape == (300, 3)
     assert held_out.y_prob["null"].shape == (300, 1)
-    one = rows[(rows["model"] == "lr") & (rows["repeat"] == 2) & (rows["patient_id"] == held_out.patient_id[7])]
+    one = rows[(rows["model"] == "lr") & (rows["repeat"] == 2) & (rows["patient_id"] == "P-0007")]
     assert held_out.y_prob["lr"][7, 2] == one["y_prob"].item()
     np.testing.assert_array_equal(held_out.y_prob["oracle"][:, 0], held_out.true)
 
@@ -103,53 +103,11 @@ def _interval(value, half=0.01):
     return {"value": value, "ci_low": value - half, "ci_high": value + half}
 
 
-@pytest.fixture
-def found():
-    areas = {"lr": 0.69, "xgb": 0.62, "lgbm": 0.63, "oracle": 0.7}
-    return {model: {"auroc": _interval(area)} for model, area in areas.items()}
-
-
-@pytest.fixture
-def differences():
-    below = {"auroc": _interval(-0.05), "brier_score": _interval(0.05), "net_benefit": _interval(-0.05)}
-    return {f"{model}_minus_oracle": dict(below) for model in ("lr", "xgb", "lgbm")}
-
-
 def test_dollars_leave_out_thresholds_that_are_too_low():
     curve = pd.DataFrame({"model": "lr", "threshold": [0.1, 0.5], "net_benefit": [0.4, 0.2]})
     table = performance.money_table(curve, np.array([0.3, 0.1]), cost=45, lowest=0.2)
     assert table["threshold"].tolist() == [0.5, 0.5]
     assert table["net_benefit"].tolist() == [0.1, 0.2]
-
-
-def test_the_nearest_curve_and_whether_it_can_be_told_from_the_oracles(found, differences):
-    facts = performance.nearest_to_oracle(found, differences)
-    assert (facts["first"], facts["told_apart"]) == ("logistic regression", True)
-    assert facts["others"] == ["LightGBM", "XGBoost"]
-    assert facts["areas"] == [0.63, 0.62]
-    differences["lr_minus_oracle"]["auroc"] = _interval(-0.005)
-    assert not performance.nearest_to_oracle(found, differences)["told_apart"]
-
-
-def test_a_model_is_above_the_oracle_by_a_higher_benefit_or_a_lower_brier_score(differences):
-    assert performance.above_the_oracle(differences) == {"n": 9, "lucky": []}
-    differences["lr_minus_oracle"]["net_benefit"] = _interval(0.014)
-    differences["xgb_minus_oracle"]["brier_score"] = _interval(-0.02)
-    assert performance.above_the_oracle(differences)["lucky"] == [
-        {"model": "logistic regression", "measure": "net_benefit"},
-        {"model": "XGBoost", "measure": "brier_score"},
-    ]
-
-
-def test_decision_curves_are_counted_by_threshold():
-    rows = [
-        {"model": model, "threshold": t, "over_all": gain, "over_none": gain if t == 0.3 else abs(gain)}
-        for model, gain in {"lr": 0.1, "xgb": -0.1, "lgbm": -0.1, "oracle": 0.1}.items()
-        for t in (0.3, 0.4)
-    ]
-    facts = performance.above_both_defaults(pd.DataFrame(rows))
-    assert (facts["n"], facts["low"], facts["high"]) == (2, 0.3, 0.4)
-    assert facts["above"] == {"logistic regression": 2, "XGBoost": 0, "LightGBM": 0, "the oracle": 2}
 
 
 def test_the_spread_over_repeats_is_held_against_half_the_interval(held_out):
@@ -162,14 +120,6 @@ def test_the_spread_over_repeats_is_held_against_half_the_interval(held_out):
     of_lr = held_out.y_prob["lr"]
     assert table.loc[0, "of_averaged_scores"] == pytest.approx(metrics.auroc(held_out.y, of_lr.mean(axis=1)))
     assert facts["sd"] == pytest.approx(np.std([metrics.auroc(held_out.y, p) for p in of_lr.T], ddof=1))
-
-
-@pytest.mark.parametrize(
-    ("slope", "level", "off"), [(1.0, 0.0, []), (0.9, 0.0, ["slope"]), (1.0, 0.2, ["level"]), (1.1, -0.2, None)]
-)
-def test_known_calibration_names_what_is_off(slope, level, off):
-    facts = performance.known_calibration(_interval(slope, 0.05), _interval(level, 0.05))
-    assert facts["off"] == (["slope", "level"] if off is None else off)
 
 
 @pytest.mark.parametrize(("half", "verdict"), [(0.01, "supported"), (0.045, "direction only"), (0.1, "not supported")])

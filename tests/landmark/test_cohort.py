@@ -94,7 +94,7 @@ def test_when_and_why_a_patient_leaves_later_changes_no_byte(small, data, day):
 
 def test_an_earlier_record_does_change_the_features(small):
     """The property could not fail if the features used nothing."""
-    for kind in cohort.KINDS.values():
+    for kind in cohort.WORDS["kinds"].values():
         events = small.events[~(small.events["kind"].eq(kind) & small.events["day"].between(2, 56))]
         changed = dataclasses.replace(small, events=events.reset_index(drop=True))
         assert as_bytes(cohort.features(changed, 56)) != as_bytes(cohort.features(small, 56))

@@ -6,18 +6,21 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 from attrition import decision, metrics, params
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
-from attrition.landmark import cohort, evaluation, guard, prediction
+from attrition.landmark import cohort, evaluation, guard, prediction, uncertainty
 from attrition.landmark.guard import LeakError
-from attrition.metrics import measures
+from attrition.metrics import evaluator, measures
 from attrition.metrics.intervals import bootstrap_weights
 from attrition.plots import curves as benefit
 from attrition.plots import diagrams, rows
 from attrition.studies import leaks
+from notebook_report import display as report
 from notebook_report import results
 from notebook_report.said import said
+from tests.notebooks import cells
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def concluded(study, prices):
         "honest_ranking": evaluation.honest(study, 0.75),
         "beyond_the_arm": evaluation.beyond_the_arm(study, 0.05, 0.75),
         "blinded": evaluation.blinded(study, 0.05),
-        "adverse_events": evaluation.adverse_events(study, 0.05),
+        "adverse_events": evaluation.compared(study, "adverse_events", "baseline_arm", 0.05),
         "price_of_leaks": evaluation.leaks(prices, 0.05, 0.75),
     }
     return [said(name, own) for name, own in facts.items()]
@@ -104,13 +107,10 @@ def test_a_trial_without_enough_events_says_so(p):
         evaluation.aurocs,
         evaluation.wide,
         evaluation.paired,
-        evaluation.optimism_table,
         evaluation.site_groups,
     ):
         assert nothing(study) is None
-    for unsaid in ("optimism", "sites", "sample_size"):
-        facts = getattr(evaluation, unsaid)(study)
-        assert facts == {"day": None}
+    assert evaluation.sample_size(study) == {"day": None}
     use = evaluation.contacting(evaluation.decisions(study, study.main))
     assert (use["verdict"], use["models"]) == ("not testable", {})
     assert rows.aurocs(None, 0.75) is None
@@ -239,7 +239,7 @@ def test_the_words_of_a_flat_table_do_not_speak_of_cdisc(made):
 
 
 def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
-    everybody = evaluation.estimate(study, 28, "all")
+    everybody = evaluator.pick(study.summary, landmark=28, model="all", measure="auroc")
     late = pd.DataFrame({"id": ["000"], "kind": "end of exposure", "name": "dose", "day": 29.0})
     treated = dataclasses.replace(made, events=pd.concat([made.events, late], ignore_index=True))
     assert evaluation.on_treatment(treated, study, 28)["auroc"] == pytest.approx(everybody)
@@ -317,8 +317,9 @@ def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, mo
     monkeypatch.setattr(guard, "guard", lambda *_: None)
     told = with_column(made, "code", np.where(made.patients["status"].eq("primary"), "1", "0"))
     study = evaluation.run(told, p, 1)
-    assert evaluation.estimate(study, 28, "all")["value"] == 1
-    slope, scaled = (evaluation.estimate(study, 28, "all", name) for name in ("calibration_slope", "scaled_brier"))
+    here = {"landmark": 28, "model": "all"}
+    assert evaluator.pick(study.summary, **here, measure="auroc")["value"] == 1
+    slope, scaled = (evaluator.pick(study.summary, **here, measure=m) for m in ("calibration_slope", "scaled_brier"))
     assert "slope is not defined" in said("landmark_calibration", {"slope": slope, "scaled": scaled})
     assert scaled["value"] == pytest.approx(
         evaluation.performance(study, 28).set_index("label").loc[prediction.LABELS["all"], "scaled_brier"]
@@ -410,12 +411,15 @@ def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made
         ([(5.0, 5.0), (5.0, 8.0)], 2, 2, 0.5),
     ],
 )
-def test_why_no_delay_of_reporting_can_be_shown(made, records, recorded, collected, same):
+def test_why_no_delay_of_reporting_can_be_shown(made, records, recorded, collected, same, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     rows = [("000", "adverse event", "X", np.nan, None, day, known) for day, known in records]
     added = pd.DataFrame(rows, columns=made.events.columns)
     told = dataclasses.replace(made, events=pd.concat([made.events, added], ignore_index=True))
-    found = evaluation.lag(cohort.known_share(told), told)
-    assert (found["recorded"], found["collected"], found["same"]) == (recorded, collected, same)
+    found = cells.run("06", "17", study=told, pd=pd, curves=benefit, report=report)
+    first = found["lag"]["reported"][0]
+    assert (len(found["adverse"]), found["adverse"]["known_day"].count()) == (recorded, collected)
+    assert np.isnan(first) if same is None else first == same
 
 
 def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
@@ -426,3 +430,13 @@ def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
     assert (found["n"], found["large"], found["above"], found["free"]) == (4, 2, 1, ["Four"])
     assert (found["label"], found["verdict"]) == ("One", "supported")
     assert found["price"]["value"] == pytest.approx(0.2)
+
+
+def test_a_measure_that_is_added_to_the_evaluator_is_taken_here_too(made, p, monkeypatch):
+    monkeypatch.setitem(evaluator.MEASURES, "log_loss", lambda y, y_prob, weights=None: log_loss(y, y_prob))
+    of = prediction.problem(made, 28)
+    developed = evaluation.develop(of, p, 1, with_forest=False, stack=None)
+    found = evaluation.Evaluation({28: developed}, summary=uncertainty.summary(developed))
+    value = evaluator.pick(found.summary, model="null", measure="log_loss")["value"]
+    assert value == pytest.approx(np.mean([log_loss(of.y, y_prob) for y_prob in developed.predictions["null"].T]))
+    assert evaluation.performance(found, 28).loc[0, "log_loss"] == pytest.approx(value)

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from attrition import seeds
 from attrition.landmark import time_to
+from attrition.metrics import evaluator
 from attrition.models import batched
 from attrition.survival import censored, hazards, incidence
 from tests.survival.test_incidence import made
@@ -114,18 +115,22 @@ def test_scores_are_means_over_the_repeats(trial):
     folds = time_to.folds_of(s, 5, 3, 42)
     risks = time_to.out_of_fold(s, folds, 30, 1)
     full, half = time_to.measured(s, risks, folds), time_to.in_halves(s, 3, 3, 30, 1)
-    row = time_to.score(s, risks, full, half).set_index("model").loc["cox"]
+    row = evaluator.nested(time_to.score(s, risks, full, half))["cox"]
     arguments = (s.time, s.cause, s.ahead)
-    assert row["auroc"] == pytest.approx(np.mean([censored.auroc(risk, *arguments) for risk in risks["cox"]]))
+    assert row["auroc"]["value"] == pytest.approx(np.mean([censored.auroc(risk, *arguments) for risk in risks["cox"]]))
     briers = {name: np.array([censored.brier_score(risk, *arguments) for risk in risks[name]]) for name in risks}
-    assert row["brier"] == pytest.approx(briers["cox"].mean())
-    assert row["ipa"] == pytest.approx(np.mean(1 - briers["cox"] / briers["null"]))
+    assert row["brier_score"]["value"] == pytest.approx(briers["cox"].mean())
+    assert row["ipa"]["value"] == pytest.approx(np.mean(1 - briers["cox"] / briers["null"]))
     cases, controls = censored.roles(*arguments)
     wins, pairs = censored.pair_wins(risks["cox"][:1], cases, controls, folds[:1])
     assert full["cox"]["auroc_within"][0] == pytest.approx(wins.sum() / pairs.sum())  # nobody is censored here
     assert full["null"]["auroc_within"] == pytest.approx(0.5)
     assert half["cox"]["auroc"].shape == (3, 2)
-    assert row["auroc_within_low"] < row["auroc_within"] < row["auroc_within_high"]
+    assert row["auroc_within"]["ci_low"] < row["auroc_within"]["value"] < row["auroc_within"]["ci_high"]
+    y = (s.cause == 1).astype(int)
+    for measure in ("average_precision", "calibration_slope"):  # nobody is censored, so these are the plain measures
+        plain = np.mean([evaluator.MEASURES[measure](y, risk) for risk in risks["cox"]])
+        assert row[measure]["value"] == pytest.approx(plain)
 
 
 def test_the_arm_is_not_penalised_and_the_rest_is():
@@ -140,14 +145,14 @@ def test_the_arm_is_not_penalised_and_the_rest_is():
 @pytest.mark.slow
 def test_within_a_fold_a_score_without_information_has_auroc_one_half_and_pooled_it_has_less():
     tables = [time_to.accuracy(made(n=150, effect=0.0, draw=draw), [0], SIZES, 42)[0] for draw in range(20)]
-    arm = pd.concat(tables).query("model == 'arm_only'")[["auroc", "auroc_within"]].mean()
+    arm = pd.concat(tables).query("model == 'arm_only'").groupby("measure")["value"].mean()
     assert arm["auroc"] < arm["auroc_within"] - 0.01
     assert arm["auroc_within"] == pytest.approx(0.5, abs=0.025)
 
 
 def test_the_arm_is_found_and_blinding_loses_it():
     table, gains = time_to.accuracy(made(n=400, effect=1.2), [0], SIZES, 42)
-    auroc = table.set_index("model")["auroc"]
+    auroc = table.query("measure == 'auroc'").set_index("model")["value"]
     assert auroc["arm_only"] > 0.65
     assert auroc["cox_without_arm"] < 0.6
     assert "arm_only" not in set(gains["model"])
@@ -156,8 +161,8 @@ def test_the_arm_is_found_and_blinding_loses_it():
 def test_too_few_events_leave_the_counts_and_a_sentence(trial):
     sizes = SimpleNamespace(**{**vars(SIZES), "fewest_landmark_events": 10_000})
     table, gains = time_to.accuracy(trial, [0, 30], sizes, 42)
-    assert table["auroc"].isna().all()
-    assert table["n"].tolist() == [300, len(time_to.sample(trial, 30).time)]
+    assert table["value"].isna().all()
+    assert table["n_patients"].tolist() == [300, len(time_to.sample(trial, 30).time)]
     assert time_to.predictions(table, gains) == {"day": None, "verdict": "not testable"}
     assert time_to.without_arm(table) == {"n": 0, "verdict": "not testable"}
 
@@ -166,19 +171,20 @@ def test_what_is_said_of_predictions_states_numbers_and_leaves_the_verdict_to_ch
     table, gains = time_to.accuracy(trial, [0, 30], SIZES, 42)
     found = time_to.predictions(table, gains)
     assert found["verdict"] == "exploratory"
-    most = table.loc[table["events"].idxmax(), "landmark"]
-    row = table[(table["landmark"] == most) & (table["model"] == "cox")].iloc[0]
-    assert (found["day"], found["cox"]["value"], found["reference"]) == (most, row["auroc_within"], "arm_only")
+    most = table.loc[table["n_events"].idxmax(), "landmark"]
+    auroc = evaluator.pick(table, landmark=most, model="cox", measure="auroc_within")
+    assert (found["day"], found["cox"], found["reference"]) == (most, auroc, "arm_only")
     assert found["largest"]["value"] == gains[gains["model"].isin(time_to.FULL)]["value"].max()
     blinded = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])]
     without = time_to.without_arm(table)
-    assert (without["n"], without["best"]["value"]) == (4, blinded["auroc_within"].max())
-    assert without["better"] == (blinded["ipa"] > 0).sum()
+    of = {measure: part["value"] for measure, part in blinded.groupby("measure")}
+    assert (without["n"], without["best"]["value"]) == (4, of["auroc_within"].max())
+    assert without["better"] == (of["ipa"] > 0).sum()
 
 
 def test_one_arm_leaves_nothing_to_blind():
     table, gains = time_to.accuracy(made(arms=("only",), n=200), [0], SIZES, 42)
-    assert table["model"].tolist() == ["null", "cox", "discrete"]
+    assert table["model"].unique().tolist() == ["null", "cox", "discrete"]
     found = time_to.predictions(table, gains)
     assert (found["reference"], found["floor"]["value"]) == ("null", 0.5)
     assert time_to.without_arm(table)["n"] == 0
@@ -187,5 +193,6 @@ def test_one_arm_leaves_nothing_to_blind():
 def test_censored_trial_runs():
     trial = made(n=300, censoring=True)
     table, _ = time_to.accuracy(trial, [0, 30], SIZES, 42)
-    assert table[["auroc", "brier", "uno"]].notna().all().all()
-    assert table["observed"].iloc[0] == pytest.approx(incidence.primary(trial, [120])["value"].iloc[0], abs=0.03)
+    assert table.query("measure in ('auroc', 'brier_score', 'uno')")["value"].notna().all()
+    observed = evaluator.pick(table, measure="observed")["value"]
+    assert observed == pytest.approx(incidence.primary(trial, [120])["value"].iloc[0], abs=0.03)

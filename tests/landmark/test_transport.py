@@ -91,8 +91,8 @@ def test_another_event_rate_shows_in_the_large_and_recalibration_mends_it(p):
 
 def test_only_shared_features_and_never_the_arm(p):
     trials = {"X": risky_trial("X", 1, weight=70.0), "Y": risky_trial("Y", 2, sex="F")}
-    pool = transport.pooled(trials, 28, 168)
-    assert list(pool.X) == ["age"]
+    X, *_ = transport.pooled(trials, 28, 168)
+    assert list(X) == ["age"]
 
 
 def test_the_shortest_horizon_is_everybodys(p):

@@ -325,8 +325,8 @@ def test_smoothed_residuals_follow_a_drift():
 
 
 def test_accuracy_stands_beside_its_landmark():
-    table = pd.DataFrame({"landmark": [0, 28], "model": "cox", "auroc": [0.6, 0.7]})
-    table = table.assign(auroc_low=table["auroc"] - 0.1, auroc_high=table["auroc"] + 0.05)
+    table = pd.DataFrame({"landmark": [0, 28], "model": "cox", "measure": "auroc", "value": [0.6, 0.7]})
+    table = table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.05)
     ax = incidence.accuracy(table, "auroc", 0.5, "AUROC", {"cox": "Cox", "none": "None"})
     np.testing.assert_allclose(line(ax, "Cox"), [(-0.07, 0.6), (0.93, 0.7)])
     np.testing.assert_allclose([one[:, 1] for one in ax.collections[0].get_segments()], [(0.5, 0.65), (0.6, 0.75)])

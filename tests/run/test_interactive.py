@@ -212,17 +212,23 @@ def opened(checkout, name, out="quick"):
         yield Opened(client)
 
 
+OWN = """example = paths.ROOT / "data" / "example_trial"
+study = trials.load(pd.read_csv(example / "patients.csv"), mapping=example / "trial-mapping.toml")"""
 CHANGES = {
-    "01_generation": ("params.load(", "p = p.but(landmark_days=[45])", ["day 45"]),
-    "05_evaluation": ("params.load(", "p = p.but(decision_threshold=0.4)", ["threshold 0.4"]),
-}
+    "a landmark": ("01_generation", "params.load(", "p = p.but(landmark_days=[45])", ["day 45"]),
+    "a threshold": ("05_evaluation", "params.load(", "p = p.but(decision_threshold=0.4)", ["threshold 0.4"]),
+    "a landmark of the real trial": (
+        "06_real_trial", "trials.load(", "study = study.but(landmarks=(28, 42))", ["day 42: 91 of 2", "on day 42"]
+    ),
+    "a data frame": ("06_real_trial", "trials.load(", OWN, ["one table with a row a patient"]),
+}  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_chapter_runs_twice_takes_a_users_change_and_leaves_the_checkout_clean(name, checkout):
-    after, source, told = CHANGES[name]
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_chapter_runs_twice_takes_a_users_change_and_leaves_the_checkout_clean(change, checkout):
+    name, after, source, told = CHANGES[change]
     with opened(checkout, name) as notebook:
         first = notebook.run()
         assert notebook.run() == first

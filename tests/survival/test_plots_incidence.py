@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition.landmark import time_to
 from attrition.plots import incidence as draw
 from attrition.plots import rows
 from attrition.survival import incidence
@@ -84,11 +83,11 @@ def test_residuals_of_a_constant_effect_smooth_to_it(trial):
 
 
 def test_accuracy_leaves_out_what_has_no_estimate():
-    table = pd.DataFrame([{"landmark": 0, "model": "cox"} | dict.fromkeys(("auroc", "auroc_low", "auroc_high"), 0.6)])
-    table = table.reindex(columns=time_to.COLUMNS)
+    row = {"landmark": 0, "model": "cox", "measure": "auroc"} | dict.fromkeys(("value", "ci_low", "ci_high"), 0.6)
+    table = pd.DataFrame([row, row | {"measure": "ipa", "value": 0.1}])
     ax = draw.accuracy(table, "auroc", 0.5, "AUROC", {"cox": "Cox"})
     assert drawn(ax, "Cox")[1].tolist() == [0.6]
-    empty = table.assign(auroc=np.nan)
+    empty = table.assign(value=np.nan)
     assert "enough events" in draw.accuracy(empty, "auroc", 0.5, "AUROC", {"cox": "Cox"}).texts[0].get_text()
 
 

@@ -1,5 +1,8 @@
 """Chapter 05: every turn of its sentences, over facts as `attrition.evaluation` gives them."""
 
+from types import SimpleNamespace
+
+from attrition import models
 from tests.words import turns
 
 RANKING = {
@@ -11,14 +14,24 @@ RANKING = {
     "share": 0.946,
     "gap": {"value": 0.06, "ci_low": 0.05, "ci_high": 0.07},
 }
-NEAREST = {
-    "first": "logistic regression",
-    "gap": {"value": -0.012, "ci_low": -0.022, "ci_high": -0.002},
-    "told_apart": True,
-    "others": ["LightGBM", "XGBoost"],
-    "areas": [0.63, 0.62],
-}
-LUCKY = {"n": 9, "lucky": []}
+
+
+def ends(value: float, half: float = 0.01) -> dict:
+    return {"value": value, "ci_low": value - half, "ci_high": value + half}
+
+
+BOOK = SimpleNamespace(FITTED=["lr", "xgb", "lgbm"], LABELS=models.LABELS, IN_TEXT=models.IN_TEXT)
+FOUND = {model: {"auroc": {"value": area}} for model, area in {"lr": 0.69, "lgbm": 0.63, "xgb": 0.62}.items()}
+BELOW = {"auroc": ends(-0.012), "brier_score": ends(0.012), "net_benefit": ends(-0.012)}
+LESS = {f"{model}_minus_oracle": BELOW for model in FOUND}
+LUCKY = {"differences": LESS, "models": BOOK}
+NEAREST = LUCKY | {"order": list(FOUND), "found": FOUND}
+
+
+def lucky(**changes: dict) -> dict:
+    return LUCKY | {"differences": LESS | {f"{model}_minus_oracle": BELOW | one for model, one in changes.items()}}
+
+
 REPEATS = {"n_repeats": 5, "sd": 0.0034, "half": 0.032, "most": "XGBoost", "before": 0.62, "after": 0.641, "null": 0.5}
 CALIBRATION = {
     "too_extreme": ["XGBoost"],
@@ -32,7 +45,6 @@ CALIBRATION = {
 KNOWN = {
     "slope": {"value": 0.98, "ci_low": 0.95, "ci_high": 1.01},
     "level": {"value": -0.01, "ci_low": -0.03, "ci_high": 0.01},
-    "off": [],
 }
 WEIGHTS = {
     "spoiled": True,
@@ -46,7 +58,7 @@ WEIGHTS = {
     "level_plain": -0.02,
     "level_weighted": -1.11,
 }
-ABOVE = {"n": 41, "low": 0.35, "high": 0.75, "above": {"logistic regression": 34, "XGBoost": 12, "the oracle": 40}}
+ABOVE = {"above": {"xgb": 12, "lgbm": 9, "lr": 34, "oracle": 40}, "thresholds": [k / 100 for k in range(35, 76)]}
 ACTING = {
     "low": 0.35,
     "high": 0.75,
@@ -118,9 +130,16 @@ CASES = {
             "areas is not an order at every threshold.",
         ),
         (
-            NEAREST | {"told_apart": False},
-            "The curve of logistic regression lies nearest to the oracle's: the areas differ by −0.012 "
-            "(−0.022 to −0.002), these patients cannot tell the two apart. LightGBM and XGBoost lie lower, "
+            NEAREST | lucky(lr={"auroc": ends(0.012)}),
+            "The curve of logistic regression lies nearest to the oracle's: the areas differ by 0.012 "
+            "(0.002 to 0.022), a difference that these patients do show. LightGBM and XGBoost lie lower, "
+            "with areas of 0.630 and 0.620. The doubt: curves may cross where areas do not, so an order of "
+            "areas is not an order at every threshold.",
+        ),
+        (
+            NEAREST | lucky(lr={"auroc": ends(-0.002)}),
+            "The curve of logistic regression lies nearest to the oracle's: the areas differ by −0.002 "
+            "(−0.012 to 0.008), these patients cannot tell the two apart. LightGBM and XGBoost lie lower, "
             "with areas of 0.630 and 0.620. The doubt: curves may cross where areas do not, so an order of "
             "areas is not an order at every threshold.",
         ),
@@ -131,20 +150,14 @@ CASES = {
             "No fitted model comes out better than the oracle beyond its interval, in any of 9 comparisons.",
         ),
         (
-            LUCKY | {"lucky": [{"model": "XGBoost", "measure": "brier_score"}]},
+            lucky(xgb={"brier_score": ends(-0.02)}),
             "On these patients the Brier score of XGBoost is better than the oracle's, with an interval that"
             " excludes 0. No model can be better over all outcomes, so this is the luck of one draw of "
             "outcomes: among 9 intervals of 95 % against the oracle a miss is no surprise, and the other "
             "differences deserve the same doubt.",
         ),
         (
-            LUCKY
-            | {
-                "lucky": [
-                    {"model": "logistic regression", "measure": "auroc"},
-                    {"model": "LightGBM", "measure": "net_benefit"},
-                ]
-            },
+            lucky(lr={"auroc": ends(0.02)}, lgbm={"net_benefit": ends(0.014)}),
             "On these patients the AUROC of logistic regression and the net benefit of LightGBM are better "
             "than the oracle's, with an interval that excludes 0. No model can be better over all outcomes, "
             "so this is the luck of one draw of outcomes: among 9 intervals of 95 % against the oracle a "
@@ -222,18 +235,25 @@ CASES = {
             "does not refute is not refuted there either.",
         ),
         (
-            KNOWN | {"off": ["slope"]},
+            KNOWN | {"slope": ends(0.98)},
             "One trial can only fail to refute. Over simulated trials, where the truth is known "
             "([](#tbl-imbalance-default)), the same recipe for logistic regression has a calibration slope "
-            "of 0.98 (0.95 to 1.01) and a calibration-in-the-large of −0.01 (−0.03 to 0.01): its slope is "
+            "of 0.98 (0.97 to 0.99) and a calibration-in-the-large of −0.01 (−0.03 to 0.01): its slope is "
             "off, which one trial is too small to show.",
         ),
         (
-            KNOWN | {"off": ["slope", "level"]},
+            KNOWN | {"slope": ends(1.02), "level": ends(-0.02)},
             "One trial can only fail to refute. Over simulated trials, where the truth is known "
             "([](#tbl-imbalance-default)), the same recipe for logistic regression has a calibration slope "
-            "of 0.98 (0.95 to 1.01) and a calibration-in-the-large of −0.01 (−0.03 to 0.01): both are off, "
+            "of 1.02 (1.01 to 1.03) and a calibration-in-the-large of −0.02 (−0.03 to −0.01): both are off, "
             "which one trial is too small to show.",
+        ),
+        (
+            KNOWN | {"level": ends(0.02)},
+            "One trial can only fail to refute. Over simulated trials, where the truth is known "
+            "([](#tbl-imbalance-default)), the same recipe for logistic regression has a calibration slope "
+            "of 0.98 (0.95 to 1.01) and a calibration-in-the-large of 0.02 (0.01 to 0.03): its level is "
+            "off, which one trial is too small to show.",
         ),
     ],
     "class_weights_cost": [
@@ -253,10 +273,11 @@ CASES = {
     ],
     "by_point_estimates": [
         (
-            ABOVE,
+            ABOVE | {"models": BOOK},
             "By point estimates logistic regression is above both defaults at 34 of 41 thresholds from 0.35 "
-            "to 0.75, XGBoost at 12 and the oracle at 40. The doubt: these are curves without a verdict; a "
-            "lead at one threshold may be luck, and only thresholds that somebody's costs put there matter.",
+            "to 0.75, XGBoost at 12, LightGBM at 9 and the oracle at 40. The doubt: these are curves without "
+            "a verdict; a lead at one threshold may be luck, and only thresholds that somebody's costs put "
+            "there matter.",
         ),
     ],
     "worth_acting": [

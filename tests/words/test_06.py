@@ -62,7 +62,14 @@ ADVERSE = {
     "day": 28,
     "clear": [28],
 }
-OPTIMISM = {"day": 28, "apparent": 0.75, "corrected": 0.7, "crossed": ends(0.66, 0.6, 0.72)}
+
+
+def optimism(corrected: float) -> dict:
+    rows = [{"landmark": day, "apparent": day / 100 + 0.47, "corrected": corrected} for day in (0, 28)]
+    return {"day": 28, "rows": rows, "crossed": ends(0.66, 0.6, 0.72)}
+
+
+OPTIMISM = optimism(0.7)
 SIZE = {
     "day": 28,
     "events": 107,
@@ -74,7 +81,12 @@ SIZE = {
     "r2_seen": 0.03,
     "needed_seen": 9000,
 }
-SITES = {"day": 28, "n": 3, "pooled": 0.61, "inside": 0.64, "low": 0.4, "high": 0.55, "smallest": 20}
+GROUPS = [{"observed": rate, "n_patients": n} for rate, n in ((0.5, 30), (0.4, 20), (0.55, 25))]
+SITES = {
+    "day": 28,
+    "rows": [*GROUPS, {"observed": 0.3, "n_patients": 9, "auroc": 0.61}],
+    "inside": ends(0.64, 0.6, 0.7),
+}
 ACROSS = {
     "given": True,
     "judged": 3,
@@ -96,7 +108,7 @@ LEAKS = {
 }
 SIMULATED = {"n_trials": 5.0, "honest": 0.6, "truth": 0.61, "above": 1, "leaks": 2, "most": 0.2}
 FLOW = {"n": 254, "randomised": 254, "discontinued_by_horizon": 140, "primary": 137, "censored": 0, "horizon": 168}
-LAG = {"recorded": 10, "collected": 9, "same": 0.4, "half": 3, "month": 0.98}
+LAG = {"recorded": 10, "collected": 9, "reported": [0.4, 0.45, 0.45, *np.linspace(0.5, 0.98, 26)]}
 VISITS = {"planned": 28, "attended_by": 0.4, "attended_within": 0.9, "median_day": 29.0, "day": 28}
 WRONG = {"day": 28, "leaky": 0.96, "honest": 0.6, "ci_low": 0.2, "n_patients": 229, "n_events": 107, "suspicious": 0.75}
 FEW = {
@@ -104,7 +116,7 @@ FEW = {
     "n": 100,
     "events": 5,
     "risk": ends(0.05, 0.02, 0.11),
-    "columns": 12,
+    "features": 12,
     "needed": 3000,
     "share": 0.15,
     "r2": 0.05,
@@ -198,15 +210,18 @@ CASES: dict = {
             ),
         ),
         (
-            LAG | {"half": None},
+            LAG | {"reported": [0.4] * 28 + [0.49]},
             (
-                "40% of the adverse events are known on the day they begin, and 98% after four weeks. "
+                "40% of the adverse events are known on the day they begin, and 49% after four weeks. "
                 "Counting by onset would hand the model reports from its own future."
             ),
         ),
-        (LAG | {"same": 1.0}, "Every adverse event is known on the day it begins, by the dates of this source."),
         (
-            LAG | {"same": None},
+            LAG | {"reported": [1.0] * 29},
+            "Every adverse event is known on the day it begins, by the dates of this source.",
+        ),
+        (
+            LAG | {"reported": [np.nan] * 29},
             (
                 "No adverse event with a collection date began on day 1 or later, so there is no delay of "
                 "reporting to show."
@@ -664,7 +679,7 @@ CASES: dict = {
             ),
         ),
         (
-            OPTIMISM | {"corrected": 0.63},
+            optimism(0.63),
             (
                 "On the patients it was fitted on, the full model reaches 0.750 on day 28; corrected for "
                 "optimism by the bootstrap 0.630, and in cross-validation 0.660 (0.600 to 0.720). The "
@@ -672,7 +687,7 @@ CASES: dict = {
             ),
         ),
         (
-            OPTIMISM | {"corrected": 0.67},
+            optimism(0.67),
             (
                 "On the patients it was fitted on, the full model reaches 0.750 on day 28; corrected for "
                 "optimism by the bootstrap 0.670, and in cross-validation 0.660 (0.600 to 0.720). The two "
@@ -680,14 +695,14 @@ CASES: dict = {
             ),
         ),
         (
-            OPTIMISM | {"corrected": 0.645},
+            optimism(0.645),
             (
                 "On the patients it was fitted on, the full model reaches 0.750 on day 28; corrected for "
                 "optimism by the bootstrap 0.645, and in cross-validation 0.660 (0.600 to 0.720). The two "
                 "corrected figures agree within 0.02."
             ),
         ),
-        ({"day": None}, ""),
+        ({"day": None, "rows": [], "crossed": None}, ""),
     ],
     "landmark_sample_size": [
         (
@@ -730,7 +745,7 @@ CASES: dict = {
             ),
         ),
         (
-            {"day": 28, "n": 0},
+            {"day": 28, "rows": []},
             (
                 "All patients belong to one site group (or the source names none), so the model cannot be "
                 "asked about places that it has not seen."

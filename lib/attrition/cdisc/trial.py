@@ -5,7 +5,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -202,6 +202,13 @@ class Trial:
     def landmarks(self) -> tuple[int, ...]:
         """Days at which a prediction is made."""
         return self.definitions.landmarks
+
+    def but(self, landmarks: Sequence[int]) -> "Trial":
+        """The trial with predictions on other days, a checked copy: ``study = study.but(landmarks=(28, 42, 56))``."""
+        days = tuple(sorted(set(landmarks)))
+        if not days or not all(isinstance(day, int) and 0 < day < self.horizon for day in days):
+            raise CdiscError(f"landmarks must be study days before the horizon, day {self.horizon}, not {landmarks}")
+        return dataclasses.replace(self, definitions=dataclasses.replace(self.definitions, landmarks=days))
 
     @property
     def arms(self) -> tuple[str, ...]:

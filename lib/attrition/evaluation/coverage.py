@@ -7,7 +7,8 @@ sits at a convenient place.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,33 +23,28 @@ from attrition.metrics.intervals import LEVEL
 THRESHOLD = 0.5
 
 
-class Population(NamedTuple):
-    """True probability and two predictions of each member; arrays of one length."""
-
-    true: NDArray
-    a: NDArray
-    b: NDArray
-
-
 def expected_range(n_trials: int, level: float = LEVEL) -> tuple[float, float]:
     """Range of observed coverage, in 95 of 100 runs of `n_trials` trials, of a method that covers exactly."""
     noise = 1.96 * (level * (1 - level) / n_trials) ** 0.5
     return level - noise, level + noise
 
 
-def population(n_members: int = 2000, spread: float = 0.9) -> Population:
-    """Members on quantiles of a normal law of the logit, of standard deviation `spread`; `b` sees a part of it only."""
+def population(n_members: int = 2000, spread: float = 0.9) -> pd.DataFrame:
+    """Members on quantiles of a normal law of the logit, of standard deviation `spread`: true probability, a and b.
+
+    The prediction `b` sees a part of the logit only.
+    """
     z = ndtri((np.arange(n_members) + 0.5) / n_members)
     other = ndtri((np.arange(n_members) * 0.6180339887498949 + 0.5) % 1)
     lp = 0.25 + spread * z
-    return Population(expit(lp), expit(0.1 + 1.4 * lp + 0.5 * other), expit(0.5 * lp + 0.7 * other))
+    a, b = expit(0.1 + 1.4 * lp + 0.5 * other), expit(0.5 * lp + 0.7 * other)
+    return pd.DataFrame({"true": expit(lp), "a": a, "b": b})
 
 
-def truth(metric: Callable, members: Population, name: str) -> float:
+def truth(metric: Callable, members: pd.DataFrame, name: str) -> float:
     """Exact value of a measure over the population."""
-    p = getattr(members, name)
-    y = np.repeat([1, 0], p.size)
-    return metric(y, np.tile(p, 2), weights=np.concatenate([members.true, 1 - members.true]))
+    y, weights = np.repeat([1, 0], len(members)), np.concatenate([members["true"], 1 - members["true"]])
+    return metric(y, np.tile(members[name], 2), weights=weights)
 
 
 def _net_benefit(y_true, y_prob, weights=None):
@@ -82,37 +78,25 @@ def _analytic(y: NDArray, a: NDArray, b: NDArray) -> dict[tuple[str, str], Any]:
     }
 
 
-def _true_values(members: Population) -> dict[str, float]:
+def _true_values(members: pd.DataFrame) -> dict[str, float]:
     values = {name: float(truth(metric, members, "a")) for name, metric in BOOTSTRAPPED.items()}
-    at = {
-        key: truth(lambda y, p, weights, k=key: metrics.classification(y, p, THRESHOLD, weights)[k], members, "a")
-        for key in ("precision", "recall")
-    }
+    flagged = truth(partial(metrics.classification, threshold=THRESHOLD), members, "a")
     values["difference of AUROCs"] = values["AUROC"] - truth(metrics.auroc, members, "b")
     values["difference of net benefits"] = values["net benefit"] - truth(_net_benefit, members, "b")
-    return values | {"ICI": truth(metrics.ici, members, "a")} | at
+    values |= {name: float(flagged[name]) for name in ("precision", "recall")}
+    return values | {"ICI": truth(metrics.ici, members, "a")}
 
 
 def _bootstrapped(y: NDArray, a: NDArray, b: NDArray, weights: NDArray) -> dict[tuple[str, str], Any]:
     drawn = {name: intervals.replicates(metric, y, a, weights) for name, metric in BOOTSTRAPPED.items()}
     method = "bootstrap, percentile"
     found = {(name, method): intervals.percentile_interval(*pair) for name, pair in drawn.items()}
-    for label, name, metric in (
-        ("difference of AUROCs", "AUROC", metrics.auroc),
-        ("difference of net benefits", "net benefit", _net_benefit),
-    ):
-        value, other = intervals.replicates(metric, y, b, weights)
+    for name in ("AUROC", "net benefit"):
+        value, other = intervals.replicates(BOOTSTRAPPED[name], y, b, weights)
         difference = drawn[name][0] - value, drawn[name][1] - other
-        found[label, method] = intervals.percentile_interval(*difference)
+        found[f"difference of {name}s", method] = intervals.percentile_interval(*difference)
     measure = intervals.replicates(metrics.ici, y, a, weights[:, : max(2, weights.shape[1] // 2)])
     return found | {("ICI", "bootstrap, centred"): intervals.centred_interval(*measure)}
-
-
-def _hits(found: dict, values: dict[str, float]) -> dict[tuple[str, str], tuple[bool, float]]:
-    return {
-        key: (interval["ci_low"] <= values[key[0]] <= interval["ci_high"], interval["ci_high"] - interval["ci_low"])
-        for key, interval in found.items()
-    }
 
 
 def coverage_table(
@@ -142,30 +126,24 @@ def coverage_table(
     members = population()
     values = _true_values(members)
     n_bootstrapped = n_simulations if n_bootstrapped is None else min(n_bootstrapped, n_simulations)
-    hits: dict[tuple[str, str], list] = {}
+    rows = []
     for trial in range(n_simulations):
         rng = seeds.stream(seed, "coverage", trial)
-        drawn = rng.integers(members.true.size, size=n_patients)
-        y = (rng.random(n_patients) < members.true[drawn]).astype(int)
-        a, b = members.a[drawn], members.b[drawn]
+        true, a, b = members.to_numpy()[rng.integers(len(members), size=n_patients)].T
+        y = (rng.random(n_patients) < true).astype(int)
         found = _analytic(y, a, b)
         if trial < n_bootstrapped:
             found |= _bootstrapped(y, a, b, intervals.bootstrap_weights(rng, n_patients, n_bootstraps))
-        for key, hit in _hits(found, values).items():
-            hits.setdefault(key, []).append(hit)
-    return _summary(hits, values, n_patients)
-
-
-def _summary(hits: dict[tuple[str, str], list], values: dict[str, float], n_patients: int) -> pd.DataFrame:
-    rows = []
-    for (measure, method), outcome in sorted(hits.items()):
-        covered, widths = (np.array(column, dtype=float) for column in zip(*outcome, strict=True))
-        interval = intervals.wilson(covered.sum(), covered.size)
-        row = {"measure": measure, "method": method, "true_value": values[measure], "n_patients": n_patients}
-        row |= {"n_trials": covered.size, "coverage": interval["value"]}
-        row |= {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]}
-        rows.append(row | {"mean_width": float(np.nanmean(widths))})
-    return pd.DataFrame(rows)
+        for (measure, method), one in found.items():
+            held = one["ci_low"] <= values[measure] <= one["ci_high"]
+            rows.append((measure, method, held, one["ci_high"] - one["ci_low"]))
+    every = pd.DataFrame(rows, columns=["measure", "method", "held", "width"]).groupby(["measure", "method"])
+    table = every.agg(held=("held", "sum"), n_trials=("held", "size"), mean_width=("width", "mean")).reset_index()
+    shares = [intervals.wilson(*pair) for pair in zip(table["held"], table["n_trials"], strict=True)]
+    table = table.join(pd.DataFrame(shares).rename(columns={"value": "coverage"}))
+    table = table.assign(true_value=table["measure"].map(values), n_patients=n_patients)
+    about = ["measure", "method", "true_value", "n_patients", "n_trials"]
+    return table[[*about, "coverage", "ci_low", "ci_high", "mean_width"]]
 
 
 def judged(table: pd.DataFrame, low: float = 0.93, high: float = 0.97) -> dict[str, Any]:

@@ -22,8 +22,6 @@ from attrition.resampling import Fold
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
 
-GRIDS = {"adverse_events": np.arange(0, 7), "visits_completed": np.arange(0, 11)}
-"""Values at which partial dependence is taken."""
 Predict = Callable[[pd.DataFrame], NDArray]
 Facts = dict[str, Any]
 
@@ -54,12 +52,10 @@ def coefficients(X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_wei
     """
     counts = np.vstack([np.ones(len(X)), weights.T])
     fitted = batched.fit_pipeline(X.to_numpy(float), np.asarray(y_true), counts, class_weight).coef
-    rows = []
-    for name, own in zip(X, (fitted * X.to_numpy(float).std(axis=0)).T, strict=True):
-        interval = percentile_interval(own[0], own[1:])
-        row = {"feature": name, "coefficient": interval["value"], "ci_low": interval["ci_low"]}
-        rows.append(row | {"ci_high": interval["ci_high"], "odds_ratio": float(np.exp(own[0]))})
-    return pd.DataFrame(rows).assign(law=law_coefficients(X).to_numpy())
+    scaled = (fitted * X.to_numpy(float).std(axis=0)).T
+    table = pd.DataFrame([percentile_interval(own[0], own[1:]) for own in scaled], index=list(X))
+    table = table.rename(columns={"value": "coefficient"}).assign(odds_ratio=np.exp(scaled[:, 0]))
+    return table.assign(law=law_coefficients(X)).rename_axis("feature").reset_index()
 
 
 def law_coefficients(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW) -> pd.Series:
@@ -127,26 +123,21 @@ def permutation_importance(
     """
     y = np.asarray(y_true)
 
-    def predicted(shuffled: str | None) -> NDArray:
+    def predicted(*shuffled: str) -> NDArray:
         p = np.empty(len(y))
         for rows, predict in predictors:
             part = X.iloc[rows]
-            if shuffled is not None:
-                part = part.assign(**{shuffled: rng.permutation(part[shuffled].to_numpy())})
-            p[rows] = predict(part)
+            p[rows] = predict(part.assign(**{name: rng.permutation(part[name].to_numpy()) for name in shuffled}))
         return p
 
-    own = predicted(None)
+    own, rows = predicted(), []
     value, drawn = metrics.auroc(y, own), metrics.auroc(y, own, weights)
-    rows = []
     for column in columns:
         shuffled = [predicted(column) for _ in range(n_permutations)]
         left = np.mean([metrics.auroc(y, p) for p in shuffled])
         left_drawn = np.mean([metrics.auroc(y, p, weights) for p in shuffled], axis=0)
-        interval = percentile_interval(value - left, drawn - left_drawn)
-        row = {"column": column, "importance": interval["value"]}
-        rows.append(row | {"ci_low": interval["ci_low"], "ci_high": interval["ci_high"]})
-    return pd.DataFrame(rows)
+        rows.append({"column": column, **percentile_interval(value - left, drawn - left_drawn)})
+    return pd.DataFrame(rows).rename(columns={"value": "importance"})
 
 
 def importances(
@@ -178,21 +169,20 @@ def importances(
     by_column : pandas.DataFrame
         The same with ``model`` first; all models see the same shuffles.
     """
-    rng = seeds.stream(seed, "permutation")
     fitted = {
         m: [models.pipeline(m).fit(trial.iloc[fold.train], y[fold.train]) for fold in folds] for m in models.FITTED
     }
-    past_features = [(fold.test, _predict(model[1:])) for model, fold in zip(fitted["lr"], folds, strict=True)]
-    by_feature = permutation_importance(past_features, X, y, weights, rng, list(X), n_permutations)
+
+    def lost(predicts: Sequence[Predict], of: pd.DataFrame, columns: Sequence[str], *stream: str) -> pd.DataFrame:
+        held_out = [(fold.test, predict) for fold, predict in zip(folds, predicts, strict=True)]
+        rng = seeds.stream(seed, "permutation", *stream)
+        return permutation_importance(held_out, of, y, weights, rng, columns, n_permutations)
+
+    by_feature = lost([_predict(model[1:]) for model in fitted["lr"]], X, list(X))
     predicts = {name: [_predict(model) for model in members] for name, members in fitted.items()}
-    frames = []
-    for name, members in (predicts | {"oracle": [_law] * len(folds)}).items():
-        held_out = [(fold.test, predict) for fold, predict in zip(folds, members, strict=True)]
-        rng, columns = seeds.stream(seed, "permutation", "raw"), list(features.RAW_COLUMNS)
-        table = permutation_importance(held_out, trial, y, weights, rng, columns, n_permutations)
-        table.insert(0, "model", name)
-        frames.append(table)
-    return by_feature, pd.concat(frames, ignore_index=True)
+    predicts["oracle"] = [_law] * len(folds)
+    raw = {name: lost(own, trial, features.RAW_COLUMNS, "raw") for name, own in predicts.items()}
+    return by_feature, pd.concat(raw, names=["model"]).reset_index("model").reset_index(drop=True)
 
 
 def importance_table(by_column: pd.DataFrame) -> pd.DataFrame:
@@ -211,39 +201,10 @@ def burden(table: pd.DataFrame, importance: pd.DataFrame) -> Facts:
     return facts | {"coefficient": of_row(own, "coefficient"), "loss": of_row(loss, "importance")}
 
 
-def partial_dependence(
-    predictors: Mapping[str, Predict], X: pd.DataFrame, column: str, grid: ArrayLike
-) -> pd.DataFrame:
-    """Mean prediction when a column is set to each value of a grid, all else as it is: ``model, value, y_prob``.
-
-    Friedman (2001), Annals of Statistics 29, 1189-1232.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 3.0]})
-    >>> predict = {"sum": lambda X: (X["a"] + X["b"]).to_numpy()}
-    >>> partial_dependence(predict, X, "a", [0, 2])["y_prob"].tolist()
-    [2.0, 4.0]
-    """
-    kind = X[column].dtype
-    rows = [
-        {"model": model, "value": value, "y_prob": float(predict(X.assign(**{column: kind.type(value)})).mean())}
-        for model, predict in predictors.items()
-        for value in np.asarray(grid).tolist()
-    ]
-    return pd.DataFrame(rows)
-
-
-def dependence(trial: pd.DataFrame, y: NDArray) -> dict[str, pd.DataFrame]:
-    """Partial dependence of the fitted models, fitted to all patients, and of the law, on `GRIDS`."""
-    predictors = {name: _predict(models.pipeline(name).fit(trial, y)) for name in models.FITTED} | {"oracle": _law}
-    return {column: partial_dependence(predictors, trial, column, grid) for column, grid in GRIDS.items()}
-
-
-def distance_from_law(found: Mapping[str, pd.DataFrame]) -> Facts:
-    """How far each model's partial dependence strays from the law's, at most, over all columns of `dependence`."""
-    wide = [table.pivot_table(index="value", columns="model", values="y_prob") for table in found.values()]
-    worst = {model: max(float((own[model] - own["oracle"]).abs().max()) for own in wide) for model in models.FITTED}
+def distance_from_law(dependence: pd.DataFrame) -> Facts:
+    """How far each model's partial dependence strays from the law's, at most: ``column, value, model, y_prob``."""
+    wide = dependence.pivot_table(index=["column", "value"], columns="model", values="y_prob")
+    worst = {model: float((wide[model] - wide["oracle"]).abs().max()) for model in models.FITTED}
     best = min(worst, key=worst.__getitem__)
     others = {models.IN_TEXT[model]: far for model, far in worst.items() if model != best}
     return {"best": models.LABELS[best], "gap": worst[best], "others": others}
@@ -384,10 +345,9 @@ def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, fl
     """
     width, changes = table["high"] - table["low"], table.filter(like="changes_at_")
     found = {"mape": table["mean_absolute_error"].mean(), "median_width": width.median(), "largest_width": width.max()}
-    found["changes_band"] = table["changes_band"].mean()
-    for name, own in changes.items():
-        found |= {name: own.mean(), str(name).replace("changes", "unsteady"): (own > often).mean()}
-    return {name: float(value) for name, value in found.items()}
+    unsteady = (changes > often).mean().rename(lambda name: name.replace("changes", "unsteady"))
+    every = pd.concat([pd.Series(found), table.filter(like="changes_").mean(), unsteady])
+    return {str(name): float(value) for name, value in every.items()}
 
 
 def instability_of_all(
@@ -433,13 +393,9 @@ def steadiness(summary: Mapping[str, float], threshold: float, often: float) -> 
 
 def reach_of_thresholds(steady: pd.DataFrame, thresholds: Sequence[float], often: float) -> Facts:
     """How far from a threshold a patient must be to be classed alike by nearly all models developed again."""
-    reach = {}
-    for threshold in thresholds:
-        unsteady = steady[steady[f"changes_at_{threshold:g}"] > often]
-        if len(unsteady):
-            reach[threshold] = float((unsteady["prediction"] - threshold).abs().max())
-    widest = max(reach, key=reach.__getitem__, default=None)
-    return {"often": often} | ({} if widest is None else {"widest": widest, "reach": reach[widest]})
+    far = {t: (steady["prediction"] - t).abs()[steady[f"changes_at_{t:g}"] > often].max() for t in thresholds}
+    reach = pd.Series(far).dropna()
+    return {"often": often} | ({} if reach.empty else {"widest": reach.idxmax(), "reach": reach.max()})
 
 
 def calibration_instability(

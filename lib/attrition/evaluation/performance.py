@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from attrition import decision, metrics, models, paths, resampling, seeds, simulate
 from attrition.metrics import evaluator
-from attrition.metrics.intervals import Interval, calibration_in_the_large_interval, grade, of_row
+from attrition.metrics.intervals import Interval, calibration_in_the_large_interval, grade
 from attrition.simulate import oracle
 from notebook_report import results
 from notebook_report.text import interval_text
@@ -30,7 +30,6 @@ class Predictions(NamedTuple):
 
     Attributes
     ----------
-    patient_id : array of shape (n_patients,)
     y : array of shape (n_patients,)
     true : array of shape (n_patients,)
         P(dropout | features) under the law.
@@ -38,7 +37,6 @@ class Predictions(NamedTuple):
         One column where all repeats are alike.
     """
 
-    patient_id: NDArray
     y: NDArray
     true: NDArray
     y_prob: dict[str, NDArray]
@@ -75,24 +73,16 @@ def arrange(oof: pd.DataFrame) -> Predictions:
     >>> arrange(pd.DataFrame(rows | {"true_probability": [0.7, 0.2]})).y_prob["lr"].tolist()
     [[0.3], [0.8]]
     """
-    patients = oof.drop_duplicates("patient_id").sort_values("patient_id")
-    order, y_prob = (*models.FITTED, "oracle", "null"), {}
-    for model in [name for name in order if name in set(oof["model"])]:
-        rows = oof[oof["model"] == model]
-        wide = rows.pivot(index="patient_id", columns="repeat", values="y_prob").sort_index()  # noqa: PD010 (it refuses duplicates)
-        if wide.isna().to_numpy().any() or len(wide) != len(patients):
-            raise ValueError(f"model {model!r} lacks predictions for some patients")
-        values = wide.to_numpy()
-        y_prob[model] = values[:, :1] if (values == values[:, :1]).all() else values
+    order = (*models.FITTED, "oracle", "null")
+    patients = oof.drop_duplicates("patient_id").set_index("patient_id").sort_index()
+    wide = oof.pivot(index="patient_id", columns=["model", "repeat"], values="y_prob").sort_index()  # noqa: PD010 (it refuses duplicates)
+    if lacking := wide.columns[wide.isna().any()].get_level_values("model").unique().tolist():
+        raise ValueError(f"models {lacking} lack predictions for some patients")
+    y_prob = {model: wide[model].to_numpy() for model in wide.columns.unique("model")}
+    y_prob = {model: p[:, :1] if (p == p[:, :1]).all() else p for model, p in y_prob.items()}
     true = patients["true_probability"].to_numpy()
     y_prob.setdefault("oracle", true[:, None])
-    ordered = {name: y_prob[name] for name in order if name in y_prob}
-    return Predictions(patients["patient_id"].to_numpy(), patients["y"].to_numpy(), true, ordered)
-
-
-def auroc_with_refits(performance: Mapping[str, Mapping[str, float]], model: str) -> dict[str, float]:
-    """AUROC of a model with the interval that allows for another model, from chapter 04's ``models``."""
-    return {"value": performance[model]["auroc"], **{end: performance[model][end] for end in ("ci_low", "ci_high")}}
+    return Predictions(patients["y"].to_numpy(), true, {name: y_prob[name] for name in order if name in y_prob})
 
 
 def expected_auroc(held_out: Predictions) -> dict[str, float]:
@@ -112,12 +102,11 @@ def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
     """
     rows, expected = [], expected_auroc(held_out)
     for model, y_prob in held_out.y_prob.items():
-        values = np.array([metrics.auroc(held_out.y, column) for column in y_prob.T])
-        sd = values.std(ddof=1) if values.size > 1 else np.nan
-        row = {"model": models.LABELS[model], **held_out.size, "n_repeats": values.size, "mean": values.mean()}
-        row |= {"sd": sd, "lowest": values.min(), "highest": values.max()}
-        row |= {"of_averaged_scores": metrics.auroc(held_out.y, y_prob.mean(axis=1)), "expected": expected[model]}
-        rows.append(row)
+        values = pd.Series([metrics.auroc(held_out.y, column) for column in y_prob.T])
+        row = {"model": models.LABELS[model], **held_out.size, "n_repeats": len(values), "mean": values.mean()}
+        row |= {"sd": values.std(), "lowest": values.min(), "highest": values.max()}
+        averaged = metrics.auroc(held_out.y, y_prob.mean(axis=1))
+        rows.append(row | {"of_averaged_scores": averaged, "expected": expected[model]})
     return pd.DataFrame(rows)
 
 
@@ -137,10 +126,6 @@ def spread_over_repeats(table: pd.DataFrame, auroc: Mapping[str, float]) -> Fact
     return facts | {"null": null["mean"]}
 
 
-def _by_auroc(found: Nested) -> list[str]:
-    return sorted(models.FITTED, key=lambda model: -found[model]["auroc"]["value"])
-
-
 def discrimination(found: Nested, differences: Nested, margin: float, expected: Mapping[str, float]) -> Facts:
     """Which model ranks best, by how much, and how much of the attainable it reaches.
 
@@ -153,7 +138,7 @@ def discrimination(found: Nested, differences: Nested, margin: float, expected: 
     expected : mapping of str to float
         `expected_auroc`: without the luck of the outcomes drawn.
     """
-    best, second = _by_auroc(found)[:2]
+    best, second, *_ = order = sorted(models.FITTED, key=lambda model: -found[model]["auroc"]["value"])
     gap = differences[f"{best}_minus_{second}"]["auroc"]
     return {
         "verdict": grade(gap, margin).strict_verdict,
@@ -164,26 +149,7 @@ def discrimination(found: Nested, differences: Nested, margin: float, expected: 
         "oracle_auroc": found["oracle"]["auroc"],
         "share": metrics.share_of_attainable_lift(expected[best], expected["oracle"]),
         "gap": gap,
-    }
-
-
-def nearest_to_oracle(found: Nested, differences: Nested) -> Facts:
-    """Which ROC curve lies nearest to the oracle's, and whether these patients can tell the two apart."""
-    first, *others = _by_auroc(found)
-    gap = differences[f"{first}_minus_oracle"]["auroc"]
-    facts: Facts = {"first": models.IN_TEXT[first], "gap": gap, "told_apart": grade(gap) != "open"}
-    facts |= {"others": [models.LABELS[model] for model in others]}
-    return facts | {"areas": [found[model]["auroc"]["value"] for model in others]}
-
-
-def above_the_oracle(differences: Nested) -> Facts:
-    """Measures in which a fitted model comes out better than the oracle, beyond the interval of the difference."""
-    better = {"auroc": "large", "brier_score": "reversed", "net_benefit": "large"}
-    pairs = [(model, measure) for model in models.FITTED for measure in better]
-    lucky = [(m, key) for m, key in pairs if grade(differences[f"{m}_minus_oracle"][key]) == better[key]]
-    return {
-        "n": len(pairs),
-        "lucky": [{"model": models.IN_TEXT[model], "measure": measure} for model, measure in lucky],
+        "order": order,
     }
 
 
@@ -223,12 +189,6 @@ def _holds(interval: Mapping[str, Any], value: float) -> bool:
     return interval["ci_low"] <= value <= interval["ci_high"]
 
 
-def known_calibration(slope: Mapping[str, float], level: Mapping[str, float]) -> Facts:
-    """Whether the published recipe is calibrated in the population, by means over trials with their intervals."""
-    off = [name for name, interval, right in (("slope", slope, 1), ("level", level, 0)) if not _holds(interval, right)]
-    return {"slope": slope, "level": level, "off": off}
-
-
 def class_weight_study(
     seed: int, n_patients: int, n_folds: int, settings: Mapping[str, float]
 ) -> dict[tuple[str, str], tuple[NDArray, NDArray]]:
@@ -249,16 +209,14 @@ def class_weight_study(
     found = {}
     for name, rate in settings.items():
         offset = oracle.offset_for_prevalence(simulate.PUBLISHED_LAW, rate) if rate else 0.0
-        if rate == 0:
-            trial = simulate.published_trial()
-        else:
-            rng = seeds.stream(seed, "class_weights", name)
-            trial = simulate.draw_trial(simulate.PUBLISHED_LAW, n_patients, rng, prevalence_offset=offset)
+        rng = seeds.stream(seed, "class_weights", name)
+        new = simulate.draw_trial(simulate.PUBLISHED_LAW, n_patients, rng, prevalence_offset=offset)
+        trial = new if rate else simulate.published_trial()
         y = trial["dropout"].to_numpy()
         folds = resampling.repeated_folds(y, n_folds, 1, seeds.integer(seed, "class_weights"))
         for strategy in ("none", "class_weight"):
-            rows = resampling.out_of_fold({"lr": models.pipeline("lr", strategy=strategy)}, trial, y, folds)
-            rows = rows.sort_values("patient_id")
+            model = {"lr": models.pipeline("lr", strategy=strategy)}
+            rows = resampling.out_of_fold(model, trial, y, folds).sort_values("patient_id")
             found[name, strategy] = (rows["y"].to_numpy(), rows["y_prob"].to_numpy())
         found[name, "oracle"] = (y, oracle.of_patients(simulate.PUBLISHED_LAW, trial, offset))
         found[name, "null"] = (y, np.full(y.size, y.mean()))
@@ -315,25 +273,6 @@ def at_thresholds(held_out: Predictions, thresholds: Mapping[str, float], weight
     return table[["model", *table.columns.drop("model")]]
 
 
-def called(table: pd.DataFrame, model: str, threshold: float) -> Facts:
-    """What a model does at one threshold of `at_thresholds`: ``flagged, found, missed`` per 100, ``precision``."""
-    row = table[(table["model"] == model) & (table["threshold"] == threshold)].iloc[0]
-    precision = of_row(row, "precision", "precision_low", "precision_high")
-    per_100 = {name: row[f"{name}_per_100"] for name in ("flagged", "found", "missed")}
-    return per_100 | {"precision": precision, "threshold": threshold}
-
-
-def above_both_defaults(curve: pd.DataFrame) -> Facts:
-    """At how many thresholds each model's net benefit (`attrition.decision.decision_curve`) beats both defaults."""
-    above = ((curve["over_all"] > 0) & (curve["over_none"] > 0)).groupby(curve["model"]).sum()
-    facts: Facts = {"n": int(curve["threshold"].nunique()), "low": curve["threshold"].min()}
-    names = models.IN_TEXT | {"oracle": "the oracle"}
-    return facts | {
-        "high": curve["threshold"].max(),
-        "above": {names[m]: int(above[m]) for m in (*models.FITTED, "oracle")},
-    }
-
-
 def wins_at(own: Mapping[str, Any], threshold: float) -> bool:
     """Whether a threshold lies where a model beats both defaults (`attrition.decision.conclude`)."""
     return bool(own["use"] and own["better_from"] <= threshold <= own["better_to"])
@@ -362,12 +301,8 @@ def decisions(
     best = max(useful, key=lambda model: conclusions[model]["best_over_default"])
     own = conclusions[best]
     facts["verdict"] = "supported" if own["best_over_default_low"] > smallest else "direction only"
-    facts |= {
-        "best": models.IN_TEXT[best],
-        "first": own["better_from"],
-        "last": own["better_to"],
-        "at": own["best_threshold"],
-    }
+    facts |= {"best": models.IN_TEXT[best], "at": own["best_threshold"]}
+    facts |= {"first": own["better_from"], "last": own["better_to"]}
     facts |= {"gain": 100 * own["best_over_default"], "at_least": 100 * own["best_over_default_low"]}
     facts |= {"smallest": 100 * smallest, "useless": [models.IN_TEXT[m] for m in models.FITTED if m not in useful]}
     facts["won"] = [t for t in sorted(stated) if wins_at(own, t)]
@@ -420,12 +355,6 @@ def age_group(age: pd.Series, edges: Sequence[int]) -> pd.Series:
     middle = [f"{low} to {high - 1}" for low, high in itertools.pairwise(edges)]
     names = [f"under {edges[0]}", *middle, f"{edges[-1]} and over"]
     return pd.cut(age, [-np.inf, *edges, np.inf], right=False, labels=names)
-
-
-def subgroup_labels(trial: pd.DataFrame, age_groups: Sequence[int]) -> dict[str, pd.Series]:
-    """The subgroups that were fixed beforehand: age, gender, arm and phase."""
-    labels = {"gender": trial["gender"], "arm": trial["treatment_group"], "phase": trial["trial_phase"]}
-    return {"age": age_group(trial["age"], age_groups), **labels}
 
 
 def subgroup_display(table: pd.DataFrame, model: str) -> pd.DataFrame:

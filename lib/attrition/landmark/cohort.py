@@ -8,23 +8,18 @@ describe a cohort in hindsight (flow, visits, who had stopped treatment); none o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from attrition import settings
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, NO_EVENT, Trial
 
-GROUPS = ("baseline", "arm", "adverse events", "visits", "vital signs", "labs", "questionnaires")
-RULES = {
-    "baseline": "last value up to day 1",
-    "arm": "randomisation (blinded in a running trial)",
-    "adverse events": "onset and collection both by the landmark",
-    "visits": "visit date by the landmark; planned labels are not used",
-    "vital signs": "measurement date by the landmark",
-    "labs": "sample date by the landmark",
-    "questionnaires": "assessment date by the landmark",
-}
+WORDS: dict[str, Any] = settings.read(Path(__file__).with_name("landmark.yaml"), ValueError)
+"""Groups of features and when each is known, and the models of chapters 06 and 07 with their names."""
+GROUPS = tuple(WORDS["groups"])
 RECENT = 14
 VISIT_WINDOW = 7
 BODY_SYSTEMS = 4
@@ -159,32 +154,23 @@ def _visits(view: Known) -> pd.DataFrame:
     unscheduled = records[records["name"].str.upper().str.startswith("UNSCHEDULED", na=False)]
     table["visits_unscheduled"] = view.count(unscheduled)
     due = [day for day in view.schedule if day <= view.landmark - VISIT_WINDOW]
-    if due:
-        table["visits_missed"] = _missed(view, dated, due)
-    return table
+    near = {day: view.ids.isin(dated.loc[(dated["day"] - day).abs() <= VISIT_WINDOW, "id"]) for day in due}
+    return table.assign(visits_missed=(~pd.DataFrame(near, index=view.ids)).sum(axis=1).astype(float)) if due else table
 
 
-def _missed(view: Known, dated: pd.DataFrame, due: list[int]) -> pd.Series:
-    """Planned days without any visit within a week of them."""
-    attended = pd.DataFrame(False, index=view.ids, columns=due)
-    for day in due:
-        near = dated[(dated["day"] - day).abs() <= VISIT_WINDOW]
-        attended.loc[view.ids.isin(near["id"]), day] = True
-    return (~attended).sum(axis=1).astype(float)
-
-
-def _vital_signs(view: Known) -> pd.DataFrame:
-    before, after = _followed(view, "vital sign")
-    return _last_and_change(view, before, after[[name for name in after if name in before]])
-
-
-def _last_and_change(view: Known, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def _last_and_change(view: Known, kind: str, only_repeated: bool) -> pd.DataFrame:
+    """Last value after the baseline of each name, and its change; optionally of names with a baseline value only."""
+    before, after = _followed(view, kind)
     table = pd.DataFrame(index=view.ids)
-    for name in after:
+    for name in [name for name in after if name in before or not only_repeated]:
         table[f"{_slug(name)}_last"] = after[name]
         if name in before:
             table[f"{_slug(name)}_change"] = after[name] - before[name]
     return table
+
+
+def _vital_signs(view: Known) -> pd.DataFrame:
+    return _last_and_change(view, "vital sign", only_repeated=True)
 
 
 def _labs(view: Known) -> pd.DataFrame:
@@ -202,25 +188,11 @@ def _labs(view: Known) -> pd.DataFrame:
 
 
 def _questionnaires(view: Known) -> pd.DataFrame:
-    return _last_and_change(view, *_followed(view, "questionnaire"))
+    return _last_and_change(view, "questionnaire", only_repeated=False)
 
 
-BUILDERS: dict[str, Callable[[Known], pd.DataFrame]] = {
-    "baseline": _baseline,
-    "arm": _arm,
-    "adverse events": _adverse_events,
-    "visits": _visits,
-    "vital signs": _vital_signs,
-    "labs": _labs,
-    "questionnaires": _questionnaires,
-}
-KINDS = {
-    "adverse events": "adverse event",
-    "visits": "visit",
-    "vital signs": "vital sign",
-    "labs": "lab",
-    "questionnaires": "questionnaire",
-}
+MADE = (_baseline, _arm, _adverse_events, _visits, _vital_signs, _labs, _questionnaires)
+BUILDERS: dict[str, Callable[[Known], pd.DataFrame]] = dict(zip(GROUPS, MADE, strict=True))
 
 
 def groups_at(landmark: int) -> tuple[str, ...]:
@@ -284,10 +256,11 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
     view = known(trial, landmark)
     rows = []
     for group, table in features_by_group(trial, landmark).items():
-        used = view.kind(KINDS[group])["known_day"] if group in KINDS else pd.Series([1.0])
-        for name in table:
-            rows.append((name, group, RULES[group], used.max(), table[name].isna().mean()))
-    return pd.DataFrame(rows, columns=["feature", "group", "rule", "known_day", "missing"])
+        kind = WORDS["kinds"].get(group)
+        day = view.kind(kind)["known_day"].max() if kind else 1.0
+        named = {"group": group, "rule": WORDS["groups"][group], "known_day": day}
+        rows.append(pd.DataFrame({"feature": list(table), **named, "missing": table.isna().mean().to_numpy()}))
+    return pd.concat(rows, ignore_index=True)
 
 
 def counts(trial: Trial, landmark: int) -> dict[str, int]:
@@ -307,22 +280,23 @@ def table(trial: Trial) -> pd.DataFrame:
 def participant_flow(trial: Trial) -> pd.DataFrame:
     """Participant flow from the data: who was still there on each landmark, and how many had left, by reason group."""
     patients, flow = trial.patients, trial.flow
-    none = dict.fromkeys(trial.groups, 0)
-    rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0, **none}]
+    rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0}]
     if flow["screened"] is not None:
-        first = {"step": "screened", "n": flow["screened"], "left": 0, **none}
+        first = {"step": "screened", "n": flow["screened"], "left": 0}
         rows = [first, {**rows[0], "left": flow["screen_failures"]}]
     if absent := flow["randomised"] - len(patients):
-        rows.append({"step": "analysed", "n": len(patients), "left": absent, **none})
+        rows.append({"step": "analysed", "n": len(patients), "left": absent})
     since = -np.inf
     for day in (*trial.landmarks, trial.horizon):
-        gone = patients[(patients["event_day"] > since) & (patients["event_day"] <= day)]
-        gone = gone[gone["status"].ne(NO_EVENT)]
-        reasons = gone["reason_group"].value_counts().reindex(list(trial.groups), fill_value=0)
-        there = rows[-1]["n"] - len(gone)
-        rows.append({"step": f"in the trial after day {day}", "n": there, "left": len(gone), **reasons.to_dict()})
+        gone = patients[patients["event_day"].between(since, day, "right") & patients["status"].ne(NO_EVENT)]
+        step = {"step": f"in the trial after day {day}", "n": rows[-1]["n"] - len(gone), "left": len(gone)}
+        rows.append(step | gone["reason_group"].value_counts().to_dict())
         since = day
-    return pd.DataFrame(rows)
+    return (
+        pd.DataFrame(rows, columns=["step", "n", "left", *trial.groups])
+        .fillna(0)
+        .astype(dict.fromkeys(trial.groups, int))
+    )
 
 
 def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
@@ -339,15 +313,11 @@ def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:
     nearest = min(trial.schedule, key=lambda day: (abs(day - landmark), day), default=landmark)
     ids = at_risk(trial, landmark)
     visits = trial.events[trial.events["kind"].eq("visit") & trial.events["id"].isin(ids)]
-    around = (visits["day"] - nearest).abs()
-    labels = visits.loc[around <= 3, "name"].mode()
-    days = visits[visits["name"].isin(labels[:1])].groupby("id")["day"].min()
-    return {
-        "planned": int(nearest),
-        "attended_by": float((days <= landmark).sum() / len(ids)),
-        "attended_within": float(((days - nearest).abs() <= VISIT_WINDOW).sum() / len(ids)),
-        "median_day": float(np.median(days)) if len(days) else float("nan"),
-    }
+    label = visits.loc[(visits["day"] - nearest).abs() <= 3, "name"].mode()[:1]
+    days = visits[visits["name"].isin(label)].groupby("id")["day"].min()
+    found = {"planned": int(nearest), "attended_by": float((days <= landmark).sum() / len(ids))}
+    found["attended_within"] = float(((days - nearest).abs() <= VISIT_WINDOW).sum() / len(ids))
+    return found | {"median_day": float(days.median())}
 
 
 def stopped(trial: Trial, landmark: int) -> pd.Index | None:
@@ -373,19 +343,8 @@ def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
 def reasons(trial: Trial) -> pd.DataFrame:
     """Every disposition term of the data with its reason group, and how many left by the horizon and after it."""
     patients = trial.patients
-    by_horizon = patients["event_day"] <= trial.horizon
-    table = patients.groupby(["reason_group", "reason"], dropna=False)["id"].size().rename("patients").reset_index()
-    early = patients[by_horizon].groupby("reason")["id"].size()
-    table["by_horizon"] = table["reason"].map(early).fillna(0).astype(int)
+    by = patients.assign(early=patients["event_day"] <= trial.horizon).groupby(["reason_group", "reason"], dropna=False)
+    table = by.agg(by_horizon=("early", "sum"), patients=("id", "size")).reset_index()
     order = {group: k for k, group in enumerate((*trial.groups, "completed", "ongoing"))}
     table = table.assign(k=table["reason_group"].map(order)).sort_values(["k", "patients"], ascending=[True, False])
     return table[["reason", "reason_group", "by_horizon", "patients"]].reset_index(drop=True)
-
-
-def known_share(trial: Trial, days: Sequence[int] = tuple(range(91))) -> pd.DataFrame:
-    """Share of dated adverse events that had been reported so many days after their onset."""
-    adverse = trial.events[trial.events["kind"].eq("adverse event") & (trial.events["day"] >= 1)]
-    lag = (adverse["known_day"] - adverse["day"]).dropna()
-    return pd.DataFrame(
-        {"days_after_onset": days, "reported": [float((lag <= day).mean()) if len(lag) else np.nan for day in days]}
-    )

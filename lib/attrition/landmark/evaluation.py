@@ -4,9 +4,6 @@ Conclusions are numbers and grades; their sentences stand in ``notebooks/words/0
 ``day`` is None, or ``days`` is empty, and the sentence says so or nothing.
 """
 
-import dataclasses
-import functools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,28 +15,17 @@ from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, guard, prediction, uncertainty
 from attrition.landmark.prediction import LABELS, LEARNERS, Problem
 from attrition.landmark.uncertainty import Developed
-from attrition.metrics import intervals, measures
+from attrition.metrics import evaluator, intervals, measures
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
-from attrition.metrics.intervals import Interval, grade, of_row
-from notebook_report.text import INTERVAL, interval_text, unless_missing
+from attrition.metrics.intervals import CHANCE, grade, of_row
+from notebook_report.text import unless_missing
 
-PAIRS = (
-    ("all", "arm_only"),
-    ("all", "all_without_arm"),
-    ("adverse_events", "baseline_arm"),
-    ("visits", "adverse_events"),
-    ("xgb", "all"),
-    ("lgbm", "all"),
-    ("cox", "all"),
-    ("super", "all"),
-)
+PAIRS = [(first, second) for first, second in cohort.WORDS["pairs"]]
 TESTED = ("all", "all_without_arm")
 """Feature sets that are tested against chance."""
 STRATEGIES = ("all", "all_without_arm", "arm_only")
 """Models by whose risk patients may be contacted."""
 GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
-CHANCE = 0.05
-"""Level of the test against chance, over all landmarks together."""
 Facts = dict[str, Any]
 
 
@@ -56,7 +42,7 @@ class Evaluation:
     chance : dict of int to dict of str to dict
         Landmark after day 0 and feature set to the permutation test: p, holm, mean, low, high.
     summary, differences, optimism, sites : pandas.DataFrame
-        See `attrition.landmark.uncertainty` and `prediction`; empty when no landmark has enough events.
+        Long tables of `attrition.metrics.evaluator`, and see `prediction`; empty when no landmark has enough events.
     """
 
     developed: dict[int, Developed] = field(default_factory=dict)
@@ -111,14 +97,16 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     p : attrition.params.RealTrial
     seed : int
     """
-    problems, skipped, needed = {}, {}, max(prediction.MINIMUM_EVENTS, p.n_folds)
-    for day in (0, *trial.landmarks):
-        of = prediction.problem(trial, day)
-        if prediction.enough(of, needed):
-            check(trial, of)
-            problems[day] = of
-        else:
-            skipped[day] = {"n_events": of.n_events, "n_patients": len(of.y), "needed": needed}
+    needed = max(prediction.MINIMUM_EVENTS, p.n_folds)
+    every = {day: prediction.problem(trial, day) for day in (0, *trial.landmarks)}
+    problems = {day: of for day, of in every.items() if prediction.enough(of, needed)}
+    for of in problems.values():
+        check(trial, of)
+    skipped = {
+        day: {"n_events": of.n_events, "n_patients": len(of.y), "needed": needed}
+        for day, of in every.items()
+        if day not in problems
+    }
     later = {day: of for day, of in problems.items() if day > 0}
     stack = uncertainty.stacked(later) if len(later) > 1 else None
     developed = {
@@ -129,8 +117,8 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
         day: intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps)
         for day, of in problems.items()
     }
-    found = Evaluation(developed, weights, skipped)
-    return dataclasses.replace(found, chance=_tested(found, p.n_permutations, seed), **_tables(found, p, seed))
+    chance = _tested({day: developed[day] for day in later}, p.n_permutations, seed)
+    return Evaluation(developed, weights, skipped, chance, **_tables(developed, p, seed))
 
 
 def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertainty.Stack | None) -> Developed:
@@ -151,49 +139,37 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
         few = drawn[: uncertainty.TWICE * p.n_half_samples_slow]
         predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, own, few, seed)
     ordered = {name: predictions[name] for name in LABELS if name in predictions}
-    return dataclasses.replace(found, predictions=ordered, halves=halves)
+    return Developed(of, ordered, found.fold, drawn, halves)
 
 
-def _tested(found: Evaluation, permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
+def _tested(after: dict[int, Developed], permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
     """Permutation tests against chance at every landmark after day 0, with Holm's adjustment for their number."""
-    tests: dict[int, dict[str, dict[str, float]]] = {day: {} for day in found.later}
+    tests: dict[int, dict[str, dict[str, float]]] = {day: {} for day in after}
     for name in TESTED:
-        for day, own in tests.items():
-            developed = found.developed[day]
-            if name in developed.predictions:
-                fold = developed.fold[:, 0]
-                own[name] = uncertainty.against_chance(developed.of, name, fold, permutations, seed)
-        adjusted = uncertainty.holm({day: own[name]["p"] for day, own in tests.items() if name in own})
-        for day, value in adjusted.items():
-            tests[day][name]["holm"] = value
+        having = {day: one for day, one in after.items() if name in one.predictions}
+        for day, one in having.items():
+            tests[day][name] = uncertainty.against_chance(one.of, name, one.fold[:, 0], permutations, seed)
+        for day, adjusted in uncertainty.holm({day: tests[day][name]["p"] for day in having}).items():
+            tests[day][name]["holm"] = adjusted
     return tests
 
 
-def _tables(found: Evaluation, p: Any, seed: int) -> dict[str, pd.DataFrame]:
+def _tables(developed: dict[int, Developed], p: Any, seed: int) -> dict[str, pd.DataFrame]:
     """Summary, differences, optimism and sites."""
-    optimism, sites = [], []
-    for day, of in found.later.items():
-        model = prediction.ridge(of, "all", seed)
-        optimism.append({"landmark": day} | prediction.corrected_auroc(of, "all", model, p.optimism_bootstraps, seed))
+    optimism, sites, after = [], [], [one.of for day, one in developed.items() if day > 0]
+    for of in after:
+        model, size = prediction.ridge(of, "all", seed), {"n_patients": len(of.y), "n_events": of.n_events}
+        corrected = prediction.corrected_auroc(of, "all", model, p.optimism_bootstraps, seed)
+        optimism.append({"landmark": of.landmark} | corrected | size)
         if len(set(of.site_group)) > 1:
-            sites.append(prediction.leave_one_site_group_out(of, "all", model).assign(landmark=day))
-    developed, days = found.developed.values(), max(1, len(found.later))
+            sites.append(prediction.leave_one_site_group_out(of, "all", model).assign(landmark=of.landmark))
     tables = {
-        "summary": [uncertainty.summary(one) for one in developed],
-        "differences": [uncertainty.differences(one, PAIRS, days) for one in developed],
+        "summary": [uncertainty.summary(one) for one in developed.values()],
+        "differences": [uncertainty.differences(one, PAIRS, max(1, len(after))) for one in developed.values()],
+        "optimism": [pd.DataFrame(optimism)],
         "sites": sites,
     }
-    stacked = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
-    return stacked | {"optimism": pd.DataFrame(optimism)}
-
-
-def estimate(found: Evaluation, day: int | None, model: str, measure: str = "auroc") -> Interval | None:
-    """A measure of a model at a landmark with its interval; None where there is none."""
-    rows = found.summary
-    if rows.empty:
-        return None
-    rows = rows[(rows["landmark"] == day) & (rows["model"] == model) & (rows["measure"] == measure)]
-    return None if rows.empty else of_row(rows.iloc[0])
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
 
 
 @unless_missing
@@ -207,10 +183,9 @@ def aurocs(found: Evaluation) -> pd.DataFrame:
 def performance(found: Evaluation, day: int) -> pd.DataFrame:
     """Every measure of every model at one landmark, a row a model, with the null model first."""
     of, rows = found.problems[day], found.summary[found.summary["landmark"] == day]
-    table = rows.pivot_table(index="model", columns="measure", values="value", sort=False, observed=True)
-    table = table.reindex([name for name in LABELS if name in table.index]).reset_index()
-    table.insert(0, "label", table.pop("model").map(LABELS))
-    return table.assign(n_patients=len(of.y), n_events=of.n_events)
+    table = rows.pivot_table(index="model", columns="measure", values="value", sort=False).reset_index()
+    table = table.assign(model=table["model"].map(LABELS), n_patients=len(of.y), n_events=of.n_events)
+    return table.rename(columns={"model": "label"})
 
 
 @unless_missing
@@ -265,16 +240,13 @@ def _numbers_at(trial: Trial, found: Evaluation, day: int) -> Facts:
     if day in found.skipped:
         auroc = dict.fromkeys(name for name in LABELS if name != "null")
         return entry | {"skipped": found.skipped[day], "auroc": auroc}
-    rows = found.differences[found.differences["landmark"] == day]
-    summary = found.summary[found.summary["landmark"] == day]
-    by = {
-        measure: {row["model"]: of_row(row) for _, row in part.iterrows()}
-        for measure, part in summary.groupby("measure")
-    }
+    parts = found.summary[found.summary["landmark"] == day].groupby("measure")
+    by = {measure: {row["model"]: of_row(row) for row in part.to_dict("records")} for measure, part in parts}
+    apart = evaluator.nested(found.differences[found.differences["landmark"] == day])
     tests = found.chance.get(day, {})
     return entry | {
-        **{measure: by.get(measure, {}) for measure in ("auroc", "brier_score", "calibration_slope")},
-        "difference": {f"{row['first']}_less_{row['second']}": of_row(row) for _, row in rows.iterrows()},
+        **by,
+        "difference": {name.replace("_minus_", "_less_"): one["auroc"] for name, one in apart.items()},
         "permutation_p": {name: {"raw": test["p"], "holm": test["holm"]} for name, test in tests.items()},
         "without_relation": {n: {key: test[key] for key in ("mean", "low", "high")} for n, test in tests.items()},
         "on_treatment": on_treatment(trial, found, day),
@@ -305,21 +277,16 @@ def main_landmark(trial: Trial, fewest: int = prediction.MINIMUM_EVENTS) -> int 
 def wide(found: Evaluation) -> pd.DataFrame:
     """AUROC as text, a row a model and a column a landmark."""
     rows = found.summary[found.summary["measure"].eq("auroc")]
-    rows = rows.assign(
-        text=[interval_text(row) for row in rows[list(INTERVAL)].to_dict("records")],
-        heading=[f"day {row.landmark}: {row.n_events} of {row.n_patients}" for row in rows.itertuples()],
-    )
-    table = rows.pivot_table(index="model", columns="heading", values="text", aggfunc="first")
-    models, columns = [name for name in LABELS if name in table.index], list(dict.fromkeys(rows["heading"]))
-    table = table.reindex(index=models, columns=columns).rename_axis(columns=None)
-    table.insert(0, "features and model", table.index.map(LABELS))
-    return table.reset_index(drop=True)
+    days = [f"day {row.landmark}: {row.n_events} of {row.n_patients}" for row in rows.itertuples()]
+    table = evaluator.readable(rows.assign(measure=days)[["model", *evaluator.OF_INTERVAL]]).set_index("model")
+    table = table.reindex([name for name in LABELS if name in table.index]).rename(index=LABELS)
+    return table.rename_axis("features and model").reset_index()
 
 
 @unless_missing
 def paired(found: Evaluation) -> pd.DataFrame:
     """Paired differences with readable names, the landmarks after day 0."""
-    rows = found.differences[found.differences["landmark"] > 0].drop(columns=["all_low", "all_high"])
+    rows = found.differences[found.differences["landmark"] > 0].drop(columns=["measure", "all_low", "all_high"])
     return rows.assign(first=rows["first"].map(LABELS), second=rows["second"].map(LABELS)).reset_index(drop=True)
 
 
@@ -328,14 +295,18 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
 
     A planned model is supposed to have a `share` of the largest possible Cox-Snell R-squared, ``r2``; with out-of-fold
     predictions (n_patients, n_repeats) there is also ``r2_seen``, and ``needed_seen``: None where they explain nothing.
+    Without columns, or where nobody or everybody has the event, ``needed`` is None.
     """
     rate, columns = float(of.y.mean()), len(of.columns("all"))
+    found: Facts = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "features": columns}
+    if not (0 < rate < 1 and columns):
+        return found | {"needed": None}
     largest = measures.max_cox_snell(rate)
 
     def needed(r2: float) -> int | None:
         return int(measures.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
 
-    found: Facts = {"share": share, "r2": share * largest, "needed": needed(share * largest)}
+    found |= {"share": share, "r2": share * largest, "needed": needed(share * largest)}
     if y_prob is not None:
         seen = float(np.mean([measures.cox_snell_r2(of.y, column) for column in y_prob.T]))
         found |= {"r2_seen": seen, "needed_seen": needed(seen)}
@@ -343,18 +314,19 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
 
 
 def planned(trial: Trial, found: Evaluation) -> Facts:
-    """What the day with most events would need for a prediction, by Riley's criteria; ``day`` is None if one was made.
-
-    With `needed` (None where nobody or everybody has the event, or nothing is known) come the r2 and share supposed.
-    """
+    """`needed_patients` for a prediction on the day with most events; ``day`` is None if one was made."""
     if found.main is not None:
         return {"day": None}
     problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
     of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
-    rate, columns = float(of.y.mean()), len(of.columns("all"))
-    supposed = needed_patients(of) if 0 < rate < 1 and columns > 0 else {"needed": None}
-    numbers = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "columns": columns, **supposed}
-    return numbers | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
+    return needed_patients(of) | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
+
+
+def sample_size(found: Evaluation) -> Facts:
+    """`needed_patients` at the main landmark, by what was supposed and by what was seen."""
+    if found.main is None:
+        return {"day": None}
+    return needed_patients(found.problems[found.main], found.developed[found.main].predictions["all"])
 
 
 @unless_missing
@@ -364,110 +336,89 @@ def site_groups(found: Evaluation) -> pd.DataFrame | None:
     return None if own is None else own.drop(columns="landmark")
 
 
-@unless_missing
-def optimism_table(found: Evaluation) -> pd.DataFrame:
-    """Apparent and corrected AUROC at every landmark, with the patients and events that it rests on."""
-    of = [found.problems[day] for day in found.optimism["landmark"]]
-    return found.optimism.assign(n_patients=[len(one.y) for one in of], n_events=[one.n_events for one in of])
+def compared(
+    found: Evaluation, first: str, second: str, smallest: float, ends: tuple[str, str] = ("all_low", "all_high")
+) -> Facts:
+    """Difference of two models at every landmark after day 0, with intervals that hold for all of them at once.
+
+    Parameters
+    ----------
+    found : Evaluation
+    first, second : str
+        Models; the difference is first less second.
+    smallest : float
+        Smallest difference of interest.
+    ends : (str, str)
+        Columns of ``found.differences`` with the ends of the intervals.
+
+    Returns
+    -------
+    dict
+        days; compared (how many landmarks have both models); gains by landmark; clear and worse (landmarks with an
+        interval above and below zero); day, gain and verdict of the largest gain, of a clear one if there is any.
+    """
+    days = sorted(found.later)
+    rows = [] if found.differences.empty else found.differences.sort_values("landmark").to_dict("records")
+    rows = [row for row in rows if row["landmark"] in days and (row["first"], row["second"]) == (first, second)]
+    facts: Facts = {"days": days, "compared": len(rows), "smallest": smallest, "verdict": "not testable"}
+    if not rows:
+        return facts
+    gains = {int(row["landmark"]): of_row(row, "value", *ends) for row in rows}
+    clear = [day for day, gain in gains.items() if gain["ci_low"] > 0]
+    worse = [day for day, gain in gains.items() if gain["ci_high"] < 0]
+    day = max(clear or gains, key=lambda one: gains[one]["value"])
+    facts |= {"gains": gains, "clear": clear, "worse": worse, "day": day, "gain": gains[day]}
+    return facts | {"verdict": grade(gains[day], smallest).verdict}
 
 
-def _at_main(facts: Callable[[Evaluation, int], Facts]) -> Callable[[Evaluation], Facts]:
-    """The facts of the landmark with most events, with its ``day``; without one ``day`` is None."""
-
-    @functools.wraps(facts)
-    def called(evaluated: Evaluation) -> Facts:
-        day = evaluated.main
-        return {"day": day} | ({} if day is None else facts(evaluated, day))
-
-    return called
-
-
-def _days(evaluated: Evaluation) -> list[int]:
-    return sorted(evaluated.later)
-
-
-def _differences(evaluated: Evaluation, first: str, second: str, low: str, high: str) -> dict[int, Interval]:
-    """Difference of two models after day 0, by landmark; no landmark where one of them was not fitted."""
-    if evaluated.differences.empty:
-        return {}
-    rows = evaluated.differences.query("landmark > 0 and first == @first and second == @second").sort_values("landmark")
-    return {int(row["landmark"]): of_row(row, "value", low, high) for _, row in rows.iterrows()}
-
-
-def _clear(found: Mapping[int, Interval]) -> list[int]:
-    return [day for day, value in found.items() if value["ci_low"] > 0]
-
-
-def _largest(found: Mapping[int, Interval], smallest: float) -> Facts:
-    """The largest difference among those that are clear, where there are any, and the verdict on it."""
-    clear = _clear(found)
-    day = max(clear or found, key=lambda one: found[one]["value"])
-    return {"day": day, "gain": found[day], "clear": clear, "verdict": grade(found[day], smallest).verdict}
-
-
-def better_than_chance(evaluated: Evaluation, model: str = "all") -> list[int]:
+def better_than_chance(found: Evaluation, model: str = "all") -> list[int]:
     """Landmarks at which a model ranks better than chance: permutation test, Holm over the landmarks."""
-    return [day for day, tests in evaluated.chance.items() if model in tests and tests[model]["holm"] <= CHANCE]
+    return [day for day, tests in found.chance.items() if model in tests and tests[model]["holm"] <= CHANCE]
 
 
-def below_half(evaluated: Evaluation, model: str) -> Facts:
+def below_half(found: Evaluation, model: str) -> Facts:
     """An interval wholly below one half (``auroc`` is None without one), and what the procedure gives by chance."""
-    rows = aurocs(evaluated) if evaluated.main else pd.DataFrame()
-    rows = rows[rows["model"].eq(model) & (rows["ci_high"] < 0.5)] if len(rows) else rows
-    if rows.empty:
+    rows = [] if found.main is None else aurocs(found).query("model == @model and ci_high < 0.5").to_dict("records")
+    if not rows:
         return {"auroc": None}
-    row = rows.iloc[0]
-    expected = evaluated.chance.get(int(row["landmark"]), {}).get(model, {"mean": None})
-    return {"label": row["label"], "day": row["landmark"], "auroc": of_row(row), **expected}
+    label, day = rows[0]["label"], rows[0]["landmark"]
+    return {"label": label, "day": day, "auroc": of_row(rows[0]), "mean": None} | found.chance[day].get(model, {})
 
 
-def honest(evaluated: Evaluation, suspicious: float) -> Facts:
+def honest(found: Evaluation, suspicious: float) -> Facts:
     """How well any honest model ranks, at which landmarks better than chance, and whether one is too good."""
-    days, above = _days(evaluated), better_than_chance(evaluated)
+    days, above = sorted(found.later), better_than_chance(found)
     if not days:
         return {"days": days, "verdict": "not testable"}
-    table = aurocs(evaluated)
+    table = aurocs(found)
     best = table.loc[table["value"].idxmax()]
     verdict = "supported" if len(above) == len(days) else "direction only" if above else "not supported"
-    facts = {"days": days, "above": above, "p": [evaluated.chance[day]["all"]["holm"] for day in days]}
-    facts |= {"tried": len(table), "best": best["value"], "suspicious": suspicious}
-    facts |= {"model": best["model"], "label": best["label"], "day": best["landmark"]}
-    return facts | {"verdict": "not testable" if best["value"] >= suspicious else verdict}
+    facts = {"days": days, "above": above, "p": [found.chance[day]["all"]["holm"] for day in days]}
+    facts |= {"tried": len(table), "best": best["value"], "suspicious": suspicious, "day": best["landmark"]}
+    verdict = "not testable" if best["value"] >= suspicious else verdict
+    return facts | {"model": best["model"], "label": best["label"], "verdict": verdict}
 
 
-def beyond_the_arm(evaluated: Evaluation, smallest: float, suspicious: float) -> Facts:
+def beyond_the_arm(found: Evaluation, smallest: float, suspicious: float) -> Facts:
     """Whether all that was known adds to the arm alone; not judged where the full model is suspected of a leak."""
-    found = _differences(evaluated, "all", "arm_only", "all_low", "all_high")
-    facts = {"days": _days(evaluated), "compared": len(found), "verdict": "not testable"}
-    if not found:
+    facts = compared(found, "all", "arm_only", smallest)
+    if not facts["compared"]:
         return facts
-    rows = aurocs(evaluated).query("model == 'all'")
-    best = rows.loc[rows["value"].idxmax()]
-    facts |= {"smallest": smallest, "suspicious": suspicious, "leak": bool(best["value"] >= suspicious)}
-    if facts["leak"]:
-        return facts | {"auroc": of_row(best), "day": best["landmark"]}
-    worse = [day for day, value in found.items() if value["ci_high"] < 0]
-    return facts | _largest(found, smallest) | {"worse": worse}
+    best = aurocs(found).query("model == 'all'").nlargest(1, "value").iloc[0]
+    facts |= {"suspicious": suspicious, "leak": bool(best["value"] >= suspicious)}
+    told = {"auroc": of_row(best), "day": best["landmark"], "verdict": "not testable"}
+    return facts | (told if facts["leak"] else {})
 
 
-def blinded(evaluated: Evaluation, smallest: float) -> Facts:
+def blinded(found: Evaluation, smallest: float) -> Facts:
     """What is left when the arm is not known, as in a running trial."""
-    main, found = evaluated.main, _differences(evaluated, "all", "all_without_arm", "ci_low", "ci_high")
-    facts: Facts = {"day": main, "compared": len(found), "verdict": "not testable"}
-    if main is None or not found:
+    facts = compared(found, "all", "all_without_arm", smallest, ("ci_low", "ci_high")) | {"day": found.main}
+    if found.main is None or not facts["compared"]:
         return facts
-    clear = _clear(found)
-    facts |= {"gain": found[main], "verdict": grade(found[main], smallest).verdict}
-    facts |= {"clear": clear, "unclear": [day for day in found if day not in clear]}
-    left = estimate(evaluated, main, "all_without_arm")
-    return facts | {"left": left, "above": better_than_chance(evaluated, "all_without_arm")}
-
-
-def adverse_events(evaluated: Evaluation, smallest: float) -> Facts:
-    """Whether adverse events known by the landmark add to baseline and arm."""
-    found = _differences(evaluated, "adverse_events", "baseline_arm", "all_low", "all_high")
-    facts = {"days": _days(evaluated), "compared": len(found), "verdict": "not testable"}
-    return facts | (_largest(found, smallest) if found else {})
+    gain, left = facts["gains"][found.main], {"landmark": found.main, "model": "all_without_arm", "measure": "auroc"}
+    facts |= {"gain": gain, "verdict": grade(gain, smallest).verdict, "left": evaluator.pick(found.summary, **left)}
+    unclear = [day for day in facts["gains"] if day not in facts["clear"]]
+    return facts | {"unclear": unclear, "above": better_than_chance(found, "all_without_arm")}
 
 
 def contacting(curve: pd.DataFrame | None) -> Facts:
@@ -501,39 +452,3 @@ def leaks(prices: pd.DataFrame, smallest: float, suspicious: float) -> Facts:
     facts |= {"free": prices.loc[prices["ci_low"] <= 0, "label"].tolist(), "suspicious": suspicious}
     facts |= {**dearest[["label", "honest", "leaky"]], "price": price, "smallest": smallest}
     return facts | {"verdict": grade(price, smallest).verdict}
-
-
-@_at_main
-def optimism(evaluated: Evaluation, day: int) -> Facts:
-    """Apparent, corrected and cross-validated AUROC at the main landmark."""
-    row = evaluated.optimism.set_index("landmark").loc[day]
-    return {**row[["apparent", "corrected"]], "crossed": estimate(evaluated, day, "all")}
-
-
-@_at_main
-def sites(evaluated: Evaluation, day: int) -> Facts:
-    """How the full model does in site groups that it has not seen; ``n`` is 0 where there is one only."""
-    rows = site_groups(evaluated)
-    if rows is None:
-        return {"n": 0}
-    groups = rows[rows["site_group"] != "all"]
-    facts: Facts = {"n": len(groups), "pooled": rows["auroc"].iloc[-1], "smallest": int(groups["n_patients"].min())}
-    facts |= {"low": groups["observed"].min(), "high": groups["observed"].max()}
-    return facts | {"inside": evaluated.developed[day].interval("all", "auroc")["value"]}
-
-
-@_at_main
-def sample_size(evaluated: Evaluation, day: int) -> Facts:
-    """What sample size the number of features would have asked for, by `needed_patients`."""
-    of = evaluated.problems[day]
-    found = needed_patients(of, evaluated.developed[day].predictions["all"])
-    return {"events": of.n_events, "features": len(of.columns("all")), "n": len(of.y), **found}
-
-
-def lag(reported: pd.DataFrame, trial: Trial) -> Facts:
-    """How late adverse events become known (`cohort.known_share`): on the same day, half of them, after four weeks."""
-    adverse = trial.events[trial.events["kind"].eq("adverse event")]
-    share = reported.set_index("days_after_onset")["reported"]
-    half = share.index[share >= 0.5]
-    facts = {"recorded": len(adverse), "collected": int(adverse["known_day"].notna().sum()), "month": share[28]}
-    return facts | {"same": None if np.isnan(share[0]) else share[0], "half": int(half[0]) if len(half) else None}

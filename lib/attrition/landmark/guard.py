@@ -13,18 +13,12 @@ import pandas as pd
 
 from attrition import metrics
 from attrition.cdisc.trial import COMPLETED, NO_EVENT, Trial
-from attrition.landmark.cohort import cut_day
+from attrition.landmark.cohort import WORDS, cut_day
 from attrition.metrics import intervals
 from attrition.resampling import Fold, repeated_folds
 from notebook_report import errors
 
-_NAMES = """
-    VISNUMEN TRTEDT TRTEDTM TRTDURD TRTDUR CUMDOSE AVGDD RFENDT RFENDTC RFXENDTC RFPENDTC COMP8FL COMP16FL
-    COMP24FL COMPLT8 COMPLT16 COMPLT24 DSRAEFL DCDECOD DCSREAS DCREASCD DISCONFL EOSSTT EOSDT EOTSTT EFFFL DTHFL
-    DTHDTC DTHDT EXENDTC EXENDY EXSEQ LSTALVDT DSDECOD DSTERM DSSTDY DSSTDTC AEENDTC AEENDY AEOUT AEACN
-    EVENT_DAY REASON REASON_GROUP EVENT_GROUP STATUS TIME AEENTDT AP01EDT PPROTFL
-"""
-DERIVED = frozenset(_NAMES.split())
+DERIVED = frozenset(WORDS["derived"].split())
 """Variables of SDTM, ADaM and this package that are derived from how or when a patient left."""
 SUSPICIOUS = 0.75
 ALMOST_PERFECT = 0.9
@@ -193,12 +187,11 @@ def guard_folds(folds: Sequence[Fold], patient_id: Sequence) -> None:
         raise LeakError(f"{max(shared)} patients have rows in both parts of a fold")
 
 
+Procedure = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
 def guard_procedure(
-    procedure: Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]],
-    y: np.ndarray,
-    rng: np.random.Generator,
-    n_permutations: int = 20,
-    z: float = 4.0,
+    procedure: Procedure, y: np.ndarray, rng: np.random.Generator, n_permutations: int = 20, z: float = 4.0
 ) -> float:
     """Raise when a validation finds something in outcomes that were shuffled; else their mean AUROC.
 

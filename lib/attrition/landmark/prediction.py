@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from attrition import metrics, models, seeds
@@ -27,31 +28,10 @@ from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, placed, repeated_folds
 from attrition.survival.hazards import RidgeCox
 
-FEATURE_SETS: dict[str, tuple[str, ...]] = {
-    "arm_only": ("arm",),
-    "baseline": ("baseline",),
-    "baseline_arm": ("baseline", "arm"),
-    "adverse_events": ("baseline", "arm", "adverse events"),
-    "visits": ("baseline", "arm", "adverse events", "visits"),
-    "all": cohort.GROUPS,
-    "all_without_arm": tuple(group for group in cohort.GROUPS if group != "arm"),
-}
-LEARNERS = ("super", "xgb", "lgbm", "cox", "forest")
-LABELS = {
-    "null": "Event rate, no features",
-    "arm_only": "Arm only",
-    "baseline": "Baseline only",
-    "baseline_arm": "Baseline and arm",
-    "adverse_events": "... and adverse events",
-    "visits": "... and visits",
-    "all": "All known features",
-    "all_without_arm": "All, arm blinded",
-    "super": "All landmarks at once",
-    "xgb": "All, XGBoost",
-    "lgbm": "All, LightGBM",
-    "cox": "All, Cox",
-    "forest": "All, random forest",
-}
+MODELS = cohort.WORDS["models"]
+LABELS: dict[str, str] = {name: one["label"] for name, one in MODELS.items()}
+FEATURE_SETS: dict[str, list[str]] = {name: one["groups"] for name, one in MODELS.items() if one.get("groups")}
+LEARNERS = tuple(name for name, one in MODELS.items() if "groups" not in one)
 MINIMUM_EVENTS = 10
 
 
@@ -152,16 +132,9 @@ def fitted_on(
     return [ranks.settled(p[test]) for p, (_, test) in zip(everybody, splits, strict=True)]
 
 
-def forest(seed: int) -> Pipeline:
-    """Median and missing indicator, then scikit-learn's random forest with its own defaults."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return Pipeline([("impute", _imputer()), ("classify", RandomForestClassifier(random_state=seed, n_jobs=1))])
-
-
 def cox(free: Sequence[bool], seed: int) -> Pipeline:
     """Median and missing indicator, scaling, ridge Cox model with its penalty chosen inside."""
-    return Pipeline([("impute", _imputer()), ("scale", StandardScaler()), ("classify", RidgeCox(free, seed))])
+    return make_pipeline(_imputer(), StandardScaler(), RidgeCox(free, seed))
 
 
 def estimators(p: Any, seed: int, of: Problem) -> dict[str, tuple[str, BaseEstimator]]:
@@ -173,6 +146,7 @@ def estimators(p: Any, seed: int, of: Problem) -> dict[str, tuple[str, BaseEstim
     trees = {"n_estimators": p.trees, "max_depth": p.tree_depth, "learning_rate": p.learning_rate}
     xgb = models.classifier("xgb", "none", seed, **trees, min_child_weight=5, reg_lambda=10.0)
     lgbm = models.classifier("lgbm", "none", seed, **trees, num_leaves=2**p.tree_depth, min_child_samples=20)
+    forest = make_pipeline(_imputer(), RandomForestClassifier(random_state=seed, n_jobs=1))
     kept: dict[str, tuple[str, BaseEstimator]] = {}
     seen: set[tuple] = set()
     for name in FEATURE_SETS:
@@ -180,7 +154,7 @@ def estimators(p: Any, seed: int, of: Problem) -> dict[str, tuple[str, BaseEstim
         if columns and (name in ("all", "all_without_arm") or tuple(sorted(columns)) not in seen):
             kept[name] = (name, ridge(of, name, seed))
         seen.add(tuple(sorted(columns)))
-    learners = {"xgb": xgb, "lgbm": lgbm, "cox": cox(of.free("all"), seed), "forest": forest(seed)}
+    learners = {"xgb": xgb, "lgbm": lgbm, "cox": cox(of.free("all"), seed), "forest": forest}
     return kept | ({name: ("all", learner) for name, learner in learners.items()} if of.columns("all") else {})
 
 
@@ -224,20 +198,13 @@ def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resample
     Harrell, Lee and Mark (1996), Statistics in Medicine 15, 361-387.
     """
     X = of.X[of.columns(name)].to_numpy()
-    rng = seeds.stream(seed, "optimism", of.landmark, name)
-
-    everybody = np.arange(len(of.y))
-    draws = [everybody] + [
-        np.concatenate([rng.choice(np.flatnonzero(of.y == k), (of.y == k).sum()) for k in (0, 1)])
-        for _ in range(n_resamples)
-    ]
-    found = fitted_on(estimator, X, of.y, [(rows, everybody) for rows in draws])
-    apparent = metrics.auroc(of.y, found[0])
-    excess = [
-        metrics.auroc(of.y[rows], y_prob[rows]) - metrics.auroc(of.y, y_prob)
-        for rows, y_prob in zip(draws[1:], found[1:], strict=True)
-    ]
-    gained = float(np.mean(excess))
+    rng, everybody = seeds.stream(seed, "optimism", of.landmark, name), np.arange(len(of.y))
+    classes = [np.flatnonzero(of.y == k) for k in (0, 1)]
+    draws = [np.concatenate([rng.choice(own, len(own)) for own in classes]) for _ in range(n_resamples)]
+    first, *found = fitted_on(estimator, X, of.y, [(rows, everybody) for rows in (everybody, *draws)])
+    own = [metrics.auroc(of.y[rows], y_prob[rows]) for rows, y_prob in zip(draws, found, strict=True)]
+    gained = float(np.mean(np.array(own) - [metrics.auroc(of.y, y_prob) for y_prob in found]))
+    apparent = metrics.auroc(of.y, first)
     return {"apparent": apparent, "optimism": gained, "corrected": apparent - gained}
 
 
@@ -247,22 +214,19 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
     AUROCs have DeLong's interval, missing with fewer than two events or non-events.
     """
     X = of.X[of.columns(name)].to_numpy()
-    rows, pairs, won = [], 0.0, 0.0
     groups = sorted(set(of.site_group))
     splits = [(np.flatnonzero(of.site_group != group), np.flatnonzero(of.site_group == group)) for group in groups]
-    found_of = fitted_on(estimator, X, target(of, estimator), splits)
-    for group, (_, test), y_prob in zip(groups, splits, found_of, strict=True):
+    rows = []
+    found = fitted_on(estimator, X, target(of, estimator), splits)
+    for group, (_, test), y_prob in zip(groups, splits, found, strict=True):
         y = of.y[test]
-        found = intervals.auroc_interval(y, y_prob)
-        comparable = y.sum() * (1 - y).sum()
-        pairs += comparable
-        won += comparable * metrics.auroc(y, y_prob) if comparable else 0.0
-        rows.append(
-            (group, len(y), y.sum(), y_prob.mean(), y.mean(), found["value"], found["ci_low"], found["ci_high"])
-        )
-    columns = ["site_group", "n_patients", "n_events", "mean_predicted", "observed", "auroc", "ci_low", "ci_high"]
-    table = pd.DataFrame(rows, columns=columns)
+        counts = {"site_group": group, "n_patients": len(y), "n_events": int(y.sum())}
+        auroc = {**intervals.auroc_interval(y, y_prob)}
+        means = {"mean_predicted": y_prob.mean(), "observed": y.mean(), "auroc": auroc.pop("value")}
+        rows.append(counts | means | auroc)
+    table = pd.DataFrame(rows)
+    pairs = table["n_events"] * (table["n_patients"] - table["n_events"])
+    pooled = (pairs * table["auroc"]).sum() / pairs.sum() if pairs.any() else np.nan
     mean = np.average(table["mean_predicted"], weights=table["n_patients"])
-    pooled = won / pairs if pairs else np.nan
     table.loc[len(table)] = ["all", len(of.y), of.n_events, mean, of.y.mean(), pooled, np.nan, np.nan]
-    return table.astype({"n_patients": int, "n_events": int})
+    return table

@@ -19,25 +19,19 @@ from sklearn.preprocessing import StandardScaler
 from attrition import seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, uncertainty
-from attrition.metrics import ranks
+from attrition.landmark.uncertainty import ANY
+from attrition.metrics import evaluator, ranks
+from attrition.metrics.intervals import of_row
 from attrition.survival import censored, hazards, incidence
 
-NAMES = {
-    "null": "one risk for everybody",
-    "arm_only": "arm only",
-    "cox": "Cox, all that was known",
-    "discrete": "discrete time, all that was known",
-    "cox_without_arm": "Cox, without the arm",
-    "discrete_without_arm": "discrete time, without the arm",
-}
+NAMES: dict[str, str] = cohort.WORDS["models_in_time"]
 REFERENCE = "arm_only"
 """What a prediction has to beat: knowing the arm and nothing else."""
 FULL = ("cox", "discrete")
 """Models of all that is known, the arm included: the ones whose best gain is picked."""
-ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
-MEASURES = [f"{measure}{end}" for measure in ("auroc", "auroc_within", "brier", "ipa") for end in ENDS.values()]
-COLUMNS = ["landmark", "model", "n", "events", *MEASURES, "predicted", "observed", "wolbers", "uno"]
-SHOWN = [name for name in COLUMNS if name.startswith("ipa") or not name.endswith(("_low", "_high"))]
+NO_ENDS = {"ci_low": np.nan, "ci_high": np.nan}
+OWN = ("auroc", "brier_score", "scaled_brier")
+"""Measures of the evaluator that have a form of their own here, for competing events."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +58,7 @@ def sample(trial: Trial, day: int) -> Sample:
     """Patients at risk at a landmark with what was known about them by then; see `Sample`."""
     table = cohort.features(trial, day)
     arm = pd.get_dummies(table[["arm"]].astype(str), dtype=float) if "arm" in table else pd.DataFrame(index=table.index)
-    rest = table.drop(columns="arm", errors="ignore")
-    categories = list(rest.select_dtypes(exclude="number").columns)
-    rest = pd.get_dummies(rest, columns=categories, dtype=float) if categories else rest
+    rest = pd.get_dummies(table.drop(columns="arm", errors="ignore"), dtype=float)
     outcome = incidence.coded(trial).set_index("id").loc[table.index]
     features = pd.concat([arm, rest], axis=1).astype(float)
     from_arm = np.arange(features.shape[1]) < arm.shape[1]
@@ -119,11 +111,11 @@ def _models(s: Sample, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
 def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
     """Test fold of every patient in every repeat, stratified by the primary event; shape (n_repeats, n_patients)."""
     labels = np.zeros((n_repeats, len(s.time)), dtype=int)
-    for repeat in range(n_repeats):
+    for repeat, own in enumerate(labels):
         state = seeds.integer(seed, "time to dropout", s.day, repeat)
         splits = StratifiedKFold(n_folds, shuffle=True, random_state=state).split(s.time, s.cause == 1)
         for fold, (_, test) in enumerate(splits):
-            labels[repeat, test] = fold
+            own[test] = fold
     return labels
 
 
@@ -165,17 +157,24 @@ def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
 def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
     """AUROC (over all pairs, and within test folds), Brier score and IPA of every model, arrays of shape (n_repeats,).
 
-    The model without predictors has an AUROC of one half by definition; IPA is 1 - Brier / Brier of that model.
+    The model without predictors has an AUROC of one half by definition; IPA is 1 - Brier / Brier of that model. Further
+    measures of `attrition.metrics.evaluator` weight patients by the inverse probability of not being censored.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
+    cases, controls = censored.roles(s.time, s.cause, s.ahead)
+    y, weights = (cases > 0).astype(int), cases + controls
+    further = {name: evaluator.MEASURES[name] for name in uncertainty.taken() if name not in OWN}
     for name, risk in risks.items():
         brier = np.array([censored.brier_score(one, s.time, s.cause, s.ahead) for one in risk])
         found[name] = {
             "auroc": np.array([0.5 if name == "null" else auroc(s, one) for one in risk]),
             "auroc_within": np.array([auroc(s, one, fold) for one, fold in zip(risk, folds, strict=True)]),
-            "brier": brier,
-            "ipa": 1 - brier / (brier if name == "null" else found["null"]["brier"]),
+            "brier_score": brier,
+            "ipa": 1 - brier / (brier if name == "null" else found["null"]["brier_score"]),
         }
+        for measure, metric in further.items():
+            if name != "null" or not measure.startswith("calibration"):
+                found[name][measure] = np.array([float(metric(y, one, weights=weights)) for one in risk])
     return found
 
 
@@ -198,28 +197,26 @@ def score(
     full: Mapping[str, Mapping[str, np.ndarray]],
     half: Mapping[str, Mapping[str, np.ndarray]],
 ) -> pd.DataFrame:
-    """Accuracy of out-of-fold risks at the horizon, a row a model, with intervals from `measured` and `in_halves`.
+    """Accuracy of out-of-fold risks at the horizon, with intervals from `measured` and `in_halves`.
 
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``n``, ``events``; ``auroc``, ``auroc_within``, ``brier``, ``ipa``, each with ``_low`` and ``_high``;
-        ``predicted`` and ``observed`` mean risk; ``wolbers`` and ``uno`` concordances.
+        The long table of `attrition.metrics.evaluator`, a row a model and measure. Without an interval are
+        ``predicted`` and ``observed`` mean risk, and the concordances ``wolbers`` and ``uno``.
     """
     observed = float(np.mean(censored.roles(s.time, s.cause, s.ahead)[0]))
     rows = []
     for name, risk in risks.items():
-        row = {"landmark": s.day, "model": name, "n": len(s.time), "events": int((s.cause == 1).sum())}
-        for metric, values in full[name].items():
-            bounds = (-np.inf, 1.0) if metric == "ipa" else uncertainty.SHARES
-            found = uncertainty.interval(values, half[name][metric], bounds=bounds)
-            row |= {f"{metric}{end}": found[key] for key, end in ENDS.items()}
-        row |= {"predicted": float(risk.mean()), "observed": observed}
-        row |= {"wolbers": 0.5, "uno": 0.5} if name == "null" else {
-            "wolbers": _concordance(s, risk, False), "uno": _concordance(s, risk, True)
-        }  # fmt: skip
-        rows.append(row)
-    return pd.DataFrame(rows)
+        found = {
+            measure: uncertainty.interval(values, half[name][measure], bounds=uncertainty.BOUNDS.get(measure, ANY))
+            for measure, values in full[name].items()
+        }
+        order = [0.5, 0.5] if name == "null" else [_concordance(s, risk, weighted) for weighted in (False, True)]
+        plain = zip(("predicted", "observed", "wolbers", "uno"), (float(risk.mean()), observed, *order), strict=True)
+        found |= {measure: {"value": value} | NO_ENDS for measure, value in plain}
+        rows += [{"landmark": s.day, "model": name, "measure": measure, **one} for measure, one in found.items()]
+    return evaluator.with_size(rows, s.cause == 1)
 
 
 def enough(s: Sample, fewest: int) -> bool:
@@ -242,7 +239,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     Returns
     -------
     table : pandas.DataFrame
-        See `score`; a landmark with too few events has one row with its counts only.
+        See `score`; a landmark with too few events has one row, without a value.
     gains : pandas.DataFrame
         ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`, paired.
     """
@@ -250,8 +247,8 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     for day in days:
         s = sample(trial, int(day))
         if not enough(s, p.fewest_landmark_events):
-            counts = {"landmark": s.day, "model": "null", "n": len(s.time), "events": int((s.cause == 1).sum())}
-            tables.append(pd.DataFrame([counts]))
+            nothing = {"landmark": s.day, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
+            tables.append(evaluator.with_size([nothing], s.cause == 1))
             continue
         folds = folds_of(s, p.n_folds, p.n_repeats, seed)
         risks = out_of_fold(s, folds, p.period_days, seed)
@@ -264,12 +261,8 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
             for name in risks
             if name != floor
         ]
-    table = pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
-    return table, pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])
-
-
-def _row(table: pd.DataFrame, measure: str, index: Any) -> dict[str, float]:
-    return {key: table.loc[index, f"{measure}{end}"] for key, end in ENDS.items()}
+    gains = pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])
+    return pd.concat(tables, ignore_index=True), gains
 
 
 def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Any]:
@@ -278,25 +271,25 @@ def predictions(table: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Any]:
     Whether that is better than chance or than the arm is one question, and chapter 06 answers it. ``day`` is None where
     nothing is predicted; ``floor`` is the AUROC of the model ``reference``, ``largest`` the gain over all landmarks.
     """
-    own = table[table["model"].isin(FULL)].dropna(subset=["auroc_within"])
+    own = table[table["model"].isin(FULL) & table["measure"].eq("auroc_within")]
     if own.empty:
         return {"day": None, "verdict": "not testable"}
-    day = own.loc[own["events"].idxmax(), "landmark"]
-    here = table[table["landmark"] == day].set_index("model")
-    reference = REFERENCE if REFERENCE in here.index else "null"
-    models = {"cox": "cox", "discrete": "discrete", "floor": reference}
+    day = own.loc[own["n_events"].idxmax(), "landmark"]
+    rows = table[table["landmark"].eq(day) & table["measure"].eq("auroc_within")].to_dict("records")
+    here = {row["model"]: of_row(row) for row in rows}
+    reference = REFERENCE if REFERENCE in here else "null"
     gained = gains[gains["model"].isin(FULL)]
+    facts: dict[str, Any] = {"cox": here["cox"], "discrete": here["discrete"], "floor": here[reference]}
+    facts["ipa"] = evaluator.pick(table, landmark=day, model="cox", measure="ipa")
     largest = gained.loc[gained["value"].idxmax()].to_dict()
-    facts: dict[str, Any] = {name: _row(here, "auroc_within", model) for name, model in models.items()}
-    facts |= {"day": day, "reference": reference, "ipa": _row(here, "ipa", "cox"), "largest": largest}
-    return facts | {"verdict": "exploratory"}
+    return facts | {"day": day, "reference": reference, "largest": largest, "verdict": "exploratory"}
 
 
 def without_arm(table: pd.DataFrame) -> dict[str, Any]:
     """What is left when the arm is blinded, as in a running trial: the ``best`` AUROC of ``n`` models and landmarks."""
-    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])].dropna(subset=["auroc_within"])
+    own = table[table["model"].isin(["cox_without_arm", "discrete_without_arm"])]
+    aurocs, gained = own[own["measure"] == "auroc_within"], own[own["measure"] == "ipa"]
     if own.empty:
         return {"n": 0, "verdict": "not testable"}
-    top = own["auroc_within"].idxmax()
-    best, better = _row(own, "auroc_within", top), int((own["ipa"] > 0).sum())
-    return {"n": len(own), "best": best, "day": own.loc[top, "landmark"], "better": better, "verdict": "exploratory"}
+    best, better = aurocs.loc[aurocs["value"].idxmax()], int((gained["value"] > 0).sum())
+    return {"n": len(aurocs), "best": of_row(best), "day": best["landmark"], "better": better, "verdict": "exploratory"}

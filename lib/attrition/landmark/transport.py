@@ -25,22 +25,8 @@ from attrition.models.ridge import RidgeLogistic
 from notebook_report.text import unless_missing
 
 FEWEST_FOR_PREDICTION = 3
-LABELS = {
-    "auroc": "AUROC",
-    "calibration_in_the_large": "calibration-in-the-large",
-    "calibration_slope": "calibration slope",
-}
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Patients of several trials at one landmark, on the features that all trials have."""
-
-    day: int
-    horizon: int
-    X: pd.DataFrame
-    y: np.ndarray
-    trial: np.ndarray
+ENDS = ("value", "ci_low", "ci_high", "pi_low", "pi_high")
+LABELS: dict[str, str] = cohort.WORDS["carried"]
 
 
 def aligned(trial: Trial, horizon: int, landmarks: tuple[int, ...]) -> Trial:
@@ -60,8 +46,8 @@ def _shared(tables: list[pd.DataFrame]) -> list[str]:
     return [name for name, kinds in zip(names, numeric, strict=True) if len(set(kinds)) == 1]
 
 
-def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> Pool:
-    """Put the trials' patients at risk at a landmark together; the horizon is the same for all."""
+def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Patients of all trials at risk at a landmark: features that all trials have, outcome by the horizon, trial."""
     groups = [group for group in cohort.groups_at(day) if group != "arm"]
     tables, outcomes, names = [], [], []
     for name, trial in trials.items():
@@ -71,7 +57,7 @@ def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> Pool:
         outcomes.append(outcome.to_numpy(int))
         names += [name] * len(outcome)
     together = pd.concat([table[_shared(tables)] for table in tables], ignore_index=True)
-    return Pool(day, horizon, prediction.encoded(together)[0], np.concatenate(outcomes), np.array(names, dtype=object))
+    return prediction.encoded(together)[0], np.concatenate(outcomes), np.array(names, dtype=object)
 
 
 def recalibrated(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -89,22 +75,19 @@ def recalibrated(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) ->
 
 
 def _judged(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    auroc, covariance = intervals.delong(y, y_prob)
-    large, large_cov = recalibration_covariance(y, y_prob, slope=False)
-    slope, slope_cov = recalibration_covariance(y, y_prob)
-    return {
-        "auroc": float(auroc[0]),
-        "auroc_se": float(np.sqrt(covariance[0, 0])),
-        "calibration_in_the_large": float(large[0]),
-        "calibration_in_the_large_se": float(np.sqrt(large_cov[0, 0])),
-        "calibration_slope": float(slope[1]),
-        "calibration_slope_se": float(np.sqrt(slope_cov[1, 1])),
-        "scaled_brier": metrics.scaled_brier(y, y_prob),
-        "scaled_brier_recalibrated": metrics.scaled_brier(y, recalibrated(y, y_prob, rng)),
+    estimates = {
+        "auroc": intervals.delong(y, y_prob),
+        "calibration_in_the_large": recalibration_covariance(y, y_prob, slope=False),
+        "calibration_slope": recalibration_covariance(y, y_prob),
     }
+    found: dict[str, float] = {}
+    for name, (value, covariance) in estimates.items():
+        found |= {name: float(value[-1]), f"{name}_se": float(np.sqrt(covariance[-1, -1]))}
+    found["scaled_brier"] = metrics.scaled_brier(y, y_prob)
+    return found | {"scaled_brier_recalibrated": metrics.scaled_brier(y, recalibrated(y, y_prob, rng))}
 
 
-def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
+def leave_one_trial_out(X: pd.DataFrame, y: np.ndarray, trial: np.ndarray, seed: int) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
     Returns
@@ -113,17 +96,16 @@ def leave_one_trial_out(pool: Pool, seed: int) -> pd.DataFrame:
         A row a trial: trial, n_patients, n_events, n_features, and with enough events (of it and of the others) auroc,
         calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after recalibration.
     """
-    rows = []
-    for name in dict.fromkeys(pool.trial):
-        test = pool.trial == name
-        y, others = pool.y[test], pool.y[~test]
-        row = {"trial": name, "n_patients": len(y), "n_events": int(y.sum()), "n_features": pool.X.shape[1]}
-        enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (y, others))
-        if enough and pool.X.shape[1]:
-            X = pool.X.to_numpy()
-            fitted = RidgeLogistic(seed=seeds.integer(seed, "penalty", str(name))).fit(X[~test], others)
-            y_prob = np.clip(models.probability(fitted, X[test]), 1e-6, 1 - 1e-6)
-            row |= _judged(y, y_prob, seeds.stream(seed, "recalibration", str(name)))
+    rows, features = [], X.to_numpy()
+    for name in dict.fromkeys(trial):
+        test = trial == name
+        own, others = y[test], y[~test]
+        row = {"trial": name, "n_patients": len(own), "n_events": int(own.sum()), "n_features": X.shape[1]}
+        enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (own, others))
+        if enough and X.shape[1]:
+            fitted = RidgeLogistic(seed=seeds.integer(seed, "penalty", str(name))).fit(features[~test], others)
+            y_prob = np.clip(models.probability(fitted, features[test]), 1e-6, 1 - 1e-6)
+            row |= _judged(own, y_prob, seeds.stream(seed, "recalibration", str(name)))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -189,15 +171,12 @@ def over_trials(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for measure in LABELS if len(judged) > 1 else ():
         values, errors = judged[measure].to_numpy(), judged[f"{measure}_se"].to_numpy()
-        if measure == "auroc":
-            found = random_effects(logit(values), errors / (values * (1 - values)))
-            for key in ("value", "ci_low", "ci_high", "pi_low", "pi_high"):
-                found[key] = float(expit(found[key]))
-        else:
-            found = random_effects(values, errors)
-        rows.append({"measure": measure, **found})
-    columns = ["measure", "value", "ci_low", "ci_high", "pi_low", "pi_high", "tau", "n_trials"]
-    return pd.DataFrame(rows, columns=columns)
+        if measure != "auroc":
+            rows.append({"measure": measure, **random_effects(values, errors)})
+            continue
+        found = random_effects(logit(values), errors / (values * (1 - values)))
+        rows.append({"measure": measure, **found} | {end: float(expit(found[end])) for end in ENDS})
+    return pd.DataFrame(rows, columns=["measure", *ENDS, "tau", "n_trials"])
 
 
 @dataclass(frozen=True)
@@ -224,10 +203,10 @@ def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
     horizon = min(trial.horizon for trial in trials.values())
     first = next(iter(trials.values()))
     days = [day for day in first.landmarks if day < horizon] or [0]
-    pools = [pooled(trials, day, horizon) for day in days]
-    most = max(pools, key=lambda pool: int(pool.y.sum()))
-    table = leave_one_trial_out(most, seed)
-    return Carried(table, over_trials(table), most.day, horizon)
+    pools = {day: pooled(trials, day, horizon) for day in days}
+    most = max(pools, key=lambda day: int(pools[day][1].sum()))
+    table = leave_one_trial_out(*pools[most], seed)
+    return Carried(table, over_trials(table), most, horizon)
 
 
 def conclusions(found: Carried | None) -> dict[str, Any]:

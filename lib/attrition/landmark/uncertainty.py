@@ -18,8 +18,8 @@ Prediction in Clinical Survival Analysis, chapter 7.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,27 +29,34 @@ from sklearn.base import BaseEstimator
 from attrition import metrics, seeds
 from attrition.landmark import prediction
 from attrition.landmark.prediction import Problem
-from attrition.metrics import ranks
+from attrition.metrics import evaluator, ranks
 from attrition.models import ridge
 from attrition.resampling import Fold, placed, repeated_folds
 
 TWICE = 2
 """Cross-validations of a half-sample."""
-SHARES = 0.0, 1.0
 LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 """Models whose calibration is examined."""
 PERIOD = 28.0
 """Days by which the model of all landmarks counts the landmark."""
-MEASURES: dict[str, Callable] = {
-    "auroc": metrics.auroc_within,
-    "brier_score": lambda y, p, fold: metrics.brier_score(y, p),
-    "scaled_brier": lambda y, p, fold: metrics.scaled_brier(y, p),
-    "calibration_slope": lambda y, p, fold: metrics.calibration_slope(y, p),
-    "calibration_in_the_large": lambda y, p, fold: metrics.calibration_in_the_large(y, p),
-}
-"""Measures of one cross-validation: outcomes, out-of-fold probabilities, test folds."""
+ANY = (-np.inf, np.inf)
+SHARES = ("auroc", "auroc_within", "average_precision", "brier_score")
+BOUNDS = dict.fromkeys(SHARES, (0.0, 1.0)) | {"ipa": (-np.inf, 1.0)}
+"""What a measure cannot lie beyond."""
+
+
+def taken() -> list[str]:
+    """The evaluator's measures but for the one that takes too long to be developed anew."""
+    return [name for name in evaluator.MEASURES if name != evaluator.SLOW]
+
+
+def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -> float:
+    """A measure of `evaluator.MEASURES` in one cross-validation, NaN without both outcomes; AUROC within test folds."""
+    if not 0 < y.sum() < len(y):
+        return np.nan
+    return float(metrics.auroc_within(y, p, fold) if measure == "auroc" else evaluator.MEASURES[measure](y, p))
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ def standard_error(full: np.ndarray, half: np.ndarray) -> float:
 
 
 def interval(
-    full: np.ndarray, half: np.ndarray, comparisons: int = 1, bounds: tuple[float, float] = (-np.inf, np.inf)
+    full: np.ndarray, half: np.ndarray, comparisons: int = 1, bounds: tuple[float, float] = ANY
 ) -> dict[str, float]:
     """Mean over repeats with Student's 95 % interval from half-samples; `full` is (n_repeats,), `half` (n_halves, 2).
 
@@ -150,30 +157,22 @@ class Developed:
     fold: np.ndarray
     drawn: Sequence[Half]
     halves: Mapping[str, list[np.ndarray]]
-    _seen: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def measured(self, model: str, measure: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """A measure of `MEASURES` in every repeat, and in every half-sample (n_halves, 2); of all patients or some."""
-        if among is None and (model, measure) in self._seen:
-            return self._seen[model, measure]
-        metric, y, everybody = MEASURES[measure], self.of.y, among is None
-        among = np.ones(len(y), dtype=bool) if among is None else among
+        """A measure in every repeat, and in every half-sample (n_halves, 2); of all patients or some."""
+        y, among = self.of.y, np.ones(len(self.of.y), dtype=bool) if among is None else among
         # a model that takes long has fewer repeats and fewer halves
         repeats = zip(self.predictions[model].T, self.fold.T, strict=False)
-        full = [metric(y[among], p[among], fold[among]) for p, fold in repeats]
-        half = [
-            _defined(metric, y[own.rows][among[own.rows]], p[among[own.rows]], own.fold[among[own.rows]])
-            for own, p in zip(self.drawn, self.halves.get(model, ()), strict=False)
-        ]
-        found = np.array(full), np.reshape(half, (-1, TWICE))
-        if everybody:
-            self._seen[model, measure] = found
-        return found
+        full = [measured(measure, y[among], p[among], fold[among]) for p, fold in repeats]
+        half = []
+        for own, p in zip(self.drawn, self.halves.get(model, ()), strict=False):
+            here = among[own.rows]
+            half.append(measured(measure, y[own.rows][here], p[here], own.fold[here]))
+        return np.array(full), np.reshape(half, (-1, TWICE))
 
     def interval(self, model: str, measure: str, among: np.ndarray | None = None) -> dict[str, float]:
         """A measure with its interval."""
-        bounds = SHARES if measure in ("auroc", "brier_score") else (-np.inf, np.inf)
-        return interval(*self.measured(model, measure, among), bounds=bounds)
+        return interval(*self.measured(model, measure, among), bounds=BOUNDS.get(measure, ANY))
 
     def difference(self, first: str, second: str, comparisons: int = 1) -> dict[str, float]:
         """Difference in AUROC, first less second, paired by repeat and half-sample."""
@@ -202,11 +201,6 @@ def develop(
     return Developed(of, predictions, fold_labels(folds, len(of.y)), drawn, halved)
 
 
-def _defined(metric: Callable, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -> float:
-    """The measure, or NaN in a half-sample that lacks an outcome."""
-    return float(metric(y, p, fold)) if 0 < y.sum() < len(y) else np.nan
-
-
 def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed: int) -> dict[str, float]:
     """Whether a ridge regression ranks better than chance: the whole procedure on n permuted outcomes.
 
@@ -228,9 +222,9 @@ def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed
         Y[1:, members] = rng.permuted(Y[1:, members], axis=1)
     labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
     found = metrics.aurocs_within(Y, ridge.out_of_fold_outcomes(design, Y, fold, labels), fold)
-    low, high = np.quantile(found[1:], [0.025, 0.975])
+    low, high = np.quantile(found[1:], [0.025, 0.975]).tolist()
     p = float(np.mean(found >= found[0] - 1e-12))
-    return {"p": p, "mean": float(found[1:].mean()), "low": float(low), "high": float(high)}
+    return {"p": p, "mean": float(found[1:].mean()), "low": low, "high": high}
 
 
 def holm(p: Mapping[int, float]) -> dict[int, float]:
@@ -243,10 +237,8 @@ def holm(p: Mapping[int, float]) -> dict[int, float]:
     """
     from statsmodels.stats.multitest import multipletests
 
-    if not p:
-        return {}
-    adjusted = multipletests(list(p.values()), method="holm")[1]
-    return dict(zip(p, (float(value) for value in adjusted), strict=True))
+    adjusted = multipletests(list(p.values()), method="holm")[1].tolist() if p else []
+    return dict(zip(p, adjusted, strict=True))
 
 
 def summary(developed: Developed) -> pd.DataFrame:
@@ -259,13 +251,12 @@ def summary(developed: Developed) -> pd.DataFrame:
         `CALIBRATED`; of the Cox score there is the AUROC only, since it is a ranking.
     """
     of, rows = developed.of, []
-    for name in developed.predictions:
-        for measure in MEASURES:
-            ranking_only = name == "cox" and measure != "auroc"
-            if not ranking_only and (name in CALIBRATED or not measure.startswith("calibration")):
-                named = {"landmark": of.landmark, "model": name, "measure": measure}
-                rows.append(named | developed.interval(name, measure))
-    return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)
+    for model, measure in itertools.product(developed.predictions, taken()):
+        ranking_only = model == "cox" and measure != "auroc"
+        if not ranking_only and (model in CALIBRATED or not measure.startswith("calibration")):
+            named = {"landmark": of.landmark, "model": model, "measure": measure}
+            rows.append(named | developed.interval(model, measure))
+    return evaluator.with_size(rows, of.y)
 
 
 def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmarks: int) -> pd.DataFrame:
@@ -278,13 +269,12 @@ def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmark
         holds at so many `landmarks` at once (Bonferroni).
     """
     of, rows = developed.of, []
-    for first, second in pairs:
-        if first in developed.predictions and second in developed.predictions:
-            wide = developed.difference(first, second, landmarks)
-            named = {"landmark": of.landmark, "first": first, "second": second}
-            both = {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
-            rows.append(named | developed.difference(first, second) | both)
-    return pd.DataFrame(rows).assign(n_patients=len(of.y), n_events=of.n_events)
+    for first, second in (pair for pair in pairs if set(pair) <= set(developed.predictions)):
+        wide = developed.difference(first, second, landmarks)
+        named = {"landmark": of.landmark, "first": first, "second": second, "measure": "auroc"}
+        both = {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
+        rows.append(named | developed.difference(first, second) | both)
+    return evaluator.with_size(rows, of.y)
 
 
 @dataclass(frozen=True)

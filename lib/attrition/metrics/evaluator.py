@@ -41,7 +41,8 @@ def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArra
     return percentile_interval(*replicates(metric, y, p, weights))
 
 
-def _with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
+def with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
+    """Rows of a long table with the patients and events that they rest on."""
     return pd.DataFrame(rows).assign(n_patients=y.size, n_events=int(y.sum()))
 
 
@@ -85,7 +86,7 @@ def evaluate(
         for model, y_prob in predictions.items()
         for name, metric in metrics.items()
     ]
-    return _with_size(rows, y)
+    return with_size(rows, y)
 
 
 def compare(
@@ -123,7 +124,7 @@ def compare(
         (a, a_drawn), (b, b_drawn) = drawn[first, name], drawn[second, name]
         interval = percentile_interval(a - b, a_drawn - b_drawn)
         rows.append({"first": first, "second": second, "measure": name, **interval})
-    return _with_size(rows, y)
+    return with_size(rows, y)
 
 
 def by_subgroup(
@@ -178,6 +179,19 @@ def by_subgroup(
             table.insert(0, "characteristic", characteristic)
             frames.append(table)
     return pd.concat(frames, ignore_index=True)
+
+
+def pick(table: pd.DataFrame, **about: Any) -> Interval | None:
+    """The interval of the row that is about this: a model, a measure, a landmark; None where there is none.
+
+    Examples
+    --------
+    >>> row = {"model": "lr", "measure": "auroc", "value": 0.7, "ci_low": 0.65, "ci_high": 0.75}
+    >>> pick(pd.DataFrame([row]), model="lr"), pick(pd.DataFrame([row]), model="xgb")
+    ({'value': 0.7, 'ci_low': 0.65, 'ci_high': 0.75}, None)
+    """
+    rows = [row for row in table.to_dict("records") if all(row[name] == value for name, value in about.items())]
+    return of_row(rows[0]) if rows else None
 
 
 def nested(table: pd.DataFrame) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from attrition.metrics import measures
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
 
 LEVEL = 0.95
+CHANCE = 0.05
+"""Level of the tests of chapter 06 against chance, over all landmarks together."""
 
 
 class Interval(TypedDict):

@@ -219,7 +219,7 @@ def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, s
     Parameters
     ----------
     data : mapping of str to pandas.DataFrame
-        By column, from `attrition.evaluation.explain.partial_dependence`.
+        By column: model, value and mean prediction `y_prob`.
     labels : mapping of str to str
         Columns from left to right and their names.
     """
@@ -295,7 +295,7 @@ def running_sum(path: NDArray, band: NDArray) -> Axes:
 
 
 def reported(table: pd.DataFrame) -> Axes:
-    """Share of adverse events reported by days after their onset, from `attrition.landmark.cohort.known_share`."""
+    """Share of adverse events reported by days after their onset, columns days_after_onset, reported."""
     ax = axes(None, 2.6)
     ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))

@@ -139,14 +139,14 @@ def _smooth(value: pd.Series) -> np.ndarray:
     return np.array([np.polyfit(rank - at, value, 1, w=kernels[at])[1] for at in rank])
 
 
-def accuracy(table: pd.DataFrame, metric: str, reference: float, label: str, names: Mapping[str, str]) -> Axes:
+def accuracy(table: pd.DataFrame, measure: str, reference: float, label: str, names: Mapping[str, str]) -> Axes:
     """A measure of each model at each landmark with its interval.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``landmark``, ``model``, `metric`, and the metric with ``_low`` and ``_high``; rows without it are left out.
-    metric : str
+        As of `attrition.landmark.time_to.accuracy`; rows without a value are left out.
+    measure : str
     reference : float
         Value of a model without predictors.
     label : str
@@ -155,15 +155,15 @@ def accuracy(table: pd.DataFrame, metric: str, reference: float, label: str, nam
         Models to draw, in order, and what to call them.
     """
     ax, days = axes(None), sorted(table["landmark"].unique())
-    table = table.dropna(subset=[metric])
+    table = table[table["measure"] == measure].dropna(subset=["value"])
     if table.empty:
         return nothing(ax, "No landmark has enough events for a prediction")
     hues = [LIGHT[hue] for hue in ("muted", "purple", "blue", "ochre", "teal", "green")]
     for k, (model, name) in enumerate(names.items()):
         part = table[table["model"] == model]
         x = part["landmark"].map(days.index) + 0.14 * (k - (len(names) - 1) / 2)
-        ax.vlines(x, part[f"{metric}_low"], part[f"{metric}_high"], color=hues[k % 6])
-        ax.plot(x, part[metric], MARKERS[k % len(MARKERS)], color=hues[k % 6], label=name)
+        ax.vlines(x, part["ci_low"], part["ci_high"], color=hues[k % 6])
+        ax.plot(x, part["value"], MARKERS[k % len(MARKERS)], color=hues[k % 6], label=name)
     ax.axhline(reference, color=LIGHT["muted"], linewidth=0.8, linestyle=":")
     ax.set(xlabel="Landmark (day of the prediction)", ylabel=label, xlim=(-0.5, len(days) - 0.5))
     ax.set_xticks(range(len(days)), [f"{day:g}" for day in days])
