@@ -88,9 +88,10 @@ def test_precision_recall_is_read_against_the_event_rate(rate, high):
 
 @pytest.mark.parametrize(("flagged", "leave", "crowded"), [(79, 53, True), (79, 24, False), (40, 53, False)])
 def test_a_low_threshold_flags_most_only_where_it_does(flagged, leave, crowded):
-    found = {"flagged": flagged, "found": leave - 5.0, "missed": 5.0, "precision": 0.5, "threshold": 0.35}
-    stub = type("Evaluation", (), {"called": staticmethod(lambda *_: found)})
     p = params.load("05_evaluation", "quick")
-    said = cells.run("05", "37", performance=stub, at=None, p=p, report=report)["said"]
+    row = {"model": "lr", "threshold": p.decision_threshold, "precision": 0.5, "precision_low": 0.4}
+    row |= {"flagged_per_100": flagged, "found_per_100": leave - 5.0, "missed_per_100": 5.0, "precision_high": 0.6}
+    at = pd.DataFrame([row, row | {"model": "xgb", "flagged_per_100": 1}, row | {"threshold": 0.9, "precision": 1.0}])
+    said = cells.run("05", "37", at=at, p=p, report=report, intervals=intervals)["said"]
     assert f"flags {flagged} of 100 patients, finds {leave - 5} leavers and misses 5, with precision 0.50" in said
     assert ("flags most patients" in said) == crowded

@@ -188,11 +188,14 @@ class Opened:
         shown = []
         for place, cell in list(enumerate(self.cells))[first:]:
             if cell.cell_type == "code":
-                for output in self.client.execute_cell(cell, place).outputs:
-                    assert output.get("name") != "stderr", output.text
+                outputs = self.client.execute_cell(cell, place).outputs
+                printed = [output for output in outputs if output.output_type == "stream"]  # in pieces, by chance
+                assert all(output.name == "stdout" for output in printed), printed
+                shown.append("".join(output.text for output in printed))
+                for output in outputs:
                     data = output.get("data", {})
-                    shown.append(str(data.get("text/markdown") or data.get("text/plain") or output.get("text")))
-        return shown
+                    shown.append(str(data.get("text/markdown") or data.get("text/plain") or ""))
+        return [text for text in shown if text]
 
     def add(self, after, source):
         """Add a cell below the one that holds `after`; returns its place."""

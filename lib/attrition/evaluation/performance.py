@@ -75,7 +75,7 @@ def arrange(oof: pd.DataFrame) -> Predictions:
     """
     order = (*models.FITTED, "oracle", "null")
     patients = oof.drop_duplicates("patient_id").set_index("patient_id").sort_index()
-    wide = oof.pivot(index="patient_id", columns=["model", "repeat"], values="y_prob").sort_index()  # noqa: PD010 (it refuses duplicates)
+    wide = oof.pivot(index="patient_id", columns=["model", "repeat"], values="y_prob").sort_index().sort_index(axis=1)  # noqa: PD010 (it refuses duplicates)
     if lacking := wide.columns[wide.isna().any()].get_level_values("model").unique().tolist():
         raise ValueError(f"models {lacking} lack predictions for some patients")
     y_prob = {model: wide[model].to_numpy() for model in wide.columns.unique("model")}
@@ -113,17 +113,6 @@ def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
 def calibration_data(curves: Mapping[str, Any]) -> pd.DataFrame:
     """Calibration curves as one table: ``model, predicted, observed, ci_low, ci_high``."""
     return pd.concat([pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()])
-
-
-def spread_over_repeats(table: pd.DataFrame, auroc: Mapping[str, float]) -> Facts:
-    """How little the spread over repeats (`auroc_by_repeat`) says, beside the interval of logistic regression."""
-    own = table.set_index("model")
-    lr, null = own.loc[models.LABELS["lr"]], own.loc[models.LABELS["null"]]
-    shift = (own["of_averaged_scores"] - own["mean"]).drop(models.LABELS["oracle"])
-    most = shift.abs().idxmax()
-    facts: Facts = {"half": (auroc["ci_high"] - auroc["ci_low"]) / 2, "n_repeats": int(lr["n_repeats"]), "sd": lr["sd"]}
-    facts |= {"most": most, "before": own.loc[most, "mean"], "after": own.loc[most, "of_averaged_scores"]}
-    return facts | {"null": null["mean"]}
 
 
 def discrimination(found: Nested, differences: Nested, margin: float, expected: Mapping[str, float]) -> Facts:
@@ -257,9 +246,8 @@ def class_weights(table: pd.DataFrame, trial: str) -> Facts:
     facts: Facts = {"verdict": "supported" if spoiled else "not supported", "spoiled": spoiled}
     facts["rate"] = weighted["n_events"] / weighted["n_patients"]
     columns = {"recall": "recall", "flagged": "flagged_per_100", "auroc": "auroc", "level": "calibration_in_the_large"}
-    for name, column in columns.items():
-        facts |= {f"{name}_plain": plain[column], f"{name}_weighted": weighted[column]}
-    return facts
+    sides = {"plain": plain, "weighted": weighted}
+    return facts | {f"{name}_{side}": own[key] for name, key in columns.items() for side, own in sides.items()}
 
 
 def at_thresholds(held_out: Predictions, thresholds: Mapping[str, float], weights: NDArray) -> pd.DataFrame:
