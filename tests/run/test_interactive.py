@@ -221,7 +221,7 @@ CHANGES = {
     "a landmark": ("01_generation", "params.load(", "p = p.but(landmark_days=[45])", ["day 45"]),
     "a threshold": ("05_evaluation", "params.load(", "p = p.but(decision_threshold=0.4)", ["threshold 0.4"]),
     "a landmark of the real trial": (
-        "06_real_trial", "trials.load(", "study = study.but(landmarks=(28, 42))", ["day 42: 91 of 2", "on day 42"]
+        "06_real_trial", "trials.load(", "study = study.but(landmarks=(28, 42))", ["day 28, day 42 (", "| Day 42: "]
     ),
     "a data frame": ("06_real_trial", "trials.load(", OWN, ["one table with a row a patient"]),
 }  # fmt: skip
