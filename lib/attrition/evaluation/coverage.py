@@ -41,8 +41,8 @@ def population(n_members: int = 2000, spread: float = 0.9) -> pd.DataFrame:
     return pd.DataFrame({"true": expit(lp), "a": a, "b": b})
 
 
-def truth(metric: Callable, members: pd.DataFrame, name: str) -> float:
-    """Exact value of a measure over the population."""
+def truth(metric: Callable, members: pd.DataFrame, name: str) -> Any:
+    """Exact value of a measure over the population, or of several by name."""
     y, weights = np.repeat([1, 0], len(members)), np.concatenate([members["true"], 1 - members["true"]])
     return metric(y, np.tile(members[name], 2), weights=weights)
 
