@@ -1,5 +1,6 @@
 """The three figures of the report's first page: the answer, who left, and whether acting pays."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,12 +60,9 @@ def answer(table: pd.DataFrame) -> Axes:
             words, right = f"{PER * row['later']:.0f}", PER * row["later"]
         ax.annotate(words, (right, y), (7, 0), textcoords="offset points", va="center", fontweight="bold")
     ax.set_yticks(range(len(table)), table["label"])
-    ax.set(
-        ylim=(len(table) - 0.5, -0.6),
-        xlim=(min(35, PER * table["ci_low"].min() - 2), 106),
-        xlabel="times out of 100 that it points at the leaver",
-    )
-    ax.set_xticks([40, 50, 60, 70, 80, 90, 100])
+    lowest = min(35, PER * table["ci_low"].min() - 2)
+    ax.set(ylim=(len(table) - 0.5, -0.6), xlim=(lowest, 106), xlabel="times out of 100 that it points at the leaver")
+    ax.set_xticks(range(10 * math.ceil(lowest / 10), 101, 10 if lowest > 20 else 20))
     vertical(ax, PER / 2)
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
