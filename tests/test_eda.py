@@ -10,7 +10,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from attrition import eda, features, params, simulate
-from attrition.plots import curves, diagrams, rows
+from attrition.plots import diagrams, rows
 from attrition.simulate import ceiling, oracle
 from attrition.simulate.law import Law
 
@@ -128,15 +128,6 @@ def test_figures_draw_what_they_are_given(best):
     drawn = np.concatenate([line.get_xdata() for line in rows.oracle_ladder(table).lines[:2]])
     assert sorted(drawn) == pytest.approx(sorted(table["auroc"]))
     assert len(diagrams.dag().texts) >= len(diagrams.NODES) + len(diagrams.EDGES)
-
-
-def test_shares_of_patients_sum_to_one():
-    rng = np.random.default_rng(7)
-    shares = curves.probability_shares({"default": rng.random(500), "p24": rng.beta(1, 3, 500)})
-    assert shares[["default", "p24"]].sum().to_numpy() == pytest.approx(1)
-    axes = curves.true_probability(shares, {"default": 0.5, "p24": 0.25})
-    assert isinstance(shares, pd.DataFrame)
-    assert [patch.get_data().values.sum() for patch in axes.patches] == pytest.approx([1, 1])
 
 
 def test_unlike_are_the_characteristics_from_the_smallest_difference_on():

@@ -66,13 +66,6 @@ def test_one_split_has_a_row_a_model():
     assert points(ax, "x") == [0.64, 0.64]
 
 
-def test_seeds_keep_their_order():
-    table = pd.DataFrame({"split_seed": [42, 42, 1, 1], "model": ["lr", "xgb"] * 2, "auroc": [0.64, 0.6, 0.74, 0.65]})
-    ax = curves.split_seeds(table)
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["42", "1"]
-    assert list(ax.lines[0].get_ydata()) == [0.64, 0.74]
-
-
 def test_learning_curve_has_a_line_a_model():
     table = pd.DataFrame(
         {"model": ["lr", "lr", "xgb", "xgb"], "n_train": [200, 1000] * 2, "value": [0.69, 0.7, 0.63, 0.65]}

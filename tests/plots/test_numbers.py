@@ -163,13 +163,6 @@ def test_reported_events_are_in_per_cent():
     assert ax.lines[0].get_drawstyle() == "steps-post"
 
 
-def test_true_probabilities_are_shares_with_their_means():
-    shares = curves.probability_shares({"default": np.array([0.1, 0.9]), "p24": np.array([0.1, 0.2])}, bins=4)
-    ax = curves.true_probability(shares, {"default": 0.5, "p24": 0.15})
-    assert set(vertical(ax)) == {0.5, 0.15}
-    assert [patch.get_data().values.sum() for patch in ax.patches] == [1, 1]
-
-
 def test_an_operating_point_has_the_least_concave_curve_through_it():
     points = pd.DataFrame([{"claim": "a", "fpr": 0.2, "tpr": 0.7, "published": 0.643, "least": 0.75}])
     ax = curves.operating_points(points)

@@ -15,7 +15,7 @@ from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.metrics.intervals import LEVEL
 from attrition.models import FITTED, IN_TEXT, LABELS
-from attrition.plots.rows import SETTINGS, colour
+from attrition.plots.rows import colour
 from attrition.plots.style import (
     CYCLE,
     DASHES,
@@ -26,7 +26,6 @@ from attrition.plots.style import (
     from_0_to_1,
     legend_below,
     line_and_band,
-    vertical,
 )
 from notebook_report.text import unless_missing
 
@@ -255,16 +254,6 @@ def learning_curve(table: pd.DataFrame, oracle: float) -> Axes:
     return ax
 
 
-def split_seeds(table: pd.DataFrame) -> Axes:
-    """AUROC of each model on the same data under several split seeds (columns split_seed, model, auroc)."""
-    ax, table = axes(None, 2.7), table.astype({"split_seed": str})
-    for k, (model, part) in enumerate(table.groupby("model", sort=False)):
-        look: Look = {"marker": MARKERS[k], "linestyle": DASHES[k], "linewidth": 1.0, "color": colour(str(model))}
-        ax.plot(part["split_seed"], part["auroc"], label=LABELS.get(str(model), model), markersize=6, **look)
-    ax.set(xlabel="Seed of the split", ylabel="Test AUROC")
-    return legend_below(ax, 3)
-
-
 def costs(table: pd.DataFrame) -> NDArray:
     """Seconds and peak memory by number of patients, one line a step (columns step, patients, seconds, peak_mib)."""
     _, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
@@ -301,36 +290,6 @@ def reported(table: pd.DataFrame) -> Axes:
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))
     ax.set_xlim(left=0)
     return ax
-
-
-def true_probability(shares: pd.DataFrame, means: Mapping[str, float]) -> Axes:
-    """How the true probability of dropout is distributed over patients, by prevalence, with the means.
-
-    `shares` from `probability_shares`: low, high, default, p24.
-    """
-    ax, edges = axes(None, 3.2), np.append(shares["low"], shares["high"].iloc[-1])
-    for (setting, mark), dash in zip(SETTINGS.items(), DASHES, strict=False):
-        ax.stairs(shares[setting], edges, color=colour(mark.hue), linestyle=dash, linewidth=1.6, label=mark.label)
-        vertical(ax, means[setting], hue=mark.hue)
-    ax.set(xlabel="true probability of dropout", ylabel="share of patients", xlim=(0, 1))
-    ax.set_ylim(bottom=0)
-    ax.legend(loc="upper right")
-    return ax
-
-
-def probability_shares(probabilities: Mapping[str, NDArray], bins: int = 40) -> pd.DataFrame:
-    """Shares of patients by bin of their true probability, for `true_probability`.
-
-    Examples
-    --------
-    >>> probability_shares({"default": np.array([0.1, 0.9]), "p24": np.array([0.1, 0.2])}, bins=2)
-       low  high  default  p24
-    0  0.0   0.5      0.5  1.0
-    1  0.5   1.0      0.5  0.0
-    """
-    edges = np.linspace(0, 1, bins + 1)
-    shares = {name: np.histogram(p, edges)[0] / len(p) for name, p in probabilities.items()}
-    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], **shares})
 
 
 def binormal_curve(auroc: float, fpr: NDArray) -> NDArray:
