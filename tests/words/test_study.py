@@ -123,6 +123,11 @@ CASES = {
         ["The follow-up of three patients ended", "sets the two side by side"],
         ["nothing rests on assumptions about censoring", "With nobody censored"],
     ),
+    "fewer left": (
+        {f"{REAL}: flow.discontinued_by_horizon": 90},
+        ["90 had left"],
+        ["More patients left by the horizon than stayed"],
+    ),
     "last doses": (
         {f"{REAL}: landmarks.28.off_treatment.primary": 5},
         ["; 5 of these went on"],
@@ -225,8 +230,16 @@ CASES = {
         ["it falls short of the ceiling"],
         ["cannot tell the two apart"],
     ),
-    "one too extreme": ({f"{WORTH}: calibration.too_extreme": ["XGBoost"]}, [], ["Both exaggerate"]),
-    "other too extreme": ({f"{WORTH}: calibration.too_extreme": ["LightGBM"]}, [], ["Both exaggerate"]),
+    "one too extreme": (
+        {f"{WORTH}: calibration.too_extreme": ["XGBoost"]},
+        [],
+        ["Both exaggerate", "The risks of the boosted trees"],
+    ),
+    "other too extreme": (
+        {f"{WORTH}: calibration.too_extreme": ["LightGBM"]},
+        [],
+        ["Both exaggerate", "The risks of the boosted trees"],
+    ),
     "balancing helps": (
         {f"{FITS}: imbalance.conclusion.n_helped": 4},
         ["of balancing, model and rate 4 raise the AUROC"],
