@@ -1,7 +1,7 @@
 """The three figures of the report's first page: the answer, who left, and whether acting pays."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,9 +27,19 @@ ROWS = {
 MISTAKE = "With one mistake:\n{}"
 
 
+ALONE = {"all": ("Model", "Model: all that\nis known by then")}
+"""Where there is one arm, there is one way."""
+
+
+def strategies(arms: Sequence[str]) -> dict[str, str]:
+    """Ways of choosing whom to contact in a trial with these arms, with their titles."""
+    return STRATEGIES if len(arms) > 1 else {name: title for name, (title, _) in ALONE.items()}
+
+
 def answers(auroc: Mapping[str, Mapping[str, float]], leak: Mapping[str, Any] | None) -> pd.DataFrame:
     """Table of `answer`: AUROC by strategy at a landmark (those that were fitted), and the dearest leak."""
-    rows = [{"label": words, **auroc[name], "later": None} for name, words in ROWS.items() if auroc.get(name)]
+    words = ROWS if "arm_only" in auroc else {name: label for name, (_, label) in ALONE.items()}
+    rows = [{"label": label, **auroc[name], "later": None} for name, label in words.items() if auroc.get(name)]
     if leak:
         rows.append({"label": MISTAKE.format(leak["name"]), "value": leak["honest"], "later": leak["leaky"]})
     return pd.DataFrame(rows, columns=["label", "value", "ci_low", "ci_high", "later"], dtype=object).astype(
