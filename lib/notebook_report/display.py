@@ -30,8 +30,8 @@ PHONE = 3.7
 """Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
 TRIES, NARROWEST = 3, 3.2
 """How often a drawing for phones is made narrower because its labels stand out, and down to which width."""
-LONG_NAME, LEGEND = 18, 52
-"""Characters of a row's name, and of a line of a legend, that a drawing for phones holds."""
+LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
+"""Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
 fill = text.fill
 LEDGER = ("id", "claim", "published", "found", "verdict")
 Forms = Mapping[str, str | Callable[[Any], str]]
@@ -163,8 +163,9 @@ def _narrowed(drawn: Any) -> None:
     for ax in drawn.axes:
         names = [label.get_text() for label in ax.get_yticklabels()]
         if max(map(len, names), default=0) > LONG_NAME:
-            folded = ["\n".join(textwrap.wrap(" ".join(name.split()), LONG_NAME)) for name in names]
-            ax.set_yticks(ax.get_yticks(), folded)
+            ax.set_yticks(ax.get_yticks(), [textwrap.fill(" ".join(name.split()), LONG_NAME) for name in names])
+        title = ax.get_title(loc="left")
+        ax.set_title(textwrap.fill(title, LONG_TITLE), loc="left")
     for legend in drawn.legends:
         words = [text.get_text() for text in legend.get_texts()]
         columns = max(1, min(len(words), LEGEND // (max(map(len, words)) + 7)))
