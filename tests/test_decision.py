@@ -69,8 +69,8 @@ def test_money_is_gains_less_costs(patients):
 
 def test_bands_hold_every_patient_once_and_their_ends_belong_above(patients):
     table = decision.band_table(patients["y"], patients["a"])
-    assert table["n"].sum() == len(patients)
-    assert table["events"].sum() == patients["y"].sum()
+    assert table["n_patients"].sum() == len(patients)
+    assert table["n_events"].sum() == patients["y"].sum()
     assert decision.band_of([0.75, 0.55, 0.35, 0.3499]).tolist() == [0, 1, 2, 3]
 
 

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 
 from attrition import eda, features, params, simulate
 from attrition.plots import diagrams, rows
-from attrition.simulate import ceiling, oracle
+from attrition.simulate import ceiling
 from attrition.simulate.law import Law
 
 LAW = Law()
@@ -92,13 +92,6 @@ def test_an_effect_is_none_when_the_law_ignores_the_term():
 def test_risks_by_arm_are_equal_when_the_law_ignores_arms():
     risks = eda.law_risks(Law(weight_arm=0.0))["risk"]["treatment_group"]
     assert max(risks.values()) - min(risks.values()) < 1e-12
-
-
-def test_the_formula_is_compared_with_exact_probabilities(trial):
-    probabilities, compared = eda.formula_against_law(trial)
-    assert probabilities["law"].mean() == compared["mean_law"]
-    assert compared["auroc_formula"] < compared["auroc_law"] < 1
-    assert compared["mean_law"] == pytest.approx(oracle.of_patients(LAW, trial).mean())
 
 
 def test_the_ladder_has_chance_below_and_the_whole_follow_up_on_top(best):

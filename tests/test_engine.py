@@ -87,13 +87,13 @@ def test_an_unknown_engine_is_refused(chosen):
 def test_monitoring_gives_the_same_table_from_two_processes(chosen):
     import pandas as pd
 
-    from attrition import surveillance
+    from attrition import monitoring
 
     sizes = {"batch_sizes": [50], "null_batches": 30, "power_batches": 10, "n_reference": 100, "permutations": 19}
     chosen("serial")
-    alone = surveillance.study(7, **sizes)
+    alone = monitoring.study(7, **sizes)
     chosen("processes", 2)
-    pd.testing.assert_frame_equal(alone, surveillance.study(7, **sizes), check_exact=True)
+    pd.testing.assert_frame_equal(alone, monitoring.study(7, **sizes), check_exact=True)
 
 
 def test_progress_needs_a_terminal(caplog, capsys):

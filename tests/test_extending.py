@@ -6,11 +6,15 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 
-from attrition import claims, findings, paths
+from attrition import claims, findings, paths, resampling, simulate
 from attrition.claims import schema
+from attrition.metrics import evaluator, intervals, measures
+from attrition.registry import modelcard
+from attrition.studies import imbalance
 from notebook_report.said import said
 
 BAYES = """
@@ -39,7 +43,7 @@ oof = resampling.every_model(trial, resampling.repeated_folds(trial["dropout"].t
 order = models.LABELS
 axes = rows.fold_distribution(resampling.per_fold(oof, metrics.auroc), order, {"chance": 0.5})
 assert "Naive Bayes" in [label.get_text() for label in axes.get_yticklabels()]
-assert "Naive Bayes" in set(resampling.model_table(oof, 3)["label"])
+assert "bayes" in set(resampling.model_table(oof, 3)["model"])
 
 held_out = performance.arrange(oof)
 weights = intervals.bootstrap_weights(np.random.default_rng(1), len(trial), 40)
@@ -75,6 +79,25 @@ def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_dis
     command = [sys.executable, "-c", THROUGH, str(tmp_path / "saved")]
     run = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "through", run.stderr
+
+
+def test_an_added_metric_reaches_every_chapter_that_evaluates(monkeypatch):
+    def mean_probability(y_true, y_prob, weights=None):
+        w = measures.columns(weights, np.size(y_prob))
+        return measures.plain(np.asarray(y_prob) @ w / w.sum(axis=0), weights)
+
+    monkeypatch.setitem(evaluator.MEASURES, "mean_probability", mean_probability)
+    trial, rng = simulate.published_trial().head(240), np.random.default_rng(1)
+    y = trial["dropout"].to_numpy()
+    of_04 = resampling.model_table(resampling.every_model(trial, resampling.repeated_folds(y, 3, 1)), 3)
+    found = of_04.set_index(["measure", "model"]).loc[("mean_probability", "null")]
+    assert found["value"] == pytest.approx(y.mean(), abs=0.01)
+    risk = rng.uniform(0.1, 0.9, 60)
+    assert imbalance.measures(risk, risk, 0.5, [])["mean_probability"] == pytest.approx(risk.mean())
+    weights = intervals.bootstrap_weights(rng, 60, 20)
+    of_05 = evaluator.evaluate(rng.random(60) < risk, {"lr": risk}, weights)
+    assert "mean_probability" in set(of_05["measure"])
+    assert modelcard.held_out("lr", trial, 3, 42)["mean_probability"]["value"] == pytest.approx(y.mean(), abs=0.05)
 
 
 def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_path):

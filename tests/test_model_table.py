@@ -29,10 +29,10 @@ def test_out_of_fold_rows_carry_the_exact_probability(oof, trial):
 
 
 def test_model_table_averages_repeats(oof):
-    table = resampling.model_table(oof, 3).set_index("model")
+    table = resampling.model_table(oof, 3).query("measure == 'auroc'").set_index("model")
     lr = oof[oof["model"] == "lr"]
     by_repeat = [metrics.auroc(part["y"], part["y_prob"]) for _, part in lr.groupby("repeat")]
-    assert table.loc["lr", "auroc"] == pytest.approx(np.mean(by_repeat))
-    assert table.loc["lr", "ci_low"] < table.loc["lr", "auroc"] < table.loc["lr", "ci_high"]
+    assert table.loc["lr", "value"] == pytest.approx(np.mean(by_repeat))
+    assert table.loc["lr", "ci_low"] < table.loc["lr", "value"] < table.loc["lr", "ci_high"]
     assert table.loc["oracle", "attainable"] == 1
-    assert (table["n"] == 300).all()
+    assert (table["n_patients"] == 300).all()

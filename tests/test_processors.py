@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from attrition import cdisc, decision, metrics, monitoring, paths, simulate, surveillance
+from attrition import cdisc, decision, metrics, monitoring, paths, simulate
 from attrition.landmark import prediction, time_to
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
@@ -146,8 +146,8 @@ def test_alarms_do_not_turn_on_the_last_bits(rng):
 
 def test_the_frozen_model_scores_alike_patients_alike():
     patients = simulate.draw_arrays(simulate.PUBLISHED_LAW, 300, np.random.default_rng(2))
-    model = surveillance.freeze(patients, 1)
-    for prob in model.probabilities(np.repeat(surveillance.model_inputs(patients), 3, axis=0)):
+    model = monitoring.freeze(patients, 1)
+    for prob in model.probabilities(np.repeat(monitoring.model_inputs(patients), 3, axis=0)):
         twice = prob.reshape(-1, 3)
         assert (twice == twice[:, :1]).all()
 

@@ -30,6 +30,6 @@ def test_event_rates_are_group_means(trial):
     made = eda.event_rates(trial["trial_phase"], trial["dropout"].to_numpy())
     expected = trial.groupby("trial_phase")["dropout"].agg(["size", "sum", "mean"])
     assert made["rate"].to_numpy() == pytest.approx(expected["mean"].to_numpy())
-    assert made["n"].tolist() == expected["size"].tolist()
+    assert made["n_patients"].tolist() == expected["size"].tolist()
     assert (made["ci_low"] < made["rate"]).all()
     assert (made["rate"] < made["ci_high"]).all()

@@ -15,7 +15,7 @@ named after it:
     evaluation                              chapter 05
     landmark                                chapters 06 and 07: known by then, and predicted
     studies                                 one module a study over simulated trials, or of what is published or leaks
-    monitoring, surveillance                chapter 08: drift, and how often its alarms sound
+    monitoring                              chapter 08: drift, and how often its alarms sound
     score, registry                         scoring; the champion, saved and served
     plots                                   figures
     findings                                what the front page and the README state

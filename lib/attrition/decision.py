@@ -7,25 +7,21 @@ positives at that exchange rate, and compares a model with contacting everybody 
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from attrition import metrics
+from attrition import metrics, settings
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, wilson
 
 BESIDE = 10
 """Fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation."""
 ADDED = 2.0
 """Events, and non-events, added to a group for its standard error: a group without an event has one too."""
-BANDS: tuple[dict[str, Any], ...] = (
-    {"band": "critical", "low": 0.75, "cost": 500.0, "action": "retention team"},
-    {"band": "high", "low": 0.55, "cost": 150.0, "action": "nurse or doctor consultation"},
-    {"band": "medium", "low": 0.35, "cost": 45.0, "action": "proactive call"},
-    {"band": "low", "low": 0.0, "cost": 0.5, "action": "automated message"},
-)
+BANDS: list[dict[str, Any]] = settings.read(Path(__file__).with_name("decision.yaml"), ValueError)["bands"]
 """The seed's risk bands: lower end, dollars a patient, action."""
 
 
@@ -107,18 +103,16 @@ def at_thresholds(
     Averages over repeats of `y_prob` (n_patients, n_repeats); recall, precision and net benefit have bootstrap
     intervals (``*_low, *_high``) from `weights` (n_patients, n_resamples).
     """
-    rows = []
+    rows, size = [], {"n_patients": np.size(y_true), "n_events": int(np.sum(y_true))}
     for reason, threshold in thresholds.items():
-        each = [metrics.classification(y_true, repeat, threshold) for repeat in _repeats(y_prob)]
+        each = pd.DataFrame([metrics.classification(y_true, repeat, threshold) for repeat in _repeats(y_prob)])
         drawn = [metrics.classification(y_true, repeat, threshold, weights) for repeat in _repeats(y_prob)]
-        row: dict[str, Any] = {"reason": reason, "threshold": threshold}
-        row |= {"n": np.size(y_true), "events": int(np.sum(y_true))}
-        row |= {name: float(np.mean([values[name] for values in each])) for name in each[0]}
+        mean = each.mean(skipna=False).to_dict()
         found = {
-            name: percentile_interval(row[name], np.stack([values[name] for values in drawn]).mean(axis=0))
+            name: percentile_interval(mean[name], np.stack([values[name] for values in drawn]).mean(axis=0))
             for name in ("recall", "precision")
-        }
-        found["net_benefit"] = net_benefit_interval(y_true, y_prob, threshold, weights)
+        } | {"net_benefit": net_benefit_interval(y_true, y_prob, threshold, weights)}
+        row: dict[str, Any] = {"reason": reason, "threshold": threshold} | size | mean
         for name, one in found.items():
             row |= {name: one["value"], f"{name}_low": one["ci_low"], f"{name}_high": one["ci_high"]}
         rows.append(row)
@@ -254,27 +248,21 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     False
     """
     own = curve[(curve["model"] == model) & curve["over_all_low"].notna()]
-    if own.empty:
-        ends = dict.fromkeys(("judged_from", "judged_to", "better_from", "better_to"))
-        best = dict.fromkeys(("best_threshold", "best_over_default", "best_over_default_low"), np.nan)
-        return {"use": False, "n_thresholds": 0, "n_better": 0} | ends | best
     wins = (own["over_all_low"] > 0) & (own["over_none_low"] > 0)
     runs = own.loc[wins, "threshold"].groupby((~wins).cumsum()[wins])
     better = max((run for _, run in runs), key=len, default=own["threshold"].head(0))
-    gain = own[["over_all", "over_none"]].min(axis=1)
-    top = own.loc[gain.idxmax()]
-    return {
-        "use": not better.empty,
-        "judged_from": float(own["threshold"].min()),
-        "judged_to": float(own["threshold"].max()),
-        "better_from": None if better.empty else float(better.min()),
-        "better_to": None if better.empty else float(better.max()),
-        "n_thresholds": len(own),
-        "n_better": len(better),
-        "best_threshold": float(top["threshold"]),
-        "best_over_default": float(gain.max()),
-        "best_over_default_low": float(min(top["over_all_low"], top["over_none_low"])),
-    }
+    found: dict[str, Any] = {"use": not better.empty, "n_thresholds": len(own), "n_better": len(better)}
+    for name, run in (("judged", own["threshold"]), ("better", better)):
+        found |= {
+            f"{name}_{end}": None if run.empty else float(run.agg(at)) for end, at in (("from", "min"), ("to", "max"))
+        }
+    best = dict.fromkeys(("best_threshold", "best_over_default", "best_over_default_low"), np.nan)
+    if not own.empty:
+        gain = own[["over_all", "over_none"]].min(axis=1)
+        top = own.loc[gain.idxmax()]
+        ends = top["threshold"], gain.max(), min(top["over_all_low"], top["over_none_low"])
+        best = dict(zip(best, map(float, ends), strict=True))
+    return found | best
 
 
 def coverage(
@@ -359,7 +347,7 @@ def band_table(y_true: ArrayLike, y_prob: ArrayLike) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``band, n, events, event_rate, ci_low, ci_high, patients_per_100, cost_per_100``.
+        ``band, n_patients, n_events, event_rate, ci_low, ci_high, patients_per_100, cost_per_100``.
 
     Examples
     --------
@@ -369,10 +357,10 @@ def band_table(y_true: ArrayLike, y_prob: ArrayLike) -> pd.DataFrame:
     y, member = np.asarray(y_true), band_of(y_prob)
     rows = []
     for number, band in enumerate(BANDS):
-        n, events = int((member == number).sum()), int(y[member == number].sum())
-        share = 100 * n / y.size
-        per_100 = {"patients_per_100": share, "cost_per_100": share * band["cost"]}
-        rows.append({"band": band["band"], "n": n, "events": events, **wilson(events, n), **per_100})
+        own = y[member == number]
+        n, events, share = own.size, int(own.sum()), 100 * own.size / y.size
+        row = {"band": band["band"], "n_patients": n, "n_events": events, **wilson(events, n)}
+        rows.append(row | {"patients_per_100": share, "cost_per_100": share * band["cost"]})
     return pd.DataFrame(rows).rename(columns={"value": "event_rate"})
 
 

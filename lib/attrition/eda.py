@@ -3,6 +3,8 @@
 What was published stands in ``eda.yaml`` beside this module.
 """
 
+import functools
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import features, seeds, settings, simulate
-from attrition.metrics import intervals, ranks
+from attrition import features, settings
+from attrition.metrics import intervals
+from attrition.metrics.evaluator import nested
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
-from attrition.simulate.law import PUBLISHED_LAW, Law
+from attrition.simulate.law import Law
+from notebook_report.text import interval_text
 
 PUBLISHED = settings.read(Path(__file__).with_name("eda.yaml"), ValueError)
 FIGURES, RISKS, CUTS, PANELS = (PUBLISHED[name] for name in ("figures", "risks", "cuts", "panels"))
+RATE = functools.partial(intervals.of_row, value="rate")
 DERIVED, DESCRIBED, CATEGORIES = (PUBLISHED[name] for name in ("derived", "described", "categories"))
 RATE_CUT, VISIT_CUT = 0.1, 0.5
 FIRST_MONTH = 30
@@ -47,26 +52,20 @@ def descriptives(trial: pd.DataFrame) -> dict[str, Any]:
         **{name: float(trial[name].mean()) for name in outcomes},
         **{name: {"mean": trial[name].mean(), "sd": trial[name].std(ddof=1)} for name in PANELS},
         "correlation": features.columns(trial, correlated).corrwith(trial["dropout"]).to_dict(),
-        "risk": {name: _risk_by(trial, name) for name in ("trial_phase", "treatment_group")},
+        "risk": {name: nested(event_rates(trial[name], trial["dropout"]), "group", leaf=RATE) for name in RISKS},
         "by_day_30": float(by_day.mean()),
     }
 
 
-def _risk_by(trial: pd.DataFrame, column: str) -> dict[str, intervals.Interval]:
-    counts = trial.groupby(column)["dropout"].agg(["sum", "count"])
-    return {level: intervals.wilson(*row) for level, row in zip(counts.index, counts.to_numpy(), strict=True)}
-
-
 def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """Published figures beside those of `descriptives`: quantity, published, found, agrees (at its own decimals)."""
-    rows = []
-    for quantity, (place, published) in FIGURES.items():
-        name, _, part = place.partition(".")
-        value = float(found[name][part] if part else found[name])
-        half = 0.5 * 10.0 ** -len(published.partition(".")[2])
-        agrees = abs(value - float(published)) <= half + 1e-12
-        rows.append((quantity, float(published), value, "yes" if agrees else "no"))
-    return pd.DataFrame(rows, columns=["quantity", "published", "found", "agrees"])
+    table = pd.DataFrame.from_dict(FIGURES, orient="index", columns=["place", "published"])
+    half = 0.5 * 10.0 ** -table["published"].str.partition(".")[2].str.len()
+    table["published"] = table["published"].astype(float)
+    parts = [functools.reduce(lambda part, key: part[key], place.split("."), found) for place in table["place"]]
+    near = (pd.Series(parts, table.index, float) - table["published"]).abs() <= half + 1e-12
+    table = table.assign(found=np.array(parts, float), agrees=np.where(near, "yes", "no"))
+    return table.drop(columns="place").rename_axis("quantity").reset_index()
 
 
 def _beyond(rate: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
@@ -123,78 +122,26 @@ def cut_effects(law: Law, patients: pd.DataFrame, rng: np.random.Generator, prev
     return effects
 
 
-def law_found(law: Law, patients: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
-    """`law_risks` with the ``effect`` of the cuts (`cut_effects` over drawn patients), at both prevalences."""
-    return {
-        setting: law_risks(law, offset)
-        | {"effect": cut_effects(law, patients, seeds.stream(seed, "01", "cuts"), offset)}
-        for setting, offset in oracle.prevalence_offsets(law).items()
-    }
-
-
-def risks_table(law: Mapping[str, Any], observed: Mapping[str, Any], trial: pd.DataFrame) -> pd.DataFrame:
-    """Risks by phase and arm: published, under the law at both prevalences, observed with n, events and interval."""
-    rows = []
-    for column in ("trial_phase", "treatment_group"):
-        counts = trial.groupby(column)["dropout"].agg(["count", "sum"])
-        for level, seen in observed[column].items():
-            by_setting = [law[setting]["risk"][column][level] for setting in ("default", "p24")]
-            told = f"{seen['value']:.3f} ({seen['ci_low']:.3f} to {seen['ci_high']:.3f})"
-            rows.append((level, *map(int, counts.loc[level]), RISKS[level], told, *by_setting))
-    return pd.DataFrame(rows, columns=["group", "n", "events", "published", "observed", "law", "law_p24"])
+def risks_table(law: Mapping[str, Any], trial: pd.DataFrame) -> pd.DataFrame:
+    """Risks by phase and arm: published, observed with sizes and interval, under the law at both prevalences."""
+    tables = []
+    for column, published in RISKS.items():
+        table = event_rates(trial[column], trial["dropout"]).set_index("group")
+        by_setting = {name: law[key]["risk"][column] for name, key in (("law", "default"), ("law_p24", "p24"))}
+        observed = [interval_text(RATE(row)) for row in table.to_dict("records")]
+        tables.append(table[["n_patients", "n_events"]].assign(published=published, observed=observed, **by_setting))
+    return pd.concat(tables).reset_index()
 
 
 def cuts_table(law: Mapping[str, Any]) -> pd.DataFrame:
     """Both published cuts: the claimed risk difference, the law's as patients come, and everything else alike."""
     rows = []
-    for name, (label, claimed) in CUTS.items():
-        for setting in ("default", "p24"):
-            part, alike = law[setting], law[setting]["effect"][name]
-            difference, share = part["risk_difference"][name], part["share_beyond"][name]
-            rows.append((label, setting, share, claimed, difference, alike["value"], alike["mc_se"]))
-    names = ["cut", "prevalence", "share_beyond", "published", "difference", "effect", "effect_mc_se"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def ranges(law: Mapping[str, Any]) -> dict[str, float]:
-    """From the lowest to the highest phase and arm: under the law, and as published."""
-    phase, arm = law["risk"]["trial_phase"], law["risk"]["treatment_group"]
-    return {
-        "phase_range": phase["Phase III"] - phase["Phase I"],
-        "arm_range": arm["Placebo"] - arm["Active"],
-        "phase_published": RISKS["Phase III"] - RISKS["Phase I"],
-        "arm_published": RISKS["Placebo"] - RISKS["Active"],
-    }
-
-
-def formula_terms(law: Law = PUBLISHED_LAW) -> pd.DataFrame:
-    """Term by term: the published formula and the law that made the published data."""
-    values = [law.weight_adverse_events * law.adverse_event_scale, law.weight_missed_visits, law.weight_phase]
-    values += [law.weight_arm, law.weight_young, law.slope, law.offset, law.noise_sd]
-    terms = PUBLISHED["terms"]
-    return pd.DataFrame({"term": terms.keys(), "published": terms.values(), "law": [f"{v:.2f}" for v in values]})
-
-
-def formula_against_law(trial: pd.DataFrame, law: Law = PUBLISHED_LAW) -> tuple[pd.DataFrame, dict[str, float]]:
-    """What the published formula says of a trial, and what its law says.
-
-    Returns
-    -------
-    probabilities : DataFrame (n, 2)
-        ``formula`` and ``law``.
-    summary : dict
-        ``mean_formula``, ``mean_law``, ``least_formula``, ``greatest_formula``; ``auroc_formula``, ``auroc_law``
-        against the exact probabilities of these patients.
-    """
-    by_formula, truth = simulate.published_formula(trial), oracle.of_patients(law, trial)
-    return pd.DataFrame({"formula": by_formula, "law": truth}), {
-        "mean_formula": float(by_formula.mean()),
-        "mean_law": float(truth.mean()),
-        "least_formula": float(by_formula.min()),
-        "greatest_formula": float(by_formula.max()),
-        "auroc_formula": float(ranks.soft_auroc(truth, by_formula, weight=1.0)[0]),
-        "auroc_law": float(ranks.soft_auroc(truth, truth, weight=1.0)[0]),
-    }
+    for (name, (label, claimed)), setting in itertools.product(CUTS.items(), ("default", "p24")):
+        part, alike = law[setting], law[setting]["effect"][name]
+        row = {"cut": label, "prevalence": setting, "share_beyond": part["share_beyond"][name], "published": claimed}
+        row |= {"difference": part["risk_difference"][name], "effect": alike["value"], "effect_mc_se": alike["mc_se"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def unlike(table_1: pd.DataFrame, smallest: float = LARGE_SMD) -> dict[str, Any]:
@@ -209,24 +156,6 @@ def unlike(table_1: pd.DataFrame, smallest: float = LARGE_SMD) -> dict[str, Any]
     rows = table_1.assign(smd=smd)[smd >= smallest].sort_values("smd", ascending=False)
     names = dict.fromkeys(name.split(",")[0].split(":")[0] for name in rows["characteristic"])
     return {"names": ", ".join(names), "n": len(rows), "smallest": smallest, "largest": float(smd.max())}
-
-
-def bins(values: pd.Series, most: int = 24) -> np.ndarray:
-    """Histogram edges: one bin a value for counts, `most` edges otherwise."""
-    low, high = values.min(), values.max()
-    return np.arange(low - 0.5, high + 1.5) if int(high - low) <= most else np.linspace(low, high, most)
-
-
-def histograms(trial: pd.DataFrame, event: np.ndarray) -> pd.DataFrame:
-    """The numbers behind the panels: share of patients by column, outcome and bin."""
-    parts = []
-    for column in PANELS:
-        edges = bins(trial[column])
-        for name, mask in (("stayed", event == 0), ("dropout", event == 1)):
-            count, _ = np.histogram(trial.loc[mask, column], edges)
-            part = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": count / mask.sum()})
-            parts.append(part.assign(column=column, outcome=name))
-    return pd.concat(parts, ignore_index=True)[["column", "outcome", "from", "to", "share"]]
 
 
 def table_one(
@@ -278,36 +207,19 @@ def _row_label(name: str, level: str) -> str:
     return f"{heading.split(', n (%)')[0]}: {level}, n (%)" if level else heading
 
 
-def missing_values(table: pd.DataFrame) -> pd.DataFrame:
-    """Missing values by column: ``column, n, missing, share``.
-
-    Examples
-    --------
-    >>> missing_values(pd.DataFrame({"age": [50, None]})).missing.tolist()
-    [1]
-    """
-    found = table.isna().sum().rename_axis("column").reset_index(name="missing")
-    found.insert(1, "n", len(table))
-    return found.assign(share=found["missing"] / len(table))
-
-
 def event_rates(groups: pd.Series, event: np.ndarray, expected: np.ndarray | None = None) -> pd.DataFrame:
     """Share of patients with the event in each group, with Wilson intervals.
 
-    Columns ``group, n, events, rate, ci_low, ci_high``; with the known probabilities of the event also their mean,
-    ``expected``.
+    Columns ``group, n_patients, n_events, rate, ci_low, ci_high``; with the known probabilities of the event also
+    their mean, ``expected``.
 
     Examples
     --------
     >>> event_rates(pd.Series(["a", "a", "b"]), np.array([0, 1, 1])).rate.tolist()
     [0.5, 1.0]
     """
-    frame = pd.DataFrame({"group": groups.astype(str).to_numpy(), "event": np.asarray(event)})
-    if expected is not None:
-        frame["expected"] = expected
-    rows = []
-    for group, part in frame.groupby("group"):
-        n, events = len(part), int(part["event"].sum())
-        row = {"group": group, "n": n, "events": events, **intervals.wilson(events, n)}
-        rows.append(row | ({"expected": float(part["expected"].mean())} if expected is not None else {}))
-    return pd.DataFrame(rows).rename(columns={"value": "rate"})
+    known = {} if expected is None else {"expected": expected}
+    by = pd.DataFrame({"group": groups.astype(str).to_numpy(), "event": np.asarray(event)} | known).groupby("group")
+    found = by["event"].agg(n_patients="size", n_events="sum")
+    ends = pd.DataFrame([intervals.wilson(row.n_events, row.n_patients) for row in found.itertuples()], found.index)
+    return found.join(ends.rename(columns={"value": "rate"})).assign(**by[list(known)].mean()).reset_index()

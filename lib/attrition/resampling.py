@@ -18,13 +18,15 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, StratifiedKFold
 
 from attrition import features, metrics, models, seeds
-from attrition.metrics import intervals
+from attrition.metrics import evaluator, intervals
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 
 OOF_COLUMNS = ["model", "repeat", "fold", "patient_id", "y", "y_prob"]
 FACTOR = 3
 """Halving keeps one candidate in this many, and gives those as many times the trees."""
+DETAILED = ("average_precision", "brier_score", "scaled_brier", "calibration_slope", "calibration_in_the_large", "ici")
+"""Measures that chapter 05 has for the same predictions, and `model_table` leaves out."""
 BOOSTED = ("xgb", "lgbm")
 """Models with a number of trees: the resource that halving spends."""
 
@@ -157,18 +159,16 @@ def per_fold(oof: pd.DataFrame, metric: Any) -> pd.DataFrame:
 
 
 def _grouped(oof: pd.DataFrame, keys: list[str], metric: Any) -> pd.DataFrame:
-    rows = [
-        dict(zip(keys, key, strict=True), value=metric(part["y"].to_numpy(), part["y_prob"].to_numpy()))
-        for key, part in oof.groupby(keys, sort=False)
-    ]
-    return pd.DataFrame(rows)
+    by = oof.groupby(keys, sort=False)[["y", "y_prob"]]
+    return by.apply(lambda part: metric(part["y"].to_numpy(), part["y_prob"].to_numpy())).reset_index(name="value")
 
 
-def corrected_interval(aurocs: np.ndarray, value: float, n_folds: int) -> intervals.Interval:
+def corrected_interval(found: np.ndarray, value: float, n_folds: int, share: bool = True) -> intervals.Interval:
     """Interval of a repeated cross-validation that allows for training sets that overlap.
 
-    The standard error is sqrt((1/J + 1/(n_folds - 1)) s^2), with s^2 the variance of the J fold AUROCs over all
-    repeats, and the quantile Student's with J - 1 degrees of freedom. Without any variance there is no interval.
+    The standard error is sqrt((1/J + 1/(n_folds - 1)) s^2), with s^2 the variance of the J fold figures over all
+    repeats, and the quantile Student's with J - 1 degrees of freedom; for a `share` such as an AUROC on the logit
+    scale. Without any variance there is no interval.
 
     References
     ----------
@@ -180,31 +180,31 @@ def corrected_interval(aurocs: np.ndarray, value: float, n_folds: int) -> interv
     >>> [round(number, 3) for number in found.values()]
     [0.68, 0.566, 0.776]
     """
-    if np.ptp(aurocs) == 0:
+    if np.ptp(found) == 0:
         return {"value": value, "ci_low": np.nan, "ci_high": np.nan}
-    J = len(aurocs)
-    se = float(np.sqrt((1 / J + 1 / (n_folds - 1)) * aurocs.var(ddof=1)))
-    return intervals.logit_interval(value, se * stats.t.ppf(0.975, J - 1) / stats.norm.ppf(0.975))
+    J = len(found)
+    se = float(np.sqrt((1 / J + 1 / (n_folds - 1)) * found.var(ddof=1))) * stats.t.ppf(0.975, J - 1)
+    return (intervals.logit_interval if share else intervals.wald)(value, se / stats.norm.ppf(0.975))
 
 
 def model_table(oof: pd.DataFrame, n_folds: int = 5) -> pd.DataFrame:
-    """AUROC of each model: a repeat, then averaged, with `corrected_interval`.
+    """Measures of each model: a repeat, then averaged, with `corrected_interval`; the evaluator's long table.
 
-    Columns model, label, n, events, auroc, ci_low, ci_high, fold_sd, attainable (share of the oracle's lift).
+    Columns model, measure, value, ci_low, ci_high, fold_sd, n_patients, n_events, and of the AUROC attainable (share of
+    the oracle's lift). Measures are the AUROC and whatever was added to the evaluator beside `DETAILED`.
     """
-    by_repeat = per_repeat(oof, metrics.auroc).groupby("model", sort=False)["value"].mean()
-    by_fold = per_fold(oof, metrics.auroc).set_index("model")["value"]
-    patients = oof.drop_duplicates("patient_id")
-    rows = []
-    for name, value in by_repeat.items():
-        folds = by_fold[name].to_numpy()
-        found = corrected_interval(folds, value, n_folds)
-        rows.append(
-            {"model": name, "label": models.LABELS[name], "n": len(patients), "events": int(patients["y"].sum())}
-            | {"auroc": value, "ci_low": found["ci_low"], "ci_high": found["ci_high"], "fold_sd": folds.std(ddof=1)}
-            | {"attainable": metrics.share_of_attainable_lift(value, by_repeat["oracle"])}
-        )
-    return pd.DataFrame(rows)
+    patients, rows = oof.drop_duplicates("patient_id"), []
+    for measure, metric in evaluator.MEASURES.items():
+        if measure in DETAILED:
+            continue
+        by_repeat = per_repeat(oof, metric).groupby("model", sort=False)["value"].mean()
+        for model, found in per_fold(oof, metric).groupby("model", sort=False)["value"]:
+            interval = corrected_interval(found.to_numpy(), by_repeat[model], n_folds, measure == "auroc")
+            rows.append({"model": model, "measure": measure, **interval, "fold_sd": found.std()})
+    table = pd.DataFrame(rows).assign(n_patients=len(patients), n_events=int(patients["y"].sum()))
+    best = table.loc[(table["model"] == "oracle") & (table["measure"] == "auroc"), "value"].item()
+    share = metrics.share_of_attainable_lift(table["value"], best)
+    return table.assign(attainable=np.where(table["measure"] == "auroc", share, np.nan))
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ def tuning_gain(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
         published = untuned[untuned["model"] == name].rename(columns={"y_prob": "y_prob_published"})
         both = part.merge(published[[*keys, "y_prob_published"]], on=keys, validate="one_to_one")
         rows.append(
-            {"model": name, "n": len(both), "events": int(both["y"].sum())}
+            {"model": name, "n_patients": len(both), "n_events": int(both["y"].sum())}
             | _paired(both)
             | {"tuned_pooled": metrics.auroc(both["y"].to_numpy(), both["y_prob"].to_numpy())}
         )

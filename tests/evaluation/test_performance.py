@@ -198,7 +198,7 @@ def test_coverage_names_the_method_that_fails():
 
 @pytest.mark.parametrize(("n", "verdict"), [(1000, "supported"), (523, "supported"), (300, "not supported")])
 def test_sample_size_follows_the_largest_need(n, verdict):
-    needed = pd.DataFrame({"criterion": ["overall risk", "shrinkage"], "n": [384, 523]})
+    needed = pd.DataFrame({"criterion": ["overall risk", "shrinkage"], "n_patients": [384, 523]})
     facts = performance.sample_size(needed, n, 0.9)
     assert (facts["verdict"], facts["criterion"], facts["n_needed"]) == (verdict, "shrinkage", 523)
 

@@ -296,7 +296,7 @@ def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
     found = evaluation.needed_patients(of, y_prob)
     rate, columns = of.y.mean(), len(of.columns("all"))
     assert found["r2"] == pytest.approx(0.15 * measures.max_cox_snell(rate))
-    assert found["needed"] == measures.riley(columns, rate, found["r2"])["n"].max()
+    assert found["needed"] == measures.riley(columns, rate, found["r2"])["n_patients"].max()
     assert found["r2_seen"] == pytest.approx(np.mean([measures.cox_snell_r2(of.y, p) for p in y_prob.T]))
     nothing = evaluation.needed_patients(of, np.full((len(of.y), 1), rate))
     assert nothing["needed_seen"] is None

@@ -113,7 +113,7 @@ def test_bootstrap_weights_follow_the_multinomial_law(rng):
 def test_bootstrap_agrees_with_scipy_and_with_delong(patients, rng):
     y, p = patients["y"].to_numpy(), patients["a"].to_numpy()
     weights = intervals.bootstrap_weights(rng, y.size, 2000)
-    ours = intervals.bootstrap(metrics.auroc, y, p, weights)
+    ours = intervals.percentile_interval(*intervals.replicates(metrics.auroc, y, p, weights))
     theirs = stats.bootstrap(
         (y, p), metrics.auroc, paired=True, vectorized=False, n_resamples=500, method="percentile", rng=rng
     ).confidence_interval

@@ -20,29 +20,29 @@ def _needed(n_parameters, prevalence, r2):
 @pytest.mark.parametrize("case", GOLDEN.to_dict("records"), ids=lambda case: f"{case['parameters']} parameters")
 def test_criteria_equal_pmsampsize(case):
     needed = _needed(case["parameters"], case["prevalence"], case["r2"])
-    assert needed.loc["shrinkage", "n"] == case["shrinkage"]
-    assert needed.loc["optimism", "n"] == case["optimism"]
-    assert needed.loc["overall risk", "n"] == case["overall_risk"]
+    assert needed.loc["shrinkage", "n_patients"] == case["shrinkage"]
+    assert needed.loc["optimism", "n_patients"] == case["optimism"]
+    assert needed.loc["overall risk", "n_patients"] == case["overall_risk"]
     assert measures.max_cox_snell(case["prevalence"]) == pytest.approx(case["max_r2"], abs=1e-12)
 
 
 def test_worked_example_chagas_disease():
     """Riley et al. 2019: 24 parameters, 17.4 % events, R-squared .288 need 662 patients and 4.8 events each."""
     largest = _needed(24, 0.174, 0.288).loc["optimism"]
-    assert largest["n"] == 662
+    assert largest["n_patients"] == 662
     assert largest["events_per_parameter"] == pytest.approx(4.8, abs=0.005)
 
 
 def test_worked_example_pre_eclampsia():
     """Riley et al. 2020: 30 parameters, 5 % events, R-squared .05."""
     needed = _needed(30, 0.05, 0.05)
-    assert needed.loc[["overall risk", "prediction error", "shrinkage"], "n"].tolist() == [73, 544, 5249]
-    assert needed.loc["shrinkage", "events"] == 263
+    assert needed.loc[["overall risk", "prediction error", "shrinkage"], "n_patients"].tolist() == [73, 544, 5249]
+    assert needed.loc["shrinkage", "n_events"] == 263
 
 
 def test_the_error_formula_treats_both_outcomes_alike():
     one, other = _needed(9, 0.3, 0.1), _needed(9, 0.7, 0.1)
-    assert one["n"].tolist() == other["n"].tolist()
+    assert one["n_patients"].tolist() == other["n_patients"].tolist()
 
 
 @pytest.mark.parametrize("r2", [0.0, -0.1, 0.4])
@@ -52,7 +52,7 @@ def test_an_impossible_r_squared_is_refused(r2):
 
 
 def test_expected_shrinkage_inverts_the_criterion():
-    n = _needed(9, 0.53, 0.12).loc["shrinkage", "n"]
+    n = _needed(9, 0.53, 0.12).loc["shrinkage", "n_patients"]
     assert measures.expected_shrinkage(n, 9, 0.12) == pytest.approx(0.9, abs=1e-3)
     assert measures.expected_shrinkage(10 * n, 9, 0.12) > 0.98
 
@@ -72,7 +72,7 @@ def test_the_shrinkage_criterion_keeps_its_promise():
     beta = np.array([0.5, 0.4, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0])
     Z = rng.normal(size=(100_000, 8))
     true = 1 / (1 + np.exp(-Z @ beta))
-    n = int(_needed(8, 0.5, measures.cox_snell_r2(true, true)).loc["shrinkage", "n"])
+    n = int(_needed(8, 0.5, measures.cox_snell_r2(true, true)).loc["shrinkage", "n_patients"])
     y_new = (rng.random(20_000) < true[:20_000]).astype(int)
     slopes = []
     for _ in range(150):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from attrition import simulate
 from attrition.simulate import PUBLISHED_LAW, oracle
@@ -25,6 +26,17 @@ def test_the_ceiling_is_the_exact_one(found):
     exact = oracle.exact(PUBLISHED_LAW)
     assert found["best_by_hand"] == pytest.approx(exact["auroc"], abs=0.012)
     assert found["probability"].mean() == pytest.approx(exact["prevalence"], abs=0.005)
+
+
+def test_the_formula_is_compared_with_exact_probabilities(found):
+    compared = found["formula"]
+    truth = oracle.of_patients(PUBLISHED_LAW, found["trial"])
+    assert compared["mean_law"] == pytest.approx(truth.mean())
+    weights = np.concatenate([truth, 1 - truth])
+    by_sklearn = roc_auc_score(np.repeat([1, 0], len(truth)), np.tile(truth, 2), sample_weight=weights)
+    assert compared["auroc_law"] == pytest.approx(by_sklearn)
+    assert compared["auroc_formula"] < compared["auroc_law"] < 1
+    assert compared["least_formula"] < compared["mean_formula"] < compared["greatest_formula"]
 
 
 def test_exercises_answer(found):

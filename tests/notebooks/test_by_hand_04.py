@@ -25,6 +25,10 @@ def test_cross_validation_is_that_of_the_library(found):
     assert np.allclose(found["risk"], oof.loc["lr"].set_index("patient_id")["y_prob"][found["trial"]["patient_id"]])
 
 
+def test_configured_folds_are_refused_by_scikit_learn(found):
+    assert "random_state" in found["refused"]
+
+
 def test_class_weights_are_those_of_the_study(found):
     X, X_new = (features.matrix(found[name], "v3_causal").to_numpy() for name in ("fitted_on", "others"))
     study = {

@@ -8,15 +8,15 @@ import pytest
 from scipy import stats
 
 import notebook_report as report
-from attrition import monitoring, params, surveillance
-from attrition.metrics import intervals
+from attrition import monitoring, params
+from attrition.metrics import evaluator, intervals
 from tests.notebooks import cells
 
 
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory):
     trial = pd.DataFrame({"adverse_events": np.random.default_rng(5).poisson(4, 1000)})
-    given = {"trial": trial, "p": params.load("08_monitoring", "quick"), "seed": 2, "surveillance": surveillance}
+    given = {"trial": trial, "p": params.load("08_monitoring", "quick"), "seed": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
         return cells.run("08", "hand", "try", monitoring=monitoring, report=report, **given)
@@ -54,16 +54,30 @@ def test_the_p_value_by_hand_is_that_of_the_librarys_deals_and_of_scipy(by_hand)
 @pytest.mark.parametrize(("first", "words"), [(0.0, "in none of 50 batches"), (0.2, "the order does not prevent it")])
 def test_what_the_order_prevents_follows_the_numbers(first, words, monkeypatch):
     table = pd.DataFrame([{"batch_size": 200, "first": first, "last": 0.69}])
-    monkeypatch.setattr(surveillance, "refits", lambda *_: table)
-    monkeypatch.setattr(surveillance, "prevailing", lambda _: {"size": 200, "worlds": []})
-    given = {"p": types.SimpleNamespace(power_batches=50), "surveillance": surveillance, "report": report}
+    monkeypatch.setattr(monitoring, "refits", lambda *_: table)
+    monkeypatch.setattr(monitoring, "prevailing", lambda _: {"size": 200, "worlds": []})
+    given = {"p": types.SimpleNamespace(power_batches=50), "monitoring": monitoring, "report": report}
     said = cells.run("08", "33b", "33d", actions=None, study=None, intervals=intervals, **given)["said"]
     assert words in said
     assert "69% of batches of 200 if the inputs are looked at last" in said
 
 
+def test_the_worst_permutation_alarm_is_the_one_furthest_from_nominal():
+    rates = [("psi", 50, 0.051), ("psi", 200, 0.04), ("ks", 50, 0.055)]
+    rates += [(name, size, 0.7) for name in monitoring.WITHOUT_NULL for size in (50, 200)]
+    null = pd.DataFrame(rates, columns=["name", "batch_size", "rate"]).assign(batches=400)
+
+    def rates_of(table, *levels):
+        return evaluator.nested(table, *levels, leaf=lambda row: types.SimpleNamespace(value=row["rate"]))
+
+    given = {"p": types.SimpleNamespace(batch_sizes=[50, 200]), "monitoring": monitoring, "report": report}
+    found = cells.run("08", "27", null=null, rates_of=rates_of, **given)
+    assert "never further than 1.0 percentage points" in found["said"]
+    assert "inputs, PSI, 200 patients: 4.0%" in found["said"].replace("\\", "")
+
+
 def test_three_looks_are_counted_together():
-    actions = [{"label": surveillance.SCENARIOS[0].label, "batch_size": n, "none": 1 - n / 1000} for n in (50, 146)]
-    said = cells.run("08", "33", actions=pd.DataFrame(actions), surveillance=surveillance, report=report, study=None)
+    actions = [{"label": monitoring.WORLDS["none"], "batch_size": n, "none": 1 - n / 1000} for n in (50, 146)]
+    said = cells.run("08", "33", actions=pd.DataFrame(actions), monitoring=monitoring, report=report, study=None)
     assert "5.0% (batches of 50) and 14.6% (batches of 146) of" in said["said"].replace("\\", "")
     assert "5% in all" in said["said"]

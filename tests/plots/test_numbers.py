@@ -291,7 +291,7 @@ def test_aurocs_of_a_real_trial_are_held_against_chance_and_suspicion():
 
 def test_observed_rates_stand_beside_the_law():
     table = pd.DataFrame(
-        {"group": ["A"], "n": [20], "rate": [0.3], "ci_low": [0.1], "ci_high": [0.5], "expected": [0.4]}
+        {"group": ["A"], "n_patients": [20], "rate": [0.3], "ci_low": [0.1], "ci_high": [0.5], "expected": [0.4]}
     )
     fig = rows.rates_by({"arm": table, "phase": table})
     for ax in fig.axes:

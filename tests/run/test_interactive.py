@@ -215,6 +215,7 @@ def opened(checkout, name, out="quick"):
         yield Opened(client)
 
 
+ADDED = 'features.VERSIONS["v4_lean"] = ("age", "adverse_event_rate", "trial_phase_risk")'
 OWN = """example = paths.ROOT / "data" / "example_trial"
 study = trials.load(pd.read_csv(example / "patients.csv"), mapping=example / "trial-mapping.toml")"""
 CHANGES = {
@@ -223,8 +224,13 @@ CHANGES = {
     "a landmark of the real trial": (
         "06_real_trial", "trials.load(", "study = study.but(landmarks=(28, 42))", ["day 28, day 42 (", "| Day 42: "]
     ),
+    "a feature version": ("03_feature_ablation", "params.load(", ADDED, ["v4_lean"]),
     "a data frame": ("06_real_trial", "trials.load(", OWN, ["one table with a row a patient"]),
 }  # fmt: skip
+
+
+DRAWN = {"03_feature_ablation": {"fig-models": "v4_lean", "fig-ablation": "v4_lean against v3"}}
+"""Data behind figures in which a change of `CHANGES` must show."""
 
 
 @pytest.mark.slow
@@ -238,3 +244,5 @@ def test_a_chapter_runs_twice_takes_a_users_change_and_leaves_the_checkout_clean
         shown = "\n".join(notebook.run(notebook.add(after, source)))
     assert all(text not in "\n".join(first) and text in shown for text in told)
     assert git(checkout, "status", "--porcelain") == ""
+    for id, words in DRAWN.get(name, {}).items():
+        assert words in (checkout / "reports" / "quick" / "tables" / f"{id}.csv").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from attrition.studies import imbalance
 
 @pytest.fixture(scope="module")
 def table():
-    setting = imbalance.settings({"p24": 0.24})[0]
+    setting = imbalance.event_rates({"p24": 0.24})[0]
     return imbalance.inflation(imbalance.before_splitting(["lr", "lgbm"], 3, 250, setting, 2000, 1))
 
 

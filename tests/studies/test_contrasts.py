@@ -154,26 +154,3 @@ def test_ordering_counts_trials():
     assert found["best_in_population"] == "Logistic regression"
     assert found["lr_below_xgb"] == pytest.approx((test["lr"] < test["xgb"]).mean())
     assert found["best_missed"] == pytest.approx((test.max(axis=1) > test["lr"]).mean())
-
-
-def paired(**ends):
-    return {name: {"value": sum(pair) / 2, "ci_low": pair[0], "ci_high": pair[1]} for name, pair in ends.items()}
-
-
-def test_single_steps_are_named_by_their_intervals():
-    found = contrasts.single_steps(
-        paired(rates_minus_counts=(0.01, 0.02), interactions=(0.009, 0.03), domain=(-0.02, -0.01)), 0.01
-    )
-    assert found["largest"] == "interactions added"
-    assert found["reaching"] == ["rates instead of counts"]
-    assert found["harmful"] == ["domain encodings added"]
-    assert found["difference"]["ci_high"] == 0.03
-
-
-def test_sizes_at_which_logistic_regression_has_what_trees_reach():
-    rows = [("lr", 200, 0.6, 0.65), ("lr", 1000, 0.7, 0.72), ("lr", 5000, 0.74, 0.75)]
-    rows += [("xgb", 200, 0.5, 0.55), ("xgb", 5000, 0.72, 0.73), ("lgbm", 5000, 0.76, 0.77)]
-    table = pd.DataFrame(rows, columns=["model", "n_train", "value", "ci_high"]).sample(frac=1, random_state=1)
-    found = contrasts.sizes_reached(table)
-    assert found[0] == {"label": "XGBoost", "n_train": 5000, "auroc": 0.72, "enough": 1000}
-    assert found[1] == {"label": "LightGBM", "n_train": 5000, "auroc": 0.76, "enough": None}

@@ -35,7 +35,7 @@ def test_measures_are_means_over_drawn_outcomes(rng):
     flagged = y_prob >= 0.4
     expected = {
         "auroc": np.mean([roc_auc_score(y, y_prob) for y in drawn]),
-        "brier": np.mean([brier_score_loss(y, y_prob) for y in drawn]),
+        "brier_score": np.mean([brier_score_loss(y, y_prob) for y in drawn]),
         "recall": np.mean([recall_score(y, flagged) for y in drawn]),
         "precision": np.mean([precision_score(y, flagged) for y in drawn]),
     }
@@ -54,7 +54,7 @@ def test_the_truth_has_the_best_measures_of_all(rng):
     for _ in range(20):
         other = imbalance.measures(p, np.clip(p + rng.normal(0, 0.1, 2000), 0.01, 0.99), 0.5, [0.2, 0.5])
         assert other["auroc"] < truth["auroc"]
-        assert other["brier"] > truth["brier"]
+        assert other["brier_score"] > truth["brier_score"]
         assert other["net_benefit_0.2"] <= truth["net_benefit_0.2"]
 
 
@@ -78,15 +78,17 @@ def test_shortcuts_equal_the_pipelines(model):
 
 
 def test_settings_have_their_event_rates():
-    for setting in imbalance.settings({"default": 0.0, "p10": 0.10}):
+    for setting in imbalance.event_rates({"default": 0.0, "p10": 0.10}):
         found = oracle.exact(PUBLISHED_LAW, setting.offset)["prevalence"]
         assert found == pytest.approx(setting.event_rate, abs=1e-8)
 
 
 def test_differences_are_paired(rows, table):
-    wide = rows[(rows["event_rate"] == "p24") & (rows["model"] == "lr")].set_index(["strategy", "trial"])["brier"]
+    wide = rows[(rows["event_rate"] == "p24") & (rows["model"] == "lr")].set_index(["strategy", "trial"])["brier_score"]
     gain = wide["smote"] - wide["none"]
-    row = table.query("event_rate == 'p24' and model == 'lr' and strategy == 'smote' and measure == 'brier'").iloc[0]
+    row = table.query(
+        "event_rate == 'p24' and model == 'lr' and strategy == 'smote' and measure == 'brier_score'"
+    ).iloc[0]
     assert row["difference_value"] == pytest.approx(gain.mean())
     assert row["difference_mc_se"] == pytest.approx(gain.std() / np.sqrt(len(gain)))
 
@@ -154,7 +156,7 @@ def test_intervals_are_left_out_where_there_are_none():
             "ci_high": [np.nan, 0.76],
         }
     )
-    whole = pd.concat([table.assign(measure=m) for m in (*imbalance.MEASURES, "net_benefit_0.2")])
+    whole = pd.concat([table.assign(measure=m) for m in (*imbalance.SHOWN, "net_benefit_0.2")])
     shown = imbalance.shown(whole, "p24")
     assert shown["auroc"].tolist() == ["0.760", "0.750 (0.740 to 0.760)"]
     assert shown["n_trials"].tolist() == [1, 5]
@@ -162,10 +164,10 @@ def test_intervals_are_left_out_where_there_are_none():
 
 def test_intervals_tell_what_another_run_would_give():
     """Levels of independent runs scatter as their intervals say, the draw of the population included."""
-    setting = imbalance.settings({"p24": 0.24})[0]
+    setting = imbalance.event_rates({"p24": 0.24})[0]
     drawn = [imbalance.reference_rows(setting, range(6), 400, [0.1], seed) for seed in range(200)]
     runs = [imbalance.summary(pd.DataFrame(rows)) for rows in drawn]
-    for model, measure in (("null", "brier"), ("oracle", "net_benefit_0.1")):
+    for model, measure in (("null", "brier_score"), ("oracle", "net_benefit_0.1")):
         rows = pd.concat([run[(run["model"] == model) & (run["measure"] == measure)] for run in runs])
         exact = rows["value"].mean()
         covered = ((rows["ci_low"] <= exact) & (exact <= rows["ci_high"])).mean()
@@ -173,24 +175,25 @@ def test_intervals_tell_what_another_run_would_give():
 
 
 def test_the_oracle_has_its_exact_auroc_and_brier_score_in_every_population():
-    setting = imbalance.settings({"p24": 0.24})[0]
+    setting = imbalance.event_rates({"p24": 0.24})[0]
     exact = oracle.exact(PUBLISHED_LAW, setting.offset)
+    exact["brier_score"] = exact["brier"]
     rows = pd.DataFrame(imbalance.reference_rows(setting, range(3), 400, [0.1], 1)).query("model == 'oracle'")
-    for measure in ("auroc", "brier"):
+    for measure in ("auroc", "brier_score"):
         assert rows[measure].to_numpy() == pytest.approx(np.full(3, exact[measure]), abs=1e-12)
 
 
 def test_shares_have_no_interval_beyond_one():
     rows = pd.DataFrame({"event_rate": "p24", "model": "lr", "strategy": "none", "trial": range(3)})
-    rows = rows.assign(precision=[0.7, 0.8, 1.0], brier=[0.1, 0.2, 0.9])
+    rows = rows.assign(precision=[0.7, 0.8, 1.0], brier_score=[0.1, 0.2, 0.9])
     found = imbalance.summary(rows).set_index("measure")
     assert found.loc["precision", "ci_high"] == 1.0
-    assert found.loc["brier", "ci_high"] > 1.0
+    assert found.loc["brier_score", "ci_high"] > 1.0
 
 
 def test_an_event_rate_is_named_as_it_is():
     with pytest.raises(ValueError, match="must be named p10"):
-        imbalance.settings({"p24": 0.10})
+        imbalance.event_rates({"p24": 0.10})
 
 
 def test_models_share_trials(rows):

@@ -60,19 +60,19 @@ def rows_of(one, n_rows=3, rng=None):
     return dataclasses.replace(one, X=X, y=one.y[who], patient=who)
 
 
-@pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.name)
+@pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.__name__)
 def test_a_planted_feature_is_refused_by_its_declared_day(small, leak):
-    column = leak.compute(small, pd.Index(cohort.at_risk(small, 28)))
+    column = leak(small, pd.Index(cohort.at_risk(small, 28)))
     last = small.events["known_day"].max()
     with pytest.raises(LeakError, match="after the landmark"):
         guard.guard(column.to_frame("planted"), {"planted": last}, 28)
 
 
-@pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.name)
+@pytest.mark.parametrize("leak", leaks.FEATURES, ids=lambda leak: leak.__name__)
 def test_a_planted_feature_that_lies_about_its_day_is_refused_by_rebuilding(small, leak):
     def build(trial):
         ids = pd.Index(cohort.at_risk(trial, 28), name="id")
-        return pd.DataFrame({"planted": leak.compute(trial, ids)}, index=ids)
+        return pd.DataFrame({"planted": leak(trial, ids)}, index=ids)
 
     with pytest.raises(LeakError, match="planted: changes when records after day 28 are deleted"):
         guard.guard(build(small), {"planted": 28}, 28, build=build, trial=small)
@@ -80,9 +80,9 @@ def test_a_planted_feature_that_lies_about_its_day_is_refused_by_rebuilding(smal
 
 @pytest.mark.parametrize("name", ["visit_number_reached", "exposure_records", "completion_flag"])
 def test_the_screen_finds_a_strong_leak_under_an_innocent_name(small, name):
-    leak = next(leak for leak in leaks.FEATURES if leak.name == name)
+    leak = next(leak for leak in leaks.FEATURES if leak.__name__ == name)
     y = cohort.target(small, 28)
-    column = leak.compute(small, y.index).to_frame("score")
+    column = leak(small, y.index).to_frame("score")
     with pytest.raises(LeakError, match="column score: alone it ranks leavers"):
         guard.guard(column, {"score": 28}, 28, y=y.to_numpy())
 
@@ -162,17 +162,17 @@ def test_folds_that_share_a_patient_are_refused(rng):
     guard.guard_folds(leaks.grouped_folds(stacked), stacked.patient)
 
 
-PLANTED = [leak for leak in leaks.PROCEDURES if leak.name != "repeated_patients"]
+PLANTED = [leak for leak in leaks.PROCEDURES if leak.__name__ != "repeated_patients"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leak", PLANTED, ids=lambda leak: leak.name)
+@pytest.mark.parametrize("leak", PLANTED, ids=lambda leak: leak.__name__)
 def test_a_leaky_procedure_is_refused_and_the_honest_one_is_not(rng, leak):
     one = task(rng)
 
     def procedure(honest):
         def run(y, _):
-            _, rows, scores = leak.compute(dataclasses.replace(one, y=y), honest)
+            _, rows, scores = leak(dataclasses.replace(one, y=y), honest)
             return rows, scores[:, 0]
 
         return run
@@ -253,7 +253,7 @@ def test_price_list_of_the_pilot(pilot, p):
     assert len(table) == len(leaks.FEATURES) + len(leaks.PROCEDURES) >= 8
     assert (table["honest"] < 0.75).all()
     assert table.loc["visit_number_reached", "leaky"] > 0.9
-    assert (table.loc[[leak.name for leak in leaks.PROCEDURES], "difference"] > 0).all()
+    assert (table.loc[[leak.__name__ for leak in leaks.PROCEDURES], "difference"] > 0).all()
 
 
 @pytest.mark.slow

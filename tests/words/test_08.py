@@ -116,7 +116,7 @@ CASES = {
     ],
     turns.inline("08_monitoring", "ch08-33"): [
         (
-            {"kept": {50: 0.854, 200: 0.87}, "surveillance": {"ALPHA": 0.05}},
+            {"kept": {50: 0.854, 200: 0.87}, "monitoring": {"ALPHA": 0.05}},
             LOOKS.format("14.6% (batches of 50) and 13.0% (batches of 200)"),
         ),
     ],

@@ -388,7 +388,7 @@ def heterogeneity(level: pd.DataFrame) -> Facts:
 
 def sample_size(needed: pd.DataFrame, n_patients: int, shrinkage: float) -> Facts:
     """Whether the trial has the patients that its model needs (`attrition.metrics.measures.riley`)."""
-    largest = needed.loc[needed["n"].idxmax()]
-    verdict = "supported" if n_patients >= largest["n"] else "not supported"
-    facts: Facts = {"verdict": verdict, "criterion": largest["criterion"], "n_needed": int(largest["n"])}
+    largest = needed.loc[needed["n_patients"].idxmax()]
+    verdict = "supported" if n_patients >= largest["n_patients"] else "not supported"
+    facts: Facts = {"verdict": verdict, "criterion": largest["criterion"], "n_needed": int(largest["n_patients"])}
     return facts | {"n_patients": n_patients, "shrinkage": shrinkage}

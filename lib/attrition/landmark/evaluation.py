@@ -304,7 +304,7 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
     largest = measures.max_cox_snell(rate)
 
     def needed(r2: float) -> int | None:
-        return int(measures.riley(columns, rate, r2)["n"].max()) if 0 < r2 < largest else None
+        return int(measures.riley(columns, rate, r2)["n_patients"].max()) if 0 < r2 < largest else None
 
     found |= {"share": share, "r2": share * largest, "needed": needed(share * largest)}
     if y_prob is not None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from attrition.metrics.measures import columns, plain
+
 EDGE = 1e-12
 MIN_SPREAD = 0.01
 """Least standard deviation of the predicted logits for which a slope is defined."""
@@ -118,17 +120,6 @@ def _solved(information: NDArray, score: NDArray) -> NDArray:
     return np.linalg.solve(information, score.T[:, :, None])[:, :, 0].T
 
 
-def _columns(weights: ArrayLike | None, n: int) -> NDArray:
-    if weights is None:
-        return np.ones((n, 1))
-    w = np.asarray(weights, dtype=float)
-    return w[:, None] if w.ndim == 1 else w
-
-
-def _plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
-    return values if weights is not None and np.ndim(weights) == 2 else float(values[0])
-
-
 def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     r"""Slope b of :math:`\mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)`: below 1 predictions are too extreme.
 
@@ -156,12 +147,12 @@ def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
     0.3856
     """
     y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
-    w = _columns(weights, y.size)
+    w = columns(weights, y.size)
     if lp.std() < MIN_SPREAD:
-        return _plain(np.full(w.shape[1], np.nan), weights)
+        return plain(np.full(w.shape[1], np.nan), weights)
     centre = lp.mean()
     beta, _ = fit_logistic(np.column_stack([np.ones_like(lp), lp - centre]), y, w)
-    return _plain(beta[1], weights)
+    return plain(beta[1], weights)
 
 
 def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
@@ -175,10 +166,10 @@ def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: Arra
     1.0986
     """
     y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
-    w = _columns(weights, y.size)
+    w = columns(weights, y.size)
     beta, _ = fit_logistic(np.ones((y.size, 1)), y, w, offset=lp)
     rate = y @ w / w.sum(axis=0)
-    return _plain(np.where((rate > 0) & (rate < 1), beta[0], np.nan), weights)
+    return plain(np.where((rate > 0) & (rate < 1), beta[0], np.nan), weights)
 
 
 def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool = True) -> tuple[NDArray, NDArray]:
@@ -287,11 +278,11 @@ def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, 
     0.25
     """
     y, p, lp = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float), logit(y_prob)
-    w = _columns(weights, y.size)
+    w = columns(weights, y.size)
     total = w.sum(axis=0)
     if lp.std() < MIN_SPREAD:
-        return _plain(np.abs(y @ w - p @ w) / total, weights)
+        return plain(np.abs(y @ w - p @ w) / total, weights)
     _, X = _flexible_design(lp, n_knots)
     beta, _ = fit_logistic(X, y, w)
     distance = np.abs(inverse_logit(X @ beta) - p[:, None])
-    return _plain(np.einsum("nb,nb->b", distance, w) / total, weights)
+    return plain(np.einsum("nb,nb->b", distance, w) / total, weights)

@@ -1,10 +1,14 @@
 """One evaluator for all chapters: every measure of every model on the same patients, in one long table.
 
+Chapter 04 has its measures by fold (`attrition.resampling.model_table`) and of known truth (`expected`), 05 with
+bootstrap intervals, 08 by formula.
+
 A table has what the row is about (``model``, or ``first, second``; ``characteristic, subgroup``; what a chapter adds,
 such as ``landmark``), then ``measure, value, ci_low, ci_high, n_patients, n_events``. `nested` makes the mapping that
 result files hold, `readable` the table that a reader sees.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from attrition.metrics import calibration, measures
+from attrition.metrics import calibration, intervals, measures, ranks
 from attrition.metrics.intervals import Interval, centred_interval, of_row, percentile_interval, replicates
 from notebook_report.text import interval_text
 
@@ -30,12 +34,25 @@ MEASURES: dict[str, Metric] = {
 """Measures by name; a further one stands in the tables and results of every chapter that evaluates."""
 SLOW = "ici"
 """Takes long to resample, and cannot be negative: its interval is centred and rests on fewer resamples."""
+BY_FORMULA: dict[str, Callable[[NDArray, NDArray], Interval]] = {
+    "auroc": intervals.auroc_interval,
+    "brier_score": lambda y, p: intervals.mean_interval((y - p) ** 2),
+    "calibration_slope": intervals.calibration_slope_interval,
+    "calibration_in_the_large": intervals.calibration_in_the_large_interval,
+}
+"""Measures whose interval needs no resamples, of one prediction a patient."""
 OF_INTERVAL = ("measure", "value", "ci_low", "ci_high")
 FEWEST = 50
 """Events, and non-events, below which a subgroup is marked small."""
 
 
-def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray, n_slow: int) -> Interval:
+def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray | None, n_slow: int) -> Interval:
+    if weights is None:
+        return (
+            BY_FORMULA[name](y, p)
+            if name in BY_FORMULA
+            else Interval(value=metric(y, p), ci_low=np.nan, ci_high=np.nan)
+        )
     if name == SLOW:
         return centred_interval(*replicates(metric, y, p, weights[:, :n_slow]))
     return percentile_interval(*replicates(metric, y, p, weights))
@@ -49,11 +66,11 @@ def with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
 def evaluate(
     y_true: ArrayLike,
     predictions: Mapping[str, NDArray],
-    weights: NDArray,
+    weights: NDArray | None = None,
     metrics: Mapping[str, Metric] = MEASURES,
     n_slow: int = 200,
 ) -> pd.DataFrame:
-    """Every measure of every model with a bootstrap interval over patients.
+    """Every measure of every model with an interval over patients: by bootstrap, or without weights by formula.
 
     Parameters
     ----------
@@ -62,7 +79,8 @@ def evaluate(
     predictions : mapping of str to array of shape (n_patients,) or (n_patients, n_repeats)
         Model to its out-of-fold probabilities. A measure is taken a repeat of cross-validation and then averaged.
     weights : array of shape (n_patients, n_resamples)
-        From `attrition.metrics.intervals.bootstrap_weights`; all models and measures share them.
+        From `attrition.metrics.intervals.bootstrap_weights`; all models and measures share them. None for intervals
+        `BY_FORMULA`, of predictions of shape (n_patients,); other measures then have none.
     metrics : mapping of str to callable
         ``metric(y_true, y_prob, weights=None)``, as those of `MEASURES`.
     n_slow : int
@@ -87,6 +105,23 @@ def evaluate(
         for name, metric in metrics.items()
     ]
     return with_size(rows, y)
+
+
+def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Mapping[str, Metric] = MEASURES) -> dict[str, float]:
+    """Every measure over all outcomes that could have been: patients count with their known probability of the event.
+
+    Each stands there twice, as event and as non-event; the AUROC leaves out the pairs of a patient with itself.
+
+    Examples
+    --------
+    >>> expected([0.2, 0.8], [0.5, 0.5], {"brier_score": MEASURES["brier_score"]})
+    {'brier_score': 0.25}
+    """
+    p, both = np.asarray(probability, dtype=float), np.repeat([1, 0], np.size(probability))
+    twice, weights = np.tile(y_prob, 2), np.concatenate([p, 1 - p])[:, None]
+    found = {name: float(metric(both, twice, weights)[0]) for name, metric in metrics.items() if name != "auroc"}
+    own = {"auroc": float(ranks.soft_auroc(p, np.asarray(y_prob))[0])} if "auroc" in metrics else {}
+    return own | found
 
 
 def compare(
@@ -194,8 +229,10 @@ def pick(table: pd.DataFrame, **about: Any) -> Interval | None:
     return of_row(rows[0]) if rows else None
 
 
-def nested(table: pd.DataFrame) -> dict[str, Any]:
-    """A table of `evaluate` or `compare` as result files hold it: model, or pair, to measure to interval.
+def nested(table: pd.DataFrame, *levels: str, leaf: Callable[[dict[str, Any]], Any] = of_row) -> dict[str, Any]:
+    """A table as result files hold it: a mapping a level, down to what `leaf` makes of a row, an interval by default.
+
+    Without `levels`, that of `evaluate` or `compare`: model, or pair, to measure to interval.
 
     Examples
     --------
@@ -203,11 +240,29 @@ def nested(table: pd.DataFrame) -> dict[str, Any]:
     >>> nested(pd.DataFrame([row]))["lr_minus_xgb"]["auroc"]["value"]
     0.1
     """
-    found: dict[str, dict[str, Interval]] = {}
+    if not levels:
+        who = table["model"] if "model" in table else table["first"] + "_minus_" + table["second"]
+        table, levels = table.assign(who=who), ("who", "measure")
+    found: dict[str, Any] = {}
     for row in table.to_dict("records"):
-        who = row["model"] if "model" in row else f"{row['first']}_minus_{row['second']}"
-        found.setdefault(who, {})[row["measure"]] = of_row(row)
+        *outer, last = (str(row[level]) for level in levels)
+        functools.reduce(lambda place, name: place.setdefault(name, {}), outer, found)[last] = leaf(row)
     return found
+
+
+def flat(found: Mapping[str, Any], *levels: str) -> pd.DataFrame:
+    """The table of nested results, a row a mapping below these levels, whose names become columns.
+
+    Examples
+    --------
+    >>> flat({"lr": {"auroc": {"value": 0.7}}}, "model", "measure").to_dict("records")
+    [{'model': 'lr', 'measure': 'auroc', 'value': 0.7}]
+    """
+    if not levels:
+        return pd.DataFrame([found])
+    parts = [flat(part, *levels[1:]).assign(**{levels[0]: name}) for name, part in found.items()]
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*levels, *table.columns.difference(levels, sort=False)]]
 
 
 def readable(table: pd.DataFrame, form: str = ".3f") -> pd.DataFrame:

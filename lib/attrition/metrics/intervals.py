@@ -253,13 +253,6 @@ def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, 
     return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
 
 
-def bootstrap(
-    metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray, level: float = LEVEL
-) -> Interval:
-    """Percentile interval of any measure, averaged over repeats; see `replicates`."""
-    return percentile_interval(*replicates(metric, y_true, y_prob, weights), level)
-
-
 def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray) -> tuple[float, NDArray]:
     """Estimate and bootstrap replicates of a measure, taken a repeat of cross-validation and then averaged.
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import rankdata
 
+from attrition.metrics import ranks
 from attrition.metrics.ranks import settled
 
 
@@ -24,11 +25,16 @@ def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLik
         raise ValueError(f"y_true and y_prob must be vectors of one length, not {y.shape} and {p.shape}")
     if not np.isin(y, (0.0, 1.0)).all() or not np.isfinite(p).all():
         raise ValueError("y_true must hold 0 and 1 only, and y_prob must be finite")
-    w = np.ones((y.size, 1)) if weights is None else np.asarray(weights, dtype=float)
-    return y, p, w[:, None] if w.ndim == 1 else w
+    return y, p, columns(weights, y.size)
 
 
-def _plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
+def columns(weights: ArrayLike | None, n: int) -> NDArray:
+    """Weights of `n` patients, a column a resample; one column of ones without."""
+    return np.ones((n, 1)) if weights is None else np.asarray(weights, dtype=float).reshape(n, -1)
+
+
+def plain(values: NDArray, weights: ArrayLike | None) -> float | NDArray:
+    """One value a column of a matrix of weights, else a float."""
     return values if weights is not None and np.ndim(weights) == 2 else float(values[0])
 
 
@@ -40,6 +46,12 @@ def _by_score(y: NDArray, p: NDArray, w: NDArray) -> tuple[NDArray, NDArray, NDA
     if scores.size == p.size:
         return scores, w * y, w * (1 - y)
     return scores, np.add.reduceat(w * y, start, axis=0), np.add.reduceat(w * (1 - y), start, axis=0)
+
+
+def _from_above(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray, NDArray, NDArray]:
+    """Events at each score, the highest first, and events and non-events at or above it (scores x columns)."""
+    _, events, others = _by_score(*_outcome_and_weights(y_true, y_prob, weights))
+    return events[::-1], np.cumsum(events[::-1], axis=0), np.cumsum(others[::-1], axis=0)
 
 
 def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> Any:
@@ -75,11 +87,7 @@ def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None
     array([0.5, nan])
     """
     y, p, w = _outcome_and_weights(y_true, y_prob, weights)
-    _, events, others = _by_score(y, p, w)
-    below = np.cumsum(others, axis=0)
-    pairs = below[-1] * events.sum(axis=0)
-    won = np.einsum("gb,gb->b", events, below) - 0.5 * np.einsum("gb,gb->b", events, others)
-    return _plain(np.divide(won, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0), weights)
+    return plain(ranks.auroc(y, p, w.T), weights)
 
 
 def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
@@ -99,14 +107,11 @@ def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
     ----------
     Davis and Goadrich (2006), ICML, 233-240.
     """
-    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
-    _, events, others = _by_score(y, p, w)
-    found = np.cumsum(events[::-1], axis=0)
-    flagged = found + np.cumsum(others[::-1], axis=0)
+    events, found, alarms = _from_above(y_true, y_prob, weights)
+    flagged, total = found + alarms, found[-1]
     precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
-    total = found[-1]
-    area = np.einsum("gb,gb->b", events[::-1], precision)
-    return _plain(np.divide(area, total, out=np.full(total.shape, np.nan), where=total > 0), weights)
+    area = np.einsum("gb,gb->b", events, precision)
+    return plain(np.divide(area, total, out=np.full(total.shape, np.nan), where=total > 0), weights)
 
 
 def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
@@ -127,7 +132,7 @@ def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None 
     0.125
     """
     y, p, w = _outcome_and_weights(y_true, y_prob, weights)
-    return _plain((y - p) ** 2 @ w / w.sum(axis=0), weights)
+    return plain((y - p) ** 2 @ w / w.sum(axis=0), weights)
 
 
 def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
@@ -153,14 +158,14 @@ def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None
     rate = y @ w / w.sum(axis=0)
     error = (y - p) ** 2 @ w / w.sum(axis=0)
     spread = rate * (1 - rate)
-    return _plain(1 - np.divide(error, spread, out=np.full(rate.shape, np.nan), where=spread > 0), weights)
+    return plain(1 - np.divide(error, spread, out=np.full(rate.shape, np.nan), where=spread > 0), weights)
 
 
 def log_loss(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     """Mean negative log likelihood of the outcome; probabilities are kept 1e-15 away from 0 and 1."""
     y, p, w = _outcome_and_weights(y_true, y_prob, weights)
     p = np.clip(p, 1e-15, 1 - 1e-15)
-    return _plain(-(y * np.log(p) + (1 - y) * np.log1p(-p)) @ w / w.sum(axis=0), weights)
+    return plain(-(y * np.log(p) + (1 - y) * np.log1p(-p)) @ w / w.sum(axis=0), weights)
 
 
 def classification(
@@ -192,7 +197,7 @@ def classification(
     values |= {"recall": ratio(tp, tp + fn), "precision": ratio(tp, tp + fp), "specificity": ratio(tn, tn + fp)}
     values |= {"f1": ratio(2 * tp, 2 * tp + fp + fn), "flagged_per_100": 100 * (tp + fp) / n}
     values |= {"found_per_100": 100 * tp / n, "missed_per_100": 100 * fn / n}
-    return {name: _plain(value, weights) for name, value in values.items()}
+    return {name: plain(value, weights) for name, value in values.items()}
 
 
 def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDArray:
@@ -215,12 +220,11 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
     >>> roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.0, 0.5, 1.0])
     array([0.5, 1. , 1. ])
     """
-    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
-    _, events, others = _by_score(y, p, w)
-    edge = np.zeros((1, w.shape[1]))
-    recall = np.vstack([edge, np.cumsum(events[::-1], axis=0)]) / events.sum(axis=0)
-    alarms = np.vstack([edge, np.cumsum(others[::-1], axis=0)]) / others.sum(axis=0)
-    curves = np.column_stack([np.interp(np.asarray(grid), alarms[:, b], recall[:, b]) for b in range(w.shape[1])])
+    _, found, alarms = (
+        np.vstack([np.zeros((1, part.shape[1])), part]) for part in _from_above(y_true, y_prob, weights)
+    )
+    points = zip((alarms / alarms[-1]).T, (found / found[-1]).T, strict=True)
+    curves = np.column_stack([np.interp(np.asarray(grid), *point) for point in points])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
 
 
@@ -232,14 +236,11 @@ def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike
     >>> precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.5, 1.0]).round(3)
     array([1.   , 0.667])
     """
-    y, p, w = _outcome_and_weights(y_true, y_prob, weights)
-    _, events, others = _by_score(y, p, w)
-    found = np.cumsum(events[::-1], axis=0)
-    flagged = found + np.cumsum(others[::-1], axis=0)
+    _, found, alarms = _from_above(y_true, y_prob, weights)
+    flagged, recall = found + alarms, found / found[-1]
     precision = np.divide(found, flagged, out=np.ones_like(found), where=flagged > 0)
-    recall = found / found[-1]
-    reached = [np.searchsorted(recall[:, b], np.asarray(grid) - 1e-12) for b in range(w.shape[1])]
-    curves = np.column_stack([precision[np.minimum(at, len(recall) - 1), b] for b, at in enumerate(reached)])
+    reached = [np.minimum(np.searchsorted(column, np.asarray(grid) - 1e-12), len(recall) - 1) for column in recall.T]
+    curves = np.column_stack([values[at] for values, at in zip(precision.T, reached, strict=True)])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
 
 
@@ -357,8 +358,8 @@ def riley(
     Returns
     -------
     pandas.DataFrame
-        Rows ``overall risk, prediction error, shrinkage, optimism`` with ``criterion, target, n, events,
-        events_per_parameter``. The study needs the largest.
+        Rows ``overall risk, prediction error, shrinkage, optimism`` with ``criterion, target, n_patients,
+        n_events, events_per_parameter``. The study needs the largest.
 
     Raises
     ------
@@ -384,7 +385,7 @@ def riley(
 
     Examples
     --------
-    >>> riley(24, prevalence=0.174, r2=0.288)["n"].tolist()
+    >>> riley(24, prevalence=0.174, r2=0.288)["n_patients"].tolist()
     [221, 801, 623, 662]
     """
     if not 0 < r2 < max_cox_snell(prevalence):
@@ -399,7 +400,7 @@ def riley(
         "optimism": (optimism, _for_shrinkage(n_parameters, r2, small_optimism)),
     }
     table = pd.DataFrame(
-        [{"criterion": name, "target": target, "n": math.ceil(n)} for name, (target, n) in rows.items()]
+        [{"criterion": name, "target": target, "n_patients": math.ceil(n)} for name, (target, n) in rows.items()]
     )
-    events = table["n"] * prevalence
-    return table.assign(events=np.ceil(events).astype(int), events_per_parameter=events / n_parameters)
+    events = table["n_patients"] * prevalence
+    return table.assign(n_events=np.ceil(events).astype(int), events_per_parameter=events / n_parameters)

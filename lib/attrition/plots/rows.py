@@ -217,12 +217,12 @@ def one_split(table: pd.DataFrame) -> Axes:
 
 
 def rates_by(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Observed event rates (`tables.event_rates`, by what the groups are) with intervals and the law's own."""
+    """Observed event rates (`attrition.eda.event_rates`, by what the groups are) with intervals and the law's own."""
     fig, panels = plt.subplots(len(tables), 1, figsize=(WIDTH, 1.9 * len(tables)), sharex=True)
     marks = {"": Mark("observed, 95% interval", "dropout", "o", 4.5)}
     also = {"expected": Mark("the law's own", "ink", "|", 12)}
     for ax, (title, table) in zip(panels, tables.items(), strict=True):
-        named = [f"{group}  (n = {n})" for group, n in zip(table["group"], table["n"], strict=True)]
+        named = [f"{group}  (n = {n})" for group, n in zip(table["group"], table["n_patients"], strict=True)]
         rows(table.assign(label=named), marks, ax, value="rate", line=1.6, also=also)
         ax.set(title=title, xlim=(0, 1))
     panels[-1].set_xlabel("share of patients who dropped out")
@@ -435,7 +435,7 @@ def alarm_rates(table: pd.DataFrame, titles: Mapping[str, str], names: Mapping[s
     Parameters
     ----------
     table : pandas.DataFrame
-        Alarms of `attrition.monitoring.surveillance.study`.
+        Alarms of `attrition.monitoring.study`.
     titles, names : mapping of str to str
         Scenarios and methods from top to bottom, with their names.
     level : float

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from attrition import metrics, models, registry, resampling, seeds, simulate
-from attrition.metrics import intervals
+from attrition import models, registry, resampling, seeds, simulate
+from attrition.metrics import evaluator
 from attrition.score import FEWEST, INPUT, PRESETS, Scorer
 from notebook_report.text import interval_text
 
@@ -53,18 +53,12 @@ def chosen(table: pd.DataFrame, rule: Mapping[str, Any]) -> dict[str, Any]:
 def held_out(model: str, trial: pd.DataFrame, n_folds: int, seed: int) -> dict[str, Any]:
     """Performance of the champion as it is trained (features, weights), on patients that each fit has not seen.
 
-    ``auroc``, ``calibration_slope`` and ``calibration_in_the_large`` with intervals, ``brier_score`` without.
+    Every measure of the evaluator, with an interval where there is a formula for one.
     """
     y = trial["dropout"].to_numpy()
     unfitted = {model: models.pipeline(model, registry.VERSION, registry.STRATEGY, seed)}
     oof = resampling.out_of_fold(unfitted, trial, y, resampling.repeated_folds(y, n_folds, 1, seed))
-    seen, y_prob = oof["y"].to_numpy(), oof["y_prob"].to_numpy()
-    return {
-        "auroc": intervals.auroc_interval(seen, y_prob),
-        "brier_score": metrics.brier_score(seen, y_prob),
-        "calibration_slope": intervals.calibration_slope_interval(seen, y_prob),
-        "calibration_in_the_large": intervals.calibration_in_the_large_interval(seen, y_prob),
-    }
+    return evaluator.nested(evaluator.evaluate(oof["y"], {model: oof["y_prob"].to_numpy()}))[model]
 
 
 def newcomers(seed: int, n: int = 3) -> pd.DataFrame:
@@ -83,10 +77,13 @@ def table(scorer: Scorer, performance: Mapping[str, Any]) -> pd.DataFrame:
     """The model card, ``fact, value``: the rows of ``modelcard.yaml``, filled with the scorer's card and `held_out`."""
     youngest, oldest = scorer.support.ranges["age"]
     facts: dict[str, Any] = {**scorer.card, **PRESETS, "youngest": youngest, "oldest": oldest, "fewest": FEWEST}
-    facts |= {"auroc": interval_text(performance["auroc"]), "brier_score": performance["brier_score"]}
+    facts |= {"auroc": interval_text(performance["auroc"]), "brier_score": performance["brier_score"]["value"]}
     calibration = ("calibration_slope", "calibration_in_the_large")
     facts |= {name: interval_text(performance[name], ".2f") for name in calibration}
     facts |= {"label": models.LABELS[scorer.card["model"]], "registered": f"{registry.NAME}@{registry.ALIAS}"}
     facts |= {"known": scorer.card["known_at"].partition(":")[0], "checksum": scorer.card["data_sha256"][:16]}
     rows = yaml.safe_load(Path(__file__).with_name("modelcard.yaml").read_text(encoding="utf-8"))
-    return pd.DataFrame([{"fact": fact, "value": value.format_map(facts)} for fact, value in rows.items()])
+    told = {fact: value.format_map(facts) for fact, value in rows.items()}
+    added = [name for name in performance if name not in ("auroc", *resampling.DETAILED)]
+    told |= {name.replace("_", " "): interval_text(performance[name]) or "" for name in added}
+    return pd.DataFrame(told.items(), columns=["fact", "value"])

@@ -5,60 +5,26 @@ two candidates fitted on the same trials and evaluated on the same population.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from attrition import features, models
+from attrition import features, models, settings
 from attrition.claims.rules import Measure, grade_effect
 from attrition.metrics import ranks, share_of_attainable_lift
+from attrition.metrics.evaluator import flat
 from attrition.studies.ablation import FINAL, TREES, Study, key
 from attrition.studies.population import Population
-from attrition.studies.published import COUNTS_AUROC, TEST_AUROC
 from notebook_report.text import interval_text
 
-STEPS = {
-    "rates_minus_counts": ("v2_rates", "v1_counts"),
-    "interactions": ("v2_interactions", "v2_rates"),
-    "domain": ("v3_causal", "v2_interactions"),
-    "v3_minus_v1": ("v3_causal", "v1_counts"),
-    "burden": ("v3_causal", "without_burden"),
-}
-"""Published comparisons: name to the feature set with, and the one without."""
-PUBLISHED = {"rates_minus_counts": 0.11, "interactions": 0.05, "domain": 0.02, "v3_minus_v1": 0.18, "burden": 0.042}
-"""The gains in AUROC that were published for `STEPS`."""
-STEP_LABELS = {
-    "rates_minus_counts": "Rates instead of counts",
-    "interactions": "Interactions added",
-    "domain": "Domain encodings added",
-    "v3_minus_v1": "All steps, v3 against v1",
-    "burden": "Burden, left out of v3",
-}
+SAID = settings.read(Path(__file__).with_name("contrasts.yaml"), ValueError)
+STEPS: dict[str, dict[str, Any]] = SAID["steps"]
+"""Published comparisons: label, the feature set that is ``better``, the one that is ``worse``, the gain published."""
 MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}
-VERSION_LABELS = {
-    "v1_counts": "v1, counts",
-    "v2_rates": "v2, rates",
-    "v2_interactions": "v2, interactions",
-    "v3_causal": "v3, domain encodings",
-}
-MODEL_CONTRASTS = {
-    "lr_minus_lgbm": (key(FINAL, "lr"), key(FINAL, "lgbm")),
-    "lr_minus_xgb": (key(FINAL, "lr"), key(FINAL, "xgb")),
-    "lgbm_minus_xgb": (key(FINAL, "lgbm"), key(FINAL, "xgb")),
-    "lr_v3_minus_xgb_v1": (key(FINAL, "lr"), key("v1_counts", "xgb")),
-}
-BALANCED = {
-    "recall_50": "recall at .5",
-    "precision_50": "precision at .5",
-    "recall_35": "recall at .35",
-    "precision_35": "precision at .35",
-    "auroc": "AUROC",
-}
 LEVEL = ("value", "ci_low", "ci_high", "share_of_lift", "n_replicates")
-BASELINE_AUROC = 0.47
-"""Published test AUROC on random labels."""
 NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
 """A spread of AUROCs below it is that of settling the scores (`attrition.metrics.ranks.settled`): there is none."""
 Interval = dict[str, Any]
@@ -83,9 +49,9 @@ def interval(values: np.ndarray, population_variance: float = 0.0) -> Interval:
     sd = 0.0 if sd < NO_SPREAD else sd
     error = float(np.sqrt(sd**2 / n + max(population_variance, 0.0)))
     reach = float(stats.t.ppf(0.975, max(n - 1, 1))) * error
-    low, high = np.quantile(values, [0.025, 0.975])
+    low, high = np.quantile(values, [0.025, 0.975]).tolist()
     found = {"value": value, "ci_low": value - reach, "ci_high": value + reach, "mc_se": error, "n_replicates": n}
-    return found | {"sd": sd, "spread_low": float(low), "spread_high": float(high)}
+    return found | {"sd": sd, "spread_low": low, "spread_high": high}
 
 
 def values(study: Study, setting: str, candidate: str, measure: str = "auroc") -> pd.Series:
@@ -97,36 +63,29 @@ def values(study: Study, setting: str, candidate: str, measure: str = "auroc") -
     return rows.set_index("replicate")[measure]
 
 
-def _population_variance(study: Study, setting: str, better: str, worse: str) -> float:
-    c = study.covariance[setting]
-    return float(c.loc[better, better] + c.loc[worse, worse] - 2 * c.loc[better, worse])
+def _variance(study: Study, setting: str, measure: str, means: Mapping[str, float]) -> float:
+    """What the finite population adds to the variance of a level, or of a difference of two candidates.
 
-
-def _share_variance(study: Study, setting: str, measure: str, mean: float) -> float:
-    """At most this much: sampling variance of an expected recall or precision over a finite population."""
+    Exact for an AUROC, whose level is anchored at the oracle's; of an expected recall or precision at most this much.
+    """
+    if measure == "auroc":
+        (first, second), c = [*means, "oracle"][:2], study.covariance[setting]
+        return float(c.loc[first, first] + c.loc[second, second] - 2 * c.loc[first, second])
     dropouts = study.reference.loc[setting, "expected_dropouts"]
-    return mean * (1 - mean) / dropouts if measure.startswith(("recall", "precision")) else 0.0
+    return sum(mean * (1 - mean) / dropouts for mean in means.values() if measure[:6] in ("recall", "precis"))
 
 
 def level(study: Study, setting: str, candidate: str, measure: str = "auroc") -> Interval:
-    """Mean of a measure over trials; see `interval`.
-
-    The AUROC is anchored at the oracle's exact one, so that its population variance is that of the difference.
-    """
+    """Mean of a measure over trials; see `interval`."""
     found = values(study, setting, candidate, measure)
-    if measure == "auroc":
-        return interval(found, _population_variance(study, setting, candidate, "oracle"))
-    return interval(found, _share_variance(study, setting, measure, float(found.mean())))
+    return interval(found, _variance(study, setting, measure, {candidate: found.mean()}))
 
 
 def contrast(study: Study, setting: str, better: str, worse: str, measure: str = "auroc") -> Interval:
     """Paired difference `better` - `worse` over the trials that both have; see `interval`."""
-    pair = values(study, setting, better, measure), values(study, setting, worse, measure)
-    difference = (pair[0] - pair[1]).dropna()
-    if measure == "auroc":
-        return interval(difference, _population_variance(study, setting, better, worse))
-    variance = sum(_share_variance(study, setting, measure, float(part.mean())) for part in pair)
-    return interval(difference, variance)
+    pair = {name: values(study, setting, name, measure) for name in (better, worse)}
+    means = {name: part.mean() for name, part in pair.items()}
+    return interval((pair[better] - pair[worse]).dropna(), _variance(study, setting, measure, means))
 
 
 def verdict(found: Mapping[str, float], published: float, smallest_difference: float) -> str:
@@ -179,17 +138,6 @@ def spread(found: np.ndarray) -> dict[str, float]:
     return {"mean": float(found.mean()), "sd": float(found.std(ddof=1)), "n": len(found), **at}
 
 
-def same_trial_gains(splits: pd.DataFrame) -> pd.DataFrame:
-    """Gains from split to split of one trial: of v3 over counts, and of burden within v3."""
-    gains = {
-        "v3 less v1": splits["v3_causal"] - splits["v1_counts"],
-        "v3 less v3 without burden": splits["v3_causal"] - splits["without_burden"],
-    }
-    return pd.DataFrame(
-        [{"gain": name, **spread(gain), "share_below_zero": (gain < 0).mean()} for name, gain in gains.items()]
-    )
-
-
 def sd_interval(found: np.ndarray) -> Interval:
     """Standard deviation over trials with its 95 % interval (chi-squared) and Monte-Carlo error."""
     n, sd = len(found), float(np.std(found, ddof=1))
@@ -197,31 +145,24 @@ def sd_interval(found: np.ndarray) -> Interval:
     return {"value": sd, "ci_low": low, "ci_high": high, "mc_se": sd / float(np.sqrt(2 * (n - 1))), "n_replicates": n}
 
 
+def comparisons() -> dict[str, dict[str, Any]]:
+    """Pairs of feature sets as in `STEPS`: the published ones, and each version added, against the final one."""
+    added = [name for name in features.VERSIONS if name not in SAID["versions"]]
+    unsaid = {"worse": FINAL, "published": np.nan}
+    return STEPS | {f"{name}_minus_v3": {"label": f"{name} against v3", "better": name, **unsaid} for name in added}
+
+
 def steps(study: Study, setting: str, model: str = "lr") -> dict[str, Interval]:
-    """Paired differences of the published comparisons that `model` was fitted for."""
+    """Paired differences of the `comparisons` that `model` was fitted for."""
     have = set(study.trials["key"])
-    chosen = {step: pair for step, pair in STEPS.items() if {key(name, model) for name in pair} <= have}
-    return {step: contrast(study, setting, *(key(name, model) for name in pair)) for step, pair in chosen.items()}
-
-
-def _leave_one_out(study: Study, setting: str) -> dict[str, Interval]:
-    """Loss of AUROC without each feature of v3, logistic regression, and the AUROC that is left."""
-    return {
-        name: {"auroc_without": level(study, setting, key(f"without_{name}"))["value"]}
-        | contrast(study, setting, key(FINAL), key(f"without_{name}"))
-        for name in features.VERSIONS[FINAL]
-    }
+    pairs = {name: (key(step["better"], model), key(step["worse"], model)) for name, step in comparisons().items()}
+    return {name: contrast(study, setting, *pair) for name, pair in pairs.items() if have.issuperset(pair)}
 
 
 def _with_share(study: Study, setting: str, candidate: str) -> Interval:
     found = level(study, setting, candidate)
     oracle = study.reference.loc[setting, "auroc_oracle"]
     return found | {"share_of_lift": share_of_attainable_lift(found["value"], oracle)}
-
-
-def _only_group(study: Study, setting: str) -> dict[str, Interval]:
-    """AUROC on one group of features alone, with its share of the attainable lift."""
-    return {group: _with_share(study, setting, key(f"only_{group}")) for group in features.GROUPS}
 
 
 def _models(study: Study, setting: str) -> dict[str, Any]:
@@ -232,7 +173,7 @@ def _models(study: Study, setting: str) -> dict[str, Any]:
         for model in MODEL_LABELS
     }
     found: dict[str, Any] = {model: level(study, setting, key(FINAL, model)) for model in MODEL_LABELS}
-    found |= {name: contrast(study, setting, *pair) for name, pair in MODEL_CONTRASTS.items()}
+    found |= {name: contrast(study, setting, *(key(*one) for one in pair)) for name, pair in SAID["models"].items()}
     share = {model: versions[model][FINAL]["share_of_lift"] for model in MODEL_LABELS}
     oracle = float(study.reference.loc[setting, "auroc_oracle"])
     return found | {"oracle": oracle, "chance": 0.5, "share_of_lift": share, "versions": versions}
@@ -240,10 +181,11 @@ def _models(study: Study, setting: str) -> dict[str, Any]:
 
 def _balancing(study: Study, setting: str) -> dict[str, Any]:
     """Logistic regression on v3 with and without class weights: AUROC, recall and precision at .5 and .35."""
-    pair = key(FINAL), key(FINAL, strategy="none")
-    weighted, plain = ({m: level(study, setting, candidate, m) for m in BALANCED} for candidate in pair)
-    gain = {m: contrast(study, setting, *pair, m) for m in ("auroc", "recall_50", "recall_35")}
-    return {"class_weight": weighted, "none": plain, "gain": gain}
+    weighted, plain = (key(FINAL, strategy=strategy) for strategy in ("class_weight", "none"))
+    pair = {"class_weight": weighted, "none": plain}
+    found = {name: {m: level(study, setting, one, m) for m in SAID["balanced"]} for name, one in pair.items()}
+    gains = ("auroc", "recall_50", "recall_35")
+    return found | {"gain": {measure: contrast(study, setting, weighted, plain, measure) for measure in gains}}
 
 
 def _ranking(study: Study, setting: str, left_out: Mapping[str, Interval]) -> dict[str, Any]:
@@ -251,9 +193,8 @@ def _ranking(study: Study, setting: str, left_out: Mapping[str, Interval]) -> di
     order = sorted(left_out, key=lambda name: -left_out[name]["value"])
     found: dict[str, Any] = {"order": order, "first": order[0], "burden_rank": 1 + order.index("burden")}
     for name, measure in (("first_in_population", "auroc"), ("first_on_test", "test_auroc")):
-        whole = values(study, setting, key(FINAL), measure)
-        lost = {other: whole - values(study, setting, key(f"without_{other}"), measure) for other in left_out}
-        found[name] = float((pd.DataFrame(lost).idxmax(axis=1) == "burden").mean())
+        left = pd.DataFrame({other: values(study, setting, key(f"without_{other}"), measure) for other in left_out})
+        found[name] = float((left.idxmin(axis=1) == "burden").mean())
     return found
 
 
@@ -284,87 +225,58 @@ def _single_split(study: Study, setting: str) -> dict[str, Any]:
     return found | {"cv": spread(folds), "ordering": ordering(study, setting)}
 
 
-def baseline(found: pd.DataFrame) -> dict[str, Any]:
-    """Random labels: spread of the test AUROC, mean recall and precision, and how often .47 or less comes out."""
+def _of_setting(study: Study, setting: str, smallest_difference: float) -> dict[str, Any]:
+    lost = {
+        name: {"auroc_without": level(study, setting, key(f"without_{name}"))["value"]}
+        | contrast(study, setting, key(FINAL), key(f"without_{name}"))
+        for name in features.VERSIONS[FINAL]
+    }
+    paired, final = steps(study, setting), key(FINAL)
+    published = {name: step["published"] for name, step in STEPS.items()}
     return {
-        str(strategy): {
-            "test_auroc": spread(part["test_auroc"].to_numpy()),
-            "at_or_below_published": float((part["test_auroc"] <= BASELINE_AUROC).mean()),
-            "recall_50": interval(part["recall_50"].to_numpy()),
-            "share_flagging_nobody": float(part["precision_50"].isna().mean()),
-        }
-        for strategy, part in found.groupby("strategy")
+        "paired": paired,
+        "paired_trees": {model: steps(study, setting, model) for model in TREES},
+        "verdicts": {name: verdict(paired[name], gain, smallest_difference) for name, gain in published.items()},
+        "leave_one_out": lost,
+        "only_group": {group: _with_share(study, setting, key(f"only_{group}")) for group in features.GROUPS},
+        "models": _models(study, setting),
+        "balancing": _balancing(study, setting),
+        "ranking": _ranking(study, setting, lost),
+        "single_split": _single_split(study, setting),
+        "single_split_sd": sd_interval(values(study, setting, final, "test_auroc").to_numpy()),
+        "cv_sd": sd_interval(values(study, setting, final, "cv_auroc").to_numpy()),
     }
 
 
 def results(study: Study, smallest_difference: float) -> dict[str, Any]:
     """The mapping of ``results/03_feature_ablation.json`` that comes from the replicates."""
-    settings = list(study.reference.index)
-    each = {
-        "paired": steps,
-        "leave_one_out": _leave_one_out,
-        "only_group": _only_group,
-        "models": _models,
-        "balancing": _balancing,
-        "single_split": _single_split,
-    }
-    found: dict[str, Any] = {name: {s: build(study, s) for s in settings} for name, build in each.items()}
-    found["ranking"] = {s: _ranking(study, s, found["leave_one_out"][s]) for s in settings}
-    found["paired_trees"] = {s: {m: steps(study, s, m) for m in TREES} for s in settings}
-    for name, measure in (("single_split_sd", "test_auroc"), ("cv_sd", "cv_auroc")):
-        found[name] = {s: sd_interval(values(study, s, key(FINAL), measure).to_numpy()) for s in settings}
-    found["verdicts"] = {
-        s: {step: verdict(area, PUBLISHED[step], smallest_difference) for step, area in found["paired"][s].items()}
-        for s in settings
-    }
-    found["reference"] = study.reference.to_dict("index")
-    return found | {"smallest_difference": smallest_difference}
-
-
-def split_table(study: Study, setting: str) -> pd.DataFrame:
-    """Rows of the figure of one-split noise: spread of the test AUROC, truth, published figure."""
-    shown = [("LR, counts (v1)", "lr", "v1_counts", COUNTS_AUROC)]
-    shown += [(f"{label}, v3", m, FINAL, TEST_AUROC[m]) for m, label in (MODEL_LABELS | {"lr": "LR"}).items()]
-    rows = []
-    for label, model, name, published in shown:
-        found = spread(values(study, setting, key(name, model), "test_auroc").to_numpy())
-        row = {"label": label, "model": model, "name": name, "published": published, **found}
-        rows.append(row | {"truth": level(study, setting, key(name, model))["value"]})
-    return pd.DataFrame(rows)
+    each = {setting: _of_setting(study, setting, smallest_difference) for setting in study.reference.index}
+    found = {name: {setting: parts[name] for setting, parts in each.items()} for name in next(iter(each.values()))}
+    return found | {"reference": study.reference.to_dict("index"), "smallest_difference": smallest_difference}
 
 
 def steps_table(found: Mapping[str, Any]) -> pd.DataFrame:
-    """Paired differences of the published comparisons in both settings, from `results`, ready for the forest plot."""
-    return pd.DataFrame(
-        [
-            {"setting": setting, "model": "lr", "step": step, "label": STEP_LABELS[step], "published": PUBLISHED[step]}
-            | area
-            | {"verdict": found["verdicts"][setting][step]}
-            for setting, paired in found["paired"].items()
-            for step, area in paired.items()
-        ]
-    )
+    """Paired differences of the `comparisons` in both settings, from `results`, ready for the forest plot."""
+    said = pd.DataFrame.from_dict(comparisons(), orient="index")[["label", "published"]]
+    table = flat(found["paired"], "setting", "step").join(said, on="step")
+    words = [
+        found["verdicts"][setting].get(step) for setting, step in zip(table["setting"], table["step"], strict=True)
+    ]
+    return table.assign(model="lr", verdict=words)
 
 
 def left_out_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """What v3 loses without each feature, in both settings, largest loss first, with its rank."""
-    return pd.DataFrame(
-        [
-            {"setting": setting, "feature": name, **found["leave_one_out"][setting][name]}
-            | {"rank": rank, "label": name.replace("_", " ")}
-            for setting, ranking in found["ranking"].items()
-            for rank, name in enumerate(ranking["order"], 1)
-        ]
-    )
+    table = flat(found["leave_one_out"], "setting", "feature")
+    table = table.sort_values(["setting", "value"], ascending=[True, False], ignore_index=True)
+    return table.assign(rank=table.groupby("setting").cumcount() + 1, label=table["feature"].str.replace("_", " "))
 
 
 def only_table(found: Mapping[str, Any], setting: str) -> pd.DataFrame:
     """AUROC of logistic regression on one group of features alone, best first, between chance and oracle."""
-    rows = [
-        {"group": group, "label": features.GROUP_LABELS[group], "n_features": len(features.GROUPS[group]), **area}
-        for group, area in found["only_group"][setting].items()
-    ]
-    table = pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True)
+    table = flat(found["only_group"][setting], "group").sort_values("value", ascending=False, ignore_index=True)
+    size = table["group"].map(features.GROUPS).map(len)
+    table = table.assign(label=table["group"].map(features.GROUP_LABELS), n_features=size)
     return _with_references(table, found["models"][setting]["oracle"])
 
 
@@ -372,18 +284,15 @@ def models_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """AUROC of every model on every version in both settings, each between chance and oracle."""
     tables = []
     for setting, each in found["models"].items():
-        rows = [
-            {"label": MODEL_LABELS[model], "model": model, "version": VERSION_LABELS[version], **area}
-            for model, versions in each["versions"].items()
-            for version, area in versions.items()
-        ]
-        tables.append(_with_references(pd.DataFrame(rows), each["oracle"]).assign(setting=setting))
+        table = flat(each["versions"], "model", "version")
+        said = {"label": table["model"].map(MODEL_LABELS), "version": table["version"].replace(SAID["versions"])}
+        tables.append(_with_references(table.assign(**said), each["oracle"]).assign(setting=setting))
     return pd.concat(tables)
 
 
 def _with_references(table: pd.DataFrame, oracle: float) -> pd.DataFrame:
-    chance = pd.DataFrame([{"label": "Chance", "value": 0.5, "share_of_lift": 0.0}])
-    best = pd.DataFrame([{"label": "Oracle", "value": oracle, "share_of_lift": 1.0}])
+    ends = {"label": ["Chance", "Oracle"], "value": [0.5, oracle], "share_of_lift": [0.0, 1.0]}
+    chance, best = (pd.DataFrame(ends).iloc[[place]] for place in (0, 1))
     return pd.concat([chance, table, best], ignore_index=True)
 
 
@@ -397,18 +306,8 @@ def balancing_table(found: Mapping[str, Any]) -> pd.DataFrame:
             "gain": interval_text(by["gain"][measure], "+.3f") if measure in by["gain"] else None,
         }
         for setting, by in found["balancing"].items()
-        for measure, label in BALANCED.items()
+        for measure, label in SAID["balanced"].items()
     )
-
-
-def learning_summary(curve: pd.DataFrame, oracle: float) -> pd.DataFrame:
-    """Mean AUROC a model and size, with interval and the share of the attainable lift, from `learning_curve`."""
-    rows = []
-    for (model, n_train), part in curve.groupby(["model", "n_train"]):
-        found = interval(part["auroc"].to_numpy(), float(part["population_se"].mean()) ** 2)
-        share = share_of_attainable_lift(found["value"], oracle)
-        rows.append({"model": model, "n_train": int(n_train), **found, "oracle": oracle, "share_of_lift": share})
-    return pd.DataFrame(rows)
 
 
 def single_features(people: Population) -> pd.DataFrame:
@@ -426,31 +325,3 @@ def single_features(people: Population) -> pd.DataFrame:
         value = (area if sign > 0 else 1 - area) + people.shift["auroc"]
         rows.append({"feature": name, "auroc": value, "mc_se": error, "direction": "higher" if sign > 0 else "lower"})
     return pd.DataFrame(rows).sort_values("auroc", ascending=False, ignore_index=True)
-
-
-def single_steps(paired: Mapping[str, Interval], smallest_difference: float) -> dict[str, Any]:
-    """Which of the three single steps is largest, which reach the smallest difference, which do harm: labels."""
-    names = ("rates_minus_counts", "interactions", "domain")
-    labels = {name: STEP_LABELS[name].lower() for name in names}
-    largest = max(names, key=lambda name: paired[name]["value"])
-    return {
-        "largest": labels[largest],
-        "difference": paired[largest],
-        "reaching": [labels[name] for name in names if paired[name]["ci_low"] >= smallest_difference],
-        "harmful": [labels[name] for name in names if paired[name]["ci_high"] < 0],
-    }
-
-
-def sizes_reached(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each boosted model its AUROC at the largest size, and how many patients logistic regression needs for it.
-
-    The latter, ``enough``, is by the upper end of its interval, and None where no size is enough.
-    """
-    ordered = summary.sort_values("n_train")
-    linear, found = ordered[ordered["model"] == "lr"], []
-    for model in TREES:
-        last = ordered[ordered["model"] == model].iloc[-1]
-        enough = linear.loc[linear["ci_high"] >= last["value"], "n_train"]
-        row = {"label": MODEL_LABELS[model], "n_train": int(last["n_train"]), "auroc": last["value"]}
-        found.append(row | {"enough": None if enough.empty else int(enough.iloc[0])})
-    return found

@@ -2,7 +2,7 @@
 
 Aim: whether balancing helps. Data: trials simulated from the published law, at its own event rate and at lower ones.
 Estimand: performance in the population of the model that a strategy yields. Methods: `models.STRATEGIES`. Performance
-measures: `MEASURES`, in which each patient of an independent population counts with its exact probability of dropout.
+measures: those of the evaluator; each patient of an independent population counts with its exact probability.
 Each trial has a population of its own, so that the spread over trials contains what the draw of a population adds.
 Strategies meet the same trials and populations, so that differences are paired.
 
@@ -13,6 +13,7 @@ in; balancing before splitting puts copies of a patient, or points between a pat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -22,29 +23,28 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
-from attrition import engine, features, metrics, models, resampling, seeds, simulate
-from attrition.metrics import calibration, intervals, ranks
+from attrition import engine, features, metrics, models, resampling, seeds, settings, simulate
+from attrition.metrics import evaluator, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 from attrition.studies.population import Population, drawn, exact
-from notebook_report.text import MISSING, interval_text
+from notebook_report.text import MISSING
 
 Array = np.ndarray
 FEATURES = features.VERSIONS["v3_causal"]
-MEASURES = ("auroc", "calibration_slope", "calibration_in_the_large", "brier", "recall", "precision")
+LEFT_OUT = ("average_precision", "scaled_brier", "ici")
+"""Measures of the evaluator that say what others say here, or take long."""
 SHARES = ("auroc", "recall", "precision")
 """Measures that lie between 0 and 1."""
 RESAMPLED = ("class_weight", "smote", "undersample")
 """Strategies that change the event rate that the model is fitted to."""
 INNER_FOLDS = 3
 INTERVAL = ("value", "ci_low", "ci_high", "mc_se")
+SHOWN = ("auroc", "calibration_slope", "calibration_in_the_large", "brier_score", "recall", "precision")
+"""Columns of tables; measures that were added to the evaluator follow."""
 INSIDE = "inside"
-WAYS = {
-    INSIDE: "Everything inside the folds",
-    "scale_before": "Standardised before splitting",
-    "smote_before": "SMOTE before splitting",
-    "copies_before": "Copies of events before splitting",
-}
+WAYS: dict[str, str] = settings.read(Path(__file__).with_name("imbalance.yaml"), ValueError)["ways"]
+"""Ways of cross-validating, right and wrong, and their names."""
 WORSE = 0.1
 """Log odds further from the truth, on average, that count as a loss of calibration."""
 SAME_RECALL = 0.05
@@ -60,23 +60,21 @@ class Setting:
     offset: float
 
 
-def settings(rates: Mapping[str, float]) -> list[Setting]:
+def event_rates(rates: Mapping[str, float]) -> list[Setting]:
     """Event rates by name; a rate of 0 stands for the law's own.
 
     Examples
     --------
-    >>> [round(s.event_rate, 3) for s in settings({"default": 0, "p24": 0.24})]
+    >>> [round(s.event_rate, 3) for s in event_rates({"default": 0, "p24": 0.24})]
     [0.534, 0.24]
     """
+    found = []
     for name, rate in rates.items():
         if name.startswith("p") and name != f"p{100 * rate:g}":
             raise ValueError(f"event rate {rate:g} must be named p{100 * rate:g}, not {name}: sentences read the name")
-    return [
-        Setting(
-            name, rate or exact(0.0)["prevalence"], oracle.offset_for_prevalence(PUBLISHED_LAW, rate) if rate else 0.0
-        )
-        for name, rate in rates.items()
-    ]
+        offset = oracle.offset_for_prevalence(PUBLISHED_LAW, rate) if rate else 0.0
+        found.append(Setting(name, rate or exact(0.0)["prevalence"], offset))
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -95,14 +93,9 @@ def measures(p: Array, y_prob: Array, threshold: float, net_benefit_at: list[flo
     (0.8, 0.8, 0.3)
     """
     flagged = y_prob >= threshold
-    found = {
-        "auroc": float(ranks.soft_auroc(p, y_prob)[0]),
-        "calibration_slope": calibration.calibration_slope(p, y_prob),
-        "calibration_in_the_large": calibration.calibration_in_the_large(p, y_prob),
-        "brier": float(oracle.expected_brier(y_prob, p).mean()),
-        "recall": float(p[flagged].sum() / p.sum()),
-        "precision": float(p[flagged].mean()) if flagged.any() else np.nan,
-    }
+    judged = {name: metric for name, metric in evaluator.MEASURES.items() if name not in LEFT_OUT}
+    found = evaluator.expected(p, y_prob, judged) | {"recall": float(p[flagged].sum() / p.sum())}
+    found["precision"] = float(p[flagged].mean()) if flagged.any() else np.nan
     for t in net_benefit_at:
         found[f"net_benefit_{t:g}"] = float(((p - (1 - p) * t / (1 - t)) * (y_prob >= t)).mean())
     return found
@@ -185,7 +178,7 @@ def study(
     n_trials : mapping of str to int
         Trials a model: few for trees, whose fits are slow and whose paired differences vary little.
     rates : mapping of str to float
-        See `settings`.
+        See `event_rates`.
     n_patients, n_population : int
         Patients of a trial and of the independent population on which its models are judged.
     net_benefit_at : list of float
@@ -197,7 +190,7 @@ def study(
     DataFrame
         One row a (event_rate, model, strategy, trial); a column a measure. Models share trials and populations.
     """
-    found, sizes = settings(rates), (n_patients, n_population)
+    found, sizes = event_rates(rates), (n_patients, n_population)
     every = range(max(n_trials.values()))
     tasks = [joblib.delayed(reference_rows)(s, every, n_population, net_benefit_at, seed) for s in found]
     tasks += [
@@ -217,17 +210,17 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["event_rate", "model", "strategy"]
     wide = rows.set_index([*keys, "trial"])
-    found = []
-    for (rate, model, strategy), part in wide.groupby(level=keys, sort=False):
-        plain = wide.xs((rate, model, "none"), level=keys)
-        for measure in wide:
-            values = part[measure].to_numpy()
-            gain = values - plain[measure].to_numpy() if strategy != "none" else np.array([])
-            found.append(
-                {"event_rate": rate, "model": model, "strategy": strategy, "measure": measure, "n_trials": len(values)}
-                | _interval(measure, values)
-                | {f"difference_{key}": value for key, value in intervals.monte_carlo(gain).items()}
-            )
+    plain = wide.xs("none", level="strategy").reindex(wide.index.droplevel("strategy"))
+    gains = wide - plain.to_numpy()
+    gains[wide.index.get_level_values("strategy") == "none"] = np.nan
+    found = [
+        dict(zip(keys, group, strict=True))
+        | {"measure": measure, "n_trials": len(part)}
+        | _interval(measure, part[measure].to_numpy())
+        | {f"difference_{key}": value for key, value in intervals.monte_carlo(gains.loc[part.index, measure]).items()}
+        for group, part in wide.groupby(level=keys, sort=False)
+        for measure in wide
+    ]
     return pd.DataFrame(found)
 
 
@@ -241,12 +234,12 @@ def _interval(measure: str, values: Array) -> intervals.Interval:
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:
     """Nested mapping ``event_rate.model.strategy.measure`` of intervals, each with ``difference``."""
-    found: dict[str, Any] = {}
-    for row in table.to_dict("records"):
-        place = found.setdefault(row["event_rate"], {}).setdefault(row["model"], {}).setdefault(row["strategy"], {})
+
+    def leaf(row: dict[str, Any]) -> dict[str, Any]:
         gain = {key: row[f"difference_{key}"] for key in INTERVAL}
-        place[row["measure"]] = {key: row[key] for key in (*INTERVAL, "n_trials")} | {"difference": gain}
-    return found
+        return {key: row[key] for key in (*INTERVAL, "n_trials")} | {"difference": gain}
+
+    return evaluator.nested(table, "event_rate", "model", "strategy", "measure", leaf=leaf)
 
 
 def shown(table: pd.DataFrame, rate: str, threshold: float = 0.2) -> pd.DataFrame:
@@ -255,15 +248,14 @@ def shown(table: pd.DataFrame, rate: str, threshold: float = 0.2) -> pd.DataFram
     Of the thresholds of the net benefit, the one nearest to `threshold` has its column.
     """
     thresholds = table["measure"].str.extract(r"^net_benefit_(.+)$")[0].dropna().unique()
-    columns = [*MEASURES, f"net_benefit_{min(thresholds, key=lambda t: abs(float(t) - threshold))}"]
+    nearest = f"net_benefit_{min(thresholds, key=lambda t: abs(float(t) - threshold))}"
+    added = [name for name in evaluator.MEASURES if name not in (*SHOWN, *LEFT_OUT)]
+    keys, columns = ["model", "strategy", "n_trials"], [*SHOWN, *added, nearest]
     part = table[(table["event_rate"] == rate) & table["measure"].isin(columns)]
-    part = part.assign(text=[interval_text(row) or MISSING for row in part.to_dict("records")])
-    keys = ["model", "strategy", "n_trials"]
-    wide = part.pivot_table(index=keys, columns="measure", values="text", aggfunc="first")[columns].reset_index()
+    wide = evaluator.readable(part[[*keys, *evaluator.OF_INTERVAL]])[[*keys, *columns]].fillna(MISSING)
     order = {name: i for i, name in enumerate(("oracle", "null", *models.FITTED, *models.STRATEGIES))}
     wide = wide.sort_values(["model", "strategy"], key=lambda column: column.map(order), ignore_index=True)
-    plain = wide["model"].isin(("oracle", "null"))
-    strategies = wide["strategy"].map(models.STRATEGIES).where(~plain, MISSING)
+    strategies = wide["strategy"].map(models.STRATEGIES).mask(wide["model"].isin(("oracle", "null")), MISSING)
     return wide.assign(model=wide["model"].map(models.LABELS), strategy=strategies)
 
 
@@ -278,39 +270,27 @@ def conclude(table: pd.DataFrame, margin: float, rate: str = "p24") -> dict[str,
         benefit, of which n_lower and n_higher are certain, the latter with `winners`; recall_none,
         recall_class_weight, recall_threshold; ``worse`` calibration and ``same`` recall (bool), verdict.
     """
-    resampled = table[table["strategy"].isin(RESAMPLED)]
+    resampled, strategies = table[table["strategy"].isin(RESAMPLED)], list(RESAMPLED)
     gains = resampled[resampled["measure"] == "auroc"]
     worth = resampled[resampled["measure"].str.startswith("net_benefit_")]
     best = gains.loc[gains["difference_value"].idxmax()]
     of_lr = table[(table["event_rate"] == rate) & (table["model"] == "lr")].set_index(["measure", "strategy"])["value"]
     citl, recall = of_lr["calibration_in_the_large"], of_lr["recall"]
-    higher = worth["difference_ci_low"] > 0
-    found: dict[str, Any] = {
-        "n_gains": len(gains),
-        "n_helped": int((gains["difference_ci_low"] >= margin).sum()),
-        "n_excluded": int((gains["difference_ci_high"] < margin).sum()),
-        "auroc_gain": float(best["difference_value"]),
-        "largest_mc_se": float(gains["difference_mc_se"].max()),
-        "margin": margin,
-        "rate": rate,
-        "citl_none": float(citl["none"]),
-        "citl_low": float(citl[list(RESAMPLED)].min()),
-        "citl_high": float(citl[list(RESAMPLED)].max()),
-        "worse": bool((citl[list(RESAMPLED)].abs() > abs(citl["none"]) + WORSE).all()),
-        "n_worth": len(worth),
-        "n_lower": int((worth["difference_ci_high"] < 0).sum()),
-        "n_higher": int(higher.sum()),
-        "winners": list(dict.fromkeys(worth.loc[higher, "model"])),
-        "same": bool(recall["threshold"] >= recall["class_weight"] - SAME_RECALL),
-    }
+    higher, helped = worth["difference_ci_low"] > 0, gains["difference_ci_low"] >= margin
+    found: dict[str, Any] = {"margin": margin, "rate": rate, "auroc_gain": float(best["difference_value"])}
     found |= {key: best[key] for key in ("strategy", "model", "event_rate")}
-    found |= {f"recall_{name}": float(recall[name]) for name in ("none", "class_weight", "threshold")}
+    found["largest_mc_se"] = float(gains["difference_mc_se"].max())
+    found |= {"n_gains": len(gains), "n_helped": int(helped.sum())}
+    found["n_excluded"] = int((gains["difference_ci_high"] < margin).sum())
     found["n_open"] = found["n_gains"] - found["n_helped"] - found["n_excluded"]
-    found["verdict"] = "not supported"
-    if found["n_helped"]:
-        most = found["n_helped"] > found["n_gains"] / 2 and found["n_higher"] > found["n_lower"]
-        found["verdict"] = "supported" if most else "direction only"
-    return found
+    found |= {"citl_none": citl["none"], "citl_low": citl[strategies].min(), "citl_high": citl[strategies].max()}
+    found["worse"] = bool((citl[strategies].abs() > abs(citl["none"]) + WORSE).all())
+    found |= {"n_worth": len(worth), "n_lower": int((worth["difference_ci_high"] < 0).sum())}
+    found |= {"n_higher": int(higher.sum()), "winners": list(dict.fromkeys(worth.loc[higher, "model"]))}
+    found["same"] = bool(recall["threshold"] >= recall["class_weight"] - SAME_RECALL)
+    found |= {f"recall_{name}": float(recall[name]) for name in ("none", "class_weight", "threshold")}
+    most = helped.mean() > 0.5 and found["n_higher"] > found["n_lower"]
+    return found | {"verdict": "not supported" if not helped.any() else "supported" if most else "direction only"}
 
 
 def _prepared(way: str, X: Array, y: Array, seed: int) -> tuple[Array, Array]:
@@ -375,17 +355,13 @@ def inflation(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns model, way, n_trials, truth, value, and of the difference inflation, ci_low, ci_high, mc_se.
     """
-    found = []
-    for (model, way), part in rows.groupby(["model", "way"], sort=False):
-        right = rows[(rows["model"] == model) & (rows["way"] == INSIDE)]
-        gain = part["value"].to_numpy() - right["value"].to_numpy()
-        price = intervals.monte_carlo(gain if way != INSIDE else np.array([]))
-        found.append(
-            {"model": model, "way": way, "n_trials": len(part)}
-            | {"truth": part["truth"].mean(), "value": part["value"].mean(), "inflation": price["value"]}
-            | {key: price[key] for key in ("ci_low", "ci_high", "mc_se")}
-        )
-    return pd.DataFrame(found)
+    keys = ["model", "way"]
+    right = rows[rows["way"] == INSIDE].set_index(["model", "trial"])["value"]
+    gain = rows["value"] - right.reindex(pd.MultiIndex.from_frame(rows[["model", "trial"]])).to_numpy()
+    by = rows.assign(gain=gain.where(rows["way"] != INSIDE)).groupby(keys, sort=False)
+    found = by.agg(n_trials=("value", "size"), truth=("truth", "mean"), value=("value", "mean"))
+    prices = pd.DataFrame({group: intervals.monte_carlo(part) for group, part in by["gain"]}).T
+    return found.join(prices.rename(columns={"value": "inflation"}).rename_axis(keys)).reset_index()
 
 
 def deceptive(table: pd.DataFrame, margin: float) -> dict[str, Any]:
@@ -396,11 +372,10 @@ def deceptive(table: pd.DataFrame, margin: float) -> dict[str, Any]:
     wrong = table[table["way"] != INSIDE]
     bad = wrong[(wrong["inflation"] >= margin) & (wrong["ci_low"] > 0)]
     rest = wrong[~wrong["way"].isin(bad["way"])]
-    found: dict[str, Any] = {"deceptive": sorted(set(bad["way"])), "margin": margin}
-    found["harmless"] = [way for way in WAYS if way in set(rest["way"])]
+    harmless = [way for way in WAYS if way in set(rest["way"])]
+    found: dict[str, Any] = {"deceptive": sorted(set(bad["way"])), "margin": margin, "harmless": harmless}
     if bad.empty:
         return found
     worst = bad.loc[bad["inflation"].idxmax()]
-    found |= {key: float(worst[key]) for key in ("value", "truth", "inflation")}
-    found |= {"model": worst["model"], "way": worst["way"]}
+    found |= {key: worst[key] for key in ("model", "way", "value", "truth", "inflation")}
     return found | {"small": float(rest["inflation"].abs().max()) if len(rest) else 0.0}

@@ -12,6 +12,7 @@ import datetime
 import functools
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,29 +20,20 @@ import pandas as pd
 from joblib import delayed
 from scipy.stats import t
 
-from attrition import engine, metrics, paths, seeds, trials
+from attrition import engine, metrics, paths, seeds, settings, trials
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
-from attrition.metrics import intervals, ranks
+from attrition.metrics import evaluator, intervals, ranks
 from attrition.models import ridge
-from attrition.resampling import repeated_folds
+from attrition.resampling import corrected_interval, repeated_folds
 from notebook_report import results
 
 NAME = "intervals"
 WORLDS = ((28, "null"), (28, "arm"), (28, "all"), (84, "null"), (84, "all"))
 """Landmark of the pilot, and the law of the outcome."""
-LAWS = {
-    "null": "one risk for everybody",
-    "arm": "the risk of each arm as observed",
-    "all": "a ridge regression on all features, fitted to the pilot with C = 0.01",
-}
-METHODS = {
-    "fixed predictions": "patients resampled over out-of-fold predictions that stay fixed; AUROC over all pairs",
-    "Nadeau-Bengio": "spread over folds, corrected for overlapping training parts",
-    "bootstrap": "developed again in bootstrap samples; standard error around the cross-validated value",
-    "location shift": "apparent AUROC in bootstrap samples, moved by the optimism (Noma et al. 2021)",
-    "half-samples": "developed again in half-samples; standard error around the cross-validated value",
-}
+SAID = settings.read(Path(__file__).with_name("intervals.yaml"), ValueError)
+LAWS: dict[str, str] = SAID["laws"]
+METHODS: dict[str, str] = SAID["methods"]
 MEASURES = ("auroc", "brier_score", "calibration_slope")
 MODELS = ("all", "arm_only")
 CHOSEN = "half-samples"
@@ -81,13 +73,8 @@ def drawn(of: Problem, risk: np.ndarray, rng: np.random.Generator) -> Problem:
 
 def true_measures(risk: np.ndarray, y_prob: np.ndarray) -> dict[str, float]:
     """AUROC (pairs of different patients), Brier score and calibration slope of a model among the design's patients."""
-    both, weight = np.repeat([1, 0], len(risk)), np.concatenate([risk, 1 - risk])
-    twice = np.tile(y_prob, 2)
-    return {
-        "auroc": float(ranks.soft_auroc(risk[None], ranks.settled(y_prob)[None])[0]),
-        "brier_score": float(metrics.brier_score(both, twice, weight[:, None])[0]),
-        "calibration_slope": float(metrics.calibration_slope(both, twice, weight[:, None])[0]),
-    }
+    ranked = {"auroc": float(ranks.soft_auroc(risk[None], ranks.settled(y_prob)[None])[0])}
+    return evaluator.expected(risk, y_prob, {name: evaluator.MEASURES[name] for name in MEASURES}) | ranked
 
 
 def _developed(of: Problem, seed: int) -> uncertainty.Developed:
@@ -108,9 +95,8 @@ def _fixed(developed: uncertainty.Developed, seed: int) -> Found:
     (value, every), (less, less_every) = replicates["all"], replicates["arm_only"]
     replicates["all less arm_only"] = value - less, every - less_every
     found: Found = {(name, "auroc"): {**intervals.percentile_interval(*own)} for name, own in replicates.items()}
-    return found | {
-        ("all", "brier_score"): {**intervals.bootstrap(metrics.brier_score, y, predictions["all"], weights)}
-    }
+    brier = intervals.replicates(metrics.brier_score, y, predictions["all"], weights)
+    return found | {("all", "brier_score"): {**intervals.percentile_interval(*brier)}}
 
 
 def _around(value: float, reach: float) -> dict[str, float]:
@@ -121,17 +107,12 @@ def _nadeau_bengio(developed: uncertainty.Developed) -> Found:
     """AUROC of each fold; the variance over folds is taken with 1/n + test size / training size."""
     of, values = developed.of, {}
     for name in MODELS:
-        values[name] = np.array([
-            metrics.auroc(of.y[fold == k], p[fold == k])
-            for p, fold in zip(developed.predictions[name].T, developed.fold.T, strict=True)
-            for k in range(FOLDS)
-        ])  # fmt: skip
+        pairs = list(zip(developed.predictions[name].T, developed.fold.T, strict=True))
+        each = [metrics.auroc(of.y[fold == k], p[fold == k]) for p, fold in pairs for k in range(FOLDS)]
+        values[name] = np.array(each)
     values["all less arm_only"] = values["all"] - values["arm_only"]
-    found = {}
-    for name, each in values.items():
-        reach = t.ppf(0.975, len(each) - 1) * np.sqrt(each.var(ddof=1) * (1 / len(each) + 1 / (FOLDS - 1)))
-        found[name, "auroc"] = _around(each.mean(), reach)
-    return found
+    corrected = {name: corrected_interval(each, float(each.mean()), FOLDS, False) for name, each in values.items()}
+    return {(name, "auroc"): {**found} for name, found in corrected.items()}
 
 
 def _samples(of: Problem, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -8,12 +8,13 @@ which about one patient in four leaves and the truth is known.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from attrition import metrics, seeds, simulate
+from attrition import metrics, seeds, settings, simulate
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort
 from attrition.landmark.prediction import Problem, enough, problem
@@ -34,33 +35,6 @@ N_SITES = 20
 ROWS_A_PATIENT = 3
 
 
-@dataclass(frozen=True)
-class Leak:
-    """One way of leaking: its label, how it happens in practice, and what computes it.
-
-    A feature leak has ``compute(trial, ids) -> Series``, a procedure leak ``compute(task, honest) -> Scores``.
-    """
-
-    name: str
-    label: str
-    how: str
-    compute: Callable
-
-
-FEATURES: list[Leak] = []
-PROCEDURES: list[Leak] = []
-
-
-def _listed(among: list[Leak], label: str, how: str) -> Callable[[Callable], Callable]:
-    """List a function as a leak of its own name."""
-
-    def listed(function: Callable) -> Callable:
-        among.append(Leak(function.__name__, label, how, function))
-        return function
-
-    return listed
-
-
 def _count(trial: Trial, ids: pd.Index, kind: str) -> pd.Series:
     records = trial.events[trial.events["kind"].eq(kind) & (trial.events["day"] >= 1)]
     return records.groupby("id").size().reindex(ids, fill_value=0).astype(float)
@@ -70,19 +44,16 @@ def _days_in_trial(trial: Trial, ids: pd.Index) -> pd.Series:
     return trial.patients.set_index("id")["event_day"].reindex(ids)
 
 
-@_listed(FEATURES, "Adverse events over the whole follow-up", "counting all adverse events of the final data")
 def whole_follow_up_counts(trial: Trial, ids: pd.Index) -> pd.Series:
     """Adverse events, whenever they came."""
     return _count(trial, ids, "adverse event")
 
 
-@_listed(FEATURES, "Adverse events per day in the trial", "dividing by a duration that ends when the patient leaves")
 def rate_per_day(trial: Trial, ids: pd.Index) -> pd.Series:
     """Adverse events over days in the trial."""
     return _count(trial, ids, "adverse event") / _days_in_trial(trial, ids)
 
 
-@_listed(FEATURES, "Last visit number reached", "VISNUMEN, or the largest VISITNUM")
 def visit_number_reached(trial: Trial, ids: pd.Index) -> pd.Series:
     """Largest visit number, or the number of visits where they have none."""
     visits = trial.events[trial.events["kind"].eq("visit")]
@@ -90,7 +61,6 @@ def visit_number_reached(trial: Trial, ids: pd.Index) -> pd.Series:
     return reached.reindex(ids).fillna(0.0).astype(float)
 
 
-@_listed(FEATURES, "Cumulative dose", "CUMDOSE, TRTDURD or AVGDD from ADSL")
 def cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
     """Dose of each record times the days until the next one, or until the patient leaves."""
     doses = trial.events[trial.events["kind"].eq("exposure")].sort_values(["id", "day"])
@@ -99,24 +69,32 @@ def cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
     return given.groupby(doses["id"]).sum().reindex(ids).fillna(0.0)
 
 
-@_listed(FEATURES, "Number of dosing records", "counting EX records")
 def exposure_records(trial: Trial, ids: pd.Index) -> pd.Series:
     """Dosing records, whenever they came."""
     return _count(trial, ids, "exposure")
 
 
-@_listed(FEATURES, "Completion flag", "COMP8FL, COMP16FL, EFFFL and the like")
 def completion_flag(trial: Trial, ids: pd.Index) -> pd.Series:
     """Still there two thirds of the way to the horizon (a flag such as COMP16FL)."""
     return (_days_in_trial(trial, ids) >= round(trial.horizon * 2 / 3)).astype(float)
 
 
-@_listed(FEATURES, "Adverse events by onset, not by collection", "using what was reported only weeks later")
 def onset_before_collection(trial: Trial, ids: pd.Index) -> pd.Series:
     """Adverse events with onset by the first landmark, whenever they were reported."""
     adverse = trial.events[trial.events["kind"].eq("adverse event")]
     by_onset = adverse[adverse["day"].between(1, trial.landmarks[0])]
     return by_onset.groupby("id").size().reindex(ids, fill_value=0).astype(float)
+
+
+FEATURES: tuple[Callable[[Trial, pd.Index], pd.Series], ...] = (
+    whole_follow_up_counts,
+    rate_per_day,
+    visit_number_reached,
+    cumulative_dose,
+    exposure_records,
+    completion_flag,
+    onset_before_collection,
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +162,6 @@ def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
     return np.argsort(-strength, kind="stable")[:n]
 
 
-@_listed(PROCEDURES, "Selection outside the folds", "choosing the best of many columns on all patients")
 def selection_outside_folds(task: Task, honest: bool) -> Scores:
     """The five candidates with the strongest correlation, chosen on the training part or on everybody."""
     folds, everybody = task.folds(), np.arange(len(task.y))
@@ -200,7 +177,6 @@ def _balanced_rows(y: Array, rows: Array, rng: np.random.Generator) -> Array:
     return np.concatenate([rows, rng.choice(small, len(large) - len(small))])
 
 
-@_listed(PROCEDURES, "Over-sampling before the split", "balancing the data before cross-validation")
 def resampling_outside_folds(task: Task, honest: bool) -> Scores:
     """The smaller class repeated to balance, within the training part or before the split."""
     rng = seeds.stream(task.seed, "oversampling")
@@ -211,7 +187,6 @@ def resampling_outside_folds(task: Task, honest: bool) -> Scores:
     return task.patient[rows], task.y[rows], _boosted_oof(task.X[rows], task.y[rows], task.folds(task.y[rows]))
 
 
-@_listed(PROCEDURES, "Imputation with the outcome", "filling gaps with the mean of the outcome class")
 def imputation_with_outcome(task: Task, honest: bool) -> Scores:
     """Values deleted at random, then filled with a mean: of the training part, or of the outcome class."""
     rng, folds = seeds.stream(task.seed, "imputation"), task.folds()
@@ -224,7 +199,6 @@ def imputation_with_outcome(task: Task, honest: bool) -> Scores:
     return task.patient, task.y, logistic_oof(full, task.y, folds, task.C)
 
 
-@_listed(PROCEDURES, "Event rate of the site as a feature", "target encoding on all patients")
 def encoding_with_outcome(task: Task, honest: bool) -> Scores:
     """Each category replaced by its event rate: in the training part, or among everybody."""
     folds, everybody = task.folds(), np.arange(len(task.y))
@@ -255,7 +229,6 @@ def _aurocs(y: Array, tables: Array) -> Array:
     return ranks.auroc(y, scores.reshape(-1, len(y))).reshape(scores.shape[:2])
 
 
-@_listed(PROCEDURES, "Tuning on the test part", "reporting the best of forty settings")
 def tuning_on_test(task: Task, honest: bool) -> Scores:
     """The best of forty settings: by inner folds, or by the test parts themselves."""
     folds = task.folds()
@@ -282,15 +255,22 @@ def grouped_folds(task: Task) -> list[Fold]:
     return folds
 
 
-@_listed(PROCEDURES, "A patient on both sides", "rows of one patient at several landmarks, split by row")
 def repeated_patients(task: Task, honest: bool) -> Scores:
     """Several rows a patient: folds of patients, or of rows."""
     folds = grouped_folds(task) if honest else task.folds()
     return task.patient, task.y, _boosted_oof(task.X, task.y, folds)
 
 
-LABELS = {leak.name: leak.label for leak in (*FEATURES, *PROCEDURES)}
-HOW = {leak.name: leak.how for leak in (*FEATURES, *PROCEDURES)}
+PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
+    selection_outside_folds,
+    resampling_outside_folds,
+    imputation_with_outcome,
+    encoding_with_outcome,
+    tuning_on_test,
+    repeated_patients,
+)
+SAID = pd.DataFrame.from_dict(settings.read(Path(__file__).with_name("leaks.yaml"), ValueError), orient="index")
+"""Label of every leak, and how it happens in practice."""
 COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high", "n_patients", "n_events")
 
 
@@ -300,16 +280,9 @@ def price(name: str, honest: Scores, leaky: Scores, weights: Array) -> dict:
     (value, drawn), (other, other_drawn) = sides
     found = intervals.percentile_interval(other - value, other_drawn - drawn)
     who, y, _ = honest
-    return {
-        "leak": name,
-        "honest": value,
-        "leaky": other,
-        "difference": found["value"],
-        "ci_low": found["ci_low"],
-        "ci_high": found["ci_high"],
-        "n_patients": len(np.unique(who)),
-        "n_events": len(np.unique(who[y == 1])),
-    }
+    size = {"n_patients": len(np.unique(who)), "n_events": len(np.unique(who[y == 1]))}
+    ends = {"difference": found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
+    return {"leak": name, "honest": value, "leaky": other} | ends | size
 
 
 def _filled(X: pd.DataFrame) -> Array:
@@ -323,18 +296,14 @@ def _feature_prices(trial: Trial, of: Problem, p, seed: int, weights: Array, tog
     folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
     patient = np.arange(len(of.y))
     honest = patient, of.y, logistic_oof(X, of.y, folds, p.leak_ridge_c)
-    added = {leak.name: leak.compute(trial, of.X.index).to_numpy(float) for leak in FEATURES}
+    added = {leak.__name__: leak(trial, of.X.index).to_numpy(float) for leak in FEATURES}
     added = {name: column for name, column in added.items() if np.ptp(column) > 0}
     leaky = {"wrong_way": list(added.values())} if together else {name: [column] for name, column in added.items()}
-    return [
-        price(
-            name,
-            honest,
-            (patient, of.y, logistic_oof(np.column_stack([X, *columns]), of.y, folds, p.leak_ridge_c)),
-            weights,
-        )
-        for name, columns in leaky.items()
-    ]
+    rows = []
+    for name, columns in leaky.items():
+        scores = logistic_oof(np.column_stack([X, *columns]), of.y, folds, p.leak_ridge_c)
+        rows.append(price(name, honest, (patient, of.y, scores), weights))
+    return rows
 
 
 def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
@@ -405,9 +374,9 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     draws = {name: _draws(int(task.patient.max()) + 1, p.n_bootstraps, seed) for name, task in tasks.items()}
     rows = _feature_prices(trial, most, p, seed, draws["most"])
     for leak in PROCEDURES:
-        name = where.get(leak.name, "most")
-        rows.append(price(leak.name, leak.compute(tasks[name], True), leak.compute(tasks[name], False), draws[name]))
-    return pd.DataFrame([row | {"label": LABELS[row["leak"]], "how": HOW[row["leak"]]} for row in rows])[list(COLUMNS)]
+        name = where.get(leak.__name__, "most")
+        rows.append(price(leak.__name__, leak(tasks[name], True), leak(tasks[name], False), draws[name]))
+    return pd.DataFrame(rows).join(SAID, on="leak")[list(COLUMNS)]
 
 
 FOLLOW_UP = {
@@ -447,10 +416,9 @@ def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, f
     for name, column in FOLLOW_UP.items():
         found[name] = honest, auroc(np.column_stack([known, np.asarray(column(trial), float)]))
     for leak in PROCEDURES:
-        data = stacked if leak.name == "repeated_patients" else task
-        sides = [leak.compute(data, honestly) for honestly in (True, False)]
+        sides = [leak(stacked if leak is repeated_patients else task, honestly) for honestly in (True, False)]
         fair, leaky = (metrics.auroc(outcome, scores[:, 0]) for _, outcome, scores in sides)
-        found[leak.name] = fair, leaky
+        found[leak.__name__] = fair, leaky
     return found
 
 
@@ -478,14 +446,10 @@ def simulated_price_list(p, seed: int) -> pd.DataFrame:
         found.append(prices_of_one(trial, p, seeds.integer(seed, "leak", number)))
         fit = batched.fit_pipeline(enrolment(trial)[None], trial["dropout"].to_numpy(int)[None], C=p.leak_ridge_c)
         truth.append(metrics.auroc(crowd["dropout"].to_numpy(int), fit.decision_function(enrolment(crowd))[0]))
-    rows = []
-    for name in found[0]:
-        honest, leaky = (np.array([prices[name][side] for prices in found]) for side in (0, 1))
-        gain = intervals.monte_carlo(leaky - honest)
-        rows.append(
-            {"leak": name, "label": LABELS[name], "how": HOW[name], "honest": honest.mean(), "leaky": leaky.mean()}
-            | {"difference": gain["value"], "ci_low": gain["ci_low"], "ci_high": gain["ci_high"]}
-            | {"mc_se": gain["mc_se"], "n_trials": p.leak_trials}
-            | {"truth": np.mean(truth) if name in FOLLOW_UP else np.nan}
-        )
-    return pd.DataFrame(rows)
+    sides = ([{name: pair[side] for name, pair in prices.items()} for prices in found] for side in (0, 1))
+    honest, leaky = map(pd.DataFrame, sides)
+    gains = {name: intervals.monte_carlo(gain) for name, gain in (leaky - honest).items()}
+    table = pd.DataFrame.from_dict(gains, orient="index").rename(columns={"value": "difference"}).join(SAID)
+    table = table.assign(honest=honest.mean(), leaky=leaky.mean(), n_trials=p.leak_trials)
+    table["truth"] = np.where(table.index.isin(FOLLOW_UP), np.mean(truth), np.nan)
+    return table.rename_axis("leak").reset_index()[[*COLUMNS[:-2], "mc_se", "n_trials", "truth"]]

@@ -26,8 +26,8 @@ class Population:
     probability : ndarray (n,)
         P(dropout | features).
     shift : mapping
-        What the oracle's exact ``auroc`` and ``brier`` exceed those on these patients by. Added to a model's measure it
-        takes away most of the luck of this population's draw (a control variate); paired differences are not touched.
+        By how much the oracle's exact ``auroc`` and ``brier_score`` exceed those on these patients. Added to a
+        model's measure it takes away most of the luck of this draw (a control variate); paired differences stay.
     """
 
     X: np.ndarray
@@ -45,6 +45,6 @@ def drawn(names: tuple[str, ...], n: int, rng: np.random.Generator, offset: floa
     """Draw a population with the named features; the same patients under every offset."""
     patients = simulate.draw_arrays(PUBLISHED_LAW, n, rng)
     p = oracle.of_patients(PUBLISHED_LAW, patients, offset)
-    here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier": float(oracle.expected_brier(p, p).mean())}
-    shift = {measure: exact(offset)[measure] - value for measure, value in here.items()}
+    here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier_score": float(oracle.expected_brier(p, p).mean())}
+    shift = {measure: exact(offset)[measure.removesuffix("_score")] - value for measure, value in here.items()}
     return Population(np.ascontiguousarray(features.array(patients, names)), p, shift)

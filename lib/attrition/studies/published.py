@@ -5,9 +5,11 @@ threshold. Standardising before splitting is part of the protocol, so it is kept
 towards the published figures.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,10 @@ import pandas as pd
 from imblearn.over_sampling import SMOTE
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, train_test_split
+from sklearn.model_selection import RandomizedSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from attrition import features, metrics, models, resampling, seeds
+from attrition import features, metrics, models, resampling, seeds, settings
 from attrition.metrics import ranks
 from attrition.models import batched
 from attrition.studies.ablation import FINAL, feature_sets, positions, stratified_split
@@ -27,60 +29,13 @@ SEED = 42
 TEST_SHARE = 0.2
 N_FOLDS = 5
 LOW_THRESHOLD = 0.35
-PUBLISHED: dict[str, dict[str, float]] = {
-    "lr": {"cv_auroc": 0.698, "test_auroc": 0.643, "recall": 0.720, "precision": 0.680, "f1": 0.699},
-    "xgb": {"cv_auroc": 0.648, "test_auroc": 0.604, "recall": 0.680, "precision": 0.650, "f1": 0.665},
-    "lgbm": {"cv_auroc": 0.643, "test_auroc": 0.618, "recall": 0.700, "precision": 0.660, "f1": 0.679},
-}
-"""What was published (claims C01-C11), to print beside what comes out."""
+SAID = settings.read(Path(__file__).with_name("published.yaml"), ValueError)
+PUBLISHED: dict[str, dict[str, float]] = SAID["models"]
 TEST_AUROC = {name: measures["test_auroc"] for name, measures in PUBLISHED.items()}
-COUNTS_AUROC = 0.52
-"""Published test AUROC of logistic regression on v1_counts."""
-DECIMALS = {"cv_auroc": 3, "test_auroc": 3, "recall": 2, "precision": 2, "f1": 3}
-"""Digits that were printed: all recalls and precisions end in 0, and each F1 is that of the two-digit values."""
-MEASURES = {
-    "cv_auroc": "AUROC, 5-fold",
-    "test_auroc": "AUROC, test",
-    "recall": "Recall",
-    "precision": "Precision",
-    "f1": "F1",
-}
+MEASURES: dict[str, str] = SAID["measures"]
 """Measures that were published of every model, and their names."""
-_LR = ("lr", "Logistic regression")
-_XGB = ("xgb", "XGBoost")
-_BASELINE = ("baseline", "Logistic regression, random data")
-EXAMPLE_PATIENT = {"age": 65, "visits_completed": 3, "days_in_trial": 120, "adverse_events": 4}
-"""The patient of the published example, whose other columns were not printed."""
 OLD_READER_DIGITS = 17
 """Digits of a number that the default CSV reader of pandas before 3 looked at, leading zeros among them."""
-OTHERS: tuple[tuple[tuple[str, str, str], str, float, int], ...] = (
-    ((*_LR, "recall at .35"), "lr.low_threshold.recall", 0.85, 2),
-    ((*_LR, "precision at .35"), "lr.low_threshold.precision", 0.55, 2),
-    ((*_LR, "sd of fold AUROCs"), "lr.cv_sd", 0.023, 3),
-    ((*_LR, "coefficient of burden"), "lr_coefficients.burden", 0.45, 2),
-    ((*_LR, "coefficient of adverse-event rate"), "lr_coefficients.adverse_event_rate", 0.32, 2),
-    ((*_LR, "coefficient of visit rate"), "lr_coefficients.visit_rate", -0.28, 2),
-    ((*_LR, "coefficient of phase"), "lr_coefficients.trial_phase_risk", 0.21, 2),
-    ((*_LR, "coefficient of arm"), "lr_coefficients.treatment_risk", 0.15, 2),
-    ((*_XGB, "gain share of burden"), "xgb_gain_shares.burden", 0.38, 2),
-    ((*_XGB, "gain share of adverse-event rate"), "xgb_gain_shares.adverse_event_rate", 0.24, 2),
-    ((*_XGB, "gain share of visit rate"), "xgb_gain_shares.visit_rate", 0.19, 2),
-    ((*_XGB, "gain share of age x adverse"), "xgb_gain_shares.age_adverse_risk", 0.11, 2),
-    ((*_XGB, "gain share of phase"), "xgb_gain_shares.trial_phase_risk", 0.08, 2),
-    ((*_XGB, "scale_pos_weight"), "scale_pos_weight", 3.17, 2),
-    ((*_XGB, "test AUROC after random search"), "random_search.test_auroc", 0.615, 3),
-    ((*_BASELINE, "test_auroc"), "random_baseline.unbalanced.test_auroc", 0.47, 2),
-    ((*_BASELINE, "recall"), "random_baseline.unbalanced.recall", 0.12, 2),
-    ((*_BASELINE, "precision"), "random_baseline.unbalanced.precision", 0.24, 2),
-)
-"""Other published figures: (model, name, measure), place in `replicate`'s result, value, printed decimals."""
-XGB_SEARCH = {
-    "max_depth": [3, 5, 7],
-    "learning_rate": [0.05, 0.1, 0.2],
-    "n_estimators": [100, 200, 300],
-    "subsample": [0.8, 1.0],
-}
-"""Search space of the random search, as published, and its budget: 20 candidates in five folds."""
 
 
 @dataclass(frozen=True)
@@ -154,15 +109,9 @@ def at_threshold(y: np.ndarray, y_prob: np.ndarray, threshold: float = 0.5) -> d
     >>> at_threshold(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]))["confusion"]
     {'tn': 1, 'fp': 0, 'fn': 1, 'tp': 1}
     """
-    flagged = y_prob >= threshold
-    tp, fp = int((flagged & (y == 1)).sum()), int((flagged & (y == 0)).sum())
-    fn, tn = int((~flagged & (y == 1)).sum()), int((~flagged & (y == 0)).sum())
-    return {
-        "recall": tp / (tp + fn),
-        "precision": tp / (tp + fp) if tp + fp else 0.0,
-        "f1": 2 * tp / (2 * tp + fp + fn),
-        "confusion": {"tn": tn, "fp": fp, "fn": fn, "tp": tp},
-    }
+    found = metrics.classification(y, y_prob, threshold)
+    rates = {name: float(np.nan_to_num(found[name])) for name in ("recall", "precision", "f1")}
+    return rates | {"confusion": {name: int(found[name]) for name in ("tn", "fp", "fn", "tp")}}
 
 
 def _tested(estimator: BaseEstimator, parts: Split) -> np.ndarray:
@@ -226,9 +175,9 @@ def smote_counts(parts: Split) -> dict[str, int]:
 
 
 def random_search(parts: Split, n_candidates: int = 20) -> dict[str, Any]:
-    """XGBoost by the published random search over `XGB_SEARCH`: best_cv_auroc, test_auroc, test_gain, settings."""
+    """XGBoost by the published random search: best_cv_auroc, test_auroc, test_gain, settings."""
     base = estimators(parts.y_train)["xgb"]
-    space = {f"classify__{key}": values for key, values in XGB_SEARCH.items()}
+    space = {f"classify__{key}": values for key, values in SAID["xgb_search"].items()}
     judged = {"cv": N_FOLDS, "scoring": resampling.score_auroc, "random_state": SEED}
     search = RandomizedSearchCV(base, space, n_iter=n_candidates, **judged).fit(parts.X_train, parts.y_train)
     found = metrics.auroc(parts.y_test, models.probability(search, parts.X_test))
@@ -243,12 +192,13 @@ def random_search(parts: Split, n_candidates: int = 20) -> dict[str, Any]:
 
 def example_patient(trial: pd.DataFrame, parts: Split) -> dict[str, float]:
     """Least and greatest risk of the published example under logistic regression, over the columns not printed."""
+    known = SAID["example_patient"]
     unknown = {
-        "last_visit_day": (60, EXAMPLE_PATIENT["days_in_trial"]),
+        "last_visit_day": (60, known["days_in_trial"]),
         "trial_phase": trial["trial_phase"].unique(),
         "treatment_group": trial["treatment_group"].unique(),
     }
-    patients = pd.DataFrame(list(itertools.product(*unknown.values())), columns=list(unknown)).assign(**EXAMPLE_PATIENT)
+    patients = pd.DataFrame(list(itertools.product(*unknown.values())), columns=list(unknown)).assign(**known)
     scale = StandardScaler().fit(features.columns(trial, parts.names))
     fitted = models.classifier("lr", seed=SEED).fit(parts.X_train, parts.y_train)
     risks = models.probability(fitted, scale.transform(features.columns(patients, parts.names)))
@@ -283,15 +233,6 @@ def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def stratified_kfold_error() -> str:
-    """What scikit-learn answers to the cross-validation as configured: unshuffled, with a random state."""
-    try:
-        StratifiedKFold(n_splits=N_FOLDS, shuffle=False, random_state=SEED)
-    except ValueError as error:
-        return str(error).split(",")[0]
-    return ""
-
-
 def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 20) -> dict[str, Any]:
     """The whole published protocol.
 
@@ -317,7 +258,6 @@ def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 2
             "unbalanced": unbalanced(parts),
             "random_search": random_search(parts, n_candidates),
             "random_baseline": random_baseline(baseline),
-            "stratified_kfold_error": stratified_kfold_error(),
             "columns": described(trial),
             "example_patient": example_patient(trial, parts),
         }
@@ -330,26 +270,23 @@ def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
     rounds to what was printed.
     """
     printed = [
-        ((name, models.LABELS[name], measure), f"{name}.{measure}", value, DECIMALS[measure])
+        (name, measure, f"{name}.{measure}", value, SAID["decimals"][measure])
         for name, measures in PUBLISHED.items()
         for measure, value in measures.items()
     ]
-    rows = [
-        (*key, value, _look_up(found, path), _look_up(found["from_csv"], path), decimals)
-        for key, path, value, decimals in (*printed, *OTHERS)
-    ]
-    table = pd.DataFrame(rows, columns=["key", "model", "measure", "published", "found", "from_file", "decimals"])
-    either = [table[key].map(float).combine(table["decimals"], round) for key in ("found", "from_file")]
+    table = pd.DataFrame([*printed, *SAID["others"]], columns=["key", "measure", "place", "published", "decimals"])
+    table.insert(1, "model", table["key"].map(SAID["labels"]))
+    table["found"] = [_look_up(found, place) for place in table["place"]]
+    table["from_file"] = [_look_up(found["from_csv"], place) for place in table["place"]]
+    either = [table[key].combine(table["decimals"], round) for key in ("found", "from_file")]
     agrees = np.any([np.isclose(rounded, table["published"]) for rounded in either], axis=0)
-    return table.assign(difference=table["found"] - table["published"], reproduces=agrees).drop(columns="decimals")
+    shown = table.assign(difference=table["found"] - table["published"], reproduces=agrees)
+    return shown.drop(columns=["place", "decimals"])
 
 
-def _look_up(found: Mapping[str, Any], path: str) -> float:
-    for key in path.split("."):
-        if key not in found:
-            return float("nan")
-        found = found[key]
-    return float(found)  # type: ignore[arg-type]
+def _look_up(found: Mapping[str, Any], place: str) -> float:
+    value = functools.reduce(lambda part, key: part.get(key, {}), place.split("."), found)
+    return float("nan") if isinstance(value, Mapping) else float(value)
 
 
 def reproduced(table: pd.DataFrame) -> dict[str, Any]:
@@ -375,20 +312,6 @@ def one_split(trial: pd.DataFrame, version: str, model: str, seed: int = SEED) -
     flags = at_threshold(parts.y_test, y_prob)
     found = {"auroc": metrics.auroc(parts.y_test, y_prob), "recall": flags["recall"], "precision": flags["precision"]}
     return found | {"n_test": len(parts.y_test), "n_dropouts": int(parts.y_test.sum())}
-
-
-def other_seeds(trial: pd.DataFrame, split_seeds: Sequence[int]) -> pd.DataFrame:
-    """Test AUROC of the three models under several split seeds, and which of them each seed calls best."""
-    rows = [
-        {"split_seed": seed, "model": model, "label": models.LABELS[model]}
-        | {"auroc": one_split(trial, FINAL, model, seed)["auroc"]}
-        for seed in split_seeds
-        for model in models.PUBLISHED
-    ]
-    table = pd.DataFrame(rows)
-    rank = table.groupby("split_seed")["auroc"].rank(ascending=False, method="first").astype(int)
-    best = table.loc[rank == 1].set_index("split_seed")["label"]
-    return table.assign(rank=rank, best=table["split_seed"].map(best))
 
 
 def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[str]) -> pd.DataFrame:

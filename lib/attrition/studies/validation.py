@@ -9,14 +9,16 @@ bootstrap sample a count), so that all refits of a trial run as one batch of New
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from attrition import engine, features, seeds, simulate
+from attrition import engine, features, seeds, settings, simulate
 from attrition.metrics import intervals, ranks
+from attrition.metrics.evaluator import nested
 from attrition.metrics.intervals import Interval
 from attrition.models.batched import Shared, newton
 from attrition.resampling import corrected_interval
@@ -24,19 +26,7 @@ from attrition.simulate.law import PUBLISHED_LAW
 from attrition.studies.population import Population, drawn
 
 Array = np.ndarray
-SCHEMES = {
-    "apparent": "Apparent (no validation)",
-    "split": "One split, 80/20",
-    "cv5": "5-fold",
-    "repeated_cv5": "Repeated 5-fold",
-    "repeated_cv5_corrected": "Repeated 5-fold, corrected interval",
-    "optimism": "Bootstrap optimism (Harrell)",
-    "optimism_refit": "Bootstrap optimism, refit interval",
-    "point632plus": "Bootstrap .632+",
-    "point632plus_refit": "Bootstrap .632+, refit interval",
-    "tuned_cv": "5-fold of the tuned winner",
-    "nested": "Nested 5-fold",
-}
+SCHEMES: dict[str, str] = settings.read(Path(__file__).with_name("validation.yaml"), ValueError)
 """Scheme and its name in tables; the last two validate a model whose penalty is tuned.
 
 Intervals are DeLong's for the model at hand, which take the predictions as fixed, except: *corrected* adds what folds
@@ -231,8 +221,8 @@ def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) 
     best, winner = tuned_penalty(fit, outer[None], everyone)
     chosen, _ = tuned_penalty(fit, _inner_masks(fit.y, outer, sizes.n_inner, rng), 1 - outer)
     beta = fit(np.concatenate([everyone, 1 - outer]), np.concatenate([best, chosen]))
-    nested = (fit.scores(beta[1:]) * outer).sum(axis=0)
-    return fit.raw(beta[:1])[0], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, nested, outer)}
+    by_fold = (fit.scores(beta[1:]) * outer).sum(axis=0)
+    return fit.raw(beta[:1])[0], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, by_fold, outer)}
 
 
 def study(
@@ -256,28 +246,27 @@ def study(
     """
     people = drawn(FEATURES, n_population, seeds.stream(seed, "validation", "population"))
     tasks = [
-        joblib.delayed(_block_rows)(people, n, range(first, min(first + BLOCK, n_trials)), seed, sizes)
+        joblib.delayed(_rows)(people, n, range(first, min(first + BLOCK, n_trials)), seed, sizes)
         for n in trial_sizes
         for first in range(0, n_trials, BLOCK)
     ]
     return pd.DataFrame([row for part in engine.compute(tasks, "validation schemes") for row in part])
 
 
-def _block_rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | None) -> list[dict]:
-    return [row for trial in trials for row in _trial_rows(people, n, trial, seed, sizes)]
-
-
-def _trial_rows(people: Population, n: int, trial: int, seed: int, sizes: Sizes | None) -> list[dict]:
-    patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
-    X, y = features.array(patients, FEATURES), patients["dropout"].astype(float)
-    found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
-    beta = np.stack([found.plain, found.tuned])
-    scores = beta[:, :1] + beta[:, 1:] @ people.X.T
-    plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
-    return [
-        {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
-        for scheme, numbers in found.by_scheme.items()
-    ]
+def _rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | None) -> list[dict]:
+    rows = []
+    for trial in trials:
+        patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
+        X, y = features.array(patients, FEATURES), patients["dropout"].astype(float)
+        found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
+        beta = np.stack([found.plain, found.tuned])
+        scores = beta[:, :1] + beta[:, 1:] @ people.X.T
+        plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
+        rows += [
+            {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
+            for scheme, numbers in found.by_scheme.items()
+        ]
+    return rows
 
 
 def _judged(rows: pd.DataFrame) -> pd.DataFrame:
@@ -289,17 +278,15 @@ def _judged(rows: pd.DataFrame) -> pd.DataFrame:
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Bias, rmse, coverage (each with its error, ``_se``) and width of each scheme of `study`, by trial size."""
-    found = []
-    for (n_patients, scheme), part in _judged(rows).groupby(["n_patients", "scheme"], sort=False):
-        n, rmse, coverage = len(part), np.sqrt(part["squared"].mean()), part["covered"].mean()
-        found.append(
-            {"n_patients": n_patients, "scheme": scheme, "n_trials": n, "truth": part["truth"].mean()}
-            | {"bias": part["error"].mean(), "bias_se": part["error"].std() / np.sqrt(n)}
-            | {"rmse": rmse, "rmse_se": part["squared"].std() / np.sqrt(n) / (2 * rmse)}
-            | {"coverage": coverage, "coverage_se": np.sqrt(coverage * (1 - coverage) / n)}
-            | {"width": part["width"].mean()}
-        )
-    return pd.DataFrame(found)
+    found = _judged(rows).groupby(["n_patients", "scheme"], sort=False).agg(
+        n_trials=("error", "size"), truth=("truth", "mean"), bias=("error", "mean"), bias_se=("error", "sem"),
+        rmse=("squared", "mean"), rmse_se=("squared", "sem"), coverage=("covered", "mean"),
+        coverage_se=("covered", "mean"), width=("width", "mean"),
+    )  # fmt: skip
+    rmse, coverage = np.sqrt(found["rmse"]), found["coverage"]
+    errors = {"rmse_se": found["rmse_se"] / (2 * rmse)}
+    errors["coverage_se"] = np.sqrt(coverage * (1 - coverage) / found["n_trials"])
+    return found.assign(rmse=rmse, **errors).reset_index()
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
@@ -364,9 +351,9 @@ def conclude(table: pd.DataFrame, firm: pd.Series) -> dict[str, Any]:
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:
     """Nested mapping ``n.scheme`` of bias, rmse, coverage (each with ``mc_se``), width and n_trials."""
-    found: dict[str, Any] = {}
-    for row in table.to_dict("records"):
+
+    def leaf(row: dict[str, Any]) -> dict[str, Any]:
         numbers = {key: {"value": row[key], "mc_se": row[f"{key}_se"]} for key in ("bias", "rmse", "coverage")}
-        numbers |= {key: row[key] for key in ("truth", "width", "n_trials")}
-        found.setdefault(str(row["n_patients"]), {})[row["scheme"]] = numbers
-    return found
+        return numbers | {key: row[key] for key in ("truth", "width", "n_trials")}
+
+    return nested(table, "n_patients", "scheme", leaf=leaf)
