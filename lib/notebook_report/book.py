@@ -86,7 +86,7 @@ def _params(profile: str) -> dict[str, Any]:
     if not project.current.params:
         return {}
     read = importlib.import_module(project.current.params).read(profile)
-    return {name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
+    return {name: vars(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
 
 
 def asset(name: str) -> str:
@@ -202,7 +202,8 @@ class Book:
 
     def _once(self, link: re.Match[str]) -> str:
         """A keyboard reaches each number once; a pointer everywhere."""
-        known, _ = link[1] in self.reached, self.reached.add(link[1])
+        known = link[1] in self.reached
+        self.reached.add(link[1])
         return f'<a tabindex="-1" href="{link[1]}">' if known else link[0]
 
     def _block(self, block: Block, where: str) -> str:
