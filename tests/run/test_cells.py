@@ -21,6 +21,16 @@ def code_of(path):
     return {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"}
 
 
+def inside_comprehensions(statement):
+    """Names that only comprehensions bind."""
+    within = [
+        node for each in ast.walk(statement) if isinstance(each, ast.comprehension) for node in ast.walk(each.target)
+    ]
+    bound = [node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    ours = {id(node) for node in within}
+    return {node.id for node in bound if id(node) in ours} - {node.id for node in bound if id(node) not in ours}
+
+
 def names(statement):
     """Names of the notebook that a statement reads, and those that it binds."""
     table = symtable.symtable(ast.unparse(statement), "cell", "exec")
@@ -34,6 +44,8 @@ def names(statement):
         scope = inner.pop()
         inner += scope.get_children()
         reads |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+    within = inside_comprehensions(statement)  # Python 3.12 counts these among the names of the cell
+    reads, binds = reads - within, binds - within
     if isinstance(statement, ast.AugAssign):
         reads |= {node.id for node in ast.walk(statement.target) if isinstance(node, ast.Name)}
     return reads, binds
