@@ -246,3 +246,34 @@ def test_a_chapter_runs_twice_takes_a_users_change_and_leaves_the_checkout_clean
     assert git(checkout, "status", "--porcelain") == ""
     for id, words in DRAWN.get(name, {}).items():
         assert words in (checkout / "reports" / "quick" / "tables" / f"{id}.csv").read_text(encoding="utf-8")
+
+
+A_MODEL = """
+from sklearn.naive_bayes import GaussianNB
+from attrition import models
+
+def bayes(seed, weighted, **settings):
+    return GaussianNB(**{"priors": [0.5, 0.5] if weighted else None} | settings)
+
+models.add("bayes", models.Model("Naive Bayes", bayes, True, {"var_smoothing": [1e-9, 1e-3]}, "purple"))
+"""
+
+
+COMPARED = {
+    "04_modelling": ["fig-folds", "tbl-models", "tbl-tuned", "tbl-chosen"],
+}
+"""Figures and tables in which every model stands."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_model_added_in_a_cell_is_compared_tabled_and_drawn(checkout):
+    out = checkout / "reports" / "trial-model"
+    shutil.copytree(checkout / "reports" / "quick", out)
+    for name, identifiers in COMPARED.items():
+        with opened(checkout, name, out.name) as notebook:
+            notebook.add("profile = ", A_MODEL)
+            notebook.run()
+        for identifier in identifiers:
+            assert "bayes" in (out / "tables" / f"{identifier}.csv").read_text(encoding="utf-8").lower(), identifier
+    assert git(checkout, "status", "--porcelain") == ""
