@@ -244,7 +244,7 @@ def admit(
     reasons = dict(refused or {})
     while len(rest := text.loc[~text.index.isin(list(reasons))]):
         try:
-            return contract.validate(rest, INPUT, file).trial.set_axis(rest.index), reasons
+            return contract.validate(rest, INPUT, file).set_axis(rest.index), reasons
         except strict.ContractError as error:
             # a row with a bad cell never reaches the rules across columns: the rest is looked at again
             reasons |= _by_line(error)

@@ -65,7 +65,7 @@ def test_arm_spelled_na_or_none_is_no_missing_value():
 
 def test_id_007_stays_text(patients):
     patients["patient_id"] = [f"{i:03d}" for i in range(60)]
-    trial = contract.validate(strict.parse(bytes_of(patients), "t.csv")).trial
+    trial = contract.validate(strict.parse(bytes_of(patients), "t.csv"))
     assert trial["patient_id"].iloc[7] == "007"
 
 

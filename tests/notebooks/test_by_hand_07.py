@@ -46,14 +46,29 @@ def test_sentence_on_leavers_follows_the_censoring(censored, words):
 
 @pytest.mark.parametrize(("extra", "words"), [(0.2, "Each curve looks plausible"), (0.0, "On day 120 the curves add")])
 def test_the_sum_of_the_wrong_curves_is_read_from_the_numbers(extra, words):
-    row = {"reason": "sum", "incidence": 0.5, "one_minus_km": 0.5 + extra, "difference": extra}
-    stub = types.SimpleNamespace(
-        by_the_mistake=lambda *_: None, by_reason=lambda *_: None, overstatement=lambda *_: pd.DataFrame([row])
-    )
-    study = types.SimpleNamespace(horizon=120)
+    right = pd.DataFrame({"reason": ["a"], "day": [120], "events": [3], "value": [0.5]})
+    tables = {"by_reason": lambda *_: right, "by_the_mistake": lambda *_: right.assign(value=0.5 + extra)}
+    stub, study = types.SimpleNamespace(**tables), types.SimpleNamespace(horizon=120)
     said = cells.run("07", "12", incidence=stub, study=study, days=[120], report=report)["said"]
     assert said.startswith(words)
     assert f"add up to {50 + 100 * extra:.1f}%" in said
+
+
+def test_the_mistake_is_told_by_its_largest_gap():
+    study = made()
+    told = cells.run("07", "12", "17a", incidence=incidence, study=study, days=[60, study.horizon], report=report)
+    over, found = told["over"], told["mistake"]
+    assert over.index.tolist() == [*study.groups, "sum"]
+    assert (over["difference"] >= -1e-12).all()
+    left = (study.patients["event_group"] != "none").mean()
+    assert over.loc["sum", "incidence"] == pytest.approx(left, abs=1e-12)
+    assert (found["overstated"], found["verdict"], found["day"]) == (True, "supported", 120)
+    assert found["gap"] == pytest.approx(100 * over.drop("sum")["difference"].max())
+    assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
+    assert found["wrong_sum"] == over.loc["sum", "one_minus_km"] > found["right_sum"]
+    same = over.assign(one_minus_km=over["incidence"], difference=0.0)
+    found = cells.run("07", "17a", over=same, study=study)["mistake"]
+    assert (found["overstated"], found["verdict"]) == (False, "exploratory")
 
 
 def test_the_most_frequent_reason_and_both_days_are_those_of_the_table(by_hand):
@@ -67,20 +82,6 @@ def test_the_most_frequent_reason_and_both_days_are_those_of_the_table(by_hand):
     assert f"of {risk.iloc[-1]:.1%}" in said
     assert f"*{top}*" in said.replace("\\", "")
     assert f", {events[top]} patients" in said
-
-
-def test_the_mistake_is_told_by_its_largest_gap():
-    study = made()
-    right, wrong = (of(study, [study.horizon]) for of in (incidence.by_reason, incidence.by_the_mistake))
-    over = incidence.overstatement(right, wrong, study.horizon)
-    found = cells.run("07", "17a", over=over, study=study)["mistake"]
-    assert (found["overstated"], found["verdict"], found["day"]) == (True, "supported", 120)
-    assert found["gap"] == pytest.approx(100 * over.loc[over["reason"] != "sum", "difference"].max())
-    assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
-    assert found["wrong_sum"] == over["one_minus_km"].iloc[-1] > found["right_sum"]
-    same = over.assign(one_minus_km=over["incidence"], difference=0.0)
-    found = cells.run("07", "17a", over=same, study=study)["mistake"]
-    assert (found["overstated"], found["verdict"]) == (False, "exploratory")
 
 
 def test_between_arms_the_widest_gap_is_named():

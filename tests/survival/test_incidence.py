@@ -82,15 +82,6 @@ def test_differences_are_between_the_arms_of_the_table(trial):
     assert ((table["risk_difference_low"] < table["risk_difference"]).iloc[1:]).all()
 
 
-def test_overstatement_sums_and_is_never_negative(trial):
-    days = [trial.horizon]
-    over = incidence.overstatement(incidence.by_reason(trial, days), incidence.by_the_mistake(trial, days), 120)
-    assert over["reason"].tolist() == [*trial.groups, "sum"]
-    assert (over["difference"] >= -1e-12).all()
-    left = (trial.patients["event_group"] != "none").mean()
-    assert over["incidence"].iloc[-1] == pytest.approx(left, abs=1e-12)
-
-
 def test_censoring_is_undone():
     risks = [incidence.primary(made(n=4000, censoring=c), [120])["value"].iloc[0] for c in (False, True)]
     assert made(n=4000, censoring=True).patients["status"].eq("censored").sum() > 400

@@ -345,12 +345,11 @@ def test_the_flat_pilot_is_the_pilot(tmp_path):
     groups: dict[str, list[str]] = {}
     for term, group in pilot.definitions.reasons.items():
         groups.setdefault(group, []).append(term)
-    m = mapping.TableMapping(
-        path=tmp_path / "m.toml", id="id", event_day="event_day", horizon=168, reason="reason", arm="arm", site="site",
-        landmarks=(28, 56, 84), numbers=("age",), categories=("sex",), completed=("COMPLETED",),
-        competing=tuple(competing), groups={name: tuple(terms) for name, terms in groups.items()},
-    )  # fmt: skip
-    trial = flat.load(tmp_path / "pilot.csv", m)
+    columns = {"id": "id", "event_day": "event_day", "reason": "reason", "arm": "arm", "site": "site"}
+    reasons = {"completed": ["COMPLETED"], "competing": competing, "groups": groups}
+    design = {"horizon": 168, "landmarks": [28, 56, 84]}
+    said = {"columns": columns, "design": design, "baseline": {"numbers": ["age"], "categories": ["sex"]}}
+    trial = flat.load(tmp_path / "pilot.csv", mapping.read(said | {"reasons": reasons}))
     pd.testing.assert_frame_equal(cohort.table(trial), cohort.table(pilot))
     assert trial.arms == pilot.arms or trial.arms[0] == pilot.arms[0]
 

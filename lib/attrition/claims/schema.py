@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from attrition import paths, settings
@@ -72,27 +73,8 @@ class Statement:
     label: str = ""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One row of the ledger."""
-
-    id: str
-    claim: str
-    published: str
-    where: str
-    kind: str
-    estimand: str
-    statements: tuple[Statement, ...]
-    evidence: tuple[str, ...]
-    margin: float | None = None
-    origin: str = ""
-    prevalence: str | None = None
-    entered: datetime.date | None = None
-
-    @property
-    def arithmetic(self) -> bool:
-        """Whether no measurement enters the verdict."""
-        return all(RULES[statement.rule].arithmetic for statement in self.statements)
+class Claim(SimpleNamespace):
+    """One row of the ledger by the keys of `SECTIONS`; what its entry does not say is None, and its origin empty."""
 
 
 def _statement(entry: dict[str, Any], where: str, margin: float | None) -> Statement:
@@ -113,7 +95,8 @@ def _claim(entry: dict[str, Any]) -> Claim:
     if "margin" in entry and "origin" not in entry:
         raise LedgerError(f"{where}'origin' is missing")
     statements = tuple(_statement(item, where, entry.get("margin")) for item in entry["statements"])
-    return Claim(**entry | {"statements": statements, "evidence": tuple(entry["evidence"])})
+    unsaid = dict.fromkeys(SECTIONS["claims"].optional) | {"origin": ""}
+    return Claim(**unsaid | entry | {"statements": statements, "evidence": tuple(entry["evidence"])})
 
 
 def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import settings
-from attrition.contract.strict import ContractError, Problem, lines_of, read_strict, shown
+from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
 
 MOST_DIGITS = 15
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
@@ -61,21 +61,6 @@ class Contract:
         return [column.name for column in self.columns]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A table that satisfies its contract, and what was noticed on the way.
-
-    Attributes
-    ----------
-    trial : DataFrame (n, k)
-    dropped : tuple of str
-        Names of the columns outside the contract; their content was never looked at.
-    """
-
-    trial: pd.DataFrame
-    dropped: tuple[str, ...]
-
-
 def _column(name: str) -> Column:
     about = FILE["columns"][name]
     return Column(name, **about | {"levels": tuple(about.get("levels", ()))})
@@ -107,7 +92,7 @@ def contradictions(trial: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
-    """Read a trial's table; see `examine` for what is dropped.
+    """Read a trial's table; columns outside the contract are dropped, and their content is never looked at.
 
     Parameters
     ----------
@@ -126,17 +111,11 @@ def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
     ContractError
         With every problem found, and no patient's value.
     """
-    return examine(path, contract).trial
-
-
-def examine(path: str | Path, contract: Contract = TRIAL) -> Reading:
-    """Read a trial's table, and say which columns were dropped."""
     return validate(read_strict(path), contract, Path(path).name)
 
 
-def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table") -> Reading:
+def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table") -> pd.DataFrame:
     """Hold a table of text, whose index gives the lines, against a contract; messages call it `file`."""
-    dropped = tuple(shown(name, i) for i, name in enumerate(text.columns, 1) if name not in contract.names)
     _refuse_missing_columns(text, contract, file)
     text = text[contract.names]
     problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
@@ -149,7 +128,7 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
     problems += _schema_problems(numbers, contract)
     if problems:
         raise ContractError(file, problems)
-    return Reading(numbers.reset_index(drop=True), dropped)
+    return numbers.reset_index(drop=True)
 
 
 def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -> None:

@@ -36,23 +36,11 @@ from attrition.simulate.law import (
     visit_rate,
 )
 
-COLUMNS = (
-    "patient_id",
-    "age",
-    "gender",
-    "treatment_group",
-    "trial_phase",
-    "days_in_trial",
-    "visits_completed",
-    "last_visit_day",
-    "adverse_events",
-    "dropout",
-    "dropout_day",
-    "early_dropout",
-    "late_dropout",
-    "dropout_30_days",
-)
-COVARIATES = COLUMNS[1:9]
+ENROLMENT = ("age", "gender", "treatment_group", "trial_phase")
+FOLLOW_UP = ("days_in_trial", "visits_completed", "last_visit_day", "adverse_events")
+OUTCOMES = ("dropout", "dropout_day", "early_dropout", "late_dropout", "dropout_30_days")
+COVARIATES = ENROLMENT + FOLLOW_UP
+COLUMNS = ("patient_id", *COVARIATES, *OUTCOMES)
 NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 PUBLISHED_N = 1000

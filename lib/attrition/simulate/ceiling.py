@@ -172,11 +172,6 @@ def oracle_results(law: Law, p: Section, seed: int) -> dict[str, Any]:
     return found
 
 
-def true_probabilities(law: Law, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """Probability of dropout of every drawn patient (``scores`` of `oracle_results`), at both prevalences."""
-    return {setting: oracle.probability(law, scores, d) for setting, d in oracle.prevalence_offsets(law).items()}
-
-
 def oracle_table(found: Mapping[str, Any], days: list[int]) -> pd.DataFrame:
     """`oracle_results` as a table, a row for each knowledge and prevalence, from nothing to the whole follow-up."""
     known, rows = {"enrolment": "enrolment", **{f"day{day}": f"by day {day}" for day in days}}, []
@@ -214,9 +209,3 @@ def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, 
         "share_enrolment": float(share_of_attainable_lift(enrolment, full)),
         "share_best": float(share_of_attainable_lift(days[best], full)),
     }
-
-
-def quadrature_bound(law: Law) -> float:
-    """Power of ten above the quadrature error at both prevalences."""
-    error = max(oracle.quadrature_error(law, prevalence_offset=d) for d in oracle.prevalence_offsets(law).values())
-    return float(10.0 ** np.ceil(np.log10(error)))

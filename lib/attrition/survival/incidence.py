@@ -327,17 +327,6 @@ def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
     return pd.concat([tabulate(coded(trial), [reason], days) for reason in trial.groups], ignore_index=True)
 
 
-def overstatement(right: pd.DataFrame, wrong: pd.DataFrame, day: float) -> pd.DataFrame:
-    """The two estimates of every reason on one day, difference and ratio (NaN without an event), and their sums."""
-    keep = ["reason", "events", "value"]
-    table = right.loc[right["day"] == day, keep].merge(wrong.loc[wrong["day"] == day, keep[::2]], on="reason")
-    table.columns = ["reason", "events", "incidence", "one_minus_km"]
-    table.loc[len(table)] = ["sum", *table[["events", "incidence", "one_minus_km"]].sum()]
-    table["difference"] = table["one_minus_km"] - table["incidence"]
-    table["ratio"] = table["one_minus_km"] / table["incidence"].where(table["incidence"] > 0)
-    return table.astype({"events": int})
-
-
 def nested(table: pd.DataFrame, key: str) -> dict[str, dict[str, dict[str, float]]]:
     """A tidy table as ``{key: {day: interval and counts}}``, for the results.
 

@@ -5,8 +5,8 @@ Every key is known: another one is refused with the key that was probably meant,
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from attrition import settings
@@ -58,46 +58,11 @@ class NoMappingError(MappingError):
     exit_code = errors.USAGE
 
 
-@dataclass(frozen=True)
-class EventsTable:
-    """Columns of the long table of dated records; see `TEMPLATE`."""
+class TableMapping(SimpleNamespace):
+    """What a mapping says by the keys of `SHAPE`, without sections: None, or an empty tuple, where it says nothing.
 
-    table: Path
-    id: str
-    day: str
-    known_day: str | None = None
-    kind: str | None = None
-    all_are: str | None = None
-    name: str | None = None
-    value: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True)
-class TableMapping:
-    """What a mapping says, key by key as in `TEMPLATE`; one of `reason` and `event` is there."""
-
-    path: Path
-    id: str
-    event_day: str
-    horizon: int
-    name: str | None = None
-    title: str | None = None
-    table: Path | None = None
-    missing: tuple[str, ...] = ("",)
-    reason: str | None = None
-    event: str | None = None
-    arm: str | None = None
-    site: str | None = None
-    landmarks: tuple[int, ...] = ()
-    reference_arm: str | None = None
-    numbers: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    completed: tuple[str, ...] = ()
-    ongoing: tuple[str, ...] = ()
-    competing: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    events: EventsTable | None = None
+    `path` is its file; `events` is a mapping of the same kind, of the long table.
+    """
 
 
 def plain(text: str) -> str:
@@ -197,14 +162,23 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _built(path: Path, content: dict[str, Any]) -> TableMapping:
-    events = content.get("events")
-    merged = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    for section in ("columns", "design", "baseline", "reasons"):
-        merged |= content.get(section, {})
-    groups = {name: tuple(terms) for name, terms in merged.pop("groups", {}).items()}
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()}
-    given["landmarks"] = tuple(sorted(set(given.get("landmarks", ()))))
-    if "table" in given:
-        given["table"] = path.parent / given["table"]
-    long = EventsTable(**{**events, "table": path.parent / events["table"]}) if events else None
-    return TableMapping(path=path, **given, groups=groups, events=long)
+    m = _part(SHAPE, content)
+    m.path, m.landmarks = path, tuple(sorted(set(m.landmarks)))
+    m.missing = tuple(content.get("missing", [""]))
+    m.groups = {name: tuple(terms) for name, terms in (m.groups or {}).items()}
+    m.events = _part(SHAPE.optional["events"], content["events"]) if content.get("events") else None
+    for part in filter(None, (m, m.events)):
+        part.table = path.parent / part.table if part.table else None
+    return m
+
+
+def _part(shape: Keys, given: Mapping[str, Any]) -> TableMapping:
+    """Keys of a shape, those of its sections but `events` among them, with what is given for them."""
+    found: dict[str, Any] = {}
+    for key, kind in {**shape.needed, **shape.optional}.items():
+        if not isinstance(kind, Keys):
+            value = given.get(key)
+            found[key] = tuple(value or ()) if kind is TEXTS or isinstance(kind, list) else value
+        elif key != "events":
+            found |= vars(_part(kind, given.get(key, {})))
+    return TableMapping(**found)
