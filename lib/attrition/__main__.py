@@ -47,10 +47,8 @@ def parser() -> argparse.ArgumentParser:
 def _threshold(word: str) -> float:
     from attrition.score import PRESETS
 
-    if word in PRESETS:
-        return PRESETS[word]
     try:
-        value = float(word)
+        value = PRESETS[word] if word in PRESETS else float(word)
     except ValueError:
         value = float("nan")
     if not 0 < value < 1:

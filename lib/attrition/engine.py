@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from notebook_report import errors
@@ -72,16 +72,11 @@ def configured() -> Iterator[None]:
     import joblib
 
     engine, workers, scheduler = chosen()
-    if engine == "dask" and scheduler:
-        with _dask(scheduler):
-            yield
-    elif engine == "dask":
-        with cluster(workers) as address, _dask(address):
-            yield
-    elif engine == "processes" and workers > 1:
-        with joblib.parallel_config("loky", n_jobs=workers):
-            yield
-    else:
+    with ExitStack() as stack:
+        if engine == "dask":
+            stack.enter_context(_dask(scheduler or stack.enter_context(cluster(workers))))
+        elif engine == "processes" and workers > 1:
+            stack.enter_context(joblib.parallel_config("loky", n_jobs=workers))
         yield
 
 

@@ -67,23 +67,23 @@ def package_problems(lock: Path = LOCK) -> list[str]:
     installed: dict[str, str] = {}
     for found in metadata.distributions():
         installed.setdefault(normal(found.metadata["Name"] or ""), found.version)
-    problems = []
-    for name, version in pins(lock).items():
-        if name not in installed:
-            problems.append(f"package {name} is missing (the lock says {version})")
-        elif installed[name] != version:
-            problems.append(f"package {name} is {installed[name]} (the lock says {version})")
-    return problems
+    wanted = pins(lock).items()
+    here = {name: installed.get(name, "missing") for name, _ in wanted}
+    return [f"package {name} is {here[name]} (the lock says {asked})" for name, asked in wanted if here[name] != asked]
 
 
 def _gib(value: float) -> str:
     return f"{value / 2**30:.1f} GiB"
 
 
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(p for p in [folder, *folder.parents] if p.exists())
+
+
 def disk_problem(folder: Path, needed: float = DISK_GIB) -> str | None:
     """Whether the output folder's disk has room."""
-    place = next(p for p in [folder, *folder.parents] if p.exists())
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(_there(folder)).free
     return None if free >= needed * 2**30 else f"only {_gib(free)} free for {folder}; needed: {needed} GiB"
 
 
@@ -139,29 +139,22 @@ def file_size_problem(needed: float = FILE_GIB) -> str | None:
     return f"files may not exceed {limit / 2**20:.1f} MiB (ulimit -f); needed: {needed} GiB"
 
 
-def write_problem(folder: Path) -> str | None:
-    """Whether the output folder can be written."""
-    place = next(p for p in [folder, *folder.parents] if p.exists())
+def write_problem(folder: Path | None) -> str | None:
+    """Whether the output folder, or without one the folder for temporary files, can be written."""
     try:
-        with tempfile.TemporaryFile(dir=place):
+        with tempfile.TemporaryFile(dir=folder and _there(folder)):
             return None
     except OSError as error:
-        return f"cannot write to {folder}: {os.strerror(error.errno or 0)}; choose another folder with --out"
-
-
-def temporary_problem() -> str | None:
-    """Whether there is a folder for temporary files."""
-    try:
-        with tempfile.TemporaryFile():
-            return None
-    except OSError as error:
-        return f"no folder for temporary files can be written ({os.strerror(error.errno or 0)}); name one with TMPDIR="
+        why = os.strerror(error.errno or 0)
+    if folder:
+        return f"cannot write to {folder}: {why}; choose another folder with --out"
+    return f"no folder for temporary files can be written ({why}); name one with TMPDIR="
 
 
 def problems(out: Path) -> list[str]:
     """Everything that would stop a run into an output folder, as sentences."""
     written = [write_problem(out)] + ([write_problem(ROOT / "data")] if out == ROOT / "reports" else [])
-    rest = [disk_problem(out), memory_problem(), file_size_problem(), temporary_problem()]
+    rest = [disk_problem(out), memory_problem(), file_size_problem(), write_problem(None)]
     return [problem for problem in [interpreter_problem(), *written, *rest] if problem] + package_problems()
 
 

@@ -7,21 +7,14 @@ ADAE, ADVS, ADLB* and the rating scales the records. A domain that is absent giv
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import (
-    TERMS,
-    CdiscError,
-    Source,
-    as_dates,
-    first_known,
-    latest_dates,
-    study_day,
-)
+from attrition.cdisc.sources import TERMS, CdiscError, Source, as_dates, first_known, latest_dates, study_day
 from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, analysed, assemble
 from attrition.contract.strict import ContractError, lines_of
 
 ID = "USUBJID"
 DISPOSITION = "DISPOSITION EVENT"
 MONTH = 365.25 / 12
+OF_DAY = ["id", "kind", "name", "day", "known_day"]
 WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 NO_REASON = "DISCONTINUED, NO REASON GIVEN"
 NEVER_COLLECTED = "ADaM holds no collection date of adverse events: none counts as known at a landmark."
@@ -74,32 +67,23 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(EVENT_COLUMNS))
 
 
-def daily_mean(events: pd.DataFrame) -> pd.DataFrame:
-    """Mean of the values of one name on one day (positions, repeats)."""
-    keys = ["id", "kind", "name", "day", "known_day"]
-    return events.dropna(subset=["value", "day"]).groupby(keys, as_index=False, sort=False)["value"].mean()
-
-
-def range_flag(value: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
-    """``"LOW"``, ``"HIGH"`` or ``"NORMAL"`` against the reference range; missing without one."""
-    flag = pd.Series("NORMAL", index=value.index).mask(value < low, "LOW").mask(value > high, "HIGH")
-    return flag.where(value.notna() & (low.notna() | high.notna()))
-
-
 # Results of measurements: id, test, value, low, high, day
 
 
 def _vital_signs(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
-    """Means by day of the vital signs that are followed."""
-    followed = results[results["test"].isin(definitions.vital_signs)]
-    return daily_mean(_records(followed, "vital sign", followed["test"], followed["day"], value=followed["value"]))
+    """Means by day (of positions, repeats) of the vital signs that are followed."""
+    followed = results[results["test"].isin(definitions.vital_signs)].dropna(subset=["value", "day"])
+    signs = _records(followed, "vital sign", followed["test"], followed["day"], value=followed["value"])
+    return signs.groupby(OF_DAY, as_index=False, sort=False)["value"].mean()
 
 
 def _labs(results: pd.DataFrame) -> pd.DataFrame:
-    """Laboratory values, marked against their reference range."""
+    """Laboratory values, marked against their reference range where there is one."""
     results = results[results["value"].notna()]
-    flag = range_flag(results["value"], results["low"], results["high"])
-    return _records(results, "lab", results["test"], results["day"], value=results["value"], detail=flag)
+    value, low, high = results["value"], results["low"], results["high"]
+    flag = pd.Series("NORMAL", index=value.index).mask(value < low, "LOW").mask(value > high, "HIGH")
+    flag = flag.where(low.notna() | high.notna())
+    return _records(results, "lab", results["test"], results["day"], value=value, detail=flag)
 
 
 def _totals(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
@@ -198,8 +182,7 @@ def _item_sums(results: pd.DataFrame, definitions: Definitions) -> list[pd.DataF
     for prefix, name in definitions.questionnaire_sums.items():
         items = results[results["test"].str.startswith(prefix, na=False)]
         made = _records(items, "questionnaire", pd.Series(name, index=items.index), items["day"], value=items["value"])
-        keys = ["id", "kind", "name", "day", "known_day"]
-        parts.append(made.groupby(keys, as_index=False)["value"].sum(min_count=1))
+        parts.append(made.groupby(OF_DAY, as_index=False)["value"].sum(min_count=1))
     return parts
 
 

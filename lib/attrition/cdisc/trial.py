@@ -241,9 +241,7 @@ def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
     status = group.where(group.isin([NO_EVENT, COMPETING]), "primary")
     unfinished = ~left & (patients["event_day"] < horizon)
     return patients.assign(
-        time=np.minimum(patients["event_day"], horizon),
-        event_group=group,
-        status=status.mask(unfinished, "censored"),
+        time=np.minimum(patients["event_day"], horizon), event_group=group, status=status.mask(unfinished, "censored")
     )
 
 
@@ -271,10 +269,7 @@ def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _flow(
-    patients: pd.DataFrame,
-    definitions: Definitions,
-    screened: Mapping[str, int | None],
-    left_out: Mapping[str, int],
+    patients: pd.DataFrame, definitions: Definitions, screened: Mapping[str, int | None], left_out: Mapping[str, int]
 ) -> dict:
     left = patients[~patients["event_group"].eq(NO_EVENT)]
     names = dict.fromkeys(definitions.competing.values(), 0)

@@ -127,11 +127,7 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
 
 
 def draw_chunks(
-    law: Law,
-    n: int,
-    rng: np.random.Generator,
-    prevalence_offset: float = 0.0,
-    chunk: int = 100_000,
+    law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0, chunk: int = 100_000
 ) -> Iterator[pd.DataFrame]:
     """Draw a trial piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
 
@@ -159,33 +155,22 @@ def published_trial() -> pd.DataFrame:
     """
     legacy = np.random.RandomState(42)
     law, n = PUBLISHED_LAW, PUBLISHED_N
-    trial = _published_patients(legacy, law, n)
-    score = risk(law, trial) + legacy.normal(0, law.noise_sd, n)
+    drawn = _published_covariates(legacy, law, n)
+    score = risk(law, drawn) + legacy.normal(0, law.noise_sd, n)
     dropout = legacy.random_sample(n) < probability(law, score)
-    when = draws.draw_published(law, trial["days_in_trial"].to_numpy(), dropout, score, legacy)
-    return trial.assign(**when, patient_id=patient_ids(n))[list(COLUMNS)]
+    drawn |= draws.draw_published(law, drawn["days_in_trial"], dropout, score, legacy)
+    return _frame(drawn | {"patient_id": patient_ids(n)}, COLUMNS)
 
 
-def _published_patients(legacy: np.random.RandomState, law: Law, n: int) -> pd.DataFrame:
+def _published_covariates(legacy: np.random.RandomState, law: Law, n: int) -> dict[str, np.ndarray]:
     age = legacy.randint(AGE_LOW, AGE_HIGH, n)
-    gender, arm, phase = (legacy.randint(0, 3, n) for _ in range(3))
+    codes = {name: legacy.randint(0, 3, n) for name in NAMES}
     days = legacy.randint(DAYS_LOW, DAYS_HIGH, n)
     visits = np.floor(days / VISIT_INTERVAL * legacy.beta(*law.compliance, n)).astype(int)
-    last_visit = np.zeros(n, dtype=int)
-    seen = visits > 0
+    last_visit, seen = np.zeros(n, dtype=int), visits > 0
     last_visit[seen] = legacy.randint(np.maximum(1, days[seen] - 60), days[seen] + 1)
-    return pd.DataFrame(
-        {
-            "age": age,
-            "gender": spell(gender, GENDERS),
-            "treatment_group": spell(arm, ARMS),
-            "trial_phase": spell(phase, PHASES),
-            "days_in_trial": days,
-            "visits_completed": visits,
-            "last_visit_day": last_visit,
-            "adverse_events": legacy.poisson(adverse_event_mean(age, days)),
-        }
-    )
+    counts = {"adverse_events": legacy.poisson(adverse_event_mean(age, days)), "visits_completed": visits}
+    return codes | counts | {"age": age, "days_in_trial": days, "last_visit_day": last_visit}
 
 
 def random_baseline() -> pd.DataFrame:
@@ -196,19 +181,16 @@ def random_baseline() -> pd.DataFrame:
     legacy = np.random.RandomState(42)
     n = PUBLISHED_N
     ids = [f"P{legacy.randint(1000, 9999)}" for _ in range(n)]
-    return pd.DataFrame(
-        {
-            "patient_id": pd.Series(ids, dtype="str"),
-            "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
-            "gender": spell(legacy.randint(0, 3, n), GENDERS),
-            "treatment_group": spell(legacy.randint(0, 3, n), ARMS),
-            "trial_phase": spell(legacy.randint(0, 3, n), PHASES),
-            "visits_completed": legacy.randint(0, 13, n),
-            "adverse_events": legacy.poisson(0.5, n),
-            "days_in_trial": legacy.randint(1, 365, n),
-            "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2)),
-        }
-    )
+    drawn = {
+        "patient_id": pd.array(ids, dtype="str"),
+        "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
+        **{name: legacy.randint(0, 3, n) for name in NAMES},
+        "visits_completed": legacy.randint(0, 13, n),
+        "adverse_events": legacy.poisson(0.5, n),
+        "days_in_trial": legacy.randint(1, 365, n),
+        "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2)),
+    }
+    return _frame(drawn, drawn)
 
 
 def csv_text(trial: pd.DataFrame) -> str:

@@ -197,15 +197,9 @@ def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, 
         ``full``, ``enrolment``, ``best_auroc`` (of the landmark days, at ``best_day``): aurocs;
         ``share_enrolment``, ``share_best``: of the lift over one half.
     """
-    full, enrolment = found[setting]["auroc"]["value"], found["enrolment"][setting]["auroc"]
-    days = {int(name[3:]): part[setting]["auroc"] for name, part in found.items() if name.startswith("day")}
-    best = max(days, key=days.__getitem__)
-    return {
-        "full": full,
-        "full_mc_se": found[setting]["auroc"]["mc_se"],
-        "enrolment": enrolment,
-        "best_day": best,
-        "best_auroc": days[best],
-        "share_enrolment": float(share_of_attainable_lift(enrolment, full)),
-        "share_best": float(share_of_attainable_lift(days[best], full)),
-    }
+    of = {name: part[setting]["auroc"] for name, part in found.items() if name.startswith(("day", "enrolment"))}
+    full, best = found[setting]["auroc"], max((name for name in of if name != "enrolment"), key=of.__getitem__)
+    reached = {"enrolment": of["enrolment"], "best": of[best]}
+    shares = {f"share_{name}": float(share_of_attainable_lift(at, full["value"])) for name, at in reached.items()}
+    days = {"enrolment": of["enrolment"], "best_day": int(best.removeprefix("day")), "best_auroc": of[best]}
+    return {"full": full["value"], "full_mc_se": full["mc_se"], **days, **shares}

@@ -216,15 +216,6 @@ def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> 
     return pd.DataFrame(rows)
 
 
-def _baseline(time: np.ndarray, event: np.ndarray, X: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Days of the events and the steps of the baseline hazard on them."""
-    if not event.any():
-        return np.zeros(0), np.zeros(0)
-    o = _sorted(time, event)
-    _, weight, _ = _moments(X[o.order], beta, o)
-    return time[o.order[o.rows]], 1 / weight
-
-
 def cox_risk(
     time: ArrayLike,
     cause: ArrayLike,
@@ -250,10 +241,12 @@ def cox_risk(
     steps = np.unique(time[cause > 0])
     increments = np.zeros((int(cause.max()), len(new), len(steps)))
     for k in range(1, int(cause.max()) + 1):
-        fitted = k not in plain and bool((cause == k).any())
-        beta = fit_cox(time, cause == k, X, ridge) if fitted else np.zeros(X.shape[1])
-        day, hazard = _baseline(time, cause == k, X - centre, beta)
-        base = np.bincount(np.searchsorted(steps, day), weights=hazard, minlength=len(steps))
+        if not (cause == k).any():
+            continue
+        beta = np.zeros(X.shape[1]) if k in plain else fit_cox(time, cause == k, X, ridge)
+        o = _sorted(time, cause == k)
+        weight = _at_risk(np.exp((X[o.order] - centre) @ beta), o)
+        base = np.bincount(np.searchsorted(steps, time[o.order[o.rows]]), weights=1 / weight, minlength=len(steps))
         increments[k - 1] = np.exp((new - centre) @ beta)[:, None] * base
     staying = np.cumprod(np.clip(1 - increments.sum(axis=0), 0.0, 1.0), axis=1)
     before = np.hstack([np.ones((len(new), 1)), staying[:, :-1]])

@@ -195,20 +195,16 @@ def at_days(fit: Incidence, days: ArrayLike, level: float = 0.95) -> pd.DataFram
     value = risk_on(fit, days)
     variance = _on_days(fit.variance, fit.days, days, 0.0)
     events = _on_days(np.cumsum(fit.events, axis=1), fit.days, days, 0.0)
-    rows = []
-    for k in range(len(value)):
-        low, high = loglog_band(value[k], variance[k], np.maximum(at_risk, 1), level)
-        columns = {"day": days, "at_risk": at_risk, "events": events[k], "value": value[k]}
-        rows.append(pd.DataFrame({"cause": k + 1, **columns, "ci_low": low, "ci_high": high}))
-    return pd.concat(rows, ignore_index=True).astype({"at_risk": int, "events": int})
+    low, high = loglog_band(value, variance, np.maximum(at_risk, 1), level)
+    whole = {"at_risk": np.broadcast_to(at_risk, value.shape), "events": events}
+    columns = {"day": np.broadcast_to(days, value.shape), **whole, "value": value, "ci_low": low, "ci_high": high}
+    table = pd.DataFrame({name: part.ravel() for name, part in columns.items()}).astype(dict.fromkeys(whole, int))
+    table.insert(0, "cause", np.repeat(np.arange(1, len(value) + 1), len(days)))
+    return table
 
 
 def tabulate(
-    patients: pd.DataFrame,
-    reasons: Sequence[str],
-    days: ArrayLike,
-    by: str | None = None,
-    level: float = 0.95,
+    patients: pd.DataFrame, reasons: Sequence[str], days: ArrayLike, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
     """Cumulative incidence by reason (and by group) on given days, as one tidy table.
 
@@ -416,10 +412,6 @@ def arm_columns(trial: Trial) -> pd.DataFrame:
     return pd.get_dummies(arm, drop_first=True, dtype=float)
 
 
-def _estimable(event: pd.Series, arms: pd.Series, fewest: int) -> bool:
-    return event.sum() >= fewest and bool((event.groupby(arms, observed=True).sum() > 0).all())
-
-
 def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cause-specific hazard ratios of the arms, and the proportional-hazards check of each model.
 
@@ -441,7 +433,8 @@ def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     for reason in (PRIMARY, *trial.groups):
         event = patients["cause"].eq(1) if reason == PRIMARY else patients["reason"].eq(reason)
         table = pd.DataFrame({"reason": reason, "arm": list(X.columns) or [ONE_ARM], "events": int(event.sum())})
-        if X.shape[1] and _estimable(event, patients["arm"], fewest):
+        enough = event.sum() >= fewest and (event.groupby(patients["arm"], observed=True).sum() > 0).all()
+        if X.shape[1] and enough:
             fit = hazards.cause_specific_cox(patients["time"], event, X)
             table = table.assign(**{name: fit[name] for name in ("hazard_ratio", "ci_low", "ci_high")})
             check = hazards.proportional_hazards(patients["time"], event, X).rename(columns={"term": "arm"})

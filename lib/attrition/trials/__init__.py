@@ -17,7 +17,7 @@ import pandas as pd
 from attrition import cdisc, paths
 from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
-from attrition.cdisc.sources import PACKAGED
+from attrition.cdisc.sources import PACKAGED, Source
 from attrition.contract.strict import ContractError
 from attrition.trials import flat, mapping
 from attrition.trials.flat import FEWEST_PATIENTS
@@ -52,9 +52,7 @@ class TrialFiles:
         if self.place in PACKAGED:
             return []
         if place.is_dir():
-            return sorted(
-                p for p in place.iterdir() if p.suffix.lower() in CDISC_ENDINGS and not p.name.startswith(".")
-            )
+            return list(Source(self.name, place).files.values())
         long = mapping.read(self.mapping).events
         return [place, Path(self.mapping), *([long.table] if long else [])]
 
