@@ -5,14 +5,13 @@ The file has one section a notebook. ``ranges.yaml`` is the list of known keys, 
 and what was probably meant. Whatever passes, every chapter can be run with.
 """
 
-import ast
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrition import paths, settings
-from attrition.settings import ANY, TEXT, Keys, Kind, Number, Rising, problems, refuse, unknown
+from attrition.settings import Keys, Kind, Number, problems, refuse, shape, unknown
 from notebook_report import errors, project
 
 MODELS = {"lr", "xgb", "lgbm"}
@@ -117,24 +116,8 @@ class Findings(Section):
         yield pilot, "landmarks must be among those of the pilot, 28, 56 and 84"
 
 
-def _shape(written: Any) -> Any:
-    """A shape of `attrition.settings`, as ``ranges.yaml`` writes it."""
-    if isinstance(written, list):
-        return [_shape(written[0])]
-    if isinstance(written, dict):
-        parts = {key: _shape(part) for key, part in written.items()}
-        return parts if ANY in parts else Keys(parts)
-    kind, _, rest = str(RANGES["words"].get(written, written)).partition(" ")
-    if kind == "rising":
-        return Rising(_shape(rest))
-    if kind in ("whole", "number"):
-        low, high = map(ast.literal_eval, rest.split())
-        return Number(low, high, whole=kind == "whole")
-    return TEXT if kind == "text" else tuple(kind.split("|"))
-
-
 RANGES = settings.read(Path(__file__).with_name("ranges.yaml"), ParamsError)
-SHAPES: dict[str, Keys] = {name: _shape(keys) if keys else Keys({}) for name, keys in RANGES["chapters"].items()}
+SHAPES: dict[str, Keys] = {name: shape(keys, RANGES["words"]) for name, keys in RANGES["chapters"].items()}
 """What a section of ``params.yaml`` may hold."""
 RELATED: dict[str, type[Section]] = {
     "03_feature_ablation": FeatureAblation,
@@ -156,15 +139,14 @@ VALUES = Kind("keys with values", lambda values: values is None or isinstance(va
 def file() -> Keys:
     """What ``params.yaml`` may hold."""
     chapters: dict[str, Any] = dict.fromkeys(SECTIONS, VALUES)
-    return Keys(
-        {"seed": _shape("seed")}, {"profiles": Keys({}, dict.fromkeys(PROFILES, Keys({}, chapters)))} | chapters
-    )
+    profiles = Keys({}, dict.fromkeys(PROFILES, Keys({}, chapters)))
+    return Keys({"seed": shape("seed", RANGES["words"])}, {"profiles": profiles} | chapters)
 
 
 def _section(name: str, values: Any, source: str) -> Any:
     shapes, where = SHAPES[name], f"{source}, {name}: "
     refuse(problems(values, shapes, where), ParamsError)
-    numbers = [key for key, shape in shapes.needed.items() if isinstance(shape, Number) and not shape.whole]
+    numbers = [key for key, each in shapes.needed.items() if isinstance(each, Number) and not each.whole]
     made = SECTIONS[name](**values | {key: float(values[key]) for key in numbers})
     refuse((where + sentence for holds, sentence in made.relations() if not holds), ParamsError)
     return made

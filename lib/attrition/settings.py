@@ -5,11 +5,13 @@ item), a mapping with `ANY` (names of one's own), `Rising` or `Keys`. `problems`
 all that is wrong: where, which key, what is allowed, what was probably meant.
 """
 
+import ast
 import math
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -117,6 +119,32 @@ class Keys:
 
     needed: Mapping[str, Any]
     optional: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shape(written: Any, words: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """A shape as a YAML file writes it: ``text``, ``whole 1 9``, ``rising number 0 1``, ``a|b``, or one of `words`.
+
+    ``[x]`` is a list of x, ``{any name: x}`` a mapping; other mappings have keys of which ``key?`` may be left out.
+
+    >>> shape({"seed": "whole 0 99", "better?": "higher|lower"}).optional
+    {'better': ('higher', 'lower')}
+    """
+    if isinstance(written, list):
+        return [shape(written[0], words)]
+    if isinstance(written, dict):
+        parts = {key: shape(part, words) for key, part in written.items()}
+        needed = {key: part for key, part in parts.items() if not key.endswith("?")}
+        return parts if ANY in parts else Keys(needed, {key[:-1]: parts[key] for key in parts if key not in needed})
+    known = words.get(written, written)
+    if not isinstance(known, str):
+        return known
+    kind, _, rest = known.partition(" ")
+    if kind == "rising":
+        return Rising(shape(rest, words))
+    if kind in ("whole", "number"):
+        ends = dict(zip(("low", "high"), map(ast.literal_eval, rest.split()), strict=False))
+        return Number(**ends, whole=kind == "whole")
+    return TEXT if kind == "text" else tuple(kind.split("|"))
 
 
 def unknown(keys: Iterable[Any], known: Iterable[str], where: str, what: str = "key") -> Iterator[str]:

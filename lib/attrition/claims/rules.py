@@ -24,11 +24,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from attrition import params
+from attrition import params, settings
 from attrition.claims import arithmetic
-from attrition.settings import ANY, TEXT, Keys, Number, problems, unknown
+from attrition.settings import ANY, Number, problems, shape, unknown
 
 VERDICTS = ("reproduced", "supported", "not testable", "not settled", "direction only", "not supported", "impossible")
 Z = 1.959963984540054
@@ -91,7 +92,7 @@ Decide = Callable[[Args, Source], Outcome]
 
 OPERATIONS = ("minus", "plus", "over", "times", "largest")
 REFERENCE = re.compile(r"(?P<chapter>[^:\s]+): [^.\s][^.]*(\.[^.]+)*")
-NUMBER, WHOLE = Number(), Number(whole=True)
+NUMBER = Number()
 
 
 class Figure:
@@ -116,16 +117,8 @@ class Figure:
 
 
 SOURCE = Figure()
-EFFECT = Keys({"label": TEXT, "published": NUMBER, "measured": SOURCE})
-ARGUMENTS: dict[str, Any] = {
-    **dict.fromkeys(("published", "scale", "limit", "margin", "tolerance", "recall", "precision", "f1"), NUMBER),
-    **dict.fromkeys(("auroc", "prevalence", "mean", "sd", "before", "after"), NUMBER),
-    **dict.fromkeys(("decimals", "n"), WHOLE),
-    **dict.fromkeys(("what", "reason", "leader"), TEXT),
-    **dict.fromkeys(("measured", "value", "lowest", "highest", "of"), SOURCE),
-    **{"positives": [SOURCE], "totals": [SOURCE], "out_of": [SOURCE], "or_else": {ANY: SOURCE}},
-    **{"terms": [NUMBER], "folds": [NUMBER], "steps": [EFFECT], "leads": [EFFECT]},
-}
+SCHEMA = settings.read(Path(__file__).with_name("schema.yaml"), ValueError)
+ARGUMENTS: dict[str, Any] = {name: shape(kind, {"source": SOURCE}) for name, kind in SCHEMA["arguments"].items()}
 """What an argument may be, by its name, as a shape of `attrition.settings`."""
 
 

@@ -8,10 +8,10 @@ YAML anchors. A claim has
 ``claim``, ``published``, ``where``, ``estimand``
     texts: what was claimed, the printed figure in quotes, the source's files, what would settle it;
 ``kind``
-    one of `KINDS`;
+    what was claimed about: data, method, arithmetic, rule or design;
 ``statements``
     one or several, each with a ``rule``, its arguments and, optionally, a ``label``. `attrition.claims.rules` has the
-    rules with the arguments that each must and may have (``RULES``), and of what kind these are (``ARGUMENTS``);
+    rules with the arguments that each must and may have (``RULES``), and ``schema.yaml`` says of what kind these are;
 ``evidence``
     ids of figures or tables that a notebook shows;
 ``margin`` and ``origin``
@@ -35,26 +35,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from attrition import paths, settings
-from attrition.claims.rules import ARGUMENTS, NUMBER, RULES, VERDICTS
-from attrition.settings import ANY, TEXT, Keys, Kind, problems, refuse, unknown
+from attrition.claims.rules import ARGUMENTS, RULES, SCHEMA, VERDICTS
+from attrition.settings import TEXT, Keys, Kind, problems, refuse, shape, unknown
 from notebook_report import errors, sources
 
-KINDS = ("data", "method", "arithmetic", "rule", "design")
 PREVALENCES = ("default", "p24")
 CHAPTER_SEPARATOR = ": "
 ID = Kind("an id such as C01", lambda value: isinstance(value, str) and re.fullmatch(r"C\d{2,}", value))
 DATE = Kind("a date", lambda value: isinstance(value, datetime.date))
 STATEMENT = Kind("a statement with a rule", lambda value: isinstance(value, dict) and "rule" in value)
-SECTIONS = {
-    "claims": Keys(
-        {
-            **dict.fromkeys(("claim", "published", "where", "estimand"), TEXT),
-            **{"id": ID, "kind": KINDS, "statements": [STATEMENT], "evidence": [TEXT]},
-        },
-        {"margin": NUMBER, "origin": TEXT, "prevalence": PREVALENCES, "entered": DATE},
-    ),
-    "amendments": Keys({"date": DATE, "what": TEXT}, {"before": {ANY: (*VERDICTS, "no result")}}),
-}
+WORDS = {"id": ID, "date": DATE, "statement": STATEMENT, "prevalence": PREVALENCES, "verdict": (*VERDICTS, "no result")}
+SECTIONS: dict[str, Keys] = {name: shape(keys, WORDS) for name, keys in SCHEMA["sections"].items()}
 """What an entry of each list may hold."""
 
 

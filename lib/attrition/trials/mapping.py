@@ -11,7 +11,7 @@ from typing import Any
 
 from attrition import settings
 from attrition.cdisc.trial import KINDS
-from attrition.settings import TEXT, Keys, Kind, whole
+from attrition.settings import Keys, Kind, shape, whole
 from notebook_report import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
@@ -27,21 +27,8 @@ TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(is
 GROUPS = Kind("lists of texts", lambda value: isinstance(value, dict) and all(map(TEXTS.holds, value.values())))
 RECORDS = tuple(kind for kind in KINDS if kind != "end of exposure")
 """Kinds that a long table may hold: an end of exposure is known in hindsight only."""
-SHAPE = Keys(
-    {
-        "columns": Keys({"id": TEXT, "event_day": TEXT}, dict.fromkeys(("reason", "event", "arm", "site"), TEXT)),
-        "design": Keys({"horizon": DAY}, {"landmarks": [DAY], "reference_arm": TEXT}),
-    },
-    {
-        **{"name": TEXT, "title": TEXT, "table": TEXT, "missing": TEXTS},
-        "baseline": Keys({}, {"numbers": TEXTS, "categories": TEXTS}),
-        "reasons": Keys({}, dict.fromkeys(("completed", "ongoing", "competing"), TEXTS) | {"groups": GROUPS}),
-        "events": Keys(
-            {"table": TEXT, "id": TEXT, "day": TEXT},
-            dict.fromkeys(("known_day", "name", "value", "detail", "kind"), TEXT) | {"all_are": RECORDS},
-        ),
-    },
-)
+WORDS = {"day": DAY, "texts": TEXTS, "groups": GROUPS, "record": RECORDS}
+SHAPE: Keys = shape(settings.read(Path(__file__).with_name("mapping.yaml"), ValueError), WORDS)
 TEMPLATE = Path(__file__).with_name("template.toml").read_text(encoding="utf-8")
 """An annotated mapping with every key."""
 
@@ -172,10 +159,10 @@ def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     return m
 
 
-def _part(shape: Keys, given: Mapping[str, Any]) -> TableMapping:
+def _part(keys: Keys, given: Mapping[str, Any]) -> TableMapping:
     """Keys of a shape, those of its sections but `events` among them, with what is given for them."""
     found: dict[str, Any] = {}
-    for key, kind in {**shape.needed, **shape.optional}.items():
+    for key, kind in {**keys.needed, **keys.optional}.items():
         if not isinstance(kind, Keys):
             value = given.get(key)
             found[key] = tuple(value or ()) if kind is TEXTS or isinstance(kind, list) else value
