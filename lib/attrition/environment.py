@@ -141,8 +141,9 @@ def file_size_problem(needed: float = FILE_GIB) -> str | None:
 
 def write_problem(folder: Path | None) -> str | None:
     """Whether the output folder, or without one the folder for temporary files, can be written."""
+    place = {"dir": _there(folder)} if folder else {}
     try:
-        with tempfile.TemporaryFile(dir=folder and _there(folder)):
+        with tempfile.TemporaryFile(**place):  # type: ignore[call-overload]
             return None
     except OSError as error:
         why = os.strerror(error.errno or 0)
