@@ -217,7 +217,8 @@ def opened(checkout, name, out="quick"):
 
 ADDED = 'features.VERSIONS["v4_lean"] = ("age", "adverse_event_rate", "trial_phase_risk")'
 OWN = """example = paths.ROOT / "data" / "example_trial"
-study = trials.load(pd.read_csv(example / "patients.csv"), mapping=example / "trial-mapping.toml")"""
+table = pd.read_csv(example / "patients.csv", dtype={"patient_id": str})  # 007 is no number
+study = trials.load(table, mapping=example / "trial-mapping.toml")"""
 CHANGES = {
     "a landmark": ("01_generation", "params.load(", "p = p.but(landmark_days=[45])", ["day 45"]),
     "a threshold": ("05_evaluation", "params.load(", "p = p.but(decision_threshold=0.4)", ["threshold 0.4"]),
