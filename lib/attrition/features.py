@@ -65,8 +65,8 @@ _COMPUTED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
 }
 """How a feature is computed that is no column of the trial."""
 FEATURES: dict[str, Feature] = {
-    name: Feature(name, *row, compute=_COMPUTED.get(name) or _column(name))
-    for name, row in _DECLARED["features"].items()
+    name: Feature(name, formula, groups, known_at, unit, _COMPUTED.get(name) or _column(name))
+    for name, (formula, groups, known_at, unit) in _DECLARED["features"].items()
 }
 
 _RATES = ("age", "days_in_trial", "visit_rate", "adverse_event_rate", "time_since_last_visit")
