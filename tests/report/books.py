@@ -1,13 +1,20 @@
-"""Small executed notebooks, made in the process by the real display helpers."""
+"""Small executed notebooks, made in the process by the real display helpers, and pages over their results."""
 
+import json
+import shutil
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import nbformat
 from nbformat import v4
 
 import notebook_report as report
+from attrition import paths
+from notebook_report import book, project
 
 HOSTILE = "<img src=x onerror=\"window.hit='yes'\"><script>window.hit='yes'</script>"
 
@@ -18,12 +25,10 @@ A synthetic report for tests. It asks one question, of simulated patients, and a
 numbers of its own chapters. Nothing here is a result.
 
 *Reads* nothing. *Writes* nothing.""",
-    """```python
-report.findings()
-```""",
     "## What was claimed",
     """```python
 verdicts = list(words.VERDICTS)
+results.write("00_findings", {"n": 54})
 claims = pd.DataFrame({
     "id": [f"C{i:02d}" for i in range(1, 55)],
     "claim": [f"Claim number {i} about the area under the curve of some model" for i in range(1, 54)] + [HOSTILE],
@@ -154,9 +159,73 @@ report.table(
     caption="Money, and none.",
 )
 ```""",
+    """```python
+report.table(
+    pd.DataFrame({"replicate": range(900), "gain": np.arange(900) / 7}), id="tbl-draws",
+    caption="Each of nine hundred draws.",
+)
+report.table(
+    pd.DataFrame({
+        "day": range(12), "gain": [words.interval_text(dict(value=i / 8, ci_low=-1.0, ci_high=2.0)) for i in range(12)],
+    }), id="tbl-days", caption="Gains by day.",
+)
+```""",
+    """```python
+results.write("05_evaluation", {
+    "auroc": {"lr": {"value": 0.643, "ci_low": 0.6100001, "ci_high": 0.68}, "chance": 0.5},
+    "n": 1000, "draws": [0.142857142857143, 2.0], "slope": -0.41, "word": "LightGBM", "counts": {"left": 411, "in": 0},
+})
+```""",
     "## Limits\n\nNone of this is real.\n\n## Next\n\nNothing.",
 ]
-CHAPTERS = {"00_findings": FRONT, "03_feature_ablation": ABLATION, "05_evaluation": EVALUATION}
+CHAPTERS = {"03_feature_ablation": ABLATION, "05_evaluation": EVALUATION, "00_findings": FRONT}
+"""In the order of the report: the chapter on all others comes last."""
+
+FRONT_PAGE = """{% set found = results["05_evaluation"] %}
+{% set study = "00_findings" in results %}
+# No. With {{ found.n | whole }} patients a model points right {{ found.auroc.lr.value | of100 }} times in a hundred
+
+::: lead
+The AUROC is {{ found.auroc.lr | f2 }} [@ada1843].
+:::
+
+::: two
+::: hero
+{{ show("fig-roc", "Better than chance, and no more") }}
+:::
+::: act
+## What to do
+
+Nothing. Of the patients {{ found.counts.left | whole }} left.
+:::
+:::
+
+{{ bar([[found.counts.left, "left", "bad"], [found.counts["in"], "are in", "good"]]) }}
+
+## Limits
+
+See [a number](#check){% if study %}, [the study](#study) and [the claims](#tbl-ledger){% endif %}.
+"""
+STUDY_PAGE = """{% set found = results["05_evaluation"] %}
+## Limits
+
+Seed {{ params.seed | whole }}; {{ found.slope | signed1 }} for {{ found.word }}; {{ found.auroc.lr | f2 }} again [@bob2001; @ada1843].
+
+{{ show("tbl-models") }}
+
+## Limits
+
+As [](#fig-roc) and [](#fig-forest) show, {{ found.draws[0] | f3 }} and {{ found.auroc.chance | f1 }}.
+"""
+PAGES = {"front": FRONT_PAGE, "study": STUDY_PAGE}
+REFERENCES = """
+- {authors: "Ada L", title: "Notes <b>", where: "Memoirs 1843;3:666", doi: "10.1000/1"}
+- {authors: "Bob C, Eve D", title: "Never cited", where: "Journal 1999;1:1", address: "https://example.org/eve"}
+- {authors: "Bob C", title: "Cited later", where: "Journal 2001;1:1", address: "https://example.org/bob"}
+"""
+CAPTIONS = """tbl-draws:
+  only: file
+"""
 
 
 def run(source: str, where: dict[str, Any]) -> list[Any]:
@@ -178,9 +247,11 @@ def namespace() -> dict[str, Any]:
     import pandas as pd
 
     from attrition.plots.rows import colour
+    from notebook_report import results
     from notebook_report import text as words
 
-    return {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
+    known = {"report": report, "plt": plt, "np": np, "pd": pd, "colour": colour, "words": words, "HOSTILE": HOSTILE}
+    return {**known, "results": results}
 
 
 def notebook(name: str, cells: list[str]) -> Any:
@@ -209,3 +280,35 @@ def write(folder: Path, chapters: dict[str, list[str]] = CHAPTERS) -> Path:
 def chapters(folder: Path) -> list[Path]:
     """Executed notebooks of a folder, as the plan would name them."""
     return sorted(folder.glob("*.ipynb"))
+
+
+@contextmanager
+def pages(folder: Path, pages: Mapping[str, str] = PAGES, captions: str = CAPTIONS) -> Iterator[None]:
+    """A project of the small book's chapters, with pages, references and captions of its own in `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in {"references.yaml": REFERENCES, "captions/05_evaluation.yaml": captions}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    shutil.copy(paths.NOTEBOOKS / "columns.yaml", folder)
+    (folder / "pages").mkdir()
+    for name, text in pages.items():
+        (folder / "pages" / f"{name}.md").write_text(text, encoding="utf-8")
+    own = tuple(chapter for chapter in project.current.chapters if chapter.name in CHAPTERS)
+    with mock.patch.multiple(project.current, notebooks=str(folder), chapters=own):
+        yield
+
+
+def _pages(folder: Path) -> Mapping[str, str]:
+    return PAGES if (folder / "05_evaluation.ipynb").exists() else {}
+
+
+def compose(folder: Path, **options: Any) -> str:
+    """HTML of the book of a folder's executed notebooks under the small pages."""
+    with pages(folder.parent / "notebooks", _pages(folder)):
+        return book.compose(chapters(folder), **options)
+
+
+def build(folder: Path, out: Path, **options: Any) -> Path:
+    """Report of a folder's executed notebooks under the small pages."""
+    with pages(folder.parent / "notebooks", _pages(folder)):
+        return book.build(chapters(folder), out, **options)

@@ -38,9 +38,7 @@ def executed(out: Path) -> Path:
 @pytest.fixture(scope="package")
 def page(executed: Path, out: Path) -> Path:
     """Finished report of the small book."""
-    from notebook_report import book
-
-    return book.build(books.chapters(executed), out, made=MADE)
+    return books.build(executed, out, made=MADE)
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from notebook_report import book, checks, markdown
+from notebook_report import checks, markdown
 from notebook_report.errors import BuildError
 from tests.report import books
 from tests.report.conftest import MADE
@@ -31,7 +31,7 @@ def stub(folder: Path, *outputs: object, source: str = "1", title: str = "# Titl
 def refused(folder: Path) -> str:
     """Message with which the build refuses."""
     with pytest.raises(BuildError) as caught:
-        book.build(books.chapters(folder), folder)
+        books.build(folder, folder)
     assert not (folder / "report.html").exists()
     return str(caught.value)
 
@@ -42,7 +42,7 @@ def test_the_report_has_no_problems(html):
 
 def test_two_builds_give_the_same_bytes(html, out):
     again = books.write(out / "again")
-    assert book.compose(books.chapters(again), MADE) == html
+    assert books.compose(again, made=MADE) == html
 
 
 def test_figures_and_tables_are_numbered_over_the_whole_book(html):
@@ -126,7 +126,7 @@ def test_hostile_text_is_text_on_every_route(html):
 
 def test_html_of_other_libraries_is_sanitised(out):
     data = {"text/html": '<p onclick="x()">kept <b>bold</b></p>' + books.HOSTILE, "text/plain": "x"}
-    html = book.compose(books.chapters(stub(out / "foreign", v4.new_output("execute_result", data))))
+    html = books.compose(stub(out / "foreign", v4.new_output("execute_result", data)))
     assert "<p>kept <b>bold</b></p>" in html
     assert "onerror" not in html
     assert checks.problems(html) == []
@@ -170,7 +170,7 @@ def test_links_lead_to_pages_and_nowhere_else(address):
 @pytest.mark.parametrize("kind", ["execute_result", "display_data"])
 def test_results_of_a_last_line_are_shown(out, kind):
     folder = stub(out / f"last-{kind}", v4.new_output(kind, {"text/plain": "{'auroc': 0.643}"}))
-    assert "{&#x27;auroc&#x27;: 0.643}" in book.compose(books.chapters(folder))
+    assert "{&#x27;auroc&#x27;: 0.643}" in books.compose(folder)
 
 
 def test_traces_of_the_run_are_scrubbed(out):
@@ -178,7 +178,7 @@ def test_traces_of_the_run_are_scrubbed(out):
     printed = v4.new_output("stream", name="stdout", text="10%\r100%\n\x1b[31mread /home/ada/x/trial.csv\x1b[0m\n")
     shown = v4.new_output("execute_result", {"text/plain": "<Model at 0x7f3a2b1c4d50>"})
     noise = v4.new_output("execute_result", {"text/plain": "PosixPath('results/01.json')"})
-    html = book.compose(books.chapters(stub(out / "traces", warning, printed, shown, noise)))
+    html = books.compose(stub(out / "traces", warning, printed, shown, noise))
     assert "ipykernel" not in html
     assert "10%\r" not in html
     assert "100%\nread ~/x/trial.csv" in html
@@ -190,15 +190,15 @@ def test_traces_of_the_run_are_scrubbed(out):
 def test_a_trial_of_the_reader_needs_no_front_page(out):
     beyond = "As [](#tbl-ledger) and [the ablation](03_feature_ablation.ipynb) show."
     folder = books.write(out / "own", {"05_evaluation": [*books.EVALUATION, beyond]})
-    html = book.compose(books.chapters(folder))
+    html = books.compose(folder)
     assert "As the published report and the ablation show." in html
     assert checks.problems(html) == []
     assert html.index("Trees are worse") < html.index("Chapter 5")
 
 
 def test_a_quick_run_says_so(executed):
-    assert "Quick run." in book.compose(books.chapters(executed), quick=True)
-    assert "Quick run." not in book.compose(books.chapters(executed))
+    assert "Quick run." in books.compose(executed, quick=True)
+    assert "Quick run." not in books.compose(executed)
 
 
 REFUSED = {
@@ -283,7 +283,7 @@ def test_a_template_that_drops_outputs_stops_the_build(out, monkeypatch, execute
         (broken / name).write_text(text.replace("{{ loop.index0 | output(cell.id) }}", ""))
     monkeypatch.setattr(exporter, "TEMPLATES", broken.parent)
     with pytest.raises(BuildError, match="lost on the way"):
-        book.compose(books.chapters(executed))
+        books.compose(executed)
 
 
 def test_no_chapters_no_report(tmp_path):
@@ -293,5 +293,5 @@ def test_no_chapters_no_report(tmp_path):
 def test_a_failed_build_leaves_the_last_report(out, page, html):
     folder = changed(out, "failing", ["# T", "$\\nosuch$"])
     with pytest.raises(BuildError):
-        book.build(books.chapters(folder), page.parent)
+        books.build(folder, page.parent)
     assert page.read_text(encoding="utf-8") == html

@@ -403,7 +403,7 @@ def wide(out):
     """A book with tables of many columns, of usual and of very long words."""
     sizes = {9: "0.123", 16: "0.593 (0.526 to 0.663)", 18: "0.593 (0.526 to 0.663)", 26: "unconditional"}
     cells = ["# Wide tables", *(WIDE.format(columns=n, word=word) for n, word in sizes.items())]
-    return book.build(books.chapters(books.write(out / "wide", {"03_wide": cells})), out / "alone")
+    return books.build(books.write(out / "wide", {"03_wide": cells}), out / "alone")
 
 
 def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, tmp_path):
@@ -426,7 +426,7 @@ def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, t
 
 def test_a_quick_run_is_watermarked(visit, executed, tmp_path):
     quick = tmp_path / "quick.html"
-    quick.write_text(book.compose(books.chapters(executed), quick=True), encoding="utf-8")
+    quick.write_text(books.compose(executed, quick=True), encoding="utf-8")
     tab = visit(quick.as_uri())
     assert tab.get_by_text("Quick run.").is_visible()
     assert "QUICK" in tab.evaluate("getComputedStyle(document.body, '::after').content")
