@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 MADE = "how-made"
 ELSEWHERE = "the published report"
-NUMBER = re.compile(r'<a href="(#n-\d+)">')
+NUMBER = re.compile(r'<a href="(#(?:n-\d+|ref-\w+))">')
 TOKENS = (
     (token.Comment, "c"),
     (token.String, "s"),
@@ -147,7 +147,9 @@ class Book:
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []
         self.anchors = {number.id for number in pages.numbers.values()} | {f"ref-{key}" for key in pages.references}
+        self.parts = {f"#{number.id}": number.key.rpartition(".")[0] for number in pages.numbers.values()}
         self.reached: set[str] = set()
+        self.at: str | None = None
         self.cells: dict[str, Cell] = {}
         self.rendered: set[tuple[str, int]] = set()
         self.outputs = Outputs(manuscript, self.label, self._fill, project.style())
@@ -201,10 +203,15 @@ class Book:
         return {"sections": sections, "html": NUMBER.sub(self._once, "\n".join(parts))}
 
     def _once(self, link: re.Match[str]) -> str:
-        """A keyboard reaches each number once; a pointer everywhere."""
-        known = link[1] in self.reached
+        """A keyboard reaches each number and source once, and a run of numbers of one part of the results at its first.
+
+        Their rows are neighbours. A pointer reaches all.
+        """
+        here = self.parts.get(link[1])
+        stopped = link[1] in self.reached or (here is not None and here == self.at)
         self.reached.add(link[1])
-        return f'<a tabindex="-1" href="{link[1]}">' if known else link[0]
+        self.at = here
+        return f'<a tabindex="-1" href="{link[1]}">' if stopped else link[0]
 
     def _block(self, block: Block, where: str) -> str:
         kind, content = block

@@ -118,20 +118,28 @@ def _absent(id: str) -> None:
     _emit({"text/plain": f"[{id}] nothing to show"}, kind="absent", id=id)
 
 
+def _parts(cells: pd.Series) -> list[Any]:
+    """Value and limits of each cell that holds an estimate; of words only where the whole column is of such words."""
+    own = [getattr(cell, "numbers", None) for cell in cells]
+    words = [cell for cell in cells if isinstance(cell, str) and cell not in ("", text.MISSING)]
+    if any(own) or not all(map(text.is_number, words)):
+        return own
+    return [text.interval_numbers(cell) if isinstance(cell, str) else None for cell in cells]
+
+
 def _tidy(df: pd.DataFrame) -> pd.DataFrame:
     """A table with numbers for text: an estimate with its interval becomes three columns."""
-    parts: dict[str, pd.Series] = {}
+    made: dict[str, pd.Series] = {}
     for name in df.columns:
-        cells = df[name].map(lambda cell: getattr(cell, "numbers", None))
-        if not cells.notna().any():
-            parts[name] = df[name]
+        column, parts = df[name], _parts(df[name])
+        if not any(parts):
+            made[name] = column
             continue
         for place, ending in enumerate(("", "_ci_low", "_ci_high")):
-            kept = df[name] if not place else pd.Series([None] * len(df), index=df.index)
-            parts[f"{name}{ending}"] = cells.map(lambda own, at=place: own[at] if own else None).where(
-                cells.notna(), kept.where(~kept.isin(["", text.MISSING]), None)
-            )
-    return pd.DataFrame(parts)
+            other = [None if place or cell in ("", text.MISSING) else cell for cell in column]
+            values = [own[place] if own else rest for own, rest in zip(parts, other, strict=True)]
+            made[f"{name}{ending}"] = pd.Series(values, df.index, object).infer_objects()
+    return pd.DataFrame(made)
 
 
 def _csv(id: str, data: pd.DataFrame) -> dict[str, Any]:

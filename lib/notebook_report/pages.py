@@ -172,6 +172,8 @@ class Pages:
 
     def _linked(self, write: Callable[..., str]) -> Callable[..., str]:
         def written(value: Any, *options: Any) -> str:
+            if isinstance(value, jinja2.Undefined):
+                str(value)  # says what is missing
             words, key = write(value, *options), getattr(value, "key", None)
             if key is None:
                 raise ValueError(f"{words} is computed in the page, so nobody can check it; store it in a result file")

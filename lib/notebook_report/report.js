@@ -63,7 +63,7 @@
   const marks = all("main [id]").filter(e => links.has(e.id));
   let current;
   const spot = () => {
-    const passed = marks.filter(e => e.checkVisibility() && e.getBoundingClientRect().top < 96);
+    const passed = marks.filter(e => e.checkVisibility() && e.getBoundingClientRect().top < 48);
     const link = links.get((passed.at(-1) || marks[0]).id);
     if (link === current) return;
     all(".toc .on").forEach(e => e.classList.remove("on"));

@@ -5,6 +5,7 @@ import math
 import numbers
 import re
 import string
+from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -16,6 +17,8 @@ from notebook_report import project
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&^=-])")
 NUMBER = re.compile(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*")
+TOLD = re.compile(r"([−+-]?\d[\d.,]*)(?: ?%)? \(([−+-]?\d[\d.,]*)(?: ?%)? to ([−+-]?\d[\d.,]*)(?: ?%)?\)(?: ?%)?")
+"""An estimate with its interval, as it is written."""
 MISSING = "–"
 INTERVAL = ("value", "ci_low", "ci_high")
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -156,10 +159,14 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-class Estimate(str):
-    """An estimate with its interval in words, and their ``numbers`` for the file of the table that holds it."""
+class Estimate(UserString):
+    """An estimate with its interval in words, and their ``numbers`` for the file of the table that holds it.
+
+    No `str`, of which pandas would keep the characters alone.
+    """
 
     numbers: tuple[float | None, ...] = ()
+    __iter__: Any = None  # one value to pandas, no list of characters
 
 
 def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | None:
@@ -177,6 +184,18 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | Non
     return made
 
 
+def interval_numbers(words: str) -> tuple[float, ...] | None:
+    """Value and limits of an estimate in words, per cent as shares; None of other words.
+
+    >>> interval_numbers("−0.5 (−1 to 1,000)"), interval_numbers("27.9 % (18 to 37.6)"), interval_numbers("0.5")
+    ((-0.5, -1.0, 1000.0), (0.279, 0.18, 0.376), None)
+    """
+    found = TOLD.fullmatch(words)
+    share = 100 if "%" in words else 1
+    clean = [part.replace("−", "-").replace(",", "") for part in found.groups()] if found else []
+    return tuple(round(float(part) / share, 12) for part in clean) or None
+
+
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     """Text of one table cell, by a format with one field such as ``"{:.3f}"`` or a function, if there is one.
 
@@ -185,6 +204,8 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     """
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return MISSING
+    if isinstance(value, Estimate):
+        return str(value)
     if form is not None and not isinstance(value, str):
         return number(form(value) if callable(form) else form.format(value))
     if callable(form):

@@ -1,6 +1,5 @@
 """Small executed notebooks, made in the process by the real display helpers, and pages over their results."""
 
-import json
 import shutil
 import traceback
 from collections.abc import Iterator, Mapping
@@ -155,8 +154,8 @@ report.table(
     }), id="tbl-strategies", caption="Two columns name a row.",
 )
 report.table(
-    pd.DataFrame({"band": list("abcdef"), "cost": ["$300", "", "−$20", "–", "$1,200", "$45"]}), id="tbl-bands",
-    caption="Money, and none.",
+    pd.DataFrame({"band": list("abcdefghij"), "cost": ["$300", "", "−$20", "–", "$1,200", "$45", *["$2,000"] * 4]}),
+    id="tbl-bands", caption="Money, and none.",
 )
 ```""",
     """```python
@@ -164,11 +163,8 @@ report.table(
     pd.DataFrame({"replicate": range(900), "gain": np.arange(900) / 7}), id="tbl-draws",
     caption="Each of nine hundred draws.",
 )
-report.table(
-    pd.DataFrame({
-        "day": range(12), "gain": [words.interval_text(dict(value=i / 8, ci_low=-1.0, ci_high=2.0)) for i in range(12)],
-    }), id="tbl-days", caption="Gains by day.",
-)
+gains = [words.interval_text(dict(value=i * 5 % 12 / 8 - 0.5, ci_low=-1.0, ci_high=2.0)) for i in range(12)]
+report.table(pd.DataFrame({"day": range(12), "gain": gains}), id="tbl-days", caption="Gains by day.")
 ```""",
     """```python
 results.write("05_evaluation", {
@@ -202,18 +198,19 @@ Nothing. Of the patients {{ found.counts.left | whole }} left.
 
 {{ bar([[found.counts.left, "left", "bad"], [found.counts["in"], "are in", "good"]]) }}
 
-## Limits
+## Where to look
 
 See [a number](#check){% if study %}, [the study](#study) and [the claims](#tbl-ledger){% endif %}.
 """
 STUDY_PAGE = """{% set found = results["05_evaluation"] %}
 ## Limits
 
-Seed {{ params.seed | whole }}; {{ found.slope | signed1 }} for {{ found.word }}; {{ found.auroc.lr | f2 }} again [@bob2001; @ada1843].
+Seed {{ params.seed | whole }}; {{ found.slope | signed1 }} for {{ found.word }};
+{{ found.auroc.lr | f2 }} again [@bob2001; @ada1843].
 
 {{ show("tbl-models") }}
 
-## Limits
+## What follows
 
 As [](#fig-roc) and [](#fig-forest) show, {{ found.draws[0] | f3 }} and {{ found.auroc.chance | f1 }}.
 """

@@ -1,7 +1,11 @@
 """The book from synthetic chapters: what is in it, what stops it, and that two builds agree."""
 
+import base64
+import gzip
+import html as entities
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -9,6 +13,7 @@ from nbformat import v4
 
 from notebook_report import checks, markdown
 from notebook_report.errors import BuildError
+from notebook_report.outputs import PACKED_FROM
 from tests.report import books
 from tests.report.conftest import MADE
 
@@ -45,29 +50,36 @@ def test_two_builds_give_the_same_bytes(html, out):
     assert books.compose(again, made=MADE) == html
 
 
-def test_figures_and_tables_are_numbered_over_the_whole_book(html):
-    labels = re.findall(r'<figcaption id="([\w-]+)-t"><b>((?:Figure|Table) \d+)\.</b>', html)
-    assert labels == [
-        ("tbl-ledger", "Table 1"),
-        ("fig-forest", "Figure 1"),
-        ("fig-roc", "Figure 2"),
-        ("tbl-models", "Table 2"),
+def test_figures_and_tables_are_numbered_as_they_stand_pages_first(html):
+    captions = re.findall(r'<figure class="[\w ]+" id="([\w-]+)">.*?<b>((?:Figure|Table) \d+)\.</b>', html, flags=re.S)
+    assert captions == [
+        ("fig-roc", "Figure 1"),
+        ("tbl-models", "Table 1"),
+        ("fig-forest", "Figure 2"),
         ("fig-cloud", "Figure 3"),
-        ("tbl-hostile", "Table 3"),
-        ("tbl-strategies", "Table 4"),
-        ("tbl-bands", "Table 5"),
+        ("tbl-hostile", "Table 2"),
+        ("tbl-strategies", "Table 3"),
+        ("tbl-bands", "Table 4"),
+        ("tbl-days", "Table 5"),
+        ("tbl-ledger", "Table 6"),
     ]
-    assert '<a href="#fig-forest">Figure 1</a>' in html
+    assert '<a href="#fig-forest">Figure 2</a>' in html
     assert '<a href="#ch-05">the evaluation</a>' in html
 
 
-def test_findings_stand_first_with_verdict_evidence_and_cell(html):
-    front = html[html.index('class="front"') : html.index('class="chapter"')]
-    card = front[front.index("Trees are worse") - 200 : front.index("Trees are worse") + 700]
+def test_the_chapter_on_all_others_comes_last(html):
+    assert re.findall(r'<h3 id="ch-(\d\d)">', html) == ["03", "05", "00"]
+    assert re.findall(r'<li><a href="#ch-(\d\d)">', html) == ["03", "05", "00"]
+    assert html.count('<details class="chapter"><summary>') == 3
+
+
+def test_a_finding_stands_in_its_chapter_with_verdict_evidence_and_cell(html):
+    card = html[html.index('id="finding-trees"') : html.index("</article>", html.index('id="finding-trees"'))]
     assert "not supported</span>" in card
-    assert '<a href="#tbl-models">Table 2</a>, <a href="#fig-roc">Figure 2</a>' in card
-    assert 'chapter 5: <a href="#cell-05-02">cell 2</a>' in card
-    assert '<a href="#finding-trees">' in card
+    assert "Trees are worse" in card
+    assert '<a href="#tbl-models">Table 1</a>, <a href="#fig-roc">Figure 1</a>' in card
+    assert 'Computed in <a href="#cell-05-02">cell 2</a>' in card
+    assert re.sub(r'<details class="code".*?</details>', "", html, flags=re.S).count("Trees are worse") == 1
 
 
 def test_ledger_has_a_strip_and_a_table(html):
@@ -79,19 +91,67 @@ def test_ledger_has_a_strip_and_a_table(html):
 
 
 def test_every_picture_says_what_it_shows(html):
-    alts = re.findall(r'<img [^>]*alt="([^"]+)"', html)
-    assert len(alts) == 3
+    pictures = re.findall(r'<svg class="(wide|narrow)" role="img" aria-label="([^"]+)"', html)
+    assert [kind for kind, _ in pictures] == ["wide", "narrow"] * 3
+    assert len({alt for _, alt in pictures}) == 3
     text = re.sub(r'<details class="code".*?</details>|<[^>]*>', "", html, flags=re.S)
-    assert not [alt for alt in alts if alt in text]
+    assert not [alt for _, alt in pictures if alt in text]
     assert checks.FILLER not in html
 
 
-def test_data_behind_a_figure_can_be_had(html, out):
-    from urllib.parse import unquote
+def test_names_inside_pictures_belong_to_one_picture(html):
+    for id, kind in (("fig-roc", "wide"), ("fig-roc", "narrow"), ("fig-forest", "narrow")):
+        figure = html[html.index(f'id="{id}"') : html.index("</figure>", html.index(f'id="{id}"'))]
+        (picture,) = re.findall(rf'<svg class="{kind}".*?</svg>', figure, flags=re.S)
+        used = set(re.findall(r'(?:href="|url\()#([^")]+)', picture))
+        made = set(re.findall(r' id="([^"]*)"', picture))
+        own = f"{id}-phone-" if kind == "narrow" else f"{id}-"
+        assert used
+        assert used == made
+        assert all(name.startswith(own) for name in made)
+    assert "<style" not in html[html.index("<body") :]
 
-    code = re.search(r'download="fig-roc.csv" href="data:text/csv;charset=utf-8,([^"]+)"', html)[1]
-    assert unquote(code) == (out / "tables" / "fig-roc.csv").read_text()
-    assert "Data behind Figure 1" in html
+
+def offered(html, name):
+    """Content of a download of the report."""
+    (found,) = re.findall(rf'download="{name}" href="data:([^"]+)"', html)
+    kind, _, code = entities.unescape(found).partition(",")
+    if kind == "application/gzip;base64":
+        return gzip.decompress(base64.b64decode(code)).decode()
+    assert kind == "text/csv;charset=utf-8"
+    return unquote(code)
+
+
+@pytest.mark.parametrize("id", ["fig-roc", "fig-forest", "tbl-models", "tbl-hostile", "tbl-days", "tbl-ledger"])
+def test_data_behind_figures_and_tables_can_be_had(html, out, id):
+    assert offered(html, f"{id}.csv") == (out / "tables" / f"{id}.csv").read_text(encoding="utf-8")
+
+
+def test_data_behind_a_short_figure_are_a_table_too(html):
+    assert "Data behind Figure 2" in html
+    assert "Data behind Figure 1" not in html
+
+
+def test_a_long_file_is_offered_packed_and_whole(html, out):
+    told = offered(html, "tbl-draws.csv.gz")
+    assert told == (out / "tables" / "tbl-draws.csv").read_text(encoding="utf-8")
+    assert (
+        len(told) > PACKED_FROM >= max(len((out / "tables" / f"{n}.csv").read_text()) for n in ("fig-roc", "tbl-days"))
+    )
+
+
+def test_what_is_a_file_alone_has_a_place_and_no_number(html):
+    (place,) = re.findall(r'<(\w+) class="behind" id="tbl-draws">(.*?)</\1>', html)
+    assert place[1].startswith("Each of nine hundred draws. <a download=")
+    assert "<td>899</td>" not in html
+    assert '<a href="#tbl-draws">tbl-draws.csv</a>' in html
+
+
+def test_what_stands_on_a_page_is_named_in_its_chapter_and_shown_once(html):
+    chapter = html[html.index('id="ch-05"') :]
+    assert '<a href="#tbl-models">Table 1</a> (Discrimination, calibration and net benefit.) stands above' in chapter
+    assert html.count('id="tbl-models"') == 1
+    assert html.index('id="tbl-models"') < html.index('id="ch-03"')
 
 
 def test_formulas_are_mathml(html):
@@ -102,17 +162,19 @@ def test_formulas_are_mathml(html):
 
 def test_parameters_are_hidden_and_code_is_folded(html):
     assert "profile = " not in re.sub(r"<[^>]*>", "", html)
-    assert html.count('<details class="code"') == 10
+    names = re.findall(r'<details class="code" id="cell-[\d-]+"><summary>([^<]+)<', html)
+    assert len(names) == len(set(names)) == html.count('<details class="code"') == 11
+    assert names[0] == "Code of chapter 3, cell 5"
     assert '<details class="code" open' not in html
 
 
 def test_hostile_text_is_text_on_every_route(html):
-    front, chapter = html.split('id="ch-05"')
-    assert len(re.findall(r"<td>&lt;img src=x", front)) == 1, "claim of the ledger"
+    chapter, ledger = html[html.index('id="ch-05"') :].split('id="ch-00"')
+    assert len(re.findall(r"<td>&lt;img src=x", ledger)) == 1, "claim of the ledger"
     for route in (
         r'<th scope="col" class="l x">&lt;img',
         r'<th scope="row">&lt;img',
-        r"<figcaption[^>]*><b>Table 3.</b> Hostile text &lt;img",
+        r"<figcaption[^>]*><b>Table 2.</b> Hostile text &lt;img",
         r'<p class="notes">Note &lt;img',
         r"<p>A site is called &lt;img",
         r"<p>A box about &lt;img",
@@ -187,13 +249,15 @@ def test_traces_of_the_run_are_scrubbed(out):
     assert markdown.traces(html) == []
 
 
-def test_a_trial_of_the_reader_needs_no_front_page(out):
+def test_a_trial_of_the_reader_has_the_front_page_alone(out):
     beyond = "As [](#tbl-ledger) and [the ablation](03_feature_ablation.ipynb) show."
     folder = books.write(out / "own", {"05_evaluation": [*books.EVALUATION, beyond]})
     html = books.compose(folder)
     assert "As the published report and the ablation show." in html
     assert checks.problems(html) == []
-    assert html.index("Trees are worse") < html.index("Chapter 5")
+    assert html.index('id="fig-roc"') < html.index('id="ch-05"') < html.index('id="tbl-models"')
+    assert '<section class="study"' not in html
+    assert "#study" not in html
 
 
 def test_a_quick_run_says_so(executed):
@@ -224,7 +288,6 @@ REFUSED = {
         '```python\nreport.table(pd.DataFrame({"a": [1]}), id="tbl-x", caption="$\\\\nosuch$")\n```',
         "broken formula",
     ),
-    "unknown finding on the front": ('```python\nreport.findings(["finding-none"])\n```', "not a finding"),
 }
 
 
@@ -278,7 +341,7 @@ def test_a_template_that_drops_outputs_stops_the_build(out, monkeypatch, execute
 
     broken = out / "templates" / "book"
     broken.mkdir(parents=True)
-    for name in ("conf.json", "shell.html.j2", "chapter.html.j2"):
+    for name in ("conf.json", "shell.html.j2", "chapter.html.j2", "outputs.html.j2"):
         text = (exporter.TEMPLATES / "book" / name).read_text()
         (broken / name).write_text(text.replace("{{ loop.index0 | output(cell.id) }}", ""))
     monkeypatch.setattr(exporter, "TEMPLATES", broken.parent)

@@ -17,7 +17,7 @@ from PIL import Image
 import notebook_report as report
 from attrition import paths
 from attrition.plots.style import LIGHT
-from notebook_report import markdown, outputs, project, sources, svg, text
+from notebook_report import display, markdown, outputs, project, sources, svg, text
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
 
@@ -152,12 +152,94 @@ def test_rounded_corners_survive_the_shortening():
     plt.close("all")
 
 
-def test_themed_figures_have_no_fixed_colour_of_the_light_theme():
-    picture = outputs.themed(svg.draw(line().figure), project.style())
-    inside = picture.replace(picture[picture.index("<style>") : picture.index("</style>")], "")
-    assert not [hexa for hexa in LIGHT.values() if hexa in inside]
-    assert "prefers-color-scheme:dark" in picture
+def test_figures_of_the_page_have_its_colours_and_no_style_of_their_own():
+    picture = outputs.inline(outputs.themed(svg.draw(line().figure), project.style()), "fig-a", 'an "alt"', "wide")
+    assert not [hexa for hexa in LIGHT.values() if hexa in picture]
+    assert "stroke:var(--c-blue)" in picture
+    assert "<style" not in picture
+    assert picture.startswith('<svg class="wide" role="img" aria-label="an &quot;alt&quot;" style="max-width:')
     plt.close("all")
+
+
+def test_a_figure_is_drawn_again_for_phones_with_letters_of_the_same_size():
+    first, _ = shown(report.figure, line(figsize=(5.5, 3)), id="fig-a", caption=CAPTION, alt=ALT)
+    wide, phone = first["data"]["image/svg+xml"], first["metadata"]["attrition"]["phone"]
+    widths = [svg.size(picture)[0] / 72 for picture in (wide, phone)]
+    assert widths[0] == pytest.approx(5.5 + 2 * svg.PAD, abs=0.1)
+    assert widths[1] <= display.PHONE + 0.05
+    assert svg.size(phone)[1] == pytest.approx(svg.size(wide)[1], abs=8)
+    letters = [re.findall(r"font: ?([\d.]+)px|font-size: ?([\d.]+)px", picture) for picture in (wide, phone)]
+    assert set(letters[0]) == set(letters[1])
+
+
+def test_what_stands_out_of_a_drawing_for_phones_makes_it_narrower():
+    ax = line(figsize=(5.5, 3))
+    ax.text(1.0, 0.5, "a label that stands out", transform=ax.transAxes, fontsize=9)
+    first, _ = shown(report.figure, ax, id="fig-a", caption=CAPTION, alt=ALT)
+    assert svg.size(first["metadata"]["attrition"]["phone"])[0] / 72 < 5.5
+
+
+def test_a_drawing_for_phones_folds_long_names_of_rows_and_a_legend():
+    name = "a name of a row that is far too long for a phone"
+    fig, ax = plt.subplots(figsize=(5.5, 2.5), layout="constrained")
+    marks = ax.plot([0, 1], [0, 1], color=LIGHT["blue"]) + ax.plot([1, 0], [0, 1], color=LIGHT["red"])
+    ax.set_yticks([0, 1], [name, "b"])
+    names = ["the first of two long names", "the second of two long names"]
+    fig.legend(marks, names, loc="outside lower center", ncols=2)
+    first, _ = shown(report.figure, fig, id="fig-a", caption=CAPTION, alt=ALT)
+    wide, phone = first["data"]["image/svg+xml"], first["metadata"]["attrition"]["phone"]
+    assert name in wide
+    assert name not in phone
+    assert {"far too long for a", "a name of a row"} & set(re.findall(r">([^<]+)</t", phone))
+    assert svg.size(phone)[0] / 72 <= display.PHONE + 0.05
+    assert all(words in phone for words in names)
+
+
+ESTIMATE = {"value": 0.5, "ci_low": -0.25, "ci_high": 1.0 / 3}
+
+
+def test_an_estimate_is_words_in_the_table_and_three_numbers_in_its_file(out):
+    df = pd.DataFrame({"model": ["a", "b", "c"], "auroc": [text.interval_text(ESTIMATE, ".1f"), None, "–"]})
+    (output,) = shown(report.table, df, id="tbl-estimates", caption="c")
+    assert [row[1] for row in output["metadata"]["attrition"]["data"]["rows"]] == ["0.5 (−0.2 to 0.3)", "–", "–"]
+    written = (out / "tables" / "tbl-estimates.csv").read_text(encoding="utf-8")
+    assert written == "model,auroc,auroc_ci_low,auroc_ci_high\na,0.5,-0.25,0.3333333333\nb,,,\nc,,,\n"
+    read = pd.read_csv(io.StringIO(written))
+    assert [str(kind) for kind in read.dtypes[1:]] == ["float64"] * 3
+
+
+def test_words_beside_an_estimate_stay_in_its_first_column(out):
+    df = pd.DataFrame({"auroc": [text.interval_text(ESTIMATE), "not fitted"]})
+    shown(report.table, df, id="tbl-words", caption="c")
+    written = (out / "tables" / "tbl-words.csv").read_text(encoding="utf-8")
+    assert written == "auroc,auroc_ci_low,auroc_ci_high\n0.5,-0.25,0.3333333333\nnot fitted,,\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "numbers"),
+    [
+        (ESTIMATE, "0.500 (−0.250 to 0.333)", (0.5, -0.25, 1 / 3)),
+        (ESTIMATE | {"ci_low": float("nan"), "ci_high": float("nan")}, "0.500", (0.5, None, None)),
+    ],
+)
+def test_an_estimate_knows_its_numbers(found, words, numbers):
+    made = text.interval_text(found)
+    assert (made, made.numbers) == (words, numbers)
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_an_estimate_that_is_not_defined_is_none(value):
+    assert text.interval_text(ESTIMATE | {"value": value}) is None
+
+
+@pytest.mark.slow
+def test_no_file_of_the_published_report_holds_intervals_as_words():
+    files = sorted((paths.ROOT / "reports" / "tables").glob("*.csv"))
+    if not files:
+        pytest.skip("reports/tables is empty; run ./run_all.sh")
+    words = re.compile(r"(?:^|,)\"?[−+-]?[\d.]+ \([−+-]?[\d.]+ to [−+-]?[\d.]+\)\"?(?:,|$)", re.M)
+    ledger = "tbl-ledger.csv"  # what was published and found there is of many kinds
+    assert [file.name for file in files if file.name != ledger and words.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_table_shows_text_as_text_and_numbers_to_the_right(out):
