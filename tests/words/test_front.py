@@ -1,0 +1,428 @@
+"""The first page says what the results say, of the study and of a report on a reader's own trial."""
+
+import copy
+import functools
+import json
+import re
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+from attrition import paths
+from notebook_report import pages, project
+from tests.words import turns
+
+SOURCE = paths.NOTEBOOKS / "pages" / "front.md"
+REAL, TIME, FOUND = "06_real_trial", "07_time_to_dropout", "00_findings"
+PARAMS = {REAL: {"suspicious_auroc": 0.75}}
+
+
+def auroc(value, low, high):
+    return {"value": value, "ci_low": low, "ci_high": high}
+
+
+NOWHERE = {"n": 0, "low": None, "high": None}
+ARMS = {"verdict": "supported", "arm": "High dose", "first": "Placebo", "risk": 0.655, "base": 0.279}
+LEDGER = {
+    "n": 77,
+    "holding": 17,
+    "counts": {
+        "reproduced": 16,
+        "supported": 1,
+        "direction only": 3,
+        "not supported": 34,
+        "impossible": 15,
+        "not settled": 0,
+        "not testable": 8,
+    },
+}
+STUDY = {
+    REAL: {
+        "horizon": 168,
+        "interval": {"coverage_null": 0.976},
+        "asked": {
+            "title": "Trial of *something*",
+            "arms": ["Placebo", "Low dose", "High dose"],
+            "landmark": 28,
+            "at_risk": 229,
+            "leavers": 107,
+            "better": {"all": True, "all_without_arm": False},
+            "auroc": {"all": auroc(0.66, 0.566, 0.753), "all_without_arm": auroc(0.506, 0.395, 0.617)},
+            "leak": {"name": "visit number", "honest": 0.581, "leaky": 0.987},
+        },
+        "decisions": {"all_without_arm": NOWHERE, "arm_only": {"n": 2, "low": 0.425, "high": 0.45}},
+    },
+    TIME: {
+        "reasons": ["adverse event", "withdrawal by subject", "other", "competing"],
+        "flow": [
+            {"arm": "Placebo", "patients": 86, "still in": 59, "adverse event": 8, "withdrawal by subject": 9},
+            {
+                "arm": "all",
+                "patients": 254,
+                "still in": 117,
+                "adverse event": 89,
+                "withdrawal by subject": 25,
+                "other": 15,
+                "competing": 8,
+            },
+        ],
+        "conclusions": {"arms": ARMS},
+    },
+    FOUND: {"findings": {"finding-ledger": LEDGER}},
+}
+
+
+def asked(facts):
+    return facts[REAL]["asked"]
+
+
+def everybody(facts):
+    return facts[TIME]["flow"][1]
+
+
+def as_it_is(facts):
+    """The study, unchanged."""
+
+
+def own(facts):
+    """The same trial as a reader's own."""
+    del facts[FOUND]
+
+
+def one_arm(facts):
+    own(facts)
+    asked(facts).update(arms=["Everybody"], better={"all": False}, auroc={"all": auroc(0.52, 0.41, 0.63)})
+    facts[REAL]["decisions"] = {"all": NOWHERE}
+    facts[TIME]["conclusions"]["arms"] = None
+
+
+def one_arm_seen(facts):
+    one_arm(facts)
+    asked(facts)["better"]["all"] = True
+
+
+def one_arm_pays(facts):
+    one_arm_seen(facts)
+    facts[REAL]["decisions"]["all"] = {"n": 3, "low": 0.3, "high": 0.4}
+
+
+def none_fitted(facts):
+    asked(facts).update(landmark=None, leak=None, better={}, auroc={})
+    facts[REAL]["decisions"] = {}
+
+
+def own_none_fitted(facts):
+    own(facts)
+    none_fitted(facts)
+
+
+def blinded_better(facts):
+    asked(facts)["better"]["all_without_arm"] = True
+
+
+def blinded_pays(facts):
+    blinded_better(facts)
+    facts[REAL]["decisions"]["all_without_arm"] = {"n": 4, "low": 0.2, "high": 0.35}
+
+
+def wide_open(facts):
+    asked(facts)["auroc"]["all_without_arm"] = auroc(0.6, 0.4, 0.8)
+
+
+def better_and_wide(facts):
+    wide_open(facts)
+    blinded_better(facts)
+
+
+def told_no_better(facts):
+    asked(facts)["better"]["all"] = False
+
+
+def nothing_pays(facts):
+    facts[REAL]["decisions"]["arm_only"] = NOWHERE
+
+
+def no_arm_model(facts):
+    del facts[REAL]["decisions"]["arm_only"]
+
+
+def no_leak(facts):
+    asked(facts)["leak"] = None
+
+
+def withdrawals(facts):
+    everybody(facts)["withdrawal by subject"] = 90
+
+
+def others(facts):
+    everybody(facts)["other"] = 91
+
+
+def competing(facts):
+    everybody(facts)["competing"] = 200
+
+
+def arms_by_little(facts):
+    facts[TIME]["conclusions"]["arms"]["verdict"] = "direction only"
+
+
+def arms_alike(facts):
+    facts[TIME]["conclusions"]["arms"]["verdict"] = "not supported"
+
+
+def arms_not_judged(facts):
+    facts[TIME]["conclusions"]["arms"] = None
+
+
+NO = "# No. On day 28 a model that does not know the treatment cannot be told from a coin toss\n"
+TOLD = (
+    "Told who got which treatment the model does better than chance, but so does the treatment alone; "
+    "a running trial that is blinded has neither."
+)
+TREATMENT = (
+    "The treatment alone does, when a contact is worth its cost at a risk from 42.5% to 45.0%, and needs no model."
+)
+NEVER = "At no threshold is the blinded model shown to beat both contacting everybody and contacting nobody."
+WIDTH = "with 107 leavers, anything from 40 to 62 in a hundred fits the data of the blinded model, where 50 is a coin."
+CLAIMS = "## Of 77 published claims, 17 hold\n"
+DIFFER = "fig-who-left: The arms differ: on *High dose* 66% left, on *Placebo* 28%\n"
+PAY = "fig-landmark-decisions: "
+# What each case says, and what it no longer says of what the study as it is says.
+CASES = {
+    "own trial": (
+        own,
+        [
+            "Trial of \\*something\\*: who left, and could it be told early?",
+            "254 patients took part, and 117 were still in the trial on day 168.\n",
+            "One trial: with 107",
+            "In trials simulated on the design of the CDISC pilot such",
+            "## [The chapters](#chapters)",
+            "[What was understood](#tbl-trial-definitions)",
+            "How your data were read",
+        ],
+        ["hundreds of simulated ones", "Higher scores that others", "One disease", CLAIMS, "(#study)", "(#tbl-ledger)"],
+    ),
+    "one arm": (
+        one_arm,
+        [
+            "# No. On day 28 a model cannot be told from a coin toss\n",
+            "At no threshold is the model shown to beat both contacting everybody and contacting nobody.",
+            "anything from 41 to 63 in a hundred fits the data of the model,",
+            "fig-who-left: By day 168, 117 of 254 patients were still in the trial\n",
+            f"{PAY}No way of choosing whom to contact is shown to pay",
+        ],
+        [NO, TOLD, "blinded", TREATMENT, DIFFER],
+    ),
+    "one arm, better": (
+        one_arm_seen,
+        ["# Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not shown"],
+        [NO, TOLD, "blinded", "Knowing the treatment"],
+    ),
+    "one arm, pays": (
+        one_arm_pays,
+        [
+            "# Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
+            "risk is at least 30%, and up to a threshold of 40%, finds",
+            f"{PAY}Contacting by the model pays within the shaded range",
+        ],
+        [NO, "blinded", "## Do not pay"],
+    ),
+    "none fitted": (
+        none_fitted,
+        [
+            "# Too few left this trial after a landmark to tell who will\n",
+            "254 patients took part; 117 were still in the trial on day 168. A model needs more leavers",
+        ],
+        [
+            NO,
+            "Of 229 patients",
+            "Higher scores",
+            "fig-answer",
+            PAY,
+            "suspect a leak",
+            "in a hundred",
+            "Work on side effects",
+        ],
+    ),
+    "own trial, none fitted": (
+        own_none_fitted,
+        ["# Too few left this trial", "117 were still in the trial on day 168. A model"],
+        ["took part, and", "fig-answer", PAY, CLAIMS],
+    ),
+    "blinded better": (
+        blinded_better,
+        [
+            "# Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not",
+            "Knowing the treatment is not needed for that.",
+        ],
+        [NO, TOLD],
+    ),
+    "blinded pays": (
+        blinded_pays,
+        [
+            "# Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
+            "## Contacting by risk pays, within limits\nContacting those whose risk is at least 20%, and up to a "
+            "threshold of 35%, finds more leavers for the effort than contacting everybody or nobody.",
+            f"{PAY}Contacting by the blinded model pays within the shaded range",
+        ],
+        [NO, "## Do not pay", NEVER, TREATMENT],
+    ),
+    "open": (
+        wide_open,
+        ["# Not settled. With 107 leavers after day 28 a model may be worth much or no more than a coin toss\n"],
+        [NO, WIDTH],
+    ),
+    "better, and wide": (
+        better_and_wide,
+        ["# Only in part. On day 28 a model does better than a coin toss, but"],
+        [NO],
+    ),
+    "told, no better": (told_no_better, [], [TOLD]),
+    "nothing pays": (
+        nothing_pays,
+        [f"{PAY}No way of choosing whom to contact is shown to pay"],
+        [TREATMENT, f"{PAY}Only knowing"],
+    ),
+    "no model of the arm": (
+        no_arm_model,
+        [f"{PAY}No way of choosing whom to contact is shown to pay"],
+        [TREATMENT, f"{PAY}Only knowing"],
+    ),
+    "no leak": (no_leak, [], ["## Ask on which day each number was known", "*visit number*", "suspect a leak"]),
+    "withdrawals": (
+        withdrawals,
+        ["## Ask why patients withdraw\n90 of 254 patients had withdrawn by day 168, more than left for any"],
+        ["## Work on side effects first", "adverse event"],
+    ),
+    "others": (
+        others,
+        ['## Begin with the largest reason\n91 of 254 patients had left by day 168 for the reason group "other", the'],
+        ["## Work on side effects first"],
+    ),
+    "arms by little": (arms_by_little, ["fig-who-left: The arms differ by less than would matter\n"], [DIFFER]),
+    "arms alike": (arms_alike, ["fig-who-left: No difference between the arms is shown\n"], [DIFFER]),
+    "arms not judged": (arms_not_judged, ["fig-who-left: No difference between the arms is shown\n"], [DIFFER]),
+}
+AS_IT_IS = [
+    "Asked of one real trial (254 patients, Alzheimer's disease) and of hundreds of simulated ones",
+    NO,
+    "Of 229 patients still in the trial on day 28, 107 left by day 168.\n",
+    TOLD,
+    "## Do not pay for a risk score to decide whom to call\n",
+    f"{NEVER} {TREATMENT}",
+    "## Work on side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for",
+    "One mistake, *visit number*, lifts 58 of a hundred to 99. From 75 upwards, suspect a leak.",
+    DIFFER,
+    f"{PAY}Only knowing the treatment ever pays, in a narrow range of costs",
+    f"One trial, one disease: {WIDTH} In trials simulated on its design such intervals held the truth in 98% of",
+    CLAIMS,
+    "16 reproduced, 1 supported, 3 right direction, wrong size, 34 not borne out, 15 impossible as printed, 8 cannot",
+    "## [The study, in thirty minutes](#study)",
+    "[Your own trial](#ch-06)",
+]
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    """The front page's text over the facts as a case turns them, from the file or a template."""
+    folder = tmp_path_factory.mktemp("front")
+    (folder / "notebooks").mkdir()
+
+    @functools.cache
+    def page(turn):
+        facts = copy.deepcopy(STUDY)
+        turn(facts)
+        for name, part in facts.items():
+            (folder / f"{name}.json").write_text(json.dumps(part), encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(project, "notebooks", lambda: folder / "notebooks")
+            return pages.Pages(list(facts), folder, PARAMS)
+
+    def said(turn=as_it_is, template=None):
+        made = template or page(turn).environment.from_string(SOURCE.read_text(encoding="utf-8"))
+        page(turn).parts.clear()
+        return text(page(turn), made.render(page(turn).context))
+
+    return said
+
+
+def text(page, filled):
+    """What the page says, with bars and titles of figures and without links to numbers."""
+    for place, part in enumerate(page.parts):
+        told = ""
+        if part.kind == "shown":
+            told = f"{part.content['id']}: {part.content['title']}\n"
+        elif part.kind == "bar":
+            told = ", ".join(f"{n} {words}" for n, _, words, _ in part.content["parts"])
+        filled = filled.replace(f"\x02{place}\x03", told)
+    return re.sub(r"\[([^][]*)\]\(#n-\d+\)", r"\1", filled)
+
+
+def test_the_study_as_it_is(front):
+    said = front()
+    assert [words for words in AS_IT_IS if words not in said] == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_turn_with_the_results(front, name):
+    turn, now, before = CASES[name]
+    unchanged, turned = front(), front(turn)
+    assert unchanged != turned
+    assert [words for words in now if words not in turned] == []
+    assert [words for words in now if words in unchanged] == []
+    assert [words for words in before if words in turned] == []
+
+
+def test_who_competes_is_no_reason_to_act_on(front):
+    assert front(competing) == front()
+
+
+def kept(tree):
+    """Conditions of a template, and parts of them: each made always true, then never true."""
+    for node in list(tree.find_all(nodes.Node)):
+        for what, put, now in turns._in_condition(node):
+            for value in (True, False):
+                put(nodes.Const(value, lineno=node.lineno))
+                yield f"line {node.lineno}: {what} always {value}"
+            put(now)
+
+
+def test_every_condition_is_held_by_a_case(front):
+    environment = front_environment()
+    tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
+    cases = [as_it_is, competing, *(turn for turn, _, _ in CASES.values())]
+    before = {turn: front(turn) for turn in cases}
+
+    def held(turn, template):
+        try:
+            return front(turn, template) != before[turn]
+        except (jinja2.TemplateError, ValueError, TypeError, KeyError):
+            return True
+
+    free = []
+    for what in kept(tree):
+        made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+        if not any(held(turn, made) for turn in cases):
+            free.append(what)
+    assert not free, free
+
+
+def front_environment():
+    """That of the pages, without the optimizer, which would change the tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(project, "notebooks", lambda: paths.ROOT / "nowhere")
+        return pages.Pages([], paths.ROOT, {}).environment.overlay(optimized=False)
+
+
+def test_no_digit_is_typed():
+    """But one half as times in a hundred, and the address of a chapter."""
+    tree = front_environment().parse(SOURCE.read_text(encoding="utf-8"))
+    data = [re.sub(r"50 is a coin|\(#ch-06\)", "", node.data) for node in tree.find_all(nodes.TemplateData)]
+    assert [words for words in data if re.search(r"\d", words)] == []
+
+
+def test_nothing_on_the_front_is_computed_there():
+    tree = front_environment().parse(SOURCE.read_text(encoding="utf-8"))
+    computed = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat)
+    assert not list(tree.find_all(computed))
