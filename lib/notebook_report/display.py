@@ -30,6 +30,8 @@ PHONE = 3.7
 """Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
 TRIES, NARROWEST = 3, 3.2
 """How often a drawing for phones is made narrower because its labels stand out, and down to which width."""
+TALLER = 0.22
+"""By how much a drawing for phones grows for each line of a row's name beyond the second."""
 LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
 """Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
 fill = text.fill
@@ -166,12 +168,15 @@ def _legible(drawn: Any, id: str) -> None:
             raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9")
 
 
-def _narrowed(drawn: Any) -> None:
-    """Fold what would not fit a phone: long names of rows, and a legend below the figure."""
+def _narrowed(drawn: Any) -> float:
+    """Fold what would not fit a phone, names of rows, titles and a legend below; gives by how much taller that is."""
+    most = 0
     for ax in drawn.axes:
         names = [label.get_text() for label in ax.get_yticklabels()]
         if max(map(len, names), default=0) > LONG_NAME:
-            ax.set_yticks(ax.get_yticks(), [textwrap.fill(" ".join(name.split()), LONG_NAME) for name in names])
+            folded = [textwrap.fill(" ".join(name.split()), LONG_NAME) for name in names]
+            ax.set_yticks(ax.get_yticks(), folded)
+            most = max(most, max(name.count("\n") for name in folded))
         title = ax.get_title(loc="left")
         ax.set_title(textwrap.fill(title, LONG_TITLE), loc="left")
     for legend in drawn.legends:
@@ -180,14 +185,14 @@ def _narrowed(drawn: Any) -> None:
         marks = legend.legend_handles
         legend.remove()
         drawn.legend(marks, words, loc="outside lower center", ncols=columns)
+    return 1 + TALLER * max(most - 1, 0)
 
 
 def _for_phones(drawn: Any, raster: bool) -> str:
     """The figure drawn once more, as narrow as a phone, with text of the same size."""
     from notebook_report import svg
 
-    _narrowed(drawn)
-    width, height = PHONE, drawn.get_size_inches()[1]
+    width, height = PHONE, _narrowed(drawn) * drawn.get_size_inches()[1]
     for _ in range(TRIES):
         drawn.set_size_inches(width, height)
         picture = svg.draw(drawn, raster)

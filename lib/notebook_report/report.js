@@ -25,6 +25,7 @@
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+    if (["check", "references"].includes(target.id)) target.parentElement.querySelector("details").open = true;
     target.scrollIntoView();
   };
   addEventListener("hashchange", reveal);

@@ -1143,7 +1143,8 @@ CASES = {
     "finding_worth": [
         (
             WORTH | {"simulated": PAPER},
-            "*Claim:* it pays to contact the patients whom a model flags. *Found:* in the real trial "
+            "*Claim:* told the treatment, it pays to contact the patients whom a model flags. "
+            "*Found:* in the real trial "
             "contacting by the full model's risk is at no threshold shown to beat both contacting everybody "
             "and contacting nobody. In the simulated trial, and on paper only, since its predictors are "
             "known too late: contacting by logistic regression beats both contacting everybody and "
@@ -1154,7 +1155,8 @@ CASES = {
         ),
         (
             WORTH | {"arm": HOPE, "simulated": PAPER | {"useful": []}},
-            "*Claim:* it pays to contact the patients whom a model flags. *Found:* in the real trial "
+            "*Claim:* told the treatment, it pays to contact the patients whom a model flags. "
+            "*Found:* in the real trial "
             "contacting by the full model's risk is at no threshold shown to beat both contacting everybody "
             "and contacting nobody; contacting by the treatment arm alone, once it is known, beats both at "
             "thresholds from 0.4 to 0.475, by the model without the arm at no threshold. In the simulated "

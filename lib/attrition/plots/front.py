@@ -17,7 +17,7 @@ ROOM = 8
 """A part of a bar is labelled from so many per cent on."""
 
 
-STRATEGIES = {"all_without_arm": "Blinded model", "all": "Told the arm", "arm_only": "Arm alone"}
+STRATEGIES = {"all_without_arm": "Blinded", "all": "Told the arm", "arm_only": "Arm alone"}
 """What patients are ranked, and contacted, by."""
 ROWS = {
     "all_without_arm": "Model, blinded: all that\na running trial knows",
@@ -67,6 +67,7 @@ def answer(table: pd.DataFrame) -> Axes:
         if late:
             ax.hlines(y, value, PER * row["later"], color=colour("leaky"), linewidth=1, linestyle=":")
             ax.plot(PER * row["later"], y, marker="D", color=colour("leaky"), markersize=6)
+            ax.annotate(words, (value, y), (-7, 0), textcoords="offset points", va="center", ha="right")
             words, right = f"{PER * row['later']:.0f}", PER * row["later"]
         ax.annotate(words, (right, y), (7, 0), textcoords="offset points", va="center", fontweight="bold")
     ax.set_yticks(range(len(table)), table["label"])
@@ -134,8 +135,8 @@ def gains(curve: pd.DataFrame, labels: dict[str, str], shown: tuple[float, float
             ax.axvspan(paying.min(), paying.max(), color=colour("green"), alpha=0.25, linewidth=0)
         ax.axhline(0, color=colour("muted"), linewidth=0.9, linestyle="--")
         ax.set(title=title, xlim=shown)
-        ax.set_xticks([0.3, 0.5], ["30%", "50%"])
+        ax.set_xticks([0.3, 0.4, 0.5, 0.6], ["30", "", "50", ""])
     bound = max(15.0, float(part.filter(regex="over_(all|none)$").min(axis=1).max() * PER) + 15)
-    panels[0][0].set(ylim=(-25, bound), ylabel="per 100 patients")
-    figure.supxlabel("contact from a risk of", fontsize=9.5)
+    panels[0][0].set(ylim=(-25, bound), ylabel="leavers per 100")
+    figure.supxlabel("contact from a risk of, in %", fontsize=9.5)
     return figure
