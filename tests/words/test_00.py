@@ -1123,8 +1123,8 @@ CASES = {
     "readme_worth": [
         (
             WORTH,
-            "*Told the treatment, it pays to contact the patients whom a model flags.* Here: in the real trial contacting "
-            "by the full model's risk is at no threshold shown to beat both contacting everybody and contacting "
+            "*Told the treatment, it pays to contact the patients whom a model flags.* Here: in the real trial "
+            "contacting by the full model's risk is at no threshold shown to beat both contacting everybody and contacting "
             "nobody.",
         ),
     ],

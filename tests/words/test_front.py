@@ -194,8 +194,8 @@ TOLD = (
 )
 TREATMENT = "The treatment alone is, at two thresholds (42.5% to 45.0%), and needs no model."
 NEVER = (
-    "At no threshold where it could be judged (45% to 50%) is the blinded model shown to find more leavers, net of vain "
-    "contacts, than contacting everybody or nobody."
+    "At no threshold where it could be judged (45% to 50%) is the blinded model shown to find more leavers, net of "
+    "vain contacts, than contacting everybody or nobody."
 )
 WIDTH = (
     "with 107 such leavers, anything from 40 to 62 in a hundred fits the data of the blinded model, where 50 is a coin."
@@ -340,7 +340,7 @@ CASES = {
 AS_IT_IS = [
     "Asked of one real trial (254 patients, Alzheimer's disease) and of hundreds of simulated ones",
     NO,
-    "Of 229 patients still in the trial on day 28, 112 left by day 168, 107 of them for a reason that counts as dropout",
+    "Of 229 patients still in the trial on day 28, 112 left by day 168, 107 of them for a reason that counts",
     TOLD,
     "## Do not pay for a risk score to decide whom to call\n",
     f"{NEVER}\n{TREATMENT}",
@@ -348,7 +348,7 @@ AS_IT_IS = [
     "One mistake, *visit number*, lifts 58 of a hundred to 99. We treat 75 and more as a leak until shown otherwise.",
     DIFFER,
     f"{PAY}Only knowing the treatment is shown to find more, in a narrow range",
-    f"One trial, one disease: {WIDTH} In trials simulated on its design the full model's intervals held the truth in 97.6% of",
+    f"One trial, one disease: {WIDTH} In trials simulated on its design the full model's intervals held the truth",
     "Some rules were changed after results had been seen; [each change](#tbl-amendments)",
     "23 rules entered after the chapters had been run; of the other 54 claims 9 hold.",
     "in 97.6% of cases where nothing can be predicted and in 96.5% with a signal.",
