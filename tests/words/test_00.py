@@ -1124,8 +1124,8 @@ CASES = {
         (
             WORTH,
             "*Told the treatment, it pays to contact the patients whom a model flags.* Here: in the real trial "
-            "contacting by the full model's risk is at no threshold shown to beat both contacting everybody and contacting "
-            "nobody.",
+            "contacting by the full model's risk is at no threshold shown to beat both contacting everybody and "
+            "contacting nobody.",
         ),
     ],
     "readme_leaks": [
