@@ -430,7 +430,7 @@ def test_printed_digits_of_recall_and_precision_follow_from_the_document():
     assert any(round(value, digits - 1) != value for value in shares)
     for recall, precision, f1 in MODELS.values():
         assert rounds(2 * recall * precision / (recall + precision), f1, 3)
-    assert digits == published.DECIMALS["recall"] == published.DECIMALS["precision"]
+    assert digits == published.SAID["decimals"]["recall"] == published.SAID["decimals"]["precision"]
     jointly = [s.args["decimals"] for claim in LEDGER for s in claim.statements if "recall" in s.args]
     stated = set(jointly)
     assert stated == {digits}
