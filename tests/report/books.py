@@ -198,6 +198,17 @@ Nothing. Of the patients {{ found.counts.left | whole }} left.
 
 {{ bar([[found.counts.left, "left", "bad"], [found.counts["in"], "are in", "good"]]) }}
 
+::: two even
+::: left
+{{ show("fig-forest", "Domain encodings add little") }}
+:::
+::: sure
+## How sure is this?
+
+Not at all.
+:::
+:::
+
 ## Where to look
 
 See [a number](#check){% if study %}, [the study](#study) and [the claims](#tbl-ledger){% endif %}.

@@ -54,8 +54,8 @@ def test_figures_and_tables_are_numbered_as_they_stand_pages_first(html):
     captions = re.findall(r'<figure class="[\w ]+" id="([\w-]+)">.*?<b>((?:Figure|Table) \d+)\.</b>', html, flags=re.S)
     assert captions == [
         ("fig-roc", "Figure 1"),
-        ("tbl-models", "Table 1"),
         ("fig-forest", "Figure 2"),
+        ("tbl-models", "Table 1"),
         ("fig-cloud", "Figure 3"),
         ("tbl-hostile", "Table 2"),
         ("tbl-strategies", "Table 3"),

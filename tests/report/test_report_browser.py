@@ -227,15 +227,16 @@ def test_text_of_figures_can_be_read(visit, url, size, least):
     assert sorted({(round(px, 2), id) for px, id in letters if px < least - 0.05}) == []
 
 
-def test_a_phone_has_drawings_of_its_own(visit, url):
-    shown = (
-        "[...document.querySelectorAll('.fig')].map(e => [...e.querySelectorAll(':scope > svg')]"
-        ".filter(s => s.checkVisibility()).map(s => s.classList[0]).join())"
-    )
-    for size, kind in ((DESK, "wide"), (PHONE, "narrow")):
+DRAWN = """[...document.querySelectorAll('.fig')].map(e => [!!e.closest('.even'),
+    [...e.querySelectorAll(':scope > svg')].filter(s => s.checkVisibility()).map(s => s.classList[0]).join()])"""
+"""Whether a figure has half the width of the page, and which of its drawings are shown."""
+
+
+def test_a_phone_and_a_half_page_have_drawings_of_their_own(visit, url):
+    for size, whole in ((DESK, "wide"), (PHONE, "narrow")):
         tab = visit(url, size)
         unfold(tab)
-        assert set(tab.evaluate(shown)) == {kind}
+        assert {tuple(one) for one in tab.evaluate(DRAWN)} == {(False, whole), (True, "narrow")}
 
 
 def test_text_of_figures_is_found_by_the_search_of_the_page(visit, page):
