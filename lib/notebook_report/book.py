@@ -296,13 +296,13 @@ def _holder(number: Number, items: list[Item]) -> Item | None:
     values = number.value if isinstance(number.value, Mapping) else {"value": number.value}
     wanted = {f"{value:.{results.DIGITS}g}" for value in values.values() if isinstance(value, float | int)}
     words = set(re.split(r"\W+|_", number.key))
-    best: tuple[float, Item | None] = (0 if any("." in one for one in wanted) else 1, None)
+    exact = any("." in one for one in wanted)
+    best: tuple[float, Item | None] = (0, None)
     for item in items:
         csv = item.about.get("csv") or ""
-        cells = set(re.split(r"[,\n]", csv))
-        if wanted and wanted <= cells:
-            shared = 1.5 * (item.kind == "table") + len(words & set(re.split(r"\W+|_", f"{item.id} {csv}")))
-            best = max(best, (1 + shared, item), key=lambda one: one[0])
+        shared = len(words & set(re.split(r"\W+|_", f"{item.id} {csv}")))
+        if wanted and wanted <= set(re.split(r"[,\n]", csv)) and (exact or shared):  # a small count is in many files
+            best = max(best, (1 + 1.5 * (item.kind == "table") + shared, item), key=lambda one: one[0])
     return best[1]
 
 

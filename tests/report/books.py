@@ -200,7 +200,8 @@ Nothing. Of the patients {{ found.counts.left | whole }} left.
 
 ::: two even
 ::: left
-{{ show("fig-forest", "Domain encodings add little") }}
+{% if study %}{{ show("fig-forest", "Domain encodings add little") }}{% endif %}
+
 :::
 ::: sure
 ## How sure is this?
