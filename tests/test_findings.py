@@ -306,7 +306,8 @@ def test_operating_points_are_drawn_where_they_are():
     assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
 
 
-def test_the_ledger_shows_the_figures_found(rows):
+def test_the_ledger_shows_the_figures_found(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     found = {row["id"]: said("figures_found", row) for row in rows}
     assert found["C28"] == "+0.020 (+0.019 to +0.021)"
     with report.capture() as outputs:
