@@ -169,7 +169,7 @@ CASES = {
     "never pays": (
         decisions("all", **NOWHERE) | decisions("arm_only", **NOWHERE),
         [
-            "is shown to pay at no threshold",
+            "is at no threshold shown to find more leavers, net, than",
             "this is shown at no threshold ([",
             "by the treatment arm alone is shown to win at no threshold",
         ],
