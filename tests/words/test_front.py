@@ -192,7 +192,7 @@ TOLD = (
     "Told who got which treatment, a model does better than chance; but the treatment alone does that, and in a "
     "running, blinded trial nobody is told."
 )
-TREATMENT = "The treatment alone is, at two thresholds (42.5% to 45.0%), and needs no model."
+TREATMENT = "The treatment alone is, at two thresholds (42.5% to 45.0%)."
 NEVER = (
     "At no threshold where it could be judged (45% to 50%) is the blinded model shown to find more leavers, net of "
     "vain contacts, than contacting everybody or nobody."
@@ -351,7 +351,7 @@ AS_IT_IS = [
     f"One trial, one disease: {WIDTH} In trials simulated on its design the full model's intervals held the truth",
     "Some rules were changed after results had been seen; [each change](#tbl-amendments)",
     "23 rules entered after the chapters had been run; of the other 54 claims 9 hold.",
-    "in 97.6% of cases where nothing can be predicted and in 96.5% with a signal.",
+    "in 97.6% of cases without a signal and in 96.5% with one.",
     CLAIMS,
     "16 reproduced, 1 supported, 3 direction only, 34 not supported, 15 impossible, 8 not testable",
     "## [The study, in thirty minutes](#study)",
