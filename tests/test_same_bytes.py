@@ -34,12 +34,13 @@ def study(tmp_path_factory):
     """A checkout with the chapters that simulate trials and the one whose data they read."""
     folder = tmp_path_factory.mktemp("study")
     shutil.copytree(snapshot(), folder, dirs_exist_ok=True)
-    _replace(folder / "lib" / "attrition" / "project.py", r"^CHAPTERS = \(.*?^\)\n", PLAN)
+    _replace(folder / "lib" / "attrition" / "project.py", r"^STUDY = \(.*?^CHAPTERS = .*?\n", PLAN)
     given = yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
     for chapter, sizes in SIZES.items():
         given["profiles"]["quick"][chapter] |= sizes
     (folder / "params.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
-    shutil.copytree(paths.NOTEBOOKS, folder / "notebooks")  # the ledger names figures of every chapter
+    pages = shutil.ignore_patterns("pages")  # which quote chapters that are not here
+    shutil.copytree(paths.NOTEBOOKS, folder / "notebooks", ignore=pages)  # the ledger names figures of every chapter
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         yield Toy(folder, Path(temporary))
 
