@@ -143,7 +143,8 @@ class Book:
         self.labels |= {f"ch-{chapter.number}": chapter.label for chapter in manuscript.chapters}
         self.labels |= {"chapters": "the chapters", "check": "Check one number", **extra}
         self.labels |= {name: f"the {name}" for name in pages.blocks}
-        self.complete = {chapter.name for chapter in manuscript.chapters} >= {c.name for c in project.current.chapters}
+        known = {chapter.name for chapter in manuscript.chapters}
+        self.complete = bool(pages.blocks) and known >= {chapter.name for chapter in project.current.chapters}
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []
         self.anchors = {number.id for number in pages.numbers.values()} | {f"ref-{key}" for key in pages.references}
