@@ -125,11 +125,11 @@ def test_words_that_do_not_fit(tmp_path, words, code, said):
 @pytest.mark.parametrize("ending", [".parquet", ".xpt", ".csv"])
 def test_the_pilot_gives_the_same_counts_through_every_format_and_standard(tmp_path, ending):
     pilot = cohort.table(cdisc.load("pilot"))
-    for kind, files in {"sdtm": SDTM_FILES, "adam": ADAM_FILES}.items():
+    for source, kind, files in (("pilot", "sdtm", SDTM_FILES), ("pilot-adam", "adam", ADAM_FILES)):
         folder = tmp_path / kind
         folder.mkdir()
         for name in files:
-            write(packaged(name, f"cdiscpilot{kind}"), folder / f"{name}{ending}")
+            write(packaged(name, source), folder / f"{name}{ending}")
         trial = trials.load(str(folder))
         assert trial.source == kind
         pd.testing.assert_frame_equal(cohort.table(trial), pilot)

@@ -9,7 +9,7 @@ from attrition import cdisc, contract, paths, score, simulate, trials
 from attrition.contract import ContractError, strict
 from attrition.landmark import cohort, guard
 from attrition.trials import flat, mapping
-from notebook_report import book, results
+from notebook_report import book, project, results
 from notebook_report.errors import Refusal
 from tests.faults.toy import digests
 from tests.report import books
@@ -144,6 +144,7 @@ def test_every_feature_of_a_landmark_declares_when_it_is_known():
 
 def test_script_in_a_cell_or_column_name_is_shown_as_text(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    monkeypatch.setattr(project, "notebooks", lambda: tmp_path)  # a book of one chapter, without pages
     hostile = books.HOSTILE
     cells = [
         "# A chapter\n\nWith a table.",
