@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -19,7 +19,7 @@ from notebook_report import checks, markdown, project, results
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, gather
 from notebook_report.outputs import Outputs, palette
-from notebook_report.pages import Block, Number, Pages, printed
+from notebook_report.pages import FRONT, Block, Number, Pages, printed
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -134,6 +134,14 @@ def _unlinked(html: str) -> str:
     return re.sub(r"</?a\b[^>]*>", "", html)
 
 
+class File(NamedTuple):
+    """What is looked for in the file of a figure or table: its cells, and the words of its id and cells."""
+
+    item: Item
+    cells: set[str]
+    words: set[str]
+
+
 class Book:
     """Rendering state of one book: labels, anchors, what has been shown; `extra` are further ids with their text."""
 
@@ -147,6 +155,7 @@ class Book:
         self.complete = bool(pages.blocks) and known >= {chapter.name for chapter in project.current.chapters}
         self.later: dict[str, str] = {}
         self.sections: list[tuple[str, str]] = []
+        self.chapter: Chapter | None = None
         self.anchors = {number.id for number in pages.numbers.values()} | {f"ref-{key}" for key in pages.references}
         self.parts = {f"#{number.id}": number.key.rpartition(".")[0] for number in pages.numbers.values()}
         self.reached: set[str] = set()
@@ -190,18 +199,16 @@ class Book:
 
     def chapter_page(self, chapter: Chapter) -> dict[str, Any]:
         """A chapter as the shell shows it: number, title, sections, HTML."""
-        self.sections, self.prefix = [], f"c{chapter.number}"
+        self.sections, self.prefix, self.chapter = [], f"c{chapter.number}", chapter
         html = self.render(chapter)
         title = markdown.inline(chapter.title, markdown.Renderer(chapter.cells[0].where, self.label))
-        sections = [(id, _unlinked(text)) for id, text in self.sections]
-        return {"number": chapter.number, "title": _unlinked(title), "sections": sections, "html": html}
+        return {"number": chapter.number, "title": _unlinked(title), "sections": self.sections, "html": html}
 
     def page(self, name: str) -> dict[str, Any]:
         """A page as the shell shows it: sections, HTML."""
-        self.sections, self.prefix = [], name
+        self.sections, self.prefix, self.chapter = [], name, None
         parts = [self._block(block, f"pages/{name}.md") for block in self.pages.blocks[name]]
-        sections = [(id, _unlinked(text)) for id, text in self.sections]
-        return {"sections": sections, "html": NUMBER.sub(self._once, "\n".join(parts))}
+        return {"sections": self.sections, "html": NUMBER.sub(self._once, "\n".join(parts))}
 
     def _once(self, link: re.Match[str]) -> str:
         """A keyboard reaches each number and source once, and a run of numbers of one part of the results at its first.
@@ -230,17 +237,19 @@ class Book:
 
     def numbers(self) -> list[dict[str, Any]]:
         """Every number of the pages: as written, in full, its key, the table that holds it, the cell that made it."""
-        return [self._explained(number) for number in self.pages.numbers.values()]
+        chapters = {chapter.name: chapter for chapter in self.manuscript.chapters}
+        files = {name: _files(self.manuscript, chapter) for name, chapter in chapters.items()}
+        return [self._explained(number, chapters, files) for number in self.pages.numbers.values()]
 
-    def _explained(self, number: Number) -> dict[str, Any]:
+    @staticmethod
+    def _explained(number: Number, chapters: dict[str, Chapter], files: dict[str, list[File]]) -> dict[str, Any]:
         file, _, key = number.key.partition(": ")
         known = {"id": number.id, "shown": number.shown, "value": printed(number), "key": key, "file": file}
-        chapter = next((one for one in self.manuscript.chapters if one.name == file), None)
-        if chapter is None:  # a parameter, or the ledger, which the last chapter writes
+        if file not in chapters:  # a parameter, or the ledger, which the last chapter writes
             return known | {"item": None, "cell": None}
-        item = _holder(number, [one for one in self.manuscript.items.values() if one.chapter is chapter])
-        writers = [cell for cell in chapter.cells if "results.write(" in cell.source]
-        return known | {"item": item, "cell": item.cell if item else (writers or chapter.cells)[-1]}
+        item, cells = _holder(number, files[file]), chapters[file].cells
+        writers = [cell for cell in cells if "results.write(" in cell.source]
+        return known | {"item": item, "cell": item.cell if item else (writers or cells)[-1]}
 
     def listed_references(self) -> list[dict[str, Any]]:
         """Sources in the order in which the pages cite them, then the others by name."""
@@ -266,11 +275,10 @@ class Book:
             count += 1
             name = f"{base}-{count}"
         self.anchors.add(name)
-        of_chapter = self.prefix[1:].isdigit()
-        deeper = min(level + (2 if of_chapter else self.prefix != "front"), 6)
+        deeper = min(level + (2 if self.chapter else self.prefix != FRONT), 6)
         if level == 2:
-            self.sections.append((name, text))
-        more = f'<span class="hidden"> (chapter {int(self.prefix[1:])})</span>' if of_chapter else ""
+            self.sections.append((name, _unlinked(text)))
+        more = f'<span class="hidden"> ({self.chapter.label})</span>' if self.chapter else ""
         return f'<h{deeper} id="{name}">{text}{more}</h{deeper}>\n'
 
     def output(self, index: int, name: str) -> str:
@@ -292,19 +300,28 @@ class Book:
         return html
 
 
-def _holder(number: Number, items: list[Item]) -> Item | None:
+def _words(text: str) -> set[str]:
+    return set(re.split(r"\W+|_", text))
+
+
+def _files(manuscript: Manuscript, chapter: Chapter) -> list[File]:
+    """The files that a chapter's figures and tables have, each taken apart once."""
+    texts = {id: item.about.get("csv") or "" for id, item in manuscript.items.items() if item.chapter is chapter}
+    return [
+        File(manuscript.items[id], set(re.split(r"[,\n]", csv)), _words(f"{id} {csv}")) for id, csv in texts.items()
+    ]
+
+
+def _holder(number: Number, files: list[File]) -> Item | None:
     """The figure or table whose file holds a number; of several the one that shares most words with its key."""
     values = number.value if isinstance(number.value, Mapping) else {"value": number.value}
     wanted = {f"{value:.{results.DIGITS}g}" for value in values.values() if isinstance(value, float | int)}
-    words = set(re.split(r"\W+|_", number.key))
-    exact = any("." in one for one in wanted)
-    best: tuple[float, Item | None] = (0, None)
-    for item in items:
-        csv = item.about.get("csv") or ""
-        shared = len(words & set(re.split(r"\W+|_", f"{item.id} {csv}")))
-        if wanted and wanted <= set(re.split(r"[,\n]", csv)) and (exact or shared):  # a small count is in many files
-            best = max(best, (1 + 1.5 * (item.kind == "table") + shared, item), key=lambda one: one[0])
-    return best[1]
+    words, exact = _words(number.key), any("." in one for one in wanted)
+    alike = [(1.5 * (file.item.kind == "table") + len(words & file.words), file) for file in files]
+    held = [  # a small count is in many files: there its name must be too
+        (rank, file.item) for rank, file in alike if wanted and wanted <= file.cells and (exact or words & file.words)
+    ]
+    return max(held, key=lambda one: one[0])[1] if held else None
 
 
 def _elsewhere(target: str, link: re.Match[str]) -> str:

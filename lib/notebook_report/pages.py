@@ -10,7 +10,6 @@ number"; a number that was computed in the page has no key and is refused, so wh
     ::: name ... :::                 a block with a class of its own
 """
 
-import functools
 import json
 import numbers
 import re
@@ -27,6 +26,8 @@ from notebook_report.errors import BuildError
 
 FRONT = "front"
 """The page that a report on a reader's own data has as well; the others are about all chapters."""
+WORDS = ("listed", "markdown")
+"""Filters that write words, which nobody traces."""
 MARK = re.compile(r"\x02(\d+)\x03")
 FENCE = re.compile(r"(?m)^::: *([a-z ]*)$")
 CITED = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
@@ -152,15 +153,11 @@ class Pages:
         self.context = {
             "results": _results([*chapters, "claims"], folder),
             "params": traced(dict(params), "params.yaml: "),
+            **{"show": self._show, "bar": self._bar, "block": self._fence},
         }
-        self.context |= {"show": self._show}
-        self.context |= {"bar": self._bar, "block": self._fence}
         self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=self._final, trim_blocks=True)
-        self.environment.filters.update(said.FILTERS)
-        writers: dict[str, Callable[..., str]] = {**said.FILTERS, "of100": of100}
-        for untouched in ("listed", "markdown"):
-            writers.pop(untouched)
-        self.environment.filters.update({name: self._linked(write) for name, write in writers.items()})
+        for name, write in {**said.FILTERS, "of100": of100}.items():
+            self.environment.filters[name] = write if name in WORDS else self._linked(write)
         whole = set(chapters) >= {chapter.name for chapter in project.current.chapters}
         files = sorted((project.notebooks() / "pages").glob("*.md" if whole else f"{FRONT}.md"))
         self.blocks = {file.stem: self._page(file) for file in files}
@@ -229,17 +226,9 @@ class Pages:
 
 
 def _results(chapters: Iterable[str], folder: Path) -> dict[str, Any]:
-    files = {name: folder / f"{name}.json" for name in chapters}
-    return {name: _read(file) for name, file in files.items() if file.exists()}
-
-
-@functools.lru_cache(maxsize=32)
-def _parsed(content: str, name: str) -> Any:
-    return traced(json.loads(content), f"{name}: ")
-
-
-def _read(file: Path) -> Any:
-    return _parsed(file.read_text(encoding="utf-8"), file.stem)
+    files = [folder / f"{name}.json" for name in chapters]
+    there = {file.stem: file.read_text(encoding="utf-8") for file in files if file.exists()}
+    return {name: traced(json.loads(content), f"{name}: ") for name, content in there.items()}
 
 
 def printed(number: Number) -> str:
