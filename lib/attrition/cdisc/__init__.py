@@ -14,10 +14,11 @@ from attrition.cdisc.sources import CdiscError, Source, kind, open_source
 from attrition.cdisc.trial import KNOWN, Definitions, Trial
 
 
-def _definitions(source: Source) -> Definitions:
+def usual(source: Source, study: str = "") -> Definitions:
+    """Definitions of the study that a source is of, where it is known by its STUDYID; else CDISC's terms."""
     first = "dm" if kind(source) == "sdtm" else "adsl"
-    studies = source.read(first, ["STUDYID"])["STUDYID"].dropna().unique()
-    known = [KNOWN[study] for study in studies if study in KNOWN]
+    studies = [study] if study else source.read(first, ["STUDYID"])["STUDYID"].dropna().unique()
+    known = [KNOWN[name] for name in studies if name in KNOWN]
     return known[0] if len(studies) == 1 and known else Definitions(name=source.label)
 
 
@@ -51,5 +52,9 @@ def load(trial: str | Path = "pilot", definitions: Definitions | None = None) ->
     (254, 168)
     """
     source = open_source(trial)
-    definitions = definitions or _definitions(source)
+    return read(source, definitions or usual(source))
+
+
+def read(source: Source, definitions: Definitions) -> Trial:
+    """`load` for a source that is open."""
     return (load_sdtm if kind(source) == "sdtm" else load_adam)(source, definitions)

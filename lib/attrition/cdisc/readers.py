@@ -7,48 +7,19 @@ ADAE, ADVS, ADLB* and the rating scales the records. A domain that is absent giv
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import TERMS, CdiscError, Source, as_dates, first_known, latest_dates, study_day
-from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, analysed, assemble
+from attrition.cdisc import participants
+from attrition.cdisc.disposition import CELL, EXITS, Disposition, sdtm, terms, with_deaths
+from attrition.cdisc.sources import CdiscError, Source, as_dates, first_known, latest_dates, study_day
+from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, assemble
 from attrition.contract.strict import ContractError, lines_of
 
 ID = "USUBJID"
-DISPOSITION = "DISPOSITION EVENT"
 MONTH = 365.25 / 12
 OF_DAY = ["id", "kind", "name", "day", "known_day"]
 WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 NO_REASON = "DISCONTINUED, NO REASON GIVEN"
-NEVER_COLLECTED = "ADaM holds no collection date of adverse events: none counts as known at a landmark."
 NO_SCALES = ("adsl", "adae", "advs", "adtte", "adlb", "adcm", "adex")
 """How the names of ADaM data sets begin that hold no rating scale."""
-
-
-def terms(values: pd.Series) -> pd.Series:
-    """Coded terms as CDISC spells them: upper case, no blanks around.
-
-    >>> terms(pd.Series([" Completed", "DEATH", None])).tolist()
-    ['COMPLETED', 'DEATH', nan]
-    """
-    return values.astype("str").str.strip().str.upper()
-
-
-def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> pd.Series:
-    """Date of the first dose of randomised patients by id; missing where the column is empty: they were never dosed."""
-    if len(frame) and frame[column].isna().all():
-        raise CdiscError(
-            f"{source.file(name)}: column {column} is empty for all randomised patients, so none was dosed; day 1 is "
-            "the first dose"
-        )
-    start = as_dates(frame[column])
-    if partial := lines_of(column, f"{WHOLE}: day 1 is the first dose", start.isna() & frame[column].notna()):
-        raise ContractError(source.file(name), partial)
-    return start.set_axis(frame[ID])
-
-
-def _once(source: Source, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The patients of a domain, refused when one occurs more than once."""
-    if twice := int(frame[ID].duplicated().sum()):
-        raise CdiscError(f"{source.label}, {name.upper()}: {twice} patients occur more than once")
-    return frame
 
 
 def _day(frame: pd.DataFrame, reference: pd.Series, day: str, date: str) -> pd.Series:
@@ -96,29 +67,6 @@ def _totals(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
 # SDTM
 
 
-def _randomised(frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
-    failed = frame["ARM"].str.upper().isin(definitions.not_randomised)
-    failed |= frame["ARMCD"].str.upper().isin(definitions.not_randomised)
-    return ~failed & ~(frame["ARM"].isna() & frame["ARMNRS"].notna())
-
-
-def _disposition(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    """The first discontinuation of each patient, else the last completion: event_day and reason by id."""
-    frame = source.read("ds", [ID, "DSCAT", "DSDECOD", "DSSTDTC", "DSSTDY"], need=[ID, "DSDECOD"])
-    frame = frame.assign(DSDECOD=terms(frame["DSDECOD"]))
-    category = terms(frame["DSCAT"])
-    frame = frame[category.eq(DISPOSITION) if category.notna().any() else category.isna()]
-    frame = frame[frame[ID].isin(reference.index) & ~frame["DSDECOD"].isin(definitions.milestones)]
-    frame = frame.assign(event_day=_day(frame, reference, "DSSTDY", "DSSTDTC"))
-    left = ~frame["DSDECOD"].isin(definitions.completed)
-    order = frame["event_day"].where(left, 1e6 - frame["event_day"])
-    chosen = frame.assign(order=order).sort_values([ID, "order", "DSDECOD"]).drop_duplicates(ID)
-    undated = chosen["event_day"].isna().sort_index()
-    if problems := lines_of("DSSTDTC", f"{WHOLE}, where DSSTDY is empty: it tells when the patient left", undated):
-        raise ContractError(source.file("ds"), problems)
-    return chosen.set_index(ID)[["event_day", "DSDECOD"]].rename(columns={"DSDECOD": "reason"})
-
-
 def _characteristics(source: Source, definitions: Definitions) -> pd.DataFrame:
     frame = source.read("sc", [ID, "SCTESTCD", "SCSTRESN"])
     frame = frame.assign(name=frame["SCTESTCD"].map(dict(definitions.characteristics))).dropna(subset="name")
@@ -132,33 +80,49 @@ def _disease_months(source: Source, definitions: Definitions) -> pd.Series:
     return (as_dates(frame["MHDTC"]) - as_dates(frame["MHSTDTC"])).dt.days / MONTH
 
 
-def _sdtm_patients(
-    source: Source, demographics: pd.DataFrame, definitions: Definitions, reference: pd.Series, last: pd.Series
-) -> pd.DataFrame:
-    names = {**TERMS["baseline"]["sdtm"], "ARM": "arm", "SITEID": "site"}
-    table = demographics.set_index(ID)[["ARM", "SITEID", *TERMS["baseline"]["sdtm"]]].rename(columns=names)
-    table = table.join(_characteristics(source, definitions))
-    table = table.assign(disease_months=_disease_months(source, definitions))
-    table = table.join(_disposition(source, reference.dropna(), definitions))
-    table["event_day"] = table["event_day"].fillna(last.reindex(table.index).where(table["reason"].isna()))
-    return table.reset_index().rename(columns={ID: "id"}).assign(site=lambda t: t["site"].fillna("unknown"))
+def _known(
+    adverse: pd.DataFrame, collected: pd.Series, visits: pd.DataFrame, definitions: Definitions
+) -> tuple[pd.Series, list[str]]:
+    """Day from which each adverse event counts as known, and a note on those that nobody dated when recorded.
+
+    The later of onset and collection; without a collection date never, or as the definitions declare: at the next
+    visit, or at once.
+    """
+    onset, missing = adverse["day"], collected.isna()
+    rule, declared = definitions.adverse_events_known, pd.Series(np.nan, index=adverse.index)
+    if rule == "onset":
+        declared = onset
+    elif rule == "next visit" and len(visits):
+        seen = visits[["id", "day"]].dropna().sort_values("day").assign(visit=lambda table: table["day"])
+        asked = adverse[["id", "day"]].assign(row=adverse.index).dropna(subset=["day"]).sort_values("day")
+        found = pd.merge_asof(asked, seen, on="day", by="id", direction="forward").set_index("row")["visit"]
+        declared = found.reindex(adverse.index)
+    how = f"known at the {rule}, as the mapping declares" if rule else "never counted as known at a landmark"
+    hint = "" if rule else ' ([adverse_events] known = "next visit" in a mapping declares when)'
+    n = int(missing.sum())
+    note = [f"{n} of {len(adverse)} adverse events have no collection date: {how}{hint}."] if n else []
+    return np.maximum(onset, collected.fillna(declared)), note
 
 
-def adverse_events(source: Source, reference: pd.Series) -> pd.DataFrame:
-    """Adverse events, one row per patient and AESEQ.
+def adverse_events(
+    source: Source, reference: pd.Series, visits: pd.DataFrame | None = None, definitions: Definitions | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Adverse events, one row per patient and AESEQ, and notes.
 
-    Onset is the recorded day; for a partial onset date the last day that fits it, but not after collection. Known from
-    the later of onset and collection: an event without a collection date is never known. Severity, outcome and end are
-    final values and are not read.
+    Onset is the recorded day; for a partial onset date the last day that fits it, but not after collection. Severity,
+    outcome and end are final values and are not read.
     """
     columns = [ID, "AESEQ", "AEDECOD", "AEBODSYS", "AEDTC", "AESTDTC", "AEDY", "AESTDY"]
     frame = source.read("ae", columns, need=[ID, "AEDECOD"])
     frame = frame.drop_duplicates([ID, "AESEQ"]) if frame["AESEQ"].notna().all() else frame
+    frame = frame[frame[ID].isin(reference.index)]
     collected = _day(frame, reference, "AEDY", "AEDTC")
     bound = study_day(latest_dates(frame["AESTDTC"]), frame[ID].map(reference))
-    onset = _day(frame, reference, "AESTDY", "AESTDTC").fillna(np.minimum(bound, collected)).fillna(collected)
-    known = np.maximum(onset, collected)
-    return _records(frame, "adverse event", frame["AEDECOD"], onset, known, detail=frame["AEBODSYS"])
+    onset = _day(frame, reference, "AESTDY", "AESTDTC").fillna(np.fmin(bound, collected)).fillna(collected)
+    made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
+    visits = pd.DataFrame(columns=["id", "day"]) if visits is None else visits
+    known, notes = _known(made, collected, visits, definitions or Definitions())
+    return made.assign(known_day=known), notes
 
 
 def _visits(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
@@ -208,85 +172,180 @@ def _schedule(source: Source, definitions: Definitions) -> tuple[int, ...]:
 
 def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     """A trial from SDTM domains; see `attrition.cdisc.load`."""
-    columns = [ID, "STUDYID", "SITEID", "ARM", "ARMCD", "ARMNRS", "RFSTDTC", *TERMS["baseline"]["sdtm"]]
-    demographics = _once(source, "dm", source.read("dm", columns, need=[ID, "ARM", "RFSTDTC"]))
-    randomised = _randomised(demographics, definitions)
-    kept = demographics[randomised]
-    reference = first_dose(source, "dm", "RFSTDTC", kept)
+    columns = [ID, "STUDYID", "SITEID", *participants.ARMS, "RFSTDTC", "RFXSTDTC", "DTHFL", "DTHDTC"]
+    columns += participants.baseline_columns(source, "dm", definitions, "sdtm")
+    subjects = source.read("dm", list(dict.fromkeys(columns)), need=[ID, "ARM", "RFSTDTC"])
+    subjects = participants.once(source, "dm", participants.of_one_study(source, subjects, definitions))
+    was_dosed = participants.dosed(source, subjects, definitions)
+    randomised, notes = participants.randomised(source, subjects, was_dosed, definitions)
+    kept, was_dosed = subjects[randomised], was_dosed[randomised]
+    reference = participants.first_dose(source, "dm", "RFSTDTC", kept)
+    visits = _visits(source, reference, definitions)
+    adverse, doubts = adverse_events(source, reference, visits, definitions)
     vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))
     events = _together(
         [
-            adverse_events(source, reference),
-            _visits(source, reference, definitions),
+            adverse,
+            visits,
             _vital_signs(vital_signs, definitions),
             _labs(labs),
             _together([_totals(scales, definitions), *_item_sums(scales, definitions)]),
             _exposure(source, reference),
         ]
     )
-    screened = {"screened": len(demographics), "screen_failures": int((~randomised).sum())}
-    patients = _sdtm_patients(source, kept, definitions, reference, events.groupby("id")["day"].max())
-    patients, left_out = analysed(patients, patients["id"].map(reference).notna())
-    schedule = _schedule(source, definitions)
-    return assemble(source.label, "sdtm", definitions, patients, events, screened, schedule, left_out=left_out)
+    found = sdtm(source, reference[was_dosed.to_numpy() & reference.notna().to_numpy()], definitions)
+    found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference)
+    table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
+    table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
+    if not definitions.numbers and not definitions.categories:
+        table = table.join(_characteristics(source, definitions), on="id")
+        table["disease_months"] = table["id"].map(_disease_months(source, definitions))
+    table = _with_exits(table, found, reference, events)
+    return assemble(
+        source.label,
+        "sdtm",
+        definitions,
+        table,
+        events,
+        {"screened": len(subjects), "screen_failures": int((~randomised).sum())},
+        _schedule(source, definitions),
+        notes=(*notes, *found.notes, *doubts),
+        dosed=was_dosed,
+        estimands=_in_order(found),
+        cells=found.cells,
+    )
+
+
+def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, events: pd.DataFrame) -> pd.DataFrame:
+    """Patients with their exits, the date of day 1, and the last day of any record."""
+    last = events.groupby("id")["day"].max()
+    table = table.join(found.exits[list(EXITS)], on="id")
+    return table.assign(start=table["id"].map(reference), last_day=table["id"].map(last).astype(float))
+
+
+def _in_order(found: Disposition) -> tuple[str, ...]:
+    """Exits that are recorded, the study first; a trial without any disposition yet is about the study."""
+    return tuple(sorted(found.estimands)) or ("study",)
 
 
 # ADaM
 
 
-def _adam_patients(source: Source, definitions: Definitions) -> tuple[pd.DataFrame, pd.Series]:
-    """Randomised patients, and the date of the first dose by id."""
-    baseline = TERMS["baseline"]["adam"]
-    columns = [ID, "SITEID", "SITEGR1", "TRT01P", "ARM", "TRTSDT", "DCDECOD", "DCSREAS", "EOSSTT", "RFENDT", "EOSDT"]
-    frame = _once(source, "adsl", source.read("adsl", [*columns, *baseline], need=[ID, "TRTSDT"]))
+def load_adam(source: Source, definitions: Definitions) -> Trial:
+    """A trial from ADaM data sets; see `attrition.cdisc.load`."""
+    columns = [ID, "STUDYID", "SITEID", "SITEGR1", "TRT01P", "ARM", "RANDFL", "TRTSDT", *STATUS]
+    columns += participants.baseline_columns(source, "adsl", definitions, "adam")
+    frame = source.read("adsl", list(dict.fromkeys(columns)), need=[ID, "TRTSDT"])
+    frame = participants.once(source, "adsl", participants.of_one_study(source, frame, definitions))
     arm = frame["TRT01P"].fillna(frame["ARM"])
-    frame = frame.assign(arm=arm)[~arm.str.upper().isin(definitions.not_randomised)]
-    reference = first_dose(source, "adsl", "TRTSDT", frame)
-    end = _last_seen(source, frame)
+    frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
+    reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
+    vital_signs = _adam_vital_signs(source, reference, definitions)
+    adverse, doubts = _adam_adverse_events(source, reference, vital_signs[0], definitions)
+    scales = _adam_questionnaires(source, reference, definitions)
+    parts = [adverse, *vital_signs, _adam_labs(source, reference), scales]
+    events = _together([part for part in parts if not part.empty] or parts)
+    found, last = _adam_disposition(source, frame, reference, definitions)
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
     if frame["SITEGR1"].notna().all():
         table["site_group"] = frame["SITEGR1"]
-    table = table.assign(**{name: frame[column] for column, name in baseline.items()})
-    table["event_day"] = study_day(end, frame[ID].map(reference))
-    table["reason"] = _reason(frame, definitions)
-    return table, reference
+    table = table.join(participants.baseline(source, "adsl", frame, definitions, "adam"))
+    table = _with_exits(table, found, reference, events)
+    table["last_day"] = last.reindex(table["id"]).fillna(table.set_index("id")["last_day"]).to_numpy()
+    return assemble(
+        source.label,
+        "adam",
+        definitions,
+        table,
+        events,
+        {"screened": None, "screen_failures": None},
+        notes=(*found.notes, *doubts),
+        dosed=table["start"].notna(),
+        estimands=_in_order(found),
+        cells=found.cells,
+    )
 
 
-def _last_seen(source: Source, frame: pd.DataFrame) -> pd.Series:
-    """Date on which each patient left or was last seen; needed of those who were dosed."""
-    column = "EOSDT" if frame["EOSDT"].notna().any() else "RFENDT"
-    if len(frame) and frame[column].isna().all():
+STATUS = ["EOSSTT", "EOSDT", "RFENDT", "DCDECOD", "DCSREAS", "EOTSTT", "EOTDT", "TRTEDT", "DCTREAS", "LSTALVDT"]
+STATUS += ["DTHFL", "DTHDT"]
+
+
+def _adam_disposition(
+    source: Source, frame: pd.DataFrame, reference: pd.Series, definitions: Definitions
+) -> tuple[Disposition, pd.Series]:
+    """Exits by EOSSTT, EOTSTT and their reasons, and deaths; and the last day of those still in the trial."""
+    end = "EOSDT" if frame["EOSDT"].notna().any() or frame["EOSSTT"].eq("ONGOING").any() else "RFENDT"
+    dosed = as_dates(frame["TRTSDT"]).notna()
+    if dosed.any() and frame[[end, "LSTALVDT"]].isna().all(axis=None):
         raise CdiscError(f"{source.file('adsl')}: neither EOSDT nor RFENDT tells when a patient left: both are empty")
-    end = as_dates(frame[column])
-    rule = f"{WHOLE}: it tells when the patient left or was last seen"
-    if undated := lines_of(column, rule, as_dates(frame["TRTSDT"]).notna() & end.isna()):
-        raise ContractError(source.file("adsl"), undated)
-    return end
+    stopped = "EOTDT" if frame["EOTDT"].notna().any() else "TRTEDT"
+    study, notes = _ended(frame, "EOSSTT", frame["DCDECOD"].fillna(frame["DCSREAS"]), definitions)
+    treatment, more = _ended(frame, "EOTSTT", frame["DCTREAS"], definitions)
+    columns: dict[str, pd.Series] = {}
+    told = {"study": (study, end, notes), "treatment": (treatment, stopped, more)}
+    for name, (reason, column, _) in told.items():
+        date = as_dates(frame[column])
+        rule = f"{WHOLE}: it tells when the patient {'left' if name == 'study' else 'stopped treatment'}"
+        if undated := lines_of(column, rule, dosed & reason.notna() & date.isna()):
+            raise ContractError(source.file("adsl"), undated)
+        day = study_day(date, frame[ID].map(reference))
+        columns |= {f"{name}_day": day.where(reason.notna()), f"{name}_reason": reason}
+    exits = pd.DataFrame(columns).set_axis(frame[ID])
+    recorded = tuple(name for name, (reason, _, _) in told.items() if reason.notna().any())
+    cells = _adam_cells(frame, study, treatment, definitions)
+    found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
+    died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
+    last = as_dates(frame["LSTALVDT"]).fillna(as_dates(frame[end]))
+    return with_deaths(found, died, reference), study_day(last, frame[ID].map(reference)).set_axis(frame[ID])
 
 
-def _reason(frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
-    reason, status = terms(frame["DCDECOD"]).fillna(terms(frame["DCSREAS"])), terms(frame["EOSSTT"])
-    reason = reason.mask(reason.isna() & status.eq("COMPLETED"), next(iter(definitions.completed)))
-    return reason.mask(reason.isna() & status.eq("DISCONTINUED"), NO_REASON)
+def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Definitions) -> tuple[pd.Series, list[str]]:
+    """Term of each patient's end of study or treatment, missing while it lasts, and notes."""
+    reason, said = terms(given), terms(frame[status])
+    completed = next(iter(definitions.completed))
+    notes = []
+    both = said.eq("COMPLETED") & reason.notna() & ~reason.isin(definitions.completed)
+    if n := int(both.sum()):
+        notes.append(f"{n} patients completed by {status} and have a reason for leaving: they count as having left.")
+    if n := int((said.eq("ONGOING") & reason.notna()).sum()):
+        notes.append(f"{n} patients are ongoing by {status} and have a reason for leaving: they count as ongoing.")
+    reason = reason.mask(said.isin(definitions.ongoing) | reason.isin(definitions.ongoing))
+    reason = reason.mask(reason.isna() & said.eq("COMPLETED"), completed)
+    bare = reason.isna() & said.eq("DISCONTINUED")
+    if n := int(bare.sum()):
+        many = "patients" if n != 1 else "patient"
+        notes.append(
+            f"{n} {many} discontinued by {status} without a reason: counted as having left, in the group "
+            f"{definitions.other}."
+        )
+    return reason.mask(bare, NO_REASON), notes
 
 
-def _unexplained(patients: pd.DataFrame, definitions: Definitions) -> tuple[str, ...]:
-    """A note on patients who discontinued for a reason that is not given."""
-    n = int(patients["reason"].eq(NO_REASON).sum())
-    many = "patients" if n != 1 else "patient"
-    note = f"{n} {many} discontinued by EOSSTT without a reason in DCDECOD or DCSREAS: counted as having left, in the "
-    note += f"group {definitions.other}."
-    return (note,) if n else ()
+def _adam_cells(frame: pd.DataFrame, study: pd.Series, treatment: pd.Series, definitions: Definitions) -> pd.DataFrame:
+    """Every status with its reason, its patients and what it was taken for, as `disposition.cells` has them."""
+    parts = []
+    for scope, status, reason in (("study", "EOSSTT", study), ("treatment", "EOTSTT", treatment)):
+        done = reason.isin(definitions.completed)
+        kind = np.select([reason.isna(), done], ["still in the", "completed the"], "left the")
+        told = pd.DataFrame({"DSCAT": status, "DSSCAT": terms(frame[status]), "EPOCH": pd.NA, "DSDECOD": reason})
+        told = told.assign(taken_for=[f"{verb} {scope}" for verb in kind])
+        if scope == "study" or reason.notna().any():
+            counted = told.groupby([*told], dropna=False).size().rename("patients").reset_index()
+            parts.append(counted.assign(records=counted["patients"]))
+    return pd.concat(parts, ignore_index=True)[[*CELL, "records", "patients", "taken_for"]]
 
 
-def _adam_adverse_events(source: Source, reference: pd.Series) -> tuple[pd.DataFrame, bool]:
-    """AE where the folder has it; else ADAE on its key, with nothing known about collection."""
+def _adam_adverse_events(
+    source: Source, reference: pd.Series, visits: pd.DataFrame, definitions: Definitions
+) -> tuple[pd.DataFrame, list[str]]:
+    """AE where the folder has it; else ADAE on its key, which holds no collection date."""
     if source.domain("ae"):
-        return adverse_events(source, reference), True
+        return adverse_events(source, reference, visits, definitions)
     frame = source.read("adae", [ID, "AESEQ", "AEDECOD", "AEBODSYS", "ASTDT", "ASTDY"]).drop_duplicates([ID, "AESEQ"])
     onset = _day(frame, reference, "ASTDY", "ASTDT")
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, np.nan, detail=frame["AEBODSYS"])
-    return made, frame.empty
+    known, notes = _known(made, onset * np.nan, visits, definitions)
+    return made.assign(known_day=known), notes
 
 
 def _parameters(source: Source, name: str, reference: pd.Series) -> pd.DataFrame:
@@ -318,17 +377,3 @@ def _adam_questionnaires(source: Source, reference: pd.Series, definitions: Defi
     scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
     scales = [name for name in scales if "PARAMCD" in source.columns(name)]
     return _together([_totals(_parameters(source, name, reference), definitions) for name in scales])
-
-
-def load_adam(source: Source, definitions: Definitions) -> Trial:
-    """A trial from ADaM data sets; see `attrition.cdisc.load`."""
-    patients, reference = _adam_patients(source, definitions)
-    adverse, dated = _adam_adverse_events(source, reference)
-    vital_signs = _adam_vital_signs(source, reference, definitions)
-    scales = _adam_questionnaires(source, reference, definitions)
-    parts = [adverse, *vital_signs, _adam_labs(source, reference), scales]
-    events = _together([part for part in parts if not part.empty] or parts)
-    patients, left_out = analysed(patients, patients["id"].map(reference).notna())
-    notes = (*_unexplained(patients, definitions), *(() if dated else (NEVER_COLLECTED,)))
-    screened = {"screened": None, "screen_failures": None}
-    return assemble(source.label, "adam", definitions, patients, events, screened, notes=notes, left_out=left_out)

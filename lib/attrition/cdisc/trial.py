@@ -7,13 +7,12 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import TERMS, CdiscError
+from attrition.cdisc.sources import TERMS, CdiscError, study_day
 
 STANDARD = TERMS["standard"]
 COMPETING, NO_EVENT, COMPLETED, CENSORED = "competing", "none", "completed", "ongoing"
@@ -22,10 +21,13 @@ FEWEST_COMPLETERS = 10
 """With fewer completers than this, one of them is more than the share that may complete early."""
 KINDS = ("adverse event", "visit", "vital sign", "lab", "questionnaire", "exposure", "end of exposure")
 """Kinds of events. An end of exposure (of those whose dosing has ended) is known in hindsight only: no feature."""
+ESTIMANDS = ("study", "treatment")
+"""What leaving may mean: of the study, or of the treatment; ICH E9(R1) asks which."""
 LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last seen before the first dose"}
 """Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
+EXIT_COLUMNS = ("id", "start", "last_day", "treatment_day", "treatment_reason", "study_day", "study_reason")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ class Definitions:
         Disposition term to reason group; any other term of a discontinuation belongs to `other`.
     smallest_site_arm : int
         A site with an arm of fewer patients than this is pooled.
+    estimand : str
+        ``"study"`` or ``"treatment"``, see `ESTIMANDS`; empty: the study where its exits are recorded.
+    study : str
+        The STUDYID that is read, where a folder holds several.
+    epochs : tuple of str
+        Epochs that the question is about; empty: all but screening, follow-up and extensions.
+    study_records, treatment_records, ignored_records : tuple of str
+        Records of DS by subcategory or cell, see `attrition.cdisc.disposition.matches`.
+    data_cut : pandas.Timestamp or None
+        Nothing that is dated later is read.
+    adverse_events_known : str
+        When an adverse event without a collection date counts as known: empty (never), ``"next visit"``, ``"onset"``.
+    numbers, categories : tuple of str
+        Baseline columns of DM or ADSL; without any those of ``terms.yaml``.
+    known_on_day_1 : tuple of str
+        Baseline columns that are declared to have been known, whatever they tell.
+    plan : mapping
+        What was planned: patients, dropout, horizon and more.
     """
 
     name: str = "trial"
@@ -68,6 +88,20 @@ class Definitions:
     diagnosis_category: str = "PRIMARY DIAGNOSIS"
     last_visit_number: float = float("inf")
     milestones: frozenset[str] = frozenset(STANDARD["milestones"])
+    ongoing: frozenset[str] = frozenset(STANDARD["ongoing"])
+    not_treated: frozenset[str] = frozenset(STANDARD["not_treated"])
+    estimand: str = ""
+    study: str = ""
+    epochs: tuple[str, ...] = ()
+    study_records: tuple[str, ...] = ()
+    treatment_records: tuple[str, ...] = ()
+    ignored_records: tuple[str, ...] = ()
+    data_cut: pd.Timestamp | None = None
+    adverse_events_known: str = ""
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    known_on_day_1: tuple[str, ...] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def last_day(self) -> int:
@@ -121,11 +155,11 @@ def ordered_arms(arm: pd.Series, reference: str = "") -> tuple[str, ...]:
 def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
     """Fill in what the definitions leave to the data: arms, horizon, landmarks.
 
-    The horizon is the last whole week by which fewer than 2.5 % of the completers had completed, so that completion
+    The horizon is the last whole week before which fewer than 2.5 % of the completers had completed, so that completion
     is no way out before it; with fewer than ten completers it is the last recorded day.
     """
     arms = definitions.arms or ordered_arms(patients["arm"], definitions.reference)
-    horizon = definitions.horizon or _horizon(patients)
+    horizon = definitions.horizon or definitions.plan.get("horizon") or _horizon(patients)
     landmarks = definitions.landmarks or tuple(round(horizon * part) for part in (1 / 6, 1 / 3, 1 / 2))
     return dataclasses.replace(definitions, arms=arms, horizon=horizon, landmarks=landmarks)
 
@@ -145,7 +179,7 @@ def completion_begins(patients: pd.DataFrame) -> int | None:
 
 def _horizon(patients: pd.DataFrame) -> int:
     begins = completion_begins(patients)
-    return int(patients["event_day"].max()) if begins is None else (begins - 1) // 7 * 7
+    return int(patients["event_day"].max()) if begins is None else begins // 7 * 7
 
 
 @dataclass(frozen=True)
@@ -176,6 +210,16 @@ class Trial:
         Planned visit days of the protocol (empty when the source has none).
     notes : tuple of str
         What a reader must know about this source.
+    exits : pandas.DataFrame
+        One row a patient with both events where they are recorded: id, start (calendar date of day 1), last_day (of
+        any record), treatment_day and treatment_reason, study_day and study_reason (missing: not yet, or not
+        recorded; a completion is an exit, too).
+    estimands : tuple of str
+        Which of `ESTIMANDS` the source records; the definitions' is the one that `patients` answers.
+    cells : pandas.DataFrame
+        Disposition records by category, subcategory, epoch and term, and what they were taken for; empty for a table.
+    account : tuple of tuple
+        File, rows read, rows left out, and why.
     """
 
     name: str
@@ -187,6 +231,10 @@ class Trial:
     baseline: tuple[str, ...] = ()
     schedule: tuple[int, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    exits: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EXIT_COLUMNS)))
+    estimands: tuple[str, ...] = ESTIMANDS[:1]
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    account: tuple[tuple, ...] = ()
 
     @functools.cached_property
     def memo(self) -> dict:
@@ -258,6 +306,35 @@ def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, di
     return patients[dosed & ~early], {"not_dosed": int((~dosed).sum()), "left_before_first_dose": int(early.sum())}
 
 
+def _before_the_cut(
+    patients: pd.DataFrame, events: pd.DataFrame, cut: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
+    """Patients, records and the dosed as they stood at a data cut: what is dated later does not exist."""
+    here = ~(patients["start"] > cut)
+    patients = patients[here].reset_index(drop=True)
+    last = study_day(pd.Series(cut, index=patients.index), patients["start"]).fillna(np.inf)
+    for name in ESTIMANDS:
+        late = patients[f"{name}_day"] > last
+        patients.loc[late, [f"{name}_day", f"{name}_reason"]] = [np.nan, None]
+    of = events["id"].map(pd.Series(last.to_numpy(), index=patients["id"]))
+    events = events[(events["day"] <= of) & ~(events["known_day"] > of)]
+    seen = events.groupby("id")["day"].max().reindex(patients["id"]).to_numpy()
+    known = np.fmax(np.fmin(patients["last_day"], last), np.fmin(seen, last))
+    return patients.assign(last_day=np.where(patients["last_day"] > last, np.fmax(seen, 1.0), known)), events, here
+
+
+def _exits(patients: pd.DataFrame, estimand: str, recorded: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Day and reason of the exit that is asked for, the last day of all others; and which exit it is."""
+    chosen = estimand or recorded[0]
+    if chosen not in recorded:
+        raise CdiscError(f"[design] estimand = {chosen!r}, but no record tells who left the {chosen}")
+    day, reason = patients[f"{chosen}_day"], patients[f"{chosen}_reason"]
+    if chosen == "treatment" and "study" in recorded:  # who left the study takes the treatment no longer
+        also = reason.isna() & patients["study_reason"].notna()
+        day, reason = day.mask(also, patients["study_day"]), reason.mask(also, patients["study_reason"])
+    return patients.assign(event_day=day.fillna(patients["last_day"]), reason=reason), chosen
+
+
 def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
     """What a reader must know about patients who are not in the analysis set.
 
@@ -299,6 +376,32 @@ def _check(patients: pd.DataFrame, label: str) -> None:
             raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}{why}")
 
 
+def _both(patients: pd.DataFrame, definitions: Definitions, recorded: Sequence[str]) -> dict[str, int]:
+    """Off treatment and off study by the horizon, and how many of the former were retained in the study."""
+    if len(recorded) < len(ESTIMANDS):
+        return {}
+    off = {
+        name: patients[f"{name}_day"].le(definitions.last_day)
+        & ~definitions.group_of(patients[f"{name}_reason"]).isin([COMPLETED, CENSORED])
+        for name in ESTIMANDS
+    }
+    retained = off["treatment"] & ~off["study"]
+    return {"off_treatment": int(off["treatment"].sum()), "off_study": int(off["study"].sum())} | {
+        "retained_off_treatment": int(retained.sum())
+    }
+
+
+def _complete(patients: pd.DataFrame) -> pd.DataFrame:
+    """Patients with all columns of `EXIT_COLUMNS`; a source of one exit gives event_day and reason."""
+    if "event_day" in patients:
+        left = patients["reason"].notna()
+        own = {"study_day": patients["event_day"].where(left), "study_reason": patients["reason"]}
+        patients = patients.assign(**own, last_day=patients["event_day"])
+    absent = {"start": pd.NaT, "last_day": np.nan, "treatment_day": np.nan, "study_day": np.nan}
+    absent |= {"treatment_reason": pd.NA, "study_reason": pd.NA}
+    return patients.assign(**{name: value for name, value in absent.items() if name not in patients})
+
+
 def _tidy(events: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
     events = events[events["id"].isin(ids) & events["day"].notna()]
     events = events.reindex(columns=list(EVENT_COLUMNS))
@@ -314,30 +417,47 @@ def assemble(
     screened: Mapping[str, int | None],
     schedule: tuple[int, ...] = (),
     notes: tuple[str, ...] = (),
-    left_out: Mapping[str, int] = MappingProxyType({}),
+    dosed: pd.Series | None = None,
+    estimands: tuple[str, ...] = ESTIMANDS[:1],
+    cells: pd.DataFrame | None = None,
+    account: tuple[tuple, ...] = (),
 ) -> Trial:
     """Put a trial together from patients and records; shared by all sources, which messages call `label`.
 
-    Patients have id, arm, site, event_day, reason and baseline columns, and may have a site_group; events have
-    `EVENT_COLUMNS`; `screened` holds ``screened`` and ``screen_failures``, `left_out` comes from `analysed`. Horizon,
-    landmarks and arms may be open. Refused are no patient, one twice, and a missing arm or day of disposition.
+    Patients have id, arm, site, baseline columns, and of `EXIT_COLUMNS` what is known, or event_day and reason for the
+    one exit that is recorded; they may have a site_group. Events have `EVENT_COLUMNS`; `screened` holds ``screened``
+    and ``screen_failures``; `dosed` tells who was (default: all), `estimands` which exits are recorded. Horizon,
+    landmarks and arms may be open. Refused are no patient, one twice, and a missing arm or last day.
     """
+    patients = _complete(patients).reset_index(drop=True)
+    dosed = pd.Series(True, index=patients.index) if dosed is None else dosed.reset_index(drop=True)
+    if definitions.data_cut is not None:
+        patients, events, here = _before_the_cut(patients, events, definitions.data_cut)
+        dosed = dosed[here].reset_index(drop=True)
+    patients, estimand = _exits(patients, definitions.estimand, estimands)
+    patients, left_out = analysed(patients, dosed)
     _check(patients, label)
     patients = patients.sort_values("id").reset_index(drop=True)
     patients = patients.assign(reason_group=definitions.group_of(patients["reason"]))
     if "site_group" not in patients:
         patients["site_group"] = pool_sites(patients["site"], patients["arm"], definitions)
-    definitions = resolve(definitions, patients)
-    baseline = tuple(c for c in patients if c not in PATIENT_COLUMNS and patients[c].notna().any())
+    definitions = dataclasses.replace(resolve(definitions, patients), estimand=estimand)
+    ours = {*PATIENT_COLUMNS, *EXIT_COLUMNS}
+    baseline = tuple(c for c in patients if c not in ours and patients[c].notna().any())
     patients = _outcome(patients, definitions)
+    flow = _flow(patients, definitions, screened, left_out) | _both(patients, definitions, estimands)
     return Trial(
         name=definitions.name,
         source=source,
         definitions=definitions,
         patients=patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]],
         events=_tidy(events, patients["id"]),
-        flow=_flow(patients, definitions, screened, left_out),
+        flow=flow,
         baseline=baseline,
         schedule=schedule,
         notes=(*left_out_notes(left_out), *notes),
+        exits=patients[list(EXIT_COLUMNS)],
+        estimands=estimands,
+        cells=pd.DataFrame() if cells is None else cells,
+        account=account,
     )

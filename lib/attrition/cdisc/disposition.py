@@ -1,0 +1,243 @@
+"""Who stopped treatment, who left the study, when and why: DS (or ADSL) read by category, subcategory, epoch and term.
+
+A record is of the treatment or of the study (DSSCAT), of an epoch before, in or after the main part (EPOCH), and says
+that somebody completed, left, or reached a milestone (DSCAT, DSDECOD). What was taken for what is kept as cells with
+their counts, for a data manager to read; a mapping's section ``[disposition]`` decides otherwise.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from attrition.cdisc.sources import TERMS, Source, as_dates, study_day
+from attrition.cdisc.trial import Definitions
+from attrition.contract.strict import ContractError, Problem, lines_of
+
+ID = "USUBJID"
+CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
+DISPOSITION = "DISPOSITION EVENT"
+RULES = TERMS["disposition"]
+WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
+MOST_TERMS = 40
+EXITS = ("treatment_day", "treatment_reason", "study_day", "study_reason")
+DEATH = "DEATH"
+
+
+@dataclass
+class Disposition:
+    """The exits of the patients by id (columns `EXITS`, missing: not yet), cells with what they were taken for, notes.
+
+    `estimands` are those that the records tell: ``"treatment"``, ``"study"``.
+    """
+
+    exits: pd.DataFrame
+    estimands: tuple[str, ...]
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: list[str] = field(default_factory=list)
+
+
+def terms(values: pd.Series) -> pd.Series:
+    """Coded terms as CDISC spells them: upper case, no blanks around, empty text missing.
+
+    >>> terms(pd.Series([" Completed", "DEATH", " ", None])).tolist()
+    ['COMPLETED', 'DEATH', nan, nan]
+    """
+    text = values.astype("str").str.strip().str.upper()
+    return text.where(text.ne(""))
+
+
+def _named(values: pd.Series, words: list[str]) -> pd.Series:
+    return values.fillna("").map(lambda value: any(word in value for word in words)).astype(bool)
+
+
+def matches(cells: pd.DataFrame, patterns: tuple[str, ...]) -> pd.Series:
+    """Rows that a mapping names: by their subcategory, or as a cell ``DSCAT | DSSCAT | EPOCH | DSDECOD``, * for any.
+
+    >>> cell = pd.DataFrame([["DISPOSITION EVENT", "STUDY TREATMENT", None, "COMPLETED"]], columns=CELL)
+    >>> [bool(matches(cell, (p,))[0]) for p in ("study treatment", "* | * | TREATMENT | *", "* | * | * | Completed")]
+    [True, False, True]
+    """
+    found = pd.Series(False, index=cells.index)
+    for pattern in patterns:
+        parts = [part.strip().upper() for part in pattern.split("|")]
+        wanted = dict(zip(CELL, parts, strict=True)) if len(parts) == len(CELL) else {"DSSCAT": parts[0]}
+        asked = [cells[name].fillna("").eq(value) for name, value in wanted.items() if value != "*"]
+        found |= np.logical_and.reduce(asked) if asked else True
+    return found
+
+
+def _unclear(source: Source, frame: pd.DataFrame, known: pd.Series) -> None:
+    """Refuse records that name no term, and those of no category whose term is no term of a disposition."""
+    bare = frame["DSCAT"].isna() & frame["DSCAT"].notna().any() & frame["DSDECOD"].notna() & ~known
+    problems = lines_of("DSDECOD", "is empty: it says what became of the patient", frame["DSDECOD"].isna())
+    problems += lines_of("DSCAT", "is empty, and DSDECOD is no term that is known for a disposition", bare)
+    if (found := frame["DSDECOD"].nunique()) > MOST_TERMS:
+        problems.append(Problem("DSDECOD", f"{found} different terms, at most {MOST_TERMS}: it looks like free text"))
+    if problems:
+        raise ContractError(source.file("ds"), problems)
+
+
+def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
+    """Records of the patients with their terms, day, scope, phase and kind."""
+    columns = [ID, *CELL, "DSSTDTC", "DSSTDY"]
+    frame = source.read("ds", columns, need=[ID, "DSDECOD"])
+    frame = frame.assign(**{name: terms(frame[name]) for name in CELL})
+    category = frame["DSCAT"]
+    is_term = frame["DSDECOD"].isin({*definitions.completed, *definitions.competing, *definitions.reasons})
+    is_term |= frame["DSDECOD"].isin(RULES["other_terms"])
+    milestone = frame["DSDECOD"].isin(definitions.milestones)
+    ours = frame[ID].isin(reference.index)
+    _unclear(source, frame[ours & (category.isna() | category.eq(DISPOSITION))], is_term | milestone)
+    disposed = category.eq(DISPOSITION) | category.isna() & (is_term | category.isna().all())
+    done, lasting = frame["DSDECOD"].isin(definitions.completed), frame["DSDECOD"].isin(definitions.ongoing)
+    frame["kind"] = np.select([~disposed | milestone, done, lasting], ["milestone", "completed", "ongoing"], "left")
+    treatment = _named(frame["DSSCAT"], RULES["treatment"])
+    frame["scope"] = np.where(matches(frame, definitions.treatment_records), "treatment", "")
+    frame.loc[matches(frame, definitions.study_records), "scope"] = "study"
+    frame["scope"] = frame["scope"].where(frame["scope"].ne(""), np.where(treatment, "treatment", "study"))
+    frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
+    frame["phase"] = _phase(frame["EPOCH"], definitions.epochs)
+    frame["event_day"] = _days(frame, reference)
+    return frame[ours]
+
+
+def _phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
+    """What an epoch is to the question: before, main, later or extension; without an epoch it is the main part."""
+    before, later, extension = (_named(epoch, RULES[name]) for name in ("before", "later", "extension"))
+    usual = np.select([before, extension, later], ["before", "extension", "later"], "main")
+    if chosen:
+        main = epoch.isin([name.upper() for name in chosen]) | epoch.isna()
+        usual = np.where(main, "main", np.where(usual == "before", "before", np.where(extension, usual, "later")))
+    phase = pd.Series(usual, index=epoch.index)
+    return phase if phase.eq("main").any() else phase.replace({"later" if later.any() else "extension": "main"})
+
+
+def _days(frame: pd.DataFrame, reference: pd.Series) -> pd.Series:
+    day = pd.to_numeric(frame["DSSTDY"]).astype(float)
+    return day.fillna(study_day(as_dates(frame["DSSTDTC"]), frame[ID].map(reference)))
+
+
+def _first(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first discontinuation of each patient, else the last completion, by id."""
+    left = rows["kind"].eq("left")
+    order = rows["event_day"].where(left, 1e6 - rows["event_day"])
+    chosen = rows.assign(order=order).sort_values([ID, "order", "DSDECOD"], kind="stable").drop_duplicates(ID)
+    return chosen.set_index(ID)
+
+
+def _of_the_last_epoch(rows: pd.DataFrame) -> pd.DataFrame:
+    """Without completions of an epoch that others have behind them: who completed only that is still in the part."""
+    done = rows[rows["kind"].eq("completed") & rows["EPOCH"].notna()]
+    days = done.groupby("EPOCH")["event_day"].median().sort_values()
+    for earlier in days.index[:-1]:
+        late = set(rows.loc[rows["EPOCH"].eq(days.index[-1]), ID])
+        both = late & set(rows.loc[rows["EPOCH"].eq(earlier), ID])
+        if 2 * len(both) > len(late):  # one after the other, not side by side for different arms
+            rows = rows[~(rows["EPOCH"].eq(earlier) & rows["kind"].eq("completed"))]
+    return rows
+
+
+def _study(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The final record of the study for each patient, and the stop of treatment where epochs tell the two apart.
+
+    Who left the main part and has a record of a later epoch has left the study only if that record says so.
+    """
+    main, later, beyond = (
+        _first(_of_the_last_epoch(rows[rows["phase"].eq(phase)])) for phase in ("main", "later", "extension")
+    )
+    followed = main.index[main["kind"].eq("left")].intersection(later.index)
+    final = pd.concat([later.loc[followed], main.drop(followed)])
+    for others in (later, beyond):
+        final = pd.concat([final, others.drop(final.index.intersection(others.index))])
+    return final, main if len(main.index.intersection(later.index)) else main.iloc[:0]
+
+
+def _undated(source: Source, chosen: pd.DataFrame) -> None:
+    rule = f"{WHOLE}, where DSSTDY is empty: it tells when the patient left"
+    undated = chosen.loc[chosen["event_day"].isna(), "line"].sort_values()
+    if problems := [Problem("DSSTDTC", rule, int(line)) for line in undated]:
+        raise ContractError(source.file("ds"), problems)
+
+
+def _what(row: pd.Series) -> str:
+    if row["kind"] in ("milestone", "ignored"):
+        return "not read: " + ("no disposition" if row["kind"] == "milestone" else "as the mapping says")
+    if row["phase"] == "before":
+        return "not read: before the main part"
+    where = {"main": "", "later": ", in a later epoch", "extension": ", in an extension"}[row["phase"]]
+    verb = {"completed": "completed the", "left": "left the", "ongoing": "still in the"}[row["kind"]]
+    return f"{verb} {row['scope']}{where}"
+
+
+def cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every combination of category, subcategory, epoch and term: records, patients, and what it was taken for."""
+    by = frame.groupby([*CELL, "scope", "phase", "kind"], dropna=False, sort=True)
+    table = by.agg(records=(ID, "size"), patients=(ID, "nunique")).reset_index()
+    table["taken_for"] = [_what(row) for _, row in table.iterrows()]
+    return table.drop(columns=["scope", "phase", "kind"])
+
+
+def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disposition:
+    """Exits of the randomised and dosed patients (`reference`: date of the first dose by id) from DS."""
+    frame = _read(source, reference, definitions)
+    rows = frame.assign(line=frame.index)
+    rows = rows[rows["kind"].isin(["completed", "left"]) & ~rows["phase"].eq("before")]
+    of_treatment = rows[rows["scope"].eq("treatment") & ~rows["phase"].eq("extension")]
+    study, main = _study(rows[rows["scope"].eq("study")])
+    treatment = _first(of_treatment) if len(of_treatment) else main
+    _undated(source, pd.concat([study, treatment]))
+    told = {"treatment": treatment, "study": study}
+    columns: dict[str, pd.Series] = {}
+    for name, chosen in told.items():
+        columns |= {f"{name}_day": chosen["event_day"], f"{name}_reason": chosen["DSDECOD"]}
+    exits = pd.DataFrame(columns).reindex(reference.index)
+    found = Disposition(exits, tuple(name for name, chosen in told.items() if len(chosen)), cells(frame))
+    found.notes += _notes(rows, frame, study, found.estimands)
+    return found
+
+
+def _notes(rows: pd.DataFrame, frame: pd.DataFrame, study: pd.DataFrame, estimands: tuple[str, ...]) -> list[str]:
+    notes = []
+    if estimands == ("study",) and rows["DSSCAT"].isna().all():
+        notes.append("DS does not tell stopping treatment from leaving the study: taken as leaving the study.")
+    if estimands == ("treatment",):
+        notes.append("DS records the end of treatment alone: leaving means stopping treatment.")
+    kinds = rows.groupby([ID, "scope", "EPOCH"], dropna=False)["kind"].nunique()
+    if n := int((kinds > 1).sum()):
+        notes.append(f"{n} patients both completed and left by records of one epoch: they count as having left.")
+    bare = frame["DSCAT"].isna() & frame["DSCAT"].notna().any() & frame["kind"].ne("milestone")
+    if n := int(bare.sum()):
+        notes.append(f"{n} records of DS have no category and a term of a disposition: read as dispositions.")
+    if "treatment" in estimands and "study" in estimands:
+        alone = set(rows.loc[rows["scope"].eq("treatment"), ID]) - set(study.index)
+        if alone:
+            notes.append(f"{len(alone)} patients have a record of the treatment alone: taken as still in the study.")
+    return notes
+
+
+def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series) -> Disposition:
+    """Deaths by DTHFL and DTHDTC put beside the dispositions: who died by the day of leaving left by death.
+
+    A death after another exit changes nothing and is told; so is one without a date.
+    """
+    exits = found.exits.copy()
+    flag, dates = terms(died["DTHFL"]).eq("Y"), as_dates(died["DTHDTC"])
+    day = study_day(dates, reference.reindex(died.index)).reindex(exits.index)
+    flagged = (flag | dates.notna()).reindex(exits.index, fill_value=False)
+    dated, later = flagged & day.notna(), 0
+    for name in found.estimands:
+        own, reason = exits[f"{name}_day"], exits[f"{name}_reason"]
+        dead = dated & reason.ne(DEATH) & ~(own < day)
+        if name == "study":
+            later = int((dated & (own < day) & reason.ne(DEATH)).sum())
+            if n := int((dead & own.notna()).sum()):
+                found.notes.append(f"{n} patients left for another reason on the day they died: counted as deaths.")
+        exits.loc[dead, f"{name}_day"] = own.where(own < day, day)[dead]
+        exits.loc[dead, f"{name}_reason"] = DEATH
+    undated = flagged & day.isna() & exits["study_reason"].ne(DEATH) if "study" in found.estimands else flagged & False
+    for n, what in ((later, "died after they had left"), (int(undated.sum()), "are flagged as dead without a date")):
+        if n:
+            found.notes.append(f"{n} patients {what}: their disposition stands.")
+    found.exits = exits
+    return found

@@ -1,0 +1,121 @@
+"""Who counts: which subjects of DM or ADSL were randomised, who of them was dosed, and in which study."""
+
+import pandas as pd
+
+from attrition.cdisc.disposition import terms
+from attrition.cdisc.sources import TERMS, CdiscError, Source, as_dates
+from attrition.cdisc.trial import Definitions
+from attrition.contract.strict import ContractError, lines_of
+
+ID = "USUBJID"
+WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
+ARMS = ["ARM", "ARMCD", "ACTARM", "ACTARMCD", "ARMNRS"]
+
+
+def of_one_study(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """Subjects of one study: of the chosen one, refused where several lie in a folder and none is chosen."""
+    studies = sorted(frame["STUDYID"].dropna().unique())
+    if definitions.study:
+        if definitions.study not in studies:
+            raise CdiscError(f"{source.label}: [design] study = {definitions.study!r} is no STUDYID of its subjects")
+        return frame[frame["STUDYID"].eq(definitions.study)]
+    if len(studies) > 1:
+        raise CdiscError(
+            f"{source.label}: subjects of {len(studies)} studies ({', '.join(studies)}), and patients and sites of "
+            "different studies are no one trial; choose one in a mapping ([design] study), or split the folder"
+        )
+    return frame
+
+
+def once(source: Source, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The subjects of a domain, refused when one occurs more than once."""
+    if twice := int(frame[ID].duplicated().sum()):
+        raise CdiscError(f"{source.label}, {name.upper()}: {twice} patients occur more than once")
+    return frame
+
+
+def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> pd.Series:
+    """Date of the first dose of randomised patients by id; missing where the column is empty: they were never dosed."""
+    if len(frame) and frame[column].isna().all():
+        raise CdiscError(
+            f"{source.file(name)}: column {column} is empty for all randomised patients, so none was dosed; day 1 is "
+            "the first dose"
+        )
+    start = as_dates(frame[column])
+    if partial := lines_of(column, f"{WHOLE}: day 1 is the first dose", start.isna() & frame[column].notna()):
+        raise ContractError(source.file(name), partial)
+    return start.set_axis(frame[ID])
+
+
+def _in(frame: pd.DataFrame, columns: list[str], names: frozenset[str]) -> pd.Series:
+    return pd.concat([terms(frame[column]).isin(names) for column in columns], axis=1).any(axis=1)
+
+
+def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
+    """Who was dosed: by RFXSTDTC, else by EX where it covers most subjects, else by RFSTDTC.
+
+    Nobody whose actual arm says not treated (or is empty where others have one) was, unless RFXSTDTC dates a dose.
+    """
+    if frame["RFXSTDTC"].notna().any():
+        return frame["RFXSTDTC"].notna() & frame["RFSTDTC"].notna()
+    exposed = frame[ID].isin(source.read("ex", [ID])[ID])
+    by_records = 2 * exposed.sum() > frame["RFSTDTC"].notna().sum()
+    taken = frame["RFSTDTC"].notna() & (exposed | (not by_records))
+    actual, planned = terms(frame["ACTARM"]), terms(frame["ARM"])
+    untreated = _in(frame, ["ARMCD", "ACTARMCD", "ARMNRS"], definitions.not_treated)
+    untreated |= actual.isin(definitions.not_treated) & actual.ne(planned)
+    untreated |= actual.isna() & actual.notna().any()
+    return taken & ~untreated
+
+
+def randomised(
+    source: Source, frame: pd.DataFrame, was_dosed: pd.Series, definitions: Definitions
+) -> tuple[pd.Series, list[str]]:
+    """Who was randomised, and notes on subjects about whom the columns disagree.
+
+    Screen failures are told by the planned arm or its code; without one by the actual arm, by the reason why it is
+    empty (ARMNRS), or by never having been dosed; a disposition SCREEN FAILURE counts for who was never dosed.
+    """
+    no_arm, out = terms(frame["ARM"]).isna(), definitions.not_randomised
+    failed = _in(frame, ["ARM", "ARMCD"], out)
+    told = _in(frame, ["ACTARM", "ACTARMCD", "ARMNRS"], out)
+    assigned = _in(frame, ["ARMNRS"], definitions.not_treated)
+    failed |= no_arm & (told | (frame["ARMNRS"].notna() & ~assigned))
+    disposed = source.read("ds", [ID, "DSDECOD"])
+    screened_out = frame[ID].isin(disposed.loc[terms(disposed["DSDECOD"]).isin(out), ID])
+    silent = no_arm & ~failed & ~assigned & ~was_dosed
+    doubtful = ~failed & ~silent & ~was_dosed & (told | screened_out)
+    notes = []
+    if n := int((silent & ~screened_out).sum()):
+        notes.append(f"{n} subjects of DM have no arm and no dose: taken as not randomised.")
+    if n := int(doubtful.sum()):
+        notes.append(f"{n} subjects have an arm, no dose, and are screen failures by ACTARM or DS: not randomised.")
+    if n := int((was_dosed & ~failed & screened_out).sum()):
+        notes.append(f"{n} dosed subjects are screen failures by DS: they count as having left.")
+    return ~(failed | silent | doubtful), notes
+
+
+def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Definitions, usual: str) -> pd.DataFrame:
+    """Baseline columns of the subjects: those the definitions name, as they name them, else the usual ones."""
+    chosen = [*definitions.numbers, *definitions.categories]
+    if not chosen:
+        return frame[list(TERMS["baseline"][usual])].rename(columns=TERMS["baseline"][usual])
+    table = frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1)
+    problems = []
+    for column in definitions.numbers:
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        problems += lines_of(column, "must be a number: the mapping says so", numbers.isna() & table[column].notna())
+        table[column] = numbers.astype(float)
+    for column in definitions.categories:
+        table[column] = table[column].astype("str")
+    if problems:
+        raise ContractError(source.file(name), problems)
+    return table
+
+
+def baseline_columns(source: Source, name: str, definitions: Definitions, usual: str) -> list[str]:
+    """Columns to read for `baseline`; refused are chosen ones that the file does not have."""
+    chosen = [column.upper() for column in (*definitions.numbers, *definitions.categories)]
+    if absent := [column for column in chosen if column not in source.columns(name)]:
+        raise CdiscError(f"{source.file(name)}: [baseline] names {', '.join(absent)}, which the file does not have")
+    return chosen or list(TERMS["baseline"][usual])
