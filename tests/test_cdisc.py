@@ -27,6 +27,7 @@ FLOW = {
     "sponsor": 6,
     "censored": 0,
     "in_study_at_horizon": 117,
+    "ongoing": 0,
 }
 SDTM_FILES = ("dm", "ds", "ae", "sv", "vs", "lbhe", "qsco", "qsmm", "ex", "sc", "mh", "tv")
 

@@ -8,6 +8,8 @@ examples:
   ./run_all.sh --trial DIR        the real-trial chapters on your CDISC folder, in reports/trial-DIR/
   ./run_all.sh --trial patients.csv --mapping trial-mapping.toml
                                   the same on one flat table
+  ./run_all.sh --trial DIR --describe
+                                  what is understood of it, and a mapping with choices to edit; nothing runs
   ./run_all.sh --trial template   write an annotated ./trial-mapping.toml
   ./run_all.sh --trial A B C      trial A, and how models carry over from trial to trial
   ./run_all.sh test               the tests
@@ -29,7 +31,7 @@ from typing import Any
 
 from attrition import engine, environment, paths
 from notebook_report.command import Command, Misused, complain, output_folder, places
-from notebook_report.errors import OUTPUT
+from notebook_report.errors import OK, OUTPUT
 
 
 class TrialCommand(Command):
@@ -44,7 +46,14 @@ class TrialCommand(Command):
         """A reader's own trials, and where simulated trials run."""
         add = parser.add_argument
         add("--trial", metavar="PATH", nargs="+", default=[], help="your own trial: a CDISC folder, or a flat table")
-        add("--mapping", metavar="FILE", nargs="+", default=[], help="which column of the table is what")
+        add(
+            "--mapping",
+            metavar="FILE",
+            nargs="+",
+            default=[],
+            help="which column of a table is what; a folder's choices",
+        )
+        add("--describe", action="store_true", help="say what is understood of --trial, write a mapping, run nothing")
         where = "where simulated trials run (same numbers)"
         add("--engine", choices=engine.ENGINES, default="serial", help=where)
         add("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
@@ -56,13 +65,19 @@ class TrialCommand(Command):
             raise Misused("--workers must be at least 1")
         if args.scheduler and args.engine != "dask":
             raise Misused("--scheduler goes with --engine dask")
-        if args.mapping and not args.trial:
-            raise Misused("--mapping goes with --trial TABLE")
+        for name in ("mapping", "describe"):
+            if getattr(args, name) and not args.trial:
+                raise Misused(f"--{name} goes with --trial PATH")
         if problem := environment.hopeless():
             raise engine.EngineError(problem)
 
     def instead(self, args: argparse.Namespace) -> int | None:
-        """``--trial template``."""
+        """``--trial template``, and ``--describe``."""
+        if args.describe:
+            from attrition import trials
+
+            print(trials.describe(args.trial, args.mapping, Path.cwd() / "trial-mapping.toml"))
+            return OK
         return write_template() if args.trial == ["template"] else None
 
     def given(self, args: argparse.Namespace) -> list[str]:

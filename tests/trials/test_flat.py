@@ -177,8 +177,7 @@ def test_follow_up_that_ends_early_is_refused_where_nobody_is_left_to_compare_wi
     with pytest.raises(MappingError, match="nobody was seen through that day"):
         put(tmp_path, frame, text)
     put(tmp_path, frame.assign(day=["100"] + ["99"] * 11), text)
-    with pytest.raises(cdisc.CdiscError, match="and 5 were not followed up to it; the report needs at least"):
-        trials.checked([str(tmp_path / "t.csv")])
+    assert len(trials.checked([str(tmp_path / "t.csv")])) == 1
 
 
 def test_the_reference_arm_is_the_declared_one(tmp_path):
@@ -386,8 +385,8 @@ def test_trials_are_named_and_told_apart(tmp_path):
     ("places", "mappings", "said"),
     [
         (["t.csv"], [], "no mapping; give one with --mapping"),
-        (["pilot"], ["t.toml"], "--mapping goes with a flat table"),
-        (["t.csv"], ["a.toml", "b.toml"], "2 mappings for 1 flat tables"),
+        (["t.toml"], ["t.toml"], "--mapping goes with a table or a folder"),
+        (["t.csv"], ["a.toml", "b.toml"], "2 mappings for 1 tables and folders"),
         (["nowhere"], [], "no such folder or file"),
         (["t.xlsx"], [], "files ending in .xlsx are not read"),
         (["t.xlsx"], ["t.toml"], "are not read as a table; save it as CSV UTF-8 with commas, or as parquet$"),
@@ -431,7 +430,7 @@ def test_of_several_trials_a_refusal_says_which(tmp_path, monkeypatch):
     assert said(frame=table(age="x")).startswith("second: t.csv: refused, 12 problems\n  lines 2, 3")
     assert said(good.replace("horizon = 100", "horizon = 999")).startswith("second: t.toml: [design] horizon = 999")
     assert said(good.replace('id = "pid"', "")).startswith("second: t.toml: refused, 1 problem(s)")
-    assert said(frame=table(day="110", why="done")).startswith("second: 12 patients, of whom 0 have")
+    assert said(frame=table(day="110", why="done")).startswith("second: 12 patients, of whom 0 left")
     assert said(good.replace('table = "t.csv"', "")).startswith("second: t.toml: table is missing")
 
 
@@ -461,7 +460,7 @@ def test_the_register_tells_notebooks_of_the_run(tmp_path, monkeypatch):
 
 def test_nobody_leaving_is_refused_with_the_minimum(tmp_path):
     put(tmp_path, table(day=["110"] * 12, why=["done"] * 12))
-    with pytest.raises(cdisc.CdiscError, match="0 have the primary event by day 100; the report needs at least 10"):
+    with pytest.raises(cdisc.CdiscError, match="0 left the study by day 100; the report needs at least 10"):
         trials.checked([str(tmp_path / "t.csv")])
 
 

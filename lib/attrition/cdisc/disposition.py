@@ -171,9 +171,9 @@ def _what(row: pd.Series) -> str:
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every combination of category, subcategory, epoch and term: records, patients, and what it was taken for."""
+    """Every combination of category, subcategory, epoch and term, its records, and what they were taken for."""
     by = frame.groupby([*CELL, "scope", "phase", "kind"], dropna=False, sort=True)
-    table = by.agg(records=(ID, "size"), patients=(ID, "nunique")).reset_index()
+    table = by.agg(records=(ID, "size"), patients=(ID, "nunique"), used=("used", "sum")).reset_index()
     table["taken_for"] = [_what(row) for _, row in table.iterrows()]
     return table.drop(columns=["scope", "phase", "kind"])
 
@@ -192,7 +192,9 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     for name, chosen in told.items():
         columns |= {f"{name}_day": chosen["event_day"], f"{name}_reason": chosen["DSDECOD"]}
     exits = pd.DataFrame(columns).reindex(reference.index)
-    found = Disposition(exits, tuple(name for name, chosen in told.items() if len(chosen)), cells(frame))
+    used = frame.index.isin([*study["line"], *treatment["line"]])
+    told_by = tuple(name for name, chosen in told.items() if len(chosen))
+    found = Disposition(exits, told_by, cells(frame.assign(used=used)))
     found.notes += _notes(rows, frame, study, found.estimands)
     return found
 

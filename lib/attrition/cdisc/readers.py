@@ -331,8 +331,8 @@ def _adam_cells(frame: pd.DataFrame, study: pd.Series, treatment: pd.Series, def
         told = told.assign(taken_for=[f"{verb} {scope}" for verb in kind])
         if scope == "study" or reason.notna().any():
             counted = told.groupby([*told], dropna=False).size().rename("patients").reset_index()
-            parts.append(counted.assign(records=counted["patients"]))
-    return pd.concat(parts, ignore_index=True)[[*CELL, "records", "patients", "taken_for"]]
+            parts.append(counted.assign(records=counted["patients"], used=counted["patients"]))
+    return pd.concat(parts, ignore_index=True)[[*CELL, "records", "patients", "used", "taken_for"]]
 
 
 def _adam_adverse_events(

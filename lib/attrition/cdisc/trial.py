@@ -361,6 +361,7 @@ def _flow(
         **names,
         "censored": int(patients["status"].eq("censored").sum()),
         "in_study_at_horizon": int(patients["status"].eq("none").sum()),
+        "ongoing": int(patients["reason_group"].eq(CENSORED).sum()),
     }
 
 

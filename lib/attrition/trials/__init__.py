@@ -14,12 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import cdisc, paths
+from attrition import paths
 from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
 from attrition.cdisc.sources import PACKAGED, Source
 from attrition.contract.strict import ContractError
-from attrition.trials import flat, mapping
+from attrition.trials import flat, folder, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
 from attrition.trials.mapping import read as read_mapping
@@ -41,20 +41,22 @@ class TrialFiles:
     mapping: str = ""
 
     def load(self) -> Trial:
-        """Read the trial; see `attrition.cdisc.load` and `attrition.trials.flat.load`."""
-        if self.mapping:
-            return flat.load(self.place, mapping.read(self.mapping), self.name)
-        return cdisc.load(self.place)
+        """Read the trial; see `attrition.trials.folder.load` and `attrition.trials.flat.load`."""
+        chosen = mapping.read(self.mapping) if self.mapping else None
+        if self.place in PACKAGED or Path(self.place).is_dir():
+            return folder.load(self.place, chosen, self.name if self.mapping else "")
+        return flat.load(self.place, mapping.read(self.mapping), self.name)
 
     def files(self) -> list[Path]:
         """Files that the trial is read from."""
         place = Path(self.place)
+        chosen = [Path(self.mapping)] if self.mapping else []
         if self.place in PACKAGED:
-            return []
+            return chosen
         if place.is_dir():
-            return list(Source(self.name, place).files.values())
+            return [*Source(self.name, place).files.values(), *chosen]
         long = mapping.read(self.mapping).events
-        return [place, Path(self.mapping), *([long.table] if long else [])]
+        return [place, *chosen, *([long.table] if long else [])]
 
 
 def _beside(table: Path) -> Path:
@@ -99,15 +101,19 @@ def _named(of: str, several: bool) -> Iterator[None]:
 
 def _files(place: str, kind: str, given: str | None) -> TrialFiles:
     path = Path(place)
-    if kind == "packaged":
-        return TrialFiles(place, place)
-    if kind == "folder":
-        return TrialFiles(slug(path.resolve().name), str(path.resolve()))
+    if kind in ("packaged", "folder"):
+        place = place if kind == "packaged" else str(path.resolve())
+        usual = place if kind == "packaged" else path.resolve().name
+        read = mapping.read(given) if given else None
+        name = slug((read.name if read else "") or usual)
+        return TrialFiles(name, place, str(Path(given).resolve()) if given else "")
     if kind == "table":
         chosen = Path(given) if given else _beside(path)
         name = mapping.read(chosen).name
         return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
     read = mapping.read(path)
+    if read.table is not None and read.table.is_dir():
+        return _files(str(read.table), "folder", str(path))
     if read.table is None:
         raise MappingError(f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}")
     return TrialFiles(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
@@ -116,20 +122,21 @@ def _files(place: str, kind: str, given: str | None) -> TrialFiles:
 def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
     """Trials named on the command line: folders, flat tables, mappings that name their table, or ``"pilot"``.
 
-    Mappings are one for all flat tables, or one each in their order; none when it lies beside the table under its name.
+    Mappings are one for all tables and folders, or one each in their order; a table needs none when it lies beside it
+    under its name, and a folder needs none.
     """
     kinds = [_kind(place) for place in places]
-    tables = kinds.count("table")
-    if mappings and len(mappings) not in (1, tables):
-        raise MappingError(f"{len(mappings)} mappings for {tables} flat tables; give one for all, or one each")
-    if mappings and not tables:
-        raise MappingError("--mapping goes with a flat table (CSV or parquet); CDISC files need none")
-    each = iter(list(mappings) * tables if len(mappings) == 1 else mappings)
+    takers = len(kinds) - kinds.count("mapping")
+    if mappings and len(mappings) not in (1, takers):
+        raise MappingError(f"{len(mappings)} mappings for {takers} tables and folders; give one for all, or one each")
+    if mappings and not takers:
+        raise MappingError("--mapping goes with a table or a folder; a mapping that names its table needs none")
+    each = iter(list(mappings) * takers if len(mappings) == 1 else mappings)
     found = []
     for place, kind in zip(places, kinds, strict=True):
-        folder = Path(place).parent
-        with _named(str(folder), len(places) > 1 and folder != Path()):
-            found.append(_files(place, kind, next(each, None) if kind == "table" else None))
+        above = Path(place).parent
+        with _named(str(above), len(places) > 1 and above != Path()):
+            found.append(_files(place, kind, next(each, None) if kind != "mapping" else None))
     return _apart(found)
 
 
@@ -158,27 +165,52 @@ def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFi
     """`named`, and each trial read once, so that whatever is wrong shows before any notebook starts."""
     found = named(places, mappings)
     for one in found:
-        try:
-            with _named(one.name, len(found) > 1):
-                check(one.load(), one.name)
-        except (CdiscError, MappingError, ContractError):
-            raise
-        except Exception as error:
-            # whatever a reader of files says may hold a patient's value
-            raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None
+        with _reading(one, len(found) > 1):
+            check(one.load(), one.name)
     return found
+
+
+@contextmanager
+def _reading(one: TrialFiles, several: bool) -> Iterator[None]:
+    """Refusals as they are; of whatever else is raised only the kind, for its words may hold a patient's value."""
+    try:
+        with _named(one.name, several):
+            yield
+    except (CdiscError, MappingError, ContractError):
+        raise
+    except Exception as error:
+        raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None
 
 
 def check(trial: Trial, name: str) -> None:
     """Refuse a trial about which nothing can be estimated, with the minimum that the report needs."""
     n, primary, unknown = len(trial.patients), trial.flow["primary"], trial.flow["censored"]
-    if n < FEWEST_PATIENTS or min(primary, n - primary - unknown) < FEWEST_EVENTS:
+    if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
         unseen = f" and {unknown} were not followed up to it" if unknown else ""
+        hint = "(are the terms for completion right?)"
+        if trial.flow.get("off_treatment", 0) >= FEWEST_EVENTS and trial.definitions.estimand == "study":
+            hint = (
+                f"(by then {trial.flow['off_treatment']} stopped treatment: a mapping with [design] estimand = "
+                '"treatment" asks about that)'
+            )
         raise CdiscError(
-            f"{name}: {n} patients, of whom {primary} have the primary event by day {trial.horizon}{unseen}; the "
-            f"report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} with it and {FEWEST_EVENTS} without "
-            "(are the terms for completion right?)"
+            f"{name}: {n} patients, of whom {primary} left the {trial.definitions.estimand} by day {trial.horizon}"
+            f"{unseen}; the report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} who left and "
+            f"{FEWEST_EVENTS} who did not {hint}"
         )
+
+
+def describe(places: Sequence[str], mappings: Sequence[str], target: Path) -> str:
+    """What was understood of each trial; writes a mapping of the first folder to start from, where none lies yet."""
+    said, found = [], named(places, mappings)
+    for one in found:
+        with _reading(one, len(found) > 1):
+            trial = one.load()
+            said.append(understood.text(trial, one.name))
+        if len(trial.cells) and not one.mapping and not target.exists():
+            results.publish(target, understood.mapping(trial))
+            said.append(f"These choices are in {target.name}, to edit and to give with --mapping {target.name}.")
+    return "\n\n".join(said)
 
 
 def register(trials: Sequence[TrialFiles], out: Path) -> None:
@@ -201,7 +233,7 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
     Parameters
     ----------
     name : str, pathlib.Path or pandas.DataFrame
-        With a mapping: a flat table, as a file or in memory.
+        With a mapping: a flat table, as a file or in memory, or a folder of CDISC files.
     mapping : str, pathlib.Path or mapping, optional
         Which column is what: a file, or what such a file holds.
 
@@ -220,7 +252,9 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
     168
     """
     if mapping is not None:
-        trial = flat.load(name, read_mapping(mapping))
+        chosen = read_mapping(mapping)
+        of_folder = not isinstance(name, pd.DataFrame) and (str(name) in PACKAGED or Path(name).is_dir())
+        trial = folder.load(str(name), chosen) if of_folder else flat.load(name, chosen)
         check(trial, trial.name)
         return trial
     known = {one.name: one for one in registered()}

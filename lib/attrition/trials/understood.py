@@ -1,0 +1,160 @@
+"""What was understood of a trial, for a data manager to read: who counts, which leaving, which records, what is open.
+
+Counts, terms, arms and files only; no patient, and no date of one.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from attrition.cdisc.disposition import RULES
+from attrition.cdisc.trial import CENSORED, COMPLETED, LEFT_OUT, Trial
+
+CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
+CELLS = [*CELL, "records", "used", "taken_for"]
+
+
+def _table(frame: pd.DataFrame) -> list[str]:
+    return [f"  {line}" for line in frame.fillna("").to_string(index=False).splitlines()]
+
+
+def _who(trial: Trial) -> Iterator[str]:
+    flow, patients = trial.flow, trial.patients
+    if flow["screened"] is not None:
+        yield f"  {flow['screened']} subjects, {flow['screen_failures']} of them not randomised"
+    yield f"  {flow['randomised']} randomised" + "".join(
+        f", {flow[key]} {LEFT_OUT[key]}" for key in LEFT_OUT if key in flow
+    )
+    sizes = patients["arm"].value_counts()
+    arms = "; ".join(f"{arm} {sizes.get(arm, 0)}" for arm in trial.arms)
+    yield f"  {len(patients)} in the analysis set: {arms}; reference: {trial.arms[0]}"
+    yield f"  {patients['site'].nunique()} sites"
+    yield f"  baseline columns: {', '.join(trial.baseline) or 'none'}"
+
+
+def _when(trial: Trial) -> Iterator[str]:
+    chosen = trial.definitions
+    yield f"  horizon: day {trial.horizon}, predictions on days {', '.join(map(str, trial.landmarks))}"
+    if trial.exits["start"].notna().any():
+        last = last_record(trial)
+        cut = f"data cut: {last:%Y-%m-%d}"
+        yield f"  {cut}, {'as declared' if chosen.data_cut is not None else 'the last date of any record'}"
+    if chosen.epochs:
+        yield f"  main part: {', '.join(chosen.epochs)}"
+
+
+def last_record(trial: Trial) -> pd.Timestamp:
+    """The declared data cut, else the last calendar day of any record that was read."""
+    if trial.definitions.data_cut is not None:
+        return trial.definitions.data_cut
+    exits = trial.exits
+    days = exits[["last_day", "treatment_day", "study_day"]].max(axis=1)
+    return (exits["start"] + pd.to_timedelta(days - (days > 0), unit="D")).max()
+
+
+def _which(trial: Trial) -> Iterator[str]:
+    patients, flow = trial.patients, trial.flow
+    others = [name for name in trial.estimands if name != trial.definitions.estimand]
+    yield f"  leaving means leaving the {trial.definitions.estimand}" + (
+        f"; recorded as well: {others[0]}" if others else ""
+    )
+    left = patients["reason_group"].value_counts().drop([COMPLETED, CENSORED], errors="ignore")
+    yield f"  left at any time: {', '.join(f'{group} {n}' for group, n in left.items()) or 'nobody'}"
+    completed = int(patients["reason_group"].eq(COMPLETED).sum())
+    yield f"  completed: {completed}; still in the trial, followed up to the last record: {flow['ongoing']}"
+    competing = flow["discontinued_by_horizon"] - flow["primary"]
+    yield (
+        f"  by day {trial.horizon}: {flow['primary']} left, {competing} for a competing reason, {flow['censored']} not "
+        f"followed so far, {flow['in_study_at_horizon']} seen through it"
+    )
+    if "off_treatment" in flow:
+        yield (
+            f"  by then off treatment {flow['off_treatment']}, off study {flow['off_study']}, off treatment and still "
+            f"in the study {flow['retained_off_treatment']}"
+        )
+
+
+def questions(trial: Trial) -> list[str]:
+    """What only the reader can decide, asked where the answer changes numbers, with the key of a mapping."""
+    asked, flow, chosen, cells = [], trial.flow, trial.definitions, trial.cells.reindex(columns=CELLS)
+    if flow.get("off_treatment") != flow.get("off_study"):
+        asked.append(
+            f"leaving the study ({flow['off_study']} by the horizon) or stopping treatment ({flow['off_treatment']})? "
+            f"{chosen.estimand} is taken: [design] estimand"
+        )
+    elsewhere = cells[cells["taken_for"].str.contains("extension|later epoch") & (cells["used"] < cells["records"])]
+    if len(elsewhere):
+        epochs = ", ".join(sorted(set(elsewhere["EPOCH"])))
+        asked.append(f"do records of {epochs} belong to the question? The main part alone is taken: [design] epochs")
+    adverse = trial.events[trial.events["kind"].eq("adverse event")]
+    if n := int(adverse["known_day"].isna().sum()):
+        asked.append(
+            f"when were {n} adverse events without a collection date known? never is taken: [adverse_events] known"
+        )
+    other = trial.patients.loc[trial.patients["reason_group"].eq(chosen.other), "reason"]
+    if trial.source != "table" and len(own := other[~other.isin(RULES["other_terms"])]):
+        terms = ", ".join(f"{term} {n}" for term, n in own.value_counts().items())
+        asked.append(f"what are these terms, which CDISC does not know: {terms}? Leaving is taken: [reasons]")
+    return asked
+
+
+def text(trial: Trial, label: str) -> str:
+    """What was understood, as the command line prints it."""
+    parts = {
+        f"{label}: read as {'a table' if trial.source == 'table' else trial.source.upper()}": [],
+        "Who counts": list(_who(trial)),
+        "When": list(_when(trial)),
+        "Which leaving": list(_which(trial)),
+    }
+    if len(trial.cells):
+        parts["What every disposition was taken for"] = _table(trial.cells[["records", "used", *CELL, "taken_for"]])
+    if trial.account:
+        table = pd.DataFrame(list(trial.account), columns=["file", "rows", "left out", "why"])
+        parts["Rows read"] = _table(table)
+    parts["Notes"] = [f"  {note}" for note in trial.notes] or ["  none"]
+    parts["For you to decide (a mapping says it; without, the report takes what is written here)"] = [
+        f"  {number}. {question}" for number, question in enumerate(questions(trial), 1)
+    ] or ["  nothing that would change a number"]
+    return "\n\n".join("\n".join([title, *lines]) for title, lines in parts.items())
+
+
+def _toml(value: object) -> str:
+    return str(list(value)).replace("'", '"') if isinstance(value, list | tuple) else f'"{value}"'.replace("\\", "\\\\")
+
+
+def mapping(trial: Trial) -> str:
+    """A mapping of a folder to start from: what was taken, in the keys that change it."""
+    chosen = trial.definitions
+    cells = [" | ".join("" if pd.isna(cell) else cell for cell in row) for row in trial.cells[CELL].to_numpy()]
+    lines = [
+        "# What was understood, in the keys that decide it; see docs/your-trial.md.",
+        f"name = {_toml(trial.name)}",
+        f"title = {_toml(chosen.title)}",
+        'missing = [""]                    # spellings that mean "missing"; R writes NA',
+        "",
+        "[design]",
+        f"horizon = {trial.horizon}",
+        f"landmarks = {list(trial.landmarks)}",
+        f"reference_arm = {_toml(trial.arms[0])}",
+        f'estimand = "{chosen.estimand}"          # "study" or "treatment"',
+        '# epochs = ["TREATMENT"]          # the part that the question is about',
+        "# data_cut = 2020-12-31           # nothing that is dated later is read",
+        "",
+        "[reasons]                         # added to the terms of CDISC, and before them",
+        f"completed = {_toml(sorted(chosen.completed))}",
+        f"competing = {_toml(sorted(chosen.competing))}",
+        "",
+        "[disposition]                     # a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD, * for any",
+        *[f"# {cell}" for cell in cells],
+        "# study = []",
+        "# treatment = []",
+        "# ignore = []",
+        "",
+        "[adverse_events]",
+        'known = "collected"               # without a collection date never; or "next visit", "onset"',
+        "",
+        "# [plan]                          # what the protocol planned, for a trial that runs",
+        f"# patients = {trial.flow['randomised']}",
+        "# dropout = 0.20",
+    ]
+    return "\n".join(lines) + "\n"
