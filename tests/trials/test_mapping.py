@@ -1,5 +1,6 @@
 """The mapping: what it may say, and how it is refused."""
 
+import datetime
 import tomllib
 
 import pytest
@@ -45,12 +46,87 @@ def test_the_template_explains_every_key():
             assert f"\n{key} =" in text or f"# {key} =" in text or f"[{name}.{key}]" in text, key
 
 
-def test_the_commented_events_section_of_the_template_is_valid_too(tmp_path):
-    head, _, tail = mapping.TEMPLATE.partition("# [events]")
-    lines = ["[events]", *(line.removeprefix("# ") for line in tail.splitlines()[1:] if "all_are" not in line)]
+def uncommented(but=()):
+    """The template with every key that is commented out, except those of `but`."""
+    lines = mapping.TEMPLATE.split("\n\n", 1)[1].splitlines()
+    lines = [line.removeprefix("# ") for line in lines]
+    return "\n".join(line for line in lines if not line.startswith(tuple(f"{key} =" for key in but)))
+
+
+def test_every_commented_key_of_the_template_is_valid(tmp_path):
     path = tmp_path / "m.toml"
-    path.write_text(head + "\n".join(lines), encoding="utf-8")
-    assert mapping.read(path).events.known_day == "reported_day"
+    path.write_text(uncommented(["all_are", "study", "epochs", "treatment", "ignore", "proportions"]))
+    read = mapping.for_table(mapping.read(path))
+    assert read.events.known_day == "reported_day"
+    assert (read.competing_event, read.treatment_day, read.start_date) == ("died", "stopped_day", "first_dose")
+    assert (read.visits, read.strata, read.known_on_day_1) == ((14, 28, 56, 84), ("region",), ("severity",))
+    assert read.data_cut == datetime.date(2013, 6, 1)
+    assert read.plan["dropout"] == 0.2
+    assert set(read.plan) == {*mapping.SHAPE.optional["plan"].optional} - {"proportions"}
+
+
+FOLDER = {
+    "name": "study",
+    "design": {"study": "T", "epochs": ["TREATMENT"], "estimand": "treatment", "data_cut": "2013-06-01"},
+    "reasons": {"competing": ["TRANSPLANT"], "groups": {"lack of efficacy": ["LACK OF EFFICACY"]}},
+    "disposition": {"study": ["* | STUDY PARTICIPATION | * | *"], "treatment": ["STUDY TREATMENT"], "ignore": ["X"]},
+    "adverse_events": {"known": "next visit"},
+    "baseline": {"known_on_day_1": ["age"]},
+    "plan": {"horizon": 168, "dropout": [[28, 0.05], [168, 0.2]]},
+}
+
+
+def test_a_mapping_of_a_folder_says_what_it_wants_and_nothing_else(tmp_path):
+    read = mapping.for_folder(mapping.read(written(tmp_path, FOLDER)))
+    assert (read.study, read.epochs, read.estimand, read.known) == ("T", ("TREATMENT",), "treatment", "next visit")
+    assert (read.study_records, read.treatment_records) == (("* | STUDY PARTICIPATION | * | *",), ("STUDY TREATMENT",))
+    assert (read.ignored_records, read.horizon, read.data_cut) == (("X",), 168, datetime.date(2013, 6, 1))
+    nothing = mapping.for_folder(mapping.read({"title": "T"}))
+    assert (nothing.horizon, nothing.id, nothing.plan, nothing.missing) == (None, None, {}, ("",))
+
+
+def test_a_mapping_of_the_other_kind_is_refused_when_it_is_used(tmp_path):
+    with pytest.raises(MappingError, match=r"m\.yaml: \[columns\], \[schedule\]: about the columns of a flat table"):
+        mapping.for_folder(mapping.read(written(tmp_path, SMALLEST | {"schedule": {"visits": [28]}})))
+    with pytest.raises(MappingError, match=r"m\.yaml: \[columns\] is missing"):
+        mapping.for_table(mapping.read(written(tmp_path, FOLDER)))
+    for section, keys in mapping.OF_FOLDERS.items():
+        for key in keys:
+            content = {section: {**SMALLEST.get(section, {}), key: FOLDER[section][key]}}
+            assert f"[{section}] {key} is about a folder of CDISC files" in refused(tmp_path, **content)
+
+
+BROKEN = [
+    ({"design": {"horizn": 3}}, "unknown key 'horizn'; did you mean 'horizon'?"),
+    ({"design": {"estimand": "treatmnt"}}, "unknown estimand 'treatmnt'; did you mean 'treatment'?"),
+    ({"design": {"data_cut": "1.6.2013"}}, "data_cut must be a date, YYYY-MM-DD"),
+    ({"design": {"data_cut": "2013-02-30"}}, "data_cut must be a date"),
+    ({"design": {"data_cut": 20130601}}, "data_cut must be a date"),
+    ({"design": {"horizon": 100}, "plan": {"horizon": 168}}, "[plan] horizon is another day than that of [design]"),
+    ({"design": {"landmarks": [200]}, "plan": {"horizon": 168}}, "landmarks must lie before the horizon"),
+    ({"disposition": {"study": ["A | B"]}}, "'A | B' must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"),
+    ({"disposition": {"studies": ["A"]}}, "unknown key 'studies'; did you mean 'study'?"),
+    ({"adverse_events": {"known": "never"}}, "unknown known 'never'"),
+    ({"schedule": {"visits": [28, 14]}}, "each number must be larger than the one before it"),
+    ({"plan": {"dropout": 20}}, "dropout must be a share from 0 to 0.99, or a list of [day, share] that rises"),
+    ({"plan": {"dropout": [[28, 0.2], [168, 0.1]]}}, "dropout must be a share"),
+    ({"plan": {"dropout": [[168, 0.2], [28, 0.3]]}}, "dropout must be a share"),
+    ({"plan": {"dropout": [[0, 0.2]]}}, "dropout must be a share"),
+    ({"plan": {"dropout": [28, 0.2]}}, "dropout must be a share"),
+    ({"plan": {"sd": 0}}, "sd must be a number above 0"),
+    ({"plan": {"proportions": [0.2]}}, "proportions must be two shares"),
+    ({"plan": {"effect": 1, "proportions": [0.2, 0.3]}}, "[plan] needs one of effect and proportions, not both"),
+    ({"plan": {"patient": 300}}, "unknown key 'patient'; did you mean 'patients'?"),
+    ({"baseline": {"numbers": ["age"], "known_on_day_1": ["bmi"]}}, "'bmi' is no column of numbers, categories or st"),
+    ({"baseline": {"numbers": ["age"], "strata": ["age"]}}, "the column 'age' has two roles"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), BROKEN)
+def test_what_a_mapping_of_a_folder_cannot_mean_is_refused(tmp_path, content, said):
+    with pytest.raises(MappingError) as error:
+        mapping.read(written(tmp_path, content))
+    assert said in str(error.value)
 
 
 def test_toml_and_yaml_say_the_same(tmp_path):
@@ -76,7 +152,8 @@ def test_the_smallest_mapping(tmp_path):
         ({"design": {"horizon": True}}, "[design] horizon must be a whole number"),
         ({"design": {"horizon": 100, "landmarks": [28, 100]}}, "landmarks must lie before the horizon"),
         ({"columns": {"id": "pid", "event_day": "day"}}, "needs one of reason and event"),
-        ({"columns": {**SMALLEST["columns"], "reason": "why"}}, "needs one of reason and event, not both"),
+        ({"columns": {"id": "pid", "event_day": "day", "reason": "why", "competing": "died"}}, "needs the column event"),
+        ({"columns": {**SMALLEST["columns"], "treatment_reason": "why"}}, "treatment_reason needs treatment_day"),
         (
             {"columns": {"id": 7, "event_day": "day", "event": "left"}},
             "[columns] id must be text (put it in quotes), found 7",
@@ -99,7 +176,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path, changes, said):
 
 
 def test_everything_wrong_is_said_at_once(tmp_path):
-    message = refused(tmp_path, colums={}, design={"horizn": 3})  # codespell:ignore colums
+    message = refused(tmp_path, colums={}, design={"horizn": 3}, name=7)  # codespell:ignore colums
     assert "3 problem(s)" in message
     assert message.count("\n") == 3
 

@@ -24,7 +24,7 @@ from attrition.cdisc.trial import (
     completion_begins,
 )
 from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, RECORDS, MappingError, TableMapping, plain, slug
+from attrition.trials.mapping import LONGEST_STUDY, RECORDS, MappingError, TableMapping, for_table, plain, slug
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -356,7 +356,7 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
     MappingError
         The horizon lies beyond what was seen of the patients.
     """
-    path = path if isinstance(path, pd.DataFrame) else Path(path)
+    path, mapping = path if isinstance(path, pd.DataFrame) else Path(path), for_table(mapping)
     table = patients(path, mapping)
     records = events(mapping, table["id"])
     notes = [UNDATED] if mapping.events and not mapping.events.known_day else []

@@ -1,8 +1,11 @@
-"""The mapping: which column of a flat table is what, in TOML or YAML.
+"""The mapping: what a reader decides about a trial, in TOML or YAML; one format for flat tables and CDISC folders.
 
-Every key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
+A flat table needs ``[columns]``, which column is what, and a horizon; of a folder every section may be left out. Every
+key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
 """
 
+import datetime
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 from attrition import settings
 from attrition.cdisc.trial import KINDS
-from attrition.settings import Keys, Kind, shape, whole
+from attrition.settings import Keys, Kind, Number, problems, shape, whole
 from notebook_report import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
@@ -27,7 +30,54 @@ TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(is
 GROUPS = Kind("lists of texts", lambda value: isinstance(value, dict) and all(map(TEXTS.holds, value.values())))
 RECORDS = tuple(kind for kind in KINDS if kind != "end of exposure")
 """Kinds that a long table may hold: an end of exposure is known in hindsight only."""
-WORDS = {"day": DAY, "texts": TEXTS, "groups": GROUPS, "record": RECORDS}
+SHARE = Number(0, 0.99)
+
+
+def as_date(value: Any) -> datetime.date | None:
+    """A calendar day, as TOML and YAML have it or as text of ISO 8601; None for what is none.
+
+    >>> as_date("2013-06-01") == datetime.date(2013, 6, 1)
+    True
+    """
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            return None
+    return value if type(value) is datetime.date else None
+
+
+def _pairs(value: Any) -> bool:
+    """Whether a planned curve is a list of [day, share] that rises in both."""
+    sound = isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value)
+    if not sound or any([*problems(day, DAY, ""), *problems(share, SHARE, "")] for day, share in value):
+        return False
+    return bool(value) and all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(value))
+
+
+DATE = Kind("a date, YYYY-MM-DD", as_date)
+DROPOUT = Kind(
+    "a share from 0 to 0.99, or a list of [day, share] that rises",
+    lambda value: _pairs(value) if isinstance(value, list) else not [*problems(value, SHARE, "")],
+)
+PAIR = Kind(
+    "two shares, [of the reference arm, of the other]",
+    lambda value: isinstance(value, list) and len(value) == 2 and not [*problems(value, [Number(0, 1)], "")],
+)
+POSITIVE = Kind("a number above 0", lambda value: not [*problems(value, Number(0), "")] and value > 0)
+MOMENTS = ("collected", "next visit", "onset")
+"""When an adverse event counts as known: on its collection date (never without one), at the next visit, at once."""
+WORDS = {"day": DAY, "texts": TEXTS, "groups": GROUPS, "record": RECORDS, "date": DATE, "dropout": DROPOUT}
+WORDS |= {"pair": PAIR, "positive": POSITIVE, "moment": MOMENTS}
+OF_TABLES = ("columns", "schedule", "events")
+OF_FOLDERS = {"disposition": ("study", "treatment", "ignore"), "design": ("study", "epochs")}
+"""Keys that say something about the one or the other alone."""
+RENAMED = {
+    "columns": {"competing": "competing_event"},
+    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"},
+}
+"""Keys of sections whose name another section has, and their attribute."""
+CELL = 4
 SHAPE: Keys = shape(settings.read(Path(__file__).with_name("mapping.yaml"), ValueError), WORDS)
 TEMPLATE = Path(__file__).with_name("template.toml").read_text(encoding="utf-8")
 """An annotated mapping with every key."""
@@ -48,7 +98,8 @@ class NoMappingError(MappingError):
 class TableMapping(SimpleNamespace):
     """What a mapping says by the keys of `SHAPE`, without sections: None, or an empty tuple, where it says nothing.
 
-    `path` is its file; `events` is a mapping of the same kind, of the long table.
+    `path` is its file, `sections` those that it has; `events` is a mapping of the same kind, of the long table; `plan`
+    holds that section as it is; `RENAMED` has the attributes that have another name than their key.
     """
 
 
@@ -87,25 +138,74 @@ def _twice(names: list[str]) -> set[str]:
 
 def _across(content: dict[str, Any]) -> Iterator[str]:
     """Rules that join several keys."""
-    columns, design = content["columns"], content["design"]
-    reasons, baseline, events = (content.get(name, {}) for name in ("reasons", "baseline", "events"))
+    design, baseline, reasons, events, plan = (
+        content.get(name, {}) for name in ("design", "baseline", "reasons", "events", "plan")
+    )
     groups = reasons.get("groups", {})
-    if ("reason" in columns) == ("event" in columns):
-        yield "[columns] needs one of reason and event, not both"
-    if "event" in columns and reasons:
-        yield "[reasons] needs the column reason"
-    if any(day >= design["horizon"] for day in design.get("landmarks", ())):
+    horizons = [part["horizon"] for part in (design, plan) if "horizon" in part]
+    if "columns" in content:
+        yield from _across_columns(content, bool(horizons))
+    if len(set(horizons)) > 1:
+        yield "[plan] horizon is another day than that of [design]"
+    if horizons and any(day >= horizons[0] for day in design.get("landmarks", ())):
         yield "[design] landmarks must lie before the horizon"
-    if reasons.keys() & {"ongoing", "competing", "groups"} and not reasons.get("completed"):
-        yield "[reasons] completed is missing: without it every completion would count as leaving"
     lists = [reasons.get(key, ()) for key in ("completed", "ongoing", "competing")]
     for term in _twice([term for terms in (*lists, *groups.values()) for term in terms]):
         yield f"[reasons] the term {term!r} stands in two places"
     yield from _group_problems(groups)
-    for name in _twice([*columns.values(), *baseline.get("numbers", ()), *baseline.get("categories", ())]):
+    lists = [baseline.get(key, []) for key in ("numbers", "categories", "strata")]
+    named = [name for names in lists for name in names]
+    for name in _twice([*content.get("columns", {}).values(), *named]):
         yield f"the column {name!r} has two roles"
+    for name in baseline.get("known_on_day_1", ()):
+        if named and name not in named:
+            yield f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
+    for key, cells in content.get("disposition", {}).items():
+        for cell in cells:
+            if "|" in cell and cell.count("|") != CELL - 1:
+                yield f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
     if events and ("kind" in events) == ("all_are" in events):
         yield "[events] needs one of kind and all_are, not both"
+    if "effect" in plan and "proportions" in plan:
+        yield "[plan] needs one of effect and proportions, not both"
+
+
+def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[str]:
+    """Rules of a flat table."""
+    columns, reasons = content["columns"], content.get("reasons", {})
+    if not horizon:
+        yield "[design] 'horizon' is missing"
+    if not {"reason", "event"} & columns.keys():
+        yield "[columns] needs one of reason and event, or both: event tells who left, reason why"
+    if reasons and "reason" not in columns:
+        yield "[reasons] needs the column reason (in the column event, 2 is a competing event)"
+    if "competing" in columns and "event" not in columns:
+        yield "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
+    if "treatment_reason" in columns and "treatment_day" not in columns:
+        yield "[columns] treatment_reason needs treatment_day"
+    finer = reasons.keys() & {"ongoing", "competing", "groups"}
+    if finer and not reasons.get("completed") and "event" not in columns:
+        yield "[reasons] completed is missing: without it every completion would count as leaving"
+    for section, keys in OF_FOLDERS.items():
+        for key in keys:
+            if key in content.get(section, {}):
+                yield f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+
+
+def for_table(m: TableMapping) -> TableMapping:
+    """The mapping, refused when it cannot be that of a flat table."""
+    if "columns" not in m.sections:
+        raise MappingError(f"{m.path.name}: [columns] is missing: it says which column of the table is what")
+    return m
+
+
+def for_folder(m: TableMapping) -> TableMapping:
+    """The mapping, refused when it says what only a flat table needs."""
+    if said := [f"[{name}]" for name in OF_TABLES if name in m.sections]:
+        raise MappingError(
+            f"{m.path.name}: {', '.join(said)}: about the columns of a flat table; a folder of CDISC files has its own"
+        )
+    return m
 
 
 def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
@@ -150,7 +250,9 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     m = _part(SHAPE, content)
-    m.path, m.landmarks = path, tuple(sorted(set(m.landmarks)))
+    m.path, m.sections, m.plan = path, frozenset(content), dict(content.get("plan", {}))
+    m.horizon, m.data_cut = m.horizon or m.plan.get("horizon"), as_date(m.data_cut)
+    m.landmarks, m.visits = tuple(sorted(set(m.landmarks))), tuple(m.visits or ())
     m.missing = tuple(content.get("missing", [""]))
     m.groups = {name: tuple(terms) for name, terms in (m.groups or {}).items()}
     m.events = _part(SHAPE.optional["events"], content["events"]) if content.get("events") else None
@@ -159,13 +261,13 @@ def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     return m
 
 
-def _part(keys: Keys, given: Mapping[str, Any]) -> TableMapping:
-    """Keys of a shape, those of its sections but `events` among them, with what is given for them."""
+def _part(keys: Keys, given: Mapping[str, Any], section: str = "") -> TableMapping:
+    """Keys of a shape, those of its sections but `events` and `plan` among them, with what is given for them."""
     found: dict[str, Any] = {}
     for key, kind in {**keys.needed, **keys.optional}.items():
         if not isinstance(kind, Keys):
-            value = given.get(key)
-            found[key] = tuple(value or ()) if kind is TEXTS or isinstance(kind, list) else value
-        elif key != "events":
-            found |= vars(_part(kind, given.get(key, {})))
+            value, name = given.get(key), RENAMED.get(section, {}).get(key, key)
+            found[name] = tuple(value or ()) if kind is TEXTS or isinstance(kind, list) else value
+        elif key not in ("events", "plan"):
+            found |= vars(_part(kind, given.get(key, {}), key))
     return TableMapping(**found)
