@@ -59,7 +59,7 @@ def test_every_commented_key_of_the_template_is_valid(tmp_path):
     read = mapping.for_table(mapping.read(path))
     assert read.events.known_day == "reported_day"
     assert (read.competing_event, read.treatment_day, read.start_date) == ("died", "stopped_day", "first_dose")
-    assert (read.visits, read.strata, read.known_on_day_1) == ((14, 28, 56, 84), ("region",), ("severity",))
+    assert (read.visits, read.strata, read.known_on_day_1) == ((14, 28, 56, 84), ("region",), ("age",))
     assert read.data_cut == datetime.date(2013, 6, 1)
     assert read.plan["dropout"] == 0.2
     assert set(read.plan) == {*mapping.SHAPE.optional["plan"].optional} - {"proportions"}
@@ -152,7 +152,10 @@ def test_the_smallest_mapping(tmp_path):
         ({"design": {"horizon": True}}, "[design] horizon must be a whole number"),
         ({"design": {"horizon": 100, "landmarks": [28, 100]}}, "landmarks must lie before the horizon"),
         ({"columns": {"id": "pid", "event_day": "day"}}, "needs one of reason and event"),
-        ({"columns": {"id": "pid", "event_day": "day", "reason": "why", "competing": "died"}}, "needs the column event"),
+        (
+            {"columns": {"id": "pid", "event_day": "day", "reason": "why", "competing": "died"}},
+            "needs the column event",
+        ),
         ({"columns": {**SMALLEST["columns"], "treatment_reason": "why"}}, "treatment_reason needs treatment_day"),
         (
             {"columns": {"id": 7, "event_day": "day", "event": "left"}},
