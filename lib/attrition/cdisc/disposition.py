@@ -218,28 +218,29 @@ def _notes(rows: pd.DataFrame, frame: pd.DataFrame, study: pd.DataFrame, estiman
     return notes
 
 
-def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series) -> Disposition:
+def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series, definitions: Definitions) -> Disposition:
     """Deaths by DTHFL and DTHDTC put beside the dispositions: who died by the day of leaving left by death.
 
-    A death after another exit changes nothing and is told; so is one without a date.
+    A completion stands (where death is what a trial waits for, it completes), so does an exit before the death, and a
+    disposition of who is flagged as dead without a date: each of these is told.
     """
     exits = found.exits.copy()
-    flag, dates = terms(died["DTHFL"]).eq("Y"), as_dates(died["DTHDTC"])
+    dates = as_dates(died["DTHDTC"])
     day = study_day(dates, reference.reindex(died.index)).reindex(exits.index)
-    flagged = (flag | dates.notna()).reindex(exits.index, fill_value=False)
-    dated, later = flagged & day.notna(), 0
+    flagged = (terms(died["DTHFL"]).eq("Y") | dates.notna()).reindex(exits.index, fill_value=False)
     for name in found.estimands:
         own, reason = exits[f"{name}_day"], exits[f"{name}_reason"]
-        dead = dated & reason.ne(DEATH) & ~(own < day)
-        if name == "study":
-            later = int((dated & (own < day) & reason.ne(DEATH)).sum())
-            if n := int((dead & own.notna()).sum()):
-                found.notes.append(f"{n} patients left for another reason on the day they died: counted as deaths.")
+        done, told = reason.isin(definitions.completed), reason.eq(DEATH)
+        dead = flagged & day.notna() & ~told & ~done & ~(own < day)
+        if name == found.estimands[-1]:
+            counts = {
+                "left for another reason on the day they died: counted as deaths": dead & own.notna(),
+                "died after they had left: their disposition stands": flagged & ~told & ~done & (own < day),
+                "completed and had died by that day: the completion stands": flagged & done & (day <= own),
+                "are flagged as dead without a date: their disposition stands": flagged & ~told & day.isna(),
+            }
+            found.notes += [f"{rows.sum()} patients {what}." for what, rows in counts.items() if rows.any()]
         exits.loc[dead, f"{name}_day"] = own.where(own < day, day)[dead]
         exits.loc[dead, f"{name}_reason"] = DEATH
-    undated = flagged & day.isna() & exits["study_reason"].ne(DEATH) if "study" in found.estimands else flagged & False
-    for n, what in ((later, "died after they had left"), (int(undated.sum()), "are flagged as dead without a date")):
-        if n:
-            found.notes.append(f"{n} patients {what}: their disposition stands.")
     found.exits = exits
     return found

@@ -194,7 +194,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
         ]
     )
     found = sdtm(source, reference[was_dosed.to_numpy() & reference.notna().to_numpy()], definitions)
-    found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference)
+    found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference, definitions)
     table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
     table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
     if not definitions.numbers and not definitions.categories:
@@ -296,7 +296,9 @@ def _adam_disposition(
     found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
     died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
     last = as_dates(frame["LSTALVDT"]).fillna(as_dates(frame[end]))
-    return with_deaths(found, died, reference), study_day(last, frame[ID].map(reference)).set_axis(frame[ID])
+    return with_deaths(found, died, reference, definitions), study_day(last, frame[ID].map(reference)).set_axis(
+        frame[ID]
+    )
 
 
 def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Definitions) -> tuple[pd.Series, list[str]]:
