@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree.ElementTree import Element, TreeBuilder
 
 from notebook_report import markdown
 
@@ -17,71 +18,67 @@ FIGURE_LIMIT = 150 * 1024
 STYLE_LIMIT = 16_000
 SCRIPT_LIMIT = 5_000
 FILLER = "No description has been provided"
-VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-LOADING = {"src", "srcset", "poster", "data", "action", "formaction", "background", "xlink:href", "ping"}
-FORBIDDEN = {"iframe", "object", "embed", "form", "base", "frame", "audio", "video", "source", "portal"}
-POINTERS = ("aria-labelledby", "aria-describedby", "aria-controls", "for")
-LEFT_BLANK = {"figcaption", "caption", "th", "h1", "h2", "h3", "h4", "h5", "h6", "a", "summary", "button", "title"}
+RAW = {"script", "style"}
+"""What is looked at on its own, not as text."""
 
 
 class _Page(HTMLParser):
-    """Collects what the checks look at, in one pass."""
+    """The page as a tree; an element that is not closed ends with the one that holds it."""
 
-    def __init__(self) -> None:
+    def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.open: list[tuple[str, dict[str, str], list[str]]] = []
-        self.closed: list[tuple[str, dict[str, str], str, list[str]]] = []
-        self.inner: list[set[str]] = []
-        self.text: list[str] = []
+        self.open, self.builder, self.void = ["page"], TreeBuilder(), markdown.names("void")
+        self.builder.start("page", {})
+        self.feed(html)
+        super().close()
+        self.handle_endtag("page")
+        self.root = self.builder.close()
+        self.tags = [(element.tag, element.attrib) for element in self.root.iter()][1:]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element; an image counts as content of its ancestors."""
-        known = {name: value or "" for name, value in attrs}
-        self.tags.append((tag, known))
-        for names in self.inner:
-            names.add(tag)
-        if tag not in VOID:
-            self.open.append((tag, known, []))
-            self.inner.append(set())
+        """Begin an element."""
+        self.builder.start(tag, {name: value or "" for name, value in attrs})
+        if tag in self.void:
+            self.builder.end(tag)
+        else:
+            self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close an element and pass its text on to its parent."""
-        while any(name == tag for name, _, _ in self.open):
-            name, known, parts = self.open.pop()
-            inside = self.inner.pop()
-            text = "".join(parts)
-            self.closed.append((name, known, text, sorted(inside)))
-            if self.open and name not in {"script", "style"}:
-                self.open[-1][2].append(text)
-            if name == tag:
+        """End an element and what is still open in it."""
+        while tag in self.open:
+            last = self.open.pop()
+            self.builder.end(last)
+            if last == tag:
                 break
 
     def handle_data(self, data: str) -> None:
-        """Note text; script and style are looked at on their own."""
-        if self.open:
-            self.open[-1][2].append(data)
-            if self.open[-1][0] not in {"script", "style"}:
-                self.text.append(data)
+        """Take up text."""
+        self.builder.data(data)
+
+    def said(self, *tags: str) -> Iterator[tuple[Element, str]]:
+        """Elements of these kinds with their text."""
+        yield from ((one, "".join(one.itertext())) for one in self.root.iter() if one.tag in tags)
 
 
 def _addresses(page: _Page) -> Iterator[str]:
+    pointers = markdown.names("pointers")
     ids = Counter(known["id"] for _, known in page.tags if "id" in known)
     yield from [f"id {name!r} is used {count} times" for name, count in ids.items() if count > 1]
     for tag, known in page.tags:
         href = known.get("href", "")
         if tag == "a" and href.startswith("#") and href[1:] not in ids:
             yield f"a link to {href}, which does not exist"
-        wanted = [name for pointer in POINTERS for name in known.get(pointer, "").split()]
+        wanted = [name for pointer in pointers for name in known.get(pointer, "").split()]
         yield from [f"<{tag}> points to #{name}, which does not exist" for name in wanted if name not in ids]
 
 
 def _loads(page: _Page) -> Iterator[str]:
+    forbidden, loading = markdown.names("forbidden"), markdown.names("loading")
     for tag, known in page.tags:
-        if tag in FORBIDDEN:
+        if tag in forbidden:
             yield f"<{tag}> has no place in the report"
         for name, value in known.items():
-            if (name in LOADING or (name == "href" and tag == "image")) and not value.startswith("data:"):
+            if (name in loading or (name == "href" and tag == "image")) and not value.startswith("data:"):
                 yield f"<{tag} {name}> would load {value[:60]!r}"
             if name.startswith("on"):
                 yield f"<{tag}> has a handler {name}"
@@ -106,23 +103,27 @@ def _figures(page: _Page) -> Iterator[str]:
             yield f"<{tag}> loads {known['href'][:40]!r}"
         if tag == "foreignobject":
             yield "a picture that shows something of its own"
-    for tag, known, text, inside in page.closed:
-        if tag == "figure" and "figcaption" not in inside:
-            yield f"figure {known.get('id', '')!r} has no caption"
-        if tag == "figure" and not {"img", "svg", "table"} & set(inside):
-            yield f"figure {known.get('id', '')!r} is empty"
-        if known.get("class", "").split()[:1] == ["out"] and not text.strip() and not {"img", "svg"} & set(inside):
+    for figure in page.root.iter("figure"):
+        inside = {element.tag for element in figure.iter()}
+        if "figcaption" not in inside:
+            yield f"figure {figure.get('id', '')!r} has no caption"
+        if not {"img", "svg", "table"} & inside:
+            yield f"figure {figure.get('id', '')!r} is empty"
+    for part, text in page.said("div"):
+        shown = any(element.tag in ("img", "svg") for element in part.iter())
+        if part.get("class", "").split()[:1] == ["out"] and not text.strip() and not shown:
             yield "an output is empty"
 
 
 def _words(page: _Page) -> Iterator[str]:
-    yield from [f"an empty <{tag}>" for tag, _, text, _ in page.closed if tag in LEFT_BLANK and not text.strip()]
-    text = " ".join(page.text)
+    yield from [f"an empty <{one.tag}>" for one, text in page.said(*markdown.names("never_empty")) if not text.strip()]
+    parts = ((one.text if one.tag not in RAW else "", one.tail) for one in page.root.iter())
+    text = " ".join(part for pair in parts for part in pair if part)
     yield from [f"the text shows {trace!r}" for trace in dict.fromkeys(markdown.traces(text))]
-    for tag, _, said, _ in page.closed:
-        if tag in {"td", "p", "figcaption", "li"} and re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said):
-            yield f"a missing value in <{tag}>: {said.strip()[:60]!r}"
-    if any(tag == "merror" for tag, _ in page.tags):
+    for one, said in page.said("td", "p", "figcaption", "li"):
+        if re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said):
+            yield f"a missing value in <{one.tag}>: {said.strip()[:60]!r}"
+    if page.root.find(".//merror") is not None:
         yield "a broken formula"
 
 
@@ -153,7 +154,7 @@ def _policy(page: _Page) -> Iterator[str]:
     if "default-src 'none'" not in policy:
         yield "no content security policy that forbids loading"
     for tag, limit, directive in (("style", STYLE_LIMIT, "style-src "), ("script", SCRIPT_LIMIT, "script-src ")):
-        texts = [text for name, _, text, _ in page.closed if name == tag]
+        texts = [text for _, text in page.said(tag)]
         if len(texts) != 1:
             yield f"{len(texts)} <{tag}> elements instead of one"
         rule = next((part for part in policy.split(";") if part.strip().startswith(directive)), "")
@@ -170,9 +171,7 @@ def problems(html: str) -> list[str]:
     >>> "a link to #gone, which does not exist" in problems('<a href="#gone">x</a>')
     True
     """
-    page = _Page()
-    page.feed(html)
-    page.close()
+    page = _Page(html)
     size = len(html.encode())
     found = [f"the page takes {size / 2**20:.1f} MiB; at most 3"] if size > PAGE_LIMIT else []
     for check in (_addresses, _loads, _figures, _words, _headings, _policy):

@@ -411,9 +411,10 @@ def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) ->
 
 def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
     """Set a box of a kind (``"caution"``, ``"note"`` or ``"method"``); its Markdown is filled as in `prose`."""
-    if kind not in text.CALLOUTS:
-        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(text.CALLOUTS)}")
-    filled, title = _ready(template, values), title or text.CALLOUTS[kind]
+    known = text.VOCABULARY["callouts"]
+    if kind not in known:
+        raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(known)}")
+    filled, title = _ready(template, values), title or known[kind]
     quoted = "\n".join(f"> {line}" for line in references(filled).splitlines())
     _emit(
         {"text/markdown": f"> **{title}**\n>\n{quoted}", "text/plain": f"{title}: {filled}"},

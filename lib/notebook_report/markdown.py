@@ -134,31 +134,18 @@ def inline(source: str, renderer: Renderer) -> str:
     return single[1] if single else html
 
 
-PHRASING = {"a", "abbr", "b", "br", "code", "del", "em", "i", "kbd", "s", "small", "span", "strong", "sub", "sup", "u"}
-FLOW = {"blockquote", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
-TABLE = {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
-MATH_NAMES = """math mi mn mo mtext mspace ms mrow mfrac msqrt mroot mstyle merror mpadded mphantom
-    msub msup msubsup munder mover munderover mmultiscripts mtable mtr mtd semantics annotation"""
-MATH_ATTRIBUTE_NAMES = """display displaystyle scriptlevel mathvariant stretchy symmetric fence separator form
-    lspace rspace minsize maxsize largeop movablelimits accent accentunder linethickness width height depth voffset
-    class columnspan rowspan intent arg"""
-MATH, MATH_ATTRIBUTES = set(MATH_NAMES.split()), set(MATH_ATTRIBUTE_NAMES.split())
-ATTRIBUTES = {
-    "*": {"class", "id"},
-    "a": {"href", "class"},
-    "th": {"scope", "colspan", "rowspan", "class"},
-    "td": {"colspan", "rowspan", "class"},
-    "ol": {"start"},
-    **dict.fromkeys(MATH, MATH_ATTRIBUTES),
-}
+def names(of: str) -> set[str]:
+    """A list of names of ``vocabulary.yaml``."""
+    return set(writing.VOCABULARY[of].split())
 
 
 @cache
 def _cleaner() -> nh3.Cleaner:
+    known = {name: set(kept.split()) for name, kept in writing.VOCABULARY["attributes"].items()}
     return nh3.Cleaner(
-        tags=PHRASING | FLOW | TABLE | MATH,
-        clean_content_tags={"script", "style", "iframe", "object", "template", "noscript"},
-        attributes=ATTRIBUTES,
+        tags=names("elements") | names("math"),
+        clean_content_tags=names("dropped"),
+        attributes=known | dict.fromkeys(names("math"), names("math_attributes")),
         url_schemes={"http", "https", "mailto"},
         link_rel=None,
     )
@@ -216,9 +203,6 @@ def scrub_all(value: Any) -> Any:
     return [scrub_all(item) for item in value] if isinstance(value, list) else value
 
 
-COMMON_USERS = {"root", "user", "users", "runner", "ubuntu", "debian", "admin", "jovyan", "build", "vscode", "test"}
-
-
 def traces(text: str) -> list[str]:
     """Traces of the machine that are still in a text: addresses, absolute paths, the user's name.
 
@@ -231,5 +215,5 @@ def traces(text: str) -> list[str]:
         user = getpass.getuser()
     except (KeyError, OSError):
         return found
-    named = len(user) >= 4 and user not in COMMON_USERS and re.search(rf"\b{re.escape(user)}\b", text)
+    named = len(user) >= 4 and user not in names("common_users") and re.search(rf"\b{re.escape(user)}\b", text)
     return [*found, user] if named else found

@@ -85,8 +85,7 @@ def of100(value: Any) -> str:
     '52 (40 to 62)'
     """
     if isinstance(value, Mapping):
-        whole, low, high = (of100(value[name]) for name in text.INTERVAL)
-        return f"{whole} ({low} to {high})"
+        return text.with_ends(value, of100)
     return text.number(f"{100 * value:.0f}")
 
 
@@ -239,6 +238,5 @@ def printed(number: Number) -> str:
     """
     value = number.value
     if isinstance(value, Mapping):
-        middle, low, high = (text.number(str(value[name])) for name in text.INTERVAL)
-        return f"{middle} ({low} to {high})"
+        return text.with_ends(value, lambda one: text.number(str(one)))
     return text.number(", ".join(map(str, value)) if isinstance(value, list) else str(value))

@@ -21,7 +21,6 @@ TOLD = re.compile(r"([−+-]?\d[\d.,]*)(?: ?%)? \(([−+-]?\d[\d.,]*)(?: ?%)? to
 """An estimate with its interval, as it is written."""
 MISSING = "–"
 INTERVAL = ("value", "ci_low", "ci_high")
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 MINUS = re.compile(
     r"(?<![\w.−–-])-(?=\.?\d)"  # a sign before a number
     r"|(?<=\d )-(?= [^\W\d])|(?<=[^\W\d] )-(?= \d)|(?<=\w )-(?= [a-z]+_)"  # between a term and a number or a name
@@ -29,6 +28,9 @@ MINUS = re.compile(
 SMALL, SMALLEST = 5e-4, 5e-7
 """Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit."""
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+VOCABULARY = yaml.load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"), Loader)
 
 
 class Verdict(NamedTuple):
@@ -39,21 +41,7 @@ class Verdict(NamedTuple):
     letter: str
 
 
-VERDICTS = {
-    "reproduced": Verdict("good", "=", "R"),
-    "supported": Verdict("good", "✓", "S"),
-    "direction only": Verdict("half", "◐", "D"),
-    "not supported": Verdict("bad", "✗", "N"),
-    "impossible": Verdict("bad", "⊘", "I"),
-    "not testable": Verdict("open", "?", "T"),
-    "not settled": Verdict("open", "±", "U"),
-    "exploratory": Verdict("open", "~", "E"),
-}
-"""The last is for findings that no rule, written down before the results, decides."""
-CALLOUTS = {"caution": "What not to conclude", "note": "Note", "method": "How this is judged"}
-"""Kinds of boxes and their default titles."""
-
-
+VERDICTS = {word: Verdict(*look) for word, look in VOCABULARY["verdicts"].items()}
 Made = TypeVar("Made", bound=Callable)
 
 
@@ -108,22 +96,31 @@ def typeset(text: str) -> str:
     return percent(MINUS.sub("−", text.replace("->", "→")))
 
 
+def with_ends(found: Mapping[str, Any], write: Callable[[Any], str]) -> str:
+    """An estimate with its interval, each number as `write` has it.
+
+    >>> with_ends({"value": 0.5, "ci_low": 0, "ci_high": 1}, str)
+    '0.5 (0 to 1)'
+    """
+    value, low, high = (write(found[name]) for name in INTERVAL)
+    return f"{value} ({low} to {high})"
+
+
 class Filler(string.Formatter):
     """`str.format` for sentences: numbers as formatted, text escaped, intervals written out."""
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Look a name up, with a readable error."""
-        if not isinstance(key, str) or key not in kwargs:
+        if key not in kwargs:
             raise KeyError(f"prose names {key!r}, but no value of that name was given")
-        return kwargs[key]
+        return kwargs[str(key)]
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """Format one value; refuse a missing one."""
         if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
             raise ValueError("a sentence of the report would say 'nan': the value is missing")
         if isinstance(value, Mapping) and set(value) >= set(INTERVAL):
-            value_, low, high = (self.format_field(value[k], format_spec) for k in ("value", "ci_low", "ci_high"))
-            return f"{value_} ({low} to {high})"
+            return with_ends(value, lambda one: self.format_field(one, format_spec))
         if isinstance(value, numbers.Number):
             return number(format(value, format_spec))
         return escape(format(value, format_spec) if format_spec else str(value))
@@ -145,7 +142,8 @@ def count(n: int, noun: str = "", plural: str | None = None) -> str:
     >>> count(1, "claim"), count(0, "claim"), count(14, "claim")
     ('one claim', 'no claims', '14 claims')
     """
-    word = WORDS[n] if 0 <= n < len(WORDS) else str(n)
+    known = VOCABULARY["counts"]
+    word = known[n] if 0 <= n < len(known) else str(n)
     named = noun if n == 1 else plural or f"{noun}s"
     return f"{word} {named}" if noun else word
 
@@ -177,9 +175,12 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | Non
     """
     if found["value"] is None or not math.isfinite(found["value"]):
         return None
-    value, low, high = (number(format(found[key], form)) for key in INTERVAL)
     known = math.isfinite(found["ci_low"])
-    made = Estimate(f"{value} ({low} to {high})" if known else value)
+
+    def write(one: float) -> str:
+        return number(format(one, form))
+
+    made = Estimate(with_ends(found, write) if known else write(found["value"]))
     made.numbers = tuple(found[key] if known or key == "value" else None for key in INTERVAL)
     return made
 
