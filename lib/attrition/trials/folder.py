@@ -9,7 +9,7 @@ import pandas as pd
 from attrition import cdisc
 from attrition.cdisc import Definitions, Trial
 from attrition.cdisc.sources import open_source
-from attrition.trials.mapping import TableMapping, slug
+from attrition.trials.mapping import TableMapping, for_folder, slug
 
 
 def _upper(names: Any) -> list[str]:
@@ -53,7 +53,7 @@ def definitions(m: TableMapping, base: Definitions) -> Definitions:
         **chosen,
         completed=frozenset((base.completed - named) | set(lists["completed"])),
         ongoing=frozenset((base.ongoing - named) | set(lists["ongoing"])),
-        competing=competing | dict.fromkeys(lists["competing"], "competing"),
+        competing=competing | {term: base.competing.get(term, "competing") for term in lists["competing"]},
         reasons={**reasons, **groups},
     )
 
@@ -79,7 +79,8 @@ def load(place: str | Path, m: TableMapping | None = None, name: str = "") -> Tr
     CdiscError, ContractError
         What is wrong with the files.
     """
-    source = open_source(place, missing=m.missing) if m else open_source(place)
+    m = for_folder(m) if m else None
+    source = open_source(place, missing=m.missing) if m and m.missing != ("",) else open_source(place)
     base = cdisc.usual(source, (m.study or "") if m else "")
     chosen = definitions(m, base) if m else base
     name = (m.name if m else "") or name

@@ -101,7 +101,7 @@ def questions(trial: Trial) -> list[str]:
 def text(trial: Trial, label: str) -> str:
     """What was understood, as the command line prints it."""
     parts = {
-        f"{label}: read as {'a table' if trial.source == 'table' else trial.source.upper()}": [],
+        f"{label}, read as {'a table' if trial.source == 'table' else trial.source.upper()}": [],
         "Who counts": list(_who(trial)),
         "When": list(_when(trial)),
         "Which leaving": list(_which(trial)),
