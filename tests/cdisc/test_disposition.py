@@ -357,6 +357,8 @@ def test_nothing_after_the_data_cut_exists(tmp_path):
     pd.testing.assert_frame_equal(trial.patients, other.patients)
     pd.testing.assert_frame_equal(trial.events, other.events)
     pd.testing.assert_frame_equal(trial.exits, other.exits)
+    pd.testing.assert_frame_equal(trial.cells, other.cells)
+    assert (trial.flow, trial.notes) == (other.flow, other.notes)
 
 
 def test_matches_takes_a_cell_or_a_subcategory():

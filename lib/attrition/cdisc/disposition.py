@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc.sources import TERMS, Source, as_dates, study_day
-from attrition.cdisc.trial import Definitions
+from attrition.cdisc.trial import Definitions, days_until
 from attrition.contract.strict import ContractError, Problem, lines_of
 
 ID = "USUBJID"
@@ -99,7 +99,8 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
     frame["phase"] = _phase(frame["EPOCH"], definitions.epochs)
     frame["event_day"] = _days(frame, reference)
-    return frame[ours]
+    cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
+    return frame[ours & ~(frame["event_day"] > cut)]
 
 
 def _phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
@@ -228,6 +229,8 @@ def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series, de
     dates = as_dates(died["DTHDTC"])
     day = study_day(dates, reference.reindex(died.index)).reindex(exits.index)
     flagged = (terms(died["DTHFL"]).eq("Y") | dates.notna()).reindex(exits.index, fill_value=False)
+    if definitions.data_cut is not None:
+        flagged &= day <= days_until(definitions.data_cut, reference.reindex(exits.index))
     for name in found.estimands:
         own, reason = exits[f"{name}_day"], exits[f"{name}_reason"]
         done, told = reason.isin(definitions.completed), reason.eq(DEATH)

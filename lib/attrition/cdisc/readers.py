@@ -10,7 +10,7 @@ import pandas as pd
 from attrition.cdisc import participants
 from attrition.cdisc.disposition import CELL, EXITS, Disposition, sdtm, terms, with_deaths
 from attrition.cdisc.sources import CdiscError, Source, as_dates, first_known, latest_dates, study_day
-from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, assemble
+from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, assemble, days_until
 from attrition.contract.strict import ContractError, lines_of
 
 ID = "USUBJID"
@@ -116,12 +116,14 @@ def adverse_events(
     frame = source.read("ae", columns, need=[ID, "AEDECOD"])
     frame = frame.drop_duplicates([ID, "AESEQ"]) if frame["AESEQ"].notna().all() else frame
     frame = frame[frame[ID].isin(reference.index)]
+    definitions = definitions or Definitions()
     collected = _day(frame, reference, "AEDY", "AEDTC")
     bound = study_day(latest_dates(frame["AESTDTC"]), frame[ID].map(reference))
     onset = _day(frame, reference, "AESTDY", "AESTDTC").fillna(np.fmin(bound, collected)).fillna(collected)
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
+    made = made[~(onset > frame[ID].map(days_until(definitions.data_cut, reference)).astype(float))]
     visits = pd.DataFrame(columns=["id", "day"]) if visits is None else visits
-    known, notes = _known(made, collected, visits, definitions or Definitions())
+    known, notes = _known(made, collected[made.index], visits, definitions)
     return made.assign(known_day=known), notes
 
 

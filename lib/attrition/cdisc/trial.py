@@ -306,21 +306,29 @@ def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, di
     return patients[dosed & ~early], {"not_dosed": int((~dosed).sum()), "left_before_first_dose": int(early.sum())}
 
 
+def days_until(cut: pd.Timestamp | None, start: pd.Series) -> pd.Series:
+    """Study day of a data cut for each patient; without a cut or a start nothing lies behind it."""
+    return study_day(pd.Series(cut, index=start.index, dtype="datetime64[s]"), start).fillna(np.inf)
+
+
 def _before_the_cut(
     patients: pd.DataFrame, events: pd.DataFrame, cut: pd.Timestamp
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """Patients, records and the dosed as they stood at a data cut: what is dated later does not exist."""
+    """Patients and records as they stood at a data cut, and who had begun: what is dated later does not exist.
+
+    Who was seen later is followed to the last record by then, or, without records, to the cut.
+    """
     here = ~(patients["start"] > cut)
     patients = patients[here].reset_index(drop=True)
-    last = study_day(pd.Series(cut, index=patients.index), patients["start"]).fillna(np.inf)
+    last = days_until(cut, patients["start"])
     for name in ESTIMANDS:
         late = patients[f"{name}_day"] > last
         patients.loc[late, [f"{name}_day", f"{name}_reason"]] = [np.nan, None]
     of = events["id"].map(pd.Series(last.to_numpy(), index=patients["id"]))
     events = events[(events["day"] <= of) & ~(events["known_day"] > of)]
     seen = events.groupby("id")["day"].max().reindex(patients["id"]).to_numpy()
-    known = np.fmax(np.fmin(patients["last_day"], last), np.fmin(seen, last))
-    return patients.assign(last_day=np.where(patients["last_day"] > last, np.fmax(seen, 1.0), known)), events, here
+    seen = np.where(np.isnan(seen), last, seen)
+    return patients.assign(last_day=patients["last_day"].where(patients["last_day"] <= last, seen)), events, here
 
 
 def _exits(patients: pd.DataFrame, estimand: str, recorded: Sequence[str]) -> tuple[pd.DataFrame, str]:
@@ -433,6 +441,7 @@ def assemble(
     patients = _complete(patients).reset_index(drop=True)
     dosed = pd.Series(True, index=patients.index) if dosed is None else dosed.reset_index(drop=True)
     if definitions.data_cut is not None:
+        screened = dict.fromkeys(screened)  # nobody dates a screening failure
         patients, events, here = _before_the_cut(patients, events, definitions.data_cut)
         dosed = dosed[here].reset_index(drop=True)
     patients, estimand = _exits(patients, definitions.estimand, estimands)
