@@ -17,6 +17,7 @@ from attrition import findings, params, paths
 from attrition.claims import rules
 from attrition.plots import curves, diagrams
 from notebook_report.said import said
+from tests.notebooks import cells
 
 mpl.use("Agg")
 P = params.load("00_findings")
@@ -282,20 +283,21 @@ def test_the_ledger_is_told_by_what_differs_and_what_is_open(rows, found):
     assert facts["excess"] == pytest.approx({"effect": 0.173})
 
 
-def test_operating_points_have_a_row_each(rows):
-    points = findings.point_table(rows)
+def test_operating_points_have_a_row_each(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    points = cells.run("00", "03", "21", rows=rows)["points"]
     assert points.loc[0, ["claim", "fpr", "least", "published"]].tolist() == ["C38", 0.107, 0.806, 0.643]
     assert said("operating_points", {"points": points}).startswith("All of the one published operating points need")
 
 
-def test_flow_counts_add_up_and_are_drawn(found):
-    steps = findings.flow(found)
+def test_flow_counts_add_up_and_are_drawn(found, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    made = cells.run("00", "03", "28", found=found)
+    steps, table = made["steps"], made["flow"]
     assert steps[0]["n"] == steps[1]["n"] + steps[2]["n"]
-    table = findings.flow_table(steps)
     assert table.loc[table["study"] == "CDISC pilot", "n"].tolist() == [306, 254, 200, 200, 200]
     assert table["beside"].tolist() == [False, False, True] + 5 * [False]
-    columns = {study: own.to_numpy()[:, 1:].tolist() for study, own in table.groupby("study", sort=False)}
-    drawn = [text.get_text() for text in diagrams.flow(columns).texts]
+    drawn = [text.get_text() for text in diagrams.flow(made["boxes"]).texts]
     assert "254 randomised" in drawn
     assert "107 primary events, 5 competing by week 24" in drawn
 
@@ -331,8 +333,9 @@ def test_a_figure_reproduced_up_to_the_noise_of_software_shows_both_readings():
     assert said("figures_found", {"statements": [part | {"verdict": "not supported"}]}) == "0.6467"
 
 
-def test_provenance_identifies_protocol_and_data(found):
-    made = findings.provenance(found, 42, "full").set_index("name")
+def test_provenance_identifies_protocol_and_data(found, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    made = cells.run("00", "03", "33", found=found, seed=42, profile="full")["made"].set_index("name")
     assert made.loc["seed", "value"] == "42"
     assert made.loc["published trial (md5)", "value"] == "132b"
     assert re.fullmatch(r"[0-9a-f]{64}", made.loc["claim ledger (sha256)", "value"])

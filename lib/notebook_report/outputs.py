@@ -29,11 +29,11 @@ Label = Callable[[str, str], str]
 
 
 class Outputs:
-    """Renders outputs of one book; `fill` renders ``outputs.html.j2``."""
+    """Renders outputs of one book; `template` gives ``outputs.html.j2``."""
 
-    def __init__(self, manuscript: Manuscript, label: Label, fill: Callable[..., str], look: Any) -> None:
+    def __init__(self, manuscript: Manuscript, label: Label, template: Callable[[], Any], look: Any) -> None:
         self.manuscript, self.items = manuscript, manuscript.items
-        self.label, self.fill, self.look = label, fill, look
+        self.label, self.template, self.look = label, template, look
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What the templates of the book use."""
@@ -78,7 +78,7 @@ class Outputs:
 
     def part(self, kind: str, **values: Any) -> str:
         """A part of the book by its kind, as the template has it."""
-        return self.fill(kind=kind, items=self.items, verdicts=VERDICTS, sorted_from=SORTED_FROM, **values)
+        return self.template().render(kind=kind, items=self.items, verdicts=VERDICTS, sorted_from=SORTED_FROM, **values)
 
     def _block(self, source: str, where: str) -> str:
         return markdown.render(source, markdown.Renderer(where, self.label))
@@ -99,12 +99,11 @@ class Outputs:
     def _made_in(self, item: Item) -> str:
         """Links to the cells that made a finding and its evidence, named once a chapter."""
         makers = {cell.anchor: cell for cell in (item.cell, *(self.items[n].cell for n in item.about["evidence"]))}
-        chapters: dict[str, list[str]] = {}
+        links: dict[str, list[str]] = {}
         for anchor, cell in sorted(makers.items()):
-            chapters.setdefault(cell.where[:2], []).append(f'<a href="#{anchor}">cell {cell.number}</a>')
-        here = item.cell.where[:2]
-        parts = [("" if n == here else f"chapter {int(n)}: ") + ", ".join(links) for n, links in chapters.items()]
-        return "; ".join(parts)
+            place = "" if cell.where[:2] == item.cell.where[:2] else f"chapter {int(cell.where[:2])}: "
+            links.setdefault(place, []).append(f'<a href="#{anchor}">cell {cell.number}</a>')
+        return "; ".join(place + ", ".join(own) for place, own in links.items())
 
     def _other(self, data: dict[str, str], cell: Cell) -> str:
         """Outputs of other libraries, by the report's own order of mime types."""

@@ -1,11 +1,9 @@
 """Figures as small, themable, reproducible SVG."""
 
 import base64
-import functools
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -35,10 +33,16 @@ def draw(figure: Figure, raster: bool = False) -> str:
     """
     if not raster:
         return tidy(_save(figure))
-    with _rasterised(figure) as artists:
-        light = tidy(_save(figure))
-        with _recoloured(artists):
-            dark = tidy(_save(figure))
+    artists = _marks(figure)
+    before = [artist.get_rasterized() for artist in artists]
+    for artist in artists:
+        artist.set_rasterized(True)
+    light, look = tidy(_save(figure)), project.style()
+    _recolour(artists, look.LIGHT, look.DARK)
+    dark = tidy(_save(figure))
+    _recolour(artists, look.DARK, look.LIGHT)
+    for artist, was in zip(artists, before, strict=True):
+        artist.set_rasterized(was)
     return _with_dark_pictures(light, dark)
 
 
@@ -108,46 +112,21 @@ def _marks(figure: Figure) -> list[Artist]:
     return [artist for axes in figure.axes for artist in axes.get_children() if isinstance(artist, kinds)]
 
 
-@contextmanager
-def _rasterised(figure: Figure) -> Iterator[list[Artist]]:
-    artists = _marks(figure)
-    before = [artist.get_rasterized() for artist in artists]
-    for artist in artists:
-        artist.set_rasterized(True)
-    yield artists
-    for artist, was in zip(artists, before, strict=True):
-        artist.set_rasterized(was)
+def _recolour(artists: list[Artist], old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Give marks and lines the colours that have the same names in another theme."""
+    partners = {matplotlib.colors.to_rgb(old[name]): new[name] for name in old}
 
+    def partner(colour: Any) -> Any:
+        red, green, blue, alpha = matplotlib.colors.to_rgba(colour)
+        return matplotlib.colors.to_rgba(partners.get((red, green, blue), (red, green, blue)), alpha)
 
-@functools.cache
-def _partners() -> dict[Any, str]:
-    look = project.style()
-    return {matplotlib.colors.to_rgb(look.LIGHT[name]): look.DARK[name] for name in look.LIGHT}
-
-
-def _partner(colour: Any) -> Any:
-    red, green, blue, alpha = matplotlib.colors.to_rgba(colour)
-    dark = _partners().get((red, green, blue))
-    return matplotlib.colors.to_rgba(dark, alpha) if dark else (red, green, blue, alpha)
-
-
-@contextmanager
-def _recoloured(artists: list[Artist]) -> Iterator[None]:
-    undo: list[tuple[Any, Any]] = []
     for artist in artists:
         if isinstance(artist, Line2D):
-            names: tuple[str, ...] = ("color", "markerfacecolor", "markeredgecolor")
+            for name in ("color", "markerfacecolor", "markeredgecolor"):
+                getattr(artist, f"set_{name}")(partner(getattr(artist, f"get_{name}")()))
         elif isinstance(artist, Collection) and artist.get_array() is None:
-            names = ("facecolor", "edgecolor")
-        else:
-            continue
-        for name in names:
-            setter, old = getattr(artist, f"set_{name}"), getattr(artist, f"get_{name}")()
-            undo.append((setter, old))
-            setter([_partner(c) for c in old] if isinstance(artist, Collection) else _partner(old))
-    yield
-    for setter, old in undo:
-        setter(old)
+            for name in ("facecolor", "edgecolor"):
+                getattr(artist, f"set_{name}")([partner(one) for one in getattr(artist, f"get_{name}")()])
 
 
 def _with_dark_pictures(light: str, dark: str) -> str:

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,13 @@ import pytest
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
+import notebook_report as report
 from attrition import claims, findings, paths
 from attrition.claims import arithmetic, rules, schema
 from attrition.studies import published
 from notebook_report import results, sources
 from notebook_report.said import said
+from tests.notebooks import cells
 
 LEDGER = claims.load()
 WRITTEN = {name: schema.section(name) for name in ("claims", "amendments")}
@@ -468,8 +471,17 @@ def test_noise_of_software_counts_for_boosted_trees_alone():
     )
 
 
-def amended(rows):
-    return findings.amendments_table(WRITTEN["amendments"], rows)
+@pytest.fixture
+def amended(tmp_path, monkeypatch):
+    """Chapter 00's table of amendments over given rows and entries."""
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+
+    def table(rows, entries=WRITTEN["amendments"]):
+        read = SimpleNamespace(section={"amendments": entries}.__getitem__)
+        names = {"schema": read, "judged": pd.DataFrame(rows), "pd": pd, "said": said, "report": report}
+        return cells.run("00", "amendments", **names)["amended"]
+
+    return table
 
 
 def test_amendments_are_in_order_and_name_claims():
@@ -480,19 +492,19 @@ def test_amendments_are_in_order_and_name_claims():
         assert set(entry.get("before", {})) <= ids
 
 
-def test_an_amendment_shows_the_verdict_before_and_after():
+def test_an_amendment_shows_the_verdict_before_and_after(amended):
     entries = [
         {"date": datetime.date(2026, 1, 1), "what": "first", "before": {"C01": "impossible", "C02": "supported"}},
         {"date": datetime.date(2026, 1, 2), "what": "second", "before": {"C01": "not supported"}},
         {"date": datetime.date(2026, 1, 3), "what": "sizes"},
     ]
     rows = [{"id": "C01", "verdict": "reproduced"}, {"id": "C02", "verdict": "supported"}]
-    told = findings.amendments_table(entries, rows)["verdicts"].tolist()
+    told = amended(rows, entries)["verdicts"].tolist()
     assert told[:2] == ["C01: impossible → not supported; C02: still supported", "C01: not supported → reproduced"]
     assert pd.isna(told[2])
 
 
-def test_every_verdict_that_this_issue_changed_is_in_the_amendments(rng):
+def test_every_verdict_that_this_issue_changed_is_in_the_amendments(rng, amended):
     named = {id for entry in WRITTEN["amendments"] for id in entry.get("before", {})}
     asked = {"C03", "C08", "C11", "C12", "C23", "C32", "C33", "C49", "C53", "C54"}  # changed before 27 November
     assert named >= asked | {"C04", "C09", "C13", "C14", "C16", "C45", "C48", "C50"}

@@ -343,7 +343,7 @@ def test_a_template_that_drops_outputs_stops_the_build(out, monkeypatch, execute
     broken.mkdir(parents=True)
     for name in ("conf.json", "shell.html.j2", "chapter.html.j2", "outputs.html.j2"):
         text = (exporter.TEMPLATES / "book" / name).read_text()
-        (broken / name).write_text(text.replace("{{ loop.index0 | output(cell.id) }}", ""))
+        (broken / name).write_text(text.replace("{{ one | output(cell, loop.index0) }}", ""))
     monkeypatch.setattr(exporter, "TEMPLATES", broken.parent)
     with pytest.raises(BuildError, match="lost on the way"):
         books.compose(executed)
