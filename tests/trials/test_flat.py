@@ -217,7 +217,7 @@ BAD = [
     ({"site": ["01", "01 "] * 6}, "column site: two values differ only in case or spaces"),
     ({"pid": ["p1", "P1 ", "p1\u00a0", *"abcdefghi"]}, "lines 3, 4, column pid: differs from the id of an earlier row"),
     (
-        {"why": ["done"] * 6 + ["ae", "AE", "ae\u200b", "done ", "ae", "ae"]},
+        {"why": ["done"] * 6 + ["ae", "AE", "ae\u00a0", "done ", "ae", "ae"]},
         "lines 9, 10, 11, column why: is a term of",
     ),
 ]
@@ -310,13 +310,14 @@ def test_without_known_days_adverse_events_are_never_used(tmp_path):
     adverse = trial.events["kind"].eq("adverse event")
     assert trial.events.loc[adverse, "known_day"].isna().all()
     assert trial.events.loc[~adverse, "known_day"].notna().all()
-    assert flat.UNDATED in trial.notes
+    assert [note for note in trial.notes if note.startswith("2 of 2 adverse events have no collection date: never")]
 
 
 def test_records_without_a_day_are_left_out_and_counted(tmp_path):
     trial = put(tmp_path, events=records(day=["5", "", "9"]))
     assert len(trial.events) == 2
-    assert trial.notes == ("1 records without a day are left out.",)
+    assert "1 records without a day are left out." in trial.notes
+    assert trial.account == (("t.csv", 12, 0, ""), ("events.csv", 3, 1, "without a day"))
 
 
 @pytest.mark.parametrize(
@@ -491,3 +492,188 @@ def test_a_notebook_reads_a_file_or_a_frame_with_a_mapping_file_or_a_dictionary(
         trials.load(frame.drop(columns="last_day"), mapping=content)
     with pytest.raises(MappingError, match="the mapping: refused"):
         trials.load(frame, mapping=content | {"titl": "x"})
+
+
+FLAGGED = MAPPING[: MAPPING.index("[reasons]")].replace('reason = "why"', 'event = "left"')
+
+
+def statuses(trial):
+    return trial.patients["status"].tolist()
+
+
+def test_a_flag_of_two_is_a_competing_event(tmp_path):
+    flags = ["0"] * 6 + ["1", "2", "1", "0", "0", "1"]
+    expected = ["none"] * 6 + ["primary", "competing", "primary", "censored", "censored", "primary"]
+    assert statuses(put(tmp_path, table().assign(left=flags), FLAGGED)) == expected
+    text = FLAGGED.replace('event = "left"', 'event = "left"\ncompeting = "died"')
+    died = table().assign(left=[{"2": "1"}.get(flag, flag) for flag in flags], died=["", "0"] * 3 + [*"010000"])
+    assert statuses(put(tmp_path, died, text)) == expected
+    coded = table().assign(left=["1"] * 6 + ["2"] * 6)
+    assert "holds 1 and 2 and no 0" in refused(tmp_path, frame=coded, text=FLAGGED)
+    assert "column left: must be 0 or 1 (or 2" in refused(tmp_path, frame=table().assign(left="3"), text=FLAGGED)
+
+
+def test_a_flag_tells_who_left_and_a_reason_why(tmp_path):
+    text = MAPPING.replace('reason = "why"', 'reason = "why"\nevent = "left"')
+    flags = ["0"] * 6 + ["1", "0", "1", "0", "0", "1"]
+    trial = put(
+        tmp_path, table(why=[*["done"] * 6, "ae", "died", "", "in", "", "other thing"]).assign(left=flags), text
+    )
+    assert statuses(trial)[6:] == ["primary", "competing", "primary", "censored", "censored", "primary"]
+    assert trial.patients["reason_group"].tolist()[6:9] == ["adverse event", "competing", "other"]
+    against = table().assign(left=["1", *flags[1:6], "0", *flags[7:]])
+    message = refused(tmp_path, frame=against, text=text)
+    assert "line 2, column why: says completed where left says left" in message
+    assert "line 8, column why: is a reason for leaving where left says stayed" in message
+
+
+TREATMENT = 'treatment_day = "stopped"\ntreatment_reason = "stop_reason"'
+
+
+def stopping(**changes):
+    """Two of those who completed stopped treatment on day 40; who left stopped on the day of leaving."""
+    made = {"stopped": ["40", "41", *["110"] * 4, "10", "20", "30", "", "", "60"]}
+    made |= {"stop_reason": ["ae", "tired", *["done"] * 4, "ae", "died", "other thing", "", "", "ae"]}
+    return table().assign(**(made | changes))
+
+
+def test_stopping_treatment_is_an_event_of_its_own(tmp_path):
+    text = MAPPING.replace('reason = "why"', f'reason = "why"\n{TREATMENT}')
+    trial = put(tmp_path, stopping(), text)
+    assert trial.estimands == ("study", "treatment")
+    assert (trial.definitions.estimand, trial.flow["primary"]) == ("study", 3)
+    assert (trial.flow["off_treatment"], trial.flow["off_study"], trial.flow["retained_off_treatment"]) == (6, 4, 2)
+    other = put(tmp_path, stopping(), text.replace("[baseline]", 'estimand = "treatment"\n[baseline]'))
+    assert (other.definitions.estimand, other.flow["primary"]) == ("treatment", 5)
+    assert other.patients.loc[other.patients["id"].eq("001"), "event_day"].tolist() == [40]
+    bare = put(
+        tmp_path, stopping(stopped=["40", "41", *[""] * 10]), text.replace('treatment_reason = "stop_reason"', "")
+    )
+    assert bare.flow["off_treatment"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"stopped": ["", "41", *["110"] * 4, "10", "20", "30", "", "", "60"]},
+            "line 2, column stopped: is empty where",
+        ),
+        (
+            {"stopped": ["40", "41", *["110"] * 4, "11", "20", "30", "", "", "60"]},
+            "line 8, column stopped: is later than",
+        ),
+        (
+            {"stop_reason": ["AE", "tired", *["done"] * 10]},
+            "line 2, column stop_reason: is a term of the mapping but for",
+        ),
+        ({"stopped": "1.5"}, "column stopped: must be a whole study day"),
+    ],
+)
+def test_a_stop_of_treatment_that_breaks_the_contract(tmp_path, changes, said):
+    text = MAPPING.replace('reason = "why"', f'reason = "why"\n{TREATMENT}')
+    assert said in refused(tmp_path, frame=stopping(**changes), text=text)
+
+
+def test_a_table_that_tells_the_end_of_treatment_alone_says_so(tmp_path):
+    trial = put(tmp_path, text=MAPPING.replace("[baseline]", 'estimand = "treatment"\n[baseline]'))
+    assert (trial.estimands, trial.definitions.estimand, trial.flow["primary"]) == (("treatment",), "treatment", 3)
+
+
+CUT = MAPPING.replace('reason = "why"', 'reason = "why"\nstart_date = "start"')
+
+
+def test_nothing_after_the_data_cut_is_read(tmp_path):
+    """What lies behind the cut may be anything: the trial is the same."""
+    text = CUT.replace("[baseline]", "data_cut = 2020-02-29\n[baseline]")
+    frame = table().assign(start=["2019-10-01"] * 6 + ["2020-01-31"] * 5 + ["2020-03-01"])
+    trial = put(tmp_path, frame, text, records(day=["5", "14", "9"]))
+    assert len(trial.patients) == 11
+    assert "1 patients started after the data cut and are left out." in trial.notes
+    assert statuses(trial)[6:] == ["primary", "competing", "primary", "censored", "censored"]
+    assert trial.patients["event_day"].tolist()[6:] == [10, 20, 30, 30, 30]
+    later = frame.assign(day=[*frame["day"][:9], "999", "31", "1"], why=[*frame["why"][:9], "ae", "died", "done"])
+    again = put(tmp_path, later, text, records(day=["5", "14", "9"]))
+    pd.testing.assert_frame_equal(again.patients, trial.patients)
+    assert again.exits["start"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("2020-02", "must be a whole date"),
+        ("31.1.2020", "must be a whole date"),
+        ("", "is empty, but [design] data_cut"),
+    ],
+)
+def test_a_start_that_is_no_date_is_refused(tmp_path, start, said):
+    text = CUT.replace("[baseline]", "data_cut = 2020-02-29\n[baseline]")
+    assert f"line 2, column start: {said}" in refused(
+        tmp_path, frame=table().assign(start=[start] + ["2020-01-01"] * 11), text=text
+    )
+
+
+def test_a_trial_that_runs_needs_no_completer_and_nobody_at_the_horizon(tmp_path):
+    frame = table(day=["90"] * 6 + ["10", "20", "30", "40", "50", "60"], why=[""] * 6 + ["ae", "died", "ae"] + [""] * 3)
+    trial = put(tmp_path, frame)
+    assert "Nobody has yet been seen through day 100, the horizon." in trial.notes
+    assert trial.flow["censored"] == 9
+    flagged = frame.assign(left=["0"] * 6 + ["1"] * 3 + ["0"] * 3)
+    with pytest.raises(MappingError, match="nobody was seen through that day"):
+        put(tmp_path, flagged, FLAGGED)
+    assert put(tmp_path, flagged, FLAGGED + "[plan]\npatients = 40\n").flow["censored"] == 9
+    planned = FLAGGED.replace("horizon = 100\n", "") + "[plan]\nhorizon = 100\n"
+    assert put(tmp_path, flagged, planned).horizon == 100
+
+
+def test_a_term_that_looks_like_completion_is_asked_about_even_in_a_trial_that_runs(tmp_path):
+    message = refused(tmp_path, frame=table(why=["finished"] * 6 + ["ae"] * 3 + [""] * 3))
+    assert "no patient completed, by the terms that the mapping gives for completion; one other term stands" in message
+
+
+def test_planned_visits_make_missed_ones(tmp_path):
+    seen = pd.DataFrame(
+        {"pid": ["001", "002"], "kind": "visit", "term": "w2", "day": ["14", "16"], "known": ["14", "16"]}
+    )
+    text = MAPPING + "[schedule]\nvisits = [1, 14, 90]\n"
+    trial = put(tmp_path, text=text, events=seen.assign(value=""))
+    assert trial.schedule == (14, 90)
+    missed = cohort.features(trial, 28)["visits_missed"]
+    assert missed.sum() == len(missed) - 2
+    with pytest.raises(MappingError, match=r"\[schedule\] visits: no record of kind visit"):
+        put(tmp_path, text=text, events=seen.assign(kind="lab", value=""))
+
+
+def test_doses_are_records_and_strata_are_baseline(tmp_path):
+    text = MAPPING.replace(
+        'categories = ["sex"]', 'categories = ["sex"]\nstrata = ["region"]\nknown_on_day_1 = ["region"]'
+    )
+    trial = put(tmp_path, table(region=["north", "south"] * 6), text, records(kind="exposure", value="5"))
+    assert trial.events["kind"].eq("exposure").all()
+    assert "region" in trial.baseline
+    assert trial.definitions.known_on_day_1 == ("region",)
+
+
+@pytest.mark.parametrize(("rule", "known"), [("onset", 9.0), ("next visit", 12.0)])
+def test_an_adverse_event_without_a_known_day_counts_as_declared(tmp_path, rule, known):
+    visit = records(kind=["adverse event", "visit", "adverse event"], pid=["001", "002", "002"], day=["5", "12", "9"])
+    trial = put(
+        tmp_path, text=f'{MAPPING}[adverse_events]\nknown = "{rule}"\n', events=visit.assign(known=["20", "12", ""])
+    )
+    assert trial.events.loc[trial.events["name"].eq("Nausea"), "known_day"].tolist() == [known]
+
+
+def test_letters_are_composed_and_invisible_characters_gone(tmp_path):
+    plain, odd = (table(arm=[arm, "None", "Placebo"] * 4) for arm in ("Caf\u00e9", "Cafe\u0301"))
+    odd["pid"] = odd["pid"].where(odd["pid"].ne("003"), "\u200b003")
+    odd["why"] = odd["why"].where(odd["why"].ne("ae"), "ae\u2060")
+    expected, found = put(tmp_path, plain), put(tmp_path, odd)
+    pd.testing.assert_frame_equal(found.patients, expected.patients)
+    assert flat.TIDIED.format(7) in found.notes
+    assert "line 3, column pid: this patient stands in an earlier row" in refused(
+        tmp_path, frame=table(pid=["a", "a\u200b", *"bcdefghijk"])
+    )
+
+
+def test_columns_alike_but_for_case_are_refused(tmp_path):
+    assert "column age: another column has this name but for case or spaces" in refused(tmp_path, frame=table(AGE="7"))

@@ -86,8 +86,10 @@ def test_a_mapping_of_a_folder_says_what_it_wants_and_nothing_else(tmp_path):
 
 
 def test_a_mapping_of_the_other_kind_is_refused_when_it_is_used(tmp_path):
-    with pytest.raises(MappingError, match=r"m\.yaml: \[columns\], \[schedule\]: about the columns of a flat table"):
-        mapping.for_folder(mapping.read(written(tmp_path, SMALLEST | {"schedule": {"visits": [28]}})))
+    with pytest.raises(MappingError, match=r"m\.yaml: \[schedule\]: about the columns of a flat table"):
+        mapping.for_folder(mapping.read(written(tmp_path, FOLDER | {"schedule": {"visits": [28]}})))
+    with pytest.raises(MappingError, match=r"m\.yaml: \[columns\]: about the columns"):
+        mapping.for_folder(mapping.read(written(tmp_path, SMALLEST)))
     with pytest.raises(MappingError, match=r"m\.yaml: \[columns\] is missing"):
         mapping.for_table(mapping.read(written(tmp_path, FOLDER)))
     for section, keys in mapping.OF_FOLDERS.items():
@@ -164,6 +166,7 @@ def test_the_smallest_mapping(tmp_path):
         ({"columns": {"id": "pid", "event_day": "pid", "event": "left"}}, "the column 'pid' has two roles"),
         ({"baseline": {"numbers": "age"}}, "[baseline] numbers must be a list of texts"),
         ({"reasons": {"completed": ["done"]}}, "[reasons] needs the column reason"),
+        ({"schedule": {"visits": [28]}}, "[schedule] needs [events]"),
         ({"events": {"table": "e.csv", "id": "pid", "day": "day"}}, "[events] needs one of kind and all_are"),
         (
             {"events": {"table": "e.csv", "id": "pid", "day": "day", "all_are": "AE"}},
@@ -229,3 +232,8 @@ def test_a_mapping_that_is_not_there(tmp_path):
     with pytest.raises(MappingError, match="no such mapping") as error:
         mapping.read(tmp_path / "nowhere.toml")
     assert error.value.exit_code == 2
+
+
+def test_what_a_mapping_names_is_in_composed_form():
+    said = {"columns": {"id": "pid", "event_day": "day", "reason": "why"}, "reasons": {"completed": ["termine\u0301"]}}
+    assert mapping.read(said | {"design": {"horizon": 9}}).completed == ("termin\u00e9",)

@@ -80,7 +80,7 @@ def _disease_months(source: Source, definitions: Definitions) -> pd.Series:
     return (as_dates(frame["MHDTC"]) - as_dates(frame["MHSTDTC"])).dt.days / MONTH
 
 
-def _known(
+def known_days(
     adverse: pd.DataFrame, collected: pd.Series, visits: pd.DataFrame, definitions: Definitions
 ) -> tuple[pd.Series, list[str]]:
     """Day from which each adverse event counts as known, and a note on those that nobody dated when recorded.
@@ -123,7 +123,7 @@ def adverse_events(
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
     made = made[~(onset > frame[ID].map(days_until(definitions.data_cut, reference)).astype(float))]
     visits = pd.DataFrame(columns=["id", "day"]) if visits is None else visits
-    known, notes = _known(made, collected[made.index], visits, definitions)
+    known, notes = known_days(made, collected[made.index], visits, definitions)
     return made.assign(known_day=known), notes
 
 
@@ -348,7 +348,7 @@ def _adam_adverse_events(
     frame = source.read("adae", [ID, "AESEQ", "AEDECOD", "AEBODSYS", "ASTDT", "ASTDY"]).drop_duplicates([ID, "AESEQ"])
     onset = _day(frame, reference, "ASTDY", "ASTDT")
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, np.nan, detail=frame["AEBODSYS"])
-    known, notes = _known(made, onset * np.nan, visits, definitions)
+    known, notes = known_days(made, onset * np.nan, visits, definitions)
     return made.assign(known_day=known), notes
 
 

@@ -7,35 +7,53 @@ with its line and column, and no message holds a value.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from attrition.cdisc.readers import known_days
+from attrition.cdisc.sources import as_dates
 from attrition.cdisc.trial import (
     CENSORED,
     COMPLETED,
+    ESTIMANDS,
     EVENT_COLUMNS,
+    EXIT_COLUMNS,
     NO_EVENT,
     PATIENT_COLUMNS,
     Definitions,
     Trial,
     assemble,
     completion_begins,
+    days_until,
 )
 from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
-from attrition.trials.mapping import LONGEST_STUDY, RECORDS, MappingError, TableMapping, for_table, plain, slug
+from attrition.trials.mapping import (
+    LONGEST_STUDY,
+    RECORDS,
+    MappingError,
+    TableMapping,
+    composed,
+    for_table,
+    plain,
+    slug,
+)
 
 ENDINGS = (".csv", ".parquet")
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
-LEFT = "left the trial"
+COMPETES = "2"
+LEFT, STOPPED, COMPETED = "left the trial", "stopped treatment", "competing event"
 ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
 MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
 FEWEST_PATIENTS = 10
 FEWEST_FOLLOWED = 2
 UNSEEN = "and whether they would have stayed until then is not known"
+TIDIED = "{} cells held invisible characters, or letters in decomposed form: read without, and composed."
 FREE_TEXT = "looks like free text or an identifier"
-UNDATED = "The mapping names no known_day: no adverse event counts as known at a landmark."
+LATE, FEW_LATE = 0.8, 2
+"""Share of the patients with one term, and how many, who were seen through the horizon: it may be completion."""
 
 
 def unread(path: Path) -> str:
@@ -77,12 +95,22 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
         raise ContractError(path.name, [Problem("", unread(path))])
     elif path.suffix.lower() == ".csv":
         table = read_strict(path, missing)
+        table.columns = pd.Index([composed(name) for name in table])
         _require(table.columns, columns, path.name)
-        return table[columns]
+        return _composed(table[columns])
     else:
         table = _read_parquet(path, columns)
     table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
-    return table.mask(table.isin(list(missing)))
+    return _composed(table.mask(table.isin(list(missing))))
+
+
+def _composed(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with each text in composed form and without invisible characters; how many cells changed is kept."""
+    tidy = table.map(composed, na_action="ignore")
+    changed = int((tidy.ne(table) & table.notna()).to_numpy().sum())
+    tidy = tidy.mask(tidy.eq("")) if changed else table
+    tidy.attrs["notes"] = (*table.attrs.get("notes", ()), *([TIDIED.format(changed)] if changed else []))
+    return tidy
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -100,8 +128,11 @@ def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
 
 def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
     there = list(there)
+    forms = [plain(str(name)) for name in there]
     problems = []
     for column in columns:
+        if forms.count(plain(column)) > 1:
+            problems.append(Problem(column, "another column has this name but for case or spaces", 1))
         if column not in there:
             near = difflib.get_close_matches(column, there, n=1)
             problems.append(Problem(column, f"not in the file{f'; did you mean {near[0]}?' if near else ''}", 1))
@@ -146,6 +177,15 @@ class Cells:
         self.note(column, "is empty", cells.isna() & needed)
         return days
 
+    def date(self, column: str | None, needed: bool) -> pd.Series:
+        """Calendar days; missing without a column."""
+        cells = self.text(column)
+        dates = as_dates(cells)
+        if column:
+            self.note(column, "must be a whole date, YYYY-MM-DD", cells.notna() & dates.isna())
+            self.note(column, "is empty, but [design] data_cut needs it", cells.isna() & needed)
+        return dates
+
     def few(self, column: str, most: int) -> bool:
         """Whether a column has at most so many different values."""
         found = self.table[column].nunique()
@@ -185,21 +225,39 @@ class Cells:
             raise ContractError(file, self.problems)
 
 
+def _terms(cells: Cells, column: str, m: TableMapping) -> pd.Series:
+    """Coded terms: missing where nothing has happened yet."""
+    if cells.few(column, MOST_TERMS):
+        _note_terms(cells, column, m)
+    terms = cells.table[column]
+    return terms.mask(terms.isin(m.ongoing))
+
+
 def _reason(cells: Cells, m: TableMapping) -> pd.Series:
     """Disposition term of every patient: missing while the patient is in the trial."""
+    terms = _terms(cells, m.reason, m) if m.reason else cells.text(None)
+    if m.event is None:
+        return terms
+    flag, competing = cells.text(m.event).str.lower(), cells.text(m.competing_event).str.lower()
+    left, stayed, competes = flag.isin(YES), flag.isin(NO), flag.eq(COMPETES).fillna(False) | competing.isin(YES)
+    cells.note(m.event, "must be 0 or 1 (or 2: a competing event)", ~(left | stayed | flag.eq(COMPETES).fillna(False)))
+    if m.competing_event:
+        cells.note(m.competing_event, "must be empty, 0 or 1", competing.notna() & ~competing.isin(YES | NO))
+    if {"1", COMPETES} <= set(flag.dropna()) and not stayed.any():
+        cells.problems.append(Problem(m.event, "holds 1 and 2 and no 0: who left must be 1, who did not 0"))
+    done, named = terms.isin(m.completed), terms.isin(m.competing)
     if m.reason:
-        if cells.few(m.reason, MOST_TERMS):
-            _note_terms(cells, m.reason, m)
-        terms = cells.table[m.reason]
-        return terms.mask(terms.isin(m.ongoing))
-    flag = cells.text(m.event).str.lower()
-    cells.note(str(m.event), "must be 0 or 1", ~flag.isin(YES | NO))
-    return cells.same(LEFT).where(flag.isin(YES))
+        cells.note(m.reason, f"says completed where {m.event} says left", done & (left | competes))
+        unclear = stayed & ~competes & terms.notna() & ~done & ~named
+        cells.note(
+            m.reason, f"is a reason for leaving where {m.event} says stayed: for which is it competing?", unclear
+        )
+    return terms.mask(left & terms.isna(), LEFT).mask(competes & ~named, COMPETED)
 
 
 def _note_terms(cells: Cells, column: str, m: TableMapping) -> None:
     """Terms that are much like one of the mapping but are not in it would silently move patients."""
-    values, before = cells.table[column], len(cells.problems)
+    values = cells.table[column]
     there = set(values.dropna().unique())
     named = [*m.completed, *m.ongoing, *m.competing, *(term for group in m.groups.values() for term in group)]
     unnamed = sorted(there - set(named))
@@ -211,9 +269,33 @@ def _note_terms(cells: Cells, column: str, m: TableMapping) -> None:
     forms = {plain(term) for term in named}
     alike = values.isin([term for term in unnamed if plain(term) in forms])
     cells.note(column, "is a term of the mapping but for case or spaces", alike)
-    if m.completed and not there.intersection(m.completed) and len(cells.problems) == before:
-        rule = "no patient completed, by the terms that the mapping gives for completion"
-        cells.problems.append(Problem(column, rule))
+
+
+def _note_nobody_completed(cells: Cells, m: TableMapping, day: pd.Series) -> None:
+    """Nobody completed by the mapping's terms: sound while a trial runs, unless another term looks like completion."""
+    if not m.reason or m.event or not m.completed or cells.problems:
+        return
+    terms = cells.table[m.reason]
+    if terms.isin(m.completed).any():
+        return
+    rule = "no patient completed, by the terms that the mapping gives for completion"
+    through = day.ge(m.horizon)[terms.notna() & ~terms.isin(m.ongoing)].groupby(terms).agg(["mean", "sum"])
+    if ((through["mean"] >= LATE) & (through["sum"] >= FEW_LATE)).any():
+        cells.problems.append(Problem(m.reason, f"{rule}; one other term stands where patients reached the horizon"))
+    elif not (m.plan or m.data_cut or (terms.isna() | terms.isin(m.ongoing)).any()):
+        cells.problems.append(Problem(m.reason, f"{rule}, and none is still in the trial"))
+
+
+def _treatment(cells: Cells, m: TableMapping, last: pd.Series) -> dict[str, pd.Series]:
+    """Day and reason of the stop of treatment, an event of its own; nothing where the mapping names none."""
+    if m.treatment_day is None:
+        return {}
+    day = cells.day(m.treatment_day, 1)
+    reason = _terms(cells, m.treatment_reason, m) if m.treatment_reason else cells.same(STOPPED).where(day.notna())
+    if m.treatment_reason:
+        cells.note(m.treatment_day, f"is empty where {m.treatment_reason} tells a stop", day.isna() & reason.notna())
+    cells.note(m.treatment_day, f"is later than {m.event_day}", reason.notna() & (day > last))
+    return {"treatment_day": day.where(reason.notna()), "treatment_reason": reason}
 
 
 def _arm(cells: Cells, m: TableMapping) -> pd.Series:
@@ -227,34 +309,55 @@ def _arm(cells: Cells, m: TableMapping) -> pd.Series:
 
 
 def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
-    """The patients of a flat table: id, arm, site, event_day, reason and baseline columns.
+    """The patients of a flat table: id, arm, site, event_day, reason, start, stop of treatment and baseline columns.
 
     Raises
     ------
     ContractError
         With every bad line at once.
     """
-    named = [m.id, m.event_day, m.reason, m.event, m.arm, m.site, *m.numbers, *m.categories]
+    named = [m.id, m.event_day, m.reason, m.event, m.competing_event, m.treatment_day, m.treatment_reason]
+    named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories, *m.strata]
     cells = Cells(read_table(path, [column for column in named if column], m.missing))
+    day = cells.day(m.event_day, 1, needed=True)
     columns = {
         "id": cells.identifier(m.id),
         "arm": _arm(cells, m),
         "site": cells.apart(m.site).fillna(UNKNOWN_SITE) if m.site else cells.same(UNKNOWN_SITE),
-        "event_day": cells.day(m.event_day, 1, needed=True),
+        "event_day": day,
         "reason": _reason(cells, m),
+        "start": cells.date(m.start_date, needed=bool(m.data_cut)),
+        **_treatment(cells, m, day),
     }
+    _note_nobody_completed(cells, m, day)
     columns |= {_own(column): cells.number(column) for column in m.numbers}
-    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in m.categories}
+    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in (*m.categories, *m.strata)}
     if len(cells.table) < FEWEST_PATIENTS:
         rule = f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}"
         cells.problems.append(Problem("", rule))
     cells.refuse(_name(path))
-    return pd.DataFrame(columns)
+    made = pd.DataFrame(columns)
+    made.attrs["notes"] = cells.table.attrs.get("notes", ())
+    return made
+
+
+def _as_of(table: pd.DataFrame, m: TableMapping, last: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """Patients as they stood at the data cut: who left, or stopped, later was still there on its day."""
+    if not m.data_cut:
+        return table, []
+    if m.start_date is None:
+        return table, ["The mapping names a data cut and no start_date: days are taken as they stood at the cut."]
+    late, after = table["event_day"] > last, int((last < 1).sum())
+    table = table.assign(event_day=np.fmin(table["event_day"], last), reason=table["reason"].mask(late))
+    if "treatment_day" in table:
+        kept = table["treatment_day"] <= last
+        table = table.assign(**{name: table[name].where(kept) for name in ("treatment_day", "treatment_reason")})
+    return table, [f"{after} patients started after the data cut and are left out."] if after else []
 
 
 def _own(column: str) -> str:
     """A baseline column that has the name of one of ours keeps apart from it."""
-    taken = {*PATIENT_COLUMNS, "time", "event_group", "status"}
+    taken = {*PATIENT_COLUMNS, *EXIT_COLUMNS, "time", "event_group", "status"}
     return f"baseline_{column}" if column in taken else column
 
 
@@ -266,8 +369,8 @@ def _kind(cells: Cells, column: str | None, all_are: str | None) -> pd.Series:
     return kind
 
 
-def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
-    """The dated records of the long table, if the mapping names one.
+def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """The dated records of the long table, if the mapping names one, and notes; `until` is each patient's last day.
 
     Raises
     ------
@@ -277,11 +380,13 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     e = m.events
     if e is None:
         numbers = ("value", "day", "known_day")
-        return pd.DataFrame({name: pd.Series(dtype="float" if name in numbers else "str") for name in EVENT_COLUMNS})
+        empty = {name: pd.Series(dtype="float" if name in numbers else "str") for name in EVENT_COLUMNS}
+        return pd.DataFrame(empty), []
     named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
     cells = Cells(read_table(e.table, [column for column in named if column], m.missing))
     day, kind = cells.day(e.day, -LONGEST_STUDY), _kind(cells, e.kind, e.all_are)
-    known = cells.day(e.known_day, -LONGEST_STUDY) if e.known_day else day.mask(kind.eq("adverse event"))
+    adverse = kind.eq("adverse event")
+    told = cells.day(e.known_day, -LONGEST_STUDY) if e.known_day else day.mask(adverse)
     value, found = cells.number(e.value), cells.table[e.id]
     unknown = ~found.isin(ids)
     alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
@@ -289,8 +394,13 @@ def events(m: TableMapping, ids: pd.Series) -> pd.DataFrame:
     cells.note(e.id, "differs from an id of the other table only in case or spaces", alike)
     cells.refuse(e.table.name)
     name, detail = cells.text(e.name).fillna("unnamed"), cells.text(e.detail)
-    columns = (found, kind, name, value, detail, day, np.maximum(day, known))
-    return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True))).reset_index(drop=True)
+    columns = (found, kind, name, value, detail, day, np.maximum(day, told))
+    made = pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)))
+    made = made[~(day > found.map(until.set_axis(ids)))]
+    adverse, told, kind = (column[made.index] for column in (adverse, told, kind))
+    known, notes = known_days(made[adverse], told[adverse], made[kind.eq("visit")], definitions(m, ""))
+    made.loc[adverse, "known_day"] = known
+    return made.reset_index(drop=True), [*cells.table.attrs.get("notes", ()), *notes]
 
 
 def definitions(m: TableMapping, name: str) -> Definitions:
@@ -302,9 +412,14 @@ def definitions(m: TableMapping, name: str) -> Definitions:
         landmarks=m.landmarks,
         reference=m.reference_arm or "",
         completed=frozenset(m.completed),
-        competing=dict.fromkeys(m.competing, "competing"),
+        competing=dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing"),
         reasons={term: group for group, terms in m.groups.items() for term in terms},
         other="other" if m.reason else LEFT,
+        estimand=m.estimand or "",
+        data_cut=pd.Timestamp(m.data_cut) if m.data_cut else None,
+        adverse_events_known={"collected": ""}.get(m.known, m.known or ""),
+        known_on_day_1=tuple(map(_own, m.known_on_day_1)),
+        plan=m.plan,
     )
 
 
@@ -317,16 +432,28 @@ def _workable(trial: Trial) -> int:
     return int(seen if begins is None else min(begins, seen)) // 7 * 7
 
 
-def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> None:
-    """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out."""
+def _runs(trial: Trial, m: TableMapping) -> bool:
+    """Whether the trial runs: a plan or a data cut says so, or nobody has completed and some are still in it."""
+    groups = set(trial.patients["reason_group"])
+    return bool(m.plan or m.data_cut) or bool(m.reason and CENSORED in groups and COMPLETED not in groups)
+
+
+def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
+    """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out.
+
+    In a trial that runs nobody needs to have been seen through it yet: that is a note.
+    """
     begins = completion_begins(trial.patients)
-    if not trial.patients["status"].eq(NO_EVENT).any():
+    unseen = not trial.patients["status"].eq(NO_EVENT).any()
+    if unseen and _runs(trial, m) and (begins is None or begins >= trial.horizon):
+        return [f"Nobody has yet been seen through day {trial.horizon}, the horizon."]
+    if unseen:
         why = "nobody was seen through that day"
     elif begins is not None and begins < trial.horizon:
         completed = trial.patients.loc[trial.patients["reason_group"].eq(COMPLETED), "event_day"]
         why = f"{(completed < trial.horizon).mean():.0%} of those who completed did so earlier, {UNSEEN}"
     else:
-        return
+        return []
     longest = _workable(trial)
     advice = f"the longest horizon that works, in whole weeks, is {longest}" if longest else "no whole week would work"
     before = f" (landmarks before {longest})" if longest and max(trial.landmarks) >= longest else ""
@@ -357,11 +484,22 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
         The horizon lies beyond what was seen of the patients.
     """
     path, mapping = path if isinstance(path, pd.DataFrame) else Path(path), for_table(mapping)
-    table = patients(path, mapping)
-    records = events(mapping, table["id"])
-    notes = [UNDATED] if mapping.events and not mapping.events.known_day else []
-    undated = int(records["day"].isna().sum())
-    notes += [f"{undated} records without a day are left out."] if undated else []
+    read = patients(path, mapping)
+    until = days_until(definitions(mapping, "").data_cut, read["start"])
+    records, told = events(mapping, read["id"], until)
+    table, cut = _as_of(read, mapping, until)
+    schedule, notes = _schedule(mapping, records), [*read.attrs["notes"], *cut, *told]
+    account = [(_name(path), len(read), 0, "")]
+    if mapping.events:
+        undated = int(records["day"].isna().sum())
+        notes += [f"{undated} records without a day are left out."] if undated else []
+        account += [(mapping.events.table.name, len(records), undated, "without a day" if undated else "")]
+    recorded: tuple[str, ...] = ESTIMANDS[:1]
+    if "treatment_day" in table:
+        recorded = ESTIMANDS
+    elif mapping.estimand == "treatment":  # the one exit that the table tells
+        recorded, day, reason = ("treatment",), table.pop("event_day"), table.pop("reason")
+        table = table.assign(last_day=day, treatment_day=day.where(reason.notna()), treatment_reason=reason)
     trial = assemble(
         _name(path),
         "table",
@@ -369,7 +507,16 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
         table.reset_index(drop=True),
         records,
         {"screened": None, "screen_failures": None},
-        notes=tuple(notes),
+        schedule,
+        tuple(notes),
+        estimands=recorded,
+        account=tuple(account),
     )
-    _seen_to_the_horizon(trial, mapping)
-    return trial
+    return replace(trial, notes=(*trial.notes, *_seen_to_the_horizon(trial, mapping)))
+
+
+def _schedule(m: TableMapping, records: pd.DataFrame) -> tuple[int, ...]:
+    """Days of planned visits after day 1; refused where no visit is recorded, for then every one would be missed."""
+    if m.visits and not records["kind"].eq("visit").any():
+        raise MappingError(f"{m.path.name}: [schedule] visits: no record of kind visit tells which took place")
+    return tuple(day for day in m.visits if day > 1)

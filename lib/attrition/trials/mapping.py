@@ -7,6 +7,7 @@ key is known: another one is refused with the key that was probably meant, and a
 import datetime
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,6 @@ RESERVED = frozenset(
     | {"n", "left", "arm", "patients", "still in", "patient days", "sum", "seen", "off treatment", "auroc", "skipped"}
 )
 """Names that stand beside those of the reason groups in tables and results."""
-INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 DAY = whole(1, LONGEST_STUDY)
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
 GROUPS = Kind("lists of texts", lambda value: isinstance(value, dict) and all(map(TEXTS.holds, value.values())))
@@ -103,13 +103,35 @@ class TableMapping(SimpleNamespace):
     """
 
 
+def composed(text: str) -> str:
+    r"""A text in composed form (NFC), without invisible characters.
+
+    >>> composed("e\u0301\u200b") == "\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
+
+
 def plain(text: str) -> str:
     r"""A text without case and needless spaces (also non-breaking and invisible ones): alike to a reader.
 
     >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
     True
     """
-    return " ".join(text.translate(INVISIBLE).split()).casefold()
+    return " ".join(composed(text).split()).casefold()
+
+
+def _tidy(value: Any) -> Any:
+    """What a mapping holds with every text composed, as the cells that it names are."""
+    if isinstance(value, dict):
+        return {_tidy(key): _tidy(item) for key, item in value.items()}
+    return (
+        [_tidy(item) for item in value]
+        if isinstance(value, list)
+        else composed(value)
+        if isinstance(value, str)
+        else value
+    )
 
 
 def slug(text: str) -> str:
@@ -181,6 +203,8 @@ def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[str]:
         yield "[reasons] needs the column reason (in the column event, 2 is a competing event)"
     if "competing" in columns and "event" not in columns:
         yield "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
+    if "schedule" in content and not content.get("events"):
+        yield "[schedule] needs [events]: visits that took place tell which were missed"
     if "treatment_reason" in columns and "treatment_day" not in columns:
         yield "[columns] treatment_reason needs treatment_day"
     finer = reasons.keys() & {"ongoing", "competing", "groups"}
@@ -230,6 +254,7 @@ def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
     else:
         path = Path(source)
         content = _parsed(path)
+    content = _tidy(content)
     found = [re.sub(r"^(\w+): ", r"[\1] ", told) for told in settings.problems(content, SHAPE, "")]
     found = found or list(_across(content))
     if found:
