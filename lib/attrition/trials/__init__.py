@@ -17,7 +17,7 @@ import pandas as pd
 from attrition import paths
 from attrition.cdisc import CdiscError, Trial
 from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
-from attrition.cdisc.sources import PACKAGED, Source
+from attrition.cdisc.sources import PACKAGED, holds_files, open_source
 from attrition.contract.strict import ContractError
 from attrition.trials import flat, folder, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
@@ -43,7 +43,7 @@ class TrialFiles:
     def load(self) -> Trial:
         """Read the trial; see `attrition.trials.folder.load` and `attrition.trials.flat.load`."""
         chosen = mapping.read(self.mapping) if self.mapping else None
-        if self.place in PACKAGED or Path(self.place).is_dir():
+        if self.place in PACKAGED or holds_files(self.place):
             return folder.load(self.place, chosen, self.name if self.mapping else "")
         return flat.load(self.place, mapping.read(self.mapping), self.name)
 
@@ -53,8 +53,8 @@ class TrialFiles:
         chosen = [Path(self.mapping)] if self.mapping else []
         if self.place in PACKAGED:
             return chosen
-        if place.is_dir():
-            return [*Source(self.name, place).files.values(), *chosen]
+        if holds_files(place):
+            return [*open_source(place).paths, *chosen]
         long = mapping.read(self.mapping).events
         return [place, *chosen, *([long.table] if long else [])]
 
@@ -76,7 +76,7 @@ def _kind(place: str) -> str:
     path, ending = Path(place), Path(place).suffix.lower()
     if place in PACKAGED:
         return "packaged"
-    if path.is_dir():
+    if holds_files(path):
         return "folder"
     if ending in mapping.ENDINGS:
         return "mapping"
@@ -103,7 +103,7 @@ def _files(place: str, kind: str, given: str | None) -> TrialFiles:
     path = Path(place)
     if kind in ("packaged", "folder"):
         place = place if kind == "packaged" else str(path.resolve())
-        usual = place if kind == "packaged" else path.resolve().name
+        usual = place if kind == "packaged" else path.resolve().name.removesuffix(".zip")
         read = mapping.read(given) if given else None
         name = slug((read.name if read else "") or usual)
         return TrialFiles(name, place, str(Path(given).resolve()) if given else "")
@@ -112,7 +112,7 @@ def _files(place: str, kind: str, given: str | None) -> TrialFiles:
         name = mapping.read(chosen).name
         return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
     read = mapping.read(path)
-    if read.table is not None and read.table.is_dir():
+    if read.table is not None and holds_files(read.table):
         return _files(str(read.table), "folder", str(path))
     if read.table is None:
         raise MappingError(f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}")
@@ -253,7 +253,7 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
     """
     if mapping is not None:
         chosen = read_mapping(mapping)
-        of_folder = not isinstance(name, pd.DataFrame) and (str(name) in PACKAGED or Path(name).is_dir())
+        of_folder = not isinstance(name, pd.DataFrame) and (str(name) in PACKAGED or holds_files(name))
         trial = folder.load(str(name), chosen) if of_folder else flat.load(name, chosen)
         check(trial, trial.name)
         return trial
