@@ -69,6 +69,25 @@ def test_keys_are_known_and_there(value, told):
     [
         ("s.yaml", "a: 1\nb: 2\na: 3\n", "s.yaml, line 3: key 'a' stands twice"),
         ("s.yaml", "a: [1\n", "s.yaml, line 2: "),
+        ("s.yaml", "a: {b: 1, b: 2}\n", "s.yaml, line 1: key 'b' stands twice"),
+        ("s.yaml", "a: 1\n'a': 2\n", "s.yaml, line 2: key 'a' stands twice"),
+        ("s.yaml", "a: 1\nb: 0144\n", "s.yaml, line 2: 0144 would be read in another base than ten"),
+        ("s.yaml", "b: -0o17\nc: 0x1F\n", "s.yaml, line 2: 0x1F would be read"),
+        ("s.yaml", "b: [1, 1:40]\n", "s.yaml, line 1: 1:40 would be read"),
+        ("s.yaml", "b: 1:40.5\n", "s.yaml, line 1: 1:40.5 would be read"),
+        ("s.yaml", "a: &x 1\nb: 2\n", "s.yaml, line 1: anchors (&) and aliases (*) are not read"),
+        ("s.yaml", "a: 1\nb: *x\n", "s.yaml, line 2: anchors (&) and aliases (*) are not read"),
+        ("s.yaml", "a: 1\nb: " + "[" * 30 + "]" * 30, "s.yaml, line 2: nested more than 20 levels deep"),
+        ("s.yaml", "a: " + "[" * 5000 + "]" * 5000, "s.yaml, line 1: nested more than 20 levels deep"),
+        ("s.yaml", "a: 2024-13-45\n", "s.yaml: a date or a number that cannot be one"),
+        ("s.yaml", "a: " + "9" * 5000 + "\n", "s.yaml: a date or a number that cannot be one"),
+        ("s.yaml", "a: 1\n---\nb: 2\n", "s.yaml, line 2: "),
+        ("s.toml", "a = 0144\n", "s.toml: no valid TOML: "),
+        ("s.toml", "a = 1\nb = 0o144\n", "s.toml, line 2: 0o144 is to another base than ten"),
+        ("s.toml", "a = [1, 0x1F]\n", "s.toml, line 1: 0x1F is to another base than ten"),
+        ("s.toml", "a = 1\nb = " + "[" * 5000 + "]" * 5000, "s.toml, line 2: nested more than 20 levels deep"),
+        ("s.toml", "a = " + "{b = " * 3000 + "1" + "}" * 3000, "s.toml, line 1: nested more than 20 levels deep"),
+        ("s.toml", "[a]\n[a]\n", "s.toml: no valid TOML: "),
         ("s.yaml", "- a\n", "s.yaml: the top level must be keys with values"),
         ("s.toml", "a = 1\na = 2\n", "s.toml: no valid TOML: "),
         ("s.yaml", b"\xff\xfe", "s.yaml: cannot be read; it must be YAML or TOML in UTF-8"),
@@ -78,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(tmp_path, name, con
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=r"^s\.") as refused:
-        settings.read(path, ValueError)
+        settings.read(path, ValueError, settings.StrictLoader)
     assert str(refused.value).startswith(told)
 
 

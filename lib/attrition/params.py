@@ -155,7 +155,7 @@ def _section(name: str, values: Any, source: str) -> Any:
 def read(profile: str = "full", path: Path | None = None) -> dict[str, Any]:
     """All sections of ``params.yaml`` (or of the file at `path`) for one profile, and ``"seed"``."""
     path = path or paths.PARAMS
-    return resolve(settings.read(path, ParamsError), profile, path.name)
+    return resolve(settings.read(path, ParamsError, settings.StrictLoader), profile, path.name)
 
 
 def resolve(content: dict[str, Any], profile: str, source: str) -> dict[str, Any]:
