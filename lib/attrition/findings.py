@@ -69,7 +69,6 @@ def of_trial(trial: Trial, numbers: Facts, day: int | None) -> Facts:
     strategies = [name for name in STRATEGIES.values() if at.get("auroc", {}).get(name)]
     return {
         **{"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day},
-        **{"at_risk": at.get("at_risk"), "leavers": at.get("primary")},
         "auroc": {name: at["auroc"][name] for name in strategies},
         "better": {name: better_than_chance(at, name) for name in at.get("permutation_p", {})},
         "leak": max(leaks, key=lambda leak: leak["difference"], default=None),

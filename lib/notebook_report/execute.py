@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import papermill
+import yaml
 from jupyter_client import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -27,16 +28,7 @@ from notebook_report import errors, project, state
 
 ENGINE = "notebook_report"
 WITHHELD = "message withheld: it could hold private data"
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**26),
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-    "MALLOC_TOP_PAD_": str(2**24),
-}
-"""Has the C library (glibc) keep the memory of arrays for the next ones.
-
-To give it back and to get it again, page by page, takes a fifth of the time of drawing a million patients.
-"""
+VARIABLES = yaml.safe_load(Path(__file__).with_name("kernel.yaml").read_text(encoding="utf-8"))
 SHUTDOWN = 1.0
 """Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done."""
 LONGEST_SOCKET = 70
@@ -76,17 +68,8 @@ def private_folder(out: Path) -> Iterator[Path]:
 
 def environment(chapter: str, out: Path) -> dict[str, str]:
     """Variables of a kernel: output folder, one thread, memory kept, UTC, UTF-8, no window."""
-    fixed = {
-        **project.current.environment(),
-        project.current.variable("OUT"): str(out),
-        project.current.variable("CHAPTER"): chapter,
-        "MPLBACKEND": "Agg",
-        "PYTHONUTF8": "1",
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        **dict.fromkeys(THREADS, "1"),
-    }
-    return {**KEEP_MEMORY, **os.environ, **fixed}
+    own = {project.current.variable("OUT"): str(out), project.current.variable("CHAPTER"): chapter}
+    return {**VARIABLES["usual"], **os.environ, **project.current.environment(), **own, **VARIABLES["fixed"]}
 
 
 class KernelEngine(Engine):

@@ -137,12 +137,7 @@ def read(path: Path) -> Chapter:
     return Chapter(name, cells, title[1].strip())
 
 
-REQUIRED = {
-    "figure": ("id", "caption", "alt"),
-    "table": ("id", "caption", "data"),
-    "ledger": ("id", "caption", "data", "verdicts"),
-    "finding": ("id", "sentence", "verdict", "evidence"),
-}
+REQUIRED = {kind: keys.split() for kind, keys in text.VOCABULARY["required"].items()}
 NOUN = {"figure": "Figure", "table": "Table", "ledger": "Table"}
 
 

@@ -34,28 +34,10 @@ CITED = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
 YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
 
 
-class Node(dict[str, Any]):
-    """A part of the results that knows its key."""
-
-    key = ""
-
-
-class Items(list[Any]):
-    """A list in the results that knows its key."""
-
-    key = ""
-
-
-class Real(float):
-    """A number that knows its key in the results."""
-
-    key = ""
-
-
-class Whole(int):
-    """A whole number that knows its key in the results."""
-
-    key = ""
+Node, Items, Real, Whole = (
+    type(name, (base,), {"key": "", "__doc__": "A part of the results that knows its key."})
+    for name, base in {"Node": dict, "Items": list, "Real": float, "Whole": int}.items()
+)
 
 
 def traced(value: Any, key: str) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,42 +10,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from attrition import settings
 from attrition.plots.style import LIGHT, WIDTH, axes, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
 PER = 100
 ROOM = 8
 """A part of a bar is labelled from so many per cent on."""
-
-
-STRATEGIES = {"all_without_arm": "Blinded", "all": "Told the arm", "arm_only": "Arm alone"}
-"""What patients are ranked, and contacted, by."""
-ROWS = {
-    "all_without_arm": "Model, blinded: all that\na running trial knows",
-    "all": "The same model,\ntold the treatment",
-    "arm_only": "The treatment alone,\nno model",
-}
-MISTAKE = "With one mistake:\n{}"
-
-
-ALONE = {"all": ("Model", "Model: all that\nis known by then")}
-"""Where there is one arm, there is one way."""
+WORDS = settings.read(Path(__file__).with_name("front.yaml"), ValueError)
 
 
 def strategies(arms: Sequence[str]) -> dict[str, str]:
     """Ways of choosing whom to contact in a trial with these arms, with their titles."""
-    return STRATEGIES if len(arms) > 1 else {name: title for name, (title, _) in ALONE.items()}
+    return WORDS["strategies"] if len(arms) > 1 else {name: title for name, (title, _) in WORDS["alone"].items()}
 
 
 def answers(auroc: Mapping[str, Mapping[str, float]], leak: Mapping[str, Any] | None) -> pd.DataFrame:
     """Table of `answer`: AUROC by strategy at a landmark (those that were fitted), and the dearest leak."""
-    words = ROWS if "arm_only" in auroc else {name: label for name, (_, label) in ALONE.items()}
+    words = WORDS["rows"] if "arm_only" in auroc else {name: label for name, (_, label) in WORDS["alone"].items()}
     rows = [{"label": label, **auroc[name], "later": None} for name, label in words.items() if auroc.get(name)]
     if leak:
-        rows.append({"label": MISTAKE.format(leak["name"]), "value": leak["honest"], "later": leak["leaky"]})
-    return pd.DataFrame(rows, columns=["label", "value", "ci_low", "ci_high", "later"], dtype=object).astype(
-        dict.fromkeys(("value", "ci_low", "ci_high", "later"), float)
-    )
+        rows.append({"label": WORDS["mistake"].format(leak["name"]), "value": leak["honest"], "later": leak["leaky"]})
+    numbers = ["value", "ci_low", "ci_high", "later"]
+    return pd.DataFrame(rows, columns=["label", *numbers], dtype=object).astype(dict.fromkeys(numbers, float))
 
 
 @unless_missing
