@@ -302,12 +302,6 @@ def test_flow_counts_add_up_and_are_drawn(found, tmp_path, monkeypatch):
     assert "107 primary events, 5 competing by week 24" in drawn
 
 
-def test_operating_points_are_drawn_where_they_are():
-    points = pd.DataFrame({"claim": ["C38"], "fpr": [0.1], "tpr": [0.7], "published": [0.643], "least": [0.8]})
-    lines = curves.operating_points(points).get_lines()
-    assert [line.get_xydata()[0].tolist() for line in lines if line.get_marker() == "o"] == [[0.1, 0.7]]
-
-
 def test_the_ledger_shows_the_figures_found(rows, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     found = {row["id"]: said("figures_found", row) for row in rows}

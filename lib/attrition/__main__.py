@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -115,22 +116,13 @@ def score(args: argparse.Namespace) -> int:
     return errors.CONTRACT if counts["refused"] else errors.OK
 
 
-def versions(args: argparse.Namespace) -> int:
-    """Tell which checksums and pointers do not fit the data; write them unless only asked to check."""
-    from attrition import paths, tracking
+def kept(args: argparse.Namespace) -> int:
+    """Tell which files do not fit what they are made from, data or results; write them unless only asked to check."""
+    from attrition import findings, tracking
 
-    stale = tracking.changed() if args.check else tracking.write()
-    state = "does not fit" if args.check else "brought up to date"
-    print("\n".join(f"{paths.data().name}/{name}: {state}" for name in stale) or "all as in the data")
-    return int(args.check and bool(stale))
-
-
-def pages(args: argparse.Namespace) -> int:
-    """Tell which generated parts of pages are not as results and notebooks have them; write them unless only asked."""
-    from attrition import findings
-
-    stale = findings.stale() if args.check else findings.write()
-    state = "not as in reports/results and the notebooks" if args.check else "brought up to date"
+    maker: Any = tracking if args.task == "versions" else findings
+    stale = maker.changed() if args.check else maker.write()
+    state = f"not as in {maker.FROM}" if args.check else "brought up to date"
     print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")
     return int(args.check and bool(stale))
 
@@ -166,7 +158,7 @@ def study(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    return {"score": score, "versions": versions, "readme": pages, "track": track, "study": study}[args.task](args)
+    return {"score": score, "versions": kept, "readme": kept, "track": track, "study": study}[args.task](args)
 
 
 if __name__ == "__main__":

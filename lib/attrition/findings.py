@@ -19,6 +19,7 @@ from notebook_report.said import said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Any]
+FROM = "reports/results and the notebooks"
 HOLDS = ("reproduced", "supported")
 
 
@@ -347,14 +348,14 @@ def page(name: str) -> str:
     return part.sub(lambda match: f"{match['start']}{made}\n{match['end']}", written)
 
 
-def stale() -> list[str]:
+def changed() -> list[str]:
     """Names of `GENERATED` whose page is not as the committed results and notebooks have it."""
     return [name for name, (path, _) in GENERATED.items() if path.read_text(encoding="utf-8") != page(name)]
 
 
 def write() -> list[str]:
     """Bring the generated parts up to date; gives the names of those that were not."""
-    changed = stale()
-    for name in changed:
+    stale = changed()
+    for name in stale:
         results.publish(GENERATED[name][0], page(name))
-    return changed
+    return stale

@@ -35,6 +35,7 @@ STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
 TRACKED = ("raw", "processed")
 CHECKSUMS = "checksums.sha256"
+FROM = "data/"
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
 """Variables that keep MLflow quiet, wherever it is started, and where its tables hold the place of files."""
 
@@ -107,13 +108,8 @@ def flat(numbers: Mapping[str, Any]) -> dict[str, float]:
     >>> flat({"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "note": "x"})
     {'lr.auroc.value': 0.7, 'lr.auroc.ci_low': 0.6}
     """
-    found: dict[str, float] = {}
-    for key, value in numbers.items():
-        if isinstance(value, Mapping):
-            found |= {f"{key}.{name}": number for name, number in flat(value).items()}
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[str(key)] = float(value)
-    return found
+    (found,) = pd.json_normalize(dict(numbers)).to_dict("records") or [{}]
+    return {str(key): float(value) for key, value in found.items() if type(value) in (int, float)}
 
 
 def warn_of(what: str, error: Exception) -> None:

@@ -5,7 +5,6 @@ caption, alternative text, data) into the metadata of that output, where Papermi
 built from the metadata: text from data never passes through as markup.
 """
 
-import functools
 import re
 import sys
 import textwrap
@@ -36,6 +35,7 @@ LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
 """Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
 fill = text.fill
 LEDGER = ("id", "claim", "published", "found", "verdict")
+PREVIEW = jinja2.Template((Path(__file__).with_name("templates") / "preview.html.j2").read_text(encoding="utf-8"))
 Forms = Mapping[str, str | Callable[[Any], str]]
 
 project.style().use()
@@ -93,17 +93,11 @@ def references(markdown: str) -> str:
     return re.sub(r"\[\]\(#([a-z0-9-]+)\)", r"[\1](#\1)", markdown)
 
 
-@functools.cache
-def _template() -> jinja2.Template:
-    file = Path(__file__).with_name("templates") / "preview.html.j2"
-    return jinja2.Template(file.read_text(encoding="utf-8"))
-
-
 def _preview(spec: dict[str, Any], caption: str, notes: str | None) -> dict[str, str]:
     """How a table looks in JupyterLab, and in terminals and diffs."""
     head = " | ".join(column["label"] for column in spec["columns"])
     plain = "\n".join([caption, head, *(" | ".join(row) for row in spec["rows"])])
-    return {"text/html": _template().render(spec, caption=caption, notes=notes), "text/plain": plain}
+    return {"text/html": PREVIEW.render(spec, caption=caption, notes=notes), "text/plain": plain}
 
 
 def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str | None]:

@@ -139,7 +139,8 @@ class Runner:
 
     def run(self, chapters: list[Chapter], known: Keys) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
-        outcome, waiting = Outcome(), self._by_urgency(chapters)
+        way = project.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
+        outcome, waiting = Outcome(), sorted(chapters, key=lambda c: -way[c.name])
         running: dict[Future, Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:
@@ -158,11 +159,6 @@ class Runner:
             raise
         pool.shutdown()
         return outcome
-
-    def _by_urgency(self, chapters: list[Chapter]) -> list[Chapter]:
-        """Chapters from which the longest way leads to the end of the run first."""
-        way = project.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
-        return sorted(chapters, key=lambda c: -way[c.name])
 
     def _skip_hopeless(self, waiting: list[Chapter], outcome: Outcome) -> None:
         lost = {*outcome.failed, *outcome.skipped}

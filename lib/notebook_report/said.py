@@ -57,17 +57,14 @@ def _within(context: jinja2.runtime.Context, template: str, facts: Mapping[str, 
     return said(template, context.get_all() | dict(facts or {}))
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False)
-    made.filters.update(FILTERS)
-    made.globals["said"] = _within
-    return made
+ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False)
+ENVIRONMENT.filters.update(FILTERS)
+ENVIRONMENT.globals["said"] = _within
 
 
 @functools.lru_cache(maxsize=64)
 def _parsed(source: str) -> jinja2.Template:
-    return _environment().from_string(source)
+    return ENVIRONMENT.from_string(source)
 
 
 def said(template: str, values: Mapping[str, Any]) -> Said:

@@ -8,7 +8,7 @@ import string
 from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import yaml
@@ -33,15 +33,7 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 VOCABULARY = yaml.load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"), Loader)
 
 
-class Verdict(NamedTuple):
-    """Tone, mark, and the letter of a verdict in the ledger's strip."""
-
-    tone: str
-    mark: str
-    letter: str
-
-
-VERDICTS = {word: Verdict(*look) for word, look in VOCABULARY["verdicts"].items()}
+VERDICTS = VOCABULARY["verdicts"]
 Made = TypeVar("Made", bound=Callable)
 
 

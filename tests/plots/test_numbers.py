@@ -12,6 +12,7 @@ from attrition import models
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots import curves, diagrams, incidence, rows
 from attrition.plots.style import colour
+from tests.notebooks import cells
 from tests.plots.test_marks import segments, vertical
 
 
@@ -163,9 +164,12 @@ def test_reported_events_are_in_per_cent():
     assert ax.lines[0].get_drawstyle() == "steps-post"
 
 
-def test_an_operating_point_has_the_least_concave_curve_through_it():
-    points = pd.DataFrame([{"claim": "a", "fpr": 0.2, "tpr": 0.7, "published": 0.643, "least": 0.75}])
-    ax = curves.operating_points(points)
+def test_an_operating_point_has_the_least_concave_curve_through_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    point = {"claim": "a", "fpr": 0.2, "tpr": 0.7, "published": 0.643, "least": 0.75, "least_any": 0.7}
+    point |= {"precision": 0.6, "matrices": 1, "n": 200, "dropouts": 48}
+    ax = cells.run("00", "03", "21b", points=pd.DataFrame([point]))["ax"]
+    assert line(ax, "a, at least 0.750").tolist() == [[0.2, 0.7]]
     drawn = [tuple(map(tuple, one.get_xydata())) for one in ax.lines]
     assert ((0, 0), (0.2, 0.7), (1, 1)) in drawn
     np.testing.assert_allclose(line(ax, "a, at least 0.750"), [(0.2, 0.7)])

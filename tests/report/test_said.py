@@ -8,7 +8,7 @@ import pytest
 import notebook_report as report
 from attrition import paths
 from notebook_report import project
-from notebook_report.said import Said, _environment, said
+from notebook_report.said import ENVIRONMENT, Said, said
 from notebook_report.sources import cells
 
 WORDS = paths.NOTEBOOKS / "words"
@@ -57,7 +57,7 @@ def test_a_sentence_that_no_file_has_is_named():
 
 
 def blocks(path):
-    return list(_environment().from_string(path.read_text(encoding="utf-8")).blocks)
+    return list(ENVIRONMENT.from_string(path.read_text(encoding="utf-8")).blocks)
 
 
 def test_each_sentence_has_one_name_and_is_said_by_the_chapter_that_its_file_is_named_after():

@@ -124,7 +124,7 @@ def changes(tree: nodes.Node) -> Iterator[tuple[int, str]]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return saying._environment().overlay(optimized=False)  # the optimizer would change the tree
+    return saying.ENVIRONMENT.overlay(optimized=False)  # the optimizer would change the tree
 
 
 def _renderer(tree: nodes.Template, name: str | None) -> Callable[[Mapping[str, Any]], str]:
@@ -160,7 +160,7 @@ def report(cases: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
     """Places of the words files, then of the templates in cells that turn, by the cases of each block or template."""
     for path in sorted(paths.NOTEBOOKS.glob("words/*.md")):
         source = path.read_text(encoding="utf-8")
-        for name in saying._environment().from_string(source).blocks:
+        for name in saying.ENVIRONMENT.from_string(source).blocks:
             for line, what in unheld(source, name, cases.get(name, [])):
                 yield f"{path.stem}.md:{line} {name}: {what}"
     for path in sorted(paths.NOTEBOOKS.glob("*.ipynb")):

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from attrition import metrics
 from attrition.metrics.calibration import CalibrationCurve
@@ -19,7 +18,6 @@ from attrition.plots.rows import colour
 from attrition.plots.style import (
     CYCLE,
     DASHES,
-    LIGHT,
     MARKERS,
     WIDTH,
     axes,
@@ -289,31 +287,6 @@ def reported(table: pd.DataFrame) -> Axes:
     ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
     ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))
     ax.set_xlim(left=0)
-    return ax
-
-
-def binormal_curve(auroc: float, fpr: NDArray) -> NDArray:
-    """True-positive rates of the equal-variance binormal ROC curve with that area, a typical concave curve."""
-    return stats.norm.cdf(np.sqrt(2) * stats.norm.ppf(auroc) + stats.norm.ppf(fpr))
-
-
-def operating_points(points: pd.DataFrame) -> Axes:
-    """Printed operating points, the least concave curve through each, and a curve with the printed area.
-
-    Columns ``claim, fpr, tpr, published, least`` (the last two AUROCs), one row a claim.
-    """
-    ax, fpr = plt.subplots(figsize=(4.6, 4.4))[1], np.linspace(0, 1, 201)
-    from_0_to_1(ax, "false-positive rate", "true-positive rate (recall)", linestyle=":", linewidth=1)
-    for area, dash in zip(sorted(points["published"].unique(), reverse=True), DASHES, strict=False):
-        look: Look = {"color": colour("oracle"), "linestyle": dash, "label": f"a curve with AUROC {area:.3f}"}
-        ax.plot(fpr, binormal_curve(area, fpr), **look)
-    for i, row in enumerate(points.itertuples()):
-        hue = LIGHT[("vermilion", "blue", "purple", "green")[i % 4]]
-        ax.plot([0, row.fpr, 1], [0, row.tpr, 1], color=hue, linewidth=1)
-        ax.plot(row.fpr, row.tpr, MARKERS[i], color=hue, label=f"{row.claim}, at least {row.least:.3f}")
-    ax.set_ylim(0, 1.02)
-    ax.set_aspect("equal", adjustable="box")
-    ax.legend(loc="lower right")
     return ax
 
 

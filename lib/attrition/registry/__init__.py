@@ -220,13 +220,11 @@ def code_digest() -> str:
     """Digest of the library modules that training and scoring reach, to tell which code made a model."""
     from notebook_report.sources import modules
 
-    here = Path(__file__)
-    return digest(*(f"{k}={v}" for path in (here, here.with_name("serving.py")) for k, v in _reached(path, modules)))
-
-
-def _reached(path: Path, modules: Any) -> list[tuple[str, str]]:
-    source = path.read_text(encoding="utf-8")
-    return [(path.name, digest(source)), *sorted(modules(source).items())]
+    here, parts = Path(__file__), list[str]()
+    for path in (here, here.with_name("serving.py")):
+        source = path.read_text(encoding="utf-8")
+        parts += [f"{path.name}={digest(source)}", *(f"{name}={made}" for name, made in modules(source).items())]
+    return digest(*parts)
 
 
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

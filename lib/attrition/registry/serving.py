@@ -60,16 +60,13 @@ class ScoringModel(PythonModel):
         try:
             scored = self.scorer.check_and_score(as_text(model_input), PRESETS["published"])
         except ContractError as error:
-            raise RefusedRequest(_whole_table(error)) from None
+            told = (f"{problem.column}: {problem.rule}".removeprefix(": ") for problem in error.problems)
+            raise RefusedRequest("refused: " + "; ".join(told)) from None
         refused = scored[scored["refused"] != ""]
         if len(refused):
             told = (f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused["refused"].items())
             raise RefusedRequest("refused: " + "; ".join(told))
         return scored.drop(columns="refused")
-
-
-def _whole_table(error: ContractError) -> str:
-    return "refused: " + "; ".join(f"{p.column}: {p.rule}".removeprefix(": ") for p in error.problems)
 
 
 set_model(ScoringModel())
