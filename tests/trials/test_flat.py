@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pandas as pd
+import pyreadstat
 import pytest
 
 from attrition import cdisc, paths, trials
@@ -108,6 +109,35 @@ def test_parquet_gives_the_same_trial(tmp_path):
     from_parquet = flat.load(tmp_path / "t.parquet", mapping.read(tmp_path / "t.toml"))
     pd.testing.assert_frame_equal(from_parquet.patients, from_csv.patients)
     assert from_parquet.flow == from_csv.flow
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".xpt", ".dta", ".sav"])
+def test_other_formats_give_the_same_trial(tmp_path, ending):
+    expected = put(tmp_path)
+    frame = table().assign(patient_name="x")
+    if ending == ".csv.gz":
+        frame.to_csv(tmp_path / "u.csv.gz", index=False)
+    else:
+        writer = {".xpt": pyreadstat.write_xport, ".dta": pyreadstat.write_dta, ".sav": pyreadstat.write_sav}[ending]
+        writer(frame, str(tmp_path / f"u{ending}"))
+    found = flat.load(tmp_path / f"u{ending}", mapping.read(tmp_path / "t.toml"))
+    pd.testing.assert_frame_equal(found.patients, expected.patients)
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".xpt", ".dta", ".json", ".sas7bdat"])
+def test_what_is_no_such_file_is_refused(tmp_path, ending):
+    put(tmp_path)
+    (tmp_path / f"u{ending}").write_bytes(b"Erika Mustermann")
+    with pytest.raises(ContractError, match=f"u{ending}") as error:
+        flat.load(tmp_path / f"u{ending}", mapping.read(tmp_path / "t.toml"))
+    assert "Erika" not in str(error.value)
+
+
+def test_a_spelling_of_missing_is_named_with_the_key_that_accepts_it(tmp_path):
+    frame = table(age=["NA", *["61"] * 11])
+    assert 'NA, R\'s spelling of missing? accept it with missing = ["", "NA"]' in refused(tmp_path, frame=frame)
+    trial = put(tmp_path, frame.assign(arm="A"), 'missing = ["", "NA"]\n' + MAPPING)
+    assert trial.patients["age"].isna().sum() == 1
 
 
 def test_an_event_flag_and_follow_up_to_the_very_horizon(tmp_path):
@@ -391,7 +421,11 @@ def test_trials_are_named_and_told_apart(tmp_path):
         (["nowhere"], [], "no such folder or file"),
         (["t.xlsx"], [], "files ending in .xlsx are not read"),
         (["t.xlsx"], ["t.toml"], "are not read as a table; save it as CSV UTF-8 with commas, or as parquet$"),
-        (["t.xpt"], ["t.toml"], r"save it as CSV UTF-8 .*; of CDISC files give the folder"),
+        (
+            ["t.xpt"],
+            [],
+            "a flat table with no mapping; give one with --mapping FILE .*; of CDISC files give the folder",
+        ),
         (["nowhere.xlsx"], ["t.toml"], "no such folder or file"),
         (["m.toml"], [], "table is missing; name it there"),
     ],
@@ -673,6 +707,18 @@ def test_letters_are_composed_and_invisible_characters_gone(tmp_path):
     assert "line 3, column pid: this patient stands in an earlier row" in refused(
         tmp_path, frame=table(pid=["a", "a\u200b", *"bcdefghijk"])
     )
+
+
+def test_values_that_one_patient_alone_has_look_like_free_text(tmp_path):
+    message = refused(tmp_path, frame=table(why=["done"] * 6 + [f"moved to {i} Elm Street" for i in range(6)]))
+    assert "column why: 6 values that one patient alone has: it looks like free text or an identifier" in message
+    assert "Elm" not in message
+
+
+def test_a_header_that_is_a_patient_is_not_suggested(tmp_path):
+    message = refused(tmp_path, frame=table().rename(columns={"pid": "pid-0417"}))
+    assert "column pid: not in the file" in message
+    assert "0417" not in message
 
 
 def test_columns_alike_but_for_case_are_refused(tmp_path):

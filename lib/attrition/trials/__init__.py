@@ -15,8 +15,7 @@ from typing import Any
 import pandas as pd
 
 from attrition import paths
-from attrition.cdisc import CdiscError, Trial
-from attrition.cdisc.sources import ENDINGS as CDISC_ENDINGS
+from attrition.cdisc import CdiscError, Trial, files
 from attrition.cdisc.sources import PACKAGED, holds_files, open_source
 from attrition.contract.strict import ContractError
 from attrition.trials import flat, folder, mapping, understood
@@ -61,13 +60,15 @@ class TrialFiles:
 
 def _beside(table: Path) -> Path:
     """The mapping of a table that has none on the command line: the file of the same name beside it."""
-    found = [table.with_suffix(ending) for ending in mapping.ENDINGS if table.with_suffix(ending).exists()]
+    bare = table.with_suffix("") if table.suffix.lower() == ".gz" else table
+    beside = [bare.with_suffix(ending) for ending in mapping.ENDINGS]
+    found = [path for path in beside if path.exists()]
     if len(found) == 1:
         return found[0]
     several = f"several mappings beside it ({', '.join(p.name for p in found)})" if found else "no mapping"
     raise MappingError(
         f"{table.name}: a flat table with {several}; give one with --mapping FILE (./run_all.sh --trial template "
-        "writes an annotated one)"
+        "writes an annotated one); of CDISC files give the folder"
     )
 
 
@@ -82,9 +83,8 @@ def _kind(place: str) -> str:
         return "mapping"
     if not path.exists():
         raise CdiscError(f"{path.name}: no such folder or file; give a folder of CDISC files or a flat table")
-    if ending not in flat.ENDINGS:
-        folder = "; of CDISC files give the folder" if ending in CDISC_ENDINGS else ""
-        raise CdiscError(f"{path.name}: {flat.unread(path)}{folder}")
+    if not files.ending(path.name):
+        raise CdiscError(f"{path.name}: {flat.unread(path)}")
     return "table"
 
 

@@ -6,13 +6,15 @@ with its line and column, and no message holds a value.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from attrition.cdisc import files
 from attrition.cdisc.readers import known_days
 from attrition.cdisc.sources import as_dates
 from attrition.cdisc.trial import (
@@ -29,7 +31,7 @@ from attrition.cdisc.trial import (
     completion_begins,
     days_until,
 )
-from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
+from attrition.contract.strict import ContractError, Problem, lines_of, parse, read_strict, shown, spelled
 from attrition.trials.mapping import (
     LONGEST_STUDY,
     RECORDS,
@@ -41,12 +43,13 @@ from attrition.trials.mapping import (
     slug,
 )
 
-ENDINGS = (".csv", ".parquet")
+ENDINGS = files.ENDINGS
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 COMPETES = "2"
 LEFT, STOPPED, COMPETED = "left the trial", "stopped treatment", "competing event"
 ONE_ARM, UNKNOWN_SITE = "all patients", "unknown"
 MOST_ARMS, MOST_TERMS, MOST_LEVELS = 12, 40, 30
+MOST_ONCE = 5
 FEWEST_PATIENTS = 10
 FEWEST_FOLLOWED = 2
 UNSEEN = "and whether they would have stayed until then is not known"
@@ -91,17 +94,32 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
     if isinstance(path, pd.DataFrame):
         _require(path.columns, columns, _name(path))
         table = path[columns]
-    elif path.suffix.lower() not in ENDINGS:
+    elif not files.ending(path.name):
         raise ContractError(path.name, [Problem("", unread(path))])
-    elif path.suffix.lower() == ".csv":
-        table = read_strict(path, missing)
+    elif files.ending(path.name) == ".csv":
+        zipped = path.suffix.lower() == ".gz"
+        table = parse(_readable(path, files.content), path.name, missing) if zipped else read_strict(path, missing)
         table.columns = pd.Index([composed(name) for name in table])
         _require(table.columns, columns, path.name)
         return _composed(table[columns])
     else:
-        table = _read_parquet(path, columns)
+        _require(_readable(path, files.header), columns, path.name)
+        table = _readable(path, files.table, columns, tuple(missing), columns)
     table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
     return _composed(table.mask(table.isin(list(missing))))
+
+
+def _readable(path: Path, reader: Callable, *arguments: Any) -> Any:
+    """What a reader of files gives; a file that it cannot read is refused without the words it has for that."""
+    if not path.exists():
+        raise ContractError(path.name, [Problem("", "there is no such file")])
+    try:
+        return reader(path, *arguments)
+    except ContractError:
+        raise
+    except Exception:
+        kind = files.ending(path.name).removeprefix(".")
+        raise ContractError(path.name, [Problem("", f"this is no {kind} file that can be read")]) from None
 
 
 def _composed(table: pd.DataFrame) -> pd.DataFrame:
@@ -113,19 +131,6 @@ def _composed(table: pd.DataFrame) -> pd.DataFrame:
     return tidy
 
 
-def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not path.exists():
-        raise ContractError(path.name, [Problem("", "there is no such file")])
-    try:
-        _require(pq.read_schema(path).names, columns, path.name)
-        return pq.read_table(path, columns=columns).to_pandas()
-    except (OSError, pa.ArrowException):
-        raise ContractError(path.name, [Problem("", "this is no parquet file that can be read")]) from None
-
-
 def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
     there = list(there)
     forms = [plain(str(name)) for name in there]
@@ -134,7 +139,7 @@ def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
         if forms.count(plain(column)) > 1:
             problems.append(Problem(column, "another column has this name but for case or spaces", 1))
         if column not in there:
-            near = difflib.get_close_matches(column, there, n=1)
+            near = [name for name in difflib.get_close_matches(column, there, n=1) if shown(name, 0) == name]
             problems.append(Problem(column, f"not in the file{f'; did you mean {near[0]}?' if near else ''}", 1))
     if problems:
         raise ContractError(file, problems)
@@ -165,7 +170,7 @@ class Cells:
             return pd.Series(np.nan, index=self.table.index)
         numbers = pd.to_numeric(self.table[column], errors="coerce").astype(float)
         bad = self.table[column].notna() & ~np.isfinite(numbers)
-        self.note(column, "must be a number (with a decimal point)", bad)
+        self.problems += spelled(column, "must be a number (with a decimal point)", self.table[column], bad)
         return numbers
 
     def day(self, column: str, low: int, needed: bool = False) -> pd.Series:
@@ -173,7 +178,7 @@ class Cells:
         cells = self.table[column]
         days = pd.to_numeric(cells, errors="coerce").astype(float)
         bad = cells.notna() & ~(days.between(low, LONGEST_STUDY) & (days % 1 == 0))
-        self.note(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", bad)
+        self.problems += spelled(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", cells, bad)
         self.note(column, "is empty", cells.isna() & needed)
         return days
 
@@ -187,10 +192,14 @@ class Cells:
         return dates
 
     def few(self, column: str, most: int) -> bool:
-        """Whether a column has at most so many different values."""
-        found = self.table[column].nunique()
+        """Whether a column has at most so many different values, and few of them once only."""
+        counts = self.table[column].value_counts()
+        found, once = len(counts), int(counts.eq(1).sum())
         if found > most:
             self.problems.append(Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}"))
+        elif once > max(MOST_ONCE, len(self.table) / 4):
+            self.problems.append(Problem(column, f"{once} values that one patient alone has: it {FREE_TEXT}"))
+            return False
         return found <= most
 
     def apart(self, column: str) -> pd.Series:

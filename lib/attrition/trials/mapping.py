@@ -7,7 +7,6 @@ key is known: another one is refused with the key that was probably meant, and a
 import datetime
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ from typing import Any
 
 from attrition import settings
 from attrition.cdisc.trial import KINDS
+from attrition.contract.strict import plain, tidied
 from attrition.settings import Keys, Kind, Number, problems, shape, whole
 from notebook_report import errors
 
@@ -104,21 +104,13 @@ class TableMapping(SimpleNamespace):
 
 
 def composed(text: str) -> str:
-    r"""A text in composed form (NFC), without invisible characters.
+    r"""A text in composed form (NFC), without invisible characters; blanks around it stay.
 
-    >>> composed("e\u0301\u200b") == "\u00e9"
+    >>> composed(" e\u0301\u200b ") == " \u00e9 "
     True
     """
-    return unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
-
-
-def plain(text: str) -> str:
-    r"""A text without case and needless spaces (also non-breaking and invisible ones): alike to a reader.
-
-    >>> plain(" Adverse\u00a0 EVENT") == plain("adverse event")
-    True
-    """
-    return " ".join(composed(text).split()).casefold()
+    core = text.strip()
+    return text.replace(core, tidied(core)) if core and not text.isascii() else text
 
 
 def _tidy(value: Any) -> Any:
