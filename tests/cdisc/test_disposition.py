@@ -365,3 +365,8 @@ def test_matches_takes_a_cell_or_a_subcategory():
     cells = pd.DataFrame([["A", "B", None, "C"]], columns=disposition.CELL)
     assert disposition.matches(cells, ("a | b |  | c",))[0]
     assert not disposition.matches(cells, ("a | b | x | c", "c"))[0]
+
+
+def test_who_completed_without_a_first_dose_is_told(tmp_path):
+    trial = load(sdtm(tmp_path, everybody(12), RFSTDTC=[None, *[date(1)] * 11]))
+    assert any("1 randomised subjects without a dose completed by DS" in note for note in trial.notes)

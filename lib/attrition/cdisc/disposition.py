@@ -97,13 +97,13 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame.loc[matches(frame, definitions.study_records), "scope"] = "study"
     frame["scope"] = frame["scope"].where(frame["scope"].ne(""), np.where(treatment, "treatment", "study"))
     frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
-    frame["phase"] = _phase(frame["EPOCH"], definitions.epochs)
+    frame["phase"] = phase(frame["EPOCH"], definitions.epochs)
     frame["event_day"] = _days(frame, reference)
     cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
     return frame[ours & ~(frame["event_day"] > cut)]
 
 
-def _phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
+def phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
     """What an epoch is to the question: before, main, later or extension; without an epoch it is the main part."""
     before, later, extension = (_named(epoch, RULES[name]) for name in ("before", "later", "extension"))
     usual = np.select([before, extension, later], ["before", "extension", "later"], "main")

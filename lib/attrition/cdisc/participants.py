@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from attrition.cdisc.disposition import terms
+from attrition.cdisc.disposition import phase, terms
 from attrition.cdisc.sources import TERMS, CdiscError, Source, as_dates
 from attrition.cdisc.trial import Definitions
 from attrition.contract.strict import ContractError, lines_of
@@ -68,6 +68,10 @@ def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.S
     return taken & ~untreated
 
 
+def _main(epoch: pd.Series) -> pd.Series:
+    return phase(terms(epoch), ()).ne("before")
+
+
 def randomised(
     source: Source, frame: pd.DataFrame, was_dosed: pd.Series, definitions: Definitions
 ) -> tuple[pd.Series, list[str]]:
@@ -81,7 +85,8 @@ def randomised(
     told = _in(frame, ["ACTARM", "ACTARMCD", "ARMNRS"], out)
     assigned = _in(frame, ["ARMNRS"], definitions.not_treated)
     failed |= no_arm & (told | (frame["ARMNRS"].notna() & ~assigned))
-    disposed = source.read("ds", [ID, "DSDECOD"])
+    disposed = source.read("ds", [ID, "DSDECOD", "EPOCH"])
+    finished = disposed[terms(disposed["DSDECOD"]).isin(definitions.completed) & _main(disposed["EPOCH"])]
     screened_out = frame[ID].isin(disposed.loc[terms(disposed["DSDECOD"]).isin(out), ID])
     silent = no_arm & ~failed & ~assigned & ~was_dosed
     doubtful = ~failed & ~silent & ~was_dosed & (told | screened_out)
@@ -92,7 +97,10 @@ def randomised(
         notes.append(f"{n} subjects have an arm, no dose, and are screen failures by ACTARM or DS: not randomised.")
     if n := int((was_dosed & ~failed & screened_out).sum()):
         notes.append(f"{n} dosed subjects are screen failures by DS: they count as having left.")
-    return ~(failed | silent | doubtful), notes
+    chosen = ~(failed | silent | doubtful)
+    if n := int((chosen & ~was_dosed & frame[ID].isin(finished[ID])).sum()):
+        notes.append(f"{n} randomised subjects without a dose completed by DS: is its date missing?")
+    return chosen, notes
 
 
 def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Definitions, usual: str) -> pd.DataFrame:

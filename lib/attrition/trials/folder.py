@@ -80,7 +80,7 @@ def load(place: str | Path, m: TableMapping | None = None, name: str = "") -> Tr
         What is wrong with the files.
     """
     m = for_folder(m) if m else None
-    source = open_source(place, missing=m.missing) if m and m.missing != ("",) else open_source(place)
+    source = open_source(place, missing=m.missing) if m else open_source(place)
     base = cdisc.usual(source, (m.study or "") if m else "")
     chosen = definitions(m, base) if m else base
     name = (m.name if m else "") or name
