@@ -11,19 +11,20 @@ from attrition.simulate.law import PHASES, PUBLISHED_LAW
 
 
 def test_every_replicate_has_a_model_of_its_own():
-    models = monitoring.Setting.make(3).frozen(range(4))
-    for fit in (models.plain, models.balanced):
+    for fit in monitoring.Setting(3).models(range(4)):
         assert len(np.unique(fit.coef.round(6), axis=0)) == 4
-    assert (models.first(2).plain.coef == models.plain.coef[:2]).all()
+        assert (fit.first(2).coef == fit.coef[:2]).all()
 
 
 def test_patients_are_scored_by_their_own_replicates_model():
-    setting = monitoring.Setting.make(3)
-    models = setting.frozen(range(2))
+    setting = monitoring.Setting(3)
+    models = setting.models(range(3))
     patients = monitoring.SCENARIOS["none"](PUBLISHED_LAW, 10, np.random.default_rng(1), 0.0)
     X = monitoring.model_inputs(patients)
-    prob, balanced = models.probabilities(X)
-    for fit, found in ((models.plain, prob), (models.balanced, balanced)):
+    seen = monitoring.seen(patients, models, setting.cells, 2)
+    assert np.concatenate([own.y for own in seen]).tolist() == patients["dropout"].tolist()
+    for fit, name in zip(models, ("prob", "balanced"), strict=True):
+        found = np.concatenate([getattr(own, name) for own in seen])
         log_odds = [x @ fit.coef[i // 5] + fit.intercept[i // 5] for i, x in enumerate(X)]
         np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.array(log_odds))), atol=1e-9)
 

@@ -147,9 +147,8 @@ def test_alarms_do_not_turn_on_the_last_bits(rng):
 
 def test_the_frozen_model_scores_alike_patients_alike():
     patients = simulate.draw_arrays(simulate.PUBLISHED_LAW, 300, np.random.default_rng(2))
-    model = monitoring.freeze(patients, 1)
-    for prob in model.probabilities(np.repeat(monitoring.model_inputs(patients), 3, axis=0)):
-        twice = prob.reshape(-1, 3)
+    for model in monitoring.freeze(patients, 1):
+        twice = model.predict_proba(np.repeat(monitoring.model_inputs(patients), 3, axis=0)).reshape(-1, 3)
         assert (twice == twice[:, :1]).all()
 
 

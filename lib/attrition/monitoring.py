@@ -13,8 +13,8 @@ world. Estimand: the probability of an alarm at one look at one batch. Performan
 with an alarm, with its Wilson interval.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,53 +54,36 @@ AT_ONCE = 200
 """Replicates that share one task, and are held in memory at a time."""
 Patients = dict[str, NDArray]
 """A trial as `attrition.simulate.draw_arrays` draws it."""
+Outcome = dict[tuple[str, str], bool]
+"""What one look sets off, by kind and name; see `study`."""
+World = tuple[str, int, int]
+"""A scenario, a batch size, and how many replicates are drawn of it."""
 
 
-@dataclass(frozen=True)
 class Cells:
     """Cells that each column is counted in, fixed on the patients that the model was made from.
 
-    `edges` has the inner cuts of each numeric column, `levels` the known values of each text column; any other value
-    has a cell of its own.
+    `edges` has the inner cuts of each numeric column (quantiles), `levels` the known values of each text column; any
+    other value has a cell of its own. `columns` are numeric, then text; `slices` has the cells of each.
     """
 
-    edges: dict[str, NDArray]
-    levels: dict[str, list[str]]
-
-    @classmethod
-    def of(cls, development: pd.DataFrame) -> "Cells":
-        """Cut numeric columns at quantiles of the development patients, list the values of text columns."""
-        edges, levels = {}, {}
-        for name, column in development.items():
-            if pd.api.types.is_numeric_dtype(column):
-                edges[name] = np.unique(np.quantile(column, np.linspace(0, 1, NUMERIC_BINS + 1)[1:-1]))
-            else:
-                levels[name] = sorted(column.astype(str).unique())
-        return cls(edges, levels)
-
-    @property
-    def columns(self) -> list[str]:
-        """Numeric columns, then text columns."""
-        return [*self.edges, *self.levels]
-
-    @property
-    def slices(self) -> list[slice]:
-        """Cells of each of `columns`."""
-        sizes = [*map(len, self.edges.values()), *map(len, self.levels.values())]
-        ends = np.cumsum([size + 1 for size in sizes]).tolist()
-        return [slice(end - size - 1, end) for end, size in zip(ends, sizes, strict=True)]
+    def __init__(self, development: pd.DataFrame):
+        numeric, at = development.select_dtypes("number"), np.linspace(0, 1, NUMERIC_BINS + 1)[1:-1]
+        text = development.drop(columns=numeric.columns).astype(str)
+        self.edges = {name: np.unique(np.quantile(column, at)) for name, column in numeric.items()}
+        self.levels = {name: pd.Index(sorted(column.unique())) for name, column in text.items()}
+        self.columns = [*self.edges, *self.levels]
+        sizes = [len(known) + 1 for known in (*self.edges.values(), *self.levels.values())]
+        self.slices = [slice(*ends) for ends in itertools.pairwise([0, *np.cumsum(sizes).tolist()])]
 
     def onehot(self, table: pd.DataFrame) -> NDArray:
         """Membership of each patient in the cells, float32 of shape (n_patients, n_cells)."""
-        parts = []
-        for name, cuts in self.edges.items():
-            place = np.searchsorted(cuts, table[name].to_numpy(float), side="right")
-            parts.append(np.eye(len(cuts) + 1, dtype=np.float32)[place])
+        place = {name: np.searchsorted(cuts, table[name], side="right") for name, cuts in self.edges.items()}
         for name, known in self.levels.items():
             code, found = pd.factorize(table[name], use_na_sentinel=False)
-            place = pd.Index(known).get_indexer(pd.Index(found).astype(str))
-            parts.append(np.eye(len(known) + 1, dtype=np.float32)[place[code]])
-        return np.hstack(parts)
+            place[name] = known.get_indexer(pd.Index(found).astype(str))[code]
+        cells = zip(self.columns, self.slices, strict=True)
+        return np.hstack([np.eye(s.stop - s.start, dtype=np.float32)[place[name]] for name, s in cells])
 
 
 def psi(share: NDArray, reference: NDArray) -> NDArray:
@@ -138,21 +121,6 @@ def chi_squared(share: NDArray, reference: NDArray, n_batch: int, n_reference: i
     return n_batch * n_reference / total * part.sum(-1)
 
 
-def _statistics(counts: NDArray, total: NDArray, n_batch: int, slices: Sequence[slice]) -> NDArray:
-    """Every statistic in every deal, shape (deals, n_batches, n_methods, n_columns) with the first two as given."""
-    n_reference = int(total[0, 0, slices[0]].sum()) - n_batch
-    share, reference = counts / n_batch, (total - counts) / n_reference
-    by_column = [
-        (
-            psi(share[..., s], reference[..., s]),
-            kolmogorov_smirnov(share[..., s], reference[..., s]),
-            chi_squared(share[..., s], reference[..., s], n_batch, n_reference) / max(s.stop - s.start - 1, 1),
-        )
-        for s in slices
-    ]
-    return np.moveaxis(np.array(by_column), (0, 1), (-1, -2))
-
-
 def deal(n_batch: int, n_total: int, permutations: int, rng: np.random.Generator) -> NDArray:
     """Deal batch membership anew: rows that form the batch in random order of arrival, int (permutations, n_batch).
 
@@ -183,25 +151,7 @@ def p_values(observed: NDArray, null: NDArray) -> NDArray:
     return (1 + (null >= observed - slack).sum(0)) / (1 + len(null))
 
 
-@dataclass(frozen=True)
-class Drift:
-    """Drift of inputs: statistic and p-value, shape (n_methods, n_columns), and by method over all columns.
-
-    Rows as in `METHODS`; NaN where a method does not apply (KS to categories).
-    """
-
-    statistic: NDArray
-    p: NDArray
-    overall: dict[str, float]
-
-    def table(self, columns: Sequence[str]) -> pd.DataFrame:
-        """One row a column: each method's statistic and p-value."""
-        pairs = zip(METHODS, self.statistic, self.p, strict=True)
-        found = {name: row for method, own, p in pairs for name, row in ((method, own), (f"p_{method}", p))}
-        return pd.DataFrame({"column": list(columns), **found})
-
-
-def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> list[Drift]:
+def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> tuple[NDArray, NDArray, NDArray]:
     """Drift of the inputs of many batches, each by PSI, KS and chi-squared with a permutation null.
 
     The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
@@ -215,18 +165,29 @@ def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> list[
         Patients of reference and batch in each cell.
     n_batch : int
     cells : Cells
+
+    Returns
+    -------
+    statistic, p : numpy.ndarray, shape (n_batches, n_methods, n_columns)
+        Rows as in `METHODS`; NaN where a method does not apply (KS to categories).
+    overall : numpy.ndarray, shape (n_batches, n_methods)
     """
-    statistics = _statistics(counts.astype(float), total.astype(float)[:, None], n_batch, cells.slices)
-    statistics = np.moveaxis(statistics, 1, 0)
-    numeric = np.arange(len(cells.columns)) < len(cells.edges)
-    usable = np.array([np.ones_like(numeric), numeric, np.ones_like(numeric)])
+    counts, total = counts.astype(float), total.astype(float)[:, None]
+    n_reference = int(total[0, 0, cells.slices[0]].sum()) - n_batch
+    share, reference = counts / n_batch, (total - counts) / n_reference
+    by_column = []
+    for s in cells.slices:
+        pair = share[..., s], reference[..., s]
+        freedom = max(s.stop - s.start - 1, 1)
+        pearson = chi_squared(*pair, n_batch, n_reference) / freedom
+        by_column.append((psi(*pair), kolmogorov_smirnov(*pair), pearson))
+    statistics = np.transpose(by_column, (3, 2, 1, 0))
+    usable = np.ones(statistics.shape[2:], dtype=bool)
+    usable[METHODS.index("ks"), len(cells.edges) :] = False
     # the observed deal counts in the scale as well: with it left out, the test would not be exact
     standing = np.where(usable, statistics / (statistics.mean(0) + 1e-12), -np.inf).max(-1)
-    overall = p_values(standing[0], standing[1:])
-    observed = np.where(usable, statistics[0], np.nan)
-    single = np.where(usable, p_values(statistics[0], statistics[1:]), np.nan)
-    by_method = [dict(zip(METHODS, over.tolist(), strict=True)) for over in overall]
-    return [Drift(*found) for found in zip(observed, single, by_method, strict=True)]
+    single = p_values(statistics[0], statistics[1:])
+    return *(np.where(usable, each, np.nan) for each in (statistics[0], single)), p_values(standing[0], standing[1:])
 
 
 def excursion(residuals: NDArray) -> NDArray:
@@ -284,11 +245,6 @@ def decide(p: Mapping[str, float], alpha: float = 0.05, inputs_first: bool = Tru
     return next((action for name, action in looks.items() if p[name] <= alpha), "none")
 
 
-def below_bound(figures: Mapping[str, Any]) -> dict[str, bool]:
-    """Which figures the published rule finds below their bounds; it raises an alarm when one is."""
-    return {name: bool(figures[name] < bound) for name, bound in RULES.items()}
-
-
 def _new_sites(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
     """Sites that recruit older patients, mostly for phase III: kept with a chance that grows with age and phase."""
     drawn = simulate.draw_arrays(law, 4 * n, rng, offset)
@@ -329,56 +285,32 @@ def watched(patients: Patients) -> pd.DataFrame:
     return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
 
 
-class Frozen(NamedTuple):
-    """Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published."""
-
-    plain: batched.LogisticFit
-    balanced: batched.LogisticFit
-
-    def probabilities(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        """Predicted probability of dropout, without and with class weights, shape (n_patients,) each.
-
-        Parameters
-        ----------
-        X : numpy.ndarray, shape (n_patients, n_features)
-            From `model_inputs`; as many patients for each model, in the order of the models.
-        """
-        own = X.reshape(len(self.plain.intercept), -1, X.shape[1])
-        return self.plain.predict_proba(own).ravel(), self.balanced.predict_proba(own).ravel()
-
-    def first(self, n: int) -> "Frozen":
-        """The first `n` of the models."""
-        return Frozen(self.plain.first(n), self.balanced.first(n))
+Models = tuple[batched.LogisticFit, batched.LogisticFit]
+"""Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published."""
 
 
-def freeze(patients: Patients, n_models: int) -> Frozen:
+def freeze(patients: Patients, n_models: int) -> Models:
     """Fit `n_models` models, each on its own share of the patients, in order."""
     X, y = model_inputs(patients), patients["dropout"].astype(float)
     X, y = X.reshape(n_models, -1, X.shape[1]), y.reshape(n_models, -1)
-    return Frozen(batched.fit_pipeline(X, y), batched.fit_pipeline(X, y, class_weight="balanced"))
+    return batched.fit_pipeline(X, y), batched.fit_pipeline(X, y, class_weight="balanced")
 
 
-@dataclass(frozen=True)
 class Setting:
     """What is fixed before the first batch: seed, prevalence offset of the law, cells cut in a development trial."""
 
-    seed: int
-    offset: float
-    cells: Cells
+    def __init__(self, seed: int):
+        self.seed, self.offset = seed, oracle.offset_for_prevalence(PUBLISHED_LAW, oracle.BELIEVED_PREVALENCE)
+        self.cells = Cells(watched(self.drawn("none", N_DEVELOPMENT, seeds.stream(seed, "monitoring", "cells"))))
 
-    @classmethod
-    def make(cls, seed: int) -> "Setting":
-        """Draw the trial that the cells are cut from."""
-        offset = oracle.offset_for_prevalence(PUBLISHED_LAW, oracle.BELIEVED_PREVALENCE)
-        rng = seeds.stream(seed, "monitoring", "cells")
-        cut_from = simulate.draw_arrays(PUBLISHED_LAW, N_DEVELOPMENT, rng, offset)
-        return cls(seed, offset, Cells.of(watched(cut_from)))
+    def drawn(self, scenario: str, n: int, rng: np.random.Generator) -> Patients:
+        """Patients of a world of `SCENARIOS`."""
+        return SCENARIOS[scenario](PUBLISHED_LAW, n, rng, self.offset)
 
-    def frozen(self, replicates: range) -> Frozen:
+    def models(self, replicates: range) -> Models:
         """Models of some replicates, each from a development trial of its own."""
         rng = seeds.stream(self.seed, "monitoring", "model", replicates.start)
-        patients = simulate.draw_arrays(PUBLISHED_LAW, N_DEVELOPMENT * len(replicates), rng, self.offset)
-        return freeze(patients, len(replicates))
+        return freeze(self.drawn("none", N_DEVELOPMENT * len(replicates), rng), len(replicates))
 
 
 class Seen(NamedTuple):
@@ -389,22 +321,20 @@ class Seen(NamedTuple):
     prob: NDArray
     balanced: NDArray
 
-    @classmethod
-    def of(cls, patients: Patients, models: Frozen, cells: Cells) -> "Seen":
-        """Score patients, as many with each model, in order."""
-        prob, balanced = models.probabilities(model_inputs(patients))
-        return cls(cells.onehot(watched(patients)), patients["dropout"].astype(float), prob, balanced)
 
-    def blocks(self, size: int) -> list["Seen"]:
-        """Patients of each replicate."""
-        return [Seen(*(part[first : first + size] for part in self)) for first in range(0, len(self.y), size)]
+def seen(patients: Patients, models: Models, cells: Cells, n: int = 1) -> list[Seen]:
+    """Patients of `n` replicates, as many in each and in order, scored with the models of the replicates."""
+    X, inputs = model_inputs(patients), cells.onehot(watched(patients))
+    probabilities = (model.first(n).predict_proba(X.reshape(n, -1, X.shape[1])) for model in models)
+    parts = inputs.reshape(n, -1, inputs.shape[1]), patients["dropout"].astype(float).reshape(n, -1), *probabilities
+    return [Seen(*own) for own in zip(*parts, strict=True)]
 
 
-def figures(seen: Seen) -> dict[str, float]:
+def figures(batch: Seen) -> dict[str, float]:
     """What the published rule looks at: AUROC, and recall at its threshold, of the class-weighted model."""
-    events = seen.y == 1
-    recall = float((seen.balanced[events] >= THRESHOLD).mean()) if events.any() else np.nan
-    return {"auroc": metrics.auroc(seen.y, seen.balanced), "recall": recall}
+    events = batch.y == 1
+    recall = float((batch.balanced[events] >= THRESHOLD).mean()) if events.any() else np.nan
+    return {"auroc": metrics.auroc(batch.y, batch.balanced), "recall": recall}
 
 
 class Look(NamedTuple):
@@ -412,85 +342,72 @@ class Look(NamedTuple):
 
     Parameters
     ----------
-    drift : Drift
-        Of the inputs.
+    statistic, p_column : numpy.ndarray, shape (n_methods, n_columns)
+        Drift of each input, see `drifts`.
     p : dict
         p-value of each alarm: ``psi, ks, chi2`` (inputs), ``cusum`` (calibration in the large), ``auroc`` (ranking).
     figures : dict
         What the published rule looks at.
     """
 
-    drift: Drift
+    statistic: NDArray
+    p_column: NDArray
     p: dict[str, float]
     figures: dict[str, float]
 
-    @property
-    def alarms(self) -> dict[str, bool]:
-        """Alarms at level `ALPHA`, and those of the two customary rules that look at no null."""
-        ours = {name: value <= ALPHA for name, value in self.p.items()}
-        customary = bool(self.drift.statistic[0].max() > CUSTOMARY_PSI)
-        return ours | {"psi_customary": customary, "seed_rule": any(below_bound(self.figures).values())}
+    def table(self, columns: Sequence[str]) -> pd.DataFrame:
+        """One row a column: each method's statistic and p-value."""
+        pairs = zip(METHODS, self.statistic, self.p_column, strict=True)
+        found = {name: row for method, own, p in pairs for name, row in ((method, own), (f"p_{method}", p))}
+        return pd.DataFrame({"column": list(columns), **found})
 
     def action(self, inputs_first: bool = True) -> str:
         """Key of `ACTIONS`; see `decide`."""
         p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
         return decide(p, ALPHA, inputs_first)
 
+    def outcome(self) -> Outcome:
+        """Alarms at level `ALPHA` and those of the two customary rules, which look at no null; see `study`."""
+        below = {name: bool(self.figures[name] < bound) for name, bound in RULES.items()}
+        alarms = {name: value <= ALPHA for name, value in self.p.items()}
+        alarms |= {"psi_customary": bool(self.statistic[0].max() > CUSTOMARY_PSI), "seed_rule": any(below.values())}
+        actions = {kind: self.action(first) for kind, first in (("action", True), ("inputs_last", False))}
+        chosen = {kind: {name: name == action for name in ACTIONS} for kind, action in actions.items()}
+        kinds = {"alarm": alarms, "part": below, **chosen}
+        return {(kind, name): hit for kind, hits in kinds.items() for name, hit in hits.items()}
+
 
 def looks(references: Sequence[Seen], batches: Sequence[Seen], cells: Cells, deals: Iterable[NDArray]) -> list[Look]:
     """Compare batches of one size, each with a reference and deals (`deal`) of its own."""
     counts, totals, p = [], [], []
     for reference, batch, dealt in zip(references, batches, deals, strict=True):
-        inputs, y, prob = (
-            np.concatenate([getattr(part, name) for part in (reference, batch)]) for name in ("inputs", "y", "prob")
-        )
+        inputs, y, prob, _ = map(np.concatenate, zip(reference, batch, strict=True))
         member = membership(dealt, len(y))
         counts.append(cell_counts(inputs, member))
         totals.append(inputs.sum(0))
         cusum = calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
         p.append({"cusum": cusum, "auroc": performance_drift(y, prob, member, ranks.auroc)})
-    found = zip(drifts(np.stack(counts), np.stack(totals), len(batches[0].y), cells), p, batches, strict=True)
-    return [Look(drift, drift.overall | alone, figures(batch)) for drift, alone, batch in found]
-
-
-Outcome = dict[str, dict[str, bool]]
-"""What one look sets off, by `kind` and name; see `study`."""
-
-
-class World(NamedTuple):
-    """A scenario at one batch size, and how many replicates are drawn of it."""
-
-    scenario: str
-    n_batch: int
-    n_replicates: int
+    found = drifts(np.stack(counts), np.stack(totals), len(batches[0].y), cells)
+    return [
+        Look(statistic, single, dict(zip(METHODS, overall.tolist(), strict=True)) | alone, figures(batch))
+        for statistic, single, overall, alone, batch in zip(*found, p, batches, strict=True)
+    ]
 
 
 def _replicates(
     setting: Setting, worlds: Sequence[World], n_reference: int, block: range, permutations: int
 ) -> list[list[Outcome]]:
     """What each replicate of the block sets off, in each of the worlds, which all meet the same models."""
-    models = setting.frozen(block)
-    return [_in_world(setting, world, models, n_reference, block, permutations) for world in worlds]
-
-
-def _in_world(
-    setting: Setting, world: World, models: Frozen, n_reference: int, block: range, permutations: int
-) -> list[Outcome]:
-    n, n_batch = len(range(block.start, min(block.stop, world.n_replicates))), world.n_batch
-    if not n:
-        return []
-    rng = seeds.stream(setting.seed, "monitoring", world.scenario, n_batch, block.start)
-    reference = simulate.draw_arrays(PUBLISHED_LAW, n_reference * n, rng, setting.offset)
-    batches = SCENARIOS[world.scenario](PUBLISHED_LAW, n_batch * n, rng, setting.offset)
-    before, now = (Seen.of(patients, models.first(n), setting.cells) for patients in (reference, batches))
-    # one pattern of deals, its patients drawn anew in each replicate
-    pattern = deal(n_batch, n_reference + n_batch, permutations, rng)
-    deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in range(n))
-    found = []
-    for one in looks(before.blocks(n_reference), now.blocks(n_batch), setting.cells, deals):
-        actions = {kind: one.action(first) for kind, first in (("action", True), ("inputs_last", False))}
-        chosen = {kind: {name: name == action for name in ACTIONS} for kind, action in actions.items()}
-        found.append({"alarm": one.alarms, "part": below_bound(one.figures)} | chosen)
+    models, found = setting.models(block), []
+    for scenario, n_batch, n_replicates in worlds:
+        n = len(range(block.start, min(block.stop, n_replicates)))
+        rng = seeds.stream(setting.seed, "monitoring", scenario, n_batch, block.start)
+        worlds_of = (("none", n_reference), (scenario, n_batch)) if n else ()
+        both = [seen(setting.drawn(name, size * n, rng), models, setting.cells, n) for name, size in worlds_of]
+        # one pattern of deals, its patients drawn anew in each replicate
+        pattern = deal(n_batch, n_reference + n_batch, permutations, rng)
+        deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in range(n))
+        found.append([look.outcome() for look in looks(*both, setting.cells, deals)] if n else [])
     return found
 
 
@@ -518,21 +435,16 @@ def study(
         ``action`` (`name` what the stated rule would do), or ``inputs_last`` (the same with the inputs looked at last).
     """
     counts = {name: null_batches if name == "none" else power_batches for name in SCENARIOS}
-    worlds = [World(name, size, counts[name]) for name in SCENARIOS for size in batch_sizes]
-    setting, most = Setting.make(seed), max(counts.values())
+    worlds = [(name, size, counts[name]) for name in SCENARIOS for size in batch_sizes]
+    setting, most = Setting(seed), max(counts.values())
     blocks = [range(first, min(first + AT_ONCE, most)) for first in range(0, most, AT_ONCE)]
     tasks = [joblib.delayed(_replicates)(setting, worlds, n_reference, block, permutations) for block in blocks]
-    by_block = engine.compute(tasks, "batches")
-    rows = []
-    for world, parts in zip(worlds, zip(*by_block, strict=True), strict=True):
-        outcomes = [one for part in parts for one in part]
-        place = {"scenario": world.scenario, "label": WORLDS[world.scenario], "batch_size": world.n_batch}
-        for kind in outcomes[0]:
-            hits = pd.DataFrame([one[kind] for one in outcomes]).sum()
-            about = [place | {"kind": kind, "name": name, "batches": len(outcomes)} for name in hits.index]
-            rows += [
-                one | {"count": n, **intervals.wilson(n, len(outcomes))} for one, n in zip(about, hits, strict=True)
-            ]
+    by_block, rows = engine.compute(tasks, "batches"), []
+    for (scenario, size, n), parts in zip(worlds, zip(*by_block, strict=True), strict=True):
+        about = {"scenario": scenario, "label": WORLDS[scenario], "batch_size": size}
+        for (kind, name), count in pd.DataFrame(list(itertools.chain(*parts))).sum().items():
+            place = about | {"kind": kind, "name": name, "batches": n, "count": count}
+            rows.append(place | intervals.wilson(count, n))
     return pd.DataFrame(rows).rename(columns={"value": "rate"})
 
 
@@ -556,16 +468,14 @@ def one_batch(
     band : numpy.ndarray, shape (2, size)
         Central 95 % of that sum when membership is dealt anew.
     """
-    setting = Setting.make(seed)
-    rng = seeds.stream(seed, "monitoring", "one batch", scenario)
-    model, cells = setting.frozen(range(1)), setting.cells
-    reference = Seen.of(simulate.draw_arrays(PUBLISHED_LAW, n_reference, rng, setting.offset), model, cells)
-    batch = Seen.of(SCENARIOS[scenario](PUBLISHED_LAW, size, rng, setting.offset), model, cells)
+    setting, rng = Setting(seed), seeds.stream(seed, "monitoring", "one batch", scenario)
+    models, worlds = setting.models(range(1)), (("none", n_reference), (scenario, size))
+    reference, batch = (seen(setting.drawn(name, n, rng), models, setting.cells)[0] for name, n in worlds)
     dealt = deal(size, n_reference + size, permutations, rng)
     residuals = np.concatenate([reference.y - reference.prob, batch.y - batch.prob])
     centred = residuals - residuals.mean()
     band = np.quantile(np.cumsum(centred[dealt], axis=1), [0.025, 0.975], axis=0)
-    return looks([reference], [batch], cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
+    return looks([reference], [batch], setting.cells, [dealt])[0], np.cumsum(centred[n_reference:]), band
 
 
 def power(alarms: pd.DataFrame, size: int) -> dict[str, Any]:
@@ -602,13 +512,10 @@ def action_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def prevailing(actions: pd.DataFrame) -> dict[str, Any]:
     """What the stated rule does in each world at the largest batch: ``size``, and ``worlds`` with ranked shares."""
-    large = actions[actions["batch_size"] == actions["batch_size"].max()].set_index("label")[list(ACTIONS)]
-    ranked = {
-        label: row.sort_values(ascending=False, kind="stable")
-        for label, row in large.rename(columns=ACTIONS).iterrows()
-    }
-    worlds = [{"label": label, "shares": list(shares.items())} for label, shares in ranked.items()]
-    return {"size": int(actions["batch_size"].max()), "worlds": worlds}
+    size = int(actions["batch_size"].max())
+    large = actions[actions["batch_size"] == size].set_index("label")[list(ACTIONS)].rename(columns=ACTIONS)
+    ranked = ((label, row.sort_values(ascending=False, kind="stable")) for label, row in large.iterrows())
+    return {"size": size, "worlds": [{"label": label, "shares": list(shares.items())} for label, shares in ranked]}
 
 
 def refits(table: pd.DataFrame, scenario: str) -> pd.DataFrame:

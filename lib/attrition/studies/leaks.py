@@ -6,15 +6,15 @@ them is `attrition.landmark.guard`. `price_list` is about a real trial, `simulat
 which about one patient in four leaves and the truth is known.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from attrition import metrics, seeds, settings, simulate
+from attrition import features, metrics, seeds, settings, simulate
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort
 from attrition.landmark.prediction import Problem, enough, problem
@@ -35,8 +35,8 @@ N_SITES = 20
 ROWS_A_PATIENT = 3
 
 
-def _count(trial: Trial, ids: pd.Index, kind: str) -> pd.Series:
-    records = trial.events[trial.events["kind"].eq(kind) & (trial.events["day"] >= 1)]
+def _count(trial: Trial, ids: pd.Index, kind: str, last: float = np.inf) -> pd.Series:
+    records = trial.events[trial.events["kind"].eq(kind) & trial.events["day"].between(1, last)]
     return records.groupby("id").size().reindex(ids, fill_value=0).astype(float)
 
 
@@ -44,24 +44,14 @@ def _days_in_trial(trial: Trial, ids: pd.Index) -> pd.Series:
     return trial.patients.set_index("id")["event_day"].reindex(ids)
 
 
-def whole_follow_up_counts(trial: Trial, ids: pd.Index) -> pd.Series:
-    """Adverse events, whenever they came."""
-    return _count(trial, ids, "adverse event")
-
-
-def rate_per_day(trial: Trial, ids: pd.Index) -> pd.Series:
-    """Adverse events over days in the trial."""
-    return _count(trial, ids, "adverse event") / _days_in_trial(trial, ids)
-
-
-def visit_number_reached(trial: Trial, ids: pd.Index) -> pd.Series:
+def _visit_number_reached(trial: Trial, ids: pd.Index) -> pd.Series:
     """Largest visit number, or the number of visits where they have none."""
     visits = trial.events[trial.events["kind"].eq("visit")]
     reached = visits.groupby("id")["value"].max() if visits["value"].notna().any() else visits.groupby("id").size()
     return reached.reindex(ids).fillna(0.0).astype(float)
 
 
-def cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
+def _cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
     """Dose of each record times the days until the next one, or until the patient leaves."""
     doses = trial.events[trial.events["kind"].eq("exposure")].sort_values(["id", "day"])
     end = doses.groupby("id")["day"].shift(-1).fillna(doses["id"].map(trial.patients.set_index("id")["event_day"]))
@@ -69,32 +59,26 @@ def cumulative_dose(trial: Trial, ids: pd.Index) -> pd.Series:
     return given.groupby(doses["id"]).sum().reindex(ids).fillna(0.0)
 
 
-def exposure_records(trial: Trial, ids: pd.Index) -> pd.Series:
-    """Dosing records, whenever they came."""
-    return _count(trial, ids, "exposure")
-
-
-def completion_flag(trial: Trial, ids: pd.Index) -> pd.Series:
-    """Still there two thirds of the way to the horizon (a flag such as COMP16FL)."""
-    return (_days_in_trial(trial, ids) >= round(trial.horizon * 2 / 3)).astype(float)
-
-
-def onset_before_collection(trial: Trial, ids: pd.Index) -> pd.Series:
-    """Adverse events with onset by the first landmark, whenever they were reported."""
-    adverse = trial.events[trial.events["kind"].eq("adverse event")]
-    by_onset = adverse[adverse["day"].between(1, trial.landmarks[0])]
-    return by_onset.groupby("id").size().reindex(ids, fill_value=0).astype(float)
-
-
-FEATURES: tuple[Callable[[Trial, pd.Index], pd.Series], ...] = (
-    whole_follow_up_counts,
-    rate_per_day,
-    visit_number_reached,
-    cumulative_dose,
-    exposure_records,
-    completion_flag,
-    onset_before_collection,
-)
+FEATURES: dict[str, Callable[[Trial, pd.Index], pd.Series]] = {
+    "whole_follow_up_counts": lambda trial, ids: _count(trial, ids, "adverse event"),
+    "rate_per_day": lambda trial, ids: _count(trial, ids, "adverse event") / _days_in_trial(trial, ids),
+    "visit_number_reached": _visit_number_reached,
+    "cumulative_dose": _cumulative_dose,
+    "exposure_records": lambda trial, ids: _count(trial, ids, "exposure"),
+    # still there two thirds of the way to the horizon (a flag such as COMP16FL)
+    "completion_flag": lambda trial, ids: (_days_in_trial(trial, ids) >= round(trial.horizon * 2 / 3)).astype(float),
+    # onset by the first landmark, whenever they were reported
+    "onset_before_collection": lambda trial, ids: _count(trial, ids, "adverse event", trial.landmarks[0]),
+}
+"""Feature leaks of a real trial, by name: trial and patients to the column."""
+FOLLOW_UP = {
+    "whole_follow_up_counts": "adverse_events",
+    "rate_per_day": "adverse_event_rate",
+    "visit_number_reached": "visits_completed",
+}
+"""Those of a simulated trial: features over a follow-up that does not end when the patient leaves."""
+ENROLMENT = ("age", "trial_phase_risk", "treatment_risk")
+"""Features of a simulated trial that are known on the first day."""
 
 
 @dataclass(frozen=True)
@@ -290,20 +274,26 @@ def _filled(X: pd.DataFrame) -> Array:
     return X.fillna(X.median()).fillna(0.0).to_numpy(float)
 
 
-def _feature_prices(trial: Trial, of: Problem, p, seed: int, weights: Array, together: bool = False) -> list[dict]:
-    """Baseline, arm and adverse events known by the landmark, against the same with each leak, or all of them."""
-    X = _filled(of.X[of.columns("adverse_events")])
-    folds = repeated_folds(of.y, p.n_folds, p.leak_repeats, seeds.integer(seed, "folds"))
-    patient = np.arange(len(of.y))
-    honest = patient, of.y, logistic_oof(X, of.y, folds, p.leak_ridge_c)
-    added = {leak.__name__: leak(trial, of.X.index).to_numpy(float) for leak in FEATURES}
-    added = {name: column for name, column in added.items() if np.ptp(column) > 0}
-    leaky = {"wrong_way": list(added.values())} if together else {name: [column] for name, column in added.items()}
-    rows = []
-    for name, columns in leaky.items():
-        scores = logistic_oof(np.column_stack([X, *columns]), of.y, folds, p.leak_ridge_c)
-        rows.append(price(name, honest, (patient, of.y, scores), weights))
-    return rows
+def _of_features(task: Task, added: Mapping[str, Array]) -> Iterator[tuple[str, Scores, Scores]]:
+    """Honest and leaky scores of what is known, against the same with each leak."""
+    folds = task.folds()
+
+    def scored(*columns: Array) -> Scores:
+        return task.patient, task.y, logistic_oof(np.column_stack(columns), task.y, folds, task.C)
+
+    honest = scored(task.X)
+    yield from ((name, honest, scored(task.X, columns)) for name, columns in added.items())
+
+
+def _known(of: Problem, p, seed: int) -> Task:
+    """Baseline, arm and adverse events known by the landmark."""
+    X, patient = _filled(of.X[of.columns("adverse_events")]), np.arange(len(of.y))
+    return Task(X, of.y, patient, patient, X, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
+
+
+def _added(trial: Trial, ids: pd.Index) -> dict[str, Array]:
+    columns = {name: leak(trial, ids).to_numpy(float) for name, leak in FEATURES.items()}
+    return {name: column for name, column in columns.items() if np.ptp(column) > 0}
 
 
 def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
@@ -314,7 +304,9 @@ def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
 def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
     """The usual notebook: everything in the final data, counted over the whole follow-up, in one model."""
     of = problem(trial, day)
-    return _feature_prices(trial, of, p, seed, _draws(len(of.y), p.n_bootstraps, seed), together=True)[0]
+    columns = np.column_stack(list(_added(trial, of.X.index).values()))
+    (sides,) = _of_features(_known(of, p, seed), {"wrong_way": columns})
+    return price(*sides, _draws(len(of.y), p.n_bootstraps, seed))
 
 
 def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> Array:
@@ -370,30 +362,18 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
         tasks[name] = Task(_filled(of.X), of.y, patient, own, columns, *common)
     X, y, patient = _stacked(problems)
     tasks["stacked"] = Task(X, y, patient, patient, X, *common)
-    where: Mapping[str, str] = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
+    where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
     draws = {name: _draws(int(task.patient.max()) + 1, p.n_bootstraps, seed) for name, task in tasks.items()}
-    rows = _feature_prices(trial, most, p, seed, draws["most"])
+    planted = _of_features(_known(most, p, seed), _added(trial, most.X.index))
+    rows = [price(*sides, draws["most"]) for sides in planted]
     for leak in PROCEDURES:
         name = where.get(leak.__name__, "most")
         rows.append(price(leak.__name__, leak(tasks[name], True), leak(tasks[name], False), draws[name]))
     return pd.DataFrame(rows).join(SAID, on="leak")[list(COLUMNS)]
 
 
-FOLLOW_UP = {
-    "whole_follow_up_counts": lambda trial: trial["adverse_events"],
-    "rate_per_day": lambda trial: simulate.adverse_event_rate(
-        trial["adverse_events"].to_numpy(float), trial["days_in_trial"].to_numpy(float)
-    ),
-    "visit_number_reached": lambda trial: trial["visits_completed"],
-}
-"""Feature leaks of a simulated trial: what the law draws over a follow-up that does not end when the patient leaves."""
-
-
-def enrolment(trial: pd.DataFrame) -> Array:
-    """What is known on the first day: age, and the risks of phase and arm. Shape (n_patients, 3)."""
-    law = simulate.PUBLISHED_LAW
-    risks = [simulate.phase_risk(law, trial["trial_phase"]), simulate.arm_risk(law, trial["treatment_group"])]
-    return np.column_stack([trial["age"].to_numpy(float), *(np.asarray(risk, float) for risk in risks)])
+def _features(trial: pd.DataFrame, names: Sequence[str]) -> Array:
+    return np.ascontiguousarray(features.columns(trial, tuple(names)))
 
 
 def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, float]]:
@@ -401,25 +381,19 @@ def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, f
 
     That is sites, missing values, several rows a patient, and many columns that have nothing to do with the outcome.
     """
-    rng, n, known = seeds.stream(seed, "columns"), len(trial), enrolment(trial)
+    rng, n, known = seeds.stream(seed, "columns"), len(trial), _features(trial, ENROLMENT)
     y, common = trial["dropout"].to_numpy(int), (p.n_folds, 1, seed, p.leak_ridge_c)
     X, who = np.column_stack([known, rng.standard_normal((n, 9))]), np.arange(n)
     task = Task(X, y, who, rng.integers(0, N_SITES, n), rng.standard_normal((n, p.noise_features)), *common)
     rows = np.repeat(who, ROWS_A_PATIENT)  # the same at enrolment, another measurement each time
     repeated = np.column_stack([known[rows], rng.standard_normal(len(rows))])
     stacked = Task(repeated, y[rows], rows, rows, repeated, *common)
-
-    def auroc(table: Array) -> float:
-        return metrics.auroc(y, logistic_oof(table, y, task.folds(), p.leak_ridge_c)[:, 0])
-
-    honest, found = auroc(known), {}
-    for name, column in FOLLOW_UP.items():
-        found[name] = honest, auroc(np.column_stack([known, np.asarray(column(trial), float)]))
+    added = {name: _features(trial, [column]) for name, column in FOLLOW_UP.items()}
+    sides = [*_of_features(replace(task, X=known), added)]
     for leak in PROCEDURES:
-        sides = [leak(stacked if leak is repeated_patients else task, honestly) for honestly in (True, False)]
-        fair, leaky = (metrics.auroc(outcome, scores[:, 0]) for _, outcome, scores in sides)
-        found[leak.__name__] = fair, leaky
-    return found
+        own = stacked if leak is repeated_patients else task
+        sides.append((leak.__name__, leak(own, True), leak(own, False)))
+    return {name: tuple(metrics.auroc(y, p[:, 0]) for _, y, p in pair) for name, *pair in sides}
 
 
 def simulated_price_list(p, seed: int) -> pd.DataFrame:
@@ -444,10 +418,11 @@ def simulated_price_list(p, seed: int) -> pd.DataFrame:
     for number in range(p.leak_trials):
         trial = simulate.draw_trial(law, p.leak_patients, seeds.stream(seed, "leak", "trial", number), offset)
         found.append(prices_of_one(trial, p, seeds.integer(seed, "leak", number)))
-        fit = batched.fit_pipeline(enrolment(trial)[None], trial["dropout"].to_numpy(int)[None], C=p.leak_ridge_c)
-        truth.append(metrics.auroc(crowd["dropout"].to_numpy(int), fit.decision_function(enrolment(crowd))[0]))
-    sides = ([{name: pair[side] for name, pair in prices.items()} for prices in found] for side in (0, 1))
-    honest, leaky = map(pd.DataFrame, sides)
+        known = _features(trial, ENROLMENT)
+        fit = batched.fit_pipeline(known[None], trial["dropout"].to_numpy(int)[None], C=p.leak_ridge_c)
+        scores = fit.decision_function(_features(crowd, ENROLMENT))[0]
+        truth.append(metrics.auroc(crowd["dropout"].to_numpy(int), scores))
+    honest, leaky = (pd.DataFrame(found).map(lambda pair, side=side: pair[side]) for side in (0, 1))
     gains = {name: intervals.monte_carlo(gain) for name, gain in (leaky - honest).items()}
     table = pd.DataFrame.from_dict(gains, orient="index").rename(columns={"value": "difference"}).join(SAID)
     table = table.assign(honest=honest.mean(), leaky=leaky.mean(), n_trials=p.leak_trials)
