@@ -34,7 +34,7 @@ def test_fifty_splits_agree_with_many_of_the_library(found):
 def test_gain_over_trials_is_the_one_of_the_library(found):
     pair = [ablation.Candidate(name, features.VERSIONS[name]) for name in ("v1_counts", "v3_causal")]
     sizes = ablation.sizes(found["p"])
-    records, _ = ablation.logistic_block(42, "default", range(found["TRIALS"]), pair, sizes)
+    records, _ = ablation.evaluated(42, "default", range(found["TRIALS"]), pair, sizes)
     area = {(row["name"], row["replicate"]): row["auroc"] for row in records}
     gains = [area["v3_causal", r] - area["v1_counts", r] for r in range(found["TRIALS"])]
     assert found["gain"].tolist() == pytest.approx(gains, abs=2e-4)

@@ -12,7 +12,7 @@ order, or how replicates are batched. `attrition.engine` chooses where they run.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -83,8 +83,7 @@ class Sizes:
     n_population: int = 50_000
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """One replicate, or several stacked: features (..., n, 11) and outcomes of training and test patients."""
 
     X_train: np.ndarray
@@ -249,12 +248,21 @@ def cross_validated_auroc(candidate: Candidate, X: np.ndarray, y: np.ndarray) ->
     return ranks.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)
 
 
-def _identity(candidate: Candidate, setting: str, replicate: int) -> dict[str, Any]:
-    named = {"model": candidate.model, "strategy": candidate.strategy, "name": candidate.name}
-    return {"setting": setting, "replicate": replicate, **named, "key": candidate.key}
+def _scored(candidate: Candidate, trials: Trial, people: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the test patients (R, n_test) and of the population (R, n): the candidate fitted in every trial."""
+    columns = candidate.columns
+    if candidate.model == "lr":
+        fit = _fitted(candidate, trials.X_train, trials.y_train)
+        return fit.decision_function(trials.X_test[..., columns]), _scores(people, fit, columns)
+    scores: list[tuple[np.ndarray, np.ndarray]] = []
+    for X, y, X_test, _ in zip(*trials, strict=True):
+        score = boosters.fit_score(candidate.model, candidate.strategy, X[:, columns], y)
+        scores.append((score(X_test[:, columns]), score(people.X[:, columns])))
+    test, everybody = map(np.stack, zip(*scores, strict=True))
+    return test, everybody
 
 
-def logistic_block(
+def evaluated(
     seed: int,
     setting: str,
     replicates: range,
@@ -262,64 +270,42 @@ def logistic_block(
     sizes: Sizes,
     detailed: Sequence[str] = (),
 ) -> Block:
-    """Fit and evaluate logistic regressions of some replicates at once.
+    """Fit and evaluate candidates in some replicates at once, each in those that it is due.
 
-    Feature sets in `detailed` also get operating points and, with class weights, cross-validation.
+    Boosted trees, and logistic regressions on feature sets in `detailed`, also get operating points; the latter, with
+    class weights, cross-validation.
     """
-    people = population(seed, setting, sizes.n_population)
-    trials = [draw(seed, setting, r, sizes) for r in replicates]
-    stacked = Trial(*(np.stack([getattr(t, part) for t in trials]) for part in Trial.__annotations__))
+    people, every = population(seed, setting, sizes.n_population), [draw(seed, setting, r, sizes) for r in replicates]
     records: list[dict[str, Any]] = []
     influence: dict[str, list[np.ndarray]] = {}
     for candidate in candidates:
-        fit, columns = _fitted(candidate, stacked.X_train, stacked.y_train), candidate.columns
-        told = candidate.name in detailed
-        measured = {"test_auroc": ranks.auroc(stacked.y_test, fit.decision_function(stacked.X_test[..., columns]))}
-        if told and candidate.class_weight:
-            measured["cv_auroc"] = cross_validated_auroc(candidate, stacked.X_train, stacked.y_train)
-        scores = _scores(people, fit, columns)
-        measured["auroc"] = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
-        for row, (replicate, eta) in enumerate(zip(replicates, scores, strict=True)):
-            record = _identity(candidate, setting, replicate)
+        due, linear = [r for r in replicates if r < candidate.n_replicates], candidate.model == "lr"
+        trials = Trial(*map(np.stack, zip(*every[: len(due)], strict=True)))
+        test, scores = _scored(candidate, trials, people)
+        few = sum(replicate < INFLUENCE_REPLICATES for replicate in due)
+        exactly = [ranks.soft_auroc_influence(people.probability, eta) for eta in (scores[:few] if linear else scores)]
+        areas = ranks.binned_soft_auroc(people.probability, scores)[0] if linear else np.array([a for a, _ in exactly])
+        measured = {"auroc": areas + people.shift["auroc"], "test_auroc": ranks.auroc(trials.y_test, test)}
+        told = not linear or candidate.name in detailed
+        if linear and told and candidate.class_weight:
+            measured["cv_auroc"] = cross_validated_auroc(candidate, trials.X_train, trials.y_train)
+        about = {"setting": setting, "model": candidate.model, "strategy": candidate.strategy, "name": candidate.name}
+        for row, (replicate, eta) in enumerate(zip(due, scores, strict=True)):
+            record = about | {"key": candidate.key, "replicate": replicate}
             record |= {measure: values[row] for measure, values in measured.items()}
             records.append(record | (operating_points(people.probability, eta) if told else {}))
-        first = [eta for r, eta in zip(replicates, scores, strict=True) if r < INFLUENCE_REPLICATES]
-        if first:
-            influence[candidate.key] = [ranks.soft_auroc_influence(people.probability, eta)[1] for eta in first]
-    return records, influence
-
-
-def boosted_task(seed: int, setting: str, replicate: int, candidates: Sequence[Candidate], sizes: Sizes) -> Block:
-    """Fit and evaluate boosted trees of one replicate; see `logistic_block`."""
-    people = population(seed, setting, sizes.n_population)
-    trial = draw(seed, setting, replicate, sizes)
-    records, influence = [], {}
-    for candidate in candidates:
-        columns = candidate.columns
-        score = boosters.fit_score(candidate.model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
-        log_odds = score(people.X[:, columns])
-        area, own = ranks.soft_auroc_influence(people.probability, log_odds)
-        test_auroc = ranks.auroc(trial.y_test, score(trial.X_test[:, columns]))[0]
-        measured = {"auroc": area + people.shift["auroc"], "test_auroc": test_auroc}
-        record = _identity(candidate, setting, replicate) | operating_points(people.probability, log_odds)
-        records.append(record | measured)
-        if replicate < INFLUENCE_REPLICATES:
-            influence[candidate.key] = [own]
+        influence |= {candidate.key: [own for _, own in exactly[:few]]} if few else {}
     return records, influence
 
 
 def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Sizes, detailed: Sequence[str]) -> list:
-    linear = [c for c in candidates if c.model == "lr"]
-    trees = [c for c in candidates if c.model != "lr"]
     tasks = []
-    for r in range(max((c.n_replicates for c in trees), default=0)):
-        due = [c for c in trees if c.n_replicates > r]
-        tasks.append(joblib.delayed(boosted_task)(seed, setting, r, due, sizes))
-    for n in sorted({c.n_replicates for c in linear}, reverse=True):
-        due = [c for c in linear if c.n_replicates == n]
-        for first in range(0, n, BLOCK):
-            block = range(first, min(first + BLOCK, n))
-            tasks.append(joblib.delayed(logistic_block)(seed, setting, block, due, sizes, detailed))
+    for linear, size in ((False, 1), (True, BLOCK)):
+        group = [candidate for candidate in candidates if (candidate.model == "lr") == linear]
+        most = max((candidate.n_replicates for candidate in group), default=0)
+        for first in range(0, most, size):
+            due, block = [c for c in group if c.n_replicates > first], range(first, min(first + size, most))
+            tasks.append(joblib.delayed(evaluated)(seed, setting, block, due, sizes, detailed))
     return tasks
 
 
@@ -363,22 +349,15 @@ def learning_task(
     seed: int, setting: str, n_train: int, replicate: int, names: Sequence[str], n_population: int
 ) -> list[dict[str, Any]]:
     """Train each model on one trial of `n_train` patients; AUROC in the population, with its sampling error."""
-    people = population(seed, setting, n_population)
-    trial = draw(seed, setting, replicate, Sizes(n_train, 0), stream=f"learning-{n_train}")
+    people, sizes = population(seed, setting, n_population), Sizes(n_train, 0)
+    trial = draw(seed, setting, replicate, sizes, stream=f"learning-{n_train}")
+    trials, records = Trial(*(part[None] for part in trial)), []
     _, best = ranks.soft_auroc_influence(people.probability, people.probability)
-    records = []
     for model in names:
-        candidate = Candidate(FINAL, features.VERSIONS[FINAL], model)
-        columns = candidate.columns
-        if model == "lr":
-            score = _scores(people, _fitted(candidate, trial.X_train[None], trial.y_train[None]), columns)[0]
-        else:
-            fitted = boosters.fit_score(model, candidate.strategy, trial.X_train[:, columns], trial.y_train)
-            score = fitted(people.X[:, columns])
+        _, (score,) = _scored(Candidate(FINAL, features.VERSIONS[FINAL], model), trials, people)
         area, influence = ranks.soft_auroc_influence(people.probability, score)
-        error = float(np.sqrt(((influence - best) ** 2).sum()))
-        record = {"n_train": n_train, "model": model, "replicate": replicate}
-        records.append(record | {"auroc": area + people.shift["auroc"], "population_se": error})
+        record = {"n_train": n_train, "model": model, "replicate": replicate, "auroc": area + people.shift["auroc"]}
+        records.append(record | {"population_se": float(np.sqrt(((influence - best) ** 2).sum()))})
     return records
 
 
