@@ -7,6 +7,7 @@ positives at that exchange rate, and compares a model with contacting everybody 
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics, settings
-from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, wilson
+from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, replicates, wilson
 
 BESIDE = 10
 """Fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation."""
@@ -86,13 +87,9 @@ def _mean_net_benefit(y: ArrayLike, y_prob: ArrayLike, thresholds: NDArray, weig
     return np.mean([net_benefit(y, repeat, thresholds, weights) for repeat in _repeats(y_prob)], axis=0)
 
 
-def net_benefit_interval(
-    y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: NDArray, level: float = LEVEL
-) -> Interval:
+def net_benefit_interval(y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: NDArray) -> Interval:
     """Net benefit at one threshold, averaged over repeats, with a bootstrap interval."""
-    t = np.array([threshold])
-    value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (None, weights))
-    return percentile_interval(float(value[0]), drawn[0], level)
+    return percentile_interval(*replicates(partial(net_benefit, thresholds=threshold), y_true, y_prob, weights))
 
 
 def at_thresholds(

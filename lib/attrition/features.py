@@ -69,13 +69,8 @@ FEATURES: dict[str, Feature] = {
     for name, (formula, groups, known_at, unit) in _DECLARED["features"].items()
 }
 
-_RATES = ("age", "days_in_trial", "visit_rate", "adverse_event_rate", "time_since_last_visit")
-VERSIONS: dict[str, tuple[str, ...]] = {
-    "v1_counts": ("age", "days_in_trial", "visits_completed", "adverse_events"),
-    "v2_rates": _RATES,
-    "v2_interactions": (*_RATES, "burden", "age_adverse_risk"),
-    "v3_causal": (*_RATES, "burden", "age_adverse_risk", "trial_phase_risk", "treatment_risk"),
-}
+VERSIONS: dict[str, tuple[str, ...]] = {name: tuple(members) for name, members in _DECLARED["versions"].items()}
+"""Published versions, by name, of which the last is the final one."""
 GROUP_LABELS: dict[str, str] = _DECLARED["groups"]
 """Groups of features, in the order of tables, and their names there."""
 GROUPS: dict[str, tuple[str, ...]] = {

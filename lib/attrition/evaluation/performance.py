@@ -110,11 +110,6 @@ def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def calibration_data(curves: Mapping[str, Any]) -> pd.DataFrame:
-    """Calibration curves as one table: ``model, predicted, observed, ci_low, ci_high``."""
-    return pd.concat([pd.DataFrame(curve._asdict()).assign(model=name) for name, curve in curves.items()])
-
-
 def discrimination(found: Nested, differences: Nested, margin: float, expected: Mapping[str, float]) -> Facts:
     """Which model ranks best, by how much, and how much of the attainable it reaches.
 

@@ -96,28 +96,10 @@ def _solve(information: NDArray, score: NDArray) -> NDArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = information / (scale[:, :, None] * scale[:, None, :])
     usable = np.isfinite(scaled).all(axis=(1, 2))
-    usable[usable] &= np.abs(_determinants(scaled[usable])) > 1e-10
+    usable[usable] = np.abs(np.linalg.det(scaled[usable])) > 1e-10
     step = np.full(score.shape, np.nan)
-    if usable.any():
-        step[:, usable] = _solved(information[usable], score[:, usable])
+    step[:, usable] = np.linalg.solve(information[usable], score[:, usable].T[:, :, None])[:, :, 0].T
     return step
-
-
-def _determinants(matrices: NDArray) -> NDArray:
-    """Determinants of symmetric matrices with a unit diagonal."""
-    if matrices.shape[1] == 1:
-        return np.ones(len(matrices))
-    return 1 - matrices[:, 0, 1] ** 2 if matrices.shape[1] == 2 else np.linalg.det(matrices)
-
-
-def _solved(information: NDArray, score: NDArray) -> NDArray:
-    """Solutions of many small systems, (k, n); those of one and two unknowns directly, as bootstraps have thousands."""
-    if len(score) == 1:
-        return score / information[:, 0, 0]
-    if len(score) == 2:
-        (a, b), (_, d) = information.transpose(1, 2, 0)
-        return np.stack([d * score[0] - b * score[1], a * score[1] - b * score[0]]) / (a * d - b * b)
-    return np.linalg.solve(information, score.T[:, :, None])[:, :, 0].T
 
 
 def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 Array = np.ndarray
 DECIMALS = 8
 """Decimals of a score that count when scores are ranked or compared."""
-CACHED = 2**15
-"""Numbers of an array that stays in the processor's cache beside a few others."""
 
 
 def settled(score: ArrayLike) -> Array:
@@ -34,55 +32,18 @@ def settled(score: ArrayLike) -> Array:
     return np.round(np.asarray(score, dtype=np.float64), DECIMALS)
 
 
-def _tie_bounds(ordered: Array) -> tuple[Array, Array]:
-    n = ordered.shape[1]
-    new = np.ones(ordered.shape, dtype=bool)
-    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    start = np.maximum.accumulate(np.where(new, np.arange(n), 0), axis=1)
-    last = np.ones(ordered.shape, dtype=bool)
-    last[:, :-1] = new[:, 1:]
-    end = np.minimum.accumulate(np.where(last, np.arange(n), n)[:, ::-1], axis=1)[:, ::-1]
-    return start, end
-
-
-def _ranked(score: Array) -> tuple[Array, tuple[Array, Array] | None]:
-    """Order of each row, and where runs of ties begin and end in it, if there are any."""
-    order = np.argsort(score, axis=1)
-    ordered = np.take_along_axis(score, order, axis=1)
-    return order, _tie_bounds(ordered) if (ordered[:, 1:] == ordered[:, :-1]).any() else None
-
-
-def _mass_below(mass: Array, bounds: tuple[Array, Array] | None) -> Array:
-    """For each patient, in order of the score, the mass scored lower plus half the mass scored equal, its own too."""
-    through = np.cumsum(mass, axis=1)
-    if bounds is None:
-        return through - 0.5 * mass
-    before = np.take_along_axis(through - mass, bounds[0], axis=1)
-    return 0.5 * (before + np.take_along_axis(through, bounds[1], axis=1))
-
-
-def _below(score: Array, *masses: Array) -> list[Array]:
-    """`_mass_below` of every kind of mass, in the patients' own order."""
-    order, bounds = _ranked(score)
-    found = []
-    for mass in masses:
-        found.append(np.empty(score.shape))
-        below = _mass_below(np.take_along_axis(mass, order, axis=1), bounds)
-        np.put_along_axis(found[-1], order, below, axis=1)
-    return found
+def _lower(mass: Array) -> Array:
+    """Of groups in order of the score, the mass scored lower plus half the mass scored equal."""
+    return np.cumsum(mass) - mass / 2
 
 
 def _concordance(up: Array, down: Array, score: Array) -> Array:
     """Of each row, the mass of pairs in which `up` is scored above `down`, ties one half."""
-    block = max(1, CACHED // max(1, score.shape[1]))  # rows at a time: what is sorted stays in the processor's cache
-    parts = [slice(first, first + block) for first in range(0, len(score), block)]
-    return np.concatenate([_concordant(up[part], down[part], score[part]) for part in parts])
-
-
-def _concordant(up: Array, down: Array, score: Array) -> Array:
-    order, bounds = _ranked(score)
-    up, down = (np.take_along_axis(mass, order, axis=1) for mass in (up, down))
-    return np.einsum("rn,rn->r", up, _mass_below(down, bounds))
+    found = np.empty(len(score))
+    for row, (own, above, below) in enumerate(zip(score, up, down, strict=True)):
+        _, group = np.unique(own, return_inverse=True)
+        found[row] = np.bincount(group, above) @ _lower(np.bincount(group, below))
+    return found
 
 
 def _rows(first: Array, score: Array) -> tuple[Array, Array]:
@@ -196,7 +157,7 @@ def _binned_concordance(p: Array, score: Array, n_bins: int) -> tuple[float, flo
     bins = np.minimum(((score - low) * (1 / width)).astype(np.int64), n_bins - 1)
     events = np.bincount(bins, p, n_bins)
     others = np.bincount(bins, minlength=n_bins) - events
-    return float(events @ (np.cumsum(others) - 0.5 * others)), float(events @ others)
+    return float(events @ _lower(others)), float(events @ others)
 
 
 def soft_auroc_influence(probability: Array, y_score: Array) -> tuple[float, Array]:
@@ -213,7 +174,8 @@ def soft_auroc_influence(probability: Array, y_score: Array) -> tuple[float, Arr
     q = 1 - p
     P, Q = p.sum(), q.sum()
     pairs = P * Q - (p * q).sum()
-    (others_below,), (events_below,) = _below(score[None], q[None], p[None])
+    _, group = np.unique(score, return_inverse=True)
+    others_below, events_below = (_lower(np.bincount(group, mass))[group] for mass in (q, p))
     lower, higher = others_below - 0.5 * q, P - events_below - 0.5 * p
     area = (p @ lower) / pairs
     return float(area), (p * (lower - area * (Q - q)) + q * (higher - area * (P - p))) / pairs

@@ -26,8 +26,6 @@ ENOUGH = 5e-4
 """Change of a coefficient before the last step, which keeps the second derivatives (error: about its third power)."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
-PATIENCE = 20
-"""Newton steps after which second derivatives are taken in double precision: some columns then lie too close."""
 
 
 class Shared:
@@ -50,54 +48,37 @@ class Shared:
         """X' r of some replicates."""
         return rows @ self.design
 
-    def gram(self, v: Array, of: Rows, exactly: bool) -> Array:
-        """X' diag(v) X of some replicates: a single product of v with products of columns; always exact."""
+    def gram(self, v: Array, of: Rows) -> Array:
+        """X' diag(v) X of some replicates: a single product of v with products of columns."""
         if len(v) == 1:
             return ((self.design * v[0, :, None]).T @ self.design)[None]
-        return _unpacked(v @ self.pairs, self.upper)
+        found = np.empty((len(v), self.q, self.q))
+        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = v @ self.pairs
+        return found
 
 
-class _Own:
-    """A table for each replicate, (R, n, p), and a constant; kept by feature: products run along patients.
-
-    Products of columns are kept, too: a table is small, and BLAS is slow at matrices of few columns.
-    """
+class Own:
+    """A table for each replicate, (R, n, p), and a constant; kept by feature: products run along patients."""
 
     def __init__(self, X: Array):
         self.q = X.shape[2] + 1
-        self.upper = np.triu_indices(self.q)
         self.rows = np.ones((len(X), self.q, X.shape[1]))
         self.rows[:, 1:] = X.transpose(0, 2, 1)
-        single, first = self.rows.astype(np.float32), 0
-        self.pairs = np.empty((len(X), len(self.upper[0]), X.shape[1]), np.float32)
-        for i in range(self.q):
-            np.multiply(single[:, i : i + 1], single[:, i:], out=self.pairs[:, first : first + self.q - i])
-            first += self.q - i
 
     def linear(self, beta: Array, of: Rows) -> Array:
+        """As in `Shared`, and so below."""
         return (beta[:, None, :] @ self.rows[of])[:, 0]
 
     def cross(self, rows: Array, of: Rows) -> Array:
         return (self.rows[of] @ rows[:, :, None])[:, :, 0]
 
-    def gram(self, v: Array, of: Rows, exactly: bool) -> Array:
-        """X' diag(v) X, unless `exactly` in single precision: the gradient alone ends the steps."""
-        if exactly:
-            rows = self.rows[of]
-            return (rows * v[:, None, :]) @ rows.transpose(0, 2, 1)
-        return _unpacked((self.pairs[of] @ v[:, :, None].astype(np.float32))[:, :, 0], self.upper)
-
-
-def _unpacked(products: Array, upper: tuple[Array, Array]) -> Array:
-    """Symmetric matrices (R, q, q) from their upper triangles (R, q (q + 1) / 2)."""
-    q = upper[0][-1] + 1
-    found = np.empty((len(products), q, q))
-    found[:, upper[0], upper[1]] = found[:, upper[1], upper[0]] = products
-    return found
+    def gram(self, v: Array, of: Rows) -> Array:
+        rows = self.rows[of]
+        return (rows * v[:, None, :]) @ rows.transpose(0, 2, 1)
 
 
 def newton(
-    tables: Shared | _Own,
+    tables: Shared | Own,
     y: Array,
     weight: Array,
     form: Array,
@@ -112,7 +93,7 @@ def newton(
 
     Parameters
     ----------
-    tables : Shared or _Own
+    tables : Shared or Own
         The design.
     y, weight : ndarray, shape (R, n)
     form : ndarray, shape (R, q, q)
@@ -133,14 +114,14 @@ def newton(
     beta, eta = start.copy(), tables.linear(start, whole)
     curve, last = np.empty(form.shape), np.zeros(len(start), dtype=bool)
     before = np.full(len(start), np.inf)
-    for number in range(max_steps):
+    for _ in range(max_steps):
         of = whole if len(going) == len(start) else going
         risk = inverse_logit(eta[of])
         gradient = tables.cross(weight[of] * (risk - y[of]), of) + (form[of] @ beta[of][:, :, None])[:, :, 0]
         if inverse is None:
             fresh = ~last[of]
             if fresh.any():
-                bent = tables.gram(weight[of] * (risk * (1 - risk)), of, number >= PATIENCE) + form[of]
+                bent = tables.gram(weight[of] * (risk * (1 - risk)), of) + form[of]
                 curve[going[fresh]] = bent[fresh]
             step = np.linalg.solve(curve[of], gradient[:, :, None])[:, :, 0]
         else:
@@ -213,16 +194,11 @@ def standardiser(X: Array, counts: Array | None = None) -> tuple[Array, Array]:
     if counts is None:
         mean, variance = X.mean(axis=-2), X.var(axis=-2)
     else:
-        share = counts / counts.sum(axis=-1, keepdims=True)
-        mean = _cross(X, share)
-        centred = X - mean[:, None, :] if X.ndim == 3 else X - X.mean(axis=0)
-        variance = _cross(centred**2, share) - (0 if X.ndim == 3 else _cross(centred, share) ** 2)
+        share = (counts / counts.sum(axis=-1, keepdims=True))[:, None]
+        mean = (share @ X)[:, 0]
+        variance = (share @ (X - mean[:, None]) ** 2)[:, 0]
     constant = variance <= 10 * X.shape[-2] * np.finfo(float).eps * (variance + mean**2)
     return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0)))
-
-
-def _cross(X: Array, rows: Array) -> Array:
-    return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
 
 
 def fit_logistic(
@@ -248,11 +224,10 @@ def fit_logistic(
     y = np.broadcast_to(np.asarray(y, dtype=float), (n_replicates, n))
     weight = np.broadcast_to(C * weight, (n_replicates, n))
     form = np.broadcast_to(np.diag([0.0] + [1.0] * (q - 1)), (n_replicates, q, q))
-    products = q * (q + 1) // 2 * n * np.dtype(np.float32).itemsize
-    chunk = max(1, CACHED // products) if X.ndim == 3 else n_replicates
+    chunk = max(1, CACHED // (8 * q * n)) if X.ndim == 3 else n_replicates
     fits = []
     for part in (slice(first, first + chunk) for first in range(0, n_replicates, chunk)):
-        tables = _Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
+        tables = Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
         start = np.zeros((len(y[part]), q))
         fits.append(newton(tables, y[part], weight[part], form[part], start, max_steps=max_iter))
     beta, converged = (np.concatenate(each) for each in zip(*fits, strict=True))

@@ -33,8 +33,6 @@ TREES = ("xgb", "lgbm")
 THRESHOLDS = {"50": 0.5, "35": 0.35}
 """Published operating points, by the ending of their columns."""
 FOLDS = 5
-CACHED = 5000
-"""Patients that fit the processor's cache, scored by every model in turn."""
 BLOCK = 25
 """Replicates of logistic regression that share one task."""
 INFLUENCE_REPLICATES = 4
@@ -225,17 +223,6 @@ def _fitted(candidate: Candidate, X: np.ndarray, y: np.ndarray, held_out: np.nda
     return batched.fit_pipeline(X[..., candidate.columns], y, counts, candidate.class_weight)
 
 
-def _scores(people: Population, fit: batched.LogisticFit, columns: list[int]) -> np.ndarray:
-    """Scores of the population under each fit, (R, n)."""
-    rows = np.ascontiguousarray(people.X[:, columns].T)
-    scores = np.empty((len(fit.coef), rows.shape[1]))
-    for first in range(0, rows.shape[1], CACHED):
-        some = np.ascontiguousarray(rows[:, first : first + CACHED])
-        for row, (beta, intercept) in enumerate(zip(fit.coef, fit.intercept, strict=True)):
-            scores[row, first : first + CACHED] = beta @ some + intercept
-    return scores
-
-
 def cross_validated_auroc(candidate: Candidate, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Mean AUROC (R,) of five stratified, unshuffled folds, for every replicate of X (R, n, 11) and y (R, n)."""
     held_out: np.ndarray = np.zeros((len(y), FOLDS, y.shape[1]))
@@ -253,7 +240,9 @@ def _scored(candidate: Candidate, trials: Trial, people: Population) -> tuple[np
     columns = candidate.columns
     if candidate.model == "lr":
         fit = _fitted(candidate, trials.X_train, trials.y_train)
-        return fit.decision_function(trials.X_test[..., columns]), _scores(people, fit, columns)
+        X = people.X[:, columns]
+        scores = np.stack([X @ beta for beta in fit.coef]) + fit.intercept[:, None]
+        return fit.decision_function(trials.X_test[..., columns]), scores
     scores: list[tuple[np.ndarray, np.ndarray]] = []
     for X, y, X_test, _ in zip(*trials, strict=True):
         score = boosters.fit_score(candidate.model, candidate.strategy, X[:, columns], y)

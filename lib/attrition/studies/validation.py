@@ -181,17 +181,10 @@ def tuned_penalty(fit: Refitter, masks: Array, weights: Array) -> tuple[Array, A
     return np.array(PENALTIES)[winner], oof[winner, np.arange(len(winner))]
 
 
-@dataclass(frozen=True)
-class Estimates:
-    """What one trial says: coefficients of the plain and the tuned model, and the interval of each scheme."""
-
-    plain: Array
-    tuned: Array
-    by_scheme: dict[str, Interval]
-
-
-def estimate(X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None = None) -> Estimates:
-    """All schemes on one trial."""
+def estimate(
+    X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None = None
+) -> tuple[Array, dict[str, Interval]]:
+    """All schemes on one trial: coefficients of the plain and the tuned model (2, q), and the interval of each."""
     sizes = sizes or Sizes()
     fit, n = Refitter(X, y), len(y)
     masks = np.stack([fold_masks(y, sizes.n_folds, rng) for _ in range(sizes.n_repeats)])
@@ -213,7 +206,7 @@ def estimate(X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None =
         **_corrected(y, fitted, "point632plus", plus, refit_sd),
     }
     tuned, by_tuning = _tuned(fit, masks[0], rng, sizes)
-    return Estimates(fit.raw(fit.start)[0], tuned, found | by_tuning)
+    return fit.raw(np.concatenate([fit.start, tuned])), found | by_tuning
 
 
 def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) -> tuple[Array, dict[str, Interval]]:
@@ -222,7 +215,7 @@ def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) 
     chosen, _ = tuned_penalty(fit, _inner_masks(fit.y, outer, sizes.n_inner, rng), 1 - outer)
     beta = fit(np.concatenate([everyone, 1 - outer]), np.concatenate([best, chosen]))
     by_fold = (fit.scores(beta[1:]) * outer).sum(axis=0)
-    return fit.raw(beta[:1])[0], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, by_fold, outer)}
+    return beta[:1], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, by_fold, outer)}
 
 
 def study(
@@ -258,13 +251,12 @@ def _rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | N
     for trial in trials:
         patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
         X, y = features.array(patients, FEATURES), patients["dropout"].astype(float)
-        found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
-        beta = np.stack([found.plain, found.tuned])
+        beta, found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
         scores = beta[:, :1] + beta[:, 1:] @ people.X.T
         plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
         rows += [
             {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
-            for scheme, numbers in found.by_scheme.items()
+            for scheme, numbers in found.items()
         ]
     return rows
 

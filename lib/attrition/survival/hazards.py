@@ -153,10 +153,9 @@ def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level
     start = fit_cox(time, event, centred)
     model = PHReg(np.asarray(time, dtype=float), centred, status=event.astype(int), ties="efron")
     fit = model.fit(start_params=start, disp=False)
-    half = stats.norm.ppf(0.5 + level / 2) * fit.bse
-    columns = {"term": list(X.columns), "coefficient": fit.params, "se": fit.bse}
-    ratios = {"hazard_ratio": fit.params, "ci_low": fit.params - half, "ci_high": fit.params + half}
-    table = pd.DataFrame({**columns, **{name: np.exp(value) for name, value in ratios.items()}})
+    low, high = np.exp(fit.conf_int(1 - level)).T
+    table = pd.DataFrame({"term": list(X.columns), "coefficient": fit.params, "se": fit.bse})
+    table = table.assign(hazard_ratio=np.exp(fit.params), ci_low=low, ci_high=high)
     return table.assign(n=len(event), events=int(event.sum()))
 
 

@@ -8,7 +8,6 @@ longer leave for another.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from attrition.cdisc.trial import Trial
-from attrition.metrics import intervals
+from attrition.metrics import evaluator, intervals
 from attrition.survival import hazards
 
 CENSORED = 0
@@ -49,10 +48,6 @@ class Incidence:
     events: np.ndarray
 
 
-def _z(level: float) -> float:
-    return NormalDist().inv_cdf(0.5 + level / 2)
-
-
 def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     time, cause = np.asarray(time, dtype=float), np.asarray(cause)
     if time.ndim != 1 or time.shape != cause.shape or not len(time):
@@ -66,10 +61,8 @@ def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[np.ndarray, np.ndarray]
 
 def _counts(time: np.ndarray, cause: np.ndarray, n_causes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     days, position = np.unique(time, return_inverse=True)
-    table = np.zeros((n_causes + 1, len(days)))
-    np.add.at(table, (cause, position), 1)
-    leaving = table.sum(axis=0)
-    at_risk = leaving.sum() - np.concatenate([[0], np.cumsum(leaving)[:-1]])
+    table = np.stack([np.bincount(position, cause == k, len(days)) for k in range(n_causes + 1)])
+    at_risk = np.cumsum(table.sum(axis=0)[::-1])[::-1]
     return days, at_risk, table[1:]
 
 
@@ -168,7 +161,7 @@ def loglog_band(
     value, variance, at_risk = (np.asarray(part, dtype=float) for part in (value, variance, at_risk))
     inside = (value > 0) & (value < 1) & (variance > 0)
     safe = np.where(inside, value, 0.5)
-    shift = _z(level) * np.sqrt(np.where(inside, variance, 0.0)) / (safe * np.log(safe))
+    shift = ndtri(0.5 + level / 2) * np.sqrt(np.where(inside, variance, 0.0)) / (safe * np.log(safe))
     exact = ((1 - level) / 2) ** (1 / np.maximum(at_risk, 1))
     low = np.where(inside, safe ** np.exp(-shift), np.where(value >= 1, exact, 0.0))
     high = np.where(inside, safe ** np.exp(shift), np.where(value <= 0, 1 - exact, 1.0))
@@ -266,8 +259,9 @@ def time_lost(fit: Incidence, cause: int, horizon: float, level: float = 0.95) -
     a, b = before * (horizon - days), area - cif * (horizon - days)
     total = np.divide(b**2 * d, n * (n - d), out=np.zeros_like(n), where=n > d)
     variance = np.sum(a**2 * own * (n - own) / n**3 + total - 2 * a * b * own / n**2)
-    value, half = area[0] if len(area) else 0.0, _z(level) * np.sqrt(max(variance, 0.0))
-    return {"value": value, "se": half / _z(level), "ci_low": max(value - half, 0.0), "ci_high": value + half}
+    value, se = area[0] if len(area) else 0.0, np.sqrt(max(variance, 0.0))
+    half = ndtri(0.5 + level / 2) * se
+    return {"value": value, "se": se, "ci_low": max(value - half, 0.0), "ci_high": value + half}
 
 
 def coded(trial: Trial) -> pd.DataFrame:
@@ -332,11 +326,8 @@ def nested(table: pd.DataFrame, key: str) -> dict[str, dict[str, dict[str, float
     >>> nested(pd.DataFrame([row]), "group")["A"]["28"]["value"]
     0.1
     """
-    columns = [*VALUE, "at_risk", "events"]
-    return {
-        str(name): {f"{row['day']:g}": {column: row[column] for column in columns} for row in part.to_dict("records")}
-        for name, part in table.groupby(key, sort=False, observed=True)
-    }
+    columns, table = [*VALUE, "at_risk", "events"], table.assign(day=table["day"].map("{:g}".format))
+    return evaluator.nested(table, key, "day", leaf=lambda row: {column: row[column] for column in columns})
 
 
 def arm_flow(trial: Trial) -> pd.DataFrame:
