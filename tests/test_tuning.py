@@ -47,17 +47,17 @@ def test_outcomes_of_the_test_fold_change_nothing(trial, folds, nested):
     shuffled = trial.copy()
     shuffled.loc[shuffled.index[fold.test], "dropout"] = 1 - trial["dropout"].to_numpy()[fold.test]
     again = resampling.nested(["xgb"], shuffled, [fold], budget=SMALL)
-    before = nested.oof.query("model == 'xgb' and fold == 0")
-    assert np.array_equal(again.oof["y_prob"], before["y_prob"])
-    assert not np.array_equal(again.oof["y"], before["y"])
+    before = nested[0].query("model == 'xgb' and fold == 0")
+    assert np.array_equal(again[0]["y_prob"], before["y_prob"])
+    assert not np.array_equal(again[0]["y"], before["y"])
 
 
 def test_nested_rows_are_tidy_and_settings_come_from_the_space(nested, trial):
-    assert list(nested.oof) == resampling.OOF_COLUMNS
-    assert not nested.oof.duplicated(["model", "patient_id"]).any()
-    assert len(nested.oof) == 3 * len(trial)
+    assert list(nested[0]) == resampling.OOF_COLUMNS
+    assert not nested[0].duplicated(["model", "patient_id"]).any()
+    assert len(nested[0]) == 3 * len(trial)
     for name in ("lr", "xgb", "lgbm"):
-        chosen = nested.chosen[nested.chosen["model"] == name]
+        chosen = nested[1][nested[1]["model"] == name]
         assert len(chosen) == 3
         for key, values in models.MODELS[name].search.items():
             assert chosen[key].isin(values).all()
@@ -66,7 +66,7 @@ def test_nested_rows_are_tidy_and_settings_come_from_the_space(nested, trial):
 def test_comparison_averages_folds(nested, trial, folds):
     y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
     untuned = resampling.out_of_fold({"lr": models.pipeline("lr")}, trial, y, folds, ids)
-    tuned = nested.oof[nested.oof["model"] == "lr"]
+    tuned = nested[0][nested[0]["model"] == "lr"]
     row = resampling.tuning_gain(untuned, tuned).iloc[0]
 
     def by_fold(rows):
@@ -82,5 +82,5 @@ def test_comparison_averages_folds(nested, trial, folds):
 
 def test_same_settings_on_every_run(nested, trial, folds):
     again = resampling.nested(["lr", "xgb", "lgbm"], trial, folds, budget=SMALL)
-    pd.testing.assert_frame_equal(again.chosen, nested.chosen)
-    pd.testing.assert_frame_equal(again.oof, nested.oof)
+    pd.testing.assert_frame_equal(again[1], nested[1])
+    pd.testing.assert_frame_equal(again[0], nested[0])

@@ -144,7 +144,7 @@ def _differences(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -
     return np.hstack(values), np.hstack(errors)
 
 
-def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray, level: float = LEVEL) -> NDArray:
+def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -> NDArray:
     """Half widths of bands around differences in net benefit that hold for all comparisons together: (2, n_judged).
 
     A difference in net benefit is a mean over patients. Its standard error takes the event share of the patients who
@@ -157,15 +157,11 @@ def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray, le
     drawn, errors = _differences(y, shares, odds, weights)
     away = np.abs(drawn - value)
     largest = np.divide(away, errors, out=np.zeros_like(away), where=errors > 0).max(axis=1)
-    return (np.quantile(largest, level) * error).reshape(2, -1)
+    return (np.quantile(largest, LEVEL) * error).reshape(2, -1)
 
 
 def decision_curve(
-    y_true: ArrayLike,
-    predictions: Mapping[str, ArrayLike],
-    thresholds: ArrayLike,
-    weights: NDArray,
-    level: float = LEVEL,
+    y_true: ArrayLike, predictions: Mapping[str, ArrayLike], thresholds: ArrayLike, weights: NDArray
 ) -> pd.DataFrame:
     """Decision curves with pointwise bands, and paired differences with bands that hold for all of them together.
 
@@ -177,8 +173,6 @@ def decision_curve(
     thresholds : array of shape (n_thresholds,)
     weights : array of shape (n_patients, n_resamples)
         `attrition.metrics.intervals.bootstrap_weights`.
-    level : float
-        Of the pointwise band of each curve, and of the bands of the differences all together.
 
     Returns
     -------
@@ -206,12 +200,12 @@ def decision_curve(
     t = np.asarray(thresholds, dtype=float)
     shares, odds = flagged(predictions, t), np.tile(t / (1 - t), len(predictions))
     ok, halves = judged(shares), np.full((2, odds.size), np.nan)
-    halves[:, ok] = half_widths(np.asarray(y_true), shares[:, ok], odds[ok], weights, level)
+    halves[:, ok] = half_widths(np.asarray(y_true), shares[:, ok], odds[ok], weights)
     references = {"all": treat_all(y_true, t), "none": 0.0}
     frames = []
     for (model, y_prob), half in zip(predictions.items(), np.split(halves, len(predictions), axis=1), strict=True):
         value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (None, weights))
-        low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=1))
+        low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1))
         frame = {"model": model, "threshold": t, "net_benefit": value, "ci_low": low, "ci_high": high}
         for (name, reference), width in zip(references.items(), half, strict=True):
             over = value - reference

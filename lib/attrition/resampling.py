@@ -273,17 +273,9 @@ def search_cost(model: str, budget: Budget) -> dict[str, int]:
         kept, size = int(np.ceil(kept / FACTOR)), size * FACTOR
 
 
-@dataclass(frozen=True)
-class Nested:
-    """Out-of-fold rows of tuned models and the settings chosen in each outer fold."""
-
-    oof: pd.DataFrame
-    chosen: pd.DataFrame
-
-
 def nested(
     names: list[str], trial: pd.DataFrame, folds: list[Fold], seed: int = 42, budget: Budget | None = None
-) -> Nested:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nested cross-validation of tuned models, without balancing.
 
     Parameters
@@ -296,6 +288,13 @@ def nested(
         Outer folds; the same as those of the untuned models, for a paired comparison.
     seed, budget
         See `search`.
+
+    Returns
+    -------
+    oof : DataFrame
+        Out-of-fold rows of the tuned models, columns `OOF_COLUMNS`.
+    chosen : DataFrame
+        A row a model and outer fold: the settings chosen there, and ``inner_auroc``.
     """
     y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
     X = features.matrix(trial, "v3_causal").to_numpy()
@@ -308,7 +307,7 @@ def nested(
             settings = {key.removeprefix("classify__"): value for key, value in found.best_params_.items()}
             place = {"model": name, "repeat": fold.repeat, "fold": fold.fold}
             chosen.append(place | {"inner_auroc": float(found.best_score_)} | settings)
-    return Nested(pd.concat(parts, ignore_index=True), pd.DataFrame(chosen))
+    return pd.concat(parts, ignore_index=True), pd.DataFrame(chosen)
 
 
 def tuning_gain(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
@@ -318,25 +317,15 @@ def tuning_gain(untuned: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     have no common scale and must not be pooled (column ``tuned_pooled`` shows what pooling would say). The interval of
     the difference adds DeLong's variances of the folds.
     """
-    keys, rows = ["repeat", "fold", "patient_id", "y"], []
-    for name, part in tuned.groupby("model", sort=False):
-        published = untuned[untuned["model"] == name].rename(columns={"y_prob": "y_prob_published"})
-        both = part.merge(published[[*keys, "y_prob_published"]], on=keys, validate="one_to_one")
-        rows.append(
-            {"model": name, "n_patients": len(both), "n_events": int(both["y"].sum())}
-            | _paired(both)
-            | {"tuned_pooled": metrics.auroc(both["y"].to_numpy(), both["y_prob"].to_numpy())}
-        )
+    keys, rows = ["model", "repeat", "fold", "patient_id", "y"], []
+    published = untuned[[*keys, "y_prob"]].rename(columns={"y_prob": "y_prob_published"})
+    for name, both in tuned.merge(published, on=keys, validate="one_to_one").groupby("model", sort=False):
+        scores = [part[["y", "y_prob_published", "y_prob"]].to_numpy() for _, part in both.groupby(["repeat", "fold"])]
+        folds = [intervals.delong(part[:, 0], part[:, 1:]) for part in scores]
+        before, after = np.mean([aurocs for aurocs, _ in folds], axis=0)
+        variance = sum(c[0, 0] + c[1, 1] - 2 * c[0, 1] for _, c in folds)
+        found = intervals.wald(after - before, np.sqrt(max(variance, 0.0)) / len(folds))
+        row = {"model": name, "n_patients": len(both), "n_events": int(both["y"].sum()), "published": before}
+        row |= {"tuned": after, "difference": found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
+        rows.append(row | {"tuned_pooled": metrics.auroc(both["y"].to_numpy(), both["y_prob"].to_numpy())})
     return pd.DataFrame(rows)
-
-
-def _paired(both: pd.DataFrame) -> dict[str, float]:
-    aurocs, variances = [], []
-    for _, part in both.groupby(["repeat", "fold"], sort=False):
-        value, covariance = intervals.delong(part["y"], part[["y_prob_published", "y_prob"]].to_numpy())
-        aurocs.append(value)
-        variances.append(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    published, tuned = np.mean(aurocs, axis=0)
-    found = intervals.wald(tuned - published, np.sqrt(max(sum(variances), 0.0)) / len(variances))
-    named = {"difference": found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
-    return {"published": float(published), "tuned": float(tuned)} | named

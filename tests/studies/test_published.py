@@ -60,14 +60,14 @@ def test_recall_does_not_reproduce(found):
 
 
 def test_split_keeps_the_event_rate_of_the_data(trial, parts):
-    sizes = published.sizes(parts)
+    sizes = published.classes(train=parts.y_train, test=parts.y_test)
     assert sizes["train_0"] + sizes["train_1"] == 800
     assert sizes["test_0"] + sizes["test_1"] == 200
     assert sizes["train_1"] / 800 == pytest.approx(trial["dropout"].mean(), abs=0.001)
 
 
 def test_weights_and_smote_follow_from_the_counts(parts):
-    sizes, smote = published.sizes(parts), published.smote_counts(parts)
+    sizes, smote = published.classes(train=parts.y_train, test=parts.y_test), published.smote_counts(parts)
     assert published.positive_weight(parts.y_train) == sizes["train_0"] / sizes["train_1"]
     assert smote["after_0"] == smote["after_1"] == max(sizes["train_0"], sizes["train_1"])
 

@@ -64,11 +64,11 @@ BOOTSTRAPPED: dict[str, Callable] = {
 
 def _analytic(y: NDArray, a: NDArray, b: NDArray) -> dict[tuple[str, str], Any]:
     """Intervals by formula on one trial, by measure and method."""
-    flagged = y[a >= THRESHOLD]
+    flagged, (difference, variance) = y[a >= THRESHOLD], intervals.auroc_difference(y, a, b)
     gain = np.where(a >= THRESHOLD, np.where(y == 1, 1.0, -THRESHOLD / (1 - THRESHOLD)), 0.0)
     return {
         ("AUROC", "DeLong, logit scale"): intervals.auroc_interval(y, a),
-        ("difference of AUROCs", "DeLong, paired"): intervals.delong_test(y, a, b),
+        ("difference of AUROCs", "DeLong, paired"): intervals.wald(difference, np.sqrt(variance)),
         ("calibration slope", "sandwich"): intervals.calibration_slope_interval(y, a),
         ("calibration-in-the-large", "sandwich"): intervals.calibration_in_the_large_interval(y, a),
         ("precision", "Wilson"): intervals.wilson(flagged.sum(), flagged.size),

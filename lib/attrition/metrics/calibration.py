@@ -13,6 +13,10 @@ from scipy.special import expit
 from attrition.metrics.measures import columns, plain
 
 EDGE = 1e-12
+KNOTS = (0.05, 0.35, 0.65, 0.95)
+"""Quantiles of the predicted logit at which Harrell puts four knots."""
+N_STEPS = 30
+"""Most Newton steps of a fit."""
 MIN_SPREAD = 0.01
 """Least standard deviation of the predicted logits for which a slope is defined."""
 
@@ -46,14 +50,7 @@ def inverse_logit(eta: NDArray) -> NDArray:
         return 1 / (1 + np.exp(-eta))
 
 
-def fit_logistic(
-    X: NDArray,
-    y: NDArray,
-    weights: NDArray,
-    offset: NDArray | float = 0.0,
-    n_steps: int = 30,
-    tol: float = 1e-10,
-) -> tuple[NDArray, NDArray]:
+def fit_logistic(X: NDArray, y: NDArray, weights: NDArray, offset: NDArray | float = 0.0) -> tuple[NDArray, NDArray]:
     """Maximum likelihood by Newton steps, for every column of weights (n_patients, n_columns) at once.
 
     Returns
@@ -71,12 +68,11 @@ def fit_logistic(
     n_columns = weights.shape[1]
     pairs = (X[:, :, None] * X[:, None, :]).reshape(len(X), -1).T
     shift = np.broadcast_to(offset, y.shape)[:, None]
-    beta = np.zeros((X.shape[1], n_columns))
+    beta, tol = np.zeros((X.shape[1], n_columns)), 1e-10
     if n_columns > 1:
-        together, _ = fit_logistic(X, y, weights.mean(axis=1, keepdims=True), offset, n_steps, tol)
-        beta += np.nan_to_num(together)
-        tol = max(tol, 1e-4)  # a step of 1e-4 leaves an error of about its square
-    for _ in range(n_steps):
+        together, _ = fit_logistic(X, y, weights.mean(axis=1, keepdims=True), offset)
+        beta, tol = beta + np.nan_to_num(together), 1e-4  # a step of 1e-4 leaves an error of about its square
+    for _ in range(N_STEPS):
         p = inverse_logit(X @ beta + shift)
         score = X.T @ (weights * (y[:, None] - p))
         p *= 1 - p
@@ -192,17 +188,16 @@ def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
     return np.column_stack([x, *(term / (last - t[0]) ** 2 for term in terms)])
 
 
-def _flexible_design(lp: NDArray, n_knots: int) -> tuple[NDArray, NDArray]:
-    """Knots and design; fewer knots where predictions are too coarse for that many."""
-    quantiles = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}[n_knots]
-    knots = np.unique(np.quantile(lp, quantiles))
+def _flexible_design(lp: NDArray) -> tuple[NDArray, NDArray]:
+    """Knots and design; a line where predictions are too coarse for that many."""
+    knots = np.unique(np.quantile(lp, KNOTS))
     if knots.size < 3 or np.diff(knots).min() < 1e-6:
         return np.empty(0), np.column_stack([np.ones_like(lp), lp])
     return knots, np.column_stack([np.ones_like(lp), spline_basis(lp, knots)])
 
 
 def calibration_curve(
-    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, n_knots: int = 4, z: float = 1.959964
+    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, z: float = 1.959964
 ) -> CalibrationCurve:
     """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
 
@@ -212,8 +207,6 @@ def calibration_curve(
     grid : array of shape (n_grid,), optional
         Probabilities at which to draw; 61 between the 1st and 99th percentile of the predictions when left
         out.
-    n_knots : {3, 4, 5}
-        At Harrell's quantiles of the predicted logit.
     z : float
         Half width of the pointwise band in standard errors, on the logit scale.
 
@@ -239,7 +232,7 @@ def calibration_curve(
     grid = np.linspace(low, high, 61) if grid is None else np.asarray(grid, dtype=float)
     if lp.std() < MIN_SPREAD:
         return CalibrationCurve(grid, *np.full((3, grid.size), np.nan))
-    knots, X = _flexible_design(lp, n_knots)
+    knots, X = _flexible_design(lp)
     beta, information = fit_logistic(X, y, np.ones((y.size, 1)))
     at = logit(grid)
     Z = np.column_stack([np.ones_like(at), spline_basis(at, knots) if knots.size else at])
@@ -248,7 +241,7 @@ def calibration_curve(
     return CalibrationCurve(grid, expit(centre), expit(centre - half), expit(centre + half))
 
 
-def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, n_knots: int = 4):
+def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     """Integrated calibration index: mean distance of the flexible calibration curve from the prediction.
 
     Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly differ, the distance
@@ -264,7 +257,7 @@ def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None, 
     total = w.sum(axis=0)
     if lp.std() < MIN_SPREAD:
         return plain(np.abs(y @ w - p @ w) / total, weights)
-    _, X = _flexible_design(lp, n_knots)
+    _, X = _flexible_design(lp)
     beta, _ = fit_logistic(X, y, w)
     distance = np.abs(inverse_logit(X @ beta) - p[:, None])
     return plain(np.einsum("nb,nb->b", distance, w) / total, weights)

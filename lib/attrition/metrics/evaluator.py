@@ -42,20 +42,17 @@ BY_FORMULA: dict[str, Callable[[NDArray, NDArray], Interval]] = {
 }
 """Measures whose interval needs no resamples, of one prediction a patient."""
 OF_INTERVAL = ("measure", "value", "ci_low", "ci_high")
+IN_SUBGROUPS = ("auroc", "calibration_in_the_large")
 FEWEST = 50
 """Events, and non-events, below which a subgroup is marked small."""
 
 
 def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray | None, n_slow: int) -> Interval:
     if weights is None:
-        return (
-            BY_FORMULA[name](y, p)
-            if name in BY_FORMULA
-            else Interval(value=metric(y, p), ci_low=np.nan, ci_high=np.nan)
-        )
-    if name == SLOW:
-        return centred_interval(*replicates(metric, y, p, weights[:, :n_slow]))
-    return percentile_interval(*replicates(metric, y, p, weights))
+        undefined = Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+        return BY_FORMULA[name](y, p) if name in BY_FORMULA else undefined | {"value": metric(y, p)}
+    made, own = (centred_interval, weights[:, :n_slow]) if name == SLOW else (percentile_interval, weights)
+    return made(*replicates(metric, y, p, own))
 
 
 def with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
@@ -168,9 +165,8 @@ def by_subgroup(
     groups: Mapping[str, ArrayLike | pd.Categorical],
     weights: NDArray,
     fewest: int = FEWEST,
-    metrics: Sequence[str] = ("auroc", "calibration_in_the_large"),
 ) -> pd.DataFrame:
-    """`evaluate` in subgroups that were fixed beforehand, everybody first.
+    """AUROC and calibration-in-the-large, by `evaluate`, in subgroups that were fixed beforehand, everybody first.
 
     Parameters
     ----------
@@ -181,8 +177,6 @@ def by_subgroup(
         their names when they are no categories.
     fewest : int
         A subgroup with fewer events or fewer non-events is marked small; it keeps its intervals, whose width is seen.
-    metrics : sequence of str
-        Keys of `MEASURES`.
 
     Returns
     -------
@@ -208,11 +202,10 @@ def by_subgroup(
     for (characteristic, subgroup), own in members.items():
         if own.any():
             inside = {model: np.asarray(y_prob)[own] for model, y_prob in predictions.items()}
-            table = evaluate(y[own], inside, weights[own], {name: MEASURES[name] for name in metrics})
-            table.insert(0, "small", bool(min(y[own].sum(), (1 - y[own]).sum()) < fewest))
-            table.insert(0, "subgroup", subgroup)
-            table.insert(0, "characteristic", characteristic)
-            frames.append(table)
+            small = bool(min(y[own].sum(), (1 - y[own]).sum()) < fewest)
+            about = {"characteristic": characteristic, "subgroup": subgroup, "small": small}
+            table = evaluate(y[own], inside, weights[own], {name: MEASURES[name] for name in IN_SUBGROUPS})
+            frames.append(pd.DataFrame(about, index=table.index).join(table))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from attrition.metrics import measures
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
@@ -161,31 +161,22 @@ def logit_interval(value: float, se: float, level: float = LEVEL) -> Interval:
     return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
 
 
-def delong_test(y_true: ArrayLike, a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> dict[str, float]:
-    """Paired comparison of two AUROCs: auroc(a) - auroc(b) as an interval, with ``z`` and two-sided ``p_value``.
+def auroc_difference(y_true: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+    """AUROC of `a` less that of `b` on the same patients, and its variance.
 
-    DeLong et al. (1988), Biometrics 44, 837-845. NaN when the scores rank alike.
+    DeLong et al. (1988), Biometrics 44, 837-845.
     """
-    aurocs, covariance = delong(y_true, np.column_stack([a, b]))
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    se = float(np.sqrt(max(variance, 0.0)))
-    difference = float(aurocs[0] - aurocs[1])
-    z = difference / se if se > 0 else np.nan
-    ends: Mapping[str, Any] = wald(difference, se, level)
-    return {**ends, "z": z, "p_value": float(2 * ndtr(-abs(z)))}
+    (first, second), covariance = delong(y_true, np.column_stack([a, b]))
+    return float(first - second), max(float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), 0.0)
 
 
-def bootstrap_weights(
-    rng: np.random.Generator, n_patients: int, n_resamples: int, strata: ArrayLike | None = None
-) -> NDArray:
+def bootstrap_weights(rng: np.random.Generator, n_patients: int, n_resamples: int) -> NDArray:
     """How often each patient is drawn in each bootstrap resample.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     n_patients, n_resamples : int
-    strata : array of shape (n_patients,), optional
-        Resample within these groups, keeping their sizes.
 
     Returns
     -------
@@ -197,15 +188,9 @@ def bootstrap_weights(
     >>> bootstrap_weights(np.random.default_rng(0), 5, 3).sum(axis=0).tolist()
     [5.0, 5.0, 5.0]
     """
-    if strata is None:
-        drawn = rng.integers(n_patients, size=(n_patients, n_resamples)) * n_resamples + np.arange(n_resamples)
-        counts = np.bincount(drawn.ravel(), minlength=n_patients * n_resamples)
-        return counts.reshape(n_patients, n_resamples).astype(float)
-    weights = np.empty((n_patients, n_resamples))
-    for stratum in np.unique(np.asarray(strata)):
-        members = np.flatnonzero(np.asarray(strata) == stratum)
-        weights[members] = bootstrap_weights(rng, members.size, n_resamples)
-    return weights
+    drawn = rng.integers(n_patients, size=(n_patients, n_resamples)) * n_resamples + np.arange(n_resamples)
+    counts = np.bincount(drawn.ravel(), minlength=n_patients * n_resamples)
+    return counts.reshape(n_patients, n_resamples).astype(float)
 
 
 def level_for_all(comparisons: int, level: float = LEVEL) -> float:

@@ -18,6 +18,10 @@ from scipy.stats import rankdata
 from attrition.metrics import ranks
 from attrition.metrics.ranks import settled
 
+SHRINKAGE, MARGIN, ERROR, OPTIMISM = 0.9, 0.05, 0.05, 0.05
+"""What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error of
+a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared."""
+
 
 def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:
     y, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
@@ -327,15 +331,7 @@ def expected_shrinkage(n_patients: int, n_parameters: int, r2: float) -> float:
     return float(brentq(excess, start, 1 - 1e-12)) if excess(start) < 0 else float("nan")
 
 
-def riley(
-    n_parameters: int,
-    prevalence: float,
-    r2: float,
-    shrinkage: float = 0.9,
-    margin: float = 0.05,
-    error: float = 0.05,
-    optimism: float = 0.05,
-) -> pd.DataFrame:
+def riley(n_parameters: int, prevalence: float, r2: float) -> pd.DataFrame:
     r"""Smallest sample size by each criterion.
 
     Parameters
@@ -346,14 +342,6 @@ def riley(
         Anticipated event rate.
     r2 : float
         Anticipated Cox-Snell R-squared.
-    shrinkage : float
-        Wanted uniform shrinkage.
-    margin : float
-        Half width of the 95 % interval of the overall risk.
-    error : float
-        Mean absolute error of a predicted probability.
-    optimism : float
-        Difference of apparent and adjusted Nagelkerke R-squared.
 
     Returns
     -------
@@ -391,13 +379,13 @@ def riley(
     if not 0 < r2 < max_cox_snell(prevalence):
         raise ValueError(f"an R-squared of {r2:.3f} is not possible at an event rate of {prevalence:.3f}")
     rarer = min(prevalence, 1 - prevalence)
-    log_n = -0.508 + 0.259 * math.log(rarer) + 0.504 * math.log(n_parameters) - math.log(error)
-    small_optimism = r2 / (r2 + optimism * max_cox_snell(prevalence))
+    log_n = -0.508 + 0.259 * math.log(rarer) + 0.504 * math.log(n_parameters) - math.log(ERROR)
+    small_optimism = r2 / (r2 + OPTIMISM * max_cox_snell(prevalence))
     rows = {
-        "overall risk": (margin, (1.96 / margin) ** 2 * prevalence * (1 - prevalence)),
-        "prediction error": (error, math.exp(log_n / 0.544)),
-        "shrinkage": (shrinkage, _for_shrinkage(n_parameters, r2, shrinkage)),
-        "optimism": (optimism, _for_shrinkage(n_parameters, r2, small_optimism)),
+        "overall risk": (MARGIN, (1.96 / MARGIN) ** 2 * prevalence * (1 - prevalence)),
+        "prediction error": (ERROR, math.exp(log_n / 0.544)),
+        "shrinkage": (SHRINKAGE, _for_shrinkage(n_parameters, r2, SHRINKAGE)),
+        "optimism": (OPTIMISM, _for_shrinkage(n_parameters, r2, small_optimism)),
     }
     table = pd.DataFrame(
         [{"criterion": name, "target": target, "n_patients": math.ceil(n)} for name, (target, n) in rows.items()]

@@ -46,11 +46,9 @@ def _concordance(up: Array, down: Array, score: Array) -> Array:
     return found
 
 
-def _rows(first: Array, score: Array) -> tuple[Array, Array]:
-    score = np.atleast_2d(np.asarray(score, dtype=float))
-    first = np.atleast_2d(np.asarray(first, dtype=float))
-    shape = np.broadcast_shapes(first.shape, score.shape)
-    return np.broadcast_to(first, shape), np.broadcast_to(score, shape)
+def _rows(*parts: ArrayLike) -> list[Array]:
+    """The arrays as rows of one shape."""
+    return [np.atleast_2d(part) for part in np.broadcast_arrays(*(np.asarray(each, float) for each in parts))]
 
 
 def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> Array:
@@ -67,13 +65,8 @@ def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> 
     """
     if sample_weight is not None and (np.ndim(y_true), np.ndim(y_score), np.ndim(sample_weight)) == (1, 1, 2):
         return _of_one_score(*(np.asarray(part, dtype=float) for part in (y_true, y_score, sample_weight)))
-    y, score = _rows(y_true, y_score)
-    if sample_weight is not None:
-        weight, score = _rows(sample_weight, score)
-        y = np.broadcast_to(y, weight.shape)
-        up, down = weight * y, weight * (1 - y)
-    else:
-        up, down = y, 1 - y
+    y, score, weight = _rows(y_true, y_score, 1.0 if sample_weight is None else sample_weight)
+    up, down = weight * y, weight * (1 - y)
     pairs = up.sum(axis=1) * down.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(pairs > 0, _concordance(up, down, score) / pairs, np.nan)

@@ -168,23 +168,16 @@ def developed(
     chosen : ndarray, shape (R,)
         Inverse penalty of each.
     """
-    tables, y = Shared(design.table), np.broadcast_to(y, counts.shape)
-    parts = [slice(first, first + AT_ONCE) for first in range(0, len(counts), AT_ONCE)]
-    found = [_developed(design, tables, y[s], counts[s], labels[s], np.asarray(grid)) for s in parts]
+    tables, y, grid = Shared(design.table), np.broadcast_to(y, counts.shape), np.asarray(grid)
+    searched = len(grid) > 1 and (not design.free.all() or design.marks.any())
+    found = []
+    for part in (slice(first, first + AT_ONCE) for first in range(0, len(counts), AT_ONCE)):
+        own, chosen = counts[part], np.full(len(counts[part]), grid[-1])
+        if searched:
+            chosen = grid[_inner_search(design, tables, y[part], own, labels[part], grid)]
+        start = np.zeros((len(own), tables.q))
+        found.append((newton(tables, y[part], own * chosen[:, None], design.penalty(own), start)[0], chosen))
     return np.concatenate([coef for coef, _ in found]), np.concatenate([chosen for _, chosen in found])
-
-
-def _developed(
-    design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array
-) -> tuple[Array, Array]:
-    n_sets = len(counts)
-    nothing_penalised = design.free.all() and not design.marks.any()
-    if nothing_penalised or len(grid) == 1:
-        chosen = np.full(n_sets, grid[-1])
-    else:
-        chosen = grid[_inner_search(design, tables, y, counts, labels, grid)]
-    zero = np.zeros((n_sets, tables.q))
-    return newton(tables, y, counts * chosen[:, None], design.penalty(counts), zero)[0], chosen
 
 
 def _inner_search(design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array) -> Array:

@@ -203,15 +203,14 @@ def ordering(study: Study, setting: str) -> dict[str, Any]:
     test = pd.DataFrame({m: values(study, setting, key(FINAL, m), "test_auroc") for m in MODEL_LABELS}).dropna()
     truth = {m: level(study, setting, key(FINAL, m))["value"] for m in MODEL_LABELS}
     best = max(truth, key=lambda m: truth[m])
+    pairs = ("lr", "lgbm"), ("lr", "xgb"), ("lgbm", "xgb")
     in_order = (test["lr"] > test["lgbm"]) & (test["lgbm"] > test["xgb"])
     return {
         "n_trials": len(test),
         "best_in_population": MODEL_LABELS[best],
         "best_missed": float((test.idxmax(axis=1) != best).mean()),
         "published_order": float(in_order.mean()),
-        "lr_below_lgbm": float((test["lr"] < test["lgbm"]).mean()),
-        "lr_below_xgb": float((test["lr"] < test["xgb"]).mean()),
-        "lgbm_below_xgb": float((test["lgbm"] < test["xgb"]).mean()),
+        **{f"{a}_below_{b}": float((test[a] < test[b]).mean()) for a, b in pairs},
     }
 
 
@@ -291,9 +290,8 @@ def models_table(found: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _with_references(table: pd.DataFrame, oracle: float) -> pd.DataFrame:
-    ends = {"label": ["Chance", "Oracle"], "value": [0.5, oracle], "share_of_lift": [0.0, 1.0]}
-    chance, best = (pd.DataFrame(ends).iloc[[place]] for place in (0, 1))
-    return pd.concat([chance, table, best], ignore_index=True)
+    ends = pd.DataFrame({"label": ["Chance", "Oracle"], "value": [0.5, oracle], "share_of_lift": [0.0, 1.0]})
+    return pd.concat([ends[:1], table, ends[1:]], ignore_index=True)
 
 
 def balancing_table(found: Mapping[str, Any]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ Strategies meet the same trials and populations, so that differences are paired.
 in; balancing before splitting puts copies of a patient, or points between a patient and its neighbours, on both sides.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -293,16 +293,13 @@ def conclude(table: pd.DataFrame, margin: float, rate: str = "p24") -> dict[str,
     return found | {"verdict": "not supported" if not helped.any() else "supported" if most else "direction only"}
 
 
-def _prepared(way: str, X: Array, y: Array, seed: int) -> tuple[Array, Array]:
-    """What the way does with all patients before any split."""
-    match way:
-        case "scale_before":
-            return StandardScaler().fit_transform(X), y
-        case "smote_before":
-            return SMOTE(random_state=seed).fit_resample(X, y)
-        case "copies_before":
-            return RandomOverSampler(random_state=seed).fit_resample(X, y)
-    return X, y
+BEFORE: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
+    INSIDE: lambda X, y, seed: (X, y),
+    "scale_before": lambda X, y, seed: (StandardScaler().fit_transform(X), y),
+    "smote_before": lambda X, y, seed: SMOTE(random_state=seed).fit_resample(X, y),
+    "copies_before": lambda X, y, seed: RandomOverSampler(random_state=seed).fit_resample(X, y),
+}
+"""What each of `WAYS` does with all patients before any split."""
 
 
 def before_splitting(
@@ -341,7 +338,7 @@ def before_splitting(
 
 
 def _one_way(name: str, way: str, X: Array, y: Array, people: Population, seed: int) -> dict[str, float]:
-    model, (rows, outcome) = models.classifier(name, "none", seed), _prepared(way, X, y, seed)
+    model, (rows, outcome) = models.classifier(name, "none", seed), BEFORE[way](X, y, seed)
     oof = resampling.out_of_fold({name: model}, rows, outcome, resampling.repeated_folds(outcome, seed=seed))
     # what scales the trial must scale new patients as well
     new = StandardScaler().fit(X).transform(people.X) if way == "scale_before" else people.X

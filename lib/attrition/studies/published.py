@@ -8,9 +8,8 @@ towards the published figures.
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,8 +37,7 @@ OLD_READER_DIGITS = 17
 """Digits of a number that the default CSV reader of pandas before 3 looked at, leading zeros among them."""
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """One split: matrices (n_patients, n_features) standardised on all rows, outcomes, feature names."""
 
     X_train: np.ndarray
@@ -64,8 +62,7 @@ def split(trial: pd.DataFrame, version: str = FINAL, seed: int = SEED) -> Split:
 def _split(X: pd.DataFrame, y: np.ndarray, seed: int) -> Split:
     scaled = StandardScaler().fit_transform(X)
     parts = train_test_split(scaled, y, test_size=TEST_SHARE, random_state=seed, stratify=y)
-    X_train, X_test, y_train, y_test = parts
-    return Split(X_train, X_test, y_train, y_test, tuple(X.columns))
+    return Split(*parts, tuple(X.columns))
 
 
 def read_back(X: np.ndarray) -> np.ndarray:
@@ -138,11 +135,11 @@ def evaluate(estimator: BaseEstimator, parts: Split) -> dict[str, Any]:
 
 def unbalanced(parts: Split) -> dict[str, dict[str, Any]]:
     """Recall and flags of the three models without any balancing."""
-    found = {}
-    for name in models.PUBLISHED:
-        y_prob = _tested(models.classifier(name, "none", SEED), parts)
-        found[name] = at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
-    return found
+    risks = {name: _tested(models.classifier(name, "none", SEED), parts) for name in models.PUBLISHED}
+    return {
+        name: at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
+        for name, y_prob in risks.items()
+    }
 
 
 def coefficients(parts: Split) -> dict[str, float]:
@@ -158,20 +155,15 @@ def gain_shares(parts: Split) -> dict[str, float]:
     return dict(zip(parts.names, shares.astype(float).tolist(), strict=True))
 
 
-def _classes(**outcomes: np.ndarray) -> dict[str, int]:
+def classes(**outcomes: np.ndarray) -> dict[str, int]:
     """Patients of each class in each of some sets: ``train_0``, ``train_1`` and so on."""
     return {f"{name}_{label}": int((y == label).sum()) for name, y in outcomes.items() for label in (0, 1)}
-
-
-def sizes(parts: Split) -> dict[str, int]:
-    """Events and non-events in the training and test part."""
-    return _classes(train=parts.y_train, test=parts.y_test)
 
 
 def smote_counts(parts: Split) -> dict[str, int]:
     """Patients of each class before and after SMOTE on the training part."""
     _, y = SMOTE(random_state=SEED).fit_resample(parts.X_train, parts.y_train)
-    return _classes(before=parts.y_train, after=y)
+    return classes(before=parts.y_train, after=y)
 
 
 def random_search(parts: Split, n_candidates: int = 20) -> dict[str, Any]:
@@ -217,7 +209,7 @@ def from_csv(parts: Split) -> dict[str, Any]:
     """The three models on the features as `read_back`, their gain shares, and what that changed in the matrix."""
     X_train, X_test = read_back(parts.X_train), read_back(parts.X_test)
     moved = np.abs(np.concatenate([X_train - parts.X_train, X_test - parts.X_test]))
-    again = Split(X_train, X_test, parts.y_train, parts.y_test, parts.names)
+    again = parts._replace(X_train=X_train, X_test=X_test)
     found = {name: evaluate(estimator, again) for name, estimator in estimators(parts.y_train).items()}
     found["xgb_gain_shares"] = gain_shares(again)
     return {**found, "cells_changed": int((moved > 0).sum()), "largest_change": float(moved.max())}
@@ -250,7 +242,7 @@ def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 2
         return {
             **{name: evaluate(estimator, parts) for name, estimator in estimators(parts.y_train).items()},
             "from_csv": from_csv(parts),
-            "sizes": sizes(parts),
+            "sizes": classes(train=parts.y_train, test=parts.y_test),
             "scale_pos_weight": positive_weight(parts.y_train),
             "smote": smote_counts(parts),
             "lr_coefficients": coefficients(parts),
