@@ -57,7 +57,7 @@ class Shared:
         return found
 
 
-class Own:
+class _Own:
     """A table for each replicate, (R, n, p), and a constant; kept by feature: products run along patients."""
 
     def __init__(self, X: Array):
@@ -66,7 +66,6 @@ class Own:
         self.rows[:, 1:] = X.transpose(0, 2, 1)
 
     def linear(self, beta: Array, of: Rows) -> Array:
-        """As in `Shared`, and so below."""
         return (beta[:, None, :] @ self.rows[of])[:, 0]
 
     def cross(self, rows: Array, of: Rows) -> Array:
@@ -78,7 +77,7 @@ class Own:
 
 
 def newton(
-    tables: Shared | Own,
+    tables: Shared | _Own,
     y: Array,
     weight: Array,
     form: Array,
@@ -93,7 +92,7 @@ def newton(
 
     Parameters
     ----------
-    tables : Shared or Own
+    tables : Shared or _Own
         The design.
     y, weight : ndarray, shape (R, n)
     form : ndarray, shape (R, q, q)
@@ -227,7 +226,7 @@ def fit_logistic(
     chunk = max(1, CACHED // (8 * q * n)) if X.ndim == 3 else n_replicates
     fits = []
     for part in (slice(first, first + chunk) for first in range(0, n_replicates, chunk)):
-        tables = Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
+        tables = _Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
         start = np.zeros((len(y[part]), q))
         fits.append(newton(tables, y[part], weight[part], form[part], start, max_steps=max_iter))
     beta, converged = (np.concatenate(each) for each in zip(*fits, strict=True))
