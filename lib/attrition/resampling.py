@@ -70,6 +70,11 @@ def _folds(splitter: StratifiedKFold, y: np.ndarray, repeat: int) -> list[Fold]:
     return [Fold(repeat, number, train, test) for number, (train, test) in enumerate(splits)]
 
 
+def masks(folds: Sequence[Fold], n_rows: int) -> np.ndarray:
+    """1 where a row is in the test part of a fold, 0 elsewhere; (n_folds, n_rows)."""
+    return np.stack([np.isin(np.arange(n_rows), fold.test) for fold in folds]).astype(float)
+
+
 def placed(folds: Sequence[Fold], parts: Iterable[np.ndarray | float], n_rows: int) -> np.ndarray:
     """What belongs to the test part of each fold, in one table (n_rows, n_repeats).
 

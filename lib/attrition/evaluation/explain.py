@@ -7,12 +7,12 @@ about whom to contact.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from attrition import decision, features, metrics, models, seeds, simulate
 from attrition.metrics import evaluator
@@ -24,14 +24,6 @@ from attrition.simulate import oracle
 
 Predict = Callable[[pd.DataFrame], NDArray]
 Facts = dict[str, Any]
-
-
-def _law(trial: pd.DataFrame) -> NDArray:
-    return oracle.of_patients(simulate.PUBLISHED_LAW, trial)
-
-
-def _predict(fitted: BaseEstimator) -> Predict:
-    return lambda X: models.probability(fitted, X)
 
 
 def coefficients(X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None) -> pd.DataFrame:
@@ -178,9 +170,9 @@ def importances(
         rng = seeds.stream(seed, "permutation", *stream)
         return permutation_importance(held_out, of, y, weights, rng, columns, n_permutations)
 
-    by_feature = lost([_predict(model[1:]) for model in fitted["lr"]], X, list(X))
-    predicts = {name: [_predict(model) for model in members] for name, members in fitted.items()}
-    predicts["oracle"] = [_law] * len(folds)
+    by_feature = lost([partial(models.probability, model[1:]) for model in fitted["lr"]], X, list(X))
+    predicts = {name: [partial(models.probability, model) for model in members] for name, members in fitted.items()}
+    predicts["oracle"] = [partial(oracle.of_patients, simulate.PUBLISHED_LAW)] * len(folds)
     raw = {name: lost(own, trial, features.RAW_COLUMNS, "raw") for name, own in predicts.items()}
     return by_feature, pd.concat(raw, names=["model"]).reset_index("model").reset_index(drop=True)
 

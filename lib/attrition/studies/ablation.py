@@ -18,14 +18,14 @@ import joblib
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from sklearn.model_selection import StratifiedKFold
 
 from attrition import engine, features, seeds, simulate
 from attrition.metrics import ranks
 from attrition.models import batched, boosters
+from attrition.resampling import masks, unshuffled_folds
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
-from attrition.studies.population import Population, drawn, exact
+from attrition.studies.population import Population, drawn, exact, simulated
 
 SETTINGS = simulate.PREVALENCES
 FINAL = "v3_causal"
@@ -195,8 +195,7 @@ def draw(seed: int, setting: str, replicate: int, sizes: Sizes, stream: str = "s
         First part of the stream's name.
     """
     rng = seeds.stream(seed, stream, setting, replicate)
-    trial = simulate.draw_arrays(PUBLISHED_LAW, sizes.n_patients, rng, offset(setting))
-    X, y = features.array(trial, features.FEATURES), trial["dropout"]
+    X, y = simulated(tuple(features.FEATURES), sizes.n_patients, rng, offset(setting))
     train, test = stratified_split(y, sizes.n_test, rng)
     return Trial(X[train], y[train], X[test], y[test])
 
@@ -225,11 +224,7 @@ def _fitted(candidate: Candidate, X: np.ndarray, y: np.ndarray, held_out: np.nda
 
 def cross_validated_auroc(candidate: Candidate, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Mean AUROC (R,) of five stratified, unshuffled folds, for every replicate of X (R, n, 11) and y (R, n)."""
-    held_out: np.ndarray = np.zeros((len(y), FOLDS, y.shape[1]))
-    for masks, outcome in zip(held_out, y, strict=True):
-        for mask, (_, test) in zip(masks, StratifiedKFold(FOLDS).split(outcome, outcome), strict=True):
-            mask[test] = 1
-    held_out = held_out.reshape(-1, y.shape[1])
+    held_out = np.concatenate([masks(unshuffled_folds(outcome, FOLDS), len(outcome)) for outcome in y])
     X, y = np.repeat(X, FOLDS, axis=0), np.repeat(y, FOLDS, axis=0)
     scores = _fitted(candidate, X, y, held_out).decision_function(X[..., candidate.columns])
     return ranks.auroc(y, scores, held_out).reshape(-1, FOLDS).mean(axis=1)

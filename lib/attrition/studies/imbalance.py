@@ -23,11 +23,11 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
-from attrition import engine, features, metrics, models, resampling, seeds, settings, simulate
+from attrition import engine, features, metrics, models, resampling, seeds, settings
 from attrition.metrics import evaluator, intervals, ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
-from attrition.studies.population import Population, drawn, exact
+from attrition.studies.population import Population, drawn, exact, simulated
 from notebook_report.text import MISSING
 
 Array = np.ndarray
@@ -136,11 +136,8 @@ def _trial_rows(
     model: str, setting: Setting, trial: int, sizes: tuple[int, int], net_benefit_at: list[float], seed: int
 ) -> list[dict[str, Any]]:
     people = population(setting, sizes[1], seed, trial)
-    patients = simulate.draw_arrays(
-        PUBLISHED_LAW, sizes[0], seeds.stream(seed, "imbalance", setting.name, trial), setting.offset
-    )
-    X, y = features.array(patients, FEATURES), patients["dropout"]
-    inner = seeds.integer(seed, "imbalance", "fit", trial)
+    rng, inner = seeds.stream(seed, "imbalance", setting.name, trial), seeds.integer(seed, "imbalance", "fit", trial)
+    X, y = simulated(FEATURES, sizes[0], rng, setting.offset)
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return [
             {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
@@ -326,9 +323,7 @@ def before_splitting(
     with config_context(assume_finite=True, skip_parameter_validation=True):
         for trial in range(n_trials):
             people = population(setting, n_population, seed, trial)
-            rng = seeds.stream(seed, "before splitting", trial)
-            patients = simulate.draw_arrays(PUBLISHED_LAW, n_patients, rng, setting.offset)
-            X, y = features.array(patients, FEATURES), patients["dropout"]
+            X, y = simulated(FEATURES, n_patients, seeds.stream(seed, "before splitting", trial), setting.offset)
             rows += [
                 {"trial": trial, "model": name, "way": way} | _one_way(name, way, X, y, people, seed + trial)
                 for name in names

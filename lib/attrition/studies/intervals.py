@@ -248,10 +248,9 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
     own = table[table["method"] == found["chosen"]]
     auroc = own[(own["measure"] == "auroc") & (own["model"] == "all")]
     nothing = auroc["law"] == "null"
-    by: dict[str, dict[str, Any]] = {}
-    for row in own.itertuples():
-        ends = {"value": row.coverage, "ci_low": row.coverage_low, "ci_high": row.coverage_high}
-        by.setdefault(f"{row.measure}_{row.model.replace(' ', '_')}", {})[f"{row.law}_{row.day}"] = ends
+    of, world = own["measure"] + "_" + own["model"].str.replace(" ", "_"), own["law"] + "_" + own["day"].astype(str)
+    ends = functools.partial(intervals.of_row, value="coverage", low="coverage_low", high="coverage_high")
+    by = evaluator.nested(own.assign(of=of, world=world), "of", "world", leaf=ends)
     slope = own["measure"] == "calibration_slope"
     ranges, slopes = own.loc[~slope, "coverage"], own.loc[slope, "coverage"]
     fixed = table.query("method == 'fixed predictions' and measure == 'auroc'")["coverage"]

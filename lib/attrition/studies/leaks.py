@@ -20,7 +20,7 @@ from attrition.landmark import cohort
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.resampling import Fold, placed, repeated_folds
+from attrition.resampling import Fold, masks, placed, repeated_folds
 from attrition.simulate import oracle
 from notebook_report.text import unless_missing
 
@@ -103,10 +103,7 @@ class Task:
 
 def _probabilities(X: Array, y: Array, folds: Sequence[Fold], C: float | Array, n_settings: int = 1) -> Array:
     """Out-of-fold probabilities of each setting, (n_settings, n_rows, n_repeats)."""
-    masks = np.zeros((len(folds), len(y)))
-    for mask, fold in zip(masks, folds, strict=True):
-        mask[fold.train] = 1.0
-    fit = batched.fit_pipeline(X, y, counts=np.tile(masks, (n_settings, 1)), C=C)
+    fit = batched.fit_pipeline(X, y, counts=np.tile(1 - masks(folds, len(y)), (n_settings, 1)), C=C)
     found = expit(fit.decision_function(X)).reshape(n_settings, len(folds), len(y))
     tested = ([p[fold.test] for p, fold in zip(each, folds, strict=True)] for each in found)
     return np.stack([placed(folds, parts, len(y)) for parts in tested])

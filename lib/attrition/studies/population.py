@@ -3,7 +3,7 @@
 Where a patient counts with P(dropout | features), the luck of drawing outcomes does not enter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,3 +48,11 @@ def drawn(names: tuple[str, ...], n: int, rng: np.random.Generator, offset: floa
     here = {"auroc": float(ranks.soft_auroc(p, p)[0]), "brier_score": float(oracle.expected_brier(p, p).mean())}
     shift = {measure: exact(offset)[measure.removesuffix("_score")] - value for measure, value in here.items()}
     return Population(np.ascontiguousarray(features.array(patients, names)), p, shift)
+
+
+def simulated(
+    names: Sequence[str], n: int, rng: np.random.Generator, offset: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """A trial to develop models on: model inputs (n, p) and drawn outcomes (n,)."""
+    patients = simulate.draw_arrays(PUBLISHED_LAW, n, rng, offset)
+    return features.array(patients, names), patients["dropout"]

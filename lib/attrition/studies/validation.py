@@ -16,14 +16,13 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from attrition import engine, features, seeds, settings, simulate
+from attrition import engine, features, seeds, settings
 from attrition.metrics import intervals, ranks
 from attrition.metrics.evaluator import nested
 from attrition.metrics.intervals import Interval
 from attrition.models.batched import Shared, newton
 from attrition.resampling import corrected_interval
-from attrition.simulate.law import PUBLISHED_LAW
-from attrition.studies.population import Population, drawn
+from attrition.studies.population import Population, drawn, simulated
 
 Array = np.ndarray
 SCHEMES: dict[str, str] = settings.read(Path(__file__).with_name("validation.yaml"), ValueError)
@@ -249,9 +248,8 @@ def study(
 def _rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | None) -> list[dict]:
     rows = []
     for trial in trials:
-        patients = simulate.draw_arrays(PUBLISHED_LAW, n, seeds.stream(seed, "validation", n, trial))
-        X, y = features.array(patients, FEATURES), patients["dropout"].astype(float)
-        beta, found = estimate(X, y, seeds.stream(seed, "validation", "folds", n, trial), sizes)
+        X, y = simulated(FEATURES, n, seeds.stream(seed, "validation", n, trial))
+        beta, found = estimate(X, y.astype(float), seeds.stream(seed, "validation", "folds", n, trial), sizes)
         scores = beta[:, :1] + beta[:, 1:] @ people.X.T
         plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
         rows += [
