@@ -186,8 +186,8 @@ def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> tuple
     usable[METHODS.index("ks"), len(cells.edges) :] = False
     # the observed deal counts in the scale as well: with it left out, the test would not be exact
     standing = np.where(usable, statistics / (statistics.mean(0) + 1e-12), -np.inf).max(-1)
-    single = p_values(statistics[0], statistics[1:])
-    return *(np.where(usable, each, np.nan) for each in (statistics[0], single)), p_values(standing[0], standing[1:])
+    single, overall = p_values(statistics[0], statistics[1:]), p_values(standing[0], standing[1:])
+    return np.where(usable, statistics[0], np.nan), np.where(usable, single, np.nan), overall
 
 
 def excursion(residuals: NDArray) -> NDArray:
@@ -401,13 +401,18 @@ def _replicates(
     models, found = setting.models(block), []
     for scenario, n_batch, n_replicates in worlds:
         n = len(range(block.start, min(block.stop, n_replicates)))
+        if not n:
+            found.append([])
+            continue
         rng = seeds.stream(setting.seed, "monitoring", scenario, n_batch, block.start)
-        worlds_of = (("none", n_reference), (scenario, n_batch)) if n else ()
-        both = [seen(setting.drawn(name, size * n, rng), models, setting.cells, n) for name, size in worlds_of]
+        before, now = (
+            seen(setting.drawn(name, size * n, rng), models, setting.cells, n)
+            for name, size in (("none", n_reference), (scenario, n_batch))
+        )
         # one pattern of deals, its patients drawn anew in each replicate
         pattern = deal(n_batch, n_reference + n_batch, permutations, rng)
         deals = (rng.permutation(n_reference + n_batch)[pattern] for _ in range(n))
-        found.append([look.outcome() for look in looks(*both, setting.cells, deals)] if n else [])
+        found.append([look.outcome() for look in looks(before, now, setting.cells, deals)])
     return found
 
 

@@ -13,8 +13,8 @@ from scipy.special import expit
 from attrition.metrics.measures import columns, plain
 
 EDGE = 1e-12
-KNOTS = (0.05, 0.35, 0.65, 0.95)
-"""Quantiles of the predicted logit at which Harrell puts four knots."""
+KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
+"""Quantiles of the predicted logit at which Harrell puts so many knots."""
 N_STEPS = 30
 """Most Newton steps of a fit."""
 MIN_SPREAD = 0.01
@@ -188,16 +188,16 @@ def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
     return np.column_stack([x, *(term / (last - t[0]) ** 2 for term in terms)])
 
 
-def _flexible_design(lp: NDArray) -> tuple[NDArray, NDArray]:
+def _flexible_design(lp: NDArray, n_knots: int = 4) -> tuple[NDArray, NDArray]:
     """Knots and design; a line where predictions are too coarse for that many."""
-    knots = np.unique(np.quantile(lp, KNOTS))
+    knots = np.unique(np.quantile(lp, KNOTS[n_knots]))
     if knots.size < 3 or np.diff(knots).min() < 1e-6:
         return np.empty(0), np.column_stack([np.ones_like(lp), lp])
     return knots, np.column_stack([np.ones_like(lp), spline_basis(lp, knots)])
 
 
 def calibration_curve(
-    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, z: float = 1.959964
+    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, n_knots: int = 4, z: float = 1.959964
 ) -> CalibrationCurve:
     """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
 
@@ -207,6 +207,8 @@ def calibration_curve(
     grid : array of shape (n_grid,), optional
         Probabilities at which to draw; 61 between the 1st and 99th percentile of the predictions when left
         out.
+    n_knots : {3, 4, 5}
+        At Harrell's quantiles of the predicted logit.
     z : float
         Half width of the pointwise band in standard errors, on the logit scale.
 
@@ -232,7 +234,7 @@ def calibration_curve(
     grid = np.linspace(low, high, 61) if grid is None else np.asarray(grid, dtype=float)
     if lp.std() < MIN_SPREAD:
         return CalibrationCurve(grid, *np.full((3, grid.size), np.nan))
-    knots, X = _flexible_design(lp)
+    knots, X = _flexible_design(lp, n_knots)
     beta, information = fit_logistic(X, y, np.ones((y.size, 1)))
     at = logit(grid)
     Z = np.column_stack([np.ones_like(at), spline_basis(at, knots) if knots.size else at])

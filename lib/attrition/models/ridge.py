@@ -168,13 +168,13 @@ def developed(
     chosen : ndarray, shape (R,)
         Inverse penalty of each.
     """
-    tables, y, grid = Shared(design.table), np.broadcast_to(y, counts.shape), np.asarray(grid)
-    searched = len(grid) > 1 and (not design.free.all() or design.marks.any())
+    tables, y, values = Shared(design.table), np.broadcast_to(y, counts.shape), np.asarray(grid)
+    searched = len(values) > 1 and (not design.free.all() or design.marks.any())
     found = []
     for part in (slice(first, first + AT_ONCE) for first in range(0, len(counts), AT_ONCE)):
-        own, chosen = counts[part], np.full(len(counts[part]), grid[-1])
+        own, chosen = counts[part], np.full(len(counts[part]), values[-1])
         if searched:
-            chosen = grid[_inner_search(design, tables, y[part], own, labels[part], grid)]
+            chosen = values[_inner_search(design, tables, y[part], own, labels[part], values)]
         start = np.zeros((len(own), tables.q))
         found.append((newton(tables, y[part], own * chosen[:, None], design.penalty(own), start)[0], chosen))
     return np.concatenate([coef for coef, _ in found]), np.concatenate([chosen for _, chosen in found])
