@@ -244,8 +244,8 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     better = max((run for _, run in runs), key=len, default=own["threshold"].head(0))
     found: dict[str, Any] = {"use": not better.empty, "n_thresholds": len(own), "n_better": len(better)}
     for name, run in (("judged", own["threshold"]), ("better", better)):
-        ends = (None, None) if run.empty else (float(run.min()), float(run.max()))
-        found |= {f"{name}_from": ends[0], f"{name}_to": ends[1]}
+        low, high = (None, None) if run.empty else (float(run.min()), float(run.max()))
+        found |= {f"{name}_from": low, f"{name}_to": high}
     best = dict.fromkeys(("best_threshold", "best_over_default", "best_over_default_low"), np.nan)
     if not own.empty:
         gain = own[["over_all", "over_none"]].min(axis=1)

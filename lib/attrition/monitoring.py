@@ -398,7 +398,8 @@ def _replicates(
     setting: Setting, worlds: Sequence[World], n_reference: int, block: range, permutations: int
 ) -> list[list[Outcome]]:
     """What each replicate of the block sets off, in each of the worlds, which all meet the same models."""
-    models, found = setting.models(block), []
+    models = setting.models(block)
+    found: list[list[Outcome]] = []
     for scenario, n_batch, n_replicates in worlds:
         n = len(range(block.start, min(block.stop, n_replicates)))
         if not n:

@@ -238,11 +238,11 @@ def _scored(candidate: Candidate, trials: Trial, people: Population) -> tuple[np
         X = people.X[:, columns]
         scores = np.stack([X @ beta for beta in fit.coef]) + fit.intercept[:, None]
         return fit.decision_function(trials.X_test[..., columns]), scores
-    scores: list[tuple[np.ndarray, np.ndarray]] = []
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for X, y, X_test, _ in zip(*trials, strict=True):
         score = boosters.fit_score(candidate.model, candidate.strategy, X[:, columns], y)
-        scores.append((score(X_test[:, columns]), score(people.X[:, columns])))
-    test, everybody = map(np.stack, zip(*scores, strict=True))
+        pairs.append((score(X_test[:, columns]), score(people.X[:, columns])))
+    test, everybody = map(np.stack, zip(*pairs, strict=True))
     return test, everybody
 
 
