@@ -62,7 +62,8 @@ def split(trial: pd.DataFrame, version: str = FINAL, seed: int = SEED) -> Split:
 def _split(X: pd.DataFrame, y: np.ndarray, seed: int) -> Split:
     scaled = StandardScaler().fit_transform(X)
     parts = train_test_split(scaled, y, test_size=TEST_SHARE, random_state=seed, stratify=y)
-    return Split(*parts, names=tuple(X.columns))
+    X_train, X_test, y_train, y_test = parts
+    return Split(X_train, X_test, y_train, y_test, tuple(X.columns))
 
 
 def read_back(X: np.ndarray) -> np.ndarray:
