@@ -15,6 +15,7 @@ from attrition.cdisc.trial import LEFT_OUT, PILOT
 from attrition.contract.strict import ContractError
 from attrition.landmark import cohort
 from attrition.plots import diagrams
+from attrition.survival import incidence
 from notebook_report.said import said
 
 FLOW = {
@@ -355,7 +356,8 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     assert flow.loc["analysed", ["n", "left"]].tolist() == [5, 1]
     words = [text.get_text() for text in diagrams.consort(flow.reset_index(), trial.groups).texts]
     assert "1 not analysed" in words
-    told = said("took_part", trial.flow | {"n": len(trial.patients), "horizon": trial.horizon})
+    ahead = {"to_come": incidence.to_come(trial), "risk": cohort.risk(trial, 0)}
+    told = said("took_part", trial.flow | ahead | {"n": len(trial.patients), "horizon": trial.horizon})
     assert "Of 5 randomised and dosed patients" in told
 
 

@@ -144,7 +144,7 @@ def _differences(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -
     return np.hstack(values), np.hstack(errors)
 
 
-def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -> NDArray:
+def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray, base: NDArray | None = None) -> NDArray:
     """Half widths of bands around differences in net benefit that hold for all comparisons together: (2, n_judged).
 
     A difference in net benefit is a mean over patients. Its standard error takes the event share of the patients who
@@ -153,7 +153,7 @@ def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) ->
     """
     if not shares.shape[1]:
         return np.empty((2, 0))
-    value, error = _differences(y, shares, odds, np.ones((len(y), 1)))
+    value, error = _differences(y, shares, odds, np.ones((len(y), 1)) if base is None else base[:, None])
     drawn, errors = _differences(y, shares, odds, weights)
     away = np.abs(drawn - value)
     largest = np.divide(away, errors, out=np.zeros_like(away), where=errors > 0).max(axis=1)
@@ -161,7 +161,11 @@ def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) ->
 
 
 def decision_curve(
-    y_true: ArrayLike, predictions: Mapping[str, ArrayLike], thresholds: ArrayLike, weights: NDArray
+    y_true: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    thresholds: ArrayLike,
+    weights: NDArray,
+    base: NDArray | None = None,
 ) -> pd.DataFrame:
     """Decision curves with pointwise bands, and paired differences with bands that hold for all of them together.
 
@@ -173,6 +177,8 @@ def decision_curve(
     thresholds : array of shape (n_thresholds,)
     weights : array of shape (n_patients, n_resamples)
         `attrition.metrics.intervals.bootstrap_weights`.
+    base : array of shape (n_patients,), optional
+        Weights of the estimates themselves, 0 for a patient whose outcome is not known.
 
     Returns
     -------
@@ -199,12 +205,12 @@ def decision_curve(
     """
     t = np.asarray(thresholds, dtype=float)
     shares, odds = flagged(predictions, t), np.tile(t / (1 - t), len(predictions))
-    ok, halves = judged(shares), np.full((2, odds.size), np.nan)
-    halves[:, ok] = half_widths(np.asarray(y_true), shares[:, ok], odds[ok], weights)
-    references = {"all": treat_all(y_true, t), "none": 0.0}
+    ok, halves = judged(shares if base is None else shares[base > 0]), np.full((2, odds.size), np.nan)
+    halves[:, ok] = half_widths(np.asarray(y_true), shares[:, ok], odds[ok], weights, base)
+    references = {"all": treat_all(y_true, t, base), "none": 0.0}
     frames = []
     for (model, y_prob), half in zip(predictions.items(), np.split(halves, len(predictions), axis=1), strict=True):
-        value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (None, weights))
+        value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (base, weights))
         low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1))
         frame = {"model": model, "threshold": t, "net_benefit": value, "ci_low": low, "ci_high": high}
         for (name, reference), width in zip(references.items(), half, strict=True):

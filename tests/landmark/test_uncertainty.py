@@ -145,7 +145,7 @@ def test_no_row_of_a_test_patient_trains_the_model_of_all_landmarks(problems, mo
     drawn = uncertainty.halves(of.y, 1, 4, np.random.default_rng(0))
     seen = []
 
-    def spied(self, X, y, trainings, group=None):
+    def spied(self, X, y, trainings, group=None, weights=None):
         seen.extend(trainings)
         return np.full((len(trainings), len(y)), 0.5)
 

@@ -8,6 +8,7 @@ def ends(value, low, high):
 
 
 MISTAKE = {
+    "censored": 0,
     "overstated": True,
     "day": 168,
     "reason": "adverse event",
@@ -53,14 +54,22 @@ PREDICTIONS = {
     "largest": ends(0.04, -0.03, 0.11),
 }
 BLINDED = {"n": 8, "best": ends(0.58, 0.5, 0.66), "day": 84, "better": 2}
-LEAVERS = {"patients": 50, "gone": 30, "day": 120, "competing": 2, "censored": 0}
-SUM = {"difference": 0.2, "day": 120, "one_minus_km": 0.7, "incidence": 0.5}
+LEAVERS = {"patients": 50, "gone": 30, "day": 120, "competing": 2, "censored": 0, "horizon": 120}
+SUM = {"difference": 0.2, "day": 120, "one_minus_km": 0.7, "incidence": 0.5, "censored": 0}
 BETWEEN = {"arms": 2, "reason": "y", "high": 0.6, "high_arm": "B", "low": 0.2, "low_arm": "A"}
 CASES: dict = {
     "single_arm": [
         ({}, "This trial has one arm, so no arms are compared."),
     ],
     "leavers": [
+        (
+            LEAVERS | {"censored": 20, "horizon": 168},
+            (
+                "Of 50 patients 30 left by day 120, 2 of them for a competing reason; nobody has been seen "
+                "through the horizon, day 168, yet. So what follows is told by day 120, the longest follow-up, "
+                "and is an estimate: 20 patients are still to leave or to stay."
+            ),
+        ),
         (
             LEAVERS,
             (
@@ -80,6 +89,14 @@ CASES: dict = {
     ],
     "sum_of_wrong_curves": [
         (
+            SUM | {"censored": 3},
+            (
+                "Each curve looks plausible; together they do not: on day 120 they add up to 70.0%, while 50.0% "
+                "are estimated to have left. A patient who is gone is treated as one who might still leave, and "
+                "those who remain are made to stand for that patient too. See [](#fig-one-minus-km)."
+            ),
+        ),
+        (
             SUM,
             (
                 "Each curve looks plausible; together they do not: on day 120 they add up to 70.0%, while "
@@ -93,6 +110,14 @@ CASES: dict = {
         ),
     ],
     "mistake": [
+        (
+            MISTAKE | {"censored": 3},
+            (
+                "Counting the other reasons as censored overstates the risks: by day 168 it gives 42.0% for the "
+                "reason adverse event where 36.0% are estimated to have left for it (6.1 percentage points too "
+                "much), and over all reasons it adds up to 90.0% where 56.0% are estimated to have left."
+            ),
+        ),
         (
             MISTAKE,
             (

@@ -6,6 +6,7 @@ feature table identical to the byte; `tests/landmark/test_cohort.py` holds this 
 describe a cohort in hindsight (flow, visits, who had stopped treatment); none of them makes a feature.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from attrition import settings
-from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, NO_EVENT, Trial
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, NO_EVENT, Trial, assemble
+from attrition.survival import incidence
 
 WORDS: dict[str, Any] = settings.read(Path(__file__).with_name("landmark.yaml"), ValueError)
 """Groups of features and when each is known, and the models of chapters 06 and 07 with their names."""
@@ -59,8 +61,9 @@ def target(trial: Trial, landmark: int, horizon: int | None = None, event: str =
     Returns
     -------
     pandas.Series of float, indexed by id
-        1, 0, or missing for follow-up that ends before the horizon without leaving. Who is seen through the day of the
-        horizon has stayed: 0.
+        1, 0, or missing for follow-up that ends before the horizon without leaving (whoever drops these overstates the
+        risk: see `attrition.landmark.prediction.Problem` for weights). Who is seen through the day of the horizon has
+        stayed: 0.
     """
     horizon = trial.horizon if horizon is None else horizon
     patients = trial.patients.set_index("id").loc[at_risk(trial, landmark)]
@@ -264,21 +267,61 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
 
 
 def counts(trial: Trial, landmark: int) -> dict[str, int]:
-    """Patients at risk, and events in (landmark, horizon]: primary, all_cause, one entry a group, censored."""
+    """Patients at risk, and events seen in (landmark, horizon]: primary, all_cause, one entry a group, censored."""
     events = {name: target(trial, landmark, event=name) for name in ("primary", "all_cause", *trial.groups)}
     numbers = {name: int(values.sum()) for name, values in events.items()}
     return {"at_risk": len(events["primary"]), **numbers, "censored": int(events["primary"].isna().sum())}
 
 
+def risk(trial: Trial, landmark: int) -> float:
+    """Share of the patients at risk with the primary event by the horizon (Aalen-Johansen); see `incidence.risk_by`."""
+    here = incidence.coded(trial).set_index("id").loc[at_risk(trial, landmark)]
+    return incidence.risk_by(here["time"], here["cause"], trial.horizon)
+
+
 def table(trial: Trial) -> pd.DataFrame:
-    """Landmark table: one row a landmark with `counts`, and the share with the event."""
+    """Landmark table: one row a landmark with `counts`, and `risk`, the share with the event."""
     rows = pd.DataFrame([{"landmark": day, **counts(trial, day)} for day in (0, *trial.landmarks)])
-    rows.insert(3, "risk", rows["primary"] / (rows["at_risk"] - rows["censored"]))
+    rows.insert(3, "risk", [risk(trial, day) for day in rows["landmark"]])
     return rows
 
 
+def again(trial: Trial, **changes: Any) -> Trial:
+    """The trial with other definitions, of the same patients and records; outcomes follow from them."""
+    patients = trial.patients[["id", "arm", "site", "site_group", *trial.baseline]]
+    return assemble(
+        trial.name,
+        trial.source,
+        dataclasses.replace(trial.definitions, **changes),
+        patients.merge(trial.exits, on="id", validate="one_to_one"),
+        trial.events,
+        {key: trial.flow[key] for key in ("screened", "screen_failures")},
+        trial.schedule,
+        estimands=trial.estimands,
+    )
+
+
+def estimands(trial: Trial) -> pd.DataFrame | None:
+    """Risk of leaving the study, and of leaving the treatment, by the horizon; None where one of them is recorded.
+
+    Columns: estimand, n_patients, n_events, competing, n_censored, value, ci_low, ci_high.
+    """
+    rows = []
+    for name in trial.estimands:
+        one = again(trial, estimand=name, horizon=trial.horizon)
+        (found,) = incidence.primary(one, [trial.horizon]).to_dict("records")
+        ends = {key: found[key] if incidence.followed(one) == one.horizon else np.nan for key in incidence.VALUE}
+        counted = one.flow["primary"], one.flow["discontinued_by_horizon"] - one.flow["primary"], one.flow["censored"]
+        sizes = dict(zip(("n_events", "competing", "n_censored"), counted, strict=True))
+        rows.append({"estimand": name, "n_patients": len(one.patients), **sizes, **ends})
+    return pd.DataFrame(rows) if len(rows) > 1 else None
+
+
 def participant_flow(trial: Trial) -> pd.DataFrame:
-    """Participant flow from the data: who was still there on each landmark, and how many had left, by reason group."""
+    """Participant flow from the data: who was still there on each landmark, and how many had left, by reason group.
+
+    Whose follow-up ended in between is counted apart (`censored`), as neither.
+    """
     patients, flow = trial.patients, trial.flow
     rows: list[dict[str, Any]] = [{"step": "randomised", "n": flow["randomised"], "left": 0}]
     if flow["screened"] is not None:
@@ -289,14 +332,12 @@ def participant_flow(trial: Trial) -> pd.DataFrame:
     since = -np.inf
     for day in (*trial.landmarks, trial.horizon):
         gone = patients[patients["event_day"].between(since, day, "right") & patients["status"].ne(NO_EVENT)]
-        step = {"step": f"in the trial after day {day}", "n": rows[-1]["n"] - len(gone), "left": len(gone)}
-        rows.append(step | gone["reason_group"].value_counts().to_dict())
+        unseen = int(gone["status"].eq("censored").sum())
+        step = {"step": f"in the trial after day {day}", "n": rows[-1]["n"] - len(gone), "left": len(gone) - unseen}
+        rows.append(step | {"censored": unseen} | gone["event_group"].value_counts().to_dict())
         since = day
-    return (
-        pd.DataFrame(rows, columns=["step", "n", "left", *trial.groups])
-        .fillna(0)
-        .astype(dict.fromkeys(trial.groups, int))
-    )
+    counted = ["censored", *trial.groups]
+    return pd.DataFrame(rows, columns=["step", "n", "left", *counted]).fillna(0).astype(dict.fromkeys(counted, int))
 
 
 def visit_seen(trial: Trial, landmark: int) -> dict[str, float]:

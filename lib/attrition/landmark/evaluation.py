@@ -4,6 +4,7 @@ Conclusions are numbers and grades; their sentences stand in ``notebooks/words/0
 ``day`` is None, or ``days`` is empty, and the sentence says so or nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from attrition.landmark.uncertainty import Developed
 from attrition.metrics import evaluator, intervals, measures
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
 from attrition.metrics.intervals import CHANCE, grade, of_row
+from attrition.survival import incidence
 from notebook_report.text import unless_missing
 
 PAIRS = [(first, second) for first, second in cohort.WORDS["pairs"]]
@@ -38,11 +40,13 @@ class Evaluation:
     developed, weights : dict by landmark
         The models on all patients and in half-samples; patient-bootstrap weights for decision curves.
     skipped : dict of int to dict
-        Landmarks with too few events: n_events, n_patients, and how many with and without are needed.
+        Landmarks with too few events: their size, who is known to have stayed, and how many of each are needed.
     chance : dict of int to dict of str to dict
         Landmark after day 0 and feature set to the permutation test: p, holm, mean, low, high.
     summary, differences, optimism, sites : pandas.DataFrame
         Long tables of `attrition.metrics.evaluator`, and see `prediction`; empty when no landmark has enough events.
+    declared : pandas.DataFrame
+        See `declared`.
     """
 
     developed: dict[int, Developed] = field(default_factory=dict)
@@ -53,6 +57,7 @@ class Evaluation:
     differences: pd.DataFrame = field(default_factory=pd.DataFrame)
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
     sites: pd.DataFrame = field(default_factory=pd.DataFrame)
+    declared: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def problems(self) -> dict[int, Problem]:
@@ -75,7 +80,7 @@ def check(trial: Trial, of: Problem) -> None:
     """Run the leak guard over the features of a landmark, with every check on.
 
     It looks at the features as the reader named them, a category as a whole, and at every column of the models that
-    comes from none of them.
+    comes from none of them. The randomised arm, and columns declared known on day 1, may rank as well as they will.
     """
     table = cohort.dictionary(trial, of.landmark)
     declared = dict(zip(table["feature"], table["known_day"], strict=True))
@@ -85,7 +90,35 @@ def check(trial: Trial, of: Problem) -> None:
 
     strange = [name for name in of.X if of.origins.get(name) not in declared]
     X = pd.concat([build(trial).loc[of.X.index], of.X[strange]], axis=1)
-    guard.guard(X, declared, of.landmark, of.y, build, trial)
+    y, exempt = of.y if prediction.enough(of) else None, {"arm", *declared_known(trial)}
+    guard.guard(X, declared, of.landmark, y, build, trial, weights=of.base, exempt=exempt)
+
+
+def check_all(trial: Trial) -> None:
+    """The leak guard at every landmark, as it stands before the first notebook."""
+    for day in (0, *trial.landmarks):
+        check(trial, prediction.problem(trial, day))
+
+
+def declared_known(trial: Trial) -> list[str]:
+    """Baseline columns that the trial's definitions declare to have been known on day 1."""
+    names = trial.definitions.known_on_day_1
+    return [name for name in trial.baseline if name in names or name.removeprefix("baseline_") in names]
+
+
+def declared(trial: Trial, problems: Mapping[int, Problem]) -> pd.DataFrame:
+    """How each column that is declared known ranks alone: column, landmark, AUROC with interval, patients and events.
+
+    ``above`` tells whether the guard would have refused it.
+    """
+    rows = []
+    for day, of in problems.items():
+        table = cohort.features(trial, day).loc[of.X.index]
+        for name in [name for name in declared_known(trial) if name in table]:
+            above = bool(len(guard.screen(table[[name]], of.y, weights=of.base)))
+            own = guard.alone(table[name], of.y, of.base)
+            rows.append({"column": name, "landmark": day, "known_day": 1, **own, **of.size, "above": above})
+    return pd.DataFrame(rows)
 
 
 def run(trial: Trial, p: Any, seed: int) -> Evaluation:
@@ -103,9 +136,7 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     for of in problems.values():
         check(trial, of)
     skipped = {
-        day: {"n_events": of.n_events, "n_patients": len(of.y), "needed": needed}
-        for day, of in every.items()
-        if day not in problems
+        day: {**of.size, "n_stayed": of.n_stayed, "needed": needed} for day, of in every.items() if day not in problems
     }
     later = {day: of for day, of in problems.items() if day > 0}
     stack = uncertainty.stacked(later) if len(later) > 1 else None
@@ -114,11 +145,12 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
         for day, of in problems.items()
     }
     weights = {
-        day: intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps)
+        day: of.resampled(intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps))
         for day, of in problems.items()
     }
     chance = _tested({day: developed[day] for day in later}, p.n_permutations, seed)
-    return Evaluation(developed, weights, skipped, chance, **_tables(developed, p, seed))
+    known = declared(trial, problems)
+    return Evaluation(developed, weights, skipped, chance, **_tables(developed, p, seed), declared=known)
 
 
 def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertainty.Stack | None) -> Developed:
@@ -127,7 +159,8 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
     The random forest takes longer than all others together; `stack` is for the model of all landmarks.
     """
     folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
-    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, seeds.stream(seed, "halves", of.landmark))
+    rng = seeds.stream(seed, "halves", of.landmark)
+    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0)
     fewer = dict.fromkeys(LEARNERS, (p.n_repeats_slow, p.n_half_samples_slow))
     fewer["forest"] = (p.n_repeats_slow, p.n_half_samples_forest)
     chosen = prediction.estimators(p, seed, of)
@@ -158,9 +191,9 @@ def _tables(developed: dict[int, Developed], p: Any, seed: int) -> dict[str, pd.
     """Summary, differences, optimism and sites."""
     optimism, sites, after = [], [], [one.of for day, one in developed.items() if day > 0]
     for of in after:
-        model, size = prediction.ridge(of, "all", seed), {"n_patients": len(of.y), "n_events": of.n_events}
+        model = prediction.ridge(of, "all", seed)
         corrected = prediction.corrected_auroc(of, "all", model, p.optimism_bootstraps, seed)
-        optimism.append({"landmark": of.landmark} | corrected | size)
+        optimism.append({"landmark": of.landmark} | corrected | of.size)
         if len(set(of.site_group)) > 1:
             sites.append(prediction.leave_one_site_group_out(of, "all", model).assign(landmark=of.landmark))
     tables = {
@@ -184,7 +217,7 @@ def performance(found: Evaluation, day: int) -> pd.DataFrame:
     """Every measure of every model at one landmark, a row a model, with the null model first."""
     of, rows = found.problems[day], found.summary[found.summary["landmark"] == day]
     table = rows.pivot_table(index="model", columns="measure", values="value", sort=False).reset_index()
-    table = table.assign(model=table["model"].map(LABELS), n_patients=len(of.y), n_events=of.n_events)
+    table = table.assign(model=table["model"].map(LABELS), **of.size)
     return table.rename(columns={"model": "label"})
 
 
@@ -193,7 +226,7 @@ def calibration(found: Evaluation, day: int) -> dict[str, CalibrationCurve]:
     """Flexible calibration curves of the first repeat of cross-validation."""
     own, of = found.developed[day].predictions, found.problems[day]
     models = [name for name in ("all", "arm_only", "xgb") if name in own]
-    return {name: calibration_curve(of.y, own[name][:, 0], n_knots=3) for name in models}
+    return {name: calibration_curve(of.y, own[name][:, 0], n_knots=3, weights=of.base) for name in models}
 
 
 def _strategies(found: Evaluation, day: int) -> dict[str, np.ndarray]:
@@ -204,12 +237,18 @@ def _strategies(found: Evaluation, day: int) -> dict[str, np.ndarray]:
 @unless_missing
 def decisions(found: Evaluation, day: int) -> pd.DataFrame:
     """Decision curves of the strategies at the thresholds `GRID`."""
-    return decision.decision_curve(found.problems[day].y, _strategies(found, day), GRID, found.weights[day][:, :500])
+    of, drawn = found.problems[day], found.weights[day][:, :500]
+    return decision.decision_curve(of.y, _strategies(found, day), GRID, drawn, base=of.base)
 
 
 @unless_missing
-def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> intervals.Interval:
-    """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient."""
+def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> intervals.Interval | None:
+    """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient.
+
+    The simulated trials are seen to the end, so there is none (None) for a trial with censored patients.
+    """
+    if found.problems[day].cause is not None:
+        return None
     chosen = _strategies(found, day)
     risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
     rng = seeds.stream(seed, "decision bands", str(day))
@@ -230,12 +269,20 @@ def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | No
     of = found.problems[day]
     still = ~of.X.index.isin(ended)
     auroc = found.developed[day].interval("all", "auroc", still)
-    return {"auroc": auroc, "n_patients": int(still.sum()), "n_events": int(of.y[still].sum())}
+    size = {"n_patients": int(still.sum()), "n_events": int(of.y[still].sum())}
+    return {"auroc": auroc} | size | {"n_censored": int((of.weight[still] == 0).sum())}
+
+
+def told_alone(found: Evaluation, suspicious: float) -> Facts:
+    """Each declared column at the landmark where it alone ranks best, and whether the guard would refuse one."""
+    best = found.declared.sort_values("value", ascending=False, kind="stable").drop_duplicates("column")
+    return {"rows": best.to_dict("records"), "above": bool(found.declared["above"].any()), "suspicious": suspicious}
 
 
 def _numbers_at(trial: Trial, found: Evaluation, day: int) -> Facts:
     """The results of one landmark."""
-    entry: Facts = {**cohort.counts(trial, day), "seen": cohort.visit_seen(trial, day)}
+    entry: Facts = {**cohort.counts(trial, day), "risk": cohort.risk(trial, day)}
+    entry["seen"] = cohort.visit_seen(trial, day)
     entry["off_treatment"] = cohort.off_treatment(trial, day)
     if day in found.skipped:
         auroc = dict.fromkeys(name for name in LABELS if name != "null")
@@ -277,7 +324,11 @@ def main_landmark(trial: Trial, fewest: int = prediction.MINIMUM_EVENTS) -> int 
 def wide(found: Evaluation) -> pd.DataFrame:
     """AUROC as text, a row a model and a column a landmark."""
     rows = found.summary[found.summary["measure"].eq("auroc")]
-    days = [f"day {row.landmark}: {row.n_events} of {row.n_patients}" for row in rows.itertuples()]
+    days = [
+        f"day {row.landmark}: {row.n_events} of {row.n_patients}"
+        + (f", {row.n_censored} censored" if row.n_censored else "")
+        for row in rows.itertuples()
+    ]
     table = evaluator.readable(rows.assign(measure=days)[["model", *evaluator.OF_INTERVAL]]).set_index("model")
     table = table.reindex([name for name in LABELS if name in table.index]).rename(index=LABELS)
     return table.rename_axis("features and model").reset_index()
@@ -297,7 +348,7 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
     predictions (n_patients, n_repeats) there is also ``r2_seen``, and ``needed_seen``: None where they explain nothing.
     Without columns, or where nobody or everybody has the event, ``needed`` is None.
     """
-    rate, columns = float(of.y.mean()), len(of.columns("all"))
+    rate, columns = of.rate, len(of.columns("all"))
     found: Facts = {"day": of.landmark, "n": len(of.y), "events": of.n_events, "features": columns}
     if not (0 < rate < 1 and columns):
         return found | {"needed": None}
@@ -308,7 +359,7 @@ def needed_patients(of: Problem, y_prob: np.ndarray | None = None, share: float 
 
     found |= {"share": share, "r2": share * largest, "needed": needed(share * largest)}
     if y_prob is not None:
-        seen = float(np.mean([measures.cox_snell_r2(of.y, column) for column in y_prob.T]))
+        seen = float(np.mean([measures.cox_snell_r2(of.y, column, of.base) for column in y_prob.T]))
         found |= {"r2_seen": seen, "needed_seen": needed(seen)}
     return found
 
@@ -318,8 +369,12 @@ def planned(trial: Trial, found: Evaluation) -> Facts:
     if found.main is not None:
         return {"day": None}
     problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
-    of = max(problems, key=lambda one: (min(one.n_events, len(one.y) - one.n_events), -one.landmark))
-    return needed_patients(of) | {"risk": dict(intervals.wilson(of.n_events, len(of.y)))}
+    of = max(problems, key=lambda one: (min(one.n_events, one.n_stayed), -one.landmark))
+    risk = dict(intervals.wilson(of.n_events, len(of.y)))
+    if of.cause is not None:
+        risk = incidence.at_days(incidence.aalen_johansen(of.time, of.cause, 2), [of.ahead]).iloc[0].to_dict()
+        risk = dict(of_row(risk)) if of.rate == of.rate else None
+    return needed_patients(of) | {"risk": risk, "censored": of.size["n_censored"]}
 
 
 def sample_size(found: Evaluation) -> Facts:
@@ -385,6 +440,14 @@ def below_half(found: Evaluation, model: str) -> Facts:
     return {"label": label, "day": day, "auroc": of_row(rows[0]), "mean": None} | found.chance[day].get(model, {})
 
 
+def excuse(found: Evaluation, day: int, suspicious: float) -> str | None:
+    """What may rank as well as a leak and is none: the randomised ``"arm"``, or a column ``"declared"`` known."""
+    arm = evaluator.pick(found.summary, landmark=day, model="arm_only", measure="auroc")
+    if arm is not None and arm["value"] >= suspicious:
+        return "arm"
+    return "declared" if len(found.declared) and found.declared["above"].any() else None
+
+
 def honest(found: Evaluation, suspicious: float) -> Facts:
     """How well any honest model ranks, at which landmarks better than chance, and whether one is too good."""
     days, above = sorted(found.later), better_than_chance(found)
@@ -395,7 +458,8 @@ def honest(found: Evaluation, suspicious: float) -> Facts:
     verdict = "supported" if len(above) == len(days) else "direction only" if above else "not supported"
     facts = {"days": days, "above": above, "p": [found.chance[day]["all"]["holm"] for day in days]}
     facts |= {"tried": len(table), "best": best["value"], "suspicious": suspicious, "day": best["landmark"]}
-    verdict = "not testable" if best["value"] >= suspicious else verdict
+    facts |= {"excuse": excuse(found, best["landmark"], suspicious)}
+    verdict = "not testable" if best["value"] >= suspicious and facts["excuse"] is None else verdict
     return facts | {"model": best["model"], "label": best["label"], "verdict": verdict}
 
 
@@ -405,7 +469,8 @@ def beyond_the_arm(found: Evaluation, smallest: float, suspicious: float) -> Fac
     if not facts["compared"]:
         return facts
     best = aurocs(found).query("model == 'all'").nlargest(1, "value").iloc[0]
-    facts |= {"suspicious": suspicious, "leak": bool(best["value"] >= suspicious)}
+    leak = bool(best["value"] >= suspicious) and excuse(found, best["landmark"], suspicious) is None
+    facts |= {"suspicious": suspicious, "leak": leak}
     told = {"auroc": of_row(best), "day": best["landmark"], "verdict": "not testable"}
     return facts | (told if facts["leak"] else {})
 

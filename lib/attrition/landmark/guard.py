@@ -6,7 +6,7 @@ again from a trial whose future has been deleted. `guard_folds` and `guard_proce
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,9 @@ def derived_from_outcome(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.upper() in DERIVED or name.upper().rsplit("_", 1)[0] in DERIVED]
 
 
-def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd.Series:
+def screen(
+    X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS, weights: np.ndarray | None = None
+) -> pd.Series:
     """Single features with a suspicious AUROC in either direction, whose 99.9 % interval lies above `SCREEN_FLOOR`.
 
     Missing values count as a value of their own when they tell more than the numbers; a category is taken as a whole,
@@ -61,28 +63,37 @@ def screen(X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS) -> pd
     {'code': 1.0}
     """
     found: dict[str, float] = {}
-    numbers = X.select_dtypes("number")
-    for name in numbers:
-        values = X[name].to_numpy(float)
-        for score in (np.where(np.isnan(values), np.nanmedian(values), values), np.isnan(values).astype(float)):
-            value = metrics.auroc(y, score)
-            score, value = (score, value) if value >= 0.5 else (-score, 1 - value)
-            if _suspicious(y, score, value, suspicious):
+    numbers = X.select_dtypes("number").columns
+    for name in [*numbers, *X.columns.difference(numbers, sort=False)]:
+        for score, value in _alone(X[name], y, weights):
+            if _suspicious(y, score, value, suspicious, weights):
                 found[name] = max(value, found.get(name, 0.0))
-    for name in X.columns.difference(numbers.columns, sort=False):
-        score = level_rates(X[name], y)
-        value = metrics.auroc(y, score)  # below one half it is noise: the rates come from other patients
-        if _suspicious(y, score, value, suspicious):
-            found[name] = value
     return pd.Series(found, dtype=float)
 
 
-def _suspicious(y: np.ndarray, score: np.ndarray, value: float, suspicious: float) -> bool:
-    low = 1.0 if value == 1 else intervals.auroc_interval(y, score, SCREEN_LEVEL)["ci_low"]
+def _alone(values: pd.Series, y: np.ndarray, weights: np.ndarray | None) -> list[tuple[np.ndarray, float]]:
+    """Scores that a single feature gives, and their AUROCs; of a number the value and whether it is missing."""
+    if not pd.api.types.is_numeric_dtype(values):
+        score = level_rates(values, y, weights)  # below one half is noise: the rates come from other patients
+        return [(score, metrics.auroc(y, score, weights))]
+    number = values.to_numpy(float)
+    scores = np.where(np.isnan(number), np.nanmedian(number), number), np.isnan(number).astype(float)
+    aurocs = [metrics.auroc(y, score, weights) for score in scores]
+    return [(s, a) if a >= 0.5 else (-s, 1 - a) for s, a in zip(scores, aurocs, strict=True)]
+
+
+def alone(values: pd.Series, y: np.ndarray, weights: np.ndarray | None = None) -> intervals.Interval:
+    """AUROC of a single feature by its better score, with its interval."""
+    score, _ = max(_alone(values, y, weights), key=lambda one: one[1])
+    return intervals.auroc_interval(y, score, weights=weights)
+
+
+def _suspicious(y: np.ndarray, score: np.ndarray, value: float, suspicious: float, weights: np.ndarray | None) -> bool:
+    low = 1.0 if value > 1 - 1e-9 else intervals.auroc_interval(y, score, SCREEN_LEVEL, weights)["ci_low"]
     return bool(value >= suspicious and low > SCREEN_FLOOR)
 
 
-def level_rates(values: pd.Series, y: np.ndarray) -> np.ndarray:
+def level_rates(values: pd.Series, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Event rate of each patient's level of a category, among the patients of the other folds.
 
     One 0/1 column a level would miss a category that tells the outcome by several levels together. A missing value is a
@@ -93,11 +104,12 @@ def level_rates(values: pd.Series, y: np.ndarray) -> np.ndarray:
     >>> level_rates(pd.Series(list("aabbaabb")), np.array([0, 0, 1, 1, 0, 0, 1, 1])).round(3).tolist()
     [0.125, 0.125, 0.875, 0.875, 0.125, 0.125, 0.875, 0.875]
     """
-    level, rates = pd.factorize(values, use_na_sentinel=False)[0], np.full(len(y), y.mean())
+    w = np.ones(len(y)) if weights is None else weights
+    level, rates = pd.factorize(values, use_na_sentinel=False)[0], np.full(len(y), np.average(y, weights=w))
     n_folds = min(SCREEN_FOLDS, int(np.bincount(y.astype(int), minlength=2).min()))
     for fold in repeated_folds(y, n_folds) if n_folds > 1 else ():
-        seen, base = level[fold.train], y[fold.train].mean()
-        n, events = (np.bincount(seen, w, level.max() + 1) for w in (None, y[fold.train]))
+        own, seen, base = w[fold.train], level[fold.train], np.average(y[fold.train], weights=w[fold.train])
+        n, events = (np.bincount(seen, weight, level.max() + 1) for weight in (own, own * y[fold.train]))
         rates[fold.test] = ((events + SCREEN_WEIGHT * base) / (n + SCREEN_WEIGHT))[level[fold.test]]
     return rates
 
@@ -123,11 +135,11 @@ def changed_by_the_future(build: Callable[[Trial], pd.DataFrame], trial: Trial, 
     return differing + [name for name in then if name not in now]
 
 
-def _told(value: float) -> str:
+def _told(name: str, value: float) -> str:
     how = "almost perfectly" if value >= ALMOST_PERFECT else "better than any honest column is expected to"
     return (
         f"alone it ranks leavers {how} (AUROC {value:.2f}), so it was probably filled in afterwards; leave it out of "
-        "[baseline], or show that it was known in time"
+        f'[baseline], or, if it was known in time, say so there: known_on_day_1 = ["{name}"]'
     )
 
 
@@ -139,6 +151,8 @@ def guard(
     build: Callable[[Trial], pd.DataFrame] | None = None,
     trial: Trial | None = None,
     suspicious: float = SUSPICIOUS,
+    weights: np.ndarray | None = None,
+    exempt: Collection[str] = (),
 ) -> None:
     """Raise when a feature of a landmark model could not have been known, or tells too much, with all reasons.
 
@@ -155,6 +169,10 @@ def guard(
         For building the features again without the future.
     suspicious : float
         AUROC from which a single feature is refused.
+    weights : ndarray, shape (n_patients,), optional
+        Of censoring, for the screen.
+    exempt : collection of str
+        Columns that may tell as much as they will: the randomised arm, and what is declared known on day 1.
 
     Examples
     --------
@@ -170,8 +188,8 @@ def guard(
     late = {name: day for name, day in declared.items() if name in X and not day <= cut_day(landmark)}
     found += [(name, f"known on day {day:g}, after the landmark of day {landmark}") for name, day in late.items()]
     if y is not None:
-        told = screen(X, np.asarray(y), suspicious)
-        found += [(f"column {name}", _told(value)) for name, value in told.items()]
+        told = screen(X.drop(columns=[name for name in X if name in exempt]), np.asarray(y), suspicious, weights)
+        found += [(f"column {name}", _told(str(name), value)) for name, value in told.items()]
     if build is not None and trial is not None:
         changed = changed_by_the_future(build, trial, landmark)
         found += [(name, f"changes when records after day {landmark} are deleted") for name in changed]

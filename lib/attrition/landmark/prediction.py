@@ -7,6 +7,7 @@ that knows little below one half. Intervals develop the models anew in half-samp
 `attrition.landmark.uncertainty`.
 """
 
+import functools
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from attrition.landmark import cohort
 from attrition.metrics import intervals, ranks
 from attrition.models.ridge import RidgeLogistic
 from attrition.resampling import Fold, placed, repeated_folds
+from attrition.survival import censored, incidence
 from attrition.survival.hazards import RidgeCox
 
 MODELS = cohort.WORDS["models"]
@@ -37,10 +39,12 @@ MINIMUM_EVENTS = 10
 
 @dataclass(frozen=True)
 class Problem:
-    """One prediction problem: the patients at risk at a landmark whose outcome by the horizon is known.
+    """One prediction problem: everybody at risk at a landmark.
 
     ``X`` has a row a patient, categories as 0/1 columns; ``groups`` the columns of each feature group, ``origins`` the
-    feature that each column was made from; ``time`` the days from the landmark to leaving or to the horizon.
+    feature that each column was made from; ``time`` the days from the landmark to leaving, to the end of follow-up or
+    to the horizon. ``cause`` (0 none, 1 primary, 2 competing) is there where some are censored: their ``y`` is 0 and
+    counts for nothing, since they weigh nothing; see `weights_of`.
     """
 
     landmark: int
@@ -51,11 +55,52 @@ class Problem:
     arm: np.ndarray
     site_group: np.ndarray
     origins: Mapping[str, str] = field(default_factory=dict)
+    cause: np.ndarray | None = None
+    ahead: float = np.inf
+
+    def weights_of(self, rows: np.ndarray | None = None, counts: np.ndarray | None = None) -> np.ndarray:
+        """Inverse-probability-of-censoring weights of everybody, or of some `rows`, estimated among them alone."""
+        rows = np.arange(len(self.y)) if rows is None else rows
+        if self.cause is None:
+            return np.ones(len(rows))
+        return censored.censoring_weights(self.time[rows], self.cause[rows], self.ahead, counts)
+
+    @functools.cached_property
+    def weight(self) -> np.ndarray:
+        """Weight of every patient: one where nobody is censored."""
+        return self.weights_of()
+
+    @property
+    def base(self) -> np.ndarray | None:
+        """`weight`, for functions that do without where nobody is censored."""
+        return None if self.cause is None else self.weight
+
+    def resampled(self, counts: np.ndarray) -> np.ndarray:
+        """Weights in bootstrap resamples, (n_patients, n_resamples), from how often each holds every patient."""
+        if self.cause is None:
+            return counts
+        return np.stack([own * self.weights_of(counts=own) for own in counts.T], axis=1)
 
     @property
     def n_events(self) -> int:
-        """Events in the window."""
+        """Events in the window, as far as it was seen."""
         return int(self.y.sum())
+
+    @property
+    def n_stayed(self) -> int:
+        """Patients who are known not to have the event by the horizon."""
+        return int(((self.weight > 0) & (self.y == 0)).sum())
+
+    @property
+    def size(self) -> dict[str, int]:
+        """Patients, events and censored patients, as tables have them."""
+        n = len(self.y)
+        return {"n_patients": n, "n_events": self.n_events, "n_censored": n - self.n_events - self.n_stayed}
+
+    @property
+    def rate(self) -> float:
+        """Share with the event by the horizon, the Aalen-Johansen estimate."""
+        return float(self.y.mean()) if self.cause is None else incidence.risk_by(self.time, self.cause, self.ahead)
 
     def columns(self, feature_set: str) -> list[str]:
         """Columns of a feature set, in the order of the groups."""
@@ -104,17 +149,20 @@ def problem(trial: Trial, day: int) -> Problem:
     for group, table in raw.items():
         tables[group], own = encoded(table, {*features, *origins})
         origins |= own
-    outcome = cohort.target(trial, day).dropna()
+    outcome = cohort.target(trial, day)
     patients = trial.patients.set_index("id").loc[outcome.index]
+    known = outcome.notna().all()
     return Problem(
         landmark=day,
         X=pd.concat(list(tables.values()), axis=1).loc[outcome.index],
         groups={group: tuple(table) for group, table in tables.items()},
-        y=outcome.to_numpy().astype(int),
+        y=outcome.fillna(0).to_numpy().astype(int),
         time=(patients["time"] - day).to_numpy(float),
         arm=patients["arm"].to_numpy(object),
         site_group=patients["site_group"].to_numpy(object),
         origins=origins,
+        cause=None if known else patients["status"].map(incidence.CAUSE).fillna(0).to_numpy(int),
+        ahead=float(trial.horizon - day),
     )
 
 
@@ -123,13 +171,32 @@ def _imputer() -> SimpleImputer:
 
 
 def fitted_on(
-    estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]]
+    estimator: BaseEstimator,
+    X: np.ndarray,
+    y: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    weights: Sequence[np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """Settled predictions of the test rows of each split, by the estimator fitted on its training rows."""
+    """Settled predictions of the test rows of each split, by the estimator fitted on its training rows.
+
+    The training rows of each split may have `weights`; a Cox model, which knows the days, takes none.
+    """
     if not isinstance(estimator, RidgeLogistic):
-        return [models.probability(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in splits]
-    everybody = estimator.probabilities(X, y, [train for train, _ in splits])
+        each = weights if weights is not None and y.ndim == 1 else [None] * len(splits)
+        return [
+            models.probability(_fitted(estimator, X[train], y[train], weight), X[test])
+            for (train, test), weight in zip(splits, each, strict=True)
+        ]
+    everybody = estimator.probabilities(X, y, [train for train, _ in splits], weights=weights)
     return [ranks.settled(p[test]) for p, (_, test) in zip(everybody, splits, strict=True)]
+
+
+def _fitted(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> BaseEstimator:
+    """A fresh fit, on the rows that weigh something."""
+    if weight is None or (weight == 1).all():
+        return clone(estimator).fit(X, y)
+    known = weight > 0
+    return clone(estimator).fit(X[known], y[known], **{f"{estimator.steps[-1][0]}__sample_weight": weight[known]})
 
 
 def cox(free: Sequence[bool], seed: int) -> Pipeline:
@@ -164,8 +231,8 @@ def ridge(of: Problem, feature_set: str, seed: int) -> RidgeLogistic:
 
 
 def enough(of: Problem, fewest: int = MINIMUM_EVENTS) -> bool:
-    """Whether at least so many patients have the event and as many have not."""
-    return min(of.n_events, len(of.y) - of.n_events) >= fewest
+    """Whether at least so many patients are known to have the event and as many not to have it."""
+    return min(of.n_events, of.n_stayed) >= fewest
 
 
 def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> list[Fold]:
@@ -181,13 +248,15 @@ def target(of: Problem, estimator: BaseEstimator) -> np.ndarray:
 
 def event_rates(of: Problem, folds: Sequence[Fold]) -> np.ndarray:
     """The event rate of the training part as everybody's prediction, shape (n_patients, n_repeats)."""
-    return placed(folds, [of.y[fold.train].mean() for fold in folds], len(of.y))
+    rates = [np.average(of.y[fold.train], weights=of.weight[fold.train]) for fold in folds]
+    return placed(folds, rates, len(of.y))
 
 
 def out_of_fold(of: Problem, feature_set: str, estimator: BaseEstimator, folds: Sequence[Fold]) -> np.ndarray:
     """Out-of-fold predictions of a model, shape (n_patients, n_repeats)."""
     X, splits = of.X[of.columns(feature_set)].to_numpy(), [(fold.train, fold.test) for fold in folds]
-    return placed(folds, fitted_on(estimator, X, target(of, estimator), splits), len(of.y))
+    weights = [of.weight[train] for train, _ in splits]
+    return placed(folds, fitted_on(estimator, X, target(of, estimator), splits, weights), len(of.y))
 
 
 def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resamples: int, seed: int) -> dict[str, float]:
@@ -201,10 +270,13 @@ def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resample
     rng, everybody = seeds.stream(seed, "optimism", of.landmark, name), np.arange(len(of.y))
     classes = [np.flatnonzero(of.y == k) for k in (0, 1)]
     draws = [np.concatenate([rng.choice(own, len(own)) for own in classes]) for _ in range(n_resamples)]
-    first, *found = fitted_on(estimator, X, of.y, [(rows, everybody) for rows in (everybody, *draws)])
-    own = [metrics.auroc(of.y[rows], y_prob[rows]) for rows, y_prob in zip(draws, found, strict=True)]
-    gained = float(np.mean(np.array(own) - [metrics.auroc(of.y, y_prob) for y_prob in found]))
-    apparent = metrics.auroc(of.y, first)
+    weights = [of.weights_of(rows) for rows in draws]
+    cases = [(rows, everybody) for rows in (everybody, *draws)]
+    first, *found = fitted_on(estimator, X, of.y, cases, [of.weight, *weights])
+    drawn = zip(draws, found, weights, strict=True)
+    own = [metrics.auroc(of.y[rows], y_prob[rows], weight) for rows, y_prob, weight in drawn]
+    gained = float(np.mean(np.array(own) - [metrics.auroc(of.y, y_prob, of.weight) for y_prob in found]))
+    apparent = metrics.auroc(of.y, first, of.weight)
     return {"apparent": apparent, "optimism": gained, "corrected": apparent - gained}
 
 
@@ -216,17 +288,20 @@ def leave_one_site_group_out(of: Problem, name: str, estimator: BaseEstimator) -
     X = of.X[of.columns(name)].to_numpy()
     groups = sorted(set(of.site_group))
     splits = [(np.flatnonzero(of.site_group != group), np.flatnonzero(of.site_group == group)) for group in groups]
-    rows = []
-    found = fitted_on(estimator, X, target(of, estimator), splits)
+    rows, pairs = [], []
+    found = fitted_on(estimator, X, target(of, estimator), splits, [of.weight[train] for train, _ in splits])
     for group, (_, test), y_prob in zip(groups, splits, found, strict=True):
-        y = of.y[test]
+        y, weight = of.y[test], of.weight[test]
         counts = {"site_group": group, "n_patients": len(y), "n_events": int(y.sum())}
-        auroc = {**intervals.auroc_interval(y, y_prob)}
-        means = {"mean_predicted": y_prob.mean(), "observed": y.mean(), "auroc": auroc.pop("value")}
+        counts["n_censored"] = int((weight == 0).sum())
+        auroc = {**intervals.auroc_interval(y, y_prob, weights=None if of.cause is None else weight)}
+        observed = np.average(y, weights=weight) if weight.any() else np.nan
+        means = {"mean_predicted": y_prob.mean(), "observed": observed, "auroc": auroc.pop("value")}
         rows.append(counts | means | auroc)
+        pairs.append((weight @ y) * (weight @ (1 - y)))
     table = pd.DataFrame(rows)
-    pairs = table["n_events"] * (table["n_patients"] - table["n_events"])
-    pooled = (pairs * table["auroc"]).sum() / pairs.sum() if pairs.any() else np.nan
+    pooled = (np.array(pairs) * table["auroc"]).sum() / sum(pairs) if any(pairs) else np.nan
     mean = np.average(table["mean_predicted"], weights=table["n_patients"])
-    table.loc[len(table)] = ["all", len(of.y), of.n_events, mean, of.y.mean(), pooled, np.nan, np.nan]
+    whole = {"mean_predicted": mean, "observed": of.rate, "auroc": pooled}
+    table.loc[len(table)] = pd.Series({"site_group": "all"} | of.size | whole)
     return table

@@ -53,6 +53,13 @@ class Sample:
         """Days from the landmark to the horizon."""
         return self.horizon - self.day
 
+    @property
+    def size(self) -> dict[str, int]:
+        """Patients, events and censored patients, as tables have them."""
+        lost = (self.cause == incidence.CENSORED) & (self.time < self.ahead)
+        events = np.count_nonzero(self.cause == 1)
+        return {"n_patients": len(self.time), "n_events": int(events), "n_censored": int(lost.sum())}
+
 
 def sample(trial: Trial, day: int) -> Sample:
     """Patients at risk at a landmark with what was known about them by then; see `Sample`."""
@@ -180,8 +187,9 @@ def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> d
 
 def in_halves(s: Sample, n_halves: int, n_folds: int, period: float, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2)."""
-    outcome = (s.cause == 1).astype(int)
-    drawn = uncertainty.halves(outcome, n_halves, n_folds, seeds.stream(seed, "time to dropout", "halves", s.day))
+    outcome, (_, controls) = (s.cause == 1).astype(int), censored.roles(s.time, s.cause, s.ahead)
+    rng, known = seeds.stream(seed, "time to dropout", "halves", s.day), outcome + controls > 0
+    drawn = uncertainty.halves(outcome, n_halves, n_folds, rng, known)
     parts: list[dict[str, dict[str, np.ndarray]]] = []
     for first, second in zip(drawn[::2], drawn[1::2], strict=True):
         rows, folds = first.rows, np.stack([first.fold, second.fold])
@@ -216,7 +224,7 @@ def score(
         plain = zip(("predicted", "observed", "wolbers", "uno"), (float(risk.mean()), observed, *order), strict=True)
         found |= {measure: {"value": value} | NO_ENDS for measure, value in plain}
         rows += [{"landmark": s.day, "model": name, "measure": measure, **one} for measure, one in found.items()]
-    return evaluator.with_size(rows, s.cause == 1)
+    return pd.DataFrame(rows).assign(**s.size)
 
 
 def enough(s: Sample, fewest: int) -> bool:
@@ -248,7 +256,7 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
         s = sample(trial, int(day))
         if not enough(s, p.fewest_landmark_events):
             nothing = {"landmark": s.day, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
-            tables.append(evaluator.with_size([nothing], s.cause == 1))
+            tables.append(pd.DataFrame([nothing]).assign(**s.size))
             continue
         folds = folds_of(s, p.n_folds, p.n_repeats, seed)
         risks = out_of_fold(s, folds, p.period_days, seed)

@@ -6,7 +6,6 @@ calibration slope gives the mean over trials and, from three trials on, a predic
 trial of the same kind.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from attrition import metrics, models, seeds
-from attrition.cdisc.trial import Trial, assemble
+from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, prediction
 from attrition.metrics import intervals
 from attrition.metrics.calibration import expit, fit_logistic, logit, recalibration_covariance
@@ -31,12 +30,7 @@ LABELS: dict[str, str] = cohort.WORDS["carried"]
 
 def aligned(trial: Trial, horizon: int, landmarks: tuple[int, ...]) -> Trial:
     """The trial with another horizon and other landmarks; outcomes follow from them."""
-    columns = ["id", "arm", "site", "site_group", *trial.baseline, "event_day", "reason"]
-    definitions = dataclasses.replace(trial.definitions, horizon=horizon, landmarks=landmarks)
-    screened = {key: trial.flow[key] for key in ("screened", "screen_failures")}
-    return assemble(
-        trial.name, trial.source, definitions, trial.patients[columns], trial.events, screened, trial.schedule
-    )
+    return cohort.again(trial, horizon=horizon, landmarks=landmarks)
 
 
 def _shared(tables: list[pd.DataFrame]) -> list[str]:
@@ -46,66 +40,79 @@ def _shared(tables: list[pd.DataFrame]) -> list[str]:
     return [name for name, kinds in zip(names, numeric, strict=True) if len(set(kinds)) == 1]
 
 
-def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Patients of all trials at risk at a landmark: features that all trials have, outcome by the horizon, trial."""
+def pooled(
+    trials: Mapping[str, Trial], day: int, horizon: int
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """Patients of all trials at risk at a landmark: features that all have, outcome by the horizon, trial, weight."""
     groups = [group for group in cohort.groups_at(day) if group != "arm"]
-    tables, outcomes, names = [], [], []
+    tables, problems, names = [], [], []
     for name, trial in trials.items():
         same = aligned(trial, horizon, (day,))
-        outcome = cohort.target(same, day).dropna()
-        tables.append(cohort.features(same, day, groups).loc[outcome.index])
-        outcomes.append(outcome.to_numpy(int))
-        names += [name] * len(outcome)
+        problems.append(prediction.problem(same, day))
+        tables.append(cohort.features(same, day, groups))
+        names += [name] * len(tables[-1])
     together = pd.concat([table[_shared(tables)] for table in tables], ignore_index=True)
-    return prediction.encoded(together)[0], np.concatenate(outcomes), np.array(names, dtype=object)
+    y, weights = (np.concatenate([getattr(of, part) for of in problems]) for part in ("y", "weight"))
+    return prediction.encoded(together)[0], y, np.array(names, dtype=object), weights
 
 
-def recalibrated(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recalibrated(
+    y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Predictions with intercept and slope updated in the new trial, each half of the patients by the other half."""
     half = np.zeros(len(y), dtype=bool)
     for k in (0, 1):
         rows = rng.permutation(np.flatnonzero(y == k))
         half[rows[: len(rows) // 2]] = True
-    lp, updated = logit(y_prob), np.empty(len(y))
+    lp, updated, w = logit(y_prob), np.empty(len(y)), metrics.measures.columns(weights, len(y))
     X = np.column_stack([np.ones_like(lp), lp])
     for train in (half, ~half):
-        beta, _ = fit_logistic(X[train], y[train].astype(float), np.ones((int(train.sum()), 1)))
+        beta, _ = fit_logistic(X[train], y[train].astype(float), w[train])
         updated[~train] = expit(X[~train] @ beta[:, 0])
     return updated
 
 
-def _judged(y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def _judged(
+    y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None
+) -> dict[str, float]:
     estimates = {
-        "auroc": intervals.delong(y, y_prob),
-        "calibration_in_the_large": recalibration_covariance(y, y_prob, slope=False),
-        "calibration_slope": recalibration_covariance(y, y_prob),
+        "auroc": intervals.delong(y, y_prob, weights),
+        "calibration_in_the_large": recalibration_covariance(y, y_prob, slope=False, weights=weights),
+        "calibration_slope": recalibration_covariance(y, y_prob, weights=weights),
     }
     found: dict[str, float] = {}
     for name, (value, covariance) in estimates.items():
         found |= {name: float(value[-1]), f"{name}_se": float(np.sqrt(covariance[-1, -1]))}
-    found["scaled_brier"] = metrics.scaled_brier(y, y_prob)
-    return found | {"scaled_brier_recalibrated": metrics.scaled_brier(y, recalibrated(y, y_prob, rng))}
+    found["scaled_brier"] = metrics.scaled_brier(y, y_prob, weights)
+    updated = recalibrated(y, y_prob, rng, weights)
+    return found | {"scaled_brier_recalibrated": metrics.scaled_brier(y, updated, weights)}
 
 
-def leave_one_trial_out(X: pd.DataFrame, y: np.ndarray, trial: np.ndarray, seed: int) -> pd.DataFrame:
+def leave_one_trial_out(
+    X: pd.DataFrame, y: np.ndarray, trial: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
     Returns
     -------
     pandas.DataFrame
-        A row a trial: trial, n_patients, n_events, n_features, and with enough events (of it and of the others) auroc,
-        calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after recalibration.
+        A row a trial: trial, n_patients, n_events, n_censored, n_features, and with enough events (of it and of the
+        others) auroc, calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after
+        recalibration.
     """
-    rows, features = [], X.to_numpy()
+    rows, features, w = [], X.to_numpy(), np.ones(len(y)) if weights is None else weights
     for name in dict.fromkeys(trial):
         test = trial == name
-        own, others = y[test], y[~test]
-        row = {"trial": name, "n_patients": len(own), "n_events": int(own.sum()), "n_features": X.shape[1]}
-        enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in (own, others))
+        own, weight = y[test], None if (w[test] == 1).all() else w[test]
+        row = {"trial": name, "n_patients": len(own), "n_events": int(own.sum())}
+        row |= {"n_censored": int((w[test] == 0).sum()), "n_features": X.shape[1]}
+        known = [y[part & (w > 0)] for part in (test, ~test)]
+        enough = all(min(part.sum(), (1 - part).sum()) >= prediction.MINIMUM_EVENTS for part in known)
         if enough and X.shape[1]:
-            fitted = RidgeLogistic(seed=seeds.integer(seed, "penalty", str(name))).fit(features[~test], others)
+            model = RidgeLogistic(seed=seeds.integer(seed, "penalty", str(name)))
+            fitted = model.fit(features[~test], y[~test], w[~test])
             y_prob = np.clip(models.probability(fitted, features[test]), 1e-6, 1 - 1e-6)
-            row |= _judged(own, y_prob, seeds.stream(seed, "recalibration", str(name)))
+            row |= _judged(own, y_prob, seeds.stream(seed, "recalibration", str(name)), weight)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -205,7 +212,8 @@ def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
     days = [day for day in first.landmarks if day < horizon] or [0]
     pools = {day: pooled(trials, day, horizon) for day in days}
     most = max(pools, key=lambda day: int(pools[day][1].sum()))
-    table = leave_one_trial_out(*pools[most], seed)
+    X, y, names, weights = pools[most]
+    table = leave_one_trial_out(X, y, names, seed, weights)
     return Carried(table, over_trials(table), most, horizon)
 
 
@@ -220,7 +228,7 @@ def conclusions(found: Carried | None) -> dict[str, Any]:
 @unless_missing
 def shown(found: Carried) -> pd.DataFrame:
     """The trials as a table for readers."""
-    columns = ["trial", "n_patients", "n_events", "auroc", "calibration_in_the_large", "calibration_slope"]
+    columns = ["trial", "n_patients", "n_events", "n_censored", *LABELS]
     return found.table.reindex(columns=[*columns, "scaled_brier", "scaled_brier_recalibrated"])
 
 

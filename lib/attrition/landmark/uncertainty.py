@@ -52,11 +52,13 @@ def taken() -> list[str]:
     return [name for name in evaluator.MEASURES if name != evaluator.SLOW]
 
 
-def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray) -> float:
+def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> float:
     """A measure of `evaluator.MEASURES` in one cross-validation, NaN without both outcomes; AUROC within test folds."""
-    if not 0 < y.sum() < len(y):
+    if not 0 < y[weight > 0].sum() < np.count_nonzero(weight):
         return np.nan
-    return float(metrics.auroc_within(y, p, fold) if measure == "auroc" else evaluator.MEASURES[measure](y, p))
+    if measure == "auroc":
+        return metrics.auroc_within(y, p, fold, weight)
+    return float(evaluator.MEASURES[measure](y, p, weights=weight))
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,19 @@ def fold_labels(folds: Sequence[Fold], n_patients: int) -> np.ndarray:
     return placed(folds, [fold.fold for fold in folds], n_patients).astype(int)
 
 
-def halves(y: np.ndarray, n_halves: int, n_folds: int, rng: np.random.Generator) -> list[Half]:
+def halves(
+    y: np.ndarray, n_halves: int, n_folds: int, rng: np.random.Generator, known: np.ndarray | None = None
+) -> list[Half]:
     """Random halves of the patients, each with two cross-validations of its own, one behind the other.
 
-    A half whose smaller class has too few patients for the folds takes as many folds as it can.
+    A half whose smaller class has too few patients for the folds takes as many folds as it can; where outcomes are not
+    `known`, those count that are.
     """
+    stayed = 1 - y if known is None else (1 - y) * known
     found: list[Half] = []
     while len(found) < TWICE * n_halves:
         rows = np.sort(rng.permutation(len(y))[: len(y) // 2])
-        fewest = min(int(y[rows].sum()), int((1 - y[rows]).sum()))
+        fewest = min(int(y[rows].sum()), int(stayed[rows].sum()))
         if fewest < 2:
             continue
         for _ in range(TWICE):
@@ -101,7 +107,8 @@ def redeveloped(of: Problem, feature_set: str, estimator: BaseEstimator, drawn: 
     """Out-of-fold predictions of the rows of every half-sample, by models developed in it."""
     X, target = of.X[of.columns(feature_set)].to_numpy(), prediction.target(of, estimator)
     splits = [half.splits() for half in drawn]
-    everything = iter(prediction.fitted_on(estimator, X, target, [split for own in splits for split in own]))
+    weights = [of.weights_of(half.rows)[half.fold != k] for half in drawn for k in np.unique(half.fold)]
+    everything = iter(prediction.fitted_on(estimator, X, target, [split for own in splits for split in own], weights))
     return [collected(len(of.y), own, everything)[half.rows] for half, own in zip(drawn, splits, strict=True)]
 
 
@@ -163,11 +170,11 @@ class Developed:
         y, among = self.of.y, np.ones(len(self.of.y), dtype=bool) if among is None else among
         # a model that takes long has fewer repeats and fewer halves
         repeats = zip(self.predictions[model].T, self.fold.T, strict=False)
-        full = [measured(measure, y[among], p[among], fold[among]) for p, fold in repeats]
+        full = [measured(measure, y[among], p[among], fold[among], self.of.weight[among]) for p, fold in repeats]
         half = []
         for own, p in zip(self.drawn, self.halves.get(model, ()), strict=False):
-            here = among[own.rows]
-            half.append(measured(measure, y[own.rows][here], p[here], own.fold[here]))
+            here, weight = among[own.rows], self.of.weights_of(own.rows)
+            half.append(measured(measure, y[own.rows][here], p[here], own.fold[here], weight[here]))
         return np.array(full), np.reshape(half, (-1, TWICE))
 
     def interval(self, model: str, measure: str, among: np.ndarray | None = None) -> dict[str, float]:
@@ -205,7 +212,7 @@ def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed
     """Whether a ridge regression ranks better than chance: the whole procedure on n permuted outcomes.
 
     Outcomes are permuted within the test folds of one cross-validation, so that folds keep their events and the
-    training parts stay the same.
+    training parts stay the same; each outcome keeps its weight.
 
     Returns
     -------
@@ -215,13 +222,16 @@ def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed
     """
     rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
     design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
-    Y = np.tile(of.y.astype(float), (n + 1, 1))
+    of_whom = np.tile(np.arange(len(of.y)), (n + 1, 1))
     folds = np.unique(fold)
     for k in folds:
         members = np.flatnonzero(fold == k)
-        Y[1:, members] = rng.permuted(Y[1:, members], axis=1)
+        of_whom[1:, members] = rng.permuted(of_whom[1:, members], axis=1)
+    Y, weights = np.asarray(of.y, dtype=float)[of_whom], None if of.cause is None else of.weight[of_whom]
     labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
-    found = metrics.aurocs_within(Y, ridge.out_of_fold_outcomes(design, Y, fold, labels), fold)
+    found = metrics.aurocs_within(
+        Y, ridge.out_of_fold_outcomes(design, Y, fold, labels, weights=weights), fold, weights
+    )
     low, high = np.quantile(found[1:], [0.025, 0.975]).tolist()
     p = float(np.mean(found >= found[0] - 1e-12))
     return {"p": p, "mean": float(found[1:].mean()), "low": low, "high": high}
@@ -247,8 +257,8 @@ def summary(developed: Developed) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        landmark, model, measure, value, ci_low, ci_high, n_patients, n_events. Calibration is that of the models
-        `CALIBRATED`; of the Cox score there is the AUROC only, since it is a ranking.
+        landmark, model, measure, value, ci_low, ci_high, n_patients, n_events, n_censored. Calibration is that of the
+        models `CALIBRATED`; of the Cox score there is the AUROC only, since it is a ranking.
     """
     of, rows = developed.of, []
     for model, measure in itertools.product(developed.predictions, taken()):
@@ -256,7 +266,7 @@ def summary(developed: Developed) -> pd.DataFrame:
         if not ranking_only and (model in CALIBRATED or not measure.startswith("calibration")):
             named = {"landmark": of.landmark, "model": model, "measure": measure}
             rows.append(named | developed.interval(model, measure))
-    return evaluator.with_size(rows, of.y)
+    return pd.DataFrame(rows).assign(**of.size)
 
 
 def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmarks: int) -> pd.DataFrame:
@@ -265,7 +275,7 @@ def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmark
     Returns
     -------
     pandas.DataFrame
-        landmark, first, second, value, ci_low, ci_high, n_patients, n_events; all_low, all_high: the interval that
+        landmark, first, second, value, ci_low, ci_high, `Problem.size`; all_low, all_high: the interval that
         holds at so many `landmarks` at once (Bonferroni).
     """
     of, rows = developed.of, []
@@ -274,22 +284,29 @@ def differences(developed: Developed, pairs: Sequence[tuple[str, str]], landmark
         named = {"landmark": of.landmark, "first": first, "second": second, "measure": "auroc"}
         both = {"all_low": wide["ci_low"], "all_high": wide["ci_high"]}
         rows.append(named | developed.difference(first, second) | both)
-    return evaluator.with_size(rows, of.y)
+    return pd.DataFrame(rows).assign(**of.size)
 
 
 @dataclass(frozen=True)
 class Stack:
     """Rows of all landmarks: features that all have, the landmark, and their products; patients by number.
 
-    The arm and the landmark are not penalised (`free`); `ids` are those of the patients.
+    The arm and the landmark are not penalised (`free`); `ids` are those of the patients, `parts` the problems.
     """
 
+    parts: Sequence[Problem]
     X: np.ndarray
     y: np.ndarray
     landmark: np.ndarray
     patient: np.ndarray
     free: np.ndarray
     ids: pd.Index
+
+    def training(self, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the allowed patients, and their weights, estimated among them at each landmark."""
+        own = [np.flatnonzero(allowed[self.ids.get_indexer(of.X.index)]) for of in self.parts]
+        weights = [of.weights_of(rows) for of, rows in zip(self.parts, own, strict=True)]
+        return np.flatnonzero(allowed[self.patient]), np.concatenate(weights)
 
 
 def stacked(problems: Mapping[int, Problem]) -> Stack:
@@ -305,7 +322,8 @@ def stacked(problems: Mapping[int, Problem]) -> Stack:
     free = np.concatenate([arm, [True], np.zeros(len(common), dtype=bool)])
     patient = np.concatenate([ids.get_indexer(of.X.index) for of in parts])
     y = np.concatenate([of.y for of in parts])
-    return Stack(np.hstack([X, moved, np.where(np.isnan(X), 0.0, centred) * moved]), y, landmark, patient, free, ids)
+    table = np.hstack([X, moved, np.where(np.isnan(X), 0.0, centred) * moved])
+    return Stack(parts, table, y, landmark, patient, free, ids)
 
 
 def _predicted(
@@ -315,9 +333,9 @@ def _predicted(
 
     Each case names the test rows of the landmark, and, for all patients of the stack, who may be trained on.
     """
-    trainings = [np.flatnonzero(allowed[stack.patient]) for _, allowed in cases]
+    trainings, weights = zip(*(stack.training(allowed) for _, allowed in cases), strict=True)
     estimator = ridge.RidgeLogistic(free=stack.free, seed=seeds.integer(seed, "penalty", "together", of.landmark))
-    found = estimator.probabilities(stack.X, stack.y, trainings, stack.patient)
+    found = estimator.probabilities(stack.X, stack.y, trainings, stack.patient, weights)
     rows = np.flatnonzero(stack.landmark == of.landmark)
     return [ranks.settled(p[rows][test]) for p, (test, _) in zip(found, cases, strict=True)]
 

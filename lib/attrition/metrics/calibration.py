@@ -150,7 +150,9 @@ def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: Arra
     return plain(np.where((rate > 0) & (rate < 1), beta[0], np.nan), weights)
 
 
-def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool = True) -> tuple[NDArray, NDArray]:
+def recalibration_covariance(
+    y_true: ArrayLike, y_prob: ArrayLike, slope: bool = True, weights: ArrayLike | None = None
+) -> tuple[NDArray, NDArray]:
     """Coefficients of the recalibration model and their robust (sandwich) covariance.
 
     Of intercept and slope, or of calibration-in-the-large alone; valid also when the recalibration model is wrong.
@@ -159,10 +161,14 @@ def recalibration_covariance(y_true: ArrayLike, y_prob: ArrayLike, slope: bool =
     y, lp = np.asarray(y_true, dtype=float), logit(y_prob)
     X = np.column_stack([np.ones_like(lp), lp]) if slope else np.ones((y.size, 1))
     offset = 0.0 if slope else lp
-    beta, information = fit_logistic(X, y, np.ones((y.size, 1)), offset=offset)
-    residual = (y - expit(X @ beta[:, 0] + offset))[:, None] * X
-    bread = np.linalg.pinv(information[0])
-    return beta[:, 0], bread @ (residual.T @ residual) @ bread
+    beta, information = fit_logistic(X, y, columns(weights, y.size), offset=offset)
+    return beta[:, 0], _robust(X, y, expit(X @ beta[:, 0] + offset), columns(weights, y.size), information[0])
+
+
+def _robust(X: NDArray, y: NDArray, p: NDArray, w: NDArray, information: NDArray) -> NDArray:
+    """Sandwich covariance of a weighted fit."""
+    residual, bread = w * (y - p)[:, None] * X, np.linalg.pinv(information)
+    return bread @ (residual.T @ residual) @ bread
 
 
 def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
@@ -197,7 +203,12 @@ def _flexible_design(lp: NDArray, n_knots: int = 4) -> tuple[NDArray, NDArray]:
 
 
 def calibration_curve(
-    y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike | None = None, n_knots: int = 4, z: float = 1.959964
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    grid: ArrayLike | None = None,
+    n_knots: int = 4,
+    z: float = 1.959964,
+    weights: ArrayLike | None = None,
 ) -> CalibrationCurve:
     """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
 
@@ -211,6 +222,8 @@ def calibration_curve(
         At Harrell's quantiles of the predicted logit.
     z : float
         Half width of the pointwise band in standard errors, on the logit scale.
+    weights : array of shape (n_patients,), optional
+        Of patients who stand for censored ones; the standard errors are then robust ones.
 
     Returns
     -------
@@ -235,11 +248,14 @@ def calibration_curve(
     if lp.std() < MIN_SPREAD:
         return CalibrationCurve(grid, *np.full((3, grid.size), np.nan))
     knots, X = _flexible_design(lp, n_knots)
-    beta, information = fit_logistic(X, y, np.ones((y.size, 1)))
+    w = columns(weights, y.size)
+    beta, information = fit_logistic(X, y, w)
+    covariance = np.linalg.pinv(information[0])
+    covariance = covariance if weights is None else _robust(X, y, expit(X @ beta[:, 0]), w, information[0])
     at = logit(grid)
     Z = np.column_stack([np.ones_like(at), spline_basis(at, knots) if knots.size else at])
     centre = Z @ beta[:, 0]
-    half = z * np.sqrt(np.einsum("gi,ij,gj->g", Z, np.linalg.pinv(information[0]), Z))
+    half = z * np.sqrt(np.einsum("gi,ij,gj->g", Z, covariance, Z))
     return CalibrationCurve(grid, expit(centre), expit(centre - half), expit(centre + half))
 
 

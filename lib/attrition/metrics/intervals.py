@@ -104,10 +104,11 @@ def wald(value: float, se: float, level: float = LEVEL) -> Interval:
     return Interval(value=float(value), ci_low=float(value) - half, ci_high=float(value) + half)
 
 
-def delong(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
+def delong(y_true: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> tuple[NDArray, NDArray]:
     """AUROCs of several scores of the same patients, (n_patients,) or (n_patients, n_models), and their covariance.
 
-    DeLong et al. (1988), Biometrics 44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
+    With `weights`, patients stand for others too; the covariance takes them for known. DeLong et al. (1988), Biometrics
+    44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
 
     Raises
     ------
@@ -116,12 +117,28 @@ def delong(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
     """
     event, s = np.asarray(y_true) == 1, np.asarray(scores, dtype=float)
     s = s[:, None] if s.ndim == 1 else s
+    if weights is not None:
+        known = np.asarray(weights) > 0
+        event, s, w = event[known], s[known], np.asarray(weights, dtype=float)[known]
     m, n = int(event.sum()), int((~event).sum())
     if min(m, n) < 2:
         raise ValueError(f"DeLong's variance needs two events and two non-events, found {m} and {n}")
+    if weights is not None:
+        return _weighted_delong(event, s, w)
     v10, v01 = _placements(s[event], s[~event]) / n, 1 - _placements(s[~event], s[event]) / m
     covariance = np.atleast_2d(np.cov(v10.T)) / m + np.atleast_2d(np.cov(v01.T)) / n
     return v10.mean(axis=0), covariance
+
+
+def _weighted_delong(event: NDArray, s: NDArray, w: NDArray) -> tuple[NDArray, NDArray]:
+    up, down = w[event] / w[event].sum(), w[~event] / w[~event].sum()
+    wins = np.sign(s[event][:, None] - s[~event]) / 2 + 0.5
+    v10, v01 = np.einsum("ijk,j->ik", wins, down), np.einsum("ijk,i->jk", wins, up)
+    values, covariance = np.clip(up @ v10, 0, 1), 0.0
+    for part, placed in ((up, v10), (down, v01)):
+        away = part[:, None] * (placed - values)
+        covariance = covariance + away.T @ away * len(part) / (len(part) - 1)
+    return values, np.atleast_2d(covariance)
 
 
 def _placements(scores: NDArray, others: NDArray) -> NDArray:
@@ -133,7 +150,9 @@ def _placements(scores: NDArray, others: NDArray) -> NDArray:
     return np.where(undefined, np.nan, found)
 
 
-def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -> Interval:
+def auroc_interval(
+    y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL, weights: ArrayLike | None = None
+) -> Interval:
     """AUROC with DeLong's variance; built on the logit scale, the interval stays inside (0, 1).
 
     NaN ends for an AUROC of 0 or 1, whose variance is not estimable, and for fewer than two of a class. Pepe (2003),
@@ -146,9 +165,10 @@ def auroc_interval(y_true: ArrayLike, y_prob: ArrayLike, level: float = LEVEL) -
     True
     """
     y = np.asarray(y_true)
-    if min((y == 1).sum(), (y == 0).sum()) < 2:
-        return Interval(value=measures.auroc(y, y_prob), ci_low=np.nan, ci_high=np.nan)
-    (value,), covariance = delong(y, y_prob)
+    known = y if weights is None else y[np.asarray(weights) > 0]
+    if min((known == 1).sum(), (known == 0).sum()) < 2:
+        return Interval(value=measures.auroc(y, y_prob, weights), ci_low=np.nan, ci_high=np.nan)
+    (value,), covariance = delong(y, y_prob, weights)
     return logit_interval(value, float(np.sqrt(covariance[0, 0])), level)
 
 
@@ -238,7 +258,9 @@ def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, 
     return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
 
 
-def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray) -> tuple[float, NDArray]:
+def replicates(
+    metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: NDArray, base: NDArray | None = None
+) -> tuple[float, NDArray]:
     """Estimate and bootstrap replicates of a measure, taken a repeat of cross-validation and then averaged.
 
     Parameters
@@ -249,6 +271,8 @@ def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: 
     y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
     weights : array of shape (n_patients, n_resamples)
         From `bootstrap_weights`; the same weights make measures and models paired.
+    base : array of shape (n_patients,), optional
+        Weights of the estimate itself.
 
     Returns
     -------
@@ -264,13 +288,13 @@ def replicates(metric: Callable, y_true: ArrayLike, y_prob: ArrayLike, weights: 
     p = np.asarray(y_prob, dtype=float)
     columns = p[:, None] if p.ndim == 1 else p
     if metric is measures.auroc and columns.shape[1] > 1:
-        return _aurocs_of_repeats(np.asarray(y_true), columns, weights)
-    values = [metric(y_true, column) for column in columns.T]
+        return _aurocs_of_repeats(np.asarray(y_true), columns, weights, base)
+    values = [metric(y_true, column, weights=base) for column in columns.T]
     drawn = [metric(y_true, column, weights=weights) for column in columns.T]
     return float(np.mean(values)), np.mean(drawn, axis=0)
 
 
-def _aurocs_of_repeats(y: NDArray, columns: NDArray, weights: NDArray) -> tuple[float, NDArray]:
+def _aurocs_of_repeats(y: NDArray, columns: NDArray, weights: NDArray, base: NDArray | None) -> tuple[float, NDArray]:
     """Mean AUROC over repeats: all have the same pairs, so their wins are averaged once for all resamples."""
     event = y == 1
     wins = np.zeros((int(event.sum()), int((~event).sum())))
@@ -280,7 +304,9 @@ def _aurocs_of_repeats(y: NDArray, columns: NDArray, weights: NDArray) -> tuple[
     up, down = weights[event], weights[~event]
     pairs = up.sum(axis=0) * down.sum(axis=0)
     won = np.einsum("eb,eb->b", up, wins @ down)
-    return float(wins.mean()), np.divide(won, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
+    pair = None if base is None else np.outer(base[event], base[~event])
+    value = float(wins.mean() if pair is None else np.average(wins, weights=pair))
+    return value, np.divide(won, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
 
 
 def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.stats import rankdata
 
 from attrition.metrics import ranks
 from attrition.metrics.ranks import settled
@@ -248,7 +247,7 @@ def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
 
 
-def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float:
+def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike, weights: ArrayLike | None = None) -> float:
     """AUROC over the pairs of patients of one test fold, whose scores come from one fit; NaN without a pair.
 
     Parker, Gunter and Bedo (2007), BMC Bioinformatics 8:326.
@@ -259,10 +258,11 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike) -> float
     1.0
     """
     y, score = np.asarray(y_true, dtype=float), np.asarray(y_prob)
-    return float(aurocs_within(y[None], score[None], np.asarray(fold))[0])
+    of = None if weights is None else np.asarray(weights, dtype=float)[None]
+    return float(aurocs_within(y[None], score[None], np.asarray(fold), of)[0])
 
 
-def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:
+def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDArray | None = None) -> NDArray:
     """`auroc_within` of many outcomes and scores of the same folds, by ranks; arrays of shape (n_sets, n_patients).
 
     Examples
@@ -271,12 +271,11 @@ def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray) -> NDArray:
     [1.0, 0.0]
     """
     won, pairs = np.zeros((2, len(y_true)))
+    events, others = (part if weights is None else weights * part for part in (y_true, 1 - y_true))
     for k in np.unique(fold):
-        own = fold == k
-        y, rank = y_true[:, own], rankdata(settled(y_prob[:, own]), axis=1)
-        events = y.sum(axis=1)
-        won += (rank * y).sum(axis=1) - events * (events + 1) / 2
-        pairs += events * (own.sum() - events)
+        up, down = events[:, fold == k], others[:, fold == k]
+        won += ranks.concordance(up, down, settled(y_prob[:, fold == k]))
+        pairs += up.sum(axis=1) * down.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
 
@@ -285,7 +284,7 @@ def max_cox_snell(prevalence: float) -> float:
     return 1 - math.exp(2 * (prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)))
 
 
-def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike) -> float:
+def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> float:
     r"""Cox-Snell R-squared of predictions that were not fitted to these patients; may be negative.
 
     :math:`1 - \exp\{2 (\ell(p) - \ell(\bar y))\}` with :math:`\ell` the mean negative log likelihood. `y_true` is the
@@ -297,8 +296,10 @@ def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike) -> float:
     0.0
     """
     true, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
-    y, weights = np.repeat([1, 0], true.size), np.concatenate([true, 1 - true])
-    losses = [log_loss(y, np.tile(q, 2), weights) for q in (p, np.full(p.size, true.mean()))]
+    rate = np.average(true, weights=weights)
+    y, both = np.repeat([1, 0], true.size), np.concatenate([true, 1 - true])
+    both = both if weights is None else both * np.tile(weights, 2)
+    losses = [log_loss(y, np.tile(q, 2), both) for q in (p, np.full(p.size, rate))]
     return float(1 - math.exp(2 * (losses[0] - losses[1])))
 
 

@@ -37,7 +37,7 @@ def _lower(mass: Array) -> Array:
     return np.cumsum(mass) - mass / 2
 
 
-def _concordance(up: Array, down: Array, score: Array) -> Array:
+def concordance(up: Array, down: Array, score: Array) -> Array:
     """Of each row, the mass of pairs in which `up` is scored above `down`, ties one half."""
     found = np.empty(len(score))
     for row, (own, above, below) in enumerate(zip(score, up, down, strict=True)):
@@ -69,7 +69,7 @@ def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> 
     up, down = weight * y, weight * (1 - y)
     pairs = up.sum(axis=1) * down.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(pairs > 0, _concordance(up, down, score) / pairs, np.nan)
+        return np.where(pairs > 0, concordance(up, down, score) / pairs, np.nan)
 
 
 def _of_one_score(y: Array, score: Array, weight: Array) -> Array:
@@ -120,10 +120,10 @@ def soft_auroc(probability: Array, y_score: Array, weight: Array | float | None 
     p, score = _rows(probability, y_score)
     if weight is not None:
         up, down = weight * p, weight * (1 - p)
-        return _concordance(up, down, score) / (up.sum(axis=1) * down.sum(axis=1))
+        return concordance(up, down, score) / (up.sum(axis=1) * down.sum(axis=1))
     own = (p * (1 - p)).sum(axis=1)
     pairs = p.sum(axis=1) * (1 - p).sum(axis=1) - own
-    return (_concordance(p, 1 - p, score) - 0.5 * own) / pairs
+    return (concordance(p, 1 - p, score) - 0.5 * own) / pairs
 
 
 def binned_soft_auroc(probability: Array, y_score: Array, n_bins: int = 2**13) -> tuple[Array, Array]:

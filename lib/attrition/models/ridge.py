@@ -215,16 +215,22 @@ def best_of_grid(grid: Sequence[float] | Array, n: int, losses: Callable[[float,
     return best
 
 
-def out_of_fold_outcomes(design: Design, Y: Array, fold: Array, labels: Array, grid: Sequence[float] = GRID) -> Array:
+def out_of_fold_outcomes(
+    design: Design, Y: Array, fold: Array, labels: Array, grid: Sequence[float] = GRID, weights: Array | None = None
+) -> Array:
     """Out-of-fold log odds for many outcomes of the same patients, as a permutation test needs them.
 
     The penalty is chosen by inner folds in each training part. The training parts are the same for all outcomes, so
     one inverse of a bound on the second derivatives serves them all (Böhning's: a variance of a binary outcome is at
-    most one quarter), and a step is three matrix products.
+    most one quarter), and a step is three matrix products. With `weights`, of the shape of the outcomes, they differ.
     """
     found = np.empty(Y.shape)
     for k, label in enumerate(labels):
         train, test = fold != k, fold == k
+        if weights is not None:
+            coef, _ = developed(design, Y, weights * train, np.broadcast_to(label, Y.shape), grid)
+            found[:, test] = coef @ design.table[test].T
+            continue
         best = _search_of_outcomes(design, Y, train, label, grid)
         whole = _Bound(design, train)
         for position in np.unique(best):
@@ -280,11 +286,12 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
     def __init__(self, grid: Sequence[float] = GRID, free: Sequence[bool] | Array | None = None, seed: int = 0):
         self.grid, self.free, self.seed = grid, free, seed
 
-    def fit(self, X: Any, y: Array) -> Self:
-        """Fit on all rows."""
+    def fit(self, X: Any, y: Array, sample_weight: Array | None = None) -> Self:
+        """Fit on all rows, or on those that weigh something."""
         self.classes_ = np.array([0, 1])
         self.design_ = Design.of(X, self.free)
-        self.coef_, self.C_ = self._develop(self.design_, y, np.ones((1, len(y))), None)
+        counts = np.ones((1, len(y))) if sample_weight is None else np.asarray(sample_weight, dtype=float)[None]
+        self.coef_, self.C_ = self._develop(self.design_, y, counts, None)
         return self
 
     def _develop(self, design: Design, y: Array, counts: Array, group: Array | None) -> tuple[Array, Array]:
@@ -296,9 +303,17 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         p = expit(self.design_.rows(X) @ self.coef_[0])
         return np.column_stack([1 - p, p])
 
-    def probabilities(self, X: Array, y: Array, trainings: Sequence[Array], group: Array | None = None) -> Array:
-        """Probability of every row under a model developed on each training part."""
-        design = Design.of(X, self.free)
-        counts = np.stack([np.bincount(rows, minlength=len(X)) for rows in trainings]).astype(float)
+    def probabilities(
+        self,
+        X: Array,
+        y: Array,
+        trainings: Sequence[Array],
+        group: Array | None = None,
+        weights: Sequence[Array] | None = None,
+    ) -> Array:
+        """Probability of every row under a model developed on each training part, whose rows have `weights`."""
+        design, each = Design.of(X, self.free), weights or [None] * len(trainings)
+        counts = [np.bincount(rows, w, minlength=len(X)) for rows, w in zip(trainings, each, strict=True)]
+        counts = np.stack(counts).astype(float)
         coef, _ = self._develop(design, y, counts, group)
         return expit(np.stack([design.table @ beta for beta in coef]))

@@ -86,10 +86,11 @@ def consort(table: pd.DataFrame, groups: Sequence[str]) -> Axes:
         half = _box(ax, STILL_THERE, y, [f"{int(row['n']):,}", str(row["step"])], "ink")
         if below is not None:
             _arrow(ax, (middle, below), (middle, y + half))
-        if below is not None and row["left"] > 0:
+        if below is not None and row["left"] + row["censored"] > 0:
             between = y + STEP / 2
             title = f"not {row['step']}" if row["step"] in ("randomised", "analysed") else "left"
             reasons = [f"{group} {int(row[group])}" for group in groups if row[group] > 0]
+            reasons += [f"not followed further {int(row['censored'])}"] if row["censored"] > 0 else []
             _box(ax, LEFT, between, [f"{int(row['left']):,} {title}", *reasons], "muted")
             _arrow(ax, (middle, between), (LEFT[0], between))
         below = y - half

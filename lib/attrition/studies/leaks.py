@@ -244,16 +244,24 @@ PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
 )
 SAID = pd.DataFrame.from_dict(settings.read(Path(__file__).with_name("leaks.yaml"), ValueError), orient="index")
 """Label of every leak, and how it happens in practice."""
-COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high", "n_patients", "n_events")
+SIZE = ("n_patients", "n_events", "n_censored")
+COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high", *SIZE)
 
 
-def price(name: str, honest: Scores, leaky: Scores, weights: Array) -> dict:
-    """Honest and leaky AUROC and their paired difference; resamples draw patients with all their rows."""
-    sides = [intervals.replicates(metrics.auroc, y, scores, weights[who]) for who, y, scores in (honest, leaky)]
+def price(name: str, honest: Scores, leaky: Scores, weights: Array, base: Array | None = None) -> dict:
+    """Honest and leaky AUROC and their paired difference; resamples draw patients with all their rows.
+
+    Where patients are censored, who has rows stands for them too, by the weights `base` and those of the resamples.
+    """
+    sides = [
+        intervals.replicates(metrics.auroc, y, scores, weights[who], None if base is None else base[who])
+        for who, y, scores in (honest, leaky)
+    ]
     (value, drawn), (other, other_drawn) = sides
     found = intervals.percentile_interval(other - value, other_drawn - drawn)
     who, y, _ = honest
-    size = {"n_patients": len(np.unique(who)), "n_events": len(np.unique(who[y == 1]))}
+    size = {"n_patients": len(weights), "n_events": len(np.unique(who[y == 1]))}
+    size["n_censored"] = len(weights) - len(np.unique(who))
     ends = {"difference": found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
     return {"leak": name, "honest": value, "leaky": other} | ends | size
 
@@ -275,27 +283,31 @@ def _of_features(task: Task, added: Mapping[str, Array]) -> Iterator[tuple[str, 
 
 
 def _known(of: Problem, p, seed: int) -> Task:
-    """Baseline, arm and adverse events known by the landmark."""
-    X, patient = _filled(of.X[of.columns("adverse_events")]), np.arange(len(of.y))
-    return Task(X, of.y, patient, patient, X, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
+    """Baseline, arm and adverse events known by the landmark, of the patients who are not censored."""
+    patient = np.flatnonzero(of.weight > 0)
+    X = _filled(of.X[of.columns("adverse_events")])[patient]
+    return Task(X, of.y[patient], patient, patient, X, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
 
 
-def _added(trial: Trial, ids: pd.Index) -> dict[str, Array]:
+def _added(trial: Trial, of: Problem) -> dict[str, Array]:
+    ids = of.X.index[of.weight > 0]
     columns = {name: leak(trial, ids).to_numpy(float) for name, leak in FEATURES.items()}
     return {name: column for name, column in columns.items() if np.ptp(column) > 0}
 
 
-def _draws(n_patients: int, n_resamples: int, seed: int) -> Array:
-    return intervals.bootstrap_weights(seeds.stream(seed, "leaks"), n_patients, n_resamples)
+def _draws(of: Problem, p, seed: int) -> tuple[Array, Array | None]:
+    """Weights of the patients in every resample, and in the sample."""
+    drawn = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.n_bootstraps)
+    return of.resampled(drawn), of.base
 
 
 @unless_missing
 def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
     """The usual notebook: everything in the final data, counted over the whole follow-up, in one model."""
     of = problem(trial, day)
-    columns = np.column_stack(list(_added(trial, of.X.index).values()))
+    columns = np.column_stack(list(_added(trial, of).values()))
     (sides,) = _of_features(_known(of, p, seed), {"wrong_way": columns})
-    return price(*sides, _draws(len(of.y), p.n_bootstraps, seed))
+    return price(*sides, *_draws(of, p, seed))
 
 
 def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> Array:
@@ -310,12 +322,16 @@ def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_nois
 
 
 def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array]:
-    """Rows of all landmarks, with the features that all have, the landmark among them."""
+    """Rows of all landmarks, with the features that all have, the landmark among them; of who is not censored.
+
+    The weights of a patient at different landmarks are in a constant ratio, so those of the first serve for all.
+    """
     common = [name for name in problems[0].X if all(name in of.X for of in problems)]
     ids = pd.Index(sorted(set().union(*(of.X.index for of in problems))))
     X = np.concatenate([np.column_stack([np.full(len(of.y), of.landmark), _filled(of.X[common])]) for of in problems])
     patient = np.concatenate([ids.get_indexer(of.X.index) for of in problems])
     order = np.argsort(patient, kind="stable")
+    order = order[(problems[0].weight > 0)[patient[order]]]
     return X[order], np.concatenate([of.y for of in problems])[order], patient[order]
 
 
@@ -347,17 +363,18 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     tasks: dict[str, Task] = {}
     for name, of in (("most", most), ("fewest", fewest)):
         columns = _wide_candidates(trial, of, seeds.stream(seed, "candidates", of.landmark), p.noise_features)
-        own, patient = site.loc[of.X.index].to_numpy(object), np.arange(len(of.y))
-        tasks[name] = Task(_filled(of.X), of.y, patient, own, columns, *common)
+        patient, own = np.flatnonzero(of.weight > 0), site.loc[of.X.index].to_numpy(object)
+        parts = (part[patient] for part in (_filled(of.X), of.y, np.arange(len(of.y)), own, columns))
+        tasks[name] = Task(*parts, *common)
     X, y, patient = _stacked(problems)
     tasks["stacked"] = Task(X, y, patient, patient, X, *common)
     where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
-    draws = {name: _draws(int(task.patient.max()) + 1, p.n_bootstraps, seed) for name, task in tasks.items()}
-    planted = _of_features(_known(most, p, seed), _added(trial, most.X.index))
-    rows = [price(*sides, draws["most"]) for sides in planted]
+    draws = {name: _draws(of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
+    planted = _of_features(_known(most, p, seed), _added(trial, most))
+    rows = [price(*sides, *draws["most"]) for sides in planted]
     for leak in PROCEDURES:
         name = where.get(leak.__name__, "most")
-        rows.append(price(leak.__name__, leak(tasks[name], True), leak(tasks[name], False), draws[name]))
+        rows.append(price(leak.__name__, leak(tasks[name], True), leak(tasks[name], False), *draws[name]))
     return pd.DataFrame(rows).join(SAID, on="leak")[list(COLUMNS)]
 
 
@@ -416,4 +433,4 @@ def simulated_price_list(p, seed: int) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(gains, orient="index").rename(columns={"value": "difference"}).join(SAID)
     table = table.assign(honest=honest.mean(), leaky=leaky.mean(), n_trials=p.leak_trials)
     table["truth"] = np.where(table.index.isin(FOLLOW_UP), np.mean(truth), np.nan)
-    return table.rename_axis("leak").reset_index()[[*COLUMNS[:-2], "mc_se", "n_trials", "truth"]]
+    return table.rename_axis("leak").reset_index()[[*COLUMNS[: -len(SIZE)], "mc_se", "n_trials", "truth"]]

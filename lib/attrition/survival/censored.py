@@ -14,11 +14,11 @@ from attrition.survival.incidence import CENSORED
 EVENT = 1
 
 
-def _censoring(time: np.ndarray, cause: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _censoring(time: np.ndarray, cause: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     days, position = np.unique(time, return_inverse=True)
-    lost = np.bincount(position, weights=cause == CENSORED)
-    gone = np.bincount(position, weights=cause != CENSORED)
-    at_risk = len(time) - np.concatenate([[0], np.cumsum(lost + gone)[:-1]]) - gone
+    lost = np.bincount(position, weights=counts * (cause == CENSORED))
+    gone = np.bincount(position, weights=counts * (cause != CENSORED))
+    at_risk = counts.sum() - np.concatenate([[0], np.cumsum(lost + gone)[:-1]]) - gone
     factors = np.divide(at_risk - lost, at_risk, out=np.ones(len(days)), where=at_risk > 0)
     return days, np.cumprod(factors)
 
@@ -27,13 +27,14 @@ def _just_before(days: np.ndarray, steps: np.ndarray, asked: np.ndarray) -> np.n
     return np.concatenate([[1.0], steps])[np.searchsorted(days, asked, side="left")]
 
 
-def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.ndarray:
+def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float, counts: ArrayLike | None = None) -> np.ndarray:
     r"""Inverse-probability-of-censoring weights at a horizon; who is censored before it weighs nothing.
 
     .. math:: w_i = \frac{1\{T_i \le \tau,\ D_i \ne 0\}}{\hat G(T_i-)}
               + \frac{1\{\text{seen through } \tau\}}{\hat G(\tau-)}
 
     with :math:`\hat G` the Kaplan-Meier estimate of staying uncensored, which must not depend on predictors or outcome.
+    In a resample, whose patients stand there `counts` times each, it is estimated anew.
     Graf E et al. (1999), Stat Med 18:2529-2545. Schoop R et al. (2011), Biom J 53:88-112.
 
     Examples
@@ -42,7 +43,8 @@ def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float) -> np.n
     [1.0, 0.0, 1.5, 1.5]
     """
     time, cause = np.asarray(time, dtype=float), np.asarray(cause)
-    days, uncensored = _censoring(time, cause)
+    counted = np.ones(len(time)) if counts is None else np.asarray(counts, dtype=float)
+    days, uncensored = _censoring(time, cause, counted)
     left = (cause != CENSORED) & (time <= horizon)
     seen = ~left & (time >= horizon)
     probability = _just_before(days, uncensored, np.where(left, time, horizon))
@@ -164,7 +166,7 @@ def concordance(
     event = np.asarray(event, dtype=bool)
     weight = np.ones(len(time))
     if weighted:
-        days, uncensored = _censoring(time, event.astype(int))
+        days, uncensored = _censoring(time, event.astype(int), np.ones(len(time)))
         weight = 1 / _just_before(days, uncensored, time) ** 2
     cases = np.flatnonzero(event & (time <= (np.inf if horizon is None else horizon)))
     day, own = time[cases][:, None], risk[cases][:, None]

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from attrition.cdisc.trial import CENSORED as ONGOING
 from attrition.cdisc.trial import Trial
 from attrition.metrics import evaluator, intervals
 from attrition.survival import hazards
@@ -116,6 +117,42 @@ def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = Non
     before = np.concatenate([[1.0], event_free[:-1]])
     cif = np.cumsum(before * events / at_risk, axis=1)
     return Incidence(days, at_risk, event_free, cif, _variance(at_risk, events, before, cif), events)
+
+
+def risk_by(time: ArrayLike, cause: ArrayLike, horizon: float, of: int = 1) -> float:
+    """Risk of one cause by a day; NaN where patients are still in the trial and none of them was seen through it.
+
+    Examples
+    --------
+    >>> risk_by([5, 10, 20], [1, 0, 0], 20), risk_by([5, 10, 19], [1, 0, 0], 20)
+    (0.3333333333333333, nan)
+    """
+    fit = aalen_johansen(time, cause, 2)
+    open_end = fit.days[-1] < horizon and fit.event_free[-1] > 0
+    return float("nan") if open_end else float(_on_days(fit.cif[of - 1], fit.days, [horizon], 0.0)[0])
+
+
+def followed(trial: Trial) -> int:
+    """Last day of what can be estimated: the horizon, or, while nobody was seen through it, the longest follow-up."""
+    patients = coded(trial)
+    ended = not np.isnan(risk_by(patients["time"], patients["cause"], trial.horizon))
+    return trial.horizon if ended else int(patients["time"].max())
+
+
+def to_come(trial: Trial) -> dict[str, float]:
+    r"""Patients still in the trial before the horizon, and how many would leave by it if they go on as others did.
+
+    A patient seen to day c leaves with probability :math:`(F_1(\tau) - F_1(c)) / S(c)`; NaN before anybody was seen
+    through the horizon.
+    """
+    patients, last = coded(trial), followed(trial)
+    fit = aalen_johansen(patients["time"], patients["cause"], 2)
+    seen = trial.patients["reason_group"].eq(ONGOING).to_numpy() & patients["status"].eq("censored").to_numpy()
+    days = patients.loc[seen, "time"]
+    ahead = _on_days(fit.cif[0], fit.days, last, 0.0) - _on_days(fit.cif[0], fit.days, days, 0.0)
+    there = _on_days(fit.event_free, fit.days, days, 1.0)
+    leaving = float(np.divide(ahead, there, out=np.zeros(len(days)), where=there > 0).sum())
+    return {"n": int(seen.sum()), "leaving": leaving if last == trial.horizon else float("nan")}
 
 
 def _on_days(steps: np.ndarray, days: np.ndarray, asked: ArrayLike, start: float) -> np.ndarray:
@@ -281,8 +318,9 @@ def coded(trial: Trial) -> pd.DataFrame:
 
 
 def days_shown(trial: Trial) -> list[int]:
-    """Landmarks and horizon."""
-    return [*(day for day in trial.landmarks if 0 < day < trial.horizon), trial.horizon]
+    """Landmarks and horizon, or as far as anybody was `followed`."""
+    last = followed(trial)
+    return [*(day for day in trial.landmarks if 0 < day < last), last]
 
 
 def by_reason(trial: Trial, days: Sequence[float], by: str | None = None) -> pd.DataFrame:
@@ -299,9 +337,9 @@ def primary(trial: Trial, days: Sequence[float], by: str | None = None, level: f
 
 
 def steps(trial: Trial) -> np.ndarray:
-    """Day 0, every day on which somebody left, and the horizon: where the curves can step."""
-    time = trial.patients["time"].to_numpy(dtype=float)
-    return np.unique(np.concatenate([[0.0], time[(time > 0) & (time <= trial.horizon)], [trial.horizon]]))
+    """Day 0, every day on which somebody left, and the last day `followed`: where the curves can step."""
+    time, last = trial.patients["time"].to_numpy(dtype=float), followed(trial)
+    return np.unique(np.concatenate([[0.0], time[(time > 0) & (time <= last)], [last]]))
 
 
 def by_the_mistake(trial: Trial, days: Sequence[float]) -> pd.DataFrame:
@@ -343,7 +381,7 @@ def arm_flow(trial: Trial) -> pd.DataFrame:
 
 
 def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
-    """Each arm's risk by the horizon, days lost, and both differences from the first arm.
+    """Each arm's risk by the horizon (or the last day `followed`), days lost, and both differences from the first arm.
 
     Returns
     -------
@@ -356,12 +394,12 @@ def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
     ----------
     Newcombe RG (1998), Stat Med 17:873-890.
     """
-    patients, rows, first = coded(trial), [], None
+    patients, last, rows, first = coded(trial), followed(trial), [], None
     for arm in [arm for arm in patients["arm"].cat.categories if (patients["arm"] == arm).any()]:
         part = patients[patients["arm"] == arm]
         fit = aalen_johansen(part["time"], part["cause"], 2)
-        risk = at_days(fit, [trial.horizon], level).iloc[0]
-        risk, lost = {key: float(risk[key]) for key in VALUE}, time_lost(fit, 1, trial.horizon, level)
+        risk = at_days(fit, [last], level).iloc[0]
+        risk, lost = {key: float(risk[key]) for key in VALUE}, time_lost(fit, 1, last, level)
         row = {"arm": str(arm), "n": len(part), "events": int(part["cause"].eq(1).sum())}
         named = {"risk": risk, "days_lost": lost}
         if first is not None:

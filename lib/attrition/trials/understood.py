@@ -82,7 +82,9 @@ def questions(trial: Trial) -> list[str]:
             f"leaving the study ({flow['off_study']} by the horizon) or stopping treatment ({flow['off_treatment']})? "
             f"{chosen.estimand} is taken: [design] estimand"
         )
-    elsewhere = cells[cells["taken_for"].astype("str").str.contains("extension|later epoch") & (cells["used"] < cells["records"])]
+    elsewhere = cells[
+        cells["taken_for"].astype("str").str.contains("extension|later epoch") & (cells["used"] < cells["records"])
+    ]
     if len(elsewhere):
         epochs = ", ".join(sorted(set(elsewhere["EPOCH"])))
         asked.append(f"do records of {epochs} belong to the question? The main part alone is taken: [design] epochs")
