@@ -14,6 +14,7 @@ named after it:
     models, survival, resampling            pipelines by name; competing risks; folds and tuning
     evaluation                              chapter 05
     landmark                                chapters 06 and 07: known by then, and predicted
+    running                                 a trial that runs: projection, limits, power left
     studies                                 one module a study over simulated trials, or of what is published or leaks
     monitoring                              chapter 08: drift, and how often its alarms sound
     score, registry                         scoring; the champion, saved and served

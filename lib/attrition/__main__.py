@@ -1,4 +1,4 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients.
+"""``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave.
 
 For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
 the figures), ``track`` (log what chapters have noted), ``study`` (simulations that are too long for the report).
@@ -7,6 +7,7 @@ the figures), ``track`` (log what chapters have noted), ``study`` (simulations t
 import argparse
 import contextlib
 import gc
+import json
 import os
 import sys
 import tempfile
@@ -38,10 +39,16 @@ def parser() -> argparse.ArgumentParser:
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
     tasks.add_parser("track", help="log what chapters have noted to the store of tracked runs")
     study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
-    study.add_argument("name", choices=["intervals"])
+    study.add_argument("name", choices=["intervals", "running"])
     study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
-    study.add_argument("--every-method", type=int, default=150, help="of these, judged by every method (default 150)")
+    study.add_argument("--every-method", type=int, default=150, help="of these, by every method, or in further worlds")
     study.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    running = tasks.add_parser("project", help="how many will leave a trial, from what was known on a day")
+    running.add_argument("trial", metavar="TRIAL", help="folder of CDISC files, flat table, mapping, or pilot")
+    running.add_argument("--mapping", metavar="FILE", help="what is what, the horizon, and what was planned")
+    running.add_argument("--cut", metavar="DATE", required=True, help="nothing that is dated later is read")
+    running.add_argument("--unblinded", action="store_true", help="arms apart, with a test between them")
+    running.add_argument("--json", action="store_true", help="all numbers as JSON")
     return command
 
 
@@ -146,19 +153,36 @@ def track(args: argparse.Namespace) -> int:
 
 def study(args: argparse.Namespace) -> int:
     """Run a named study and write its results for the report to read."""
-    from attrition import engine
-    from attrition.studies import intervals
+    import importlib
 
+    from attrition import engine
+
+    chosen = importlib.import_module(f"attrition.studies.{args.name}")
     engine.choose("processes", args.jobs)
-    intervals.write(intervals.run(args.trials, args.every_method, intervals.SEED))
-    print(intervals.PLACE)
+    chosen.write(chosen.run(args.trials, args.every_method, chosen.SEED))
+    print(chosen.PLACE)
     return 0
+
+
+def project(args: argparse.Namespace) -> int:
+    """Print where a trial stood on a day and what was to come, as lines or as JSON; nothing about single patients."""
+    from attrition.running import backtest
+    from notebook_report import results
+
+    try:
+        found = backtest.summary(backtest.read(args.trial, args.cut, args.mapping), args.cut, args.unblinded)
+    except errors.Refusal as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(results.plain(backtest.dated(found)), indent=1) if args.json else "\n".join(backtest.lines(found)))
+    return errors.OK
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    return {"score": score, "versions": kept, "readme": kept, "track": track, "study": study}[args.task](args)
+    every = {"score": score, "versions": kept, "readme": kept, "track": track, "study": study, "project": project}
+    return every[args.task](args)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,264 @@
+"""How many of the enrolled, and of the planned, will have left by the horizon: draws from what is known on a day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import seeds
+from attrition.cdisc.sources import CdiscError
+from attrition.running.hazards import DRAWS, PRIORS, ahead, days_in, pieces, posterior, taken, tallied
+from attrition.running.remaining import Standing, quantiles
+
+DRIFT = float(np.log(1.25))
+FEWEST, FEW_LEAVERS = 10, 5
+UNSEEN, MOST_UNSEEN = 0.05, 1 / 3
+YEAR, RECENT, BLOCK = 365.25, 90, 256
+WORDS = ((0.05, "within the plan"), (0.20, "probably within"), (0.80, "cannot tell yet"), (0.95, "probably exceeds"))
+
+
+def word(p: float | None) -> str:
+    """What a probability of more dropout than planned is called; no word without a plan.
+
+    >>> [word(p) for p in (0.05, 0.1, 0.5, 0.9, 0.95, None)][3:]
+    ['probably exceeds', 'will exceed the plan', '']
+    """
+    if p is None:
+        return ""
+    low = next((name for edge, name in WORDS[:2] if p <= edge), "")
+    return low or ("will exceed the plan" if p >= 0.95 else "probably exceeds" if p >= 0.80 else "cannot tell yet")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Draws of what is to come.
+
+    Attributes
+    ----------
+    now : Standing
+    edges : array (K + 1,)
+    events, exposure : array (2, K)
+        Leaving and competing events, and the patient-days of either, by piece.
+    leaving, competing : array (2, n)
+        Further events in each draw: of the enrolled, and of those to be enrolled.
+    without_drift : array (2, n)
+        Further leavers, were hazards not to change with the calendar.
+    fan : DataFrame
+        date, and cumulative leavers: median, low, high (90 %), low_50 and high_50.
+    to_enrol : int
+    counts : str
+        What the planned rate counts: ``"any"`` or ``"leaving"``.
+    p0 : float or None
+    unseen : float
+        Share of the predicted days in pieces with few observed ones.
+    at_visits : bool
+    by_day : DataFrame
+        day, risk (mean probability of leaving after that day, if still there) by study day.
+    """
+
+    now: Standing
+    edges: np.ndarray
+    events: np.ndarray
+    exposure: np.ndarray
+    leaving: np.ndarray
+    competing: np.ndarray
+    without_drift: np.ndarray
+    fan: pd.DataFrame
+    to_enrol: int
+    counts: str
+    p0: float | None
+    unseen: float
+    at_visits: bool
+    by_day: pd.DataFrame
+
+    @property
+    def planned(self) -> int:
+        """Patients in the end."""
+        return len(self.now.patients) + self.to_enrol
+
+    @property
+    def retained(self) -> np.ndarray:
+        """Patients of the planned who are neither lost nor have a competing event at the horizon, in each draw."""
+        so_far = self.now.counts
+        return self.planned - so_far["left"] - so_far["competing"] - (self.leaving + self.competing).sum(axis=0)
+
+    @property
+    def p_above(self) -> float | None:
+        """Probability that more of the planned patients are lost than planned, in the finished trial."""
+        if self.p0 is None:
+            return None
+        so_far, further = self.now.counts["left"], self.leaving.sum(axis=0)
+        if self.counts == "any":
+            so_far, further = so_far + self.now.counts["competing"], further + self.competing.sum(axis=0)
+        return float(((so_far + further) / self.planned > self.p0).mean())
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers of the projection, for a table or a sentence.
+
+        Returns
+        -------
+        dict
+            Of ``enrolled`` and ``planned``: further leavers, competing events and retained, median and 90 % interval,
+            leavers also without drift; p_above and its word; unseen, mostly_prior, rests_on_unseen.
+        """
+        found: dict[str, Any] = {}
+        lost = self.now.counts["left"] + self.now.counts["competing"]
+        for name, parts in (("enrolled", slice(0, 1)), ("planned", slice(0, 2))):
+            leaving, competing = self.leaving[parts].sum(axis=0), self.competing[parts].sum(axis=0)
+            n = self.planned if name == "planned" else len(self.now.patients)
+            each = {"leaving": leaving, "competing": competing, "retained": n - lost - leaving - competing}
+            each["leaving_without_drift"] = self.without_drift[parts].sum(axis=0)
+            found[name] = {key: _three(draws) for key, draws in each.items()} | {"n": n}
+        found |= {"p0": self.p0, "counts": self.counts, "p_above": self.p_above, "word": word(self.p_above)}
+        found |= {"unseen": self.unseen, "rests_on_unseen": self.unseen > MOST_UNSEEN, "at_visits": self.at_visits}
+        return found | {"mostly_prior": self.now.counts["left"] < FEW_LEAVERS}
+
+
+def _three(draws: np.ndarray) -> dict[str, int]:
+    return dict(zip(("low", "median", "high"), quantiles(draws), strict=True))
+
+
+def _starts(now: Standing, n: int, rate: float | None, rng: np.random.Generator) -> np.ndarray:
+    """Days from the cut to the starts to come (a month has a twelfth of a year), shape (`DRAWS`, n)."""
+    start = now.patients["start"]
+    age = (now.cut - start.min()).days + 1
+    recent = min(RECENT, age)
+    k = int((start > now.cut - pd.Timedelta(days=recent)).sum())
+    daily = np.full(DRAWS, rate * 12 / YEAR) if rate else rng.gamma(k + 0.5, 1 / recent, DRAWS)
+    return np.cumsum(rng.standard_exponential((DRAWS, n)), axis=1) / daily[:, None]
+
+
+def project(
+    now: Standing, plan: Mapping[str, Any] | None = None, visits: Sequence[int] = (), seed: int = 42
+) -> Projection:
+    """Project a trial from where it stands to the horizon of its last patient.
+
+    Parameters
+    ----------
+    now : Standing
+        At least ten enrolled; see `attrition.running.remaining.at`.
+    plan : mapping, optional
+        patients (default: the enrolled), dropout (a share or a curve), counts, enrolment_rate (patients a month),
+        recorded; ``design_years``: patient-years that the planned rate is worth as a prior (default none); ``known``:
+        leavers that are recorded after the cut and are a lower bound.
+    visits : sequence of int
+        Planned visit days.
+    seed : int
+
+    Returns
+    -------
+    Projection
+
+    Examples
+    --------
+    >>> from attrition import trials
+    >>> from attrition.running import remaining
+    >>> now = remaining.at(remaining.course(trials.load("pilot")), "2013-06-01", 168)
+    >>> project(now).facts()["enrolled"]["n"]
+    124
+    """
+    plan = plan or {}
+    p, H = now.patients, now.horizon
+    if len(p) < FEWEST:
+        raise CdiscError(f"{len(p)} patients had begun by {now.cut:%Y-%m-%d}; a projection needs {FEWEST}")
+    to_enrol = plan.get("patients", len(p)) - len(p)
+    if to_enrol < 0:
+        raise CdiscError(f"[plan] patients = {plan['patients']}, but {len(p)} had begun by {now.cut:%Y-%m-%d}")
+    curve = curve_of(plan, H)
+    edges, at_visits = pieces(now, visits, plan.get("recorded"))
+    ongoing = p[p["state"] == "ongoing"]
+    entry, time = ongoing["u"].to_numpy(float), p["time"].to_numpy(float)
+    if at_visits:
+        entry = edges[np.searchsorted(edges, entry, side="right") - 1]
+        time = np.where(p["state"] == "ongoing", edges[np.searchsorted(edges, time, side="right") - 1], time)
+    spans = days_in(edges, np.zeros(len(p)), time).sum(axis=0)
+    events = np.stack([tallied(now.of(state)["day"].to_numpy(float), edges) for state in ("left", "competing")])
+    exposure = np.stack([spans, spans])
+    if curve is not None and plan.get("design_years"):
+        worth = YEAR * plan["design_years"] / len(spans)
+        rates = np.diff(np.interp(edges, *curve)) / np.diff(edges)
+        events[0], exposure[0] = events[0] + rates * worth, exposure[0] + worth
+    leave, compete = (
+        taken(cause, *(part[0] for part in posterior(cause, events[i : i + 1], exposure[i : i + 1], edges, seed)), seed)
+        for i, cause in enumerate(PRIORS)
+    )
+    rng = seeds.stream(seed, "running", "predictive")
+    slope = np.exp(DRIFT * rng.standard_normal(DRAWS))
+    coming = _starts(now, to_enrol, plan.get("enrolment_rate"), rng)
+    begun = (now.cut - p["start"]).dt.days.to_numpy()
+    middle = np.average(time / 2 - begun, weights=time) if time.sum() else 0.0
+    y = (np.average((H - entry) / 2, weights=H - entry) - middle if len(entry) else 0.0) / YEAR
+    later = (coming.mean(axis=1) + H / 2 - middle) / YEAR if to_enrol else np.zeros(DRAWS)
+    groups = ((entry, -ongoing["u"].to_numpy()[None] + 1.0, slope**y), (np.zeros(to_enrol), coming, slope**later))
+    last = float(np.median(coming[:, -1]) if to_enrol else (p["u"].min() * -1 + 1)) + H
+    months = _months(now.cut, now.cut + pd.Timedelta(days=max(last, 0)))
+    offsets = (months - now.cut).days.to_numpy()
+    counted, cumulative = np.zeros((3, 2, DRAWS), int), np.zeros((DRAWS, len(months)), int)
+    for i, (at_risk, offset, factor) in enumerate(groups):
+        for first in range(0, len(at_risk), BLOCK):
+            part = slice(first, first + BLOCK)
+            own = seeds.stream(seed, "running", "ahead", i, first)
+            day, other = ahead(leave * factor[:, None], compete, edges, at_risk[part], own)
+            own = seeds.stream(seed, "running", "ahead", i, first)
+            plain, _ = ahead(leave, compete, edges, at_risk[part], own)
+            for row, drawn in zip(counted[:, i], (np.isfinite(day), other, np.isfinite(plain)), strict=True):
+                row += drawn.sum(axis=1)
+            date = np.ceil(offset[:, part]) + day - 1
+            cumulative += np.stack([(date <= far).sum(axis=1) for far in offsets], axis=1)
+    keep = np.arange(DRAWS)
+    if plan.get("known"):
+        enough = np.flatnonzero(counted[0, 0] >= plan["known"])
+        keep = enough[np.arange(DRAWS) % len(enough)] if len(enough) else keep
+    potential = days_in(edges, entry, np.full(len(entry), float(H))).sum(axis=0) + to_enrol * np.diff(edges)
+    few = spans < UNSEEN * max(spans.sum(), 1)
+    return Projection(
+        now=now, edges=edges, events=events, exposure=exposure, leaving=counted[0][:, keep],
+        competing=counted[1][:, keep], without_drift=counted[2][:, keep],
+        fan=_fan(now, months, cumulative[keep]), to_enrol=to_enrol, counts=plan.get("counts", "any"),
+        p0=None if curve is None else float(-np.expm1(-curve[1][-1])),
+        unseen=float(potential[few].sum() / potential.sum()) if potential.sum() else 0.0, at_visits=at_visits,
+        by_day=_by_day(leave, compete, edges),
+    )  # fmt: skip
+
+
+def curve_of(plan: Mapping[str, Any], horizon: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Days, and the planned cumulative hazard on them, log-linear in survival between; None without a planned rate."""
+    given = plan.get("dropout")
+    if given is None:
+        return None
+    points = given if isinstance(given, list) else [[horizon, given]]
+    days, shares = (np.array([0.0, *column]) for column in zip(*points, strict=True))
+    if days[-1] < horizon or days[1] <= 0 or (np.diff(shares) < 0).any():
+        raise CdiscError(f"[plan] dropout must rise from day 1 or later to the horizon, day {horizon}, or beyond")
+    hazard = -np.log1p(-shares)
+    inside = days < horizon
+    at_end = np.interp(horizon, days, hazard)
+    return np.append(days[inside], horizon), np.append(hazard[inside], at_end)
+
+
+def _months(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """First days of months after a day, up to the last day and with it."""
+    inside = pd.date_range(first + pd.Timedelta(days=1), last, freq="MS", normalize=True)
+    return inside.union(pd.DatetimeIndex([last.normalize()]))
+
+
+def _fan(now: Standing, months: pd.DatetimeIndex, cumulative: np.ndarray) -> pd.DataFrame:
+    so_far = now.counts["left"]
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
+    found = np.quantile(cumulative, shares, axis=0, method="inverted_cdf").astype(int) + so_far
+    table = pd.DataFrame(dict(zip(("low", "low_50", "median", "high_50", "high"), found, strict=True)))
+    today = pd.DataFrame({name: [so_far] for name in table}).assign(date=[now.cut])
+    return pd.concat([today, table.assign(date=months)], ignore_index=True)[["date", *table]]
+
+
+def _by_day(leave: np.ndarray, compete: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
+    """Probability of leaving in what is left of the time, from the beginning of each piece."""
+    total = leave + compete
+    stay = np.exp(-total * np.diff(edges))
+    risk, found = np.zeros(len(leave)), []
+    for k in reversed(range(len(edges) - 1)):
+        risk = leave[:, k] / total[:, k] * (1 - stay[:, k]) + stay[:, k] * risk
+        found.append({"day": float(edges[k]), "risk": float(risk.mean())})
+    return pd.DataFrame(found[::-1])

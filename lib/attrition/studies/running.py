@@ -1,0 +1,232 @@
+"""Do projections of a running trial cover, and how often and how late do its limits ring?
+
+Aims: check the projection and the limits of `attrition.running`. Data-generating mechanism: trials of 254 patients who
+start within a year, 30 % leave and 3 % have a competing event by day 168, in the worlds of `WORLDS`. Estimands: further
+leavers of those enrolled, and of all; whether a trial within its plan ever rings. Methods: those of
+`attrition.running`. Performance: share of trials inside the 90 % interval, raw and by randomised PIT, at three
+fractions of the patient-days; any-look false alarm, and the day of an alarm where more leave than planned.
+"""
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+
+from attrition import engine, paths, seeds
+from attrition.metrics.intervals import wilson
+from attrition.running import limit
+from attrition.running.hazards import days_in
+from attrition.running.projection import project, word
+from attrition.running.remaining import COMPETED, LEFT, at
+from notebook_report import results
+
+NAME = "running"
+PLACE = paths.STUDIES / f"{NAME}.json"
+SEED = 1901
+N, H, ACCRUAL, LEAVE, COMPETE, SITES = 254, 168, 365, 0.30, 0.03, 20
+FRACTIONS = (0.2, 0.4, 0.6)
+SHAPES = ("constant", "early", "late", "peak")
+WORLDS = {
+    "gate": SHAPES,
+    "stress": ("frailty", "sites", "rising", "falling"),
+    "held out": ("half leave", "bath", "cliff", "visits"),
+}
+BLOCKS = {"peak": ((28, 1), (84, 3), (168, 0.8)), "bath": ((56, 2), (112, 0.5), (168, 2))}
+BLOCKS |= {"cliff": ((56, 1), (112, 1), (168, 4))}
+MORE = (1.25, 1.5, 2.0)
+PLANNED = 1 - (1 - LEAVE) * (1 - COMPETE)
+EVERY = 365.25 / 12
+FIRST_DAY = pd.Timestamp("2020-01-01")
+VISITS = tuple(range(28, H + 1, 28))
+
+
+def hazard(world: str, share: float = LEAVE) -> np.ndarray:
+    """Hazard of leaving on days 1 to `H`, scaled to a share that leaves."""
+    day = np.arange(1, H + 1)
+    if world in ("early", "late"):
+        power = {"early": 0.6, "late": 1.8}[world]
+        shape = day**power - (day - 1.0) ** power
+    else:
+        blocks = BLOCKS.get(world, ((H, 1),))
+        shape = np.array([times for _, times in blocks])[np.searchsorted([end for end, _ in blocks], day)] * 1.0
+    total = share / (1 - share) if world == "frailty" else -np.log1p(-share)
+    return shape / shape.sum() * total
+
+
+def drawn(world: str, rng: np.random.Generator, share: float = LEAVE) -> pd.DataFrame:
+    """A trial from a world, as `attrition.running.remaining.course` gives one."""
+    share = 0.5 if world == "half leave" else share
+    start = np.sort(rng.integers(0, ACCRUAL, N))
+    rate = np.tile(hazard(world, share), (N, 1))
+    if world == "frailty":
+        rate *= rng.standard_exponential((N, 1))
+    elif world == "sites":
+        rate *= np.exp(0.5 * rng.standard_normal(SITES) - 0.125)[rng.integers(0, SITES, N), None]
+    elif world in ("rising", "falling"):
+        years = (start[:, None] + np.arange(1, H + 1) - ACCRUAL / 2 - H / 2) / 365.25
+        rate *= (1.5 if world == "rising" else 1 / 1.5) ** years
+    left = (np.cumsum(rate, axis=1) < rng.standard_exponential((N, 1))).sum(axis=1) + 1
+    other = np.ceil(rng.standard_exponential(N) * H / -np.log1p(-COMPETE)).astype(int)
+    cause = np.where((left <= H) & (left <= other), LEFT, np.where(other <= H, COMPETED, 0))
+    day = np.minimum(left, other)
+    if world == "visits":
+        day = np.where(cause == LEFT, -(-day // 28) * 28, day)
+    frame = pd.DataFrame({"start": FIRST_DAY + pd.to_timedelta(start, unit="D"), "cause": cause})
+    return frame.assign(day=np.where(cause > 0, day, np.nan), group=np.where(cause > 0, "left", "ongoing"), arm="all")
+
+
+def informed(known: pd.DataFrame, fraction: float) -> pd.Timestamp:
+    """First day on which the patients could have been followed for this fraction of all patient-days."""
+    start = (known["start"] - FIRST_DAY).dt.days.to_numpy()
+    days = np.arange(ACCRUAL + H + 1)
+    followed = np.clip(days[:, None] - start + 1, 0, H).sum(axis=1)
+    return FIRST_DAY + pd.Timedelta(days=int(np.argmax(followed >= fraction * N * H)))
+
+
+def covered(world: str, number: int, seed: int) -> list[dict[str, Any]]:
+    """One simulated trial at every fraction: is what came inside, and where in the distribution?"""
+    rng = seeds.stream(seed, NAME, world, number)
+    known, rows = drawn(world, rng), []
+    plan = {"patients": N, "dropout": PLANNED}
+    exceeds = bool((known["cause"] > 0).mean() > PLANNED)
+    for fraction in FRACTIONS:
+        now = at(known, informed(known, fraction), H)
+        p = project(now, plan, VISITS if world == "visits" else ())
+        here = (known["start"] <= now.cut) & known["cause"].eq(LEFT)
+        row = {"world": world, "fraction": fraction, "number": number, "p_above": p.p_above, "exceeds": exceeds}
+        for name, draws, whole in (
+            ("enrolled", p.leaving[0], int(here.sum())),
+            ("planned", p.leaving.sum(axis=0), int(known["cause"].eq(LEFT).sum())),
+            ("no_drift", p.without_drift[0], int(here.sum())),
+        ):
+            actual = whole - now.counts["left"]
+            low, high = np.quantile(draws, (0.05, 0.95), method="inverted_cdf")
+            u = (draws < actual).mean() + rng.random() * (draws == actual).mean()
+            row |= {f"{name}_raw": bool(low <= actual <= high), f"{name}_pit": bool(0.05 < u < 0.95)}
+        rows.append(row | {"width": float(high - low)})
+    return rows
+
+
+def _share(values: pd.Series) -> dict[str, float]:
+    ends = wilson(float(values.sum()), len(values))
+    return {"value": float(values.mean()), "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]}
+
+
+def coverage(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Coverage by world and fraction: raw and by randomised PIT, of the enrolled, the planned and without drift."""
+    found = []
+    for (world, fraction), own in rows.groupby(["world", "fraction"], sort=False):
+        kind = next(kind for kind, worlds in WORLDS.items() if world in worlds)
+        parts = {name: _share(own[name]) for name in own if str(name).endswith(("_raw", "_pit"))}
+        found.append({"kind": kind, "world": world, "fraction": fraction, "n_trials": len(own), **parts})
+    return found
+
+
+def words(rows: pd.DataFrame) -> dict[str, Any]:
+    """How often a trial exceeded its plan, by the word that was said; of the worlds of the gate."""
+    own = rows[rows["world"].isin(SHAPES)]
+    said = own.groupby(own["p_above"].map(word))["exceeds"]
+    table = said.agg(n="size", exceeded="mean")
+    return {str(row.Index): {"n": int(row.n), "exceeded": float(row.exceeded)} for row in table.itertuples()}
+
+
+def seen(world: str, numbers: range, seed: int, share: float = LEAVE, with_b: bool = True) -> pd.DataFrame:
+    """Simulated trials at every look: number, day, enrolled, events, expected (of an even plan), p_above."""
+    days = np.arange(1, int((ACCRUAL + H) / EVERY) + 1) * EVERY
+    edges, even = np.linspace(0, H, H // 28 + 1), -np.log1p(-PLANNED) / H
+    shape, events, spans = (len(numbers), len(days)), [], []
+    enrolled = np.zeros(shape)
+    for i, number in enumerate(numbers):
+        known = drawn(world, seeds.stream(seed, NAME, "looks", world, f"{share:.4f}", number), share)
+        u = np.floor(days[:, None]) - (known["start"] - FIRST_DAY).dt.days.to_numpy() + 1
+        day = known["day"].fillna(np.inf).to_numpy()
+        time = np.clip(np.minimum(u, day), 0, H)
+        enrolled[i] = (u > 0).sum(axis=1)
+        spans.append(days_in(edges, np.zeros_like(time), time).sum(axis=1))
+        here, piece = (day <= u) & (day <= H), np.searchsorted(edges, np.minimum(day, H)) - 1
+        kinds = [here & known["cause"].eq(cause).to_numpy() for cause in (LEFT, COMPETED)]
+        events.append([[(kind & (piece == k)).sum(axis=1) for k in range(len(edges) - 1)] for kind in kinds])
+    counted, exposure = np.array(events, float).transpose(1, 0, 3, 2), np.array(spans)
+    p = np.zeros(shape)
+    for look in range(len(days)) if with_b else ():
+        p[:, look] = limit.above(counted[:, :, look], exposure[:, look], edges, PLANNED)
+    frame = {"enrolled": enrolled, "events": counted.sum(axis=(0, 3)), "expected": exposure.sum(axis=2) * even}
+    index = pd.MultiIndex.from_product([numbers, days], names=["number", "day"])
+    return pd.DataFrame({k: v.ravel() for k, v in (frame | {"p_above": p}).items()}, index=index).reset_index()
+
+
+def boundary() -> float:
+    """Critical value of rule A of the plan: starts spread evenly, an even hazard."""
+    days = np.arange(1, int((ACCRUAL + H) / EVERY) + 1) * EVERY
+    u = np.clip(days[:, None] - np.linspace(0, ACCRUAL, N), 0, H)
+    return limit.critical((1 - (1 - PLANNED) ** (u / H)).sum(axis=1)[(u > 0).sum(axis=1) >= 10])
+
+
+def first(table: pd.DataFrame, c: float, width: float) -> pd.DataFrame:
+    """Day of the first alarm of each trial by each rule; infinite without one."""
+    enough = (table["enrolled"] >= 10) & (table["events"] >= limit.FEWEST_EVENTS)
+    D, n = table["events"].to_numpy(), np.maximum(table["enrolled"].to_numpy(), 1)
+    rung = {
+        "A": enough & (limit.llr(D, table["expected"].to_numpy()) >= c),
+        "B": enough & (table["p_above"] >= limit.SURE),
+    }
+    rung |= {"gsm.qtl": limit.simple(D, n, PLANNED) & enough, "calibrated": limit.simple(D, n, PLANNED, width) & enough}
+    days = {name: table["day"].where(rings, np.inf).groupby(table["number"]).min() for name, rings in rung.items()}
+    return pd.DataFrame(days)
+
+
+def alarms(n_null: int, n_trials: int, seed: int) -> dict[str, Any]:
+    """False alarms of the rules where the plan is right, and how late they ring where more leave than planned."""
+    c, block = boundary(), 250
+    cases = [(world, LEAVE, n_trials, True) for world in SHAPES] + [("sites", LEAVE, n_trials, False)]
+    cases += [("constant", 1 - (1 - PLANNED * times) / (1 - COMPETE), n_trials, True) for times in MORE]
+    cases += [("constant", LEAVE, n_null, False)]
+    tasks = [
+        (i, w, range(k, min(k + block, n)), s, b) for i, (w, s, n, b) in enumerate(cases) for k in range(0, n, block)
+    ]
+    found = engine.compute([delayed(seen)(w, part, seed, s, b) for _, w, part, s, b in tasks], "simulated looks")
+    tables = [pd.concat([t for t, task in zip(found, tasks, strict=True) if task[0] == i]) for i in range(len(cases))]
+    null = tables[-1][(tables[-1]["enrolled"] >= 10) & (tables[-1]["events"] >= limit.FEWEST_EVENTS)]
+    z = (null["events"] / null["enrolled"] - PLANNED) / np.sqrt(PLANNED * (1 - PLANNED) / null["enrolled"])
+    width = float(np.quantile(z.groupby(null["number"]).max().reindex(range(n_null), fill_value=-np.inf), 0.95))
+    firsts = [first(table, c, width) for table in tables]
+    names = [*SHAPES, "sites"]
+    rung = {
+        w: {r: _share(np.isfinite(f[r])) for r in f if r != "B" or w != "sites"}
+        for w, f in zip(names, firsts, strict=False)
+    }
+    rung["constant, rule A"] = {rule: _share(np.isfinite(firsts[-1][rule])) for rule in ("A", "gsm.qtl", "calibrated")}
+    delay = []
+    for times, days in zip(MORE, firsts[len(names) : -1], strict=True):
+        for rule in days:
+            middle = float(days[rule].quantile(0.5, interpolation="higher"))
+            row = {"times": times, "rule": rule, "ever": float(np.isfinite(days[rule]).mean())}
+            row |= {"while_enrolling": float((days[rule] <= ACCRUAL).mean())}
+            delay.append(row | {"median_day": middle if np.isfinite(middle) else None})
+    return {"c": c, "width": width, "planned": PLANNED, "false_alarm": rung, "delay": delay, "n_null": n_null}
+
+
+def run(n_trials: int, n_others: int, seed: int, n_null: int = 4000) -> dict[str, Any]:
+    """The study: coverage in every world, alarms, and the first trials for a rerun to be held against."""
+    cases = [(w, k) for kind, ws in WORLDS.items() for w in ws for k in range(n_trials if kind == "gate" else n_others)]
+    each = engine.compute([delayed(covered)(world, number, seed) for world, number in cases], "simulated trials")
+    rows = pd.DataFrame([row for part in each for row in part])
+    command = f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_others}"
+    found = {"date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(), "command": command, "seed": seed}
+    found |= {"n_trials": n_trials, "n_others": n_others, "coverage": coverage(rows), "words": words(rows)}
+    found |= {"first": rows[rows["number"] < 1].to_dict("records")}
+    return found | {"limit": alarms(n_null, max(n_trials, 1) * 2, seed)}
+
+
+def write(found: Mapping[str, Any]) -> None:
+    """Put the results where the report reads them."""
+    results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
+
+
+def committed() -> dict[str, Any]:
+    """The committed results of the study."""
+    return json.loads(PLACE.read_text(encoding="utf-8"))
