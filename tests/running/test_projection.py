@@ -150,6 +150,20 @@ def test_a_dated_change_of_hazard_is_told():
         assert found["changes"] == (ratio > 1)
 
 
+def test_a_trial_without_dates_is_projected_by_study_day():
+    trial = backtest.read("pilot", "2013-06-01")
+    bare = dataclasses.replace(trial, exits=trial.exits.assign(start=pd.NaT))
+    found, dated = backtest.summary(bare, "2013-06-01"), backtest.summary(trial, "2013-06-01")
+    for state in ("enrolled", "left", "competing"):
+        assert found["states"][state] == dated["states"][state]
+    assert "fan" not in found
+    assert "no start dates" in backtest.lines(found)[-1]
+    some, other = (one["projection"]["enrolled"]["leaving"] for one in (found, dated))
+    assert abs(some["median"] - other["median"]) <= 3
+    with pytest.raises(CdiscError, match="without a start date"):
+        remaining.course(bare)
+
+
 def test_the_command_says_it_in_lines_and_in_json(capsys, tmp_path):
     mapping = tmp_path / "plan.toml"
     mapping.write_text("[plan]\npatients = 254\ndropout = 0.3\nhorizon = 168\neffect = 2.0\nsd = 6.0\npower = 0.8\n")

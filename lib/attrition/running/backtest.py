@@ -153,13 +153,13 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     said.append(f"as at {found['as_at']:%Y-%m-%d}, leaving the {found['leaving']} by day {found['horizon']}: {states}")
     if "projection" not in found:
         return [*said, found["note"]]
-    p, power, b = found["projection"], found["power"], found["backtest"]
+    p, power = found["projection"], found["power"]
     for name in ("enrolled", "planned"):
         left = p[name]["leaving"]
         said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
     said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
     said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
-    if p["p0"] is not None:
+    if p["p0"] is not None and "limit" in found:
         rule, rang = found["limit"]["rule"], found["limit"]["rang"]
         above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
         said.append(f"{above}; information {found['information']:.2f}")
@@ -167,10 +167,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
     if "power" in power:
         said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
-    return [
-        *said,
-        f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint",
-    ]
+    if "note" in found:
+        return [*said, found["note"]]
+    b = found["backtest"]
+    return [*said, f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint"]
 
 
 def dated(value: Any) -> Any:
@@ -200,7 +200,8 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False) -> dict[str, Any]:
     dict
         No line is about a single patient.
     """
-    plan, H, known = dict(trial.definitions.plan), trial.horizon, course(trial)
+    plan, H, known = dict(trial.definitions.plan), trial.horizon, course(trial, cut)
+    has_dates = trial.exits["start"].notna().any()
     lag = pd.Timedelta(days=plan.get("lag", 0))
     whole = at(known, cut, H)
     now = at(known, whole.cut - lag, H)
@@ -217,7 +218,10 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False) -> dict[str, Any]:
     if len(now.patients) < FEWEST:
         return found | {"note": f"{len(now.patients)} enrolled: counts only; a projection needs {FEWEST}"}
     p: Projection = project(now, plan, trial.schedule)
-    found |= {"projection": p.facts(), "fan": p.fan, "by_study_day": p.by_day, "power": power_left(p.retained, plan)}
+    found |= {"projection": p.facts(), "by_study_day": p.by_day, "power": power_left(p.retained, plan)}
+    if not has_dates:
+        return found | {"note": "no start dates: by study day alone, no calendar, limit or backtest"}
+    found["fan"] = p.fan
     found |= {"drift": limit.drift(now), "information": float(now.patients["time"].sum() / (p.planned * H))}
     found["overdue"] = overdue(trial, now)
     found["limit"] = limit.monitor(known, now.cut, H, plan, trial.schedule)

@@ -17,12 +17,15 @@ STATES = ("left", "competing", "through", "completed_early", "ongoing")
 NOT_LEFT = ("competing", "completed_early", "remaining", "not_yet_due")
 
 
-def course(trial: Trial) -> pd.DataFrame:
+def course(trial: Trial, cut: Any = None) -> pd.DataFrame:
     """What a trial tells of its patients: start, day of exit (missing: none), cause, reason group and arm; no id.
 
     Parameters
     ----------
     trial : Trial
+    cut : date, optional
+        For a trial without any start date: the day to which those still in it are taken to have been followed; the
+        calendar of all others is then made up, and of no use.
 
     Returns
     -------
@@ -30,6 +33,10 @@ def course(trial: Trial) -> pd.DataFrame:
         A row a patient, in an order that does not depend on ids or arms.
     """
     start = trial.exits["start"]
+    if start.isna().all() and cut is not None:
+        seen = trial.patients["event_day"]
+        days = seen.where(trial.patients["reason_group"].eq(CENSORED), np.maximum(seen, trial.horizon))
+        start = pd.Timestamp(cut) - pd.to_timedelta(days - 1, unit="D")
     if start.isna().any():
         raise CdiscError(f"{trial.name}: {int(start.isna().sum())} patients without a start date; a cut needs dates")
     group = trial.patients["reason_group"].to_numpy()
