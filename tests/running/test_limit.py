@@ -63,7 +63,7 @@ def test_monitor_rings_on_the_pilot_long_before_the_simple_rule():
 
 
 def test_the_simple_rule_is_three_standard_deviations():
-    n, p0 = 100, 0.2
+    n, p0 = 103, 0.2
     edge = p0 + 3 * stats.binom(n, p0).std() / n
     assert limit.simple(np.array([np.ceil(edge * n)]), np.array([n]), p0)[0]
     assert not limit.simple(np.array([np.floor(edge * n)]), np.array([n]), p0)[0]
