@@ -88,7 +88,8 @@ def measures(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
     for date in done["cut"]:
         if apart == 0 or (date - last).days >= horizon:
             apart, last = apart + 1, date
-    found = {"cuts": len(done), "inside": int(done["inside"].sum()), "disjoint": apart, "open": int(rows["open"].sum())}
+    found: dict[str, Any] = {"cuts": len(done), "inside": int(done["inside"].sum()), "disjoint": apart}
+    found |= {"open": int(rows["open"].sum())}
     found |= {"mid_pit": float(done["mid_pit"].mean()), "bias": float((done["median"] - done["actual"]).mean())}
     return found | {"width": float((done["high"] - done["low"]).mean())}
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from attrition.running.hazards import PRIORS, PROPOSALS, days_in, pieces, posterior, tallied
@@ -17,13 +18,13 @@ LEVEL, FEWEST_EVENTS, SURE = 0.05, 3, 0.997
 SCREEN, CLEARLY_NOT = 800, 0.95
 
 
-def llr(events: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def llr(events: ArrayLike, expected: ArrayLike) -> np.ndarray:
     """Log likelihood ratio of more events than expected.
 
     >>> llr(np.array([2.0, 8.0]), np.array([4.0, 4.0])).round(3).tolist()
     [0.0, 1.545]
     """
-    D, E = np.asarray(events, float), np.maximum(expected, 1e-12)
+    D, E = np.asarray(events, float), np.maximum(np.asarray(expected, float), 1e-12)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(D > E, D * np.log(D / E) - (D - E), 0.0)
 

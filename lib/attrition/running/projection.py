@@ -178,12 +178,13 @@ def project(
     exposure = np.stack([spans, spans])
     if curve is not None and plan.get("design_years"):
         worth = YEAR * plan["design_years"] / len(spans)
-        rates = np.diff(np.interp(edges, *curve)) / np.diff(edges)
-        events[0], exposure[0] = events[0] + rates * worth, exposure[0] + worth
-    leave, compete = (
-        taken(cause, *(part[0] for part in posterior(cause, events[i : i + 1], exposure[i : i + 1], edges, seed)), seed)
-        for i, cause in enumerate(PRIORS)
-    )
+        planned = np.diff(np.interp(edges, *curve)) / np.diff(edges)
+        events[0], exposure[0] = events[0] + planned * worth, exposure[0] + worth
+    rates = []
+    for cause, D, T in zip(PRIORS, events, exposure, strict=True):
+        hazard, weight = posterior(cause, D[None], T[None], edges, seed)
+        rates.append(taken(cause, hazard[0], weight[0], seed))
+    leave, compete = rates
     rng = seeds.stream(seed, "running", "predictive")
     slope = np.exp(DRIFT * rng.standard_normal(DRAWS))
     coming = _starts(now, to_enrol, plan.get("enrolment_rate"), rng)
