@@ -77,14 +77,6 @@ def test_alarm_intervals_lie_above_marks_that_do_not_touch_and_the_nominal_rate_
         assert np.diff(heights).min() > 1.2 * size
 
 
-def test_the_legend_of_the_running_sum_lies_outside_its_axes():
-    ax = curves.running_sum(np.zeros(20), np.array([-np.ones(20), np.ones(20)]))
-    assert ax.get_legend() is None
-    (legend,) = ax.figure.legends
-    ax.figure.draw_without_rendering()
-    assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
-
-
 def test_arrow_heads_of_the_law_lie_above_its_boxes():
     ax = diagrams.dag()
     boxes = [text for text in ax.texts if text.get_bbox_patch() is not None]

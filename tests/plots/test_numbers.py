@@ -8,9 +8,10 @@ import pytest
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+import notebook_report as report
 from attrition import models
 from attrition.metrics.calibration import CalibrationCurve
-from attrition.plots import curves, diagrams, incidence, rows
+from attrition.plots import curves, diagrams, incidence, rows, style
 from attrition.plots.style import colour
 from tests.notebooks import cells
 from tests.plots.test_marks import segments, vertical
@@ -128,17 +129,25 @@ def test_the_first_model_of_a_real_trial_has_the_band():
     np.testing.assert_allclose(line(ax, "All")[:, 1], [0.1, 0.4, 0.7])
 
 
-def test_the_share_of_models_that_disagree_is_in_per_cent():
+@pytest.fixture
+def drawn_in(tmp_path, monkeypatch):
+    """The axes that a cell of a chapter draws with these names."""
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    known = {"np": np, "pd": pd, "report": report, "style": style, "colour": rows.colour}
+    return lambda chapter, cell, **names: cells.run(chapter, cell, **known | names)["ax"]
+
+
+def test_the_share_of_models_that_disagree_is_in_per_cent(drawn_in):
     table = pd.DataFrame({"prediction": [0.301, 0.299, 0.7], "changes_at_0.5": [0.2, 0.4, 0.1]})
-    ax = curves.classification_instability(table, [0.5])
+    ax = drawn_in("05", "60", steady=table.assign(low=0.0, high=1.0), band_starts=[0.5])
     np.testing.assert_allclose(line(ax, "threshold 0.50"), [(0.3, 30), (0.7, 10)])
 
 
-def test_patients_are_drawn_by_their_prediction_one_of_so_many():
-    table = pd.DataFrame({"prediction": [0.9, 0.1, 0.5, 0.3], "low": 0.0, "high": [0.95, 0.2, 0.6, 0.4]})
-    ax = curves.instability(table, every=2)
+def test_patients_are_drawn_by_their_prediction_one_of_so_many(drawn_in):
+    table = pd.DataFrame({"prediction": [0.9, 0.1, 0.5, 0.3, 0.4], "low": 0.0, "high": [0.95, 0.2, 0.6, 0.4, 0.5]})
+    ax = drawn_in("05", "57", steady=table)
     drawn = [tuple(line[1]) for line in ax.collections[0].get_segments()]
-    assert drawn == [(0.1, 0.2), (0.5, 0.6)]
+    assert drawn == [(0.1, 0.2), (0.9, 0.95)]
 
 
 def test_a_learning_curve_has_its_intervals_below_the_oracle():
@@ -151,8 +160,11 @@ def test_a_learning_curve_has_its_intervals_below_the_oracle():
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "1,000"]
 
 
-def test_the_running_sum_starts_with_the_first_patient():
-    ax = curves.running_sum(np.array([0.5, -1.0]), np.array([[-1, -2], [1, 3]]))
+def test_the_running_sum_starts_with_the_first_patient(drawn_in):
+    ax = drawn_in("08", "21", path=np.array([0.5, -1.0]), band=np.array([[-1, -2], [1, 3]]), size=2)
+    assert ax.get_legend() is None
+    ax.figure.draw_without_rendering()
+    assert ax.figure.legends[0].get_window_extent().y1 <= ax.get_window_extent().y0
     np.testing.assert_allclose(line(ax, "this batch"), [(1, 0.5), (2, -1)])
     assert edges(ax.collections[0]) == (-2, 3)
     assert horizontal(ax) == {0}

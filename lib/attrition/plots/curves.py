@@ -1,4 +1,4 @@
-"""Lines over a scale: ROC, precision-recall, calibration, decisions, instability, learning, cost, and running sums."""
+"""Lines over a scale: ROC, precision-recall, calibration, decisions, learning and cost."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -173,43 +173,6 @@ def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]
 
 
-def instability(table: pd.DataFrame, every: int = 1) -> Axes:
-    """Range of the predictions of each patient over resampled models, by the original prediction.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `attrition.evaluation.stability.per_patient`.
-    every : int
-        Draw one of so many patients, in the order of their predictions.
-    """
-    equal = {"color": colour("ink"), "linewidth": 0.9, "zorder": 2.1}
-    ax = from_0_to_1(axes(None), "prediction of the model", "95% range over resampled models", **equal)
-    ordered = table.sort_values("prediction", kind="stable").iloc[::every]
-    ax.vlines(ordered["prediction"], ordered["low"], ordered["high"], color=colour("lr"), linewidth=0.9, alpha=0.6)
-    return ax
-
-
-def classification_instability(table: pd.DataFrame, thresholds: list[float]) -> Axes:
-    """Share of resampled models that class a patient otherwise, by the original prediction; see `instability`."""
-    ax, place = axes(None), (table["prediction"] * 50).round() / 50
-    for t, hue, dash in zip(thresholds, ("blue", "vermilion", "green", "purple"), DASHES, strict=False):
-        binned = 100 * table.groupby(place)[f"changes_at_{t:g}"].mean()
-        ax.plot(binned, color=colour(hue), linestyle=dash, label=f"threshold {t:.2f}")
-    ax.set(xlabel="prediction of the model", ylabel="models that disagree (%)", xlim=(0, 1), ylim=(0, None))
-    ax.legend(loc="upper left")
-    return ax
-
-
-def calibration_instability(grid: ArrayLike, curves: NDArray, original: ArrayLike) -> Axes:
-    """Calibration curves of resampled models, shape (n_grid, n_resamples), on the original patients."""
-    ax = from_0_to_1(axes(None), "predicted probability", "observed event rate", zorder=2.1)
-    ax.plot(grid, curves, color=colour("lr"), linewidth=0.5, alpha=0.25)
-    ax.plot(grid, original, color=colour("ink"), linewidth=1.6, label="model on all patients")
-    ax.legend(loc="upper left")
-    return ax
-
-
 def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
     """Partial dependence of several models and of the law on several columns, side by side.
 
@@ -269,16 +232,6 @@ def costs(table: pd.DataFrame) -> NDArray:
     panels[1].annotate("2 GiB", (1e3, LARGEST_MEMORY), **below)
     legend_below(panels[0])
     return panels
-
-
-def running_sum(path: NDArray, band: NDArray) -> Axes:
-    """Observed minus predicted dropouts as patients arrive, within what chance allows (`band`: low, high)."""
-    ax, arrived = axes(None, 3.2), np.arange(1, len(path) + 1)
-    ax.fill_between(arrived, *band, color=colour("grid"), label="95% band without a change")
-    ax.plot(arrived, path, color=colour("vermilion"), label="this batch")
-    ax.axhline(0, color=colour("muted"), linewidth=0.8)
-    ax.set(xlabel="patients arrived", ylabel="dropouts, observed minus predicted")
-    return legend_below(ax)
 
 
 def reported(table: pd.DataFrame) -> Axes:
