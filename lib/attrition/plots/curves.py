@@ -24,6 +24,7 @@ from attrition.plots.style import (
     from_0_to_1,
     legend_below,
     line_and_band,
+    vertical,
 )
 from notebook_report.text import unless_missing
 
@@ -247,12 +248,6 @@ STATED = (0.35, 0.75)
 """First and last threshold that the published risk bands state."""
 
 
-def _mark_thresholds(ax: Axes, thresholds: Mapping[str, float]) -> None:
-    for name, t in thresholds.items():
-        ax.axvline(t, color=colour("muted"), linestyle=DASHES[1], linewidth=1, zorder=0)
-        ax.annotate(name, (t, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour("muted"))
-
-
 def _benefit(
     ax: Axes, curve: pd.DataFrame, everybody: np.ndarray, hue: str, look: Callable[[Any], Look], banded: Collection[str]
 ) -> None:
@@ -277,7 +272,9 @@ def decision_curves(curve: pd.DataFrame, everybody: np.ndarray, marks: Mapping[s
         Thresholds to be marked.
     """
     ax, top = axes(None, 3.9), 100 * curve["net_benefit"].max()
-    _mark_thresholds(ax, marks)
+    for name, t in marks.items():
+        vertical(ax, t, dash=DASHES[1])
+        ax.annotate(name, (t, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour("muted"))
     _benefit(ax, curve, everybody, "ochre", line, ("lr",))
     ax.set(xlabel="threshold", ylim=(-0.12 * top, 1.05 * top))
     return legend_below(ax, 3)
