@@ -25,6 +25,7 @@ ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv", ".json", ".ndjson", ".dta", 
 NEEDS: dict[str, str] = settings.read(Path(__file__).with_name("files.yaml"), ValueError)["needs"]
 LARGEST, MOST_MEMBERS = 4 * 2**30, 10_000
 """Most bytes of an archive or of a compressed file once it is unpacked, and most files in an archive."""
+LONGEST_LINE = 10**6
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 RECORD, NAMESTR = 80, 140
 """Bytes of a record of XPT, to which rows are padded, and of the description of a column."""
@@ -132,7 +133,7 @@ def table(entry: Any, columns: list[str], missing: tuple[str, ...] = ("",), text
 
 def _csv_header(entry: Any) -> list[str]:
     with entry.open("rb") as raw:
-        line = (gzip.GzipFile(fileobj=raw) if entry.name.lower().endswith(".gz") else raw).readline()
+        line = (gzip.GzipFile(fileobj=raw) if entry.name.lower().endswith(".gz") else raw).readline(LONGEST_LINE)
     return [name for name in strict.header_of(line, entry.name) if name.strip()]
 
 
@@ -186,7 +187,10 @@ def _stats(entry: Any, **options: Any) -> tuple[pd.DataFrame, Any]:
     file = str(file) if isinstance(file, Path) else file
     try:
         return getattr(pyreadstat, f"read_{reader}")(file, **options)
-    except pyreadstat.ReadstatError:  # of text that is not in the encoding that the file says, or says nothing of
+    except (
+        pyreadstat.ReadstatError,
+        UnicodeDecodeError,
+    ):  # of text that is not in the encoding that the file says, or says nothing of
         if isinstance(file, io.BytesIO):
             file.seek(0)
         return getattr(pyreadstat, f"read_{reader}")(file, encoding="WINDOWS-1252", **options)

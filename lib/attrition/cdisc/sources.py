@@ -325,7 +325,14 @@ class Source:
             frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
         found = {column: _cells(frame[column], self.missing) for column in frame}
         typed = pd.DataFrame({column: cells for column, (cells, _) in found.items()}, index=frame.index)
+        if ID in frame and not pd.api.types.is_numeric_dtype(frame[ID]):
+            n = int((typed[ID].notna() & typed[ID].ne(frame[ID])).sum())
+            self._note_ids(name, n, "with blanks around it or invisible characters: read without them.")
         return typed, [problem for _, problems in found.values() for problem in problems]
+
+    def _note_ids(self, name: str, n: int, what: str) -> None:
+        if n:
+            self.note(f"{self.file(name)}: {n} row{'s have' if n > 1 else ' has'} an id {what}")
 
     # whose row it is
 
@@ -359,10 +366,9 @@ class Source:
         found = ids[other].map(lambda one: self._forms.get(plain(one)))
         unknown = other.copy()
         unknown[other] = found.isna().to_numpy()
-        if n := int(found.notna().sum()):
-            rows = f"{n} rows have" if n > 1 else "1 row has"
-            self.note(f"{self.file(name)}: {rows} an id that differs from a subject's in case, spaces or invisible "
-                      "characters alone: taken as the same.")  # fmt: skip
+        if found.notna().any():
+            same = "that differs from a subject's in case or spaces alone: taken as the same."
+            self._note_ids(name, int(found.notna().sum()), same)
             frame = frame.assign(**{ID: ids.where(~other | unknown, found.reindex(ids.index))})
         if self._register == "adsl" and not name.startswith("ad") and unknown.any():
             why = "of subjects who are not in ADSL"
