@@ -337,13 +337,14 @@ class Source:
     # whose row it is
 
     @property
-    def _register(self) -> str:
+    def of_subjects(self) -> str:
+        """The domain that has the subjects: DM of SDTM, ADSL of ADaM."""
         return "dm" if kind(self) == "sdtm" else "adsl"
 
     @cached_property
     def subjects(self) -> pd.Series:
         """Date of the first dose of every subject of DM or ADSL, by id."""
-        name, first = self._register, "RFSTDTC" if self._register == "dm" else "TRTSDT"
+        name, first = self.of_subjects, "RFSTDTC" if self.of_subjects == "dm" else "TRTSDT"
         there = [column for column in (ID, first) if column in self.columns(name)]
         if ID not in there:
             raise CdiscError(f"{self.label}, {name.upper()}: column {ID} is missing")
@@ -358,7 +359,7 @@ class Source:
     def _reconciled(self, name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         """Rows with the ids as DM or ADSL has them, and what is wrong with ids."""
         ids = frame[ID]
-        if name == self._register:
+        if name == self.of_subjects:
             alike = ids.map(plain, na_action="ignore").duplicated() & ids.notna() & ~ids.duplicated()
             empty = lines_of(ID, "is empty: a subject without an id", ids.isna())
             return frame, empty + lines_of(ID, "differs from an earlier subject's id only in case or spaces", alike)
@@ -370,12 +371,12 @@ class Source:
             same = "that differs from a subject's in case or spaces alone: taken as the same."
             self._note_ids(name, int(found.notna().sum()), same)
             frame = frame.assign(**{ID: ids.where(~other | unknown, found.reindex(ids.index))})
-        if self._register == "adsl" and not name.startswith("ad") and unknown.any():
+        if self.of_subjects == "adsl" and not name.startswith("ad") and unknown.any():
             why = "of subjects who are not in ADSL"
             self.note(f"{self.file(name)}: {int(unknown.sum())} rows {why} are left out.")
             self.left_out(name, int(unknown.sum()), why)
             frame, unknown = frame[~unknown], unknown[~unknown]
-        rule = UNKNOWN.format(self._register.upper())
+        rule = UNKNOWN.format(self.of_subjects.upper())
         lost = lines_of(ID, "is empty: whose record is it?", frame[ID].isna()) + lines_of(ID, rule, unknown)
         return frame, lost + (self._elsewhere(name, rule) if unknown.any() else [])
 
@@ -383,7 +384,7 @@ class Source:
         """The same in the other files, so that it is said once."""
         found = []
         for other in self.files:
-            if other in (name, self._register) or other.startswith(("supp", "rel")) or ID not in self.columns(other):
+            if other in (name, self.of_subjects) or other.startswith(("supp", "rel")) or ID not in self.columns(other):
                 continue
             ids = self._typed(other, [ID])[0][ID].dropna()
             lines = list(ids.index[~ids.map(plain).isin(self._forms)])
@@ -397,7 +398,7 @@ class Source:
     def _alike(self, name: str, frame: pd.DataFrame) -> list[Problem]:
         """Arms of DM or ADSL that differ in case or spaces alone, by the lines of the rarer spelling."""
         problems = []
-        for column in frame.columns.intersection(RANGES["arms"]) if name == self._register else ():
+        for column in frame.columns.intersection(RANGES["arms"]) if name == self.of_subjects else ():
             known = frame[column].dropna()
             forms = known.map(plain)
             usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
@@ -411,7 +412,7 @@ class Source:
         if not key or not {*key} <= {*frame}:
             return frame, []
         keyed = frame[key].notna().all(axis=1)
-        if name == self._register:
+        if name == self.of_subjects:
             return frame, lines_of(ID, "the subject stands in an earlier row already", keyed & frame.duplicated(key))
         same = keyed & frame.duplicated()
         rule = f"another row of the patient has this {key[-1]} and another content"

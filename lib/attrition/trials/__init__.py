@@ -7,7 +7,7 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,15 @@ class TrialFiles:
     name: str
     place: str
     mapping: str = ""
+    study: str = field(default="", compare=False)
+
+    def known(self) -> "TrialFiles":
+        """The same with what tells its study from another one of that name: its STUDYID, else a hash of its files."""
+        studies: list[str] = []
+        if self.place in PACKAGED or holds_files(self.place):
+            source = open_source(self.place)
+            studies = sorted(source.read(source.of_subjects, ["STUDYID"])["STUDYID"].dropna().unique())
+        return replace(self, study=" ".join(studies) or digest(*map(file_digest, self.files())))
 
     def load(self) -> Trial:
         """Read the trial; see `attrition.trials.folder.load` and `attrition.trials.flat.load`."""
@@ -214,7 +223,19 @@ def describe(places: Sequence[str], mappings: Sequence[str], target: Path) -> st
 
 
 def register(trials: Sequence[TrialFiles], out: Path) -> None:
-    """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone."""
+    """Leave the trials of a run in its output folder, where `load` finds them by name; none is the pilot alone.
+
+    Refused is a study whose name and output folder another one had: its results would be gone.
+    """
+    before = {one.name: one for one in registered(out)}
+    trials = [one.known() for one in trials]
+    for one in trials:
+        other = before.get(one.name, one)
+        if other.place != one.place and other.study not in ("", one.study):
+            raise MappingError(
+                f"{one.name}: {out.name} holds the results of another study that was read from a folder or table of "
+                "this name; give this one a name in its mapping, or another folder with --out"
+            )
     if trials:
         results.publish(out / paths.REGISTER, json.dumps([asdict(one) for one in trials], indent=1))
     else:
