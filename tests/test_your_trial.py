@@ -13,7 +13,9 @@ import pytest
 
 from attrition import cdisc, paths, trials
 from attrition.landmark import cohort
+from attrition.run import TrialCommand
 from attrition.trials import mapping
+from tests.cdisc.folders import adam, date
 from tests.test_cdisc import FLOW, SDTM_FILES, packaged, write
 
 EXAMPLE = paths.ROOT / "data" / "example_trial"
@@ -224,15 +226,78 @@ def test_several_trials_say_what_to_expect_in_the_next(tmp_path):
     assert "tbl-next-trial" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
+PAGE = (paths.ROOT / "docs" / "your-trial.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [
+    line.partition("#")[0].split()[1:]
+    for kind, text in BLOCKS
+    if kind == "bash"
+    for line in text.splitlines()
+    if line.strip()
+]
+
+
 def test_the_page_shows_the_example_as_its_files_are():
-    blocks = re.findall(r"```(\w*)\n(.*?)```", (paths.ROOT / "docs" / "your-trial.md").read_text("utf-8"), re.DOTALL)
-    rows = next(text for kind, text in blocks if not kind and text.startswith("patient_id,")).splitlines()
+    rows = next(text for kind, text in BLOCKS if not kind and text.startswith("patient_id,")).splitlines()
     people = (EXAMPLE / "patients.csv").read_text("utf-8").splitlines()
     assert rows[0] == people[0]
     assert len(rows) == 3
     assert set(rows) <= set(people)
-    shown = next(text for kind, text in blocks if kind == "toml")
+    shown = next(text for kind, text in BLOCKS if kind == "toml")
     assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "trial-mapping.toml").read_text("utf-8"))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A working directory with the files that the commands of the page name."""
+    for part in ("data/example_trial", "third/adam"):
+        (tmp_path / part).mkdir(parents=True)
+    for name in ("patients.csv", "events.csv", "trial-mapping.toml"):
+        shutil.copy(EXAMPLE / name, tmp_path / "data" / "example_trial")
+    shutil.copy(EXAMPLE / "patients.csv", tmp_path)
+    second = (EXAMPLE / "trial-mapping.toml").read_text("utf-8")
+    (tmp_path / "second.toml").write_text(second.replace('"events.csv"', '"data/example_trial/events.csv"'))
+    (tmp_path / "choices.toml").write_text('[design]\nlandmarks = [14, 28]\n')
+    for part in ("path/to/sdtm", "first/sdtm"):
+        hundred(tmp_path / part)
+    left = ["DISCONTINUED"] * 4 + ["COMPLETED"] * 8
+    adam(tmp_path / "third" / "adam", EOSSTT=left, EOSDT=[date(40 if one == left[0] else 170) for one in left], AGE=50)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_of_the_page_reads_what_it_names(desk, words, capsys):
+    """With ``--describe`` a command does all that it does before the first notebook."""
+    if "--mapping" in words and "trial-mapping.toml" in words:
+        (desk / "trial-mapping.toml").write_text(mapping.TEMPLATE, encoding="utf-8")
+    describe = [] if "template" in words or "--describe" in words else ["--describe"]
+    assert TrialCommand().main([*words, *describe]) == 0
+    said = capsys.readouterr().out
+    assert "Which leaving" in said or (desk / "trial-mapping.toml").exists()
+
+
+def test_every_fragment_of_a_mapping_on_the_page_is_valid():
+    fragments = [tomllib.loads(text) for kind, text in BLOCKS if kind == "toml"]
+    assert len(fragments) > 12
+    for fragment in fragments:
+        mapping.read(fragment)
+
+
+def test_what_the_page_says_is_printed_stands_in_the_library():
+    """Quotations of sentences and messages, without the values in them."""
+    code = "".join(path.read_text("utf-8") for path in (paths.ROOT / "lib" / "attrition").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)
+    quoted = {
+        "leaving means leaving the ", "recorded as well: ", "off treatment and still in the study", "never counted as known",
+        "DS does not tell stopping treatment from leaving the study: taken as leaving the study.", "never dosed",
+        "still in the trial, followed up to the last record", "the longest horizon that works, in whole weeks, is ",
+        "Nobody has yet been seen through day ", "adverse events have no collection date: ", "says completed where ",
+        "patients started after the data cut and are left out.", "looks like free text or an identifier",
+        "spelling of missing? accept it with missing = ", "left or last seen before the first dose",
+    }  # fmt: skip
+    assert [text for text in quoted if text not in PAGE] == []
+    assert [text for text in quoted if text not in code] == []
 
 
 def test_only_the_adapter_knows_the_pilots_names():
