@@ -257,7 +257,7 @@ def desk(tmp_path, monkeypatch):
     shutil.copy(EXAMPLE / "patients.csv", tmp_path)
     second = (EXAMPLE / "trial-mapping.toml").read_text("utf-8")
     (tmp_path / "second.toml").write_text(second.replace('"events.csv"', '"data/example_trial/events.csv"'))
-    (tmp_path / "choices.toml").write_text('[design]\nlandmarks = [14, 28]\n')
+    (tmp_path / "choices.toml").write_text("[design]\nlandmarks = [14, 28]\n")
     for part in ("path/to/sdtm", "first/sdtm"):
         hundred(tmp_path / part)
     left = ["DISCONTINUED"] * 4 + ["COMPLETED"] * 8
@@ -289,8 +289,9 @@ def test_what_the_page_says_is_printed_stands_in_the_library():
     code = "".join(path.read_text("utf-8") for path in (paths.ROOT / "lib" / "attrition").rglob("*.py"))
     code = re.sub(r'"\s*\n\s*f?"', "", code)
     quoted = {
-        "leaving means leaving the ", "recorded as well: ", "off treatment and still in the study", "never counted as known",
-        "DS does not tell stopping treatment from leaving the study: taken as leaving the study.", "never dosed",
+        "leaving means leaving the ", "recorded as well: ", "off treatment and still in the study",
+        "never counted as known", "never dosed",
+        "DS does not tell stopping treatment from leaving the study: taken as leaving the study.",
         "still in the trial, followed up to the last record", "the longest horizon that works, in whole weeks, is ",
         "Nobody has yet been seen through day ", "adverse events have no collection date: ", "says completed where ",
         "patients started after the data cut and are left out.", "looks like free text or an identifier",

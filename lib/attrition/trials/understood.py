@@ -15,7 +15,7 @@ CELLS = [*CELL, "records", "used", "taken_for"]
 
 
 def _table(frame: pd.DataFrame) -> list[str]:
-    return [f"  {line}" for line in frame.fillna("").to_string(index=False).splitlines()]
+    return [f"  {line}" for line in frame.astype(object).fillna("").to_string(index=False).splitlines()]
 
 
 def _who(trial: Trial) -> Iterator[str]:
