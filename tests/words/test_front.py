@@ -43,8 +43,9 @@ LEDGER = {
 STUDY = {
     REAL: {
         "horizon": 168,
+        "flow": {"censored": 0, "discontinued_by_horizon": 137},
         "interval": {"coverage_null": 0.976, "coverage_signal": 0.965},
-        "landmarks": {"28": {"at_risk": 229, "all_cause": 112, "primary": 107}},
+        "landmarks": {"28": {"at_risk": 229, "all_cause": 112, "primary": 107, "censored": 0}},
         "asked": {
             "title": "Trial of *something*",
             "arms": ["Placebo", "Low dose", "High dose"],
@@ -118,6 +119,28 @@ def none_fitted(facts):
 def own_none_fitted(facts):
     own(facts)
     none_fitted(facts)
+
+
+def none_fitted_enough(facts):
+    own_none_fitted(facts)
+    facts[REAL]["landmarks"]["28"]["skipped"] = {"n_events": 10, "needed": 10}
+    facts[REAL]["flow"].update(censored=117)
+
+
+def none_fitted_few(facts):
+    none_fitted_enough(facts)
+    facts[REAL]["landmarks"]["28"]["skipped"]["n_events"] = 9
+
+
+def running(facts):
+    own(facts)
+    facts[REAL]["flow"].update(censored=40)
+    facts[REAL]["landmarks"]["28"].update(censored=35, risk=0.48)
+
+
+def running_one_arm(facts):
+    one_arm(facts)
+    facts[REAL]["flow"].update(censored=40)
 
 
 def blinded_better(facts):
@@ -272,6 +295,30 @@ CASES = {
         own_none_fitted,
         ["# Too few left this trial", "117 were still in the trial on day 168. A model"],
         ["took part, and", "fig-answer", PAY, CLAIMS],
+    ),
+    "running, nobody through yet": (
+        none_fitted_enough,
+        [
+            "# Not yet. Too few have been followed to day 168 to tell who will leave\n",
+            "254 patients took part; 137 have left, and 117 have not been followed to day 168. A model has to see",
+            "fig-who-left: The arms differ in how many leave\n",
+        ],
+        [NO, "# Too few left", "A model needs more leavers", "117 were still in"],
+    ),
+    "running, few left": (none_fitted_few, ["# Too few left this trial"], ["# Not yet"]),
+    "running": (
+        running,
+        [
+            "117 were still in the trial on day 168; 40 have not been followed that far.\n",
+            "as dropout here; 35 have not been followed that far, and 48% are estimated to leave for such a reason.\n",
+            "fig-who-left: The arms differ in how many leave\n",
+        ],
+        [DIFFER, "as dropout here.\n"],
+    ),
+    "running, one arm": (
+        running_one_arm,
+        ["fig-who-left: By day 168, 137 of 254 patients had left, and 40 have not been followed that far\n"],
+        ["patients were still in the trial\n"],
     ),
     "blinded better": (
         blinded_better,
