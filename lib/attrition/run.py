@@ -90,13 +90,14 @@ class TrialCommand(Command):
         return environment.check(out)
 
     def own(self, args: argparse.Namespace) -> Any:
-        """A reader's trials, each read once."""
+        """A reader's trials, each read once and held against the leak guard."""
         if not args.trial:
             return None
         from attrition import trials
+        from attrition.landmark import evaluation
         from notebook_report.driver import Own
 
-        self.brought = trials.checked(args.trial, args.mapping)
+        self.brought = trials.checked(args.trial, args.mapping, evaluation.check_all)
         names = [one.name for one in self.brought]
         files = tuple(path for one in self.brought for path in one.files())
         return Own(names[0], ("--trial", *names), trials.inputs(self.brought), files)

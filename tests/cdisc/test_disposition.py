@@ -370,3 +370,27 @@ def test_matches_takes_a_cell_or_a_subcategory():
 def test_who_completed_without_a_first_dose_is_told(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), RFSTDTC=[None, *[date(1)] * 11]))
     assert any("1 randomised subjects without a dose completed by DS" in note for note in trial.notes)
+
+
+def test_synonyms_of_completion_and_of_withdrawal(tmp_path):
+    rows = everybody(12, term="Complete")
+    rows[0] |= {"DSDECOD": "Withdrew Consent", "DSSTDTC": date(40)}
+    trial = load(sdtm(tmp_path, rows))
+    assert of(trial) == (40, "withdrawal by subject")
+    assert of(trial, "P-02") == (180, "completed")
+
+
+def test_a_first_dose_after_the_reference_date_is_told(tmp_path):
+    trial = load(sdtm(tmp_path, everybody(12), RFXSTDTC=[date(15), *[date(1)] * 11]))
+    assert any(note.startswith("1 patients were first dosed (RFXSTDTC) after RFSTDTC") for note in trial.notes)
+
+
+def test_adam_ongoing_without_a_last_date_is_followed_to_the_last_date_of_all(tmp_path):
+    trial = load(adam(tmp_path, **changed(EOSSTT="ONGOING", EOSDT=None)))
+    assert of(trial) == (180, "ongoing")
+    assert any("1 ongoing patients have no last date" in note for note in trial.notes)
+
+
+def test_rows_of_subjects_who_do_not_count_are_accounted_for(tmp_path):
+    trial = load(sdtm(tmp_path, everybody(12), ARM=["Screen Failure", *["A", "B"] * 5, "A"]))
+    assert ("ds.csv", 12, 1, "subjects who were not randomised or not dosed") in trial.account

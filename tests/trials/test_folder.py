@@ -113,10 +113,8 @@ def test_the_pilot_asks_nothing():
 
 def test_an_extension_is_asked_about(tmp_path):
     rows = everybody(12, epoch="TREATMENT") + everybody(12, LEFT, 250, epoch="OPEN LABEL EXTENSION")
-    asked = understood.questions(load(sdtm(tmp_path, rows)))
-    assert asked == [
-        "do records of OPEN LABEL EXTENSION belong to the question? The main part alone is taken: [design] epochs"
-    ]
+    (asked,) = understood.questions(load(sdtm(tmp_path, rows)))
+    assert asked.startswith("do records of OPEN LABEL EXTENSION belong to the question? The main part is taken")
 
 
 def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkeypatch, capsys):

@@ -143,6 +143,20 @@ def running_one_arm(facts):
     facts[REAL]["flow"].update(censored=40)
 
 
+def one_to_come(facts):
+    facts[REAL]["landmarks"]["84"] = {"skipped": {"n_events": 12, "needed": 10}}
+
+
+def running_alike(facts):
+    running(facts)
+    arms_alike(facts)
+
+
+def running_not_judged(facts):
+    running(facts)
+    arms_not_judged(facts)
+
+
 def blinded_better(facts):
     asked(facts)["better"]["all_without_arm"] = True
 
@@ -315,6 +329,8 @@ CASES = {
         ],
         [DIFFER, "as dropout here.\n"],
     ),
+    "running, arms alike": (running_alike, ["fig-who-left: No difference between the arms is shown\n"], [DIFFER]),
+    "running, arms not judged": (running_not_judged, ["fig-who-left: No difference between the arms"], [DIFFER]),
     "running, one arm": (
         running_one_arm,
         ["fig-who-left: By day 168, 137 of 254 patients had left, and 40 have not been followed that far\n"],
@@ -474,7 +490,7 @@ def kept(tree):
 def test_every_condition_is_held_by_a_case(front):
     environment = front_environment()
     tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
-    cases = [as_it_is, competing, *(turn for turn, _, _ in CASES.values())]
+    cases = [as_it_is, competing, one_to_come, *(turn for turn, _, _ in CASES.values())]
     before = {turn: front(turn) for turn in cases}
 
     def held(turn, template):

@@ -99,6 +99,7 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
     frame["phase"] = phase(frame["EPOCH"], definitions.epochs)
     frame["event_day"] = _days(frame, reference)
+    source.left_out("ds", int((~ours).sum()), "subjects who were not randomised or not dosed")
     cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
     return frame[ours & ~(frame["event_day"] > cut)]
 
@@ -197,6 +198,12 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     told_by = tuple(name for name, chosen in told.items() if len(chosen))
     found = Disposition(exits, told_by, cells(frame.assign(used=used)))
     found.notes += _notes(rows, frame, study, found.estimands)
+    told_later = main.index[main["kind"].eq("left")].intersection(study.index[study["phase"].eq("later")])
+    if len(told_later):
+        found.notes.append(
+            f"{len(told_later)} patients left the main part and have a disposition of a later epoch: the later one "
+            "tells whether and when they left the study, the earlier one that they stopped treatment."
+        )
     return found
 
 

@@ -98,6 +98,8 @@ def randomised(
     if n := int((was_dosed & ~failed & screened_out).sum()):
         notes.append(f"{n} dosed subjects are screen failures by DS: they count as having left.")
     chosen = ~(failed | silent | doubtful)
+    if n := int((chosen & (as_dates(frame["RFXSTDTC"]) > as_dates(frame["RFSTDTC"]))).sum()):
+        notes.append(f"{n} patients were first dosed (RFXSTDTC) after RFSTDTC: days count from RFSTDTC, as in SDTM.")
     if n := int((chosen & ~was_dosed & frame[ID].isin(finished[ID])).sum()):
         notes.append(f"{n} randomised subjects without a dose completed by DS: is its date missing?")
     return chosen, notes

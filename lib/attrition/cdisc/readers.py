@@ -235,11 +235,14 @@ def _in_order(found: Disposition) -> tuple[str, ...]:
 
 def load_adam(source: Source, definitions: Definitions) -> Trial:
     """A trial from ADaM data sets; see `attrition.cdisc.load`."""
-    columns = [ID, "STUDYID", "SITEID", "SITEGR1", "TRT01P", "ARM", "RANDFL", "TRTSDT", *STATUS]
+    columns = [ID, "STUDYID", "SITEID", "SITEGR1", "TRT01P", "TRT01A", "ARM", "RANDFL", "TRTSDT", *STATUS]
     columns += participants.baseline_columns(source, "adsl", definitions, "adam")
     frame = source.read("adsl", list(dict.fromkeys(columns)), need=[ID, "TRTSDT"])
     frame = participants.once(source, "adsl", participants.of_one_study(source, frame, definitions))
     arm = frame["TRT01P"].fillna(frame["ARM"])
+    if arm.isna().all() and frame["TRT01A"].notna().any():
+        arm = frame["TRT01A"]
+        source.note("ADSL has neither TRT01P nor ARM: the arm is the treatment that was taken (TRT01A).")
     frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
     reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
     vital_signs = _adam_vital_signs(source, reference, definitions)
@@ -298,6 +301,12 @@ def _adam_disposition(
     found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
     died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
     last = as_dates(frame["LSTALVDT"]).fillna(as_dates(frame[end]))
+    silent = dosed & last.isna() & terms(frame["EOSSTT"]).isin(definitions.ongoing)
+    if silent.any():
+        dates = pd.concat([as_dates(frame[column]) for column in ("EOSDT", "LSTALVDT", "TRTEDT", "TRTSDT")])
+        last = last.mask(silent, definitions.data_cut or dates.max())
+        until = "the declared data cut" if definitions.data_cut else "the last date of ADSL"
+        found.notes.append(f"{silent.sum()} ongoing patients have no last date (LSTALVDT): followed to {until}.")
     return with_deaths(found, died, reference, definitions), study_day(last, frame[ID].map(reference)).set_axis(
         frame[ID]
     )
@@ -306,7 +315,7 @@ def _adam_disposition(
 def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Definitions) -> tuple[pd.Series, list[str]]:
     """Term of each patient's end of study or treatment, missing while it lasts, and notes."""
     reason, said = terms(given), terms(frame[status])
-    completed = next(iter(definitions.completed))
+    completed = "COMPLETED" if "COMPLETED" in definitions.completed else min(definitions.completed)
     notes = []
     both = said.eq("COMPLETED") & reason.notna() & ~reason.isin(definitions.completed)
     if n := int(both.sum()):

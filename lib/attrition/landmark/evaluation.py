@@ -370,10 +370,10 @@ def planned(trial: Trial, found: Evaluation) -> Facts:
         return {"day": None}
     problems = [prediction.problem(trial, day) for day in (0, *trial.landmarks)]
     of = max(problems, key=lambda one: (min(one.n_events, one.n_stayed), -one.landmark))
-    risk = dict(intervals.wilson(of.n_events, len(of.y)))
+    risk: Facts | None = dict(intervals.wilson(of.n_events, len(of.y)))
     if of.cause is not None:
-        risk = incidence.at_days(incidence.aalen_johansen(of.time, of.cause, 2), [of.ahead]).iloc[0].to_dict()
-        risk = dict(of_row(risk)) if of.rate == of.rate else None
+        row = incidence.at_days(incidence.aalen_johansen(of.time, of.cause, 2), [of.ahead]).iloc[0].to_dict()
+        risk = dict(of_row(row)) if of.rate == of.rate else None
     return needed_patients(of) | {"risk": risk, "censored": of.size["n_censored"]}
 
 

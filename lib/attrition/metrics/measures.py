@@ -296,7 +296,7 @@ def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None
     0.0
     """
     true, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
-    rate = np.average(true, weights=weights)
+    rate = np.average(true, weights=None if weights is None else np.asarray(weights, dtype=float))
     y, both = np.repeat([1, 0], true.size), np.concatenate([true, 1 - true])
     both = both if weights is None else both * np.tile(weights, 2)
     losses = [log_loss(y, np.tile(q, 2), both) for q in (p, np.full(p.size, rate))]

@@ -312,8 +312,8 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         weights: Sequence[Array] | None = None,
     ) -> Array:
         """Probability of every row under a model developed on each training part, whose rows have `weights`."""
-        design, each = Design.of(X, self.free), weights or [None] * len(trainings)
+        design = Design.of(X, self.free)
+        each = weights or [np.ones(len(rows)) for rows in trainings]
         counts = [np.bincount(rows, w, minlength=len(X)) for rows, w in zip(trainings, each, strict=True)]
-        counts = np.stack(counts).astype(float)
-        coef, _ = self._develop(design, y, counts, group)
+        coef, _ = self._develop(design, y, np.stack(counts).astype(float), group)
         return expit(np.stack([design.table @ beta for beta in coef]))

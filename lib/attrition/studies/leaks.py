@@ -364,8 +364,8 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     for name, of in (("most", most), ("fewest", fewest)):
         columns = _wide_candidates(trial, of, seeds.stream(seed, "candidates", of.landmark), p.noise_features)
         patient, own = np.flatnonzero(of.weight > 0), site.loc[of.X.index].to_numpy(object)
-        parts = (part[patient] for part in (_filled(of.X), of.y, np.arange(len(of.y)), own, columns))
-        tasks[name] = Task(*parts, *common)
+        table = _filled(of.X)[patient]
+        tasks[name] = Task(table, of.y[patient], patient, own[patient], columns[patient], *common)
     X, y, patient = _stacked(problems)
     tasks["stacked"] = Task(X, y, patient, patient, X, *common)
     where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}

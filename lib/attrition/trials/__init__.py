@@ -5,7 +5,7 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -22,7 +22,7 @@ from attrition.trials import flat, folder, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, slug
 from attrition.trials.mapping import read as read_mapping
-from notebook_report import results
+from notebook_report import errors, results
 from notebook_report.sources import digest, file_digest
 
 FEWEST_EVENTS = 2
@@ -170,12 +170,17 @@ def inputs(trials: Sequence[TrialFiles]) -> str:
     return digest(*parts)
 
 
-def checked(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
-    """`named`, and each trial read once, so that whatever is wrong shows before any notebook starts."""
+def checked(
+    places: Sequence[str], mappings: Sequence[str] = (), also: Callable[[Trial], None] | None = None
+) -> list[TrialFiles]:
+    """`named`, and each trial read once (and checked by `also`), so that what is wrong shows before any notebook."""
     found = named(places, mappings)
     for one in found:
         with _reading(one, len(found) > 1):
-            check(one.load(), one.name)
+            trial = one.load()
+            check(trial, one.name)
+            if also:
+                also(trial)
     return found
 
 
@@ -185,7 +190,7 @@ def _reading(one: TrialFiles, several: bool) -> Iterator[None]:
     try:
         with _named(one.name, several):
             yield
-    except (CdiscError, MappingError, ContractError):
+    except errors.Refusal:
         raise
     except Exception as error:
         raise CdiscError(f"{one.name}: cannot be read as a trial ({type(error).__name__})") from None

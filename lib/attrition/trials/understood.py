@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from attrition.cdisc.disposition import RULES
-from attrition.cdisc.trial import CENSORED, COMPLETED, LEFT_OUT, Trial
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial
 
 CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
 CELLS = [*CELL, "records", "used", "taken_for"]
@@ -28,7 +28,8 @@ def _who(trial: Trial) -> Iterator[str]:
     sizes = patients["arm"].value_counts()
     arms = "; ".join(f"{arm} {sizes.get(arm, 0)}" for arm in trial.arms)
     yield f"  {len(patients)} in the analysis set: {arms}; reference: {trial.arms[0]}"
-    yield f"  {patients['site'].nunique()} sites"
+    sites = patients["site"].nunique()
+    yield f"  {sites} sites" if sites > 1 or not patients["site"].eq("unknown").all() else "  no site is recorded"
     yield f"  baseline columns: {', '.join(trial.baseline) or 'none'}"
 
 
@@ -38,7 +39,7 @@ def _when(trial: Trial) -> Iterator[str]:
     if trial.exits["start"].notna().any():
         last = last_record(trial)
         cut = f"data cut: {last:%Y-%m-%d}"
-        yield f"  {cut}, {'as declared' if chosen.data_cut is not None else 'the last date of any record'}"
+        yield f"  {cut}, {'as declared' if chosen.data_cut is not None else 'the last date of any record that is used'}"
     if chosen.epochs:
         yield f"  main part: {', '.join(chosen.epochs)}"
 
@@ -63,6 +64,9 @@ def _which(trial: Trial) -> Iterator[str]:
     completed = int(patients["reason_group"].eq(COMPLETED).sum())
     yield f"  completed: {completed}; still in the trial, followed up to the last record: {flow['ongoing']}"
     competing = flow["discontinued_by_horizon"] - flow["primary"]
+    others_too = patients.loc[patients["reason_group"].eq(COMPETING), "reason"].value_counts()
+    if len(others_too):
+        yield f"  competing, no leaving of one's own: {', '.join(f'{term} {n}' for term, n in others_too.items())}"
     yield (
         f"  by day {trial.horizon}: {flow['primary']} left, {competing} for a competing reason, {flow['censored']} not "
         f"followed so far, {flow['in_study_at_horizon']} seen through it"
@@ -87,7 +91,10 @@ def questions(trial: Trial) -> list[str]:
     ]
     if len(elsewhere):
         epochs = ", ".join(sorted(set(elsewhere["EPOCH"])))
-        asked.append(f"do records of {epochs} belong to the question? The main part alone is taken: [design] epochs")
+        asked.append(
+            f"do records of {epochs} belong to the question? The main part is taken, later epochs tell "
+            "only whether who stopped treatment stayed: [design] epochs"
+        )
     adverse = trial.events[trial.events["kind"].eq("adverse event")]
     if n := int(adverse["known_day"].isna().sum()):
         asked.append(
@@ -102,8 +109,11 @@ def questions(trial: Trial) -> list[str]:
 
 def text(trial: Trial, label: str) -> str:
     """What was understood, as the command line prints it."""
+    asked = [f"  {number}. {question}" for number, question in enumerate(questions(trial), 1)]
+    asked = asked or ["  no question was found"]
     parts = {
         f"{label}, read as {'a table' if trial.source == 'table' else trial.source.upper()}": [],
+        "For you to decide (a mapping says it; without, the report takes what is written here)": asked,
         "Who counts": list(_who(trial)),
         "When": list(_when(trial)),
         "Which leaving": list(_which(trial)),
@@ -114,9 +124,6 @@ def text(trial: Trial, label: str) -> str:
         table = pd.DataFrame(list(trial.account), columns=["file", "rows", "left out", "why"])
         parts["Rows read"] = _table(table)
     parts["Notes"] = [f"  {note}" for note in trial.notes] or ["  none"]
-    parts["For you to decide (a mapping says it; without, the report takes what is written here)"] = [
-        f"  {number}. {question}" for number, question in enumerate(questions(trial), 1)
-    ] or ["  nothing that would change a number"]
     return "\n\n".join("\n".join([title, *lines]) for title, lines in parts.items())
 
 
