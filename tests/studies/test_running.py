@@ -1,7 +1,6 @@
 """The study of running trials: its worlds by theory, and a rerun of its first trials."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from attrition import seeds
@@ -33,13 +32,3 @@ def test_the_cut_of_a_fraction_knows_no_outcome():
     assert running.informed(known.assign(cause=0, day=np.nan), 0.4) == cut
     u = np.clip((cut - known["start"]).dt.days + 1, 0, running.H).sum()
     assert u >= 0.4 * running.N * running.H > u - running.N
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not running.PLACE.exists(), reason="the study's results are not committed yet")
-def test_the_first_trials_come_out_as_committed():
-    found = running.committed()
-    for world in ("constant", "visits"):
-        again = pd.DataFrame(running.covered(world, 0, found["seed"]))
-        kept = pd.DataFrame(found["first"]).query("world == @world")[again.columns].reset_index(drop=True)
-        pd.testing.assert_frame_equal(again, kept, check_dtype=False, atol=0.02)

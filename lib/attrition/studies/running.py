@@ -225,8 +225,3 @@ def run(n_trials: int, n_others: int, seed: int, n_null: int = 4000) -> dict[str
 def write(found: Mapping[str, Any]) -> None:
     """Put the results where the report reads them."""
     results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
-
-
-def committed() -> dict[str, Any]:
-    """The committed results of the study."""
-    return json.loads(PLACE.read_text(encoding="utf-8"))
