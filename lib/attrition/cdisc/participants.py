@@ -1,5 +1,6 @@
 """Who counts: which subjects of DM or ADSL were randomised, who of them was dosed, and in which study."""
 
+import numpy as np
 import pandas as pd
 
 from attrition.cdisc.disposition import phase, terms
@@ -24,13 +25,6 @@ def of_one_study(source: Source, frame: pd.DataFrame, definitions: Definitions) 
             f"{source.label}: subjects of {len(studies)} studies ({', '.join(studies)}), and patients and sites of "
             "different studies are no one trial; choose one in a mapping ([design] study), or split the folder"
         )
-    return frame
-
-
-def once(source: Source, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The subjects of a domain, refused when one occurs more than once."""
-    if twice := int(frame[ID].duplicated().sum()):
-        raise CdiscError(f"{source.label}, {name.upper()}: {twice} patients occur more than once")
     return frame
 
 
@@ -114,7 +108,9 @@ def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Defini
     problems = []
     for column in definitions.numbers:
         numbers = pd.to_numeric(table[column], errors="coerce")
-        problems += lines_of(column, "must be a number: the mapping says so", numbers.isna() & table[column].notna())
+        problems += lines_of(
+            column, "must be a number: the mapping says so", ~np.isfinite(numbers) & table[column].notna()
+        )
         table[column] = numbers.astype(float)
     for column in definitions.categories:
         table[column] = table[column].astype("str")

@@ -177,7 +177,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     columns = [ID, "STUDYID", "SITEID", *participants.ARMS, "RFSTDTC", "RFXSTDTC", "DTHFL", "DTHDTC"]
     columns += participants.baseline_columns(source, "dm", definitions, "sdtm")
     subjects = source.read("dm", list(dict.fromkeys(columns)), need=[ID, "ARM", "RFSTDTC"])
-    subjects = participants.once(source, "dm", participants.of_one_study(source, subjects, definitions))
+    subjects = participants.of_one_study(source, subjects, definitions)
     was_dosed = participants.dosed(source, subjects, definitions)
     randomised, notes = participants.randomised(source, subjects, was_dosed, definitions)
     kept, was_dosed = subjects[randomised], was_dosed[randomised]
@@ -238,7 +238,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     columns = [ID, "STUDYID", "SITEID", "SITEGR1", "TRT01P", "TRT01A", "ARM", "RANDFL", "TRTSDT", *STATUS]
     columns += participants.baseline_columns(source, "adsl", definitions, "adam")
     frame = source.read("adsl", list(dict.fromkeys(columns)), need=[ID, "TRTSDT"])
-    frame = participants.once(source, "adsl", participants.of_one_study(source, frame, definitions))
+    frame = participants.of_one_study(source, frame, definitions)
     arm = frame["TRT01P"].fillna(frame["ARM"])
     if arm.isna().all() and frame["TRT01A"].notna().any():
         arm = frame["TRT01A"]
