@@ -126,12 +126,16 @@ def expected(made):
             elif column.endswith(("DTC", "DT")):
                 bad |= text != "" and not sound_date(text)
     exits: dict[str, float] = {}
+    done: dict[str, float] = {}
     for row in [] if bad else frames.get("ds", frames[first]):
         date, day = seen(row.get("DSSTDTC", row.get("EOSDT"))), seen(row.get("DSSTDY", ""))
         bad |= not day and len(date) < 10
-        if not bad and row.get("DSDECOD", row.get("EOSSTT")) in ("WITHDRAWAL BY SUBJECT", "DISCONTINUED"):
-            name = known[seen(row["USUBJID"]).lower()]
-            exits[name] = min(exits.get(name, math.inf), float(day) if day else day_of(date[:10]))
+        if not bad:
+            name, end = known[seen(row["USUBJID"]).lower()], float(day) if day else day_of(date[:10])
+            if row.get("DSDECOD", row.get("EOSSTT")) in ("WITHDRAWAL BY SUBJECT", "DISCONTINUED"):
+                exits[name] = min(exits.get(name, math.inf), end)
+            else:
+                done[name] = max(done.get(name, -math.inf), end)
     events = set()
     for row in [] if bad else frames.get("ae", frames.get("adae")):
         number = seen(row["AESEQ"])
@@ -139,7 +143,8 @@ def expected(made):
         events.add((*cells, len(events)) if not number else cells)
     numbered = [event[:2] for event in events if event[1] is not None]
     bad |= "ae" in frames and len({*numbered}) < len(numbered)
-    return None if bad else (subjects, exits, events)
+    early = {name for name, end in (done | exits).items() if end < 1}
+    return None if bad else (subjects, exits, events, early)
 
 
 def clean(message, wanted, made):
@@ -160,8 +165,8 @@ def check(kind, rng, folder):
         clean(str(refusal), wanted, made)
         return False
     assert wanted is not None, made
-    subjects, exits, events = wanted
-    kept = {name for name in subjects if exits.get(name, 1) >= 1}
+    subjects, exits, events, early = wanted
+    kept = set(subjects) - early
     assert set(trial.patients["id"]) == kept, made
     assert trial.flow["randomised"] == len(subjects)
     told = trial.exits.set_index("id")

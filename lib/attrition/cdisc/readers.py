@@ -117,8 +117,9 @@ def adverse_events(
     frame = frame.drop_duplicates([ID, "AESEQ"]) if frame["AESEQ"].notna().all() else frame
     frame = frame[frame[ID].isin(reference.index)]
     definitions = definitions or Definitions()
-    collected = _day(frame, reference, "AEDY", "AEDTC")
-    bound = study_day(latest_dates(frame["AESTDTC"]), frame[ID].map(reference))
+    first = frame[ID].map(reference)
+    collected = _day(frame, reference, "AEDY", "AEDTC").fillna(study_day(latest_dates(frame["AEDTC"]), first))
+    bound = study_day(latest_dates(frame["AESTDTC"]), first)
     onset = _day(frame, reference, "AESTDY", "AESTDTC").fillna(np.fmin(bound, collected)).fillna(collected)
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
     made = made[~(onset > frame[ID].map(days_until(definitions.data_cut, reference)).astype(float))]
