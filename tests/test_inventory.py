@@ -9,8 +9,8 @@ import pytest
 from attrition import paths
 from tests import inventory
 
-SEVERAL_TRIALS = {"tbl-across-trials", "tbl-next-trial"}
-"""Shown only when a reader brings more than one trial."""
+SEVERAL_TRIALS = {"tbl-across-trials", "tbl-next-trial", "tbl-estimands"}
+"""Shown only when a reader brings more than one trial, or one that records both ways out."""
 HINT = "if this is meant: python -m tests.inventory"
 
 

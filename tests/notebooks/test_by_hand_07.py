@@ -39,7 +39,7 @@ def test_both_curves_by_hand_are_the_librarys(by_hand):
 @pytest.mark.parametrize(("censored", "words"), [(0, "simply a share"), (3, "rather than a plain share")])
 def test_sentence_on_leavers_follows_the_censoring(censored, words):
     total = {"patients": 50, "still in": 20, "censored": censored, "competing": 2}
-    said = cells.run("07", "09", total=total, study=types.SimpleNamespace(horizon=120), report=report)["said"]
+    said = cells.run("07", "09", total=total, study=types.SimpleNamespace(horizon=120), end=120, report=report)["said"]
     assert words in said
     assert said.startswith(f"Of 50 patients {30 - censored} left by day 120, 2 of them")
 
@@ -49,14 +49,17 @@ def test_the_sum_of_the_wrong_curves_is_read_from_the_numbers(extra, words):
     right = pd.DataFrame({"reason": ["a"], "day": [120], "events": [3], "value": [0.5]})
     tables = {"by_reason": lambda *_: right, "by_the_mistake": lambda *_: right.assign(value=0.5 + extra)}
     stub, study = types.SimpleNamespace(**tables), types.SimpleNamespace(horizon=120)
-    said = cells.run("07", "12", incidence=stub, study=study, days=[120], report=report)["said"]
+    said = cells.run(
+        "07", "12", incidence=stub, study=study, days=[120], end=120, total={"censored": 0}, report=report
+    )["said"]
     assert said.startswith(words)
     assert f"add up to {50 + 100 * extra:.1f}%" in said
 
 
 def test_the_mistake_is_told_by_its_largest_gap():
     study = made()
-    told = cells.run("07", "12", "17a", incidence=incidence, study=study, days=[60, study.horizon], report=report)
+    given = {"days": [60, study.horizon], "end": study.horizon, "total": {"censored": 0}}
+    told = cells.run("07", "12", "17a", incidence=incidence, study=study, report=report, **given)
     over, found = told["over"], told["mistake"]
     assert over.index.tolist() == [*study.groups, "sum"]
     assert (over["difference"] >= -1e-12).all()
@@ -67,7 +70,7 @@ def test_the_mistake_is_told_by_its_largest_gap():
     assert found["gap"] == pytest.approx(100 * (found["wrong"] - found["right"]))
     assert found["wrong_sum"] == over.loc["sum", "one_minus_km"] > found["right_sum"]
     same = over.assign(one_minus_km=over["incidence"], difference=0.0)
-    found = cells.run("07", "17a", over=same, study=study)["mistake"]
+    found = cells.run("07", "17a", over=same, study=study, **given)["mistake"]
     assert (found["overstated"], found["verdict"]) == (False, "exploratory")
 
 

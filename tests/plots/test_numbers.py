@@ -344,7 +344,7 @@ def test_accuracy_stands_beside_its_landmark():
 
 def test_a_flow_of_participants_counts_those_who_left_beside_those_who_stay():
     table = pd.DataFrame({"step": ["screened", "randomised", "day 28"], "n": [1200, 1000, 900], "left": [0, 200, 100]})
-    ax = diagrams.consort(table.assign(death=[0, 0, 60], other=[0, 0, 40]), ["death", "other"])
+    ax = diagrams.consort(table.assign(death=[0, 0, 60], other=[0, 0, 40], censored=0), ["death", "other"])
     words = [text.get_text() for text in ax.texts if text.get_text()]
     assert [word for word in words if word[0].isdigit()] == ["1,200", "1,000", "200 not randomised", "900", "100 left"]
     assert {"death 60", "other 40"} <= set(words)

@@ -61,8 +61,8 @@ def lines_of(column: str, rule: str, bad: pd.Series) -> list[Problem]:
 def spelled(column: str, rule: str, cells: pd.Series, bad: pd.Series) -> list[Problem]:
     """`lines_of`; a spelling of missing that is known is named, with the key of a mapping that accepts it.
 
-    >>> spelled("AGE", "must be a number", pd.Series(["NA", "old"]), pd.Series([True, True]))[0].rule
-    'NA, R\'s spelling of missing? accept it with missing = ["", "NA"] in the mapping'
+    >>> print(spelled("AGE", "must be a number", pd.Series(["NA", "old"]), pd.Series([True, True]))[0].rule)
+    NA, R's spelling of missing? accept it with missing = ["", "NA"] in the mapping
     """
     if not bad.any():
         return []

@@ -278,7 +278,7 @@ def inflated(n: int, dropout: float, sure: float = 0.8, events: tuple[float, flo
     Examples
     --------
     >>> inflated(100, 0.2), inflated(100, 0.2, 0.9)
-    (129, 132)
+    (130, 132)
     """
 
     def kept(total: int) -> float:
