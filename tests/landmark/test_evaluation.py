@@ -314,7 +314,7 @@ def test_the_verdict_on_contacting_is_the_full_models_whatever_less_can_do():
 @pytest.mark.slow
 def test_a_model_that_separates_all_patients_is_told_without_a_crash(made, p, monkeypatch):
     """Were a leak to pass the guard, the chapter would still find words, and no verdict on what the leak decides."""
-    monkeypatch.setattr(guard, "guard", lambda *_: None)
+    monkeypatch.setattr(guard, "guard", lambda *_, **__: None)
     told = with_column(made, "code", np.where(made.patients["status"].eq("primary"), "1", "0"))
     study = evaluation.run(told, p, 1)
     here = {"landmark": 28, "model": "all"}
