@@ -394,3 +394,12 @@ def test_adam_ongoing_without_a_last_date_is_followed_to_the_last_date_of_all(tm
 def test_rows_of_subjects_who_do_not_count_are_accounted_for(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), ARM=["Screen Failure", *["A", "B"] * 5, "A"]))
     assert ("ds.csv", 12, 1, "subjects who were not randomised or not dosed") in trial.account
+
+
+def test_adam_tells_deaths_of_the_study_where_both_ends_are_recorded(tmp_path):
+    columns = changed(EOSSTT="DISCONTINUED", EOSDT=date(40), DCSREAS="ADVERSE EVENT")
+    stop = {"EOTSTT": ["DISCONTINUED", *["COMPLETED"] * 11], "DCTREAS": ["ADVERSE EVENT", *[None] * 11]}
+    stop |= {"TRTEDT": [date(10), *[date(180)] * 11], "DTHFL": ["Y", *[None] * 11], "DTHDT": [date(40), *[None] * 11]}
+    trial = load(adam(tmp_path, **columns, **stop))
+    assert of(trial) == (40, "competing")
+    assert "1 patients left for another reason on the day they died: counted as deaths." in trial.notes

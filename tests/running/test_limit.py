@@ -46,10 +46,8 @@ def test_rule_a_rings_falsely_in_a_twentieth_of_trials():
     assert abs(rung - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 600)
 
 
-def test_monitor_rings_on_the_pilot_long_before_the_simple_rule():
-    from attrition import trials
+def test_monitor_rings_on_the_pilot_long_before_the_simple_rule(known):
 
-    known = remaining.course(trials.load("pilot"))
     found = limit.monitor(known, "2013-06-01", 168, {"dropout": 0.3, "patients": 254})
     assert found["rule"] == "B"
     assert found["rang"] <= pd.Timestamp("2013-04-01")

@@ -2,29 +2,20 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from attrition import __main__ as command
-from attrition import trials
 from attrition.cdisc.sources import CdiscError
 from attrition.running import backtest, limit, projection, remaining
 from notebook_report import results
+from tests.cdisc.folders import everybody, sdtm
 from tests.running.test_hazards import weighted_prior_draws
 
 PLAN = {"patients": 254, "dropout": 0.3, "effect": 2.0, "sd": 6.0, "power": 0.8}
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return trials.load("pilot")
-
-
-@pytest.fixture(scope="module")
-def known(pilot):
-    return remaining.course(pilot)
 
 
 @pytest.mark.slow
@@ -181,3 +172,12 @@ def test_the_command_says_it_in_lines_and_in_json(capsys, tmp_path):
     for day in ("2011-01-01", "soon"):
         assert command.main([*base[:-1], day]) != 0
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_zip_archive_of_a_folder_is_read_like_the_folder(tmp_path):
+    (tmp_path / "one").mkdir()
+    sdtm(tmp_path / "one", everybody(12))
+    shutil.make_archive(str(tmp_path / "one"), "zip", tmp_path / "one")
+    (tmp_path / "m.toml").write_text("[plan]\nhorizon = 168\n")
+    found = [backtest.read(str(tmp_path / name), "2020-03-01", str(tmp_path / "m.toml")) for name in ("one", "one.zip")]
+    pd.testing.assert_frame_equal(found[0].exits, found[1].exits)

@@ -7,20 +7,9 @@ from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.power import TTestIndPower
 
-from attrition import trials
 from attrition.running import remaining
 
 DAYS = pd.date_range("2012-08-01", "2015-04-01", freq="41D")
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return trials.load("pilot")
-
-
-@pytest.fixture(scope="module")
-def known(pilot):
-    return remaining.course(pilot)
 
 
 def made_up(seed, n=60):

@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import TERMS, Source, as_dates, study_day
+from attrition.cdisc.sources import ID, TERMS, WHOLE, Source, as_dates, first_known, study_day
 from attrition.cdisc.trial import Definitions, days_until
 from attrition.contract.strict import ContractError, Problem, lines_of
 
-ID = "USUBJID"
 CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
 DISPOSITION = "DISPOSITION EVENT"
 RULES = TERMS["disposition"]
-WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 MOST_TERMS = 40
 EXITS = ("treatment_day", "treatment_reason", "study_day", "study_reason")
 DEATH = "DEATH"
@@ -28,7 +26,7 @@ DEATH = "DEATH"
 class Disposition:
     """The exits of the patients by id (columns `EXITS`, missing: not yet), cells with what they were taken for, notes.
 
-    `estimands` are those that the records tell: ``"treatment"``, ``"study"``.
+    `estimands` are those that the records tell, in the order of `attrition.cdisc.trial.ESTIMANDS`.
     """
 
     exits: pd.DataFrame
@@ -98,7 +96,7 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame["scope"] = frame["scope"].where(frame["scope"].ne(""), np.where(treatment, "treatment", "study"))
     frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
     frame["phase"] = phase(frame["EPOCH"], definitions.epochs)
-    frame["event_day"] = _days(frame, reference)
+    frame["event_day"] = first_known(frame["DSSTDY"], frame["DSSTDTC"], frame[ID].map(reference))
     source.left_out("ds", int((~ours).sum()), "subjects who were not randomised or not dosed")
     cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
     return frame[ours & ~(frame["event_day"] > cut)]
@@ -113,11 +111,6 @@ def phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
         usual = np.where(main, "main", np.where(usual == "before", "before", np.where(extension, usual, "later")))
     phase = pd.Series(usual, index=epoch.index)
     return phase if phase.eq("main").any() else phase.replace({"later" if later.any() else "extension": "main"})
-
-
-def _days(frame: pd.DataFrame, reference: pd.Series) -> pd.Series:
-    day = pd.to_numeric(frame["DSSTDY"]).astype(float)
-    return day.fillna(study_day(as_dates(frame["DSSTDTC"]), frame[ID].map(reference)))
 
 
 def _first(rows: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +139,7 @@ def _study(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Who left the main part and has a record of a later epoch has left the study only if that record says so.
     """
     main, later, beyond = (
-        _first(_of_the_last_epoch(rows[rows["phase"].eq(phase)])) for phase in ("main", "later", "extension")
+        _first(_of_the_last_epoch(rows[rows["phase"].eq(part)])) for part in ("main", "later", "extension")
     )
     followed = main.index[main["kind"].eq("left")].intersection(later.index)
     final = pd.concat([later.loc[followed], main.drop(followed)])
@@ -189,7 +182,7 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     study, main = _study(rows[rows["scope"].eq("study")])
     treatment = _first(of_treatment) if len(of_treatment) else main
     _undated(source, pd.concat([study, treatment]))
-    told = {"treatment": treatment, "study": study}
+    told = {"study": study, "treatment": treatment}
     columns: dict[str, pd.Series] = {}
     for name, chosen in told.items():
         columns |= {f"{name}_day": chosen["event_day"], f"{name}_reason": chosen["DSDECOD"]}
@@ -242,7 +235,7 @@ def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series, de
         own, reason = exits[f"{name}_day"], exits[f"{name}_reason"]
         done, told = reason.isin(definitions.completed), reason.eq(DEATH)
         dead = flagged & day.notna() & ~told & ~done & ~(own < day)
-        if name == found.estimands[-1]:
+        if name == found.estimands[0]:
             counts = {
                 "left for another reason on the day they died: counted as deaths": dead & own.notna(),
                 "died after they had left: their disposition stands": flagged & ~told & ~done & (own < day),

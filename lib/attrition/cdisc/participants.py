@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc.disposition import phase, terms
-from attrition.cdisc.sources import TERMS, CdiscError, Source, as_dates
+from attrition.cdisc.sources import ID, TERMS, WHOLE, CdiscError, Source, as_dates
 from attrition.cdisc.trial import Definitions
 from attrition.contract.strict import ContractError, lines_of
 
-ID = "USUBJID"
-WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 ARMS = ["ARM", "ARMCD", "ACTARM", "ACTARMCD", "ARMNRS"]
 
 
@@ -62,10 +60,6 @@ def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.S
     return taken & ~untreated
 
 
-def _main(epoch: pd.Series) -> pd.Series:
-    return phase(terms(epoch), ()).ne("before")
-
-
 def randomised(
     source: Source, frame: pd.DataFrame, was_dosed: pd.Series, definitions: Definitions
 ) -> tuple[pd.Series, list[str]]:
@@ -80,8 +74,9 @@ def randomised(
     assigned = _in(frame, ["ARMNRS"], definitions.not_treated)
     failed |= no_arm & (told | (frame["ARMNRS"].notna() & ~assigned))
     disposed = source.read("ds", [ID, "DSDECOD", "EPOCH"])
-    finished = disposed[terms(disposed["DSDECOD"]).isin(definitions.completed) & _main(disposed["EPOCH"])]
-    screened_out = frame[ID].isin(disposed.loc[terms(disposed["DSDECOD"]).isin(out), ID])
+    ended, after = terms(disposed["DSDECOD"]), phase(terms(disposed["EPOCH"]), ()).ne("before")
+    finished = frame[ID].isin(disposed.loc[ended.isin(definitions.completed) & after, ID])
+    screened_out = frame[ID].isin(disposed.loc[ended.isin(out), ID])
     silent = no_arm & ~failed & ~assigned & ~was_dosed
     doubtful = ~failed & ~silent & ~was_dosed & (told | screened_out)
     notes = []
@@ -94,7 +89,7 @@ def randomised(
     chosen = ~(failed | silent | doubtful)
     if n := int((chosen & (as_dates(frame["RFXSTDTC"]) > as_dates(frame["RFSTDTC"]))).sum()):
         notes.append(f"{n} patients were first dosed (RFXSTDTC) after RFSTDTC: days count from RFSTDTC, as in SDTM.")
-    if n := int((chosen & ~was_dosed & frame[ID].isin(finished[ID])).sum()):
+    if n := int((chosen & ~was_dosed & finished).sum()):
         notes.append(f"{n} randomised subjects without a dose completed by DS: is its date missing?")
     return chosen, notes
 

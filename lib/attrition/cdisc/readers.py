@@ -9,14 +9,12 @@ import pandas as pd
 
 from attrition.cdisc import participants
 from attrition.cdisc.disposition import CELL, EXITS, Disposition, sdtm, terms, with_deaths
-from attrition.cdisc.sources import CdiscError, Source, as_dates, first_known, latest_dates, study_day
-from attrition.cdisc.trial import EVENT_COLUMNS, Definitions, Trial, assemble, days_until
+from attrition.cdisc.sources import ID, WHOLE, CdiscError, Source, as_dates, first_known, latest_dates, study_day
+from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, Definitions, Trial, assemble, days_until
 from attrition.contract.strict import ContractError, lines_of
 
-ID = "USUBJID"
 MONTH = 365.25 / 12
 OF_DAY = ["id", "kind", "name", "day", "known_day"]
-WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 NO_REASON = "DISCONTINUED, NO REASON GIVEN"
 NO_SCALES = ("adsl", "adae", "advs", "adtte", "adlb", "adcm", "adex")
 """How the names of ADaM data sets begin that hold no rating scale."""
@@ -214,7 +212,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
         _schedule(source, definitions),
         notes=(*notes, *found.notes, *doubts),
         dosed=was_dosed,
-        estimands=_in_order(found),
+        estimands=found.estimands or ESTIMANDS[:1],
         cells=found.cells,
     )
 
@@ -224,11 +222,6 @@ def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, e
     last = events.groupby("id")["day"].max()
     table = table.join(found.exits[list(EXITS)], on="id")
     return table.assign(start=table["id"].map(reference), last_day=table["id"].map(last).astype(float))
-
-
-def _in_order(found: Disposition) -> tuple[str, ...]:
-    """Exits that are recorded, the study first; a trial without any disposition yet is about the study."""
-    return tuple(sorted(found.estimands)) or ("study",)
 
 
 # ADaM
@@ -267,7 +260,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
         {"screened": None, "screen_failures": None},
         notes=(*found.notes, *doubts),
         dosed=table["start"].notna(),
-        estimands=_in_order(found),
+        estimands=found.estimands or ESTIMANDS[:1],
         cells=found.cells,
     )
 

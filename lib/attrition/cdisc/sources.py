@@ -53,6 +53,7 @@ TERMS: dict[str, Any] = settings.read(Path(__file__).with_name("terms.yaml"), Cd
 COLUMNS = TERMS["columns"]
 RANGES: dict[str, Any] = settings.read(Path(__file__).with_name("ranges.yaml"), CdiscError)
 ID = "USUBJID"
+WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 NO_ARMS = frozenset(map(plain, (*TERMS["standard"]["not_randomised"], *TERMS["standard"]["not_treated"])))
 DAY_RULE = "must be a whole study day from {:,} to {:,}, and there is no day 0"
 RANGE_RULE = "must be a number from {:g} to {:g}"
@@ -441,8 +442,9 @@ _header, _content = files.header, files.table
 
 
 def holds_files(place: str | Path) -> bool:
-    """Whether a place is a folder, or a zip archive of one."""
-    return Path(place).is_dir() or (Path(place).is_file() and Path(place).suffix.lower() == ".zip")
+    """Whether a place holds files of CDISC's: a packaged trial, a folder, or a zip archive of one."""
+    path = Path(place)
+    return str(place) in PACKAGED or path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
 
 
 def open_source(trial: str | Path, missing: Sequence[str] = ("",)) -> Source:

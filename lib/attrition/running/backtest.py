@@ -1,19 +1,18 @@
 """A trial put back to every month of its own past, what was said then held against what came; and all of it in one."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from attrition import cdisc, trials
-from attrition.cdisc.sources import PACKAGED, CdiscError, open_source
+from attrition.cdisc.sources import CdiscError, holds_files, open_source
 from attrition.cdisc.trial import Trial
 from attrition.running import limit
 from attrition.running.projection import FEWEST, Projection, project
 from attrition.running.remaining import LEFT, Standing, at, between_arms, course, power_left, subjects
-from attrition.trials import flat, folder, mapping
+from attrition.trials import mapping
 
 FEWEST_ONGOING, MONTH, OVERDUE = 5, 31, 1.5
 
@@ -132,7 +131,7 @@ def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
     Raises
     ------
     CdiscError, MappingError, ContractError
-        No date, no horizon that was planned, or whatever is wrong with the files.
+        No date, no horizon that was planned, or what `attrition.trials.load` refuses.
     """
     day = mapping.as_date(cut)
     if day is None:
@@ -140,11 +139,10 @@ def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
     one = trials.named([place], [mapped] if mapped else [])[0]
     chosen = mapping.read(one.mapping or {"design": {"data_cut": day}})
     chosen.data_cut = day
-    if one.place in PACKAGED or Path(one.place).is_dir():
-        if not chosen.horizon and cdisc.usual(open_source(one.place), chosen.study or "").horizon is None:
-            raise CdiscError(f"{one.name}: a running trial needs its planned last day, [plan] horizon in a mapping")
-        return folder.load(one.place, chosen, one.name)
-    return flat.load(Path(one.place), chosen, one.name)
+    of_folder = holds_files(one.place)
+    if of_folder and not chosen.horizon and cdisc.usual(open_source(one.place), chosen.study or "").horizon is None:
+        raise CdiscError(f"{one.name}: a running trial needs its planned last day, [plan] horizon in a mapping")
+    return trials.read_from(one.place, chosen, one.name)
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from attrition.cdisc.sources import PACKAGED, holds_files, open_source
 from attrition.contract.strict import ContractError
 from attrition.trials import flat, folder, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
-from attrition.trials.mapping import MappingError, slug
+from attrition.trials.mapping import MappingError, TableMapping, slug
 from attrition.trials.mapping import read as read_mapping
 from notebook_report import errors, results
 from notebook_report.sources import digest, file_digest
@@ -43,17 +43,14 @@ class TrialFiles:
     def known(self) -> "TrialFiles":
         """The same with what tells its study from another one of that name: its STUDYID, else a hash of its files."""
         studies: list[str] = []
-        if self.place in PACKAGED or holds_files(self.place):
+        if holds_files(self.place):
             source = open_source(self.place)
             studies = sorted(source.read(source.of_subjects, ["STUDYID"])["STUDYID"].dropna().unique())
         return replace(self, study=" ".join(studies) or digest(*map(file_digest, self.files())))
 
     def load(self) -> Trial:
-        """Read the trial; see `attrition.trials.folder.load` and `attrition.trials.flat.load`."""
-        chosen = mapping.read(self.mapping) if self.mapping else None
-        if self.place in PACKAGED or holds_files(self.place):
-            return folder.load(self.place, chosen, self.name if self.mapping else "")
-        return flat.load(self.place, mapping.read(self.mapping), self.name)
+        """Read the trial; see `read_from`."""
+        return read_from(self.place, mapping.read(self.mapping), self.name) if self.mapping else read_from(self.place)
 
     def files(self) -> list[Path]:
         """Files that the trial is read from."""
@@ -65,6 +62,15 @@ class TrialFiles:
             return [*open_source(place).paths, *chosen]
         long = mapping.read(self.mapping).events
         return [place, *chosen, *([long.table] if long else [])]
+
+
+def read_from(place: str | Path | pd.DataFrame, chosen: TableMapping | None = None, name: str = "") -> Trial:
+    """A trial from CDISC files (see `attrition.trials.folder.load`) or a flat table (`attrition.trials.flat.load`)."""
+    if not isinstance(place, pd.DataFrame) and holds_files(place):
+        return folder.load(place, chosen, name)
+    if chosen is None:
+        raise MappingError("a flat table needs a mapping that says which column is what")
+    return flat.load(place, chosen, name)
 
 
 def _beside(table: Path) -> Path:
@@ -278,9 +284,7 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
     168
     """
     if mapping is not None:
-        chosen = read_mapping(mapping)
-        of_folder = not isinstance(name, pd.DataFrame) and (str(name) in PACKAGED or holds_files(name))
-        trial = folder.load(str(name), chosen) if of_folder else flat.load(name, chosen)
+        trial = read_from(name, read_mapping(mapping))
         check(trial, trial.name)
         return trial
     known = {one.name: one for one in registered()}

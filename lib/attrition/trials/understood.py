@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from attrition.cdisc.disposition import RULES
+from attrition.cdisc.disposition import CELL, RULES
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial
 
-CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
 CELLS = [*CELL, "records", "used", "taken_for"]
 
 
