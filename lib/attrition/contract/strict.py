@@ -217,7 +217,7 @@ def _marked(text: str) -> str:
 def _row_names(header: list[str], rows: list[list[str]]) -> bool:
     """Whether the first column holds names of rows, as R and pandas write them: no name, and no cell as another."""
     first = [row[0] for row in rows if row]
-    unnamed = len(header) > 1 and not header[0].strip() and all(name.strip() for name in header[1:])
+    unnamed = len(header) > 1 and header[0] == "" and all(name.strip() for name in header[1:])
     return unnamed and len(first) == len({*first}) > 0 and all(first)
 
 
