@@ -26,7 +26,7 @@ from notebook_report import results
 
 NAME = "running"
 PLACE = paths.STUDIES / f"{NAME}.json"
-SEED = 1901
+SEED = 261128
 N, H, ACCRUAL, LEAVE, COMPETE, SITES = 254, 168, 365, 0.30, 0.03, 20
 FRACTIONS = (0.2, 0.4, 0.6)
 SHAPES = ("constant", "early", "late", "peak")
