@@ -6,10 +6,11 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from xml.etree.ElementTree import Element, TreeBuilder
+from typing import Any
+
+from bs4 import BeautifulSoup
 
 from notebook_report import markdown
 
@@ -18,63 +19,28 @@ FIGURE_LIMIT = 150 * 1024
 STYLE_LIMIT = 16_000
 SCRIPT_LIMIT = 5_000
 FILLER = "No description has been provided"
-RAW = {"script", "style"}
-"""What is looked at on its own, not as text."""
 
 
-class _Page(HTMLParser):
-    """The page as a tree; an element that is not closed ends with the one that holds it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open, self.builder, self.void = ["page"], TreeBuilder(), markdown.names("void")
-        self.builder.start("page", {})
-        self.feed(html)
-        super().close()
-        self.handle_endtag("page")
-        self.root = self.builder.close()
-        self.tags = [(element.tag, element.attrib) for element in self.root.iter()][1:]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin an element."""
-        self.builder.start(tag, {name: value or "" for name, value in attrs})
-        if tag in self.void:
-            self.builder.end(tag)
-        else:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """End an element and what is still open in it."""
-        while tag in self.open:
-            last = self.open.pop()
-            self.builder.end(last)
-            if last == tag:
-                break
-
-    def handle_data(self, data: str) -> None:
-        """Take up text."""
-        self.builder.data(data)
-
-    def said(self, *tags: str) -> Iterator[tuple[Element, str]]:
-        """Elements of these kinds with their text."""
-        yield from ((one, "".join(one.itertext())) for one in self.root.iter() if one.tag in tags)
+def _said(page: Any, *tags: str) -> Iterator[tuple[Any, str]]:
+    """Elements of these kinds with their text."""
+    yield from ((one, one.get_text()) for one in page.find_all(tags))
 
 
-def _addresses(page: _Page) -> Iterator[str]:
+def _addresses(page: Any) -> Iterator[str]:
     pointers = markdown.names("pointers")
-    ids = Counter(known["id"] for _, known in page.tags if "id" in known)
+    ids = Counter(one["id"] for one in page.find_all(id=True))
     yield from [f"id {name!r} is used {count} times" for name, count in ids.items() if count > 1]
-    for tag, known in page.tags:
-        href = known.get("href", "")
-        if tag == "a" and href.startswith("#") and href[1:] not in ids:
+    for one in page.find_all(True):
+        href = one.get("href", "")
+        if one.name == "a" and href.startswith("#") and href[1:] not in ids:
             yield f"a link to {href}, which does not exist"
-        wanted = [name for pointer in pointers for name in known.get(pointer, "").split()]
-        yield from [f"<{tag}> points to #{name}, which does not exist" for name in wanted if name not in ids]
+        wanted = [name for pointer in pointers for name in one.get(pointer, "").split()]
+        yield from [f"<{one.name}> points to #{name}, which does not exist" for name in wanted if name not in ids]
 
 
-def _loads(page: _Page) -> Iterator[str]:
+def _loads(page: Any) -> Iterator[str]:
     forbidden, loading = markdown.names("forbidden"), markdown.names("loading")
-    for tag, known in page.tags:
+    for tag, known in ((one.name, one.attrs) for one in page.find_all(True)):
         if tag in forbidden:
             yield f"<{tag}> has no place in the report"
         for name, value in known.items():
@@ -94,46 +60,44 @@ def _loads(page: _Page) -> Iterator[str]:
             yield "a data link that is not a download"
 
 
-def _figures(page: _Page) -> Iterator[str]:
-    for tag, known in page.tags:
-        alt = known.get("aria-label" if tag == "svg" else "alt", "").strip()
-        if tag in ("img", "svg") and (not alt or FILLER in alt):
+def _figures(page: Any) -> Iterator[str]:
+    for picture in page.find_all(["img", "svg"]):
+        alt = picture.get("aria-label" if picture.name == "svg" else "alt", "").strip()
+        if not alt or FILLER in alt:
             yield f"a picture without alternative text ({alt[:40]!r})"
-        if tag in ("script", "foreignobject", "use") and not known.get("href", "#").startswith("#"):
-            yield f"<{tag}> loads {known['href'][:40]!r}"
-        if tag == "foreignobject":
+    for one in page.find_all(["script", "foreignobject", "use"]):
+        if not one.get("href", "#").startswith("#"):
+            yield f"<{one.name}> loads {one['href'][:40]!r}"
+        if one.name == "foreignobject":
             yield "a picture that shows something of its own"
-    for figure in page.root.iter("figure"):
-        inside = {element.tag for element in figure.iter()}
-        if "figcaption" not in inside:
+    for figure in page.find_all("figure"):
+        if not figure.find("figcaption"):
             yield f"figure {figure.get('id', '')!r} has no caption"
-        if not {"img", "svg", "table"} & inside:
+        if not figure.find(["img", "svg", "table"]):
             yield f"figure {figure.get('id', '')!r} is empty"
-    for part, text in page.said("div"):
-        shown = any(element.tag in ("img", "svg") for element in part.iter())
-        if part.get("class", "").split()[:1] == ["out"] and not text.strip() and not shown:
+    for part, text in _said(page, "div"):
+        if part.get("class", "").split()[:1] == ["out"] and not text.strip() and not part.find(["img", "svg"]):
             yield "an output is empty"
 
 
-def _words(page: _Page) -> Iterator[str]:
-    yield from [f"an empty <{one.tag}>" for one, text in page.said(*markdown.names("never_empty")) if not text.strip()]
-    parts = ((one.text if one.tag not in RAW else "", one.tail) for one in page.root.iter())
-    text = " ".join(part for pair in parts for part in pair if part)
-    yield from [f"the text shows {trace!r}" for trace in dict.fromkeys(markdown.traces(text))]
-    for one, said in page.said("td", "p", "figcaption", "li"):
+def _words(page: Any) -> Iterator[str]:
+    never_empty = _said(page, *markdown.names("never_empty"))
+    yield from [f"an empty <{one.name}>" for one, text in never_empty if not text.strip()]
+    yield from [f"the text shows {trace!r}" for trace in dict.fromkeys(markdown.traces(page.get_text(" ")))]
+    for one, said in _said(page, "td", "p", "figcaption", "li"):
         if re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said):
-            yield f"a missing value in <{one.tag}>: {said.strip()[:60]!r}"
-    if page.root.find(".//merror") is not None:
+            yield f"a missing value in <{one.name}>: {said.strip()[:60]!r}"
+    if page.find("merror"):
         yield "a broken formula"
 
 
-def _headings(page: _Page) -> Iterator[str]:
-    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+def _headings(page: Any) -> Iterator[str]:
+    levels = [int(one.name[1]) for one in page.find_all(re.compile("^h[1-6]$"))]
     if levels.count(1) != 1:
         yield f"{levels.count(1)} headings of level 1"
     steps = pairwise(levels)
     yield from [f"a heading of level {b} below one of level {a}" for a, b in steps if b > a + 1]
-    if not any(tag == "html" and known.get("lang") for tag, known in page.tags):
+    if not page.select("html[lang]"):
         yield "the page does not name its language"
 
 
@@ -149,12 +113,12 @@ def policy(css: str, js: str) -> str:
     )
 
 
-def _policy(page: _Page) -> Iterator[str]:
-    policy = next((k["content"] for t, k in page.tags if t == "meta" and "Security" in k.get("http-equiv", "")), "")
+def _policy(page: Any) -> Iterator[str]:
+    policy = next((one["content"] for one in page.find_all("meta", {"http-equiv": re.compile("Security")})), "")
     if "default-src 'none'" not in policy:
         yield "no content security policy that forbids loading"
     for tag, limit, directive in (("style", STYLE_LIMIT, "style-src "), ("script", SCRIPT_LIMIT, "script-src ")):
-        texts = [text for _, text in page.said(tag)]
+        texts = [text for _, text in _said(page, tag)]
         if len(texts) != 1:
             yield f"{len(texts)} <{tag}> elements instead of one"
         rule = next((part for part in policy.split(";") if part.strip().startswith(directive)), "")
@@ -171,7 +135,7 @@ def problems(html: str) -> list[str]:
     >>> "a link to #gone, which does not exist" in problems('<a href="#gone">x</a>')
     True
     """
-    page = _Page(html)
+    page = BeautifulSoup(html, "html.parser", multi_valued_attributes=None)
     size = len(html.encode())
     found = [f"the page takes {size / 2**20:.1f} MiB; at most 3"] if size > PAGE_LIMIT else []
     for check in (_addresses, _loads, _figures, _words, _headings, _policy):
