@@ -114,20 +114,11 @@ def _absent(id: str) -> None:
     _emit({"text/plain": f"[{id}] nothing to show"}, kind="absent", id=id)
 
 
-def _parts(cells: pd.Series) -> list[Any]:
-    """Value and limits of each cell that holds an estimate; of words only where the whole column is of such words."""
-    own = [getattr(cell, "numbers", None) for cell in cells]
-    words = [cell for cell in cells if isinstance(cell, str) and cell not in ("", text.MISSING)]
-    if any(own) or not all(map(text.is_number, words)):
-        return own
-    return [text.interval_numbers(cell) if isinstance(cell, str) else None for cell in cells]
-
-
 def _tidy(df: pd.DataFrame) -> pd.DataFrame:
     """A table with numbers for text: an estimate with its interval becomes three columns."""
     made: dict[str, pd.Series] = {}
     for name in df.columns:
-        column, parts = df[name], _parts(df[name])
+        column, parts = df[name], [getattr(cell, "numbers", None) for cell in df[name]]
         if not any(parts):
             made[name] = column
             continue
@@ -182,14 +173,14 @@ def _narrowed(drawn: Any) -> float:
     return 1 + TALLER * max(most - 1, 0)
 
 
-def _for_phones(drawn: Any, raster: bool) -> str:
+def _for_phones(drawn: Any) -> str:
     """The figure drawn once more, as narrow as a phone, with text of the same size."""
     from notebook_report import svg
 
     width, height = PHONE, _narrowed(drawn) * drawn.get_size_inches()[1]
     for _ in range(TRIES):
         drawn.set_size_inches(width, height)
-        picture = svg.draw(drawn, raster)
+        picture = svg.draw(drawn)
         excess = svg.size(picture)[0] / 72 - PHONE
         if excess < 0.05:
             break
@@ -203,7 +194,6 @@ def figure(
     caption: str | None = None,
     alt: str | None = None,
     data: pd.DataFrame | None = None,
-    raster: bool = False,
     **values: Any,
 ) -> None:
     """Show a figure, once, and close it.
@@ -220,8 +210,6 @@ def figure(
         What the picture shows, for those who do not see it; not the caption again.
     data : pandas.DataFrame, optional
         The numbers drawn; written to ``tables/<id>.csv`` and offered to the reader.
-    raster : bool
-        For more than about a thousand marks: marks become a picture, text stays text.
     **values
         Results for the fields of the texts in the captions file, as in `prose`.
 
@@ -243,8 +231,8 @@ def figure(
         raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
     drawn = _figure_of(ax_or_fig)
     _legible(drawn, id)
-    picture = svg.draw(drawn, raster)
-    phone = _for_phones(drawn, raster)
+    picture = svg.draw(drawn)
+    phone = _for_phones(drawn)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
     rows = _spec(data) if data is not None and len(data) <= DATA_ROWS else None

@@ -93,7 +93,7 @@ class Outputs:
             made.append(inline(themed(drawing, self.look), name, item.about["alt"], "narrow" if place else "wide"))
             if len(made[-1]) > checks.FIGURE_LIMIT:
                 took = f"{len(made[-1]) / 1024:.0f} KiB; at most {checks.FIGURE_LIMIT // 1024}"
-                raise BuildError(f"{name} takes {took}. Draw fewer points or pass raster=True", item.cell.where)
+                raise BuildError(f"{name} takes {took}. Draw fewer points, or with rasterized=True", item.cell.where)
         return made
 
     def _made_in(self, item: Item) -> str:

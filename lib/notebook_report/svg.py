@@ -3,22 +3,17 @@
 import base64
 import io
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.colors
-from matplotlib.artist import Artist
-from matplotlib.collections import Collection
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.lines import Line2D
 
 from notebook_report import project
 
 FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
 """Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
 RASTER_DPI = 192
+"""Of what matplotlib was asked to rasterise (``rasterized=True``): a lossless picture among vectors."""
 PAD = 0.04
 """Inches around a figure, so that no label touches the edge of a screen."""
 LONG_PATH = 150
@@ -26,24 +21,13 @@ LONG_PATH = 150
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def draw(figure: Figure, raster: bool = False) -> str:
-    """SVG of a figure in the light theme, without metadata or generated names: equal figures give equal text.
-
-    With `raster` marks and lines become lossless pictures, one for each theme, and text and axes stay SVG.
-    """
-    if not raster:
-        return tidy(_save(figure))
-    artists = _marks(figure)
-    before = [artist.get_rasterized() for artist in artists]
-    for artist in artists:
-        artist.set_rasterized(True)
-    light, look = tidy(_save(figure)), project.style()
-    _recolour(artists, look.LIGHT, look.DARK)
-    dark = tidy(_save(figure))
-    _recolour(artists, look.DARK, look.LIGHT)
-    for artist, was in zip(artists, before, strict=True):
-        artist.set_rasterized(was)
-    return _with_dark_pictures(light, dark)
+def draw(figure: Figure) -> str:
+    """SVG of a figure in the light theme, without metadata or generated names: equal figures give equal text."""
+    buffer = io.StringIO()
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": project.current.name}
+    with mpl.rc_context(settings):
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=PAD, dpi=RASTER_DPI)
+    return tidy(buffer.getvalue())
 
 
 SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
@@ -55,14 +39,6 @@ def size(svg: str) -> tuple[float, float]:
     if found is None:
         raise ValueError("the picture does not say how large it is")
     return float(found[1]), float(found[2])
-
-
-def _save(figure: Figure) -> str:
-    buffer = io.StringIO()
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": project.current.name}
-    with mpl.rc_context(settings):
-        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=PAD, dpi=RASTER_DPI)
-    return buffer.getvalue()
 
 
 def _shorter(match: re.Match[str]) -> str:
@@ -105,37 +81,3 @@ def _webp(match: re.Match[str]) -> str:
     picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"\s", "", match[1]))))
     picture.save(buffer, "WEBP", lossless=True, quality=100, method=4, exact=False)
     return f'"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"'
-
-
-def _marks(figure: Figure) -> list[Artist]:
-    kinds = (Collection, Line2D, AxesImage)
-    return [artist for axes in figure.axes for artist in axes.get_children() if isinstance(artist, kinds)]
-
-
-def _recolour(artists: list[Artist], old: Mapping[str, str], new: Mapping[str, str]) -> None:
-    """Give marks and lines the colours that have the same names in another theme."""
-    partners = {matplotlib.colors.to_rgb(old[name]): new[name] for name in old}
-
-    def partner(colour: Any) -> Any:
-        red, green, blue, alpha = matplotlib.colors.to_rgba(colour)
-        return matplotlib.colors.to_rgba(partners.get((red, green, blue), (red, green, blue)), alpha)
-
-    for artist in artists:
-        if isinstance(artist, Line2D):
-            for name in ("color", "markerfacecolor", "markeredgecolor"):
-                getattr(artist, f"set_{name}")(partner(getattr(artist, f"get_{name}")()))
-        elif isinstance(artist, Collection) and artist.get_array() is None:
-            for name in ("facecolor", "edgecolor"):
-                getattr(artist, f"set_{name}")([partner(one) for one in getattr(artist, f"get_{name}")()])
-
-
-def _with_dark_pictures(light: str, dark: str) -> str:
-    partners = iter(re.findall(r"<image\b[^>]*/>", dark))
-
-    def pair(match: re.Match[str]) -> str:
-        other = re.sub(r' id="[^"]*"', "", next(partners))
-        return match[0].replace("<image", '<image class="l"') + other.replace(
-            "<image", '<image class="d" display="none"'
-        )
-
-    return re.sub(r"<image\b[^>]*/>", pair, light)

@@ -17,8 +17,6 @@ from notebook_report import project
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&^=-])")
 NUMBER = re.compile(r"[<>≤≥≈±]? ?[−+-]?\.?\d[\d.,eE%/ ()\[\]to–−+;:-]*")
-TOLD = re.compile(r"([−+-]?\d[\d.,]*)(?: ?%)? \(([−+-]?\d[\d.,]*)(?: ?%)? to ([−+-]?\d[\d.,]*)(?: ?%)?\)(?: ?%)?")
-"""An estimate with its interval, as it is written."""
 MISSING = "–"
 INTERVAL = ("value", "ci_low", "ci_high")
 MINUS = re.compile(
@@ -155,8 +153,11 @@ class Estimate(UserString):
     No `str`, of which pandas would keep the characters alone.
     """
 
-    numbers: tuple[float | None, ...] = ()
     __iter__: Any = None  # one value to pandas, no list of characters
+
+    def __init__(self, words: str, numbers: Sequence[float | None] = ()) -> None:
+        super().__init__(words)
+        self.numbers = tuple(numbers)
 
 
 def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | None:
@@ -172,21 +173,8 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | Non
     def write(one: float) -> str:
         return number(format(one, form))
 
-    made = Estimate(with_ends(found, write) if known else write(found["value"]))
-    made.numbers = tuple(found[key] if known or key == "value" else None for key in INTERVAL)
-    return made
-
-
-def interval_numbers(words: str) -> tuple[float, ...] | None:
-    """Value and limits of an estimate in words, per cent as shares; None of other words.
-
-    >>> interval_numbers("−0.5 (−1 to 1,000)"), interval_numbers("27.9 % (18 to 37.6)"), interval_numbers("0.5")
-    ((-0.5, -1.0, 1000.0), (0.279, 0.18, 0.376), None)
-    """
-    found = TOLD.fullmatch(words)
-    share = 100 if "%" in words else 1
-    clean = [part.replace("−", "-").replace(",", "") for part in found.groups()] if found else []
-    return tuple(round(float(part) / share, 12) for part in clean) or None
+    words = with_ends(found, write) if known else write(found["value"])
+    return Estimate(words, [found[key] if known or key == "value" else None for key in INTERVAL])
 
 
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:

@@ -69,7 +69,7 @@ READING = [
     "patients = trials.load(trial).patients",
     "results.write_parquet(paths.processed() / 'patients.parquet', patients)",
     "fig, ax = plt.subplots(figsize=(4, 2))\nax.hist(patients['time'])\n"
-    "report.figure(ax, id='fig-time', caption='Times.', alt='Most stay to the end.', raster=True,\n"
+    "report.figure(ax, id='fig-time', caption='Times.', alt='Most stay to the end.',\n"
     "              data=patients[['time']].describe())",
     "report.table(patients.groupby('arm', as_index=False)['time'].mean(), id='tbl-arms', caption='By arm.')",
     "file = pd.read_csv(trials.registered()[0].place)\n"

@@ -35,8 +35,8 @@ CHAPTERS = {
     "03_gamma": [
         "import matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd\n"
         "import notebook_report as report; from notebook_report import results",
-        "x = np.arange(12.0)\nfig, ax = plt.subplots(figsize=(4, 2))\nax.plot(x, x**2)",
-        "report.figure(ax, id='fig-cloud', caption='Squares.', alt='A curve that rises ever faster.', raster=True,\n"
+        "x = np.arange(12.0)\nfig, ax = plt.subplots(figsize=(4, 2))\nax.plot(x, x**2, rasterized=True)",
+        "report.figure(ax, id='fig-cloud', caption='Squares.', alt='A curve that rises ever faster.',\n"
         "              data=pd.DataFrame({'x': x, 'square': x**2}))",
         'results.write("03_gamma", {"profile": profile})',
     ],

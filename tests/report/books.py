@@ -124,10 +124,10 @@ report.table(
     """```python
 rng = np.random.default_rng(0)
 fig, ax = plt.subplots(figsize=(5.5, 3.2))
-ax.scatter(rng.normal(size=3000), rng.normal(size=3000), s=5, alpha=0.5, lw=0, color=colour("lr"))
+ax.scatter(rng.normal(size=3000), rng.normal(size=3000), s=5, alpha=0.5, lw=0, color=colour("lr"), rasterized=True)
 ax.set(xlabel="Linear predictor", ylabel="Residual", title=HOSTILE[:20])
 report.figure(
-    ax, id="fig-cloud", caption="Three thousand residuals.", raster=True,
+    ax, id="fig-cloud", caption="Three thousand residuals.",
     alt="A round cloud of points without any trend.",
 )
 ```""",

@@ -19,6 +19,7 @@ from attrition.cdisc.trial import CENSORED as ONGOING
 from attrition.cdisc.trial import Trial
 from attrition.metrics import evaluator, intervals
 from attrition.survival import hazards
+from notebook_report.text import Estimate, number
 
 CENSORED = 0
 PRIMARY = "primary"
@@ -430,8 +431,9 @@ def written(differences: pd.DataFrame) -> pd.DataFrame:
     table = differences[["arm", "n", "events"]].copy()
     for name in MEASURES:
         scale, unit = (100, " %") if name.startswith("risk") else (1, "")
-        rows = (differences[[name, f"{name}_low", f"{name}_high"]] * scale).to_numpy()
-        table[name] = [f"{v:.1f}{unit} ({low:.1f} to {high:.1f})" if v == v else None for v, low, high in rows]
+        rows = differences[[name, f"{name}_low", f"{name}_high"]].to_numpy()
+        told = [f"{v:.1f}{unit} ({low:.1f} to {high:.1f})" for v, low, high in rows * scale]
+        table[name] = [Estimate(number(t), r) if r[0] == r[0] else None for t, r in zip(told, rows, strict=True)]
     return table
 
 
