@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import difflib
-import importlib
 import os
 import shlex
 import signal
@@ -75,17 +74,6 @@ def output_folder(args: argparse.Namespace, own: str = "") -> Path:
     """Where a run writes: ``--out``, else ``reports`` or ``reports/quick``, for a reader's own data a folder in it."""
     usual = project.current.reports / ("quick" if args.quick else "")
     return (args.out or usual / own[:LONGEST_NAME]).resolve()
-
-
-def _load_ahead() -> None:
-    """Load what executes and what renders while kernels start; what cannot be loaded is told when it is needed."""
-
-    def load() -> None:
-        with contextlib.suppress(Exception):
-            for name in ("notebook_report.execute", "notebook_report.book"):
-                importlib.import_module(name)
-
-    threading.Thread(target=load, daemon=True).start()
 
 
 class Command:
@@ -208,8 +196,6 @@ class Command:
             waiting = driver.stale(request, state, known)
             expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
             show.plan(waiting, len(chapters) - len(waiting), expected, request.jobs)
-            if waiting:
-                _load_ahead()
             with self.chapters(args, bool(waiting)):
                 outcome = driver.Runner(request, state, show.tell).run(waiting, known)
             for chapter, error in outcome.failed.items():

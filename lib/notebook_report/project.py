@@ -5,7 +5,6 @@ Everything a run writes lies below one output folder, ``reports/`` by default. A
 a quick run never touches the committed report.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -204,9 +203,7 @@ def find(name: str, chapters: Iterable[Chapter] | None = None) -> Chapter:
     wanted = Path(name).name.removesuffix(".ipynb")
     if wanted in known:
         return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(c.name for c in chapters)}"
-    raise UnknownChapter(f"no chapter {name!r}; {hint}")
+    raise UnknownChapter(f"no chapter {name!r}{errors.closest(wanted, known, 0.6)}")
 
 
 def on_own_data() -> tuple[Chapter, ...]:
