@@ -56,16 +56,17 @@ def repeated_folds(y: np.ndarray, n_folds: int = 5, n_repeats: int = 1, seed: in
     folds = []
     for repeat in range(n_repeats):
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seeds.integer(seed, "folds", repeat))
-        folds += _folds(splitter, y, repeat)
+        folds += split_by(splitter, y, repeat)
     return folds
 
 
 def unshuffled_folds(y: np.ndarray, n_folds: int = 5) -> list[Fold]:
     """Stratified folds in row order, as the published figures used them."""
-    return _folds(StratifiedKFold(n_folds), y, 0)
+    return split_by(StratifiedKFold(n_folds), y, 0)
 
 
-def _folds(splitter: StratifiedKFold, y: np.ndarray, repeat: int) -> list[Fold]:
+def split_by(splitter: StratifiedKFold, y: np.ndarray, repeat: int) -> list[Fold]:
+    """The folds of one repeat."""
     splits = splitter.split(np.zeros(len(y)), y)
     return [Fold(repeat, number, train, test) for number, (train, test) in enumerate(splits)]
 

@@ -1,17 +1,20 @@
 """Landmark-time models: by definition, by theory, and blind to what is not theirs."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from attrition import seeds
 from attrition.landmark import time_to
+from attrition.landmark.uncertainty import Developed
 from attrition.metrics import evaluator
 from attrition.models import batched
-from attrition.survival import censored, hazards, incidence
+from attrition.survival import hazards, incidence
 from tests.survival.test_incidence import made
 
 SIZES = SimpleNamespace(fewest_landmark_events=10, period_days=30, n_folds=4, n_repeats=2, n_half_samples=3)
@@ -73,12 +76,12 @@ def test_models_find_the_true_risks():
 
 
 def test_sample_counts_from_the_landmark(trial):
-    s = time_to.sample(trial, 30)
+    of = time_to.sample(trial, 30)
     patients = trial.patients[trial.patients["event_day"] > 30]
-    assert s.time.min() > 0
-    assert (s.time.sum(), len(s.time)) == ((patients["time"] - 30).sum(), len(patients))
-    assert s.features.columns[s.from_arm].str.startswith("arm").all()
-    assert s.from_arm.sum() == 3
+    assert of.time.min() > 0
+    assert (of.time.sum(), len(of.time)) == ((patients["time"] - 30).sum(), len(patients))
+    assert all(name.startswith("arm") for name in of.groups["arm"])
+    assert [len(of.groups["arm"]), *of.X] == [3, *of.groups["arm"], *of.groups["baseline"]]
 
 
 def test_preparation_uses_the_training_part_only():
@@ -97,39 +100,38 @@ def test_folds_are_the_same_for_all_models_and_runs(trial):
     first, again = (time_to.out_of_fold(s, time_to.folds_of(s, 5, 2, 42), 30, 1) for _ in range(2))
     assert set(first) == set(time_to.NAMES)
     for name, risks in first.items():
+        assert risks.shape == (len(s.y), 2)
         np.testing.assert_array_equal(risks, again[name])
         assert ((risks >= 0) & (risks <= 1)).all()
 
 
 def test_a_patients_own_outcome_does_not_reach_its_prediction(trial):
-    s = time_to.sample(trial, 30)
-    shuffled = s.features.sample(frac=1, random_state=0).set_index(s.features.index)
-    noise = time_to.Sample(s.day, s.horizon, s.time, s.cause, shuffled, s.from_arm)
+    of = time_to.sample(trial, 30)
+    noise = replace(of, X=of.X.sample(frac=1, random_state=0).set_index(of.X.index))
     folds = time_to.folds_of(noise, 5, 4, 42)
-    found = time_to.measured(noise, time_to.out_of_fold(noise, folds, 30, 1), folds)
-    assert max(each["auroc_within"].mean() for each in found.values()) < 0.62
+    found = Developed(noise, time_to.out_of_fold(noise, folds, 30, 1), folds, [], {})
+    assert max(found.measured(name, "auroc")[0].mean() for name in found.predictions) < 0.62
 
 
 def test_scores_are_means_over_the_repeats(trial):
-    s = time_to.sample(trial, 30)
-    folds = time_to.folds_of(s, 5, 3, 42)
-    risks = time_to.out_of_fold(s, folds, 30, 1)
-    full, half = time_to.measured(s, risks, folds), time_to.in_halves(s, 3, 3, 30, 1)
-    row = evaluator.nested(time_to.score(s, risks, full, half))["cox"]
-    arguments = (s.time, s.cause, s.ahead)
-    assert row["auroc"]["value"] == pytest.approx(np.mean([censored.auroc(risk, *arguments) for risk in risks["cox"]]))
-    briers = {name: np.array([censored.brier_score(risk, *arguments) for risk in risks[name]]) for name in risks}
+    developed = time_to.develop(time_to.sample(trial, 30), SIZES, 1)
+    of, risks, folds = developed.of, developed.predictions, developed.fold
+    row = evaluator.nested(time_to.score(developed))["cox"]
+    y = (of.cause == 1).astype(int)
+    assert row["auroc"]["value"] == pytest.approx(np.mean([roc_auc_score(y, risk) for risk in risks["cox"].T]))
+    briers = {name: np.array([np.mean((y - risk) ** 2) for risk in risks[name].T]) for name in risks}
     assert row["brier_score"]["value"] == pytest.approx(briers["cox"].mean())
     assert row["ipa"]["value"] == pytest.approx(np.mean(1 - briers["cox"] / briers["null"]))
-    cases, controls = censored.roles(*arguments)
-    wins, pairs = censored.pair_wins(risks["cox"][:1], cases, controls, folds[:1])
-    assert full["cox"]["auroc_within"][0] == pytest.approx(wins.sum() / pairs.sum())  # nobody is censored here
-    assert full["null"]["auroc_within"] == pytest.approx(0.5)
-    assert half["cox"]["auroc"].shape == (3, 2)
+    within, of_null = (developed.measured(name, "auroc")[0] for name in ("cox", "null"))
+    first, fold = risks["cox"][:, 0], folds[:, 0]
+    above = np.sign(first[:, None] - first) / 2 + 0.5
+    paired = (y[:, None] > y) & (fold[:, None] == fold)
+    assert within[0] == pytest.approx(above[paired].mean())  # nobody is censored here
+    assert of_null[0] == pytest.approx(0.5)
+    assert developed.measured("cox", "auroc_pooled")[1].shape == (3, 2)
     assert row["auroc_within"]["ci_low"] < row["auroc_within"]["value"] < row["auroc_within"]["ci_high"]
-    y = (s.cause == 1).astype(int)
     for measure in ("average_precision", "calibration_slope"):  # nobody is censored, so these are the plain measures
-        plain = np.mean([evaluator.MEASURES[measure](y, risk) for risk in risks["cox"]])
+        plain = np.mean([evaluator.MEASURES[measure](y, risk) for risk in risks["cox"].T])
         assert row[measure]["value"] == pytest.approx(plain)
 
 

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from attrition import seeds
+from attrition import metrics, seeds
 from attrition.survival import censored
 from tests.survival.test_curves import competing, golden
+
+
+def weighted(metric, risk, time, cause, day):
+    """A measure of `attrition.metrics` under censoring."""
+    y = ((cause == 1) & (time <= day)).astype(int)
+    return metric(y, risk, censored.censoring_weights(time, cause, day))
 
 
 def samples():
@@ -18,8 +24,8 @@ def samples():
 def test_scores_equal_risk_regression(row):
     d = samples()[row["data"]]
     arguments = (d["time"], d["cause"], row["day"])
-    assert censored.auroc(d["score"], *arguments) == pytest.approx(row["auroc"], rel=1e-8)
-    assert censored.brier_score(d["score"], *arguments) == pytest.approx(row["brier"], rel=1e-8)
+    assert weighted(metrics.auroc, d["score"], *arguments) == pytest.approx(row["auroc"], rel=1e-8)
+    assert weighted(metrics.brier_score, d["score"], *arguments) == pytest.approx(row["brier"], rel=1e-8)
 
 
 def test_concordance_equals_survival():
@@ -37,8 +43,8 @@ def test_without_censoring_the_scores_are_the_ordinary_ones():
     risk = rng.random(200).round(2)
     y = (cause == 1) & (time <= 168)
     assert (censored.censoring_weights(time, cause, 168) == 1).all()
-    assert censored.brier_score(risk, time, cause, 168) == pytest.approx(np.mean((y - risk) ** 2), rel=1e-12)
-    assert censored.auroc(risk, time, cause, 168) == pytest.approx(roc_auc_score(y, risk), rel=1e-12)
+    assert weighted(metrics.brier_score, risk, time, cause, 168) == pytest.approx(np.mean((y - risk) ** 2), rel=1e-12)
+    assert weighted(metrics.auroc, risk, time, cause, 168) == pytest.approx(roc_auc_score(y, risk), rel=1e-12)
 
 
 def test_end_of_study_at_the_horizon_is_no_censoring():
@@ -64,34 +70,24 @@ def test_the_true_risk_has_the_best_brier_score_under_censoring():
     cause = np.where(time == first, 1, np.where(time == second, 2, 0))
     total = rate + 1 / 400
     truth = rate / total * -np.expm1(-total * 168)
-    shifted = [censored.brier_score(truth + d * s, time, cause, 168) for d in (-0.06, 0.06) for s in (1, 2 * x - 1)]
-    best = censored.brier_score(truth, time, cause, 168)
+    others = [truth + d * s for d in (-0.06, 0.06) for s in (1, 2 * x - 1)]
+    shifted = [weighted(metrics.brier_score, other, time, cause, 168) for other in others]
+    best = weighted(metrics.brier_score, truth, time, cause, 168)
     assert best < min(shifted)
     assert best == pytest.approx(np.mean(truth * (1 - truth)), abs=0.005)
 
 
-def test_pair_wins_give_the_mean_auroc_of_the_repeats():
-    rng = seeds.stream(8, "pairs")
-    time, cause = competing(rng, 120)
-    scores = rng.random((4, 120)).round(1)
-    cases, controls = censored.roles(time, cause, 100)
-    wins, pairs = censored.pair_wins(scores, cases, controls)
-    a, b = cases[cases > 0], controls[controls > 0]
-    mean = np.mean([censored.auroc(score, time, cause, 100) for score in scores])
-    assert a @ wins @ b / (a @ pairs @ b) == pytest.approx(mean, rel=1e-12)
-
-
-def test_pair_wins_compare_within_folds_only():
+def test_the_auroc_compares_weighted_pairs_within_folds_only():
     rng = seeds.stream(8, "folds")
-    time, cause = competing(rng, 120, censoring=False)
-    score, fold = rng.random(120), np.repeat([0, 1], 60)
-    cases, controls = censored.roles(time, cause, 100)
-    shifted, _ = censored.pair_wins(score + 5 * fold, cases, controls, fold)
-    wins, pairs = censored.pair_wins(score, cases, controls, fold)
-    np.testing.assert_array_equal(shifted, wins)
-    halves = [censored.roles(time[fold == k], cause[fold == k], 100) for k in (0, 1)]
-    assert pairs.sum() == sum(a.sum() * b.sum() for a, b in halves)
+    time, cause = competing(rng, 120)
+    score, fold = rng.random(120).round(1), np.repeat([0, 1], 60)
+    weights, y = censored.censoring_weights(time, cause, 100), (cause == 1) & (time <= 100)
+    above = np.sign(score[:, None] - score) / 2 + 0.5
+    pairs = (weights * y)[:, None] * (weights * ~y) * (fold[:, None] == fold)
+    found = metrics.auroc_within(y, score, fold, weights)
+    assert found == pytest.approx((above * pairs).sum() / pairs.sum(), rel=1e-12)
+    assert metrics.auroc_within(y, score + 5 * fold, fold, weights) == pytest.approx(found, rel=1e-12)
 
 
 def test_auroc_without_a_case_is_not_a_number():
-    assert np.isnan(censored.auroc([0.1, 0.2], [5, 6], [2, 0], 10))
+    assert np.isnan(weighted(metrics.auroc, np.array([0.1, 0.2]), np.array([5, 6]), np.array([2, 0]), 10))

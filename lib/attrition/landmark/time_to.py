@@ -5,8 +5,9 @@ folds; the arm is not penalised. Intervals develop the models anew in half-sampl
 `attrition.landmark.uncertainty`.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from attrition import seeds
+from attrition import resampling, seeds
 from attrition.cdisc.trial import Trial
-from attrition.landmark import cohort, uncertainty
-from attrition.landmark.uncertainty import ANY
+from attrition.landmark import cohort, prediction, uncertainty
+from attrition.landmark.prediction import Problem
+from attrition.landmark.uncertainty import Developed
 from attrition.metrics import evaluator, ranks
 from attrition.metrics.intervals import of_row
 from attrition.survival import censored, hazards, incidence
@@ -29,48 +31,20 @@ REFERENCE = "arm_only"
 """What a prediction has to beat: knowing the arm and nothing else."""
 FULL = ("cox", "discrete")
 """Models of all that is known, the arm included: the ones whose best gain is picked."""
+HALVES = ("time to dropout", "halves")
 NO_ENDS = {"ci_low": np.nan, "ci_high": np.nan}
-OWN = ("auroc", "brier_score", "scaled_brier")
-"""Measures of the evaluator that have a form of their own here, for competing events."""
+AUROCS = {"auroc": "auroc_pooled", "auroc_within": "auroc"}
+"""Names here, where both are shown, and in `attrition.landmark.uncertainty`."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The patients at risk at a landmark; time counts from it; causes: 0 still in or censored, 1 primary, 2 competing.
-
-    Features are numeric (categories as indicators), missing where nothing is known; `from_arm` says which are the arm.
-    """
-
-    day: int
-    horizon: int
-    time: np.ndarray
-    cause: np.ndarray
-    features: pd.DataFrame
-    from_arm: np.ndarray
-
-    @property
-    def ahead(self) -> int:
-        """Days from the landmark to the horizon."""
-        return self.horizon - self.day
-
-    @property
-    def size(self) -> dict[str, int]:
-        """Patients, events and censored patients, as tables have them."""
-        lost = (self.cause == incidence.CENSORED) & (self.time < self.ahead)
-        events = np.count_nonzero(self.cause == 1)
-        return {"n_patients": len(self.time), "n_events": int(events), "n_censored": int(lost.sum())}
-
-
-def sample(trial: Trial, day: int) -> Sample:
-    """Patients at risk at a landmark with what was known about them by then; see `Sample`."""
-    table = cohort.features(trial, day)
-    arm = pd.get_dummies(table[["arm"]].astype(str), dtype=float) if "arm" in table else pd.DataFrame(index=table.index)
-    rest = pd.get_dummies(table.drop(columns="arm", errors="ignore"), dtype=float)
-    outcome = incidence.coded(trial).set_index("id").loc[table.index]
-    features = pd.concat([arm, rest], axis=1).astype(float)
-    from_arm = np.arange(features.shape[1]) < arm.shape[1]
-    time = outcome["time"].to_numpy(dtype=float) - day
-    return Sample(day, trial.horizon, time, outcome["cause"].to_numpy(), features, from_arm)
+def sample(trial: Trial, day: int) -> Problem:
+    """Patients at risk at a landmark with what was known by then, every level of a category a column of its own."""
+    of, table = prediction.problem(trial, day), cohort.features(trial, day)
+    parts = {"arm": table.filter(["arm"]).astype(str), "baseline": table.drop(columns="arm", errors="ignore")}
+    coded = {group: pd.get_dummies(part, dtype=float).astype(float) for group, part in parts.items() if len(part.T)}
+    cause = incidence.coded(trial).set_index("id").loc[of.X.index, "cause"].to_numpy()
+    groups = {"arm": ()} | {group: tuple(part) for group, part in coded.items()}
+    return replace(of, X=pd.concat(list(coded.values()), axis=1), groups=groups, cause=cause)
 
 
 def prepared(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,117 +69,80 @@ def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndar
     return ~free / hazards.RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
 
 
-def _models(s: Sample, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
-    edges, everything = hazards.period_edges(s.ahead, period), np.ones(s.features.shape[1], dtype=bool)
+def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
+    """Every model that has something to fit, and its columns."""
+    edges, from_arm = hazards.period_edges(of.ahead, period), of.X.columns.isin(of.groups["arm"])
 
     def null(time, cause, X, X_new, ridge):
         fit = incidence.aalen_johansen(time, cause, 2)
-        return np.full(len(X_new), incidence.risk_on(fit, s.ahead)[0])
+        return np.full(len(X_new), incidence.risk_on(fit, of.ahead)[0])
 
     def cox(time, cause, X, X_new, ridge):
-        return hazards.cox_risk(time, cause, X, X_new, [s.ahead], ridge, plain=(2,))[:, 0]
+        return hazards.cox_risk(time, cause, X, X_new, [of.ahead], ridge, plain=(2,))[:, 0]
 
     def discrete(time, cause, X, X_new, ridge):
         return hazards.discrete_risk(time, cause, X, X_new, edges, ridge)[:, -1]
 
-    table = {"null": (null, ~everything), "arm_only": (cox, s.from_arm)}
-    table |= {"cox": (cox, everything), "discrete": (discrete, everything)}
-    table |= {"cox_without_arm": (cox, ~s.from_arm), "discrete_without_arm": (discrete, ~s.from_arm)}
-    blind = {"arm_only", "cox_without_arm", "discrete_without_arm"} if not s.from_arm.any() else set()
-    return {name: item for name, item in table.items() if name == "null" or (name not in blind and item[1].any())}
+    full = {"cox": (cox, from_arm | True), "discrete": (discrete, from_arm | True)}
+    blind = {"cox_without_arm": (cox, ~from_arm), "discrete_without_arm": (discrete, ~from_arm)}
+    table = {REFERENCE: (cox, from_arm)} | full | (blind if from_arm.any() else {})
+    return {"null": (null, from_arm & False)} | {name: item for name, item in table.items() if item[1].any()}
 
 
-def folds_of(s: Sample, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
-    """Test fold of every patient in every repeat, stratified by the primary event; shape (n_repeats, n_patients)."""
-    labels = np.zeros((n_repeats, len(s.time)), dtype=int)
-    for repeat, own in enumerate(labels):
-        state = seeds.integer(seed, "time to dropout", s.day, repeat)
-        splits = StratifiedKFold(n_folds, shuffle=True, random_state=state).split(s.time, s.cause == 1)
-        for fold, (_, test) in enumerate(splits):
-            own[test] = fold
-    return labels
+def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
+    """Test fold of every patient in every repeat, stratified by the primary event; shape (n_patients, n_repeats)."""
+    folds = []
+    for repeat in range(n_repeats):
+        state = seeds.integer(seed, "time to dropout", of.landmark, repeat)
+        folds += resampling.split_by(StratifiedKFold(n_folds, shuffle=True, random_state=state), of.y, repeat)
+    return uncertainty.fold_labels(folds, len(of.y))
 
 
-def out_of_fold(s: Sample, folds: np.ndarray, period: float, seed: int) -> dict[str, np.ndarray]:
+def out_of_fold(of: Problem, folds: np.ndarray, period: float, seed: int) -> dict[str, np.ndarray]:
     """Cross-validated risks by the horizon, the same folds for every model, as arrays of the shape of `folds_of`.
 
     With a single arm there is no model that sets it apart.
     """
-    models, values = _models(s, period), s.features.to_numpy()
-    risks = {name: np.zeros(folds.shape) for name in models}
-    for repeat, labels in enumerate(folds):
+    models, values, cause = _models(of, period), of.X.to_numpy(), np.asarray(of.cause)
+    from_arm, risks = of.X.columns.isin(of.groups["arm"]), {name: np.zeros(folds.shape) for name in models}
+    for repeat, labels in enumerate(folds.T):
         for fold in np.unique(labels):
             train, test = labels != fold, labels == fold
             X, X_new = prepared(values[train], values[test])
             ridges: dict[bytes, np.ndarray] = {}
             for name, (model, columns) in models.items():
-                key, own = columns.tobytes(), (s.time[train], s.cause[train], X[:, columns])
+                key, own = columns.tobytes(), (of.time[train], cause[train], X[:, columns])
                 if key not in ridges:
-                    ridges[key] = penalty_of(*own, s.from_arm[columns], seed)
-                risks[name][repeat, test] = ranks.settled(model(*own, X_new[:, columns], ridges[key]))
+                    ridges[key] = penalty_of(*own, from_arm[columns], seed)
+                risks[name][test, repeat] = ranks.settled(model(*own, X_new[:, columns], ridges[key]))
     return risks
 
 
-def auroc(s: Sample, risk: np.ndarray, fold: np.ndarray | None = None) -> float:
-    """Cumulative/dynamic AUROC at the horizon, competing events as controls; within test folds if they are given."""
-    cases, controls = censored.roles(s.time, s.cause, s.ahead)
-    wins, pairs = censored.pair_wins(risk, cases, controls, fold)
-    weight = np.outer(cases[cases > 0], controls[controls > 0])
-    total = (pairs * weight).sum()
-    return float((wins * weight).sum() / total) if total > 0 else float("nan")
+def develop(of: Problem, p: Any, seed: int) -> Developed:
+    """Every model on all patients, and anew in half-samples."""
+    predicted = functools.partial(out_of_fold, period=p.period_days, seed=seed)
+    folds, rng = (
+        folds_of(of, p.n_folds, p.n_repeats, seed),
+        seeds.stream(seed, "time to dropout", "halves", of.landmark),
+    )
+    drawn, halves = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0), []
+    for rows, fold in ((half.rows, half.fold) for half in drawn):
+        own = replace(of, X=of.X.iloc[rows], y=of.y[rows], time=of.time[rows], cause=np.asarray(of.cause)[rows])
+        halves.append(predicted(own, fold[:, None]))
+    by_model = {name: [half[name][:, 0] for half in halves] for name in halves[0]}
+    return Developed(of, predicted(of, folds), folds, drawn, by_model)
 
 
-def _concordance(s: Sample, risks: np.ndarray, weighted: bool) -> float:
-    time = s.time if weighted else np.where(s.cause == 2, np.inf, s.time)
-    values = [censored.concordance(risk, time, s.cause == 1, s.ahead, weighted) for risk in risks]
-    return float(np.mean(values))
+def _concordance(of: Problem, risks: np.ndarray, weighted: bool) -> float:
+    time = of.time if weighted else np.where(of.cause == 2, np.inf, of.time)
+    return float(np.mean([censored.concordance(risk, time, of.cause == 1, of.ahead, weighted) for risk in risks.T]))
 
 
-def measured(s: Sample, risks: Mapping[str, np.ndarray], folds: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """AUROC (over all pairs, and within test folds), Brier score and IPA of every model, arrays of shape (n_repeats,).
+def score(developed: Developed) -> pd.DataFrame:
+    """Accuracy of risks at the horizon: AUROC over all pairs and within test folds, Brier score, IPA and what follows.
 
-    The model without predictors has an AUROC of one half by definition; IPA is 1 - Brier / Brier of that model. Further
-    measures of `attrition.metrics.evaluator` weight patients by the inverse probability of not being censored.
-    """
-    found: dict[str, dict[str, np.ndarray]] = {}
-    cases, controls = censored.roles(s.time, s.cause, s.ahead)
-    y, weights = (cases > 0).astype(int), cases + controls
-    further = {name: evaluator.MEASURES[name] for name in uncertainty.taken() if name not in OWN}
-    for name, risk in risks.items():
-        brier = np.array([censored.brier_score(one, s.time, s.cause, s.ahead) for one in risk])
-        found[name] = {
-            "auroc": np.array([0.5 if name == "null" else auroc(s, one) for one in risk]),
-            "auroc_within": np.array([auroc(s, one, fold) for one, fold in zip(risk, folds, strict=True)]),
-            "brier_score": brier,
-            "ipa": 1 - brier / (brier if name == "null" else found["null"]["brier_score"]),
-        }
-        for measure, metric in further.items():
-            if name != "null" or not measure.startswith("calibration"):
-                found[name][measure] = np.array([float(metric(y, one, weights=weights)) for one in risk])
-    return found
-
-
-def in_halves(s: Sample, n_halves: int, n_folds: int, period: float, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """The same measures in half-samples, with all models developed anew; arrays of shape (n_halves, 2)."""
-    outcome, (_, controls) = (s.cause == 1).astype(int), censored.roles(s.time, s.cause, s.ahead)
-    rng, known = seeds.stream(seed, "time to dropout", "halves", s.day), outcome + controls > 0
-    drawn = uncertainty.halves(outcome, n_halves, n_folds, rng, known)
-    parts: list[dict[str, dict[str, np.ndarray]]] = []
-    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
-        rows, folds = first.rows, np.stack([first.fold, second.fold])
-        half = replace(s, time=s.time[rows], cause=s.cause[rows], features=s.features.iloc[rows])
-        parts.append(measured(half, out_of_fold(half, folds, period, seed), folds))
-    names = parts[0]
-    return {name: {key: np.stack([part[name][key] for part in parts]) for key in names[name]} for name in names}
-
-
-def score(
-    s: Sample,
-    risks: Mapping[str, np.ndarray],
-    full: Mapping[str, Mapping[str, np.ndarray]],
-    half: Mapping[str, Mapping[str, np.ndarray]],
-) -> pd.DataFrame:
-    """Accuracy of out-of-fold risks at the horizon, with intervals from `measured` and `in_halves`.
+    The model without predictors has an AUROC of one half by definition; IPA is 1 - Brier / Brier of that model.
+    Patients are weighted by the inverse probability of not being censored.
 
     Returns
     -------
@@ -213,23 +150,23 @@ def score(
         The long table of `attrition.metrics.evaluator`, a row a model and measure. Without an interval are
         ``predicted`` and ``observed`` mean risk, and the concordances ``wolbers`` and ``uno``.
     """
-    observed = float(np.mean(censored.roles(s.time, s.cause, s.ahead)[0]))
-    rows = []
-    for name, risk in risks.items():
-        found = {
-            measure: uncertainty.interval(values, half[name][measure], bounds=uncertainty.BOUNDS.get(measure, ANY))
-            for measure, values in full[name].items()
-        }
-        order = [0.5, 0.5] if name == "null" else [_concordance(s, risk, weighted) for weighted in (False, True)]
-        plain = zip(("predicted", "observed", "wolbers", "uno"), (float(risk.mean()), observed, *order), strict=True)
+    of, further = developed.of, [name for name in uncertainty.taken() if name not in ("auroc", "scaled_brier")]
+    order = sorted(further, key=lambda name: name != "brier_score")
+    null, rows = developed.measured("null", "brier_score"), []
+    for name, risk in developed.predictions.items():
+        by = AUROCS | {one: one for one in order if name != "null" or not one.startswith("calibration")}
+        found = {one: developed.interval(name, measure) for one, measure in by.items()}
+        brier = developed.measured(name, "brier_score")
+        ipa = uncertainty.interval(*(1 - a / b for a, b in zip(brier, null, strict=True)), bounds=(-np.inf, 1.0))
+        found = {one: found.pop(one) for one in (*AUROCS, "brier_score")} | {"ipa": ipa} | found
+        concordances = [_concordance(of, risk, weighted) for weighted in (False, True)]
+        if name == "null":
+            found["auroc"], concordances = dict.fromkeys(("value", "ci_low", "ci_high"), 0.5), [0.5, 0.5]
+        values = float(risk.mean()), float(np.mean(of.weight * of.y)), *concordances
+        plain = zip(("predicted", "observed", "wolbers", "uno"), values, strict=True)
         found |= {measure: {"value": value} | NO_ENDS for measure, value in plain}
-        rows += [{"landmark": s.day, "model": name, "measure": measure, **one} for measure, one in found.items()]
-    return pd.DataFrame(rows).assign(**s.size)
-
-
-def enough(s: Sample, fewest: int) -> bool:
-    """At least `fewest` patients with the event by the horizon, and as many seen through it without."""
-    return min(int(np.count_nonzero(part)) for part in censored.roles(s.time, s.cause, s.ahead)) >= fewest
+        rows += [{"landmark": of.landmark, "model": name, "measure": measure, **one} for measure, one in found.items()]
+    return pd.DataFrame(rows).assign(**of.size)
 
 
 def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,23 +189,16 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
         ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`, paired.
     """
     tables, found = [], []
-    for day in days:
-        s = sample(trial, int(day))
-        if not enough(s, p.fewest_landmark_events):
-            nothing = {"landmark": s.day, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
-            tables.append(pd.DataFrame([nothing]).assign(**s.size))
+    for of in (sample(trial, int(day)) for day in days):
+        if not prediction.enough(of, p.fewest_landmark_events):
+            nothing = {"landmark": of.landmark, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
+            tables.append(pd.DataFrame([nothing]).assign(**of.size))
             continue
-        folds = folds_of(s, p.n_folds, p.n_repeats, seed)
-        risks = out_of_fold(s, folds, p.period_days, seed)
-        full, half = measured(s, risks, folds), in_halves(s, p.n_half_samples, p.n_folds, p.period_days, seed)
-        tables.append(score(s, risks, full, half))
-        floor = REFERENCE if REFERENCE in risks else "null"
-        found += [
-            {"landmark": s.day, "model": name}
-            | uncertainty.interval(*(part[name]["auroc_within"] - part[floor]["auroc_within"] for part in (full, half)))
-            for name in risks
-            if name != floor
-        ]
+        developed = develop(of, p, seed)
+        tables.append(score(developed))
+        floor = REFERENCE if REFERENCE in developed.predictions else "null"
+        others = [name for name in developed.predictions if name != floor]
+        found += [{"landmark": of.landmark, "model": name, **developed.difference(name, floor)} for name in others]
     gains = pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])
     return pd.concat(tables, ignore_index=True), gains
 

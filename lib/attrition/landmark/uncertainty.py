@@ -42,8 +42,7 @@ CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 PERIOD = 28.0
 """Days by which the model of all landmarks counts the landmark."""
 ANY = (-np.inf, np.inf)
-SHARES = ("auroc", "auroc_within", "average_precision", "brier_score")
-BOUNDS = dict.fromkeys(SHARES, (0.0, 1.0)) | {"ipa": (-np.inf, 1.0)}
+BOUNDS = dict.fromkeys(("auroc", "auroc_pooled", "average_precision", "brier_score"), (0.0, 1.0))
 """What a measure cannot lie beyond."""
 
 
@@ -53,12 +52,15 @@ def taken() -> list[str]:
 
 
 def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> float:
-    """A measure of `evaluator.MEASURES` in one cross-validation, NaN without both outcomes; AUROC within test folds."""
+    """A measure of `evaluator.MEASURES` in one cross-validation, NaN without both outcomes.
+
+    The AUROC is that within test folds, ``auroc_pooled`` the one over all pairs.
+    """
     if not 0 < y[weight > 0].sum() < np.count_nonzero(weight):
         return np.nan
     if measure == "auroc":
         return metrics.auroc_within(y, p, fold, weight)
-    return float(evaluator.MEASURES[measure](y, p, weights=weight))
+    return float(evaluator.MEASURES[measure.removesuffix("_pooled")](y, p, weights=weight))
 
 
 @dataclass(frozen=True)
