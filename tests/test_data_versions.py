@@ -50,14 +50,14 @@ def test_sha256sum_reads_the_checksums(data):
 
 
 def test_a_change_of_the_data_is_noticed(data):
-    assert tracking.write(data) == ["raw.dvc", tracking.CHECKSUMS]
-    assert tracking.changed(data) == []
+    assert results.renew(tracking.pointers(data)) == ["raw.dvc", tracking.CHECKSUMS]
+    assert results.renew(tracking.pointers(data), check=True) == []
     (data / "raw" / "trial.csv").write_text("x")
-    assert tracking.changed(data) == ["raw.dvc", tracking.CHECKSUMS]
+    assert results.renew(tracking.pointers(data), check=True) == ["raw.dvc", tracking.CHECKSUMS]
 
 
 def test_without_data_nothing_is_said_to_have_changed(tmp_path):
-    assert tracking.changed(tmp_path) == []
+    assert tracking.pointers(tmp_path) == {}
 
 
 def test_the_configuration_is_portable_and_sends_nothing():
@@ -83,7 +83,7 @@ def test_the_command_tells_and_mends(data, monkeypatch, capsys, words, code):
 
     monkeypatch.setattr(paths, "data", lambda: data)
     if words and not code:
-        tracking.write(data)
+        results.renew(tracking.pointers(data))
     assert command.main(["versions", *words]) == code
     assert ("raw.dvc" in capsys.readouterr().out) == (code == 1 or not words)
 

@@ -16,6 +16,7 @@ from attrition import __main__ as command
 from attrition import findings, params, paths
 from attrition.claims import rules
 from attrition.plots import curves, diagrams
+from notebook_report import results
 from notebook_report.said import said
 from tests.notebooks import cells
 
@@ -337,19 +338,16 @@ def test_provenance_identifies_protocol_and_data(found, tmp_path, monkeypatch):
     assert made.loc["numpy", "kind"] == "package"
 
 
-@pytest.mark.parametrize("name", findings.GENERATED)
-def test_the_page_is_as_the_committed_results_and_notebooks_have_it(name):
-    path, _ = findings.GENERATED[name]
-    assert path.read_text(encoding="utf-8") == findings.page(name), "run: python -m attrition readme"
+def test_the_pages_are_as_the_committed_results_and_notebooks_have_them():
+    assert results.renew(findings.pages(), check=True) == [], "run: python -m attrition readme"
 
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """A copy of the README whose findings were edited by hand."""
-    path, make = findings.GENERATED["findings"]
-    copy = tmp_path / "README.md"
+    path, copy = paths.ROOT / "README.md", tmp_path / "README.md"
     copy.write_text(path.read_text(encoding="utf-8").replace("- **", "- I think: **", 1), encoding="utf-8")
-    monkeypatch.setattr(findings, "GENERATED", {"findings": (copy, make)})
+    monkeypatch.setattr(findings, "GENERATED", {copy: {"findings": findings.listed_findings}})
     return copy
 
 
@@ -363,14 +361,14 @@ def test_an_edited_page_is_told_and_mended_and_the_rest_is_left_alone(copied, ca
     assert copied.read_text(encoding="utf-8").startswith(before)
     assert copied.read_text(encoding="utf-8").endswith(after)
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("findings: not as in reports/results")
-    assert told[1:] == ["findings: brought up to date", "all up to date"]
+    assert told[0].startswith("README.md: not as in reports/results")
+    assert told[1:] == ["README.md: brought up to date", "all up to date"]
 
 
 def test_a_page_without_its_comments_is_refused(copied):
     copied.write_text("# Attrition\n", encoding="utf-8")
     with pytest.raises(ValueError, match="one pair of comments"):
-        findings.page("findings")
+        findings.pages()
 
 
 def test_findings_turn_with_the_results(monkeypatch):

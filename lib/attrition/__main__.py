@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -125,11 +124,13 @@ def score(args: argparse.Namespace) -> int:
 
 def kept(args: argparse.Namespace) -> int:
     """Tell which files do not fit what they are made from, data or results; write them unless only asked to check."""
-    from attrition import findings, tracking
+    from attrition import findings, paths, tracking
+    from notebook_report import results
 
-    maker: Any = tracking if args.task == "versions" else findings
-    stale = maker.changed() if args.check else maker.write()
-    state = f"not as in {maker.FROM}" if args.check else "brought up to date"
+    of_data = args.task == "versions"
+    stale = results.renew(tracking.pointers(paths.data()) if of_data else findings.pages(), args.check)
+    made_from = "data/" if of_data else "reports/results and the notebooks"
+    state = f"not as in {made_from}" if args.check else "brought up to date"
     print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")
     return int(args.check and bool(stale))
 

@@ -14,12 +14,11 @@ from attrition import claims, params, paths
 from attrition.cdisc.trial import Trial
 from attrition.claims.rules import worst
 from attrition.metrics.intervals import CHANCE, grade, of_row
-from notebook_report import results, sources
+from notebook_report import sources
 from notebook_report.said import said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Any]
-FROM = "reports/results and the notebooks"
 HOLDS = ("reproduced", "supported")
 
 
@@ -329,33 +328,20 @@ def listed_figures() -> str:
     return "\n".join(rows)
 
 
-GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
-    "answer": (paths.ROOT / "README.md", answer),
-    "findings": (paths.ROOT / "README.md", listed_findings),
-    "figures": (paths.ROOT / "docs" / "figures.md", listed_figures),
+GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
+    paths.ROOT / "README.md": {"answer": answer, "findings": listed_findings},
+    paths.ROOT / "docs" / "figures.md": {"figures": listed_figures},
 }
-"""What is generated, the page it stands on between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how."""
+"""What is generated on a page, between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how."""
 
 
-def page(name: str) -> str:
-    """The page of `GENERATED` called `name` with its generated part as the committed results and notebooks have it."""
-    path, make = GENERATED[name]
-    part = re.compile(rf"(?P<start><!-- {name}: [^\n]*-->\n).*?(?P<end><!-- end of {name} -->)", re.DOTALL)
-    written = path.read_text(encoding="utf-8")
-    if len(part.findall(written)) != 1:
-        raise ValueError(f"{path.name}: one pair of comments for {name!r} is needed")
-    made = make()
-    return part.sub(lambda match: f"{match['start']}{made}\n{match['end']}", written)
-
-
-def changed() -> list[str]:
-    """Names of `GENERATED` whose page is not as the committed results and notebooks have it."""
-    return [name for name, (path, _) in GENERATED.items() if path.read_text(encoding="utf-8") != page(name)]
-
-
-def write() -> list[str]:
-    """Bring the generated parts up to date; gives the names of those that were not."""
-    stale = changed()
-    for name in stale:
-        results.publish(GENERATED[name][0], page(name))
-    return stale
+def pages() -> dict[Path, str]:
+    """The pages of `GENERATED` with their generated parts as the committed results and notebooks have them."""
+    found = {path: path.read_text(encoding="utf-8") for path in GENERATED}
+    for path, name, make in ((path, *part) for path, parts in GENERATED.items() for part in parts.items()):
+        place = re.compile(rf"(?P<start><!-- {name}: [^\n]*-->\n).*?(?P<end><!-- end of {name} -->)", re.DOTALL)
+        made = make()
+        found[path], times = place.subn(lambda part, made=made: f"{part['start']}{made}\n{part['end']}", found[path])
+        if times != 1:
+            raise ValueError(f"{path.name}: one pair of comments for {name!r} is needed")
+    return found

@@ -35,7 +35,6 @@ STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
 TRACKED = ("raw", "processed")
 CHECKSUMS = "checksums.sha256"
-FROM = "data/"
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
 """Variables that keep MLflow quiet, wherever it is started, and where its tables hold the place of files."""
 
@@ -260,19 +259,3 @@ def pointers(data: Path) -> dict[Path, str]:
     there = [name for name in TRACKED if _files(data / name)]
     found = {data / f"{name}.dvc": pointer(data / name) for name in there}
     return found | ({data / CHECKSUMS: checksums(data)} if "raw" in there else {})
-
-
-def changed(data: Path | None = None) -> list[str]:
-    """Names of pointers and checksums that do not fit the data."""
-    held = pointers(data or paths.data())
-    return [p.name for p, text in held.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
-
-
-def write(data: Path | None = None) -> list[str]:
-    """Bring pointers and checksums up to date with the data; names of those that changed."""
-    place = data or paths.data()
-    stale = changed(place)
-    for path, text in pointers(place).items():
-        if path.name in stale:
-            results.publish(path, text)
-    return stale

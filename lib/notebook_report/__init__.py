@@ -8,10 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from notebook_report.display import callout, capture, figure, finding, ledger, prose, say, table
-    from notebook_report.text import fill
+    from notebook_report.display import callout, capture, figure, finding, ledger, say, table
 
-SHOWN = ("callout", "capture", "figure", "fill", "finding", "ledger", "prose", "say", "table")
+SHOWN = ("callout", "capture", "figure", "finding", "ledger", "say", "table")
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,6 @@ TALLER = 0.22
 """By how much a drawing for phones grows for each line of a row's name beyond the second."""
 LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
 """Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
-fill = text.fill
 LEDGER = ("id", "claim", "published", "found", "verdict")
 PREVIEW = jinja2.Template((Path(__file__).with_name("templates") / "preview.html.j2").read_text(encoding="utf-8"))
 Forms = Mapping[str, str | Callable[[Any], str]]
@@ -47,7 +46,7 @@ def capture() -> Iterator[list[dict[str, Any]]]:
     """Collect outputs instead of showing them, as notebook outputs.
 
     >>> with capture() as outputs:
-    ...     prose("{n} patients", n=3)
+    ...     _ = say("{{ n }} patients", n=3)
     >>> outputs[0]["data"]["text/markdown"]
     '3 patients'
     """
@@ -100,13 +99,20 @@ def _preview(spec: dict[str, Any], caption: str, notes: str | None) -> dict[str,
     return {"text/html": PREVIEW.render(spec, caption=caption, notes=notes), "text/plain": plain}
 
 
+def _ready(template: str, values: Mapping[str, Any]) -> Said:
+    """A sentence as it is, or a template filled with `values` and the names of the notebook that calls."""
+    known = sys._getframe(2).f_globals
+    return template if isinstance(template, Said) else wording(template, ChainMap(dict(values), known))
+
+
 def _filled(id: str, values: Mapping[str, Any], **given: str | None) -> list[str | None]:
     """Texts as given; if none is, those of the captions file, with results filled in."""
     if any(given.values()):
         return list(given.values())
     known = text.captions(id)
-    fill = {"alt": str.format_map}  # not Markdown: nothing is escaped
-    return [fill.get(name, text.fill)(known[name], values) if name in known else None for name in given]
+    plain = {name: Said(value) if isinstance(value, str) else value for name, value in values.items()}
+    fill = {name: plain if name == "alt" else values for name in given}  # no Markdown there: nothing is escaped
+    return [wording(known[name], fill[name]) if name in known else None for name in given]
 
 
 def _absent(id: str) -> None:
@@ -211,7 +217,7 @@ def figure(
     data : pandas.DataFrame, optional
         The numbers drawn; written to ``tables/<id>.csv`` and offered to the reader.
     **values
-        Results for the fields of the texts in the captions file, as in `prose`.
+        Results for the fields of the texts in the captions file, as in `say`.
 
     Raises
     ------
@@ -298,7 +304,7 @@ def table(
     align : mapping, optional
         Column to ``"left"``, ``"right"`` or ``"center"``; otherwise numbers right, text left.
     **values
-        Results for the fields of the texts in the captions file, as in `prose`.
+        Results for the fields of the texts in the captions file, as in `say`.
 
     Raises
     ------
@@ -323,7 +329,7 @@ def table(
     _emit(shown, kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df))
 
 
-def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **values: Any) -> None:
+def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str]) -> None:
     """State a finding with its verdict; the front page of the report collects them.
 
     Parameters
@@ -331,16 +337,14 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     id : str
         ``finding-some-name``, unique over the book.
     sentence : str
-        Markdown with its numbers and interval; a template as in `prose` when values are given.
+        Markdown with its numbers and interval, filled as in `say`.
     verdict : str
         One of the report's verdicts, such as ``"supported"`` or ``"exploratory"``.
     evidence : sequence of str
         At least one id of a figure or table, of any chapter.
-    **values
-        Results for the sentence, as in `prose`.
     """
     _identity(id, "finding")
-    sentence = _told(text.fill(sentence, values) if values else sentence, "the sentence", id)
+    sentence = _told(_ready(sentence, {}), "the sentence", id)
     evidence = [evidence] if isinstance(evidence, str) else list(evidence)
     if not evidence:
         raise ValueError(f"{id}: a finding needs evidence, an id of a figure or table")
@@ -353,46 +357,26 @@ def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str], **val
     )  # fmt: skip
 
 
-def _ready(template: str, values: Mapping[str, Any]) -> str:
-    return template if isinstance(template, Said) else text.fill(template, values)
-
-
-def prose(template: str, **values: Any) -> None:
-    """Write a paragraph with results filled in; nothing for an empty one.
-
-    Parameters
-    ----------
-    template : str
-        Markdown with fields as in `str.format` (``{found[paired][burden]:.4f}``); braces of formulas are doubled. What
-        `said` gives is shown as it is.
-    **values
-        Numbers, interval mappings (``{r:.3f}`` gives *value (low to high)*) or text, which is escaped. What is not
-        given is looked up among the names of the notebook that calls.
-    """
-    if not template:
-        return
-    filled = _ready(template, ChainMap(values, sys._getframe(1).f_globals))
-    _emit({"text/markdown": references(filled), "text/plain": filled}, kind="prose", markdown=filled)
-
-
 def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) -> Said:
     """Write a sentence whose words turn with the numbers, and give it back, for a finding that says the same.
 
     Parameters
     ----------
     template : str
-        Jinja, or the name of a block in ``notebooks/words``. If it gives nothing, nothing is written.
+        Jinja, or the name of a block in ``notebooks/words``; what `said` gives is shown as it is. If it gives nothing,
+        nothing is written.
     facts : mapping, optional
     **values
         What the template names; what is given nowhere is looked up among the names of the notebook that calls.
     """
-    made = wording(template, ChainMap(values, dict(facts or {}), sys._getframe(1).f_globals))
-    prose(made)
+    made = _ready(template, {**(facts or {}), **values})
+    if made:
+        _emit({"text/markdown": references(made), "text/plain": made}, kind="prose", markdown=made)
     return made
 
 
 def callout(kind: str, template: str, title: str | None = None, **values: Any) -> None:
-    """Set a box of a kind (``"caution"``, ``"note"`` or ``"method"``); its Markdown is filled as in `prose`."""
+    """Set a box of a kind (``"caution"``, ``"note"`` or ``"method"``); its Markdown is filled as in `say`."""
     known = text.VOCABULARY["callouts"]
     if kind not in known:
         raise ValueError(f"{kind!r} is not a kind of box; known: {', '.join(known)}")

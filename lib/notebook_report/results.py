@@ -63,6 +63,14 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     return at or path
 
 
+def renew(files: Mapping[Path, str], check: bool = False) -> list[str]:
+    """Write files that do not hold what they should, unless only asked to `check`; gives their names."""
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in () if check else stale:
+        publish(path, files[path])
+    return [path.name for path in stale]
+
+
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -6,10 +6,12 @@ book. Text from data is escaped, a missing number is refused, and a number needs
 
 import functools
 import numbers
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from notebook_report import project, text
 
@@ -21,7 +23,7 @@ class Said(str):
 
 
 def _formatted(form: str) -> Any:
-    return lambda value: Said(text.Filler().format_field(value, form))
+    return lambda value: Said(text.written(value, form))
 
 
 def _listed(parts: Any) -> Said:
@@ -48,7 +50,7 @@ def _final(value: Any) -> Any:
         return value
     if isinstance(value, numbers.Number) and not isinstance(value, bool | numbers.Integral):
         raise ValueError("a sentence names a number without saying how it is written; see `notebook_report.said`")
-    return text.Filler().format_field(value, "")
+    return text.written(value)
 
 
 @jinja2.pass_context
@@ -57,7 +59,9 @@ def _within(context: jinja2.runtime.Context, template: str, facts: Mapping[str, 
     return said(template, context.get_all() | dict(facts or {}))
 
 
-ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False)
+ENVIRONMENT = SandboxedEnvironment(
+    undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False
+)
 ENVIRONMENT.filters.update(FILTERS)
 ENVIRONMENT.globals["said"] = _within
 
@@ -68,7 +72,7 @@ def _parsed(source: str) -> jinja2.Template:
 
 
 def said(template: str, values: Mapping[str, Any]) -> Said:
-    """Fill a template, or the block of that name in ``notebooks/words``; line breaks in it are blanks.
+    """Fill a template, or the block of that name in ``notebooks/words``; line breaks are blanks, but before ``- ``.
 
     >>> said("{% if gain > 0 %}Better by {{ gain | f2 }}{% else %}No better{% endif %}.", {"gain": 0.25})
     'Better by 0.25.'
@@ -84,4 +88,6 @@ def said(template: str, values: Mapping[str, Any]) -> Said:
 
 
 def _one_line(rendered: str) -> Said:
-    return Said("\n\n".join(" ".join(part.split()) for part in rendered.strip().split("\n\n")))
+    """Paragraphs, and the points of a list, each on one line."""
+    parts = re.split(r"(\n\n|\n(?=- ))", rendered.strip())
+    return Said("".join(part if place % 2 else " ".join(part.split()) for place, part in enumerate(parts)))

@@ -41,25 +41,15 @@ def size(svg: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _shorter(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".").replace("-0.", "-.").removeprefix("0") or "0"
+def _short(match: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a point, of long lines to a tenth, without spare zeros and blanks."""
+    digits = 1 if match[2].count("L") > LONG_PATH else 2
 
+    def shorter(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.{digits}f}".rstrip("0").rstrip(".").replace("-0.", "-.").removeprefix("0") or "0"
 
-def _short_numbers(match: re.Match[str]) -> str:
-    return match[1] + re.sub(r"-?\d+\.\d+", _shorter, match[2]) + '"'
-
-
-def _short_path(match: re.Match[str]) -> str:
-    """Path without spare blanks; a run of lines says so once."""
-    path = re.sub(r"\s*([A-Za-z])\s*", r"\1", match[2].strip())
-    if path.count("L") > LONG_PATH:
-        path = re.sub(r"-?\d*\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), path)
-    first, *rest = path.split("L")
-    joined = [first]
-    for part in rest:
-        line = len(joined) > 1 and not re.search(r"[A-Za-z]", joined[-1].removeprefix("L"))
-        joined.append(part if line else "L" + part)
-    return f'{match[1]}{" ".join(joined).replace(" L", "L")}"'
+    numbers = re.sub(r"-?\d+\.\d+", shorter, match[2].strip())
+    return match[1] + re.sub(r"\s*([A-Za-z])\s*", r"\1", numbers) + '"'
 
 
 def tidy(svg: str) -> str:
@@ -67,8 +57,7 @@ def tidy(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"font-family: [^;\"]*", f"font-family: {FONTS}", svg)
-    svg = re.sub(r'(\b(?:d|x|y|cx|cy|r|transform|points)=")([^"]*)"', _short_numbers, svg)
-    svg = re.sub(r'(\bd=")([^"]*)"', _short_path, svg)
+    svg = re.sub(r'(\b(?:d|x|y|cx|cy|r|transform|points)=")([^"]*)"', _short, svg)
     svg = re.sub(r'(style="[^"]*)"', lambda m: m[1].replace("; ", ";").replace(": ", ":") + '"', svg)
     svg = re.sub(r'"data:image/png;base64,([^"]*)"', _webp, svg)
     return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg)).strip()

@@ -4,7 +4,6 @@ import functools
 import math
 import numbers
 import re
-import string
 from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -96,34 +95,19 @@ def with_ends(found: Mapping[str, Any], write: Callable[[Any], str]) -> str:
     return f"{value} ({low} to {high})"
 
 
-class Filler(string.Formatter):
-    """`str.format` for sentences: numbers as formatted, text escaped, intervals written out."""
+def written(value: Any, form: str = "") -> str:
+    """One value as sentences have it: a number as formatted, text escaped, an interval written out; no missing one.
 
-    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
-        """Look a name up, with a readable error."""
-        if key not in kwargs:
-            raise KeyError(f"prose names {key!r}, but no value of that name was given")
-        return kwargs[str(key)]
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        """Format one value; refuse a missing one."""
-        if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
-            raise ValueError("a sentence of the report would say 'nan': the value is missing")
-        if isinstance(value, Mapping) and set(value) >= set(INTERVAL):
-            return with_ends(value, lambda one: self.format_field(one, format_spec))
-        if isinstance(value, numbers.Number):
-            return number(format(value, format_spec))
-        return escape(format(value, format_spec) if format_spec else str(value))
-
-
-def fill(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a Markdown template, with fields as in `str.format`, with numbers, text (escaped) and intervals.
-
-    >>> auroc = {"value": 0.643, "ci_low": 0.6, "ci_high": 0.684}
-    >>> fill("auroc {a:.2f}, {n:,} patients", {"a": auroc, "n": 1000})
-    'auroc 0.64 (0.60 to 0.68), 1,000 patients'
+    >>> written({"value": 0.643, "ci_low": 0.6, "ci_high": 0.684}, ".2f"), written(1000, ","), written("a*b")
+    ('0.64 (0.60 to 0.68)', '1,000', 'a\\\\*b')
     """
-    return Filler().vformat(template, (), values)
+    if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
+        raise ValueError("a sentence of the report would say 'nan': the value is missing")
+    if isinstance(value, Mapping) and set(value) >= set(INTERVAL):
+        return with_ends(value, lambda one: written(one, form))
+    if isinstance(value, numbers.Number):
+        return number(format(value, form))
+    return escape(format(value, form) if form else str(value))
 
 
 def count(n: int, noun: str = "", plural: str | None = None) -> str:

@@ -150,7 +150,7 @@ def test_script_in_a_cell_or_column_name_is_shown_as_text(tmp_path, monkeypatch)
         "# A chapter\n\nWith a table.",
         "```python\ntable = pd.DataFrame({HOSTILE: [HOSTILE], 'value': [1.0]})\n"
         "report.table(table, id='tbl-hostile', caption='Cells.')\n"
-        "report.prose('A site is called {name}.', name=HOSTILE)\n"
+        "report.say('A site is called {{ name }}.', name=HOSTILE)\n"
         "report.finding('finding-x', 'Said of ' + HOSTILE, 'exploratory', ['tbl-hostile'])\n```",
     ]
     html = book.build(books.chapters(books.write(tmp_path / "executed", {"03_x": cells})), tmp_path).read_text()

@@ -28,7 +28,7 @@ CHAPTERS = {
     "02_beta": [
         "import notebook_report as report; from notebook_report import results",
         "twice = 2 * results.read('01_alpha')['value']",
-        "report.prose('Twice the seed is {twice}.', twice=twice)",
+        "report.say('Twice the seed is {{ twice }}.')",
         "report.finding('finding-twice', 'Doubling doubles.', 'supported', ['fig-cloud'])",
         'results.write("02_beta", {"twice": twice})',
     ],

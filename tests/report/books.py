@@ -39,7 +39,7 @@ claims = pd.DataFrame({
 report.ledger(claims, notes="Rules are written in `claims.yaml` before the run.")
 ```""",
     """```python
-report.callout("caution", "No model here is **fit for use** on patients. See {where}.", where="chapter 5")
+report.callout("caution", "No model here is **fit for use** on patients. See {{ where }}.", where="chapter 5")
 ```""",
 ]
 
@@ -77,8 +77,8 @@ report.figure(
 )
 ```""",
     """```python
-report.prose("Domain encodings add {d:.3f} to the AUROC ([](#fig-forest)), for {n:,} patients.", n=1000,
-             d={"value": 0.031, "ci_low": -0.004, "ci_high": 0.066})
+report.say("Domain encodings add {{ d | f3 }} to the AUROC ([](#fig-forest)), for {{ n | whole }} patients.", n=1000,
+           d={"value": 0.031, "ci_low": -0.004, "ci_high": 0.066})
 report.finding(
     id="finding-encodings", verdict="direction only", evidence=["fig-forest"],
     sentence="Domain encodings raise the AUROC by 0.031 (−0.004 to 0.066), a direction but no more.",
@@ -136,8 +136,8 @@ report.table(
     pd.DataFrame({HOSTILE: [HOSTILE, "plain"], "value": [1.0, -2.0]}), id="tbl-hostile",
     caption="Hostile text " + HOSTILE, notes="Note " + HOSTILE,
 )
-report.prose("A site is called {name}.", name=HOSTILE)
-report.callout("note", "A box about {name}.", name=HOSTILE)
+report.say("A site is called {{ name }}.", name=HOSTILE)
+report.callout("note", "A box about {{ name }}.", name=HOSTILE)
 report.callout("note", "Another box of its kind.")
 report.finding("finding-hostile", "Said of " + HOSTILE, "exploratory", ["tbl-hostile"])
 report.finding(

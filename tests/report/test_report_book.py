@@ -276,7 +276,7 @@ REFUSED = {
         "tbl-models is used twice",
     ),
     "unknown evidence": (
-        '```python\nreport.finding("finding-x", "s", "supported", ["fig-none"])\n```',
+        '```python\nreport.finding("finding-x", "So.", "supported", ["fig-none"])\n```',
         "finding-x rests on 'fig-none'",
     ),
     "failed cell": ("```python\n1 / 0\n```", "failed with ZeroDivisionError"),

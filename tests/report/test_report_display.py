@@ -5,6 +5,7 @@ import html as entities
 import io
 import re
 
+import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import notebook_report as report
 from attrition import paths
 from attrition.plots.style import LIGHT
 from notebook_report import book, display, markdown, outputs, project, sources, svg, text
+from notebook_report.said import said
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
 
@@ -51,14 +53,15 @@ def words(tmp_path, monkeypatch):
     monkeypatch.setattr(project.current, "notebooks", str(tmp_path))
     file = tmp_path / "captions" / "01_stub.yaml"
     file.parent.mkdir()
-    file.write_text("fig-a: {caption: 'Of *{n:,}* in {arm}.', alt: 'A line to {top:+.1f} in {arm}.'}\n"
-                    "tbl-a: {caption: Numbers., notes: 'Of {n}.', labels: {b: patients}}\n")  # fmt: skip
+    file.write_text("fig-a: {caption: 'Of *{{ n | whole }}* in {{ arm }}.',\n"
+                    "alt: 'To {{ top | signed1 }} in {{ arm }}.'}\n"
+                    "tbl-a: {caption: Numbers., notes: 'Of {{ n }}.', labels: {b: patients}}\n")  # fmt: skip
     return file
 
 
 def test_texts_that_a_cell_does_not_give_are_those_of_the_captions_file(words):
     about = shown(report.figure, line(), id="fig-a", n=1000, arm="A*", top=2)[0]["metadata"]["attrition"]
-    assert (about["caption"], about["alt"]) == (r"Of *1,000* in A\*.", "A line to +2.0 in A*.")
+    assert (about["caption"], about["alt"]) == (r"Of *1,000* in A\*.", "To +2.0 in A*.")
     df = pd.DataFrame({"b": [1]})
     about = shown(report.table, df, id="tbl-a", n=3)[0]["metadata"]["attrition"]
     assert (about["caption"], about["notes"], about["data"]["columns"][0]["label"]) == ("Numbers.", "Of 3.", "Patients")
@@ -69,7 +72,7 @@ def test_texts_that_a_cell_does_not_give_are_those_of_the_captions_file(words):
 
 
 def test_a_field_of_a_caption_without_its_value_is_refused(words):
-    with pytest.raises(KeyError, match="'n'"):
+    with pytest.raises(jinja2.UndefinedError, match="'n'"):
         shown(report.table, pd.DataFrame({"b": [1]}), id="tbl-a")
 
 
@@ -274,14 +277,17 @@ def test_a_column_of_decimals_has_no_exponents(out):
 
 def test_signs_of_prose_are_true_minus_signs_and_code_keeps_its_own():
     renderer = markdown.Renderer("here", lambda target, where: target)
-    source = text.fill("Gain {said}, divisor n - 1, 35-49, `n - 1`.", {"said": "-0.070 (-0.1 to -.02), .52 -> .63"})
+    source = said("Gain {{ found }}, divisor n - 1, 35-49, `n - 1`.", {"found": "-0.070 (-0.1 to -.02), .52 -> .63"})
     assert "Gain −0.070 (−0.1 to −.02), .52 → .63, divisor n − 1, 35-49, <code>n - 1</code>." in markdown.inline(
         source, renderer
     )
 
 
-def test_finding_fills_its_sentence_as_prose_does():
-    (output,) = shown(report.finding, "finding-a", "{n:,} left", "supported", ["fig-a"], n=1000)
+def test_finding_fills_its_sentence_as_say_does(monkeypatch):
+    monkeypatch.setitem(globals(), "n", 1000)
+    with report.capture() as outputs:
+        report.finding("finding-a", "{{ n | whole }} left", "supported", ["fig-a"])
+    (output,) = outputs
     assert output["metadata"]["attrition"]["sentence"] == "1,000 left"
 
 
@@ -297,16 +303,21 @@ def test_table_refuses():
 
 def test_finding_needs_a_verdict_and_evidence():
     with pytest.raises(ValueError, match="not a verdict"):
-        shown(report.finding, "finding-a", "s", "proven", ["fig-a"])
+        shown(report.finding, "finding-a", "So.", "proven", ["fig-a"])
     with pytest.raises(ValueError, match="needs evidence"):
-        shown(report.finding, "finding-a", "s", "supported", [])
+        shown(report.finding, "finding-a", "So.", "supported", [])
 
 
-def test_prose_refuses_missing_values_and_names():
+def test_sentences_refuse_missing_values_and_names():
     with pytest.raises(ValueError, match="missing"):
-        report.fill("{a:.2f}", {"a": float("nan")})
-    with pytest.raises(KeyError, match="prose names 'b'"):
-        report.fill("{b}", {"a": 1})
+        said("{{ a | f2 }}", {"a": float("nan")})
+    with pytest.raises(jinja2.UndefinedError, match="'b' is undefined"):
+        said("{{ b }}", {"a": 1})
+
+
+def test_a_template_reaches_nothing_behind_its_values():
+    with pytest.raises(jinja2.exceptions.SecurityError):
+        said("{{ a.__class__.__mro__ }}", {"a": 1})
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60))
@@ -318,7 +329,7 @@ def test_escaped_text_is_shown_as_it_is(value):
 
 
 def test_helpers_are_silent_outside_a_notebook(capsys):
-    report.prose("{n}", n=1)
+    report.say("{{ n }}", n=1)
     assert capsys.readouterr().out == ""
 
 
@@ -327,10 +338,12 @@ def test_metadata_survives_papermill(tmp_path):
     import nbformat
     import papermill
 
-    source = "import notebook_report as report\nfrom attrition import paths\nreport.prose('{n:,} patients', n=1000)"
+    source = (
+        "import notebook_report as report\nfrom attrition import paths\nreport.say('{{ n | whole }} patients', n=1000)"
+    )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a")])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "a.ipynb")
     papermill.execute_notebook(tmp_path / "a.ipynb", tmp_path / "b.ipynb", progress_bar=False)
     (output,) = nbformat.read(tmp_path / "b.ipynb", as_version=4).cells[0].outputs
-    assert output.metadata.attrition == {"kind": "prose", "markdown": "1,000 patients"}
+    assert output.metadata.attrition == {"kind": "prose", "markdown": "1,000 left"}

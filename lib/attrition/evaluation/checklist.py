@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from notebook_report.said import Said
+
 NAMES = {"tripod_ai": "TRIPOD+AI", "probast_ai": "PROBAST+AI"}
 STATES = ("shown", "partly", "not done")
 
@@ -21,7 +23,7 @@ def items(name: str) -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load(Path(__file__).with_name("checklist.yaml").read_text(encoding="utf-8"))[name])
 
 
-def markdown(name: str) -> str:
+def markdown(name: str) -> Said:
     """A checklist as a Markdown table whose links the report fills in."""
     lines = ["| item | topic | what this report shows | where |", "|---|---|---|---|"]
     for entry in items(name):
@@ -31,7 +33,7 @@ def markdown(name: str) -> str:
             shown = ("*in part:* " if entry["state"] == "partly" else "") + entry["shows"]
             where = ", ".join(f"[](#{anchor})" for anchor in entry["anchors"])
         lines.append(f"| {entry['item']} | {entry['topic']} | {shown} | {where} |")
-    return "\n".join(lines)
+    return Said("\n".join(lines))
 
 
 def counts() -> dict[str, dict[str, int]]:

@@ -220,11 +220,8 @@ def code_digest() -> str:
     """Digest of the library modules that training and scoring reach, to tell which code made a model."""
     from notebook_report.sources import modules
 
-    here, parts = Path(__file__), list[str]()
-    for path in (here, here.with_name("serving.py")):
-        source = path.read_text(encoding="utf-8")
-        parts += [f"{path.name}={digest(source)}", *(f"{name}={made}" for name, made in modules(source).items())]
-    return digest(*parts)
+    reached = modules("import attrition.registry, attrition.registry.serving")
+    return digest(*(f"{name}={made}" for name, made in reached.items()))
 
 
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
