@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("trial", metavar="TRIAL", help="folder of CDISC files, flat table, mapping, or pilot")
     running.add_argument("--mapping", metavar="FILE", help="what is what, the horizon, and what was planned")
     running.add_argument("--cut", metavar="DATE", required=True, help="nothing that is dated later is read")
+    running.add_argument("--since", type=Path, metavar="OLD.json", help="an earlier --json, held against today's data")
     running.add_argument("--unblinded", action="store_true", help="arms apart, with a test between them")
     running.add_argument("--json", action="store_true", help="all numbers as JSON")
     return command
@@ -167,15 +168,18 @@ def study(args: argparse.Namespace) -> int:
 
 def project(args: argparse.Namespace) -> int:
     """Print where a trial stood on a day and what was to come, as lines or as JSON; nothing about single patients."""
-    from attrition.running import backtest
+    from attrition.running import summary
     from notebook_report import results
 
     try:
-        found = backtest.summary(backtest.read(args.trial, args.cut, args.mapping), args.cut, args.unblinded)
+        trial = summary.read(args.trial, args.cut, args.mapping)
+        found = summary.summary(trial, args.cut, args.unblinded)
+        if args.since:
+            found["compared"] = summary.compared(trial, args.since)
     except errors.Refusal as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(json.dumps(results.plain(backtest.dated(found)), indent=1) if args.json else "\n".join(backtest.lines(found)))
+    print(json.dumps(results.plain(summary.dated(found)), indent=1) if args.json else "\n".join(summary.lines(found)))
     return errors.OK
 
 

@@ -8,6 +8,8 @@ examples:
   ./run_all.sh --trial DIR        the real-trial chapters on your CDISC folder, in reports/trial-DIR/
   ./run_all.sh --trial patients.csv --mapping trial-mapping.toml
                                   the same on one flat table
+  ./run_all.sh --trial DIR --cut 2026-05-31
+                                  the same as on that day: how many will leave, from what was known
   ./run_all.sh --trial DIR --describe
                                   what is understood of it, and a mapping with choices to edit; nothing runs
   ./run_all.sh --trial template   write an annotated ./trial-mapping.toml
@@ -53,6 +55,7 @@ class TrialCommand(Command):
             default=[],
             help="which column of a table is what; a folder's choices",
         )
+        add("--cut", metavar="DATE", default="", help="put --trial back to this day: nothing dated later is read")
         add("--describe", action="store_true", help="say what is understood of --trial, write a mapping, run nothing")
         where = "where simulated trials run (same numbers)"
         add("--engine", choices=engine.ENGINES, default="serial", help=where)
@@ -65,7 +68,7 @@ class TrialCommand(Command):
             raise Misused("--workers must be at least 1")
         if args.scheduler and args.engine != "dask":
             raise Misused("--scheduler goes with --engine dask")
-        for name in ("mapping", "describe"):
+        for name in ("mapping", "cut", "describe"):
             if getattr(args, name) and not args.trial:
                 raise Misused(f"--{name} goes with --trial PATH")
         if problem := environment.hopeless():
@@ -82,7 +85,7 @@ class TrialCommand(Command):
 
     def given(self, args: argparse.Namespace) -> list[str]:
         """Trials and mappings."""
-        words = {"--trial": args.trial, "--mapping": args.mapping}
+        words = {"--trial": args.trial, "--mapping": args.mapping, "--cut": [args.cut] if args.cut else []}
         return [word for name, values in words.items() if values for word in (name, *values)]
 
     def check(self, out: Path) -> int:
@@ -97,7 +100,7 @@ class TrialCommand(Command):
         from attrition.landmark import evaluation
         from notebook_report.driver import Own
 
-        self.brought = trials.checked(args.trial, args.mapping, evaluation.check_all)
+        self.brought = trials.checked(args.trial, args.mapping, evaluation.check_all, args.cut)
         names = [one.name for one in self.brought]
         files = tuple(path for one in self.brought for path in one.files())
         return Own(names[0], ("--trial", *names), trials.inputs(self.brought), files)

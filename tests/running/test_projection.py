@@ -10,7 +10,7 @@ import pytest
 
 from attrition import __main__ as command
 from attrition.cdisc.sources import CdiscError
-from attrition.running import backtest, limit, projection, remaining
+from attrition.running import backtest, limit, projection, remaining, summary
 from notebook_report import results
 from tests.cdisc.folders import everybody, sdtm
 from tests.running.test_hazards import weighted_prior_draws
@@ -45,14 +45,14 @@ def test_median_and_bounds_equal_those_of_weighted_prior_draws(known, cut):
 
 def test_nothing_of_the_future_is_in_the_bytes(pilot):
     cut = pd.Timestamp("2013-03-15")
-    deleted = backtest.read("pilot", "2013-03-15")
+    deleted = summary.read("pilot", "2013-03-15")
     rng = np.random.default_rng(1)
     for trial in (pilot, deleted):
         chosen = dataclasses.replace(trial.definitions, plan=PLAN, data_cut=None)
         swapped = trial.patients.assign(arm=rng.permutation(trial.patients["arm"]))
         for patients in (trial.patients, swapped):
             other = dataclasses.replace(trial, definitions=chosen, patients=patients)
-            said = json.dumps(results.plain(backtest.dated(backtest.summary(other, cut))))
+            said = json.dumps(results.plain(summary.dated(summary.summary(other, cut))))
             if trial is pilot and patients is trial.patients:
                 first = said
             assert said == first
@@ -81,8 +81,11 @@ def test_shapes_add_up_and_the_fan_ends_where_the_projection_does(known):
     facts = p.facts()
     assert facts["planned"]["n"] == p.planned == 254
     assert (p.retained <= 254 - 49).all()
-    last = p.fan.iloc[-1]
-    assert last["median"] == pytest.approx(facts["planned"]["leaving"]["median"] + 47, abs=2)
+    for counts, so_far, kind in (("any", 49, "gone"), ("leaving", 47, "leaving")):
+        p = projection.project(now, PLAN | {"counts": counts})
+        end = p.facts()["planned"][kind]["median"] + (0 if kind == "gone" else so_far)
+        assert p.fan["median"].iloc[0] == so_far
+        assert p.fan["median"].iloc[-1] == pytest.approx(end, abs=2)
     assert (p.fan[["low", "low_50", "median", "high_50", "high"]].diff().dropna() >= 0).all(axis=None)
     wide, narrow = facts["planned"]["leaving"], facts["planned"]["leaving_without_drift"]
     assert wide["high"] - wide["low"] > narrow["high"] - narrow["low"]
@@ -142,13 +145,13 @@ def test_a_dated_change_of_hazard_is_told():
 
 
 def test_a_trial_without_dates_is_projected_by_study_day():
-    trial = backtest.read("pilot", "2013-06-01")
+    trial = summary.read("pilot", "2013-06-01")
     bare = dataclasses.replace(trial, exits=trial.exits.assign(start=pd.NaT))
-    found, dated = backtest.summary(bare, "2013-06-01"), backtest.summary(trial, "2013-06-01")
+    found, dated = summary.summary(bare, "2013-06-01"), summary.summary(trial, "2013-06-01")
     for state in ("enrolled", "left", "competing"):
         assert found["states"][state] == dated["states"][state]
     assert "fan" not in found
-    assert "no start dates" in backtest.lines(found)[-1]
+    assert "no start dates" in summary.lines(found)[-1]
     some, other = (one["projection"]["enrolled"]["leaving"] for one in (found, dated))
     assert abs(some["median"] - other["median"]) <= 3
     with pytest.raises(CdiscError, match="without a start date"):
@@ -179,5 +182,30 @@ def test_a_zip_archive_of_a_folder_is_read_like_the_folder(tmp_path):
     sdtm(tmp_path / "one", everybody(12))
     shutil.make_archive(str(tmp_path / "one"), "zip", tmp_path / "one")
     (tmp_path / "m.toml").write_text("[plan]\nhorizon = 168\n")
-    found = [backtest.read(str(tmp_path / name), "2020-03-01", str(tmp_path / "m.toml")) for name in ("one", "one.zip")]
+    found = [summary.read(str(tmp_path / name), "2020-03-01", str(tmp_path / "m.toml")) for name in ("one", "one.zip")]
     pd.testing.assert_frame_equal(found[0].exits, found[1].exits)
+
+
+def test_further_starts_keep_the_completers_as_often_as_asked(known):
+    p = projection.project(remaining.at(known, "2013-06-01", 168), PLAN)
+    assert p.kept_by_plan == 254 - 76  # 76 of 254 are less than 30 %, 77 more
+    for sure in (0.5, 0.8):
+        more, rng = p.to_start(p.kept_by_plan, sure), np.random.default_rng(0)
+        held = [(p.retained + rng.binomial(n, p.stay) >= p.kept_by_plan).mean() for n in (more - 8, more, more + 8)]
+        assert held[0] < sure < held[2]
+        assert held[1] == pytest.approx(sure, abs=0.02)
+    assert p.to_start(1) == 0
+    assert projection.project(p.now).to_start(None) is None
+
+
+def test_the_rings_number_rings_and_one_fewer_does_not(known):
+    found = limit.monitor(known, "2013-06-01", 168, {"patients": 254, "dropout": 0.4})
+    look = found["looks"].iloc[-1]
+    assert found["rule"] == "B"
+    assert look["events"] < found["rings_at"] < 2 * look["events"]
+    curve = limit.monitor(known, "2013-06-01", 168, {"patients": 254, "dropout": [[84, 0.2], [168, 0.4]]})
+    assert (curve["rule"], curve["rings_at"]) == ("A", curve["looks"]["alarm_at"].iloc[-1])
+    assert curve["path"]["expected"].iloc[-1] == pytest.approx(0.4 * 254, rel=0.02)
+    rung = limit.monitor(known, "2014-06-01", 168, {"patients": 254, "dropout": 0.2})
+    assert rung["rang"] is not None
+    assert rung["rings_at"] <= rung["looks"]["events"].iloc[-1]

@@ -28,7 +28,7 @@ def test_hazards_have_the_shapes_that_their_worlds_say():
 
 def test_the_cut_of_a_fraction_knows_no_outcome():
     known = running.drawn("constant", np.random.default_rng(1))
-    cut = running.informed(known, 0.4)
-    assert running.informed(known.assign(cause=0, day=np.nan), 0.4) == cut
+    cut = running.informed(known, 0.4, running.H)
+    assert running.informed(known.assign(cause=0, day=np.nan), 0.4, running.H) == cut
     u = np.clip((cut - known["start"]).dt.days + 1, 0, running.H).sum()
     assert u >= 0.4 * running.N * running.H > u - running.N

@@ -1,4 +1,4 @@
-"""A trial put back to every month of its own past, what was said then held against what came; and all of it in one."""
+"""A trial put back to every month of its own past, and what was said then held against what came."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,15 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import cdisc, trials
-from attrition.cdisc.sources import CdiscError, holds_files, open_source
-from attrition.cdisc.trial import Trial
 from attrition.running import limit
-from attrition.running.projection import FEWEST, Projection, project
-from attrition.running.remaining import LEFT, Standing, at, between_arms, course, power_left, subjects
-from attrition.trials import mapping
+from attrition.running.projection import FEWEST, project
+from attrition.running.remaining import COMPETED, LEFT, at
 
-FEWEST_ONGOING, MONTH, OVERDUE = 5, 31, 1.5
+FEWEST_ONGOING, MONTH, HALF_A_YEAR = 5, 31, 6
 
 
 def before(
@@ -93,136 +89,33 @@ def measures(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
     return found | {"width": float((done["high"] - done["low"]).mean())}
 
 
-def came(known: pd.DataFrame, now: Standing, dates: Sequence[pd.Timestamp]) -> list[int]:
-    """Leavers by these days among all of the trial, for a fan over a past that is known."""
-    gone = known[(known["cause"] == LEFT) & (known["day"] <= now.horizon)]
+def path(known: pd.DataFrame, horizon: int, dates: Sequence[pd.Timestamp], counts: str = "any") -> list[int]:
+    """How many were gone by these days, of all that had begun; see `Standing.gone`."""
+    gone = known[known["cause"].isin([LEFT, COMPETED] if counts == "any" else [LEFT]) & (known["day"] <= horizon)]
     when = gone["start"] + pd.to_timedelta(gone["day"] - 1, unit="D")
     return [int((when <= date).sum()) for date in dates]
 
 
-def overdue(trial: Trial, now: Standing) -> int | None:
-    """Ongoing patients with no dated record for one and a half times the largest gap between planned visits.
-
-    None unless the trial was read with a data cut: what came after it would tell who was still there.
-    """
-    if trial.definitions.data_cut is None:
-        return None
-    gaps = np.diff([0, *(day for day in trial.schedule if 0 < day <= now.horizon)])
-    u = (now.cut - trial.exits["start"]).dt.days + 1
-    ongoing = trial.patients["reason_group"].eq("ongoing") & (u < now.horizon)
-    return int((ongoing & (u - trial.exits["last_day"] > OVERDUE * gaps.max())).sum()) if len(gaps) else 0
-
-
-def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
-    """A trial as it was known on a day: what is dated later is deleted before anything is counted.
-
-    Parameters
-    ----------
-    place : str
-        Folder of CDISC files, flat table, mapping, or ``"pilot"``.
-    cut : date
-    mapped : str, optional
-        Its mapping, with ``[plan]``.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    CdiscError, MappingError, ContractError
-        No date, no horizon that was planned, or what `attrition.trials.load` refuses.
-    """
-    day = mapping.as_date(cut)
-    if day is None:
-        raise CdiscError("--cut: a date, YYYY-MM-DD")
-    one = trials.named([place], [mapped] if mapped else [])[0]
-    chosen = mapping.read(one.mapping or {"design": {"data_cut": day}})
-    chosen.data_cut = day
-    of_folder = holds_files(one.place)
-    if of_folder and not chosen.horizon and cdisc.usual(open_source(one.place), chosen.study or "").horizon is None:
-        raise CdiscError(f"{one.name}: a running trial needs its planned last day, [plan] horizon in a mapping")
-    return trials.read_from(one.place, chosen, one.name)
+def calendar(
+    known: pd.DataFrame, cut: pd.Timestamp, horizon: int, fan: pd.DataFrame | None, counts: str = "any"
+) -> dict[str, pd.DataFrame | None]:
+    """How many were gone by the first of each month: ``past`` up to the cut, ``later`` as far as that is known."""
+    if fan is None:
+        return dict.fromkeys(("past", "later"))
+    last = (known["start"] + pd.to_timedelta(known["day"] - 1, unit="D")).max()
+    so_far = [known["start"].min(), *limit.looks(known["start"].min(), cut), cut]
+    parts = {"past": so_far, "later": [cut, *fan["date"][(fan["date"] > cut) & (fan["date"] <= last)]]}
+    return {
+        name: pd.DataFrame({"date": dates, "gone": path(known, horizon, dates, counts)})
+        for name, dates in parts.items()
+    }
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
-    """The main numbers of a `summary`, a plain line each."""
-    states = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in found["states"].items())
-    said = ["UNBLINDED"] if found["unblinded"] else []
-    said.append(f"as at {found['as_at']:%Y-%m-%d}, leaving the {found['leaving']} by day {found['horizon']}: {states}")
-    if "projection" not in found:
-        return [*said, found["note"]]
-    p, power = found["projection"], found["power"]
-    for name in ("enrolled", "planned"):
-        left = p[name]["leaving"]
-        said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
-    said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
-    said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
-    if p["p0"] is not None and "limit" in found:
-        rule, rang = found["limit"]["rule"], found["limit"]["rang"]
-        above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
-        said.append(f"{above}; information {found['information']:.2f}")
-        said.append(f"limit, rule {rule}: " + (f"rang on {rang:%Y-%m-%d}" if rang else "has not rung"))
-    said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
-    if "power" in power:
-        said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
-    if "note" in found:
-        return [*said, found["note"]]
-    b = found["backtest"]
-    return [*said, f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint"]
-
-
-def dated(value: Any) -> Any:
-    """The same with every day as text, ready for JSON."""
-    if isinstance(value, pd.DataFrame):
-        value = value.to_dict("records")
-    if isinstance(value, Mapping):
-        return {name: dated(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [dated(item) for item in value]
-    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else value
-
-
-def summary(trial: Trial, cut: Any, unblinded: bool = False) -> dict[str, Any]:
-    """All numbers about a trial on a day: states, projection, alarms, power, subjects remaining, backtest.
-
-    Parameters
-    ----------
-    trial : Trial
-        Best read with the cut as its ``[design] data_cut``; later records are not looked at in any case.
-    cut : date
-    unblinded : bool
-        Arms apart, with a test; pooled otherwise.
-
-    Returns
-    -------
-    dict
-        No line is about a single patient.
-    """
-    plan, H, known = dict(trial.definitions.plan), trial.horizon, course(trial, cut)
-    has_dates = trial.exits["start"].notna().any()
-    lag = pd.Timedelta(days=plan.get("lag", 0))
-    whole = at(known, cut, H)
-    now = at(known, whole.cut - lag, H)
-    found: dict[str, Any] = {"cut": whole.cut, "as_at": now.cut, "horizon": H, "unblinded": unblinded}
-    found |= {"leaving": trial.definitions.estimand, "states": now.counts}
-    if not len(now.patients):
-        raise CdiscError(f"{trial.name}: no patient had begun by {now.cut:%Y-%m-%d}")
-    if lag:
-        earlier = whole.patients["start"] <= now.cut
-        plan["known"] = int((whole.patients.loc[earlier, "state"] == "left").sum()) - now.counts["left"]
-    found["subjects_remaining"] = subjects(now, trial.schedule, unblinded)
-    if unblinded:
-        found["between_arms"] = between_arms(now)
-    if len(now.patients) < FEWEST:
-        return found | {"note": f"{len(now.patients)} enrolled: counts only; a projection needs {FEWEST}"}
-    p: Projection = project(now, plan, trial.schedule)
-    found |= {"projection": p.facts(), "by_study_day": p.by_day, "power": power_left(p.retained, plan)}
-    if not has_dates:
-        return found | {"note": "no start dates: by study day alone, no calendar, limit or backtest"}
-    found["fan"] = p.fan
-    found |= {"drift": limit.drift(now), "information": float(now.patients["time"].sum() / (p.planned * H))}
-    found["overdue"] = overdue(trial, now)
-    found["limit"] = limit.monitor(known, now.cut, H, plan, trial.schedule)
-    rows = before(known, now.cut, H, plan, trial.schedule)
-    return found | {"backtest": {"rows": rows, **measures(rows, H)}}
+def looks_after(
+    known: pd.DataFrame, cut: pd.Timestamp, end: pd.Timestamp, horizon: int, plan: Mapping[str, Any],
+    visits: Sequence[int] = (),
+) -> pd.DataFrame | None:  # fmt: skip
+    """The next half a year's looks of `limit.monitor`, where a trial was put back; None where none is known."""
+    end = min(end, cut + pd.DateOffset(months=HALF_A_YEAR))
+    looks = limit.monitor(known, end, horizon, plan, visits).get("looks") if end > cut else None
+    return None if looks is None else looks[looks["date"] > cut]

@@ -119,7 +119,7 @@ def taken(cause: str, hazard: np.ndarray, weight: np.ndarray, seed: int = 42) ->
 def ahead(
     leave: np.ndarray, compete: np.ndarray, edges: np.ndarray, entry: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Day on which each patient leaves (inf: never), and who has a competing event, for every draw of the hazards.
+    """Day of each patient's event (inf: none), and whether it is leaving, for every draw of the hazards.
 
     Parameters
     ----------
@@ -146,4 +146,4 @@ def ahead(
     day = edges[k] + (target - np.take_along_axis(base, k, 1)) / at
     leaves = rng.random(target.shape) * at < np.take_along_axis(leave, k, 1)
     gone = target < base[:, -1:]
-    return np.where(gone & leaves, np.ceil(day), np.inf), gone & ~leaves
+    return np.where(gone, np.ceil(day), np.inf), gone & leaves

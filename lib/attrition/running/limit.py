@@ -15,7 +15,7 @@ from attrition.running.projection import FEWEST, RECENT, YEAR, curve_of
 from attrition.running.remaining import Standing, at
 
 LEVEL, FEWEST_EVENTS, SURE = 0.05, 3, 0.997
-SCREEN, CLEARLY_NOT = 800, 0.95
+SCREEN, CLEARLY_NOT, FURTHER = 800, 0.95, 60
 
 
 def llr(events: ArrayLike, expected: ArrayLike) -> np.ndarray:
@@ -68,9 +68,7 @@ def looks(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
 
 def counted(now: Standing, curve: tuple[np.ndarray, np.ndarray], counts: str = "any") -> tuple[int, float]:
     """Events so far and events expected of the planned hazard over the days at risk."""
-    found = now.counts
-    events = found["left"] + (found["competing"] if counts == "any" else 0)
-    return events, float(np.interp(now.patients["time"], *curve).sum())
+    return now.gone(counts), float(np.interp(now.patients["time"], *curve).sum())
 
 
 def above(
@@ -156,8 +154,10 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     Returns
     -------
     dict
-        looks (DataFrame: date, enrolled, events, expected, llr, alarm_at, rung_a, p_above, rung_b, rung_simple), rule
-        (``"A"`` with a planned curve, else ``"B"``), c, rang (of `rule`: date or None), rang_a, rang_b, rang_simple.
+        looks (DataFrame: date, enrolled, events, expected, llr, alarm_at, rung_a, p_above, rung_b, rung_simple), path
+        (DataFrame: date and expected of all patients, to the end), rule (``"A"`` with a planned curve, else ``"B"``),
+        c, rang (of `rule`: date or None), rang_a, rang_b, rang_simple, rings_at (events at which `rule` would have
+        rung at the last look; None: at no plausible number).
     """
     now = at(known, cut, horizon)
     curve = curve_of(plan, horizon)
@@ -165,7 +165,7 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
         return {}
     p0, counts = float(-np.expm1(-curve[1][-1])), plan.get("counts", "any")
     dates, expected = expectation(now, plan, curve)
-    c, rows = critical(expected), []
+    c, rows, would = critical(expected), [], None
     for date in [*dates[dates <= now.cut]]:
         then = at(known, date, horizon)
         D, E = counted(then, curve, counts)
@@ -179,6 +179,8 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
         row = {"date": date, "enrolled": len(time), "events": D, "expected": E, "llr": float(llr(D, E))}
         row |= {"alarm_at": int(fewest_alarming(np.array([E]), c)[0])}
         rows.append(row | {"p_above": float(above(events, spans[None], edges, p0, counts)[0])})
+        if date == dates[dates <= now.cut][-1]:
+            would = _would_ring(events, spans, edges, p0, counts)
     table = pd.DataFrame(rows, columns=["date", "enrolled", "events", "expected", "llr", "alarm_at", "p_above"])
     enough = table["events"] >= FEWEST_EVENTS
     table = table.assign(
@@ -188,7 +190,18 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     )
     rang = {f"rang_{rule}": next(iter(table.loc[table[f"rung_{rule}"], "date"]), None) for rule in ("a", "b", "simple")}
     rule = "A" if isinstance(plan["dropout"], list) and len(plan["dropout"]) > 1 else "B"
-    return {"looks": table, "rule": rule, "c": c, "p0": p0, "rang": rang[f"rang_{rule.lower()}"], **rang}
+    found = {"looks": table, "rule": rule, "c": c, "p0": p0, "rang": rang[f"rang_{rule.lower()}"], **rang}
+    found["path"] = pd.DataFrame({"date": dates, "expected": expected})
+    return found | {"rings_at": would if rule == "B" or table.empty else int(table["alarm_at"].iloc[-1])}
+
+
+def _would_ring(events: np.ndarray, spans: np.ndarray, edges: np.ndarray, p0: float, counts: str) -> int | None:
+    """Fewest events that would ring rule B, were they spread over the pieces as those that happened."""
+    so_far = events.sum() if counts == "any" else events[0].sum()
+    totals = np.arange(max(so_far, FEWEST_EVENTS), so_far + FURTHER)
+    scaled = events * (totals / max(so_far, 1))[:, None] if so_far else events + totals[:, None] * spans / spans.sum()
+    sure = above(scaled, np.broadcast_to(spans, scaled.shape[1:]), edges, p0, counts) >= SURE
+    return int(totals[np.argmax(sure)]) if sure.any() else None
 
 
 def drift(now: Standing) -> dict[str, float] | None:

