@@ -14,7 +14,7 @@ from notebook_report import pages, project
 from tests.words import turns
 
 SOURCE = paths.NOTEBOOKS / "pages" / "front.md"
-REAL, TIME, FOUND = "06_real_trial", "07_time_to_dropout", "00_findings"
+REAL, TIME, RUN, FOUND = "06_real_trial", "07_time_to_dropout", "09_running_trial", "00_findings"
 PARAMS = {REAL: {"suspicious_auroc": 0.75}}
 
 
@@ -40,7 +40,28 @@ LEDGER = {
         "not testable": 8,
     },
 }
+RUNNING = {
+    "as_at": "2013-06-01",
+    "calendar": True,
+    "horizon": 168,
+    "states": {"enrolled": 124, "ongoing": 51},
+    "gone": 49,
+    "allowed": 101,
+    "came": 137,
+    "since": {"date": "2013-05-01", "started": 13, "gone": 8, "through": 6},
+    "projection": {
+        "p0": 0.4,
+        "word": "will exceed the plan",
+        "planned": {"n": 254, "gone": {"median": 131, "low": 107, "high": 157}},
+    },
+    "power": {"retained": 123, "retained_low": 96, "retained_high": 147, "completers_planned": 153, "power": 0.63},
+    "qtl": {"of_this_trial": {"rang": None, "rings_at": 53}},
+    "order": {"day": 28, "separates": False, "auroc": auroc(0.506, 0.395, 0.617)},
+    "subjects_remaining": [{"visit": 28}],
+    "backtest": {"cuts": 25, "inside": 24, "rows": [{"cut": "2013-01-01"}]},
+}
 STUDY = {
+    RUN: RUNNING,
     REAL: {
         "horizon": 168,
         "flow": {"censored": 0, "discontinued_by_horizon": 137},
@@ -92,6 +113,29 @@ def as_it_is(facts):
 def own(facts):
     """The same trial as a reader's own."""
     del facts[FOUND]
+    facts[RUN]["states"]["ongoing"] = 0
+
+
+def goes(facts):
+    """The same while it runs, with a plan."""
+    own(facts)
+    facts[RUN]["states"]["ongoing"] = 51
+
+
+def changed(**parts):
+    """While it runs, with other facts of chapter 09; None takes one away."""
+
+    def turn(facts):
+        goes(facts)
+        for name, value in parts.items():
+            if value is None:
+                del facts[RUN][name]
+            elif isinstance(value, dict):
+                facts[RUN][name] = {k: v for k, v in (facts[RUN][name] | value).items() if v != ()}
+            else:
+                facts[RUN][name] = value
+
+    return turn
 
 
 def one_arm(facts):
@@ -241,7 +285,85 @@ CLAIMS = "## Of 77 claims in two publications, 17 hold\n"
 DIFFER = "fig-who-left: On *High dose* 26 of 84 are still in the trial, on *Placebo* 59 of 86\n"
 PAY = "fig-landmark-decisions: "
 # What each case says, and what it no longer says of what the study as it is says.
+RUNS = "# No. It will exceed its plan: expect 131 of 254 patients gone by day 168, where the plan allows 101\n"
+PLACE = {"goes": "Trial of \\*something\\*, running, as it was known on 2013\\-06\\-01: "}
+
+
+def worded(word):
+    return changed(projection={"word": word})
+
+
 CASES = {
+    "running, with a plan": (
+        goes,
+        [
+            PLACE["goes"] + "will it end within its planned dropout of 40%?",
+            RUNS,
+            "49 of the 124 patients who have begun are gone, 51 are still in; 107 to 157 may be gone in the end. That "
+            "leaves 123 (96 to 147) who complete, not the 153 of the plan, and a power of 63%.",
+            "The alarm has not rung; 53 gone would have rung it.",
+            "Since 2013\\-05\\-01: 13 began, 8 gone, 6 through.",
+            "fig-fan: How many are gone, and how many will be\n",
+            "fig-what-is-left: ",
+            "fig-alarm: ",
+            "fig-remaining: ",
+            "fig-past: ",
+            "## No list of patients\nAn order of those who are still in would be chance: at the same day in the trial "
+            "a model that does not know the treatment points at the leaver 51 (40 to 62) times in a hundred.",
+            "## Could it be told who?\n\nNo. On day 28 a model that does not know the treatment cannot be told from a "
+            "coin toss.",
+        ],
+        [NO, "hundreds of simulated ones", "How many will leave can be told"],
+    ),
+    "running, without a plan": (
+        changed(projection={"p0": None}, power={"completers_planned": ()}, qtl={"of_this_trial": None}),
+        [
+            PLACE["goes"] + "how many will leave?",
+            "# Expect 131 of 254 patients to be gone by day 168\n",
+            "who complete, and a power",
+        ],
+        ["planned dropout", "The alarm", "fig-alarm", NO],
+    ),
+    **{
+        f"running, {word}": (worded(word), [f"# {begin}: expect 131 of 254"], [NO])
+        for word, begin in {
+            "probably exceeds": "Probably not",
+            "cannot tell yet": "That cannot be told yet",
+            "probably within": "Probably",
+            "within the plan": "Yes. It stays within its plan",
+        }.items()
+    },
+    "running, rang": (
+        changed(qtl={"of_this_trial": {"rang": "2013-07-01", "rings_at": 53}}),
+        ["The alarm rang on 2013\\-07\\-01."],
+        ["would have rung it"],
+    ),
+    "running, rings at no number": (
+        changed(qtl={"of_this_trial": {"rang": None, "rings_at": None}}),
+        ["The alarm has not rung."],
+        ["would have rung it"],
+    ),
+    "running, no effect planned": (changed(power={"power": ()}), ["not the 153 of the plan."], ["a power of"]),
+    "running, no dates": (
+        changed(calendar=False, since=None, subjects_remaining=[], backtest={"rows": []}),
+        ["Trial of \\*something\\*, running: will it", "fig-what-is-left: "],
+        ["Since 2013", "fig-fan", "fig-remaining", "fig-past", NO],
+    ),
+    "running, too few to project": (
+        changed(projection=None),
+        ["who left, and could it be told early?"],
+        ["How many will leave can be told", "fig-fan"],
+    ),
+    "running, a model orders": (
+        changed(order={"separates": True}),
+        ["## A model says more than time in the trial\nAt the same day in the trial it points at the leaver 51 (40 to"],
+        ["## No list", NO],
+    ),
+    "running, no landmark": (
+        changed(order={"day": None}),
+        ["## No list of patients\nToo few have left after a landmark for a model that orders those who are still in."],
+        ["An order of those"],
+    ),
     "own trial": (
         own,
         [
@@ -407,6 +529,8 @@ AS_IT_IS = [
     TOLD,
     "## Do not pay for a risk score to decide whom to call\n",
     f"{NEVER}\n{TREATMENT}",
+    "## How many will leave can be told\nPut back to 2013\\-06\\-01, when 49 of 124 patients were gone, this trial was "
+    "expected to lose 131 of 254 (107 to 157); 137 left. Of 25 months of its past, 24 were foretold.",
     "## Look at side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for",
     "One mistake, *visit number*, lifts 58 of a hundred to 99. We treat 75 and more as a leak until shown otherwise.",
     DIFFER,

@@ -20,6 +20,7 @@ RESULTS = {
 }
 REAL, TIME, FITS = "06_real_trial", "07_time_to_dropout", "04_modelling"
 STEPS, WORTH, WATCH, FOUND = "03_feature_ablation", "05_evaluation", "08_monitoring", "00_findings"
+RUN = "09_running_trial"
 PILOT, LEDGER = "findings.finding-pilot.", "findings.finding-ledger."
 NAMED = re.compile(r"\]\(#[\w-]*\)|\[(?:@\w+(?:; )?)+\]|\b95 %|\b[A-Za-z]+[\d+]+(?:\([A-Z]\d\))?|\\\[.*?\\\]")
 

@@ -67,7 +67,9 @@ def alarm(looks: pd.DataFrame, rule: str, rings_at: int | None, later: pd.DataFr
     looks : pandas.DataFrame
         See `attrition.running.limit.monitor`.
     rule : str
-        ``"A"`` draws its boundary; ``"B"`` has none on this scale but the number `rings_at` of the last look.
+        ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look.
+    rings_at : int, optional
+        That number.
     later : pandas.DataFrame, optional
         Looks after the cut, where they are known.
     """

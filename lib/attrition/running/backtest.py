@@ -99,7 +99,23 @@ def path(known: pd.DataFrame, horizon: int, dates: Sequence[pd.Timestamp], count
 def calendar(
     known: pd.DataFrame, cut: pd.Timestamp, horizon: int, fan: pd.DataFrame | None, counts: str = "any"
 ) -> dict[str, pd.DataFrame | None]:
-    """How many were gone by the first of each month: ``past`` up to the cut, ``later`` as far as that is known."""
+    """How many were gone by the first of each month.
+
+    Parameters
+    ----------
+    known : DataFrame
+        See `attrition.running.remaining.course`.
+    cut : pandas.Timestamp
+    horizon : int
+    fan : DataFrame or None
+        Of the projection: dates of which anything is to be told.
+    counts : str
+
+    Returns
+    -------
+    dict of DataFrame or None
+        ``past`` up to the cut, ``later`` as far as that is known: date, gone.
+    """
     if fan is None:
         return dict.fromkeys(("past", "later"))
     last = (known["start"] + pd.to_timedelta(known["day"] - 1, unit="D")).max()
@@ -115,7 +131,23 @@ def looks_after(
     known: pd.DataFrame, cut: pd.Timestamp, end: pd.Timestamp, horizon: int, plan: Mapping[str, Any],
     visits: Sequence[int] = (),
 ) -> pd.DataFrame | None:  # fmt: skip
-    """The next half a year's looks of `limit.monitor`, where a trial was put back; None where none is known."""
+    """The next half a year's looks of `limit.monitor`, where a trial was put back.
+
+    Parameters
+    ----------
+    known : DataFrame
+        See `attrition.running.remaining.course`.
+    cut, end : pandas.Timestamp
+        Day of the report, last day of which anything is known.
+    horizon : int
+    plan : mapping
+    visits : sequence of int
+
+    Returns
+    -------
+    DataFrame or None
+        None where none is known.
+    """
     end = min(end, cut + pd.DateOffset(months=HALF_A_YEAR))
     looks = limit.monitor(known, end, horizon, plan, visits).get("looks") if end > cut else None
     return None if looks is None else looks[looks["date"] > cut]

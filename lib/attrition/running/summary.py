@@ -189,7 +189,7 @@ def order(of_landmarks: Mapping[str, Any]) -> dict[str, Any]:
     asked = of_landmarks["asked"]
     name = "all_without_arm" if len(asked["arms"]) > 1 else "all"
     if asked["landmark"] is None or not asked["auroc"].get(name):
-        return {"day": None}
+        return {"day": None, "separates": False}
     at_day, auroc = of_landmarks["landmarks"][str(asked["landmark"])], asked["auroc"][name]
     separates = auroc["ci_low"] > CHANCE_AUROC and at_day["primary"] >= FEWEST_FOR_A_LIST
     return {"day": asked["landmark"], "auroc": auroc, "separates": bool(separates)}

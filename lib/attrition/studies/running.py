@@ -276,7 +276,7 @@ def rung(found: Mapping[str, Any]) -> dict[str, Any]:
     late = {row["rule"]: row for row in found["limit"]["delay"] if row["times"] == MORE[1]}
     told = {"n_null": found["limit"]["n_null"], "a": alarm["constant, rule A"]["A"]["value"]}
     told |= {"b_low": min(of_b), "b_high": max(of_b), "b_ever": late["B"]["ever"], "b_day": late["B"]["median_day"]}
-    return told | {"simple": late["gsm.qtl"]["ever"]}
+    return told | {"simple": late["gsm.qtl"]["ever"], "simple_day": late["gsm.qtl"]["median_day"]}
 
 
 def write(found: Mapping[str, Any]) -> None:
