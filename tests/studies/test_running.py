@@ -32,3 +32,47 @@ def test_the_cut_of_a_fraction_knows_no_outcome():
     assert running.informed(known.assign(cause=0, day=np.nan), 0.4, running.H) == cut
     u = np.clip((cut - known["start"]).dt.days + 1, 0, running.H).sum()
     assert u >= 0.4 * running.N * running.H > u - running.N
+
+
+@pytest.mark.parametrize("world", ["early", "sites", "visits"])
+def test_a_part_of_the_committed_study_comes_out_again(world):
+    found = running.read()
+    rows = [row for row in found["first"] if row["world"] == world]
+    assert len(rows) == len(running.FRACTIONS)
+    for again, kept in zip(running.covered(world, 0, found["seed"]), rows, strict=True):
+        assert again == pytest.approx(kept, abs=1e-9)
+
+
+def test_false_alarms_of_a_part_are_those_of_the_whole():
+    found = running.read()["limit"]
+    table = running.seen("constant", range(400), 8, with_b=False)
+    share = np.isfinite(running.first(table, found["c"], found["width"])["A"]).mean()
+    assert share == pytest.approx(found["false_alarm"]["constant, rule A"]["A"]["value"], abs=0.035)
+    assert running.boundary() == pytest.approx(found["c"], abs=1e-6)
+
+
+def test_tables_and_the_verdict_follow_the_numbers():
+    def row(kind, world, pit):
+        part = {"value": pit, "ci_low": pit - 0.02, "ci_high": pit + 0.02}
+        shares = dict.fromkeys(("enrolled_raw", "enrolled_pit", "planned_pit", "no_drift_pit"), part)
+        return {"kind": kind, "world": world, "fraction": 0.2, "n_trials": 500, **shares}
+
+    rows = [row("gate", "constant", 0.9), row("gate", "peak", 0.85), row("stress", "rising", 0.7)]
+    worlds = running.table({"coverage": [*rows, row("held out", "cliff", 0.8)]})
+    gate = running.judged(worlds)
+    assert (gate["held"], gate["n"], gate["verdict"]) == (2, 2, "supported")
+    assert (gate["lowest"]["pit"], gate["highest"]["pit"]) == (0.85, 0.9)
+    assert gate["worst"]["words"] == running.NAMES["rising"]
+    assert gate["held_out"]["words"] == running.NAMES["cliff"]
+    worlds.loc[0, "pit"] = 0.951
+    assert running.judged(worlds)["verdict"] == "not supported"
+    assert set(running.NAMES) == {world for kind in running.WORLDS.values() for world in kind}
+
+
+def test_stored_keys_are_those_that_others_read():
+    stored = running.numbers(running.read())
+    for kind, place in (("gate", "coverage"), ("stress", "coverage"), ("held out", "held_out")):
+        for world in running.WORLDS[kind]:
+            assert set(stored[place][world]) == {"0.2", "0.4", "0.6"}
+            assert {"raw", "pit"} <= set(stored[place][world]["0.4"])
+    assert {"c", "false_alarm", "delay", "half_more"} <= set(stored["qtl"])
