@@ -164,8 +164,8 @@ def interval_text(found: Mapping[str, Any], form: str = ".3f") -> Estimate | Non
 def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
     """Text of one table cell, by a format with one field such as ``"{:.3f}"`` or a function, if there is one.
 
-    >>> [cell(1234), cell(-0.5), cell(True), cell(None), cell(0.25, "{:.0%}")]
-    ['1,234', '−0.500', 'yes', '–', '25%']
+    >>> [cell(1234), cell(-0.5), cell(True), cell(None), cell(0.25, "{:.0%}"), cell(pd.Timestamp("2026-05-31"))]
+    ['1,234', '−0.500', 'yes', '–', '25%', '2026-05-31']
     """
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return MISSING
@@ -183,7 +183,7 @@ def cell(value: Any, form: str | Callable[[Any], str] | None = None) -> str:
         return number(f"{value:,}")
     if isinstance(value, numbers.Real):
         return number(f"{value:.3f}" if abs(float(value)) >= SMALL or value == 0 else f"{value:.1e}")
-    return str(value)
+    return str(value).removesuffix(" 00:00:00")  # a day
 
 
 def cells(values: Sequence[Any], form: str | Callable[[Any], str] | None = None) -> list[str]:

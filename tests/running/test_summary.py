@@ -66,8 +66,8 @@ def test_shares_and_what_the_plan_allows(found):
     assert table.loc["dropout", "value"] == pytest.approx(100 * end["gone"]["median"] / 254)
     assert table.loc["completers", "planned"] == pytest.approx(100 * 153 / 254)
     assert table.loc["power left", "value"] == pytest.approx(100 * found["power"]["power"])
-    assert (table["ci_low"] <= table["value"]).all()
-    assert (table["value"] <= table["ci_high"]).all()
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
     assert summary.allowed({}) is None
     assert summary.shares({}) is None
 

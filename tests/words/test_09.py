@@ -89,7 +89,8 @@ GIVEN: dict = {
     ],
     "running_alarm": [
         ALARM,
-        {"limit": None},
+        {"limit": None, "last": None},
+        but(ALARM, last=None),
         limited(rang="1 July 2013"),
         limited(rule="A"),
         limited(rings_at=None),
@@ -187,7 +188,8 @@ EXPECTED: dict = {
         "with a certainty of 99.7%, whatever the shape; at the last look that was 98.6%. 49 were gone where "
         "the plan, spread evenly, expects 33; 53 would have rung it. The rule in common use (three standard "
         "deviations of a share of those enrolled) has not rung.",
-        "Without a planned dropout, or without dates, there is no plan to ring an alarm for.",
+        "No alarm is looked for: that needs a planned dropout, dates, and a month's first day with ten patients.",
+        "No alarm is looked for: that needs a planned dropout, dates, and a month's first day with ten patients.",
         "The alarm **rang on 1 July 2013**: the plan has a rate and no shape, so it rings when the rate is "
         "above 40% with a certainty of 99.7%, whatever the shape; at the last look that was 98.6%. 49 were "
         "gone where the plan, spread evenly, expects 33. The rule in common use (three standard deviations of "

@@ -24,19 +24,22 @@ def _calendar(ax: Axes, dates: pd.Series) -> Axes:
     return ax
 
 
-@unless_missing
-def fan(table: pd.DataFrame, past: pd.DataFrame, plan: pd.DataFrame | None, came: pd.DataFrame | None = None) -> Axes:
+def fan(
+    table: pd.DataFrame | None, past: Any, plan: pd.DataFrame | None, came: pd.DataFrame | None = None
+) -> Axes | None:
     """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came.
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    table : pandas.DataFrame or None
         ``fan`` of `attrition.running.summary.summary`: date, low, low_50, median, high_50, high.
     past, came : pandas.DataFrame
         ``date`` and ``gone``: up to the cut, and after it where that is known.
     plan : pandas.DataFrame, optional
         ``date`` and ``expected``.
     """
+    if table is None:
+        return None
     ax, hue, last = axes(None, 3.3), colour("blue"), table.iloc[-1]
     _calendar(ax, pd.concat([past["date"], table["date"]]))
     ax.fill_between(table["date"], table["low"], table["high"], color=hue, alpha=0.15, linewidth=0, label="90%")
@@ -58,13 +61,14 @@ def fan(table: pd.DataFrame, past: pd.DataFrame, plan: pd.DataFrame | None, came
     return legend_below(ax, 3)
 
 
-@unless_missing
-def alarm(looks: pd.DataFrame, rule: str, rings_at: int | None, later: pd.DataFrame | None = None) -> Axes:
+def alarm(
+    looks: pd.DataFrame | None, rule: str, rings_at: int | None, later: pd.DataFrame | None = None
+) -> Axes | None:
     """Events against those that the plan expects over the days really watched, and where the alarm rings.
 
     Parameters
     ----------
-    looks : pandas.DataFrame
+    looks : pandas.DataFrame or None
         See `attrition.running.limit.monitor`.
     rule : str
         ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look.
@@ -73,6 +77,8 @@ def alarm(looks: pd.DataFrame, rule: str, rings_at: int | None, later: pd.DataFr
     later : pandas.DataFrame, optional
         Looks after the cut, where they are known.
     """
+    if looks is None or looks.empty:
+        return None
     every = looks if later is None else pd.concat([looks, later])
     ax, last = _calendar(axes(None, 3.1), every["date"]), looks.iloc[-1]
     ax.plot(looks["date"], looks["expected"], color=colour("ink"), linestyle=":", label="expected by the plan")
@@ -103,11 +109,15 @@ def past(table: pd.DataFrame) -> Axes:
     table : pandas.DataFrame
         ``rows`` of `attrition.running.backtest.before`.
     """
-    shown = table.assign(
-        label=[f"{date:%-d %b %Y}" for date in table["cut"]], ci_low=table["low"], ci_high=table["high"]
-    )
+    shown = table.assign(label=[f"{date:%-d %b %Y}" for date in table["cut"]])
     kinds = (("settled", ~table["open"], None), ("so far", table["open"], "paper"))
-    tall: dict[str, Any] = {"gap": 0, "line": 5, "bars": "blue", "height": 1 + 0.21 * len(shown)}
+    tall: dict[str, Any] = {
+        "ends": ("low", "high"),
+        "gap": 0,
+        "line": 5,
+        "bars": "blue",
+        "height": 1 + 0.21 * len(shown),
+    }
     ax = rows(shown, {"": Mark("median and 90%", "blue", "|", 8)}, value="median", **tall)
     for line in ax.collections:
         line.set_alpha(0.45)
@@ -160,10 +170,11 @@ def remaining(table: pd.DataFrame) -> Axes:
 def three(table: pd.DataFrame) -> Axes:
     """Dropout, completers and power that are to be expected, in per cent, each beside what the plan has.
 
-    Columns label, value, ci_low, ci_high and planned, which may be missing.
+    Columns label, value, low, high (90 %) and planned, which may be missing.
     """
     also = {"planned": Mark("plan", "ink", "|", 14)} if table["planned"].notna().any() else None
-    ax = rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, line=5, also=also, height=0.9 + 0.42 * len(table))
+    form: dict[str, Any] = {"ends": ("low", "high"), "line": 5, "height": 0.9 + 0.42 * len(table)}
+    ax = rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, also=also, **form)
     for line in ax.collections:
         line.set_alpha(0.45)
     ax.set(xlim=(0, 100), xlabel="per cent")

@@ -180,7 +180,7 @@ def shares(found: Mapping[str, Any]) -> pd.DataFrame | None:
         rows.append(
             ("power left", *(power[k] for k in ("power", "power_low", "power_high")), power.get("power_planned"))
         )
-    table = pd.DataFrame(rows, columns=["label", "value", "ci_low", "ci_high", "planned"]).set_index("label")
+    table = pd.DataFrame(rows, columns=["label", "value", "low", "high", "planned"]).set_index("label")
     return table.astype(float).mul(100).reset_index()
 
 
