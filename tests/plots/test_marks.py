@@ -8,10 +8,14 @@ import pytest
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+import notebook_report as report
+from attrition import models
 from attrition.metrics.intervals import wilson
 from attrition.monitoring import NAMES
-from attrition.plots import curves, diagrams, rows
+from attrition.plots import curves, diagrams, rows, style
 from attrition.plots.style import colour
+from attrition.studies import validation
+from tests.notebooks import cells
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +37,19 @@ def vertical(ax):
     }
 
 
-def test_a_coverage_has_wilsons_interval_and_stays_a_share():
+@pytest.fixture
+def drawn_in(tmp_path, monkeypatch):
+    """The figure that a cell of chapter 04 draws with these names."""
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    known = {"plt": plt, "pd": pd, "report": report, "models": models, "rows": rows, "style": style}
+    known |= {"validation": validation, "wilson": wilson}
+    return lambda cell, **names: cells.run("04", cell, **known | names)["fig"]
+
+
+def test_a_coverage_has_wilsons_interval_and_stays_a_share(drawn_in):
     row = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
     table = pd.DataFrame([row | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
-    fig = rows.schemes_pair(table, {"a": "A", "b": "B"}, (0.93, 0.97))
+    fig = drawn_in("44", by_scheme=table.replace({"scheme": {"a": "cv5", "b": "repeated_cv5"}}))
     expected = [wilson(90, 90), wilson(81, 90)]
     for (_, low, high), interval in zip(segments(fig.axes[1]), expected, strict=True):
         assert (low, high) == pytest.approx((interval["ci_low"], interval["ci_high"]))
@@ -44,10 +57,10 @@ def test_a_coverage_has_wilsons_interval_and_stays_a_share():
     assert [end for line in segments(fig.axes[0]) for end in line[1:]] == pytest.approx([0.006, 0.014] * 2)
 
 
-def test_calibration_of_strategies_is_marked_at_zero_with_its_unit():
+def test_calibration_of_strategies_is_marked_at_zero_with_its_unit(drawn_in):
     row = {"model": "lr", "strategy": "none", "value": -0.4, "ci_low": -0.5, "ci_high": -0.3}
     table = pd.DataFrame([row | {"measure": name} for name in ("auroc", "calibration_in_the_large")])
-    left, right = rows.strategies_pair(table, {"none": "None"}, {"lr": "LR"}).axes
+    left, right = drawn_in("36", at_24=table).axes
     assert 0.0 in vertical(right)
     assert 0.0 not in vertical(left)
     assert right.get_xlabel().endswith("(log odds)")

@@ -13,6 +13,7 @@ from attrition import models
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots import curves, diagrams, incidence, rows, style
 from attrition.plots.style import colour
+from attrition.studies import published
 from tests.notebooks import cells
 from tests.plots.test_marks import segments, vertical
 
@@ -241,9 +242,9 @@ def test_a_ladder_starts_at_chance_and_goes_down_from_what_is_known_last():
     assert 0.5 in vertical(ax)
 
 
-def test_published_is_open_and_found_is_filled():
-    table = pd.DataFrame([{"key": "lr", "measure": "auroc", "published": 0.7, "found": 0.6}])
-    ax = rows.published_and_found(table, {"auroc": "AUROC"})
+def test_published_is_open_and_found_is_filled(drawn_in):
+    table = pd.DataFrame([{"key": "lr", "measure": next(iter(published.MEASURES)), "published": 0.7, "found": 0.6}])
+    ax = drawn_in("04", "07", compared=table, models=models, published=published, rows=rows)
     drawn = {one.get_xdata()[0]: one.get_markerfacecolor() for one in ax.lines if len(one.get_xdata())}
     assert drawn == {0.6: rows.colour("lr"), 0.7: colour("paper")}
 

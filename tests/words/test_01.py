@@ -46,8 +46,8 @@ def learned(how_many, fit):
         "- The published trial is regenerated to the byte, so that every later chapter argues about the same patients. "
         f"{how_many} of the 17 published figures of [](#tbl-descriptives) {fit} it.\n- In 70 of 525 patients who "
         "left, the last visit comes after leaving, and 6 of 9 published inputs are known only afterwards.\n- The "
-        "ceiling for any model is an AUROC of 0.710 with all of that, 0.620 with what was known by day 90, and 0.580 at "
-        "enrolment. Every later table of Part I carries the ceiling as its oracle row."
+        "ceiling for any model is an AUROC of 0.710 with all of that, 0.620 with what was known by day 90, and 0.580 "
+        "at enrolment. Every later table of Part I carries the ceiling as its oracle row."
     )
 
 

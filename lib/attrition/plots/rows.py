@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from attrition.metrics.intervals import wilson
-from attrition.models import FITTED, LABELS, MODELS, PUBLISHED
+from attrition.models import FITTED, LABELS, MODELS
 from attrition.plots import style
 from attrition.plots.style import CYCLE, LIGHT, MARKERS, WIDTH, axes, cycle, legend_below, nothing, vertical
 from notebook_report import text
@@ -242,24 +241,6 @@ def oracle_ladder(table: pd.DataFrame) -> Axes:
     return ax
 
 
-def published_and_found(table: pd.DataFrame, measures: Mapping[str, str]) -> Axes:
-    """Published figure (open) and recomputed figure (filled) of each model and measure, joined by a line.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns key (model), measure, published, found.
-    measures : mapping of str to str
-        Measures from top to bottom and their names.
-    """
-    filled = of_models(PUBLISHED)
-    hollow = {name: mark._replace(label=None, face="paper") for name, mark in filled.items()}
-    form: dict[str, Any] = {"label": "measure", "by": "key", "labels": measures, "line": 1}
-    form |= {"ends": ("published", "found"), "xlabel": "open: published; filled: recomputed"}
-    ax = rows(table, filled, value="found", height=3.4, **form)
-    return legend_below(rows(table, hollow, ax, value="published", **form), len(PUBLISHED))
-
-
 def fold_distribution(folds: pd.DataFrame, labels: Mapping[str, str], references: Mapping[str, float]) -> Axes:
     """AUROC of every fold as a point, the mean as a tick, and reference lines.
 
@@ -292,52 +273,6 @@ def ways(table: pd.DataFrame, labels: Mapping[str, str]) -> Axes:
     also = {"truth": Mark("in the population", "ink", "|", 12)}
     ax = rows(table, marks, also=also, height=3.0, gap=0.3, xlabel="AUROC", **form)
     return legend_below(ax, len(marks) + 1)
-
-
-def strategies_pair(table: pd.DataFrame, names: Mapping[str, str], models: Mapping[str, str]) -> Figure:
-    """AUROC and calibration-in-the-large of balancing strategies with Monte-Carlo intervals, side by side.
-
-    `table` has one event rate of `studies.imbalance.summary`; `names` has the strategies from top to bottom.
-    """
-    fig, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.9), sharey=True)
-    marks = of_models((name for name in FITTED if name in set(table["model"])), names=models)
-    form: dict[str, Any] = {"label": "strategy", "by": "model", "labels": names, "gap": 0.44 / max(len(marks) - 1, 1)}
-    measures = {"auroc": "AUROC", "calibration_in_the_large": "calibration-in-the-large\n(log odds)"}
-    for ax, (measure, words) in zip(panels, measures.items(), strict=True):
-        rows(table[table["measure"] == measure], marks, ax, xlabel=words, **form)
-    vertical(panels[1], 0.0, dash="-")
-    legend_below(panels[0], len(marks))
-    return fig
-
-
-def schemes_pair(table: pd.DataFrame, names: Mapping[str, str], wanted: tuple[float, float]) -> Figure:
-    """Bias and interval coverage of validation schemes, trial sizes by marker, the wanted coverage shaded.
-
-    A coverage is a share of trials and has Wilson's interval; the bias has two Monte-Carlo errors either side.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `attrition.studies.validation.summary`.
-    names : mapping of str to str
-        Schemes from top to bottom and their names.
-    wanted : (float, float)
-    """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.8), sharey=True)
-    hues, sizes = ("ochre", "teal", "purple", "blue"), sorted(table["n_patients"].unique())
-    marks = {size: Mark(f"n = {size:,}", hues[i % 4], MARKERS[i], 4.5) for i, size in enumerate(sizes)}
-    form: dict[str, Any] = {"label": "scheme", "by": "n_patients", "labels": names, "line": 1.2}
-    form["gap"] = 0.44 / max(len(sizes) - 1, 1)
-    error = 2 * table["bias_se"]
-    bias = table.assign(ci_low=table["bias"] - error, ci_high=table["bias"] + error)
-    rows(bias, marks, left, value="bias", xlabel="bias of the AUROC", **form)
-    shares = [wilson(share * n, n) for share, n in zip(table["coverage"], table["n_trials"], strict=True)]
-    covered = table.assign(**pd.DataFrame(shares, table.index)[["ci_low", "ci_high"]])
-    rows(covered, marks, right, value="coverage", xlabel="interval coverage", **form)
-    vertical(left, 0.0, dash="-")
-    right.axvspan(*wanted, color=colour("grid"), alpha=0.6, zorder=0)
-    legend_below(left, len(sizes))
-    return fig
 
 
 @unless_missing
