@@ -31,7 +31,7 @@ AUROC = {"value": 0.51, "ci_low": 0.4, "ci_high": 0.62}
 PLACE = {"words": "an even rate", "pit": 0.91, "fraction": 0.2}
 GATE = {"asked_low": 0.85, "asked_high": 0.95, "held": 12, "n": 12, "trials": 500}
 GATE |= {"lowest": PLACE, "highest": PLACE | {"words": "a peak", "pit": 0.94}}
-RUNG = {"n_null": 4000, "a": 0.048, "b_low": 0.004, "b_high": 0.058, "b_ever": 0.93, "b_day": 274.0, "simple": 0.4}
+RUNG = {"n_null": 4000, "a": 0.048, "b_low": 0.004, "b_high": 0.058, "b_ever": 0.93, "b_day": 274.0, "simple_ever": 0.4}
 
 
 def but(facts, **changes):

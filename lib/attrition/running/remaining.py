@@ -20,6 +20,8 @@ NOT_LEFT = ("competing", "completed_early", "remaining", "not_yet_due")
 def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.DataFrame:
     """What a trial tells of its patients: start, day of exit (missing: none), cause, reason group and arm; no id.
 
+    An exit that was collected later than it happened is ``known`` from that day.
+
     Parameters
     ----------
     trial : Trial
@@ -48,6 +50,7 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
     if lost is not None:
         frame.loc[lost.to_numpy(), ["cause", "group"]] = [LEFT, trial.definitions.other]
         frame.loc[lost.to_numpy(), "day"] = trial.exits.loc[lost, "last_day"].clip(lower=1).to_numpy(float)
+    frame["known"] = np.fmax(frame["day"], trial.exits.get("known_day", frame["day"]))
     return frame.assign(arm=trial.patients["arm"]).sort_values(["start", "day", "cause", "group"], ignore_index=True)
 
 
@@ -100,7 +103,7 @@ def at(known: pd.DataFrame, cut: Any, horizon: int) -> Standing:
     cut = pd.Timestamp(cut)
     here = known[known["start"] <= cut].reset_index(drop=True)
     u = (cut - here["start"]).dt.days.to_numpy() + 1
-    later = ~(here["day"].to_numpy() <= u)
+    later = ~(here.get("known", here["day"]).to_numpy() <= u)
     cause, day = here["cause"].mask(later, 0).to_numpy(), here["day"].mask(later).to_numpy()
     group = here["group"].mask(later, CENSORED)
     here = here.assign(cause=cause, day=day, group=group).sort_values(["start", "day", "cause", "group"], kind="stable")

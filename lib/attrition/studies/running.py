@@ -275,8 +275,10 @@ def rung(found: Mapping[str, Any]) -> dict[str, Any]:
     of_b = [alarm[world]["B"]["value"] for world in SHAPES]
     late = {row["rule"]: row for row in found["limit"]["delay"] if row["times"] == MORE[1]}
     told = {"n_null": found["limit"]["n_null"], "a": alarm["constant, rule A"]["A"]["value"]}
-    told |= {"b_low": min(of_b), "b_high": max(of_b), "b_ever": late["B"]["ever"], "b_day": late["B"]["median_day"]}
-    return told | {"simple": late["gsm.qtl"]["ever"], "simple_day": late["gsm.qtl"]["median_day"]}
+    told |= {"b_low": min(of_b), "b_high": max(of_b)}
+    for name, rule in (("b", "B"), ("simple", "gsm.qtl")):
+        told |= {f"{name}_ever": late[rule]["ever"], f"{name}_enrolling": late[rule]["while_enrolling"]}
+    return told | {"b_day": late["B"]["median_day"]}
 
 
 def write(found: Mapping[str, Any]) -> None:
