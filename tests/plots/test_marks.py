@@ -1,5 +1,7 @@
 """Marks, intervals and lines of figures stand where the numbers are, and nothing hides them."""
 
+from types import SimpleNamespace
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -117,9 +119,12 @@ def test_thresholds_are_dashed_and_do_not_cross_the_legend():
     assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
 
 
-def test_money_is_drawn_for_the_stated_thresholds_with_commas():
+def test_money_is_drawn_for_the_stated_thresholds_with_commas(tmp_path, monkeypatch):
     table = curve().assign(money=lambda t: 4500 * t["net_benefit"] / t["threshold"])
-    ax = curves.money(table)
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    given = {"p": SimpleNamespace(contact_cost=45), "reasons": (0.35, 0.5, 0.75), "curve": table, "everybody": None}
+    given |= {"performance": SimpleNamespace(money_table=lambda table, *_, **__: table), "report": report}
+    ax = cells.run("05", "52", **given, curves=curves, style=style, colour=colour)["ax"]
     stated = table[table["threshold"].between(0.35, 0.75)]
     assert ax.get_xlim() == (0.35, 0.75)
     assert stated["money"].max() < ax.get_ylim()[1] < 1.1 * stated["money"].max()

@@ -1,5 +1,7 @@
 """What a figure draws are the numbers of its table, in the unit of its axis, with the lines that they are held to."""
 
+from types import SimpleNamespace
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -171,9 +173,10 @@ def test_the_running_sum_starts_with_the_first_patient(drawn_in):
     assert horizontal(ax) == {0}
 
 
-def test_reported_events_are_in_per_cent():
-    ax = curves.reported(pd.DataFrame({"days_after_onset": [0, 7], "reported": [0.25, 0.5]}))
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [25, 50])
+def test_reported_events_are_in_per_cent(drawn_in):
+    events = pd.DataFrame({"kind": "adverse event", "day": 1, "known_day": [1, 1, 8, 98]})
+    ax = drawn_in("06", "17", study=SimpleNamespace(events=events))
+    np.testing.assert_allclose(ax.lines[0].get_ydata()[[0, 6, 7, 90]], [50, 50, 75, 75])
     assert ax.lines[0].get_drawstyle() == "steps-post"
 
 

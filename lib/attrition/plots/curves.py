@@ -174,24 +174,6 @@ def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[["model", "predicted", "observed", "ci_low", "ci_high"]]
 
 
-def partial_dependences(data: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
-    """Partial dependence of several models and of the law on several columns, side by side.
-
-    Parameters
-    ----------
-    data : mapping of str to pandas.DataFrame
-        By column: model, value and mean prediction `y_prob`.
-    labels : mapping of str to str
-        Columns from left to right and their names.
-    """
-    fig, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 3.1), sharey=True, squeeze=False)
-    for ax, (column, label) in zip(panels[0], labels.items(), strict=True):
-        lines(data[column], "value", "y_prob", ax).set(xlabel=label, ylabel="mean prediction", ylim=(0, 1))
-        ax.label_outer()
-    legend_below(panels[0, 0], 4)
-    return fig
-
-
 def learning_curve(table: pd.DataFrame, oracle: float) -> Axes:
     """Mean population AUROC by the number of training patients, with Monte-Carlo intervals, below the oracle.
 
@@ -233,19 +215,6 @@ def costs(table: pd.DataFrame) -> NDArray:
     panels[1].annotate("2 GiB", (1e3, LARGEST_MEMORY), **below)
     legend_below(panels[0])
     return panels
-
-
-def reported(table: pd.DataFrame) -> Axes:
-    """Share of adverse events reported by days after their onset, columns days_after_onset, reported."""
-    ax = axes(None, 2.6)
-    ax.step(table["days_after_onset"], 100 * table["reported"], where="post", color=colour("adverse event"))
-    ax.set(xlabel="days after onset", ylabel="% of adverse events reported", ylim=(0, 100))
-    ax.set_xlim(left=0)
-    return ax
-
-
-STATED = (0.35, 0.75)
-"""First and last threshold that the published risk bands state."""
 
 
 def _benefit(
@@ -310,27 +279,4 @@ def gains(curve: pd.DataFrame, model: str) -> Axes:
     limit = 1.2 * own[["over_all", "over_none"]].min(axis=1).max() + 12
     ax.set(xlabel="threshold", ylabel="difference in net benefit per 100", ylim=(-8, limit))
     ax.legend(loc="lower right")
-    return ax
-
-
-def money(table: pd.DataFrame, shown: tuple[float, float] = STATED) -> Axes:
-    """Net benefit in dollars a hundred patients by threshold.
-
-    At low thresholds the dollars are many and alike; axes that held them would show no difference where thresholds
-    have a stated reason.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``model, threshold, money``, the model ``all`` being contacting everybody.
-    shown : tuple of float
-        First and last threshold of the axis; dollars reach as high as the curves do between them.
-    """
-    everybody = {"color": colour("ochre"), "linestyle": ":", "label": "contact everybody"}
-    ax = lines(table, "threshold", "money", axes(None), look=lambda name: everybody if name == "all" else line(name))
-    ax.axhline(0, color=colour("muted"), linewidth=0.8)
-    top = table.loc[table["threshold"].between(shown[0] - 1e-9, shown[1] + 1e-9), "money"].max()
-    ax.set(xlabel="threshold", ylabel="dollars per 100 patients", xlim=shown, ylim=(-0.25 * top, 1.05 * top))
-    ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="upper right")
     return ax
