@@ -1,9 +1,11 @@
 """A trial that runs: the fan of what is to come, the alarm, its own past, where everybody is, and who remains."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.dates
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -11,6 +13,8 @@ from attrition.plots.rows import Mark, rows
 from attrition.plots.style import LIGHT, axes, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
+NARROW = 3.6
+"""Inches of a figure that stands in the narrower column of the first page."""
 ROOM = 0.055
 """A part of a bar is labelled from this share of the bar on."""
 HUES = {"remaining": "teal", "not_yet_due": "grid", "completed_early": "ink"}
@@ -19,7 +23,7 @@ HUES = {"remaining": "teal", "not_yet_due": "grid", "completed_early": "ink"}
 def _calendar(ax: Axes, dates: pd.Series) -> Axes:
     """Ticks on the first of a month, at most five."""
     months = (dates.max() - dates.min()).days / 30.4
-    ax.xaxis.set_major_locator(matplotlib.dates.MonthLocator(interval=max(1, int(months // 4))))
+    ax.xaxis.set_major_locator(matplotlib.dates.MonthLocator(interval=max(1, math.ceil(months / 4))))
     ax.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))
     return ax
 
@@ -56,7 +60,7 @@ def fan(
     ax.annotate(f"{last['median']:g}", (last["date"], last["median"]), (5, 0), color=hue, fontweight="bold", **look)
     if plan is not None:
         allowed = plan.iloc[-1]
-        ax.annotate(f"{allowed['expected']:.0f}", (allowed["date"], allowed["expected"]), (5, 0), **look)
+        ax.annotate(f"{math.floor(allowed['expected'] + 1e-6)}", (allowed["date"], allowed["expected"]), (5, 0), **look)
     ax.set(ylabel="patients gone", ylim=(0, None))
     return legend_below(ax, 3)
 
@@ -173,8 +177,8 @@ def three(table: pd.DataFrame) -> Axes:
     Columns label, value, low, high (90 %) and planned, which may be missing.
     """
     also = {"planned": Mark("plan", "ink", "|", 14)} if table["planned"].notna().any() else None
-    form: dict[str, Any] = {"ends": ("low", "high"), "line": 5, "height": 0.9 + 0.42 * len(table)}
-    ax = rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, also=also, **form)
+    ax = plt.subplots(figsize=(NARROW, 0.9 + 0.42 * len(table)))[1]
+    rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, ax, also=also, ends=("low", "high"), line=5)
     for line in ax.collections:
         line.set_alpha(0.45)
     ax.set(xlim=(0, 100), xlabel="per cent")

@@ -233,7 +233,8 @@ def project(
             for row, drawn in zip(counted[:, i], (left, np.isfinite(day) & ~left, plain), strict=True):
                 row += drawn.sum(axis=1)
             date = np.ceil(offset[:, part]) + np.where(left | (counts == "any"), day, np.inf) - 1
-            cumulative += np.stack([(date <= far).sum(axis=1) for far in offsets], axis=1)
+            ever = np.isfinite(date).sum(axis=1)  # for the last day, whenever it comes
+            cumulative += np.stack([*((date <= far).sum(axis=1) for far in offsets[:-1]), ever], axis=1)
     stay = np.exp(-(leave * (slope**later)[:, None] + compete) @ np.diff(edges))
     keep = np.arange(DRAWS)
     if plan.get("known"):
