@@ -117,6 +117,12 @@ def found():
             "models": {"default": {"lr": interval(0.69)}},
             "paired": {"default": {"burden": interval(0.0004, n_replicates=200)}},
         },
+        "09_running_trial": {
+            **{"as_at": "2013-06-01", "gone": 49, "states": {"enrolled": 124}, "came": 137},
+            "projection": {"planned": {"n": 254, "gone": {"median": 131, "low": 107, "high": 157}}},
+            "backtest": {"cuts": 25, "inside": 24},
+            "gate": {"verdict": "supported", "lowest": {"pit": 0.88}, "highest": {"pit": 0.94}, "trials": 500},
+        },
         "05_evaluation": {
             "decision": {
                 **{"useful": ["lr"], "useless": [], "n_models": 3, "low": 0.35, "high": 0.75, "best": "LR"},
@@ -146,6 +152,20 @@ def found():
 
 def front(rows, found):
     return findings.front_page(findings.facts(rows, found, P), rows, found, P)
+
+
+def test_how_many_is_judged_by_the_gate_of_the_simulation(found):
+    run = found["09_running_trial"]
+    for verdict in ("supported", "not supported"):
+        one = findings.of_running(run | {"gate": run["gate"] | {"verdict": verdict}})
+        assert one["verdict"] == verdict
+    assert (one["came"], one["cuts"], one["inside"]) == (
+        run["came"],
+        run["backtest"]["cuts"],
+        run["backtest"]["inside"],
+    )
+    assert one["expected"] == run["projection"]["planned"]["gone"]
+    assert (one["least"], one["most"]) == (run["gate"]["lowest"]["pit"], run["gate"]["highest"]["pit"])
 
 
 @pytest.mark.parametrize("module", [findings, curves])
@@ -375,7 +395,7 @@ def test_findings_turn_with_the_results(monkeypatch):
     before = findings.listed_findings()
     monkeypatch.setattr(findings, "front_page", lambda *given: {})
     assert findings.listed_findings() == ""
-    assert [line.startswith("- **") and len(line.split()) < 50 for line in before.splitlines()] == [True] * 6
+    assert [line.startswith("- **") and len(line.split()) < 50 for line in before.splitlines()] == [True] * 7
 
 
 def test_readme_is_short_and_its_links_lead_somewhere():

@@ -241,6 +241,18 @@ def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
     }
 
 
+def of_running(run: Row) -> Facts:
+    """Whether the number of leavers can be told while a trial runs: the pilot put back, and the gate in simulation."""
+    end, past, gate = run["projection"]["planned"], run["backtest"], run["gate"]
+    return {
+        "verdict": gate["verdict"],
+        "evidence": ["fig-past", "fig-running-coverage"],
+        **{"day": run["as_at"], "gone": run["gone"], "begun": run["states"]["enrolled"], "came": run["came"]},
+        **{"expected": end["gone"], "planned": end["n"], "cuts": past["cuts"], "inside": past["inside"]},
+        **{"least": gate["lowest"]["pit"], "most": gate["highest"]["pit"], "trials": gate["trials"]},
+    }
+
+
 def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
     """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
 
@@ -261,6 +273,7 @@ def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings
         "finding-engineering": of_engineering(rows),
         "finding-models": of_models(rows, lr, oracle),
         "finding-pilot": of_pilot(rows, known, real["conclusions"]["finding-real-honest"]),
+        "finding-number": of_running(found["09_running_trial"]),
         "finding-worth": of_worth(known, found["05_evaluation"]["decision"]),
         "finding-leaks": of_leaks(real["leaks"], p.smallest_difference_pilot),
     }
@@ -299,7 +312,9 @@ COMMITTED = paths.ROOT / "reports" / "results"
 
 def _judged() -> tuple[list[Facts], Facts, params.Findings]:
     """The ledger's rows, the chapters' committed results and the parameters of the front page."""
-    chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("0*.json"))}
+    chapters = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("[0-9]*.json"))
+    }
     return claims.evaluate(claims.load(), chapters), chapters, params.load("00_findings")
 
 

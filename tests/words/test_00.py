@@ -90,6 +90,8 @@ COST = {
     **{"power": pd.Series({"scores": 0.91, "bootstrap": 1.234}), "machine": "2026-11-26, 2 cores"},
 }
 
+HOW_MANY = {"day": "2013-06-01", "gone": 49, "begun": 124, "expected": {"median": 131, "low": 107, "high": 157}}
+HOW_MANY |= {"planned": 254, "came": 137, "inside": 24, "cuts": 25, "least": 0.878, "most": 0.936}
 CASES = {
     "thresholds": [
         (
@@ -1118,6 +1120,22 @@ CASES = {
             PILOT,
             "*What is known on day 28 of a real trial tells who will leave it.* AUROC 0.660 (0.650 to "
             "0.670); without the treatment arm 0.510 (0.500 to 0.520), by the arm alone 0.670 (0.660 to 0.680).",
+        ),
+    ],
+    "readme_number": [
+        (
+            HOW_MANY,
+            "*How many will leave can be told while a trial runs.* 24 of 25 months of the real trial were foretold; in "
+            "simulated ones 88% to 94% of what came lay inside the 90 % interval.",
+        ),
+    ],
+    "finding_number": [
+        (
+            HOW_MANY,
+            "*Claim:* how many will leave can be told while a trial runs. *Found:* of the real trial, put back to "
+            "2013\\-06\\-01 when 49 of 124 patients were gone, 131 of 254 were expected to be gone in the end (107 to "
+            "157), and 137 were; 24 of 25 months of its past were foretold. In simulated trials of four shapes 87.8% "
+            "to 93.6% of what came lay inside the 90 % interval.",
         ),
     ],
     "readme_worth": [
