@@ -1,5 +1,7 @@
 """What a figure draws are the numbers of its table, in the unit of its axis, with the lines that they are held to."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -11,7 +13,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 import notebook_report as report
-from attrition import models
+from attrition import models, paths
 from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots import curves, diagrams, incidence, rows, style
 from attrition.plots.style import colour
@@ -193,9 +195,17 @@ def test_an_operating_point_has_the_least_concave_curve_through_it(tmp_path, mon
     assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(0.643, abs=1e-3)
 
 
-def test_memory_is_held_against_two_gibibytes():
+def test_memory_is_held_against_two_gibibytes(tmp_path, monkeypatch):
     table = pd.DataFrame({"step": "fit", "patients": [1e3, 1e5], "seconds": [1, 10], "peak_mib": [200, 400]})
-    left, right = curves.costs(table)
+    monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
+    table.to_csv(tmp_path / "cost.csv", index=False)
+    known = {"pd": pd, "plt": plt, "style": style, "colour": rows.colour, "report": report}
+    known["paths"] = SimpleNamespace(COST=tmp_path / "cost.csv")
+    path = next(Path(paths.NOTEBOOKS).glob("00_*.ipynb"))
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["id"] in ("cost-lines", "fig-cost"):
+            exec("".join(cell["source"]), known)
+    left, right = known["panels"]
     assert horizontal(right) == {2048}
     np.testing.assert_allclose(line(left, "fit")[:, 1], [1, 10])
     np.testing.assert_allclose(line(right, "fit")[:, 1], [200, 400])

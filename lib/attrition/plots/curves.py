@@ -30,8 +30,6 @@ from notebook_report.text import unless_missing
 
 FALSE_POSITIVES = np.linspace(0, 1, 51)
 RECALLS = np.linspace(0.02, 1, 50)
-LARGEST_MEMORY = 2048
-"""Largest peak memory that the study allows itself, in MiB."""
 HUES = {"all": "blue", "arm_only": "ochre"}
 """Colours of what a real trial's models know."""
 Look = dict[str, Any]
@@ -196,25 +194,6 @@ def learning_curve(table: pd.DataFrame, oracle: float) -> Axes:
     ax.text(sizes[0], oracle, "Oracle", va="bottom", fontsize=9)
     ax.legend(loc="lower right")
     return ax
-
-
-def costs(table: pd.DataFrame) -> NDArray:
-    """Seconds and peak memory by number of patients, one line a step (columns step, patients, seconds, peak_mib)."""
-    _, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
-    names = {"seconds": "processor seconds", "peak_mib": "peak memory, MiB"}
-    for ax, (column, words) in zip(panels, names.items(), strict=True):
-        for k, (step, part) in enumerate(table.groupby("step", sort=False)):
-            look: Look = {"color": colour(CYCLE[k]), "marker": MARKERS[k], "linestyle": DASHES[k], "markersize": 4}
-            ax.plot(part["patients"], part[column], label=step, **look)
-        ax.set(xscale="log", yscale="log", xlabel="patients", ylabel=words)
-        ax.set_xticks([1e3, 1e5, 1e7])
-        ax.minorticks_off()
-    panels[1].set_ylim(100, LARGEST_MEMORY * 1.2)
-    panels[1].axhline(LARGEST_MEMORY, color=colour("muted"), linestyle=":", linewidth=1)
-    below: Look = {"xytext": (0, -4), "textcoords": "offset points", "va": "top", "fontsize": 9}
-    panels[1].annotate("2 GiB", (1e3, LARGEST_MEMORY), **below)
-    legend_below(panels[0])
-    return panels
 
 
 def _benefit(
