@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 MAKERS = ("notebook_report.execute", "notebook_report.book")
 """Modules that execute and render, which no chapter reaches."""
 CALLED = {
-    "IPython": "ipython", "PIL": "pillow", "imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "yaml": "pyyaml"
+    "IPython": "ipython", "PIL": "pillow", "bs4": "beautifulsoup4", "imblearn": "imbalanced-learn",
+    "sklearn": "scikit-learn", "yaml": "pyyaml",
 }  # fmt: skip
 """What a package is called where it is installed, if not as it is imported."""
 

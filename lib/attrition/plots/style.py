@@ -63,7 +63,17 @@ def legend_below(ax: Axes, columns: int = 2) -> Axes:
 
 
 def vertical(ax: Axes, x: float, label: str | None = None, hue: str = "muted", dash: str = ":") -> None:
-    """A reference line behind everything: chance, zero, a cut-off, the truth."""
+    """A reference line behind everything: chance, zero, a cut-off, the truth.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x : float
+    label : str, optional
+        Words of the legend.
+    hue, dash : str
+        Name of a colour, and a line style.
+    """
     ax.axvline(x, color=colour(hue), linestyle=dash, linewidth=1, label=label, zorder=0)
 
 
