@@ -1,12 +1,13 @@
 """Patients whose data end before the horizon: in every denominator, and represented by those who were seen longer."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import metrics, params
+from attrition import metrics, params, trials
 from attrition.cdisc.trial import Definitions, assemble
 from attrition.landmark import cohort, evaluation, guard, prediction, time_to, uncertainty
 from attrition.metrics import intervals
@@ -96,6 +97,28 @@ def test_auroc_equals_its_definition(made):
     assert intervals.auroc_interval(of.y, score, weights=of.base)["value"] == pytest.approx(won / pairs, abs=1e-7)
     fold = np.zeros(len(of.y))
     assert metrics.auroc_within(of.y, score, fold, of.weight) == pytest.approx(won / pairs, abs=1e-7)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("row", pd.read_csv(GOLDEN / "landmark_score.csv").to_dict("records"), ids=str)
+def test_risk_auroc_and_brier_score_equal_riskregression(row):
+    table = pd.read_csv(GOLDEN / "landmark_trial.csv", dtype={"id": str})
+    mapping = {
+        "columns": {"id": "id", "event_day": "day", "reason": "reason", "arm": "arm"},
+        "design": {"horizon": HORIZON, "landmarks": [28, 84]},
+        "baseline": {"numbers": ["x"]},
+        "reasons": {"completed": ["completed"], "competing": ["died"]},
+    }
+    of = prediction.problem(trials.load(table, mapping), int(row["landmark"]))
+    score = table.set_index("id").loc[of.X.index, "score"].to_numpy()
+    assert (len(of.y), of.size["n_censored"]) == (row["n"], row["n_censored"])
+    assert of.rate == pytest.approx(row["risk"], abs=1e-12)
+    null = np.full(len(of.y), of.rate)
+    for measure, predicted in (("auroc", score), ("brier_score", score), ("brier_null", null)):
+        ours = getattr(metrics, measure.replace("null", "score"))(of.y, predicted, of.weight)
+        assert ours == pytest.approx(row[measure], abs=1e-12)
 
 
 def test_weights_of_a_resample_are_those_of_its_patients(made):
