@@ -176,6 +176,13 @@ def test_quoted_line_breaks_do_not_tear_a_piece(tmp_path):
     assert pd.concat(strict.read_pieces(path, 1))["a"].tolist() == strict.read_strict(path)["a"].tolist()
 
 
+@pytest.mark.parametrize("text", ["a,b\r1,2\r3,4\r", "a,b\r1,2\n3,4\n", '"a\nb",c\n1,2\n3,4\n', "a,b\r\n1,2\r\n3,4"])
+def test_no_row_is_lost_whatever_ends_a_line(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode())
+    assert [piece.iloc[:, 0].tolist() for piece in strict.read_pieces(path, 5)] == [["1", "3"]]
+
+
 def test_the_command_writes_scores_and_says_what_it_did(saved, patients, tmp_path, capsys):
     path = patients(n=10, changes={(3, "age"): "x"})
     assert command.main(["score", str(path), "--model", str(saved)]) == 3

@@ -320,13 +320,17 @@ def _cells(n: int) -> str:
 def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
     """`read_strict` some rows at a time, in bounded memory; the index goes on counting lines.
 
-    What is wrong is said when the piece is reached in which it stands.
+    What is wrong is said when the piece is reached in which it stands. A file whose lines end in carriage returns,
+    or whose header holds a line break, is read in one piece.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             head = file.readline()
             header, line = head, 1
+            if b"\r" in head.rstrip(b"\r\n") or head.count(b'"') % 2:  # the first line is no line of this kind
+                yield parse(head + file.read(), path.name, missing)
+                return
             while piece := list(islice(file, rows)):
                 # a quoted cell may hold line breaks: go on until the quotes are even
                 while b"".join(piece).count(b'"') % 2 and (more := file.readline()):
