@@ -354,9 +354,9 @@ def pages() -> dict[Path, str]:
     """The pages of `GENERATED` with their generated parts as the committed results and notebooks have them."""
     found = {path: path.read_text(encoding="utf-8") for path in GENERATED}
     for path, name, make in ((path, *part) for path, parts in GENERATED.items() for part in parts.items()):
-        place = re.compile(rf"(?P<start><!-- {name}: [^\n]*-->\n).*?(?P<end><!-- end of {name} -->)", re.DOTALL)
-        made = make()
-        found[path], times = place.subn(lambda part, made=made: f"{part['start']}{made}\n{part['end']}", found[path])
-        if times != 1:
+        parts = re.split(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", found[path], flags=re.DOTALL)
+        if len(parts) != 4:
             raise ValueError(f"{path.name}: one pair of comments for {name!r} is needed")
+        before, start, end, after = parts
+        found[path] = f"{before}{start}{make()}\n{end}{after}"
     return found
