@@ -34,6 +34,9 @@ GATE |= {"lowest": PLACE, "highest": PLACE | {"words": "a peak", "pit": 0.94}}
 RUNG = {"n_null": 4000, "a": 0.048, "b_low": 0.004, "b_high": 0.058, "b_ever": 0.93, "b_day": 274.0, "simple_ever": 0.4}
 
 
+HELD = {"will": 0.91, "probably": 0.74, "probably_not": 0.23, "not": 0.1}
+
+
 def but(facts, **changes):
     return facts | changes
 
@@ -111,6 +114,7 @@ GIVEN: dict = {
     ],
     "running_truth": [GATE, but(GATE, held=10)],
     "running_failures": [{"worst": PLACE | {"words": "the rate rises", "pit": 0.76}, "held_out": PLACE}],
+    "running_words": [{f"said_{name}": {"exceeded": share} for name, share in HELD.items()}],
     "running_false_alarms": [RUNG, but(RUNG, b_day=None)],
     "running_by_hand": [HAND, but(HAND, library=None)],
 }
@@ -251,6 +255,10 @@ EXPECTED: dict = {
     "running_failures": [
         "Where it fails: the rate rises, 76.0% at 20% of the patient-days. Of those not used in choosing the "
         "method the poorest is an even rate, 91.0% at 20%.",
+    ],
+    "running_words": [
+        "Did the words hold? Over the first four worlds, where the word was *will exceed* 91% of the trials did, "
+        "*probably exceeds* 74%, *probably within* 23%, and *within* 10%.",
     ],
     "running_false_alarms": [
         "In 4,000 trials that keep to their plan, rule A rings at some look in 4.8%; rule B, which assumes no "

@@ -281,6 +281,13 @@ def rung(found: Mapping[str, Any]) -> dict[str, Any]:
     return told | {"b_day": late["B"]["median_day"]}
 
 
+def words_held(found: Mapping[str, Any]) -> dict[str, Any]:
+    """How often a trial exceeded its plan by the word that was said, under names for a sentence."""
+    names = {"will exceed the plan": "will", "probably exceeds": "probably", "probably within": "probably_not"}
+    names["within the plan"] = "not"
+    return {f"said_{name}": found["words"].get(word, {"exceeded": 0.0}) for word, name in names.items()}
+
+
 def write(found: Mapping[str, Any]) -> None:
     """Put the results where the report reads them."""
     results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
