@@ -114,7 +114,7 @@ def test_time_to_dropout_does_not_turn_on_the_last_bits(pilot, monkeypatch, rng)
     folds = time_to.folds_of(of, 5, 1, seed=1)
 
     def scored():
-        found = Developed(of, time_to.out_of_fold(of, folds, 28, 1), folds, [], {})
+        found = Developed(of, time_to.out_of_fold(of, folds, 28, 1), folds, {}, folds)
         pairs = itertools.product(("null", "arm_only", "cox"), ("auroc_pooled", *uncertainty.taken()))
         return {pair: found.measured(*pair)[0].tolist() for pair in pairs if pair[0] != "null" or "cal" not in pair[1]}
 

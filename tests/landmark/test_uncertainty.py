@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -25,27 +24,25 @@ def problem(rng, n=120, effect=0.0):
 
 def test_a_half_is_half_of_the_patients_with_two_cross_validations(rng):
     y = rng.integers(0, 2, 101)
-    drawn = uncertainty.halves(y, 4, 5, rng)
-    assert len(drawn) == 8
-    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
-        np.testing.assert_array_equal(first.rows, second.rows)
-        assert len(np.unique(first.rows)) == 50
-        assert (first.fold != second.fold).any()
-        assert set(np.unique(first.fold)) == set(range(5))
-    assert len({tuple(half.rows) for half in drawn}) == 4
+    labels = uncertainty.fold_labels(uncertainty.halves(y, 4, 5, rng), 101)
+    assert labels.shape == (101, 8)
+    for first, second in zip(labels.T[::2], labels.T[1::2], strict=True):
+        np.testing.assert_array_equal(first < 0, second < 0)
+        assert (first >= 0).sum() == 50
+        assert (first != second).any()
+        assert set(np.unique(first)) == set(range(-1, 5))
+    assert len({tuple(label < 0) for label in labels.T}) == 4
 
 
 def test_a_half_is_predicted_by_its_own_patients_only(rng):
     of = problem(rng, effect=1.0)
-    (half, other) = uncertainty.halves(of.y, 1, 4, rng)
-    model = prediction.ridge(of, "baseline", 1)
-    found = uncertainty.redeveloped(of, "baseline", model, [half, other])
-    rest = np.setdiff1d(np.arange(120), half.rows)
-    changed = of.y.copy()
-    changed[rest] = 1 - changed[rest]
-    again = uncertainty.redeveloped(dataclasses.replace(of, y=changed), "baseline", model, [half, other])
+    drawn, model = uncertainty.halves(of.y, 1, 4, rng), prediction.ridge(of, "baseline", 1)
+    found = prediction.out_of_fold(of, "baseline", model, drawn)
+    rest = np.isnan(found[:, 0])
+    changed = np.where(rest, 1 - of.y, of.y)
+    again = prediction.out_of_fold(dataclasses.replace(of, y=changed), "baseline", model, drawn)
     np.testing.assert_array_equal(found, again)
-    assert [len(p) for p in found] == [60, 60]
+    assert np.isfinite(found).sum(axis=0).tolist() == [60, 60]
 
 
 def test_the_standard_error_is_that_of_a_mean(rng):
@@ -152,19 +149,20 @@ def test_no_row_of_a_test_patient_trains_the_model_of_all_landmarks(problems, mo
     monkeypatch.setattr(ridge.RidgeLogistic, "probabilities", spied)
     predictions, halves = uncertainty.developed_together(stack, of, folds, drawn, 1)
     tests = [of.X.index[fold.test] for fold in folds]
-    tests += [of.X.index[test] for half in drawn for _, test in half.splits()]
+    tests += [of.X.index[fold.test] for fold in drawn]
     for rows, test in zip(seen, tests, strict=True):
         assert not set(stack.ids[stack.patient[rows]]) & set(test)
         assert set(stack.landmark[rows]) == {28, 56, 84}
     for rows in seen[len(folds) :]:
         trained = set(stack.ids[stack.patient[rows]]) & set(of.X.index)
-        assert trained < set(of.X.index[drawn[0].rows])
+        assert trained < set(of.X.index[np.isfinite(halves[:, 0])])
     assert np.isfinite(predictions).all()
-    assert [len(p) for p in halves] == [96, 96]
+    assert np.isfinite(halves).sum(axis=0).tolist() == [96, 96]
 
 
 def test_halves_too_small_for_the_folds_take_fewer(rng):
     y = np.zeros(60, dtype=int)
     y[:7] = 1
-    for half in uncertainty.halves(y, 3, 5, rng):
-        assert min(pd.Series(y[half.rows]).groupby(half.fold).sum()) >= 1
+    drawn = uncertainty.halves(y, 3, 5, rng)
+    assert {fold.repeat for fold in drawn} == set(range(6))
+    assert min(y[fold.test].sum() for fold in drawn) >= 1

@@ -5,7 +5,7 @@ Conclusions are numbers and grades; their sentences stand in ``notebooks/words/0
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -168,11 +168,11 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
     found = uncertainty.develop(of, chosen, folds, drawn, fewer)
     predictions, halves = dict(found.predictions), dict(found.halves)
     if stack is not None:
-        own = [fold for fold in folds if fold.repeat < p.n_repeats_slow]
-        few = drawn[: uncertainty.TWICE * p.n_half_samples_slow]
-        predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, own, few, seed)
+        few = uncertainty.up_to(folds, p.n_repeats_slow)
+        few_halves = uncertainty.up_to(drawn, uncertainty.TWICE * p.n_half_samples_slow)
+        predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, few, few_halves, seed)
     ordered = {name: predictions[name] for name in LABELS if name in predictions}
-    return Developed(of, ordered, found.fold, drawn, halves)
+    return replace(found, predictions=ordered, halves=halves)
 
 
 def _tested(after: dict[int, Developed], permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:

@@ -18,6 +18,8 @@ from attrition.metrics import intervals
 from attrition.resampling import Fold, repeated_folds
 from notebook_report import errors
 
+Array = np.ndarray
+
 DERIVED = frozenset(WORDS["derived"].split())
 """Variables of SDTM, ADaM and this package that are derived from how or when a patient left."""
 SUSPICIOUS = 0.75
@@ -46,9 +48,7 @@ def derived_from_outcome(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.upper() in DERIVED or name.upper().rsplit("_", 1)[0] in DERIVED]
 
 
-def screen(
-    X: pd.DataFrame, y: np.ndarray, suspicious: float = SUSPICIOUS, weights: np.ndarray | None = None
-) -> pd.Series:
+def screen(X: pd.DataFrame, y: Array, suspicious: float = SUSPICIOUS, weights: Array | None = None) -> pd.Series:
     """Single features with a suspicious AUROC in either direction, whose 99.9 % interval lies above `SCREEN_FLOOR`.
 
     Missing values count as a value of their own when they tell more than the numbers; a category is taken as a whole,
@@ -71,7 +71,7 @@ def screen(
     return pd.Series(found, dtype=float)
 
 
-def _alone(values: pd.Series, y: np.ndarray, weights: np.ndarray | None) -> list[tuple[np.ndarray, float]]:
+def _alone(values: pd.Series, y: Array, weights: Array | None) -> list[tuple[Array, float]]:
     """Scores that a single feature gives, and their AUROCs; of a number the value and whether it is missing."""
     if not pd.api.types.is_numeric_dtype(values):
         score = level_rates(values, y, weights)  # below one half is noise: the rates come from other patients
@@ -82,18 +82,18 @@ def _alone(values: pd.Series, y: np.ndarray, weights: np.ndarray | None) -> list
     return [(s, a) if a >= 0.5 else (-s, 1 - a) for s, a in zip(scores, aurocs, strict=True)]
 
 
-def alone(values: pd.Series, y: np.ndarray, weights: np.ndarray | None = None) -> intervals.Interval:
+def alone(values: pd.Series, y: Array, weights: Array | None = None) -> intervals.Interval:
     """AUROC of a single feature by its better score, with its interval."""
     score, _ = max(_alone(values, y, weights), key=lambda one: one[1])
     return intervals.auroc_interval(y, score, weights=weights)
 
 
-def _suspicious(y: np.ndarray, score: np.ndarray, value: float, suspicious: float, weights: np.ndarray | None) -> bool:
+def _suspicious(y: Array, score: Array, value: float, suspicious: float, weights: Array | None) -> bool:
     low = 1.0 if value > 1 - 1e-9 else intervals.auroc_interval(y, score, SCREEN_LEVEL, weights)["ci_low"]
     return bool(value >= suspicious and low > SCREEN_FLOOR)
 
 
-def level_rates(values: pd.Series, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def level_rates(values: pd.Series, y: Array, weights: Array | None = None) -> Array:
     """Event rate of each patient's level of a category, among the patients of the other folds.
 
     One 0/1 column a level would miss a category that tells the outcome by several levels together. A missing value is a
@@ -147,11 +147,11 @@ def guard(
     X: pd.DataFrame,
     declared: Mapping[str, float],
     landmark: int,
-    y: np.ndarray | None = None,
+    y: Array | None = None,
     build: Callable[[Trial], pd.DataFrame] | None = None,
     trial: Trial | None = None,
     suspicious: float = SUSPICIOUS,
-    weights: np.ndarray | None = None,
+    weights: Array | None = None,
     exempt: Collection[str] = (),
 ) -> None:
     """Raise when a feature of a landmark model could not have been known, or tells too much, with all reasons.
@@ -205,11 +205,11 @@ def guard_folds(folds: Sequence[Fold], patient_id: Sequence) -> None:
         raise LeakError(f"{max(shared)} patients have rows in both parts of a fold")
 
 
-Procedure = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Procedure = Callable[[Array, np.random.Generator], tuple[Array, Array]]
 
 
 def guard_procedure(
-    procedure: Procedure, y: np.ndarray, rng: np.random.Generator, n_permutations: int = 20, z: float = 4.0
+    procedure: Procedure, y: Array, rng: np.random.Generator, n_permutations: int = 20, z: float = 4.0
 ) -> float:
     """Raise when a validation finds something in outcomes that were shuffled; else their mean AUROC.
 

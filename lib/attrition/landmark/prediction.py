@@ -35,6 +35,8 @@ LABELS: dict[str, str] = {name: one["label"] for name, one in MODELS.items()}
 FEATURE_SETS: dict[str, list[str]] = {name: one["groups"] for name, one in MODELS.items() if one.get("groups")}
 LEARNERS = tuple(name for name, one in MODELS.items() if "groups" not in one)
 MINIMUM_EVENTS = 10
+Splits = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Training and test rows."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Problem:
         if self.cause is None:
             return np.ones(len(rows))
         return censored.censoring_weights(self.time[rows], self.cause[rows], self.ahead, counts)
+
+    def training_weights(self, fold: Fold) -> np.ndarray:
+        """Weights of a training part, estimated among all patients of its cross-validation."""
+        rows = np.sort(np.concatenate([fold.train, fold.test]))
+        return self.weights_of(rows)[np.isin(rows, fold.train)]
 
     @functools.cached_property
     def weight(self) -> np.ndarray:
@@ -171,11 +178,7 @@ def _imputer() -> SimpleImputer:
 
 
 def fitted_on(
-    estimator: BaseEstimator,
-    X: np.ndarray,
-    y: np.ndarray,
-    splits: Sequence[tuple[np.ndarray, np.ndarray]],
-    weights: Sequence[np.ndarray] | None = None,
+    estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, splits: Splits, weights: list[np.ndarray] | None = None
 ) -> list[np.ndarray]:
     """Settled predictions of the test rows of each split, by the estimator fitted on its training rows.
 
@@ -253,9 +256,9 @@ def event_rates(of: Problem, folds: Sequence[Fold]) -> np.ndarray:
 
 
 def out_of_fold(of: Problem, feature_set: str, estimator: BaseEstimator, folds: Sequence[Fold]) -> np.ndarray:
-    """Out-of-fold predictions of a model, shape (n_patients, n_repeats)."""
+    """Out-of-fold predictions of a model, shape (n_patients, n_repeats); NaN for whom a repeat leaves out."""
     X, splits = of.X[of.columns(feature_set)].to_numpy(), [(fold.train, fold.test) for fold in folds]
-    weights = [of.weight[train] for train, _ in splits]
+    weights = [of.training_weights(fold) for fold in folds]
     return placed(folds, fitted_on(estimator, X, target(of, estimator), splits, weights), len(of.y))
 
 

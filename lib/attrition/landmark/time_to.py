@@ -26,6 +26,8 @@ from attrition.metrics import evaluator, ranks
 from attrition.metrics.intervals import of_row
 from attrition.survival import censored, hazards, incidence
 
+Array = np.ndarray
+
 NAMES: dict[str, str] = cohort.WORDS["models_in_time"]
 REFERENCE = "arm_only"
 """What a prediction has to beat: knowing the arm and nothing else."""
@@ -47,18 +49,18 @@ def sample(trial: Trial, day: int) -> Problem:
     return replace(of, X=pd.concat(list(coded.values()), axis=1), groups=groups, cause=cause)
 
 
-def prepared(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def prepared(train: Array, test: Array) -> tuple[Array, Array]:
     """Impute by the training medians, scale by the training mean and standard deviation."""
     steps = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()).fit(train)
     varies = steps[-1].var_ > 0  # of what does not vary in training, a test patient's value says nothing
     return steps.transform(train) * varies, steps.transform(test) * varies
 
 
-Model = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Model = Callable[[Array, Array, Array, Array, Array], Array]
 """Times, causes and features of the training part, features of the test part, penalty of each feature: risks."""
 
 
-def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndarray, seed: int) -> np.ndarray:
+def penalty_of(time: Array, cause: Array, X: Array, free: Array, seed: int) -> Array:
     """Ridge penalty of every feature (none of a `free` one), by inner folds for the Cox model of the primary event.
 
     The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
@@ -69,7 +71,7 @@ def penalty_of(time: np.ndarray, cause: np.ndarray, X: np.ndarray, free: np.ndar
     return ~free / hazards.RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
 
 
-def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, np.ndarray]]:
+def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, Array]]:
     """Every model that has something to fit, and its columns."""
     edges, from_arm = hazards.period_edges(of.ahead, period), of.X.columns.isin(of.groups["arm"])
 
@@ -89,7 +91,7 @@ def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, np.ndarray]
     return {"null": (null, from_arm & False)} | {name: item for name, item in table.items() if item[1].any()}
 
 
-def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> np.ndarray:
+def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> Array:
     """Test fold of every patient in every repeat, stratified by the primary event; shape (n_patients, n_repeats)."""
     folds = []
     for repeat in range(n_repeats):
@@ -98,18 +100,19 @@ def folds_of(of: Problem, n_folds: int, n_repeats: int, seed: int) -> np.ndarray
     return uncertainty.fold_labels(folds, len(of.y))
 
 
-def out_of_fold(of: Problem, folds: np.ndarray, period: float, seed: int) -> dict[str, np.ndarray]:
+def out_of_fold(of: Problem, folds: Array, period: float, seed: int) -> dict[str, Array]:
     """Cross-validated risks by the horizon, the same folds for every model, as arrays of the shape of `folds_of`.
 
     With a single arm there is no model that sets it apart.
     """
     models, values, cause = _models(of, period), of.X.to_numpy(), np.asarray(of.cause)
-    from_arm, risks = of.X.columns.isin(of.groups["arm"]), {name: np.zeros(folds.shape) for name in models}
+    from_arm, risks = of.X.columns.isin(of.groups["arm"]), {name: np.full(folds.shape, np.nan) for name in models}
     for repeat, labels in enumerate(folds.T):
-        for fold in np.unique(labels):
-            train, test = labels != fold, labels == fold
+        for fold in np.unique(labels[labels >= 0]):
+            test = labels == fold
+            train = (labels >= 0) & ~test
             X, X_new = prepared(values[train], values[test])
-            ridges: dict[bytes, np.ndarray] = {}
+            ridges: dict[bytes, Array] = {}
             for name, (model, columns) in models.items():
                 key, own = columns.tobytes(), (of.time[train], cause[train], X[:, columns])
                 if key not in ridges:
@@ -121,19 +124,13 @@ def out_of_fold(of: Problem, folds: np.ndarray, period: float, seed: int) -> dic
 def develop(of: Problem, p: Any, seed: int) -> Developed:
     """Every model on all patients, and anew in half-samples."""
     predicted = functools.partial(out_of_fold, period=p.period_days, seed=seed)
-    folds, rng = (
-        folds_of(of, p.n_folds, p.n_repeats, seed),
-        seeds.stream(seed, "time to dropout", "halves", of.landmark),
-    )
-    drawn, halves = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0), []
-    for rows, fold in ((half.rows, half.fold) for half in drawn):
-        own = replace(of, X=of.X.iloc[rows], y=of.y[rows], time=of.time[rows], cause=np.asarray(of.cause)[rows])
-        halves.append(predicted(own, fold[:, None]))
-    by_model = {name: [half[name][:, 0] for half in halves] for name in halves[0]}
-    return Developed(of, predicted(of, folds), folds, drawn, by_model)
+    folds, rng = folds_of(of, p.n_folds, p.n_repeats, seed), seeds.stream(seed, *HALVES, of.landmark)
+    halves = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0)
+    drawn = uncertainty.fold_labels(halves, len(of.y))
+    return Developed(of, predicted(of, folds), folds, predicted(of, drawn), drawn)
 
 
-def _concordance(of: Problem, risks: np.ndarray, weighted: bool) -> float:
+def _concordance(of: Problem, risks: Array, weighted: bool) -> float:
     time = of.time if weighted else np.where(of.cause == 2, np.inf, of.time)
     return float(np.mean([censored.concordance(risk, time, of.cause == 1, of.ahead, weighted) for risk in risks.T]))
 
@@ -156,8 +153,8 @@ def score(developed: Developed) -> pd.DataFrame:
     for name, risk in developed.predictions.items():
         by = AUROCS | {one: one for one in order if name != "null" or not one.startswith("calibration")}
         found = {one: developed.interval(name, measure) for one, measure in by.items()}
-        brier = developed.measured(name, "brier_score")
-        ipa = uncertainty.interval(*(1 - a / b for a, b in zip(brier, null, strict=True)), bounds=(-np.inf, 1.0))
+        full, half = (1 - a / b for a, b in zip(developed.measured(name, "brier_score"), null, strict=True))
+        ipa = uncertainty.interval(full, half, bounds=(-np.inf, 1.0))
         found = {one: found.pop(one) for one in (*AUROCS, "brier_score")} | {"ipa": ipa} | found
         concordances = [_concordance(of, risk, weighted) for weighted in (False, True)]
         if name == "null":

@@ -23,6 +23,8 @@ from attrition.metrics.calibration import expit, fit_logistic, logit, recalibrat
 from attrition.models.ridge import RidgeLogistic
 from notebook_report.text import unless_missing
 
+Array = np.ndarray
+
 FEWEST_FOR_PREDICTION = 3
 ENDS = ("value", "ci_low", "ci_high", "pi_low", "pi_high")
 LABELS: dict[str, str] = cohort.WORDS["carried"]
@@ -40,9 +42,7 @@ def _shared(tables: list[pd.DataFrame]) -> list[str]:
     return [name for name, kinds in zip(names, numeric, strict=True) if len(set(kinds)) == 1]
 
 
-def pooled(
-    trials: Mapping[str, Trial], day: int, horizon: int
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+def pooled(trials: Mapping[str, Trial], day: int, horizon: int) -> tuple[pd.DataFrame, Array, Array, Array]:
     """Patients of all trials at risk at a landmark: features that all have, outcome by the horizon, trial, weight."""
     groups = [group for group in cohort.groups_at(day) if group != "arm"]
     tables, problems, names = [], [], []
@@ -56,9 +56,7 @@ def pooled(
     return prediction.encoded(together)[0], y, np.array(names, dtype=object), weights
 
 
-def recalibrated(
-    y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None = None
-) -> np.ndarray:
+def recalibrated(y: Array, y_prob: Array, rng: np.random.Generator, weights: Array | None = None) -> Array:
     """Predictions with intercept and slope updated in the new trial, each half of the patients by the other half."""
     half = np.zeros(len(y), dtype=bool)
     for k in (0, 1):
@@ -72,9 +70,7 @@ def recalibrated(
     return updated
 
 
-def _judged(
-    y: np.ndarray, y_prob: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None
-) -> dict[str, float]:
+def _judged(y: Array, y_prob: Array, rng: np.random.Generator, weights: Array | None) -> dict[str, float]:
     estimates = {
         "auroc": intervals.delong(y, y_prob, weights),
         "calibration_in_the_large": recalibration_covariance(y, y_prob, slope=False, weights=weights),
@@ -89,7 +85,7 @@ def _judged(
 
 
 def leave_one_trial_out(
-    X: pd.DataFrame, y: np.ndarray, trial: np.ndarray, seed: int, weights: np.ndarray | None = None
+    X: pd.DataFrame, y: Array, trial: Array, seed: int, weights: Array | None = None
 ) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
@@ -159,7 +155,7 @@ def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) ->
     return found | {"pi_low": mean - ahead, "pi_high": mean + ahead, "n_trials": k}
 
 
-def _between(y: np.ndarray, v: np.ndarray) -> float:
+def _between(y: Array, v: Array) -> float:
     """Variance between trials by restricted maximum likelihood, at least zero."""
     tau2 = max(0.0, float(np.var(y, ddof=1) - v.mean())) if len(y) > 1 else 0.0
     for _ in range(1000):

@@ -18,7 +18,7 @@ Prediction in Clinical Survival Analysis, chapter 7.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,8 @@ from attrition.metrics import evaluator, ranks
 from attrition.models import ridge
 from attrition.resampling import Fold, placed, repeated_folds
 
+Array = np.ndarray
+
 TWICE = 2
 """Cross-validations of a half-sample."""
 LEAST = 0.1
@@ -42,6 +44,8 @@ CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 PERIOD = 28.0
 """Days by which the model of all landmarks counts the landmark."""
 ANY = (-np.inf, np.inf)
+Chosen = Mapping[str, tuple[str, BaseEstimator]]
+"""Models by name: feature set, and unfitted estimator."""
 BOUNDS = dict.fromkeys(("auroc", "auroc_pooled", "average_precision", "brier_score"), (0.0, 1.0))
 """What a measure cannot lie beyond."""
 
@@ -51,7 +55,7 @@ def taken() -> list[str]:
     return [name for name in evaluator.MEASURES if name != evaluator.SLOW]
 
 
-def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> float:
+def measured(measure: str, y: Array, p: Array, fold: Array, weight: Array) -> float:
     """A measure of `evaluator.MEASURES` in one cross-validation, NaN without both outcomes.
 
     The AUROC is that within test folds, ``auroc_pooled`` the one over all pairs.
@@ -63,66 +67,33 @@ def measured(measure: str, y: np.ndarray, p: np.ndarray, fold: np.ndarray, weigh
     return float(evaluator.MEASURES[measure.removesuffix("_pooled")](y, p, weights=weight))
 
 
-@dataclass(frozen=True)
-class Half:
-    """One cross-validation of one half of the patients: their positions, and the test fold of each."""
-
-    rows: np.ndarray
-    fold: np.ndarray
-
-    def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Training and test rows of every fold."""
-        return [(self.rows[self.fold != k], self.rows[self.fold == k]) for k in np.unique(self.fold)]
-
-    def outside(self, others: np.ndarray) -> np.ndarray:
-        """Half of other patients to leave out with the half that is left out: the same in both cross-validations."""
-        return np.random.default_rng(self.rows).permutation(others)[: (len(others) + 1) // 2]
+def fold_labels(folds: Sequence[Fold], n_patients: int) -> Array:
+    """Test fold of every patient in every repeat, -1 for whom it leaves out; shape (n_patients, n_repeats)."""
+    return np.nan_to_num(placed(folds, [fold.fold for fold in folds], n_patients), nan=-1).astype(int)
 
 
-def fold_labels(folds: Sequence[Fold], n_patients: int) -> np.ndarray:
-    """Test fold of every patient in every repeat, shape (n_patients, n_repeats)."""
-    return placed(folds, [fold.fold for fold in folds], n_patients).astype(int)
-
-
-def halves(
-    y: np.ndarray, n_halves: int, n_folds: int, rng: np.random.Generator, known: np.ndarray | None = None
-) -> list[Half]:
-    """Random halves of the patients, each with two cross-validations of its own, one behind the other.
+def halves(y: Array, n_halves: int, n_folds: int, rng: np.random.Generator, known: Array | None = None) -> list[Fold]:
+    """Random halves of the patients, each with two cross-validations of its own: a repeat each, one behind the other.
 
     A half whose smaller class has too few patients for the folds takes as many folds as it can; where outcomes are not
     `known`, those count that are.
     """
     stayed = 1 - y if known is None else (1 - y) * known
-    found: list[Half] = []
-    while len(found) < TWICE * n_halves:
+    found: list[Fold] = []
+    number = 0
+    while number < TWICE * n_halves:
         rows = np.sort(rng.permutation(len(y))[: len(y) // 2])
         fewest = min(int(y[rows].sum()), int(stayed[rows].sum()))
         if fewest < 2:
             continue
         for _ in range(TWICE):
             folds = repeated_folds(y[rows], min(n_folds, fewest), 1, int(rng.integers(2**31)))
-            found.append(Half(rows, fold_labels(folds, len(rows))[:, 0]))
+            found += [Fold(number, one.fold, rows[one.train], rows[one.test]) for one in folds]
+            number += 1
     return found
 
 
-def redeveloped(of: Problem, feature_set: str, estimator: BaseEstimator, drawn: Sequence[Half]) -> list[np.ndarray]:
-    """Out-of-fold predictions of the rows of every half-sample, by models developed in it."""
-    X, target = of.X[of.columns(feature_set)].to_numpy(), prediction.target(of, estimator)
-    splits = [half.splits() for half in drawn]
-    weights = [of.weights_of(half.rows)[half.fold != k] for half in drawn for k in np.unique(half.fold)]
-    everything = iter(prediction.fitted_on(estimator, X, target, [split for own in splits for split in own], weights))
-    return [collected(len(of.y), own, everything)[half.rows] for half, own in zip(drawn, splits, strict=True)]
-
-
-def collected(n: int, splits: Sequence[tuple[np.ndarray, np.ndarray]], found: Iterator[np.ndarray]) -> np.ndarray:
-    """The next predictions of the test rows of some splits, in one array; NaN for the other rows."""
-    table = np.full(n, np.nan)
-    for _, test in splits:
-        table[test] = next(found)
-    return table
-
-
-def standard_error(full: np.ndarray, half: np.ndarray) -> float:
+def standard_error(full: Array, half: Array) -> float:
     """Standard error of the mean over repeats, from the same measure in the two cross-validations of each half.
 
     Shapes: `full` (n_repeats,), `half` (n_halves, 2).
@@ -133,9 +104,7 @@ def standard_error(full: np.ndarray, half: np.ndarray) -> float:
     return float(np.sqrt(max(between - split / TWICE, LEAST * between) + own))
 
 
-def interval(
-    full: np.ndarray, half: np.ndarray, comparisons: int = 1, bounds: tuple[float, float] = ANY
-) -> dict[str, float]:
+def interval(full: Array, half: Array, comparisons: int = 1, bounds: tuple[float, float] = ANY) -> dict[str, float]:
     """Mean over repeats with Student's 95 % interval from half-samples; `full` is (n_repeats,), `half` (n_halves, 2).
 
     It is widened to hold for a number of comparisons (Bonferroni) and does not go beyond the bounds of the measure.
@@ -156,30 +125,32 @@ def interval(
 
 @dataclass(frozen=True)
 class Developed:
-    """Every model of a landmark, on all patients, (n_patients, n_repeats), and in half-samples, see `redeveloped`.
+    """Every model of a landmark, on all patients, (n_patients, n_repeats), and in half-samples, (n_patients, n_halves).
 
-    A model that takes long has fewer repeats and fewer halves.
+    Who is not in a half has no prediction and the fold -1 there. A model that takes long has fewer repeats and halves.
     """
 
     of: Problem
-    predictions: Mapping[str, np.ndarray]
-    fold: np.ndarray
-    drawn: Sequence[Half]
-    halves: Mapping[str, list[np.ndarray]]
+    predictions: Mapping[str, Array]
+    fold: Array
+    halves: Mapping[str, Array]
+    half_fold: Array
 
-    def measured(self, model: str, measure: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def measured(self, model: str, measure: str, among: Array | None = None) -> tuple[Array, Array]:
         """A measure in every repeat, and in every half-sample (n_halves, 2); of all patients or some."""
-        y, among = self.of.y, np.ones(len(self.of.y), dtype=bool) if among is None else among
-        # a model that takes long has fewer repeats and fewer halves
-        repeats = zip(self.predictions[model].T, self.fold.T, strict=False)
-        full = [measured(measure, y[among], p[among], fold[among], self.of.weight[among]) for p, fold in repeats]
-        half = []
-        for own, p in zip(self.drawn, self.halves.get(model, ()), strict=False):
-            here, weight = among[own.rows], self.of.weights_of(own.rows)
-            half.append(measured(measure, y[own.rows][here], p[here], own.fold[here], weight[here]))
-        return np.array(full), np.reshape(half, (-1, TWICE))
+        among = np.ones(len(self.of.y), dtype=bool) if among is None else among
 
-    def interval(self, model: str, measure: str, among: np.ndarray | None = None) -> dict[str, float]:
+        def each(tables: Mapping[str, Array], folds: Array) -> Array:
+            found = []
+            for p, fold in zip(tables[model].T if model in tables else (), folds.T, strict=False):
+                inside = np.flatnonzero(fold >= 0)
+                weight, rows = self.of.weights_of(inside)[among[inside]], inside[among[inside]]
+                found.append(measured(measure, self.of.y[rows], p[rows], fold[rows], weight))
+            return np.array(found)
+
+        return each(self.predictions, self.fold), each(self.halves, self.half_fold).reshape(-1, TWICE)
+
+    def interval(self, model: str, measure: str, among: Array | None = None) -> dict[str, float]:
         """A measure with its interval."""
         return interval(*self.measured(model, measure, among), bounds=BOUNDS.get(measure, ANY))
 
@@ -191,11 +162,7 @@ class Developed:
 
 
 def develop(
-    of: Problem,
-    chosen: Mapping[str, tuple[str, BaseEstimator]],
-    folds: Sequence[Fold],
-    drawn: Sequence[Half],
-    fewer: Mapping[str, tuple[int, int]] | None = None,
+    of: Problem, chosen: Chosen, folds: list[Fold], drawn: list[Fold], fewer: dict[str, tuple[int, int]] | None = None
 ) -> Developed:
     """Every model of `prediction.estimators` on all patients, and anew in half-samples for its intervals.
 
@@ -204,13 +171,18 @@ def develop(
     predictions, halved = {"null": prediction.event_rates(of, folds)}, {}
     for name, (feature_set, estimator) in chosen.items():
         n_repeats, n_halves = (fewer or {}).get(name, (len(folds), len(drawn)))
-        own = [fold for fold in folds if fold.repeat < n_repeats]
-        predictions[name] = prediction.out_of_fold(of, feature_set, estimator, own)
-        halved[name] = redeveloped(of, feature_set, estimator, drawn[: TWICE * n_halves])
-    return Developed(of, predictions, fold_labels(folds, len(of.y)), drawn, halved)
+        predictions[name] = prediction.out_of_fold(of, feature_set, estimator, up_to(folds, n_repeats))
+        halved[name] = prediction.out_of_fold(of, feature_set, estimator, up_to(drawn, TWICE * n_halves))
+    labels, half_labels = (fold_labels(each, len(of.y)) for each in (folds, drawn))
+    return Developed(of, predictions, labels, halved, half_labels)
 
 
-def against_chance(of: Problem, feature_set: str, fold: np.ndarray, n: int, seed: int) -> dict[str, float]:
+def up_to(folds: Sequence[Fold], n_repeats: int) -> list[Fold]:
+    """The folds of the first repeats."""
+    return [fold for fold in folds if fold.repeat < n_repeats]
+
+
+def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int) -> dict[str, float]:
     """Whether a ridge regression ranks better than chance: the whole procedure on n permuted outcomes.
 
     Outcomes are permuted within the test folds of one cross-validation, so that folds keep their events and the
@@ -297,14 +269,14 @@ class Stack:
     """
 
     parts: Sequence[Problem]
-    X: np.ndarray
-    y: np.ndarray
-    landmark: np.ndarray
-    patient: np.ndarray
-    free: np.ndarray
+    X: Array
+    y: Array
+    landmark: Array
+    patient: Array
+    free: Array
     ids: pd.Index
 
-    def training(self, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def training(self, allowed: Array) -> tuple[Array, Array]:
         """Rows of the allowed patients, and their weights, estimated among them at each landmark."""
         own = [np.flatnonzero(allowed[self.ids.get_indexer(of.X.index)]) for of in self.parts]
         weights = [of.weights_of(rows) for of, rows in zip(self.parts, own, strict=True)]
@@ -328,14 +300,12 @@ def stacked(problems: Mapping[int, Problem]) -> Stack:
     return Stack(parts, table, y, landmark, patient, free, ids)
 
 
-def _predicted(
-    stack: Stack, of: Problem, cases: Sequence[tuple[np.ndarray, np.ndarray]], seed: int
-) -> list[np.ndarray]:
+def _predicted(stack: Stack, of: Problem, cases: Sequence[tuple[Array, Array]], seed: int) -> list[Array]:
     """Predictions of test rows of a landmark, by models of all rows of the patients that may be trained on.
 
     Each case names the test rows of the landmark, and, for all patients of the stack, who may be trained on.
     """
-    trainings, weights = zip(*(stack.training(allowed) for _, allowed in cases), strict=True)
+    trainings, weights = map(list, zip(*(stack.training(allowed) for _, allowed in cases), strict=True))
     estimator = ridge.RidgeLogistic(free=stack.free, seed=seeds.integer(seed, "penalty", "together", of.landmark))
     found = estimator.probabilities(stack.X, stack.y, trainings, stack.patient, weights)
     rows = np.flatnonzero(stack.landmark == of.landmark)
@@ -343,24 +313,22 @@ def _predicted(
 
 
 def developed_together(
-    stack: Stack, of: Problem, folds: Sequence[Fold], drawn: Sequence[Half], seed: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Predictions at a landmark by the model of all of them: out of fold, (n_patients, n_repeats), and in half-samples.
+    stack: Stack, of: Problem, folds: Sequence[Fold], drawn: Sequence[Fold], seed: int
+) -> tuple[Array, Array]:
+    """Predictions at a landmark by the model of all of them, as in `Developed`: out of fold, and in half-samples.
 
     A half-sample takes half of the patients of the landmark, and half of those who had left before it.
     """
-    own = stack.ids.get_indexer(of.X.index)
+    own, cases = stack.ids.get_indexer(of.X.index), []
     gone = np.setdiff1d(np.arange(len(stack.ids)), own)
-    cases = [(fold.test, _without(len(stack.ids), own[fold.test])) for fold in folds]
-    for half in drawn:
-        absent = np.concatenate([np.setdiff1d(own, own[half.rows]), half.outside(gone)])
-        cases += [(test, _without(len(stack.ids), absent, own[test])) for _, test in half.splits()]
-    found = iter(_predicted(stack, of, cases, seed))
-    predictions = placed(folds, itertools.islice(found, len(folds)), len(of.y))
-    return predictions, [collected(len(of.y), half.splits(), found)[half.rows] for half in drawn]
-
-
-def _without(n: int, *absent: np.ndarray) -> np.ndarray:
-    allowed = np.ones(n, dtype=bool)
-    allowed[np.concatenate(absent)] = False
-    return allowed
+    for fold in (*folds, *drawn):
+        rows, allowed = np.sort(np.concatenate([fold.train, fold.test])), np.ones(len(stack.ids), dtype=bool)
+        if len(rows) < len(own):  # the same of those who had left in both cross-validations of a half
+            allowed[np.setdiff1d(own, own[rows])] = False
+            allowed[np.random.default_rng(rows).permutation(gone)[: (len(gone) + 1) // 2]] = False
+        allowed[own[fold.test]] = False
+        cases.append((fold.test, allowed))
+    found = _predicted(stack, of, cases, seed)
+    parts = (folds, found[: len(folds)]), (drawn, found[len(folds) :])
+    whole, halves = (placed(each, part, len(of.y)) for each, part in parts)
+    return whole, halves

@@ -17,8 +17,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from attrition.models.batched import Shared, newton
 from attrition.models.ridge import GRID, INNER_FOLDS, best_of_grid, inner_labels
 
+Array = np.ndarray
+
 HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
+SMOOTH = 0.01
+STEPS = 50
+Ridge = float | Array
+"""A penalty of all predictors, or of each."""
 SEPARATED = 30.0
 """Range of the log hazard ratios beyond which the likelihood has no maximum in practice."""
 
@@ -27,15 +33,15 @@ SEPARATED = 30.0
 class _Order:
     """Patients sorted from the last day to the first; `rows` are the events among them, one entry each below."""
 
-    order: np.ndarray
-    rows: np.ndarray
-    last: np.ndarray
-    group: np.ndarray
-    first: np.ndarray
-    share: np.ndarray
+    order: Array
+    rows: Array
+    last: Array
+    group: Array
+    first: Array
+    share: Array
 
 
-def _sorted(time: np.ndarray, event: np.ndarray) -> _Order:
+def _sorted(time: Array, event: Array) -> _Order:
     order = np.argsort(-time, kind="stable")
     late = -time[order]
     rows = np.flatnonzero(event[order])
@@ -46,19 +52,19 @@ def _sorted(time: np.ndarray, event: np.ndarray) -> _Order:
     return _Order(order, rows, last, group, first, share)
 
 
-def _at_risk(part: np.ndarray, o: _Order) -> np.ndarray:
+def _at_risk(part: Array, o: _Order) -> Array:
     """Sum over the patients at risk at each event, less Efron's share of those who leave that day."""
     ties = np.add.reduceat(part[o.rows], o.first, axis=0)[o.group]
     return np.cumsum(part, axis=0)[o.last] - o.share.reshape((-1,) + (1,) * (part.ndim - 1)) * ties
 
 
-def _moments(x: np.ndarray, beta: np.ndarray, o: _Order) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(x: Array, beta: Array, o: _Order) -> tuple[Array, Array, Array]:
     relative = np.exp(x @ beta)
     weight = _at_risk(relative, o)
     return relative, weight, _at_risk(relative[:, None] * x, o) / weight[:, None]
 
 
-def _information(x: np.ndarray, o: _Order, relative: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _information(x: Array, o: _Order, relative: Array, weight: Array, mean: Array) -> Array:
     """Sum of the variances over the risk sets, without forming each: every patient's weight over all of them."""
     visits = np.bincount(o.last, weights=1 / weight, minlength=len(x))
     total = np.cumsum(visits[::-1])[::-1]
@@ -66,12 +72,12 @@ def _information(x: np.ndarray, o: _Order, relative: np.ndarray, weight: np.ndar
     return x.T @ ((relative * total)[:, None] * x) - mean.T @ mean
 
 
-def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, Array, Array]:
     X = np.asarray(X, dtype=float)
     return np.asarray(time, dtype=float), np.asarray(event, dtype=bool), X - X.mean(axis=0)
 
 
-def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: np.ndarray) -> float:
+def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: Array) -> float:
     """Partial log-likelihood of coefficients (Efron's for ties), the predictors centred.
 
     Examples
@@ -87,14 +93,8 @@ def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: np.nda
 
 
 def fit_cox(
-    time: ArrayLike,
-    event: ArrayLike,
-    X: ArrayLike,
-    ridge: float | np.ndarray = 0.0,
-    steps: int = 50,
-    start: np.ndarray | None = None,
-    tol: float = 1e-9,
-) -> np.ndarray:
+    time: ArrayLike, event: ArrayLike, X: ArrayLike, ridge: Ridge = 0.0, start: Array | None = None, tol: float = 1e-9
+) -> Array:
     r"""Coefficients of a Cox model by Newton steps, with an optional ridge penalty.
 
     Maximises the partial log-likelihood (Efron's for ties) less :math:`\tfrac12 \lambda \sum_j \beta_j^2`; raises
@@ -116,7 +116,7 @@ def fit_cox(
     x, previous = X[o.order], -np.inf
     beta = np.zeros(X.shape[1]) if start is None else start.copy()
     observed, step = x[o.rows].sum(axis=0), np.zeros(X.shape[1])
-    for _ in range(steps):
+    for _ in range(STEPS):
         relative, weight, mean = _moments(x, beta, o)
         gain = observed @ beta - np.log(weight).sum() - (ridge * beta) @ beta / 2
         if not gain > previous - 1e-10:
@@ -159,7 +159,7 @@ def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level
     return table.assign(n=len(event), events=int(event.sum()))
 
 
-def _looks(time: np.ndarray, event: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _looks(time: Array, event: Array, X: Array) -> tuple[Array, Array, Array, Array]:
     """Coefficients; of each event, in order of the days, its patient; and mean and variance over those at risk then."""
     beta, o = fit_cox(time, event, X), _sorted(time, event)
     x = X[o.order]
@@ -216,14 +216,8 @@ def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> 
 
 
 def cox_risk(
-    time: ArrayLike,
-    cause: ArrayLike,
-    X: ArrayLike,
-    X_new: ArrayLike,
-    days: ArrayLike,
-    ridge: float | np.ndarray = 0.0,
-    plain: Sequence[int] = (),
-) -> np.ndarray:
+    time: Array, cause: Array, X: Array, X_new: Array, days: ArrayLike, ridge: Ridge = 0.0, plain: Sequence[int] = ()
+) -> Array:
     r"""Predicted cumulative incidence of cause 1 from one Cox model a reason, shape (n_new, n_days).
 
     .. math:: \hat F_1(t \mid x) = \sum_{s \le t} \hat S(s- \mid x)\, d\hat\Lambda_1(s \mid x), \qquad
@@ -264,10 +258,10 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     Verweij and van Houwelingen (1993), Statistics in Medicine 12, 2305-2314.
     """
 
-    def __init__(self, free: Sequence[bool] | np.ndarray | None = None, seed: int = 0, grid: Sequence[float] = GRID):
+    def __init__(self, free: Sequence[bool] | Array | None = None, seed: int = 0, grid: Sequence[float] = GRID):
         self.free, self.seed, self.grid = free, seed, grid
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:
+    def fit(self, X: Any, y: Array) -> Self:
         """Fit on ``y`` of shape (n_patients, 2): event, time."""
         X, (event, time) = np.asarray(X, dtype=float), np.asarray(y, dtype=float).T
         held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
@@ -277,12 +271,12 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
         self.classes_, self.centre_ = np.array([0, 1]), X.mean(axis=0)
         return self
 
-    def _chosen(self, X: np.ndarray, event: np.ndarray, time: np.ndarray, held: np.ndarray) -> float:
+    def _chosen(self, X: Array, event: Array, time: Array, held: Array) -> float:
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
         beta = np.zeros((len(kept), X.shape[1]))
 
-        def losses(C: float, going: np.ndarray) -> np.ndarray:
+        def losses(C: float, going: Array) -> Array:
             lost = 0.0
             for k, rows in enumerate(kept):
                 part = time[rows], event[rows], X[rows]
@@ -295,13 +289,13 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
 
         return float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Array:
         """Two columns, the second increasing in the hazard."""
         score = expit((np.asarray(X) - self.centre_) @ self.coef_)
         return np.column_stack([1 - score, score])
 
 
-def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple[Array, Array, Array]:
     """One row a patient and period that the patient began and was seen through, or left in.
 
     The `edges` are the ends of the periods, from 0 to the horizon; a period holds its last day and not its first. Gives
@@ -319,15 +313,7 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple
     return patient, period, np.where(left, reason, 0)[patient, period]
 
 
-def discrete_risk(
-    time: ArrayLike,
-    cause: ArrayLike,
-    X: np.ndarray,
-    X_new: np.ndarray,
-    edges: ArrayLike,
-    ridge: float | np.ndarray,
-    smooth: float = 0.01,
-) -> np.ndarray:
+def discrete_risk(time: ArrayLike, cause: ArrayLike, X: Array, X_new: Array, edges: ArrayLike, ridge: Ridge) -> Array:
     r"""Cumulative incidence of cause 1 by the end of each period, from a discrete-time model at a landmark.
 
     A logistic regression on person-periods gives the hazard of the primary event in each period,
@@ -336,7 +322,7 @@ def discrete_risk(
 
     .. math:: F_1(m \mid x) = \sum_{j \le m} h_1(j \mid x) \prod_{l < j} \{1 - h_1(l \mid x) - h_2(l)\}
 
-    The penalty `smooth` of the period effects gives a period without an event an estimate.
+    The penalty `SMOOTH` of the period effects gives a period without an event an estimate.
 
     References
     ----------
@@ -344,7 +330,7 @@ def discrete_risk(
     """
     (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
     design = np.hstack([np.eye(n_periods)[period], X[patient]])
-    penalty = np.concatenate([np.full(n_periods, smooth), np.broadcast_to(ridge, X.shape[1])])
+    penalty = np.concatenate([np.full(n_periods, SMOOTH), np.broadcast_to(ridge, X.shape[1])])
     tables, one = Shared(design), np.ones((1, len(design)))
     (beta,), _ = newton(tables, (reason == 1) * one, one, np.diag(penalty)[None], np.zeros((1, tables.q)))
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
@@ -355,7 +341,7 @@ def discrete_risk(
     return np.cumsum(np.hstack([np.ones((len(X_new), 1)), staying[:, :-1]]) * own, axis=1)
 
 
-def period_edges(ahead: float, length: float) -> np.ndarray:
+def period_edges(ahead: float, length: float) -> Array:
     """Ends of the periods from a landmark to the horizon; a short rest joins the last full period.
 
     Examples

@@ -21,6 +21,8 @@ from attrition.metrics import evaluator, intervals
 from attrition.survival import hazards
 from notebook_report.text import Estimate, number
 
+Array = np.ndarray
+
 CENSORED = 0
 PRIMARY = "primary"
 COMPETING = "competing"
@@ -42,15 +44,15 @@ class Incidence:
         Probability of having left for each reason by each day, its Greenwood-type variance, and who left on that day.
     """
 
-    days: np.ndarray
-    at_risk: np.ndarray
-    event_free: np.ndarray
-    cif: np.ndarray
-    variance: np.ndarray
-    events: np.ndarray
+    days: Array
+    at_risk: Array
+    event_free: Array
+    cif: Array
+    variance: Array
+    events: Array
 
 
-def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[Array, Array]:
     time, cause = np.asarray(time, dtype=float), np.asarray(cause)
     if time.ndim != 1 or time.shape != cause.shape or not len(time):
         raise ValueError("time and cause must be one-dimensional, of equal length and not empty")
@@ -61,14 +63,14 @@ def _checked(time: ArrayLike, cause: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     return time, cause.astype(int)
 
 
-def _counts(time: np.ndarray, cause: np.ndarray, n_causes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _counts(time: Array, cause: Array, n_causes: int) -> tuple[Array, Array, Array]:
     days, position = np.unique(time, return_inverse=True)
     table = np.stack([np.bincount(position, cause == k, len(days)) for k in range(n_causes + 1)])
     at_risk = np.cumsum(table.sum(axis=0)[::-1])[::-1]
     return days, at_risk, table[1:]
 
 
-def _variance(at_risk: np.ndarray, events: np.ndarray, before: np.ndarray, cif: np.ndarray) -> np.ndarray:
+def _variance(at_risk: Array, events: Array, before: Array, cif: Array) -> Array:
     n, d = at_risk, events.sum(axis=0)
     left = n - d
     total = np.divide(d, n * left, out=np.zeros_like(n), where=left > 0)
@@ -156,12 +158,12 @@ def to_come(trial: Trial) -> dict[str, float]:
     return {"n": int(seen.sum()), "leaving": leaving if last == trial.horizon else float("nan")}
 
 
-def _on_days(steps: np.ndarray, days: np.ndarray, asked: ArrayLike, start: float) -> np.ndarray:
+def _on_days(steps: Array, days: Array, asked: ArrayLike, start: float) -> Array:
     padded = np.concatenate([np.full((*steps.shape[:-1], 1), start), steps], axis=-1)
     return padded[..., np.searchsorted(days, np.asarray(asked, dtype=float), side="right")]
 
 
-def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> np.ndarray:
+def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> Array:
     """Patients still in the trial just before each day.
 
     Examples
@@ -173,9 +175,7 @@ def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> np.ndarray:
     return len(ordered) - np.searchsorted(ordered, np.asarray(days, dtype=float), side="left")
 
 
-def loglog_band(
-    value: ArrayLike, variance: ArrayLike, at_risk: ArrayLike, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
+def loglog_band(value: ArrayLike, variance: ArrayLike, at_risk: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
     r"""Pointwise log-log interval of a cumulative incidence.
 
     .. math:: F^{\exp(\pm z\, \sigma / (F \log F))}
@@ -206,7 +206,7 @@ def loglog_band(
     return low, high
 
 
-def risk_on(fit: Incidence, days: ArrayLike) -> np.ndarray:
+def risk_on(fit: Incidence, days: ArrayLike) -> Array:
     """Cumulative incidence on given days, without its band; shape (n_causes, n_days)."""
     return _on_days(fit.cif, fit.days, days, 0.0)
 
@@ -337,7 +337,7 @@ def primary(trial: Trial, days: Sequence[float], by: str | None = None, level: f
     return table[table["reason"] == PRIMARY].reset_index(drop=True)
 
 
-def steps(trial: Trial) -> np.ndarray:
+def steps(trial: Trial) -> Array:
     """Day 0, every day on which somebody left, and the last day `followed`: where the curves can step."""
     time, last = trial.patients["time"].to_numpy(dtype=float), followed(trial)
     return np.unique(np.concatenate([[0.0], time[(time > 0) & (time <= last)], [last]]))
