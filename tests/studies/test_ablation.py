@@ -108,7 +108,7 @@ def test_monte_carlo_error_is_the_spread_over_seeds():
     shorter = [Candidate(c.name, c.features, n_replicates=12) for c in PAIR]
     found = {"level": [], "contrast": []}
     for seed in range(n_seeds):
-        whole = ablation.run(1000 + seed, {"default": shorter}, sizes, detailed=[])
+        whole = ablation.run(1000 + seed, {"default": shorter}, sizes)
         better, worse = (ablation.key(name) for name in ("v3_causal", "v1_counts"))
         found["level"].append(contrasts.level(whole, "default", better))
         found["contrast"].append(contrasts.contrast(whole, "default", better, worse))

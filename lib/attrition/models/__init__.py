@@ -51,49 +51,7 @@ class BalancedXGBClassifier(XGBClassifier):
         return super().get_xgb_params() | {"scale_pos_weight": getattr(self, "positive_weight_", None)}
 
 
-class _Wrapper(ClassifierMixin, BaseEstimator):
-    """A classifier around another one."""
-
-    def __init__(self, estimator: BaseEstimator | None = None):
-        self.estimator = estimator
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the wrapped classifier, (n_patients, 2)."""
-        return self.estimator_.predict_proba(X)
-
-
-class PrevalenceThreshold(_Wrapper):
-    """Leave the probabilities alone and flag those above the event rate of the training rows.
-
-    For a calibrated model this threshold maximises sensitivity + specificity, which is what class weights aim
-    at with a threshold of one half.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 0, 1])
-    >>> model = PrevalenceThreshold(LogisticRegression()).fit(X, y)
-    >>> model.threshold_, model.predict(X).tolist()
-    (0.25, [0, 0, 1, 1])
-    """
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit the classifier and note the event rate."""
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        self.classes_ = self.estimator_.classes_
-        self.threshold_ = float(np.mean(y))
-        return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        """1 where the probability exceeds the event rate, else 0; (n_patients,)."""
-        return (self.predict_proba(X)[:, 1] > self.threshold_).astype(int)
-
-
-class Recalibrated(_Wrapper):
+class Recalibrated(ClassifierMixin, BaseEstimator):
     """Fit a classifier, then map its log-odds onto the scale of the training rows (Platt's logistic map).
 
     The map, logit P(y = 1) = intercept + slope * logit(y_prob), is fitted on out-of-fold probabilities within
@@ -105,9 +63,7 @@ class Recalibrated(_Wrapper):
     """
 
     def __init__(self, estimator: BaseEstimator | None = None, folds: int = 5, seed: int = 42):
-        super().__init__(estimator)
-        self.folds = folds
-        self.seed = seed
+        self.estimator, self.folds, self.seed = estimator, folds, seed
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the classifier on all rows and the map on out-of-fold rows."""
@@ -120,7 +76,7 @@ class Recalibrated(_Wrapper):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Recalibrated probabilities, (n_patients, 2)."""
-        return self.map_.predict_proba(logit(super().predict_proba(X)[:, 1])[:, None])
+        return self.map_.predict_proba(logit(self.estimator_.predict_proba(X)[:, 1])[:, None])
 
     def predict(self, X: Any) -> np.ndarray:
         """1 where the recalibrated probability exceeds one half; (n_patients,)."""
@@ -212,6 +168,8 @@ def add(name: str, model: Model) -> None:
 def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, **chosen: Any) -> Pipeline:
     """Pipeline from a numeric feature matrix to a probability: scaling, resampling, classifier.
 
+    A moved threshold leaves the probabilities alone.
+
     Examples
     --------
     >>> [name for name, _ in classifier("lr", "smote").steps]
@@ -219,9 +177,7 @@ def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, *
     """
     entry, _ = MODELS[model], STRATEGIES[strategy]
     last = entry.build(seed, strategy in ("class_weight", "recalibrated"), **chosen)
-    if strategy == "threshold":
-        last = PrevalenceThreshold(last)
-    elif strategy == "recalibrated":
+    if strategy == "recalibrated":
         last = Recalibrated(last, seed=seed)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())] if entry.scaled else []
     samplers = {"smote": SMOTE, "undersample": RandomUnderSampler}

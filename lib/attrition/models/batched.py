@@ -24,6 +24,7 @@ LONGEST = 4.0
 step cannot run away."""
 ENOUGH = 5e-4
 """Change of a coefficient before the last step, which keeps the second derivatives (error: about its third power)."""
+MAX_STEPS = 200
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
 
@@ -76,15 +77,11 @@ class _Own:
         return (rows * v[:, None, :]) @ rows.transpose(0, 2, 1)
 
 
+Table = Shared | _Own
+
+
 def newton(
-    tables: Shared | _Own,
-    y: Array,
-    weight: Array,
-    form: Array,
-    start: Array,
-    near: float | None = None,
-    max_steps: int = 100,
-    inverse: Array | None = None,
+    tables: Table, y: Array, weight: Array, form: Array, start: Array, near: float = 0.0, inverse: Array | None = None
 ) -> tuple[Array, Array]:
     r"""Coefficients that minimise :math:`\sum_i w_i \ell(y_i, x_i'b) + \tfrac12 b'Pb` in every replicate.
 
@@ -98,9 +95,8 @@ def newton(
     form : ndarray, shape (R, q, q)
         The penalty P.
     start : ndarray, shape (R, q)
-    near : float, optional
-        Largest change of a log odds in a last step, where a rough fit will do; see `ENOUGH` for a fit to the end.
-    max_steps : int
+    near : float
+        Largest change of a log odds in a last step, where a rough fit will do; 0 for a fit to the end, see `ENOUGH`.
     inverse : ndarray, shape (q, q), optional
         Inverse of a bound on the second derivatives of all replicates, in place of their own.
 
@@ -113,7 +109,7 @@ def newton(
     beta, eta = start.copy(), tables.linear(start, whole)
     curve, last = np.empty(form.shape), np.zeros(len(start), dtype=bool)
     before = np.full(len(start), np.inf)
-    for _ in range(max_steps):
+    for _ in range(MAX_STEPS):
         of = whole if len(going) == len(start) else going
         risk = inverse_logit(eta[of])
         gradient = tables.cross(weight[of] * (risk - y[of]), of) + (form[of] @ beta[of][:, :, None])[:, :, 0]
@@ -125,18 +121,18 @@ def newton(
             step = np.linalg.solve(curve[of], gradient[:, :, None])[:, :, 0]
         else:
             step = gradient @ inverse
-        if near is None and last[of].all():
+        if not near and last[of].all():
             beta[of] -= step
             going = going[:0]
             break
         ahead, now, length = tables.linear(beta[of] - step, of), eta[of], np.abs(step).max(axis=1)
         change = np.abs(ahead - now).max(axis=1)
-        wild = change > LONGEST if near is not None else (change > LONGEST) & (length > before[of])
+        wild = change > LONGEST if near else (change > LONGEST) & (length > before[of])
         if wild.any():
             share = np.where(wild, LONGEST / change, 1.0)[:, None]
             step, ahead = share * step, now + share * (ahead - now)
         beta[of], eta[of], before[of] = beta[of] - step, ahead, length
-        going = going[~last[of] if near is None else change > near]
+        going = going[change > near if near else ~last[of]]
         last[of] |= length < ENOUGH
         if not len(going):
             break
@@ -190,23 +186,22 @@ def balanced_weight(y: Array, counts: Array | None = None) -> Array:
 
 def standardiser(X: Array, counts: Array | None = None) -> tuple[Array, Array]:
     """Mean and standard deviation of every feature (1 for a constant one), as scikit-learn's `StandardScaler`."""
-    if counts is None:
-        mean, variance = X.mean(axis=-2), X.var(axis=-2)
-    else:
-        share = (counts / counts.sum(axis=-1, keepdims=True))[:, None]
-        mean = (share @ X)[:, 0]
-        variance = (share @ (X - mean[:, None]) ** 2)[:, 0]
+    counts = np.ones(X.shape[-2]) if counts is None else counts
+    share = (counts / counts.sum(axis=-1, keepdims=True))[..., None, :]
+    mean = (share @ X)[..., 0, :]
+    variance = (share @ (X - mean[..., None, :]) ** 2)[..., 0, :]
     constant = variance <= 10 * X.shape[-2] * np.finfo(float).eps * (variance + mean**2)
     return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0)))
 
 
 def fit_logistic(
-    X: Array, y: Array, sample_weight: Array | None = None, C: float | Array = 1.0, max_iter: int = 100
+    X: Array, y: Array, sample_weight: Array | None = None, C: float | Array = 1.0, scale: float | Array = 1.0
 ) -> LogisticFit:
     r"""L2-penalised logistic regressions of all replicates, their intercept free.
 
     X is one table (n, p) for all replicates (bootstrap, folds) or (R, n, p), standardised; y and weights are (n,) or
-    (R, n), 0 leaves a patient out; C is a number or (R, 1). Warns when some have not settled after `max_iter` steps.
+    (R, n), 0 leaves a patient out; C is a number or (R, 1). The penalty is that of features in units of `scale`, (p,)
+    or (R, p). Warns when some have not settled.
 
     .. math:: C \sum_i w_i \log(1 + e^{-s_i (a + x_i'b)}) + \tfrac12 b'b, \qquad s_i = 2 y_i - 1.
 
@@ -222,17 +217,18 @@ def fit_logistic(
     n_replicates = max(a.shape[0] if a.ndim > k else 1 for a, k in ((X, 2), (np.asarray(y), 1), (weight, 1)))
     y = np.broadcast_to(np.asarray(y, dtype=float), (n_replicates, n))
     weight = np.broadcast_to(C * weight, (n_replicates, n))
-    form = np.broadcast_to(np.diag([0.0] + [1.0] * (q - 1)), (n_replicates, q, q))
+    form, inside = np.zeros((n_replicates, q, q)), np.arange(1, q)
+    form[:, inside, inside] = np.square(scale)
     chunk = max(1, CACHED // (8 * q * n)) if X.ndim == 3 else n_replicates
     fits = []
     for part in (slice(first, first + chunk) for first in range(0, n_replicates, chunk)):
         tables = _Own(X[part]) if X.ndim == 3 else Shared(np.column_stack([np.ones(n), X]))
         start = np.zeros((len(y[part]), q))
-        fits.append(newton(tables, y[part], weight[part], form[part], start, max_steps=max_iter))
+        fits.append(newton(tables, y[part], weight[part], form[part], start))
     beta, converged = (np.concatenate(each) for each in zip(*fits, strict=True))
     if not converged.all():
         lost = np.count_nonzero(~converged)
-        told = f"{lost} of {n_replicates} logistic regressions had not settled after {max_iter} steps"
+        told = f"{lost} of {n_replicates} logistic regressions had not settled after {MAX_STEPS} steps"
         warnings.warn(told, stacklevel=2)
     return LogisticFit(beta[:, 0], beta[:, 1:], converged)
 
@@ -248,10 +244,9 @@ def fit_pipeline(
     """
     if class_weight not in (None, "balanced"):
         raise ValueError(f"class_weight must be None or 'balanced', not {class_weight!r}")
-    mean, scale = standardiser(X, counts)
     weight = balanced_weight(np.asarray(y), counts) if class_weight else counts
-    if X.ndim == 2 and counts is not None:
-        X = np.broadcast_to(X, (len(counts), *X.shape))
-    fit = fit_logistic((X - mean[..., None, :]) / scale[..., None, :], y, weight, C)
-    coef = fit.coef / scale
-    return LogisticFit(fit.intercept - (mean * coef).sum(axis=-1), coef, fit.converged)
+    mean, scale = standardiser(X, counts)
+    centre, spread = standardiser(X) if X.ndim == 2 else (mean, scale)  # one table serves all, in units of its own
+    fit = fit_logistic((X - centre[..., None, :]) / spread[..., None, :], y, weight, C, scale=scale / spread)
+    coef = fit.coef / spread
+    return LogisticFit(fit.intercept - (centre * coef).sum(axis=-1), coef, fit.converged)

@@ -24,8 +24,8 @@ PATIENCE = 2
 """Values of the grid in a row that are worse than the best before them, after which the search ends."""
 NEAR = 0.1
 """Change of a log odds below which a fit is good enough while penalties are compared."""
-BOUND_NEAR, BOUND_ENOUGH, MAX_STEPS = 0.02, 1e-3, 200
-"""The same for steps with a bound, which are short, and for the chosen penalty; and how many there may be."""
+BOUND_NEAR, BOUND_ENOUGH = 0.02, 1e-3
+"""The same for steps with a bound, which are short, and for the chosen penalty."""
 AT_ONCE = 40
 """Developments that run together: memory stays small."""
 NO_SPREAD = 1e-12
@@ -267,7 +267,7 @@ class _Bound:
         """Coefficients for every outcome, from `start`."""
         inverse, y = np.linalg.inv(C * self.quarter + self.form[0]), Y[:, self.rows]
         form = np.broadcast_to(self.form, (len(y), *self.form.shape[1:]))
-        return newton(self.tables, y, np.full(y.shape, C), form, start, near, MAX_STEPS, inverse)[0]
+        return newton(self.tables, y, np.full(y.shape, C), form, start, near, inverse)[0]
 
 
 class RidgeLogistic(ClassifierMixin, BaseEstimator):
@@ -304,12 +304,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - p, p])
 
     def probabilities(
-        self,
-        X: Array,
-        y: Array,
-        trainings: Sequence[Array],
-        group: Array | None = None,
-        weights: Sequence[Array] | None = None,
+        self, X: Array, y: Array, trainings: list[Array], group: Array | None = None, weights: list[Array] | None = None
     ) -> Array:
         """Probability of every row under a model developed on each training part, whose rows have `weights`."""
         design = Design.of(X, self.free)

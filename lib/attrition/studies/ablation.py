@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from attrition import engine, features, seeds, simulate
-from attrition.metrics import ranks
-from attrition.models import batched, boosters
+from attrition import engine, features, models, seeds, simulate
+from attrition.metrics import calibration, ranks
+from attrition.models import batched
 from attrition.resampling import masks, unshuffled_folds
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
@@ -238,26 +238,21 @@ def _scored(candidate: Candidate, trials: Trial, people: Population) -> tuple[np
         X = people.X[:, columns]
         scores = np.stack([X @ beta for beta in fit.coef]) + fit.intercept[:, None]
         return fit.decision_function(trials.X_test[..., columns]), scores
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    pairs = []
     for X, y, X_test, _ in zip(*trials, strict=True):
-        score = boosters.fit_score(candidate.model, candidate.strategy, X[:, columns], y)
-        pairs.append((score(X_test[:, columns]), score(people.X[:, columns])))
+        fitted = models.classifier(candidate.model, candidate.strategy).fit(X[:, columns], y)
+        patients = np.concatenate([X_test, people.X])[:, columns]
+        score = calibration.logit(fitted.predict_proba(patients)[:, 1])
+        pairs.append((score[: len(X_test)], score[len(X_test) :]))
     test, everybody = map(np.stack, zip(*pairs, strict=True))
     return test, everybody
 
 
-def evaluated(
-    seed: int,
-    setting: str,
-    replicates: range,
-    candidates: Sequence[Candidate],
-    sizes: Sizes,
-    detailed: Sequence[str] = (),
-) -> Block:
+def evaluated(seed: int, setting: str, replicates: range, candidates: Sequence[Candidate], sizes: Sizes) -> Block:
     """Fit and evaluate candidates in some replicates at once, each in those that it is due.
 
-    Boosted trees, and logistic regressions on feature sets in `detailed`, also get operating points; the latter, with
-    class weights, cross-validation.
+    Boosted trees, and logistic regressions on the final version, also get operating points; the latter, with class
+    weights, cross-validation.
     """
     people, every = population(seed, setting, sizes.n_population), [draw(seed, setting, r, sizes) for r in replicates]
     records: list[dict[str, Any]] = []
@@ -270,7 +265,7 @@ def evaluated(
         exactly = [ranks.soft_auroc_influence(people.probability, eta) for eta in (scores[:few] if linear else scores)]
         areas = ranks.binned_soft_auroc(people.probability, scores)[0] if linear else np.array([a for a, _ in exactly])
         measured = {"auroc": areas + people.shift["auroc"], "test_auroc": ranks.auroc(trials.y_test, test)}
-        told = not linear or candidate.name in detailed
+        told = not linear or candidate.name == FINAL
         if linear and told and candidate.class_weight:
             measured["cv_auroc"] = cross_validated_auroc(candidate, trials.X_train, trials.y_train)
         about = {"setting": setting, "model": candidate.model, "strategy": candidate.strategy, "name": candidate.name}
@@ -282,14 +277,14 @@ def evaluated(
     return records, influence
 
 
-def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Sizes, detailed: Sequence[str]) -> list:
+def _tasks(seed: int, setting: str, candidates: Sequence[Candidate], sizes: Sizes) -> list:
     tasks = []
     for linear, size in ((False, 1), (True, BLOCK)):
         group = [candidate for candidate in candidates if (candidate.model == "lr") == linear]
         most = max((candidate.n_replicates for candidate in group), default=0)
         for first in range(0, most, size):
             due, block = [c for c in group if c.n_replicates > first], range(first, min(first + size, most))
-            tasks.append(joblib.delayed(evaluated)(seed, setting, block, due, sizes, detailed))
+            tasks.append(joblib.delayed(evaluated)(seed, setting, block, due, sizes))
     return tasks
 
 
@@ -301,9 +296,7 @@ def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]
     return pd.DataFrame(stacked @ stacked.T, index=list(means), columns=list(means))
 
 
-def run(
-    seed: int, planned: Mapping[str, Sequence[Candidate]], sizes: Sizes, detailed: Sequence[str] = (FINAL,)
-) -> Study:
+def run(seed: int, planned: Mapping[str, Sequence[Candidate]], sizes: Sizes) -> Study:
     """Run the study.
 
     Parameters
@@ -312,10 +305,8 @@ def run(
     planned : mapping of str to sequence of Candidate
         By setting, such as `plan` gives; the same names in every setting, numbers of trials may differ.
     sizes : Sizes
-    detailed : sequence of str
-        Feature sets of logistic regression that also get operating points and cross-validation.
     """
-    tasks = {setting: _tasks(seed, setting, due, sizes, detailed) for setting, due in planned.items()}
+    tasks = {setting: _tasks(seed, setting, due, sizes) for setting, due in planned.items()}
     done = iter(engine.compute([task for each in tasks.values() for task in each], "trials"))
     records, covariance, reference = [], {}, {}
     for setting in planned:
@@ -378,25 +369,18 @@ def learning_curve(
 def random_baseline(seed: int, n_replicates: int, sizes: Sizes, event_rate: float = 0.2) -> pd.DataFrame:
     """Logistic regression on counts when the outcome is drawn without looking at them: the seed's earlier data.
 
-    Columns strategy, replicate, and on the held-out patients test_auroc (truth: .5), recall_50, precision_50.
+    Columns strategy, replicate, and on the held-out patients test_auroc (truth: .5) and `operating_points`.
     """
-    trials = [_random_trial(seeds.stream(seed, "baseline", r), sizes, event_rate) for r in range(n_replicates)]
-    X, y, X_test, y_test = (np.stack(part) for part in zip(*trials, strict=True))
-    frames = []
+    trials, rows, n = [], [], sizes.n_patients
+    for rng in (seeds.stream(seed, "baseline", r) for r in range(n_replicates)):
+        counts = (rng.integers(18, 85, n), rng.integers(1, 365, n), rng.integers(0, 13, n), rng.poisson(0.5, n))
+        X, y = np.column_stack(counts).astype(float), (rng.random(n) < event_rate).astype(int)
+        train, test = stratified_split(y, sizes.n_test, rng)
+        trials.append((X[train], y[train], X[test], y[test]))
+    X_train, y_train, X_test, y_test = map(np.stack, zip(*trials, strict=True))
     for strategy, weight in (("class_weight", "balanced"), ("none", None)):
-        score = batched.fit_pipeline(X, y, class_weight=weight).decision_function(X_test)
-        flagged = score >= 0
-        caught, n_flagged = (flagged * y_test).sum(axis=1), flagged.sum(axis=1)
-        precision = np.where(n_flagged > 0, caught / np.maximum(n_flagged, 1), np.nan)
-        columns = {"test_auroc": ranks.auroc(y_test, score), "recall_50": caught / y_test.sum(axis=1)}
-        named = {"strategy": strategy, "replicate": np.arange(n_replicates)}
-        frames.append(pd.DataFrame({**named, **columns, "precision_50": precision}))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _random_trial(rng: np.random.Generator, sizes: Sizes, event_rate: float) -> tuple[np.ndarray, ...]:
-    n = sizes.n_patients
-    counts = (rng.integers(18, 85, n), rng.integers(1, 365, n), rng.integers(0, 13, n), rng.poisson(0.5, n))
-    X, y = np.column_stack(counts).astype(float), (rng.random(n) < event_rate).astype(int)
-    train, test = stratified_split(y, sizes.n_test, rng)
-    return X[train], y[train], X[test], y[test]
+        scores = batched.fit_pipeline(X_train, y_train, class_weight=weight).decision_function(X_test)
+        each = zip(ranks.auroc(y_test, scores), y_test, scores, strict=True)
+        found = [{"test_auroc": area, **operating_points(own, score)} for area, own, score in each]
+        rows += [{"strategy": strategy, "replicate": r} | row for r, row in enumerate(found)]
+    return pd.DataFrame(rows)

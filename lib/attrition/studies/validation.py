@@ -20,7 +20,7 @@ from attrition import engine, features, seeds, settings
 from attrition.metrics import intervals, ranks
 from attrition.metrics.evaluator import nested
 from attrition.metrics.intervals import Interval
-from attrition.models.batched import Shared, newton
+from attrition.models.batched import LogisticFit, fit_pipeline
 from attrition.resampling import corrected_interval
 from attrition.studies.population import Population, drawn, simulated
 
@@ -54,39 +54,6 @@ class Sizes:
     n_bootstraps: int = 50
     n_folds: int = 5
     n_inner: int = 3
-
-
-class Refitter:
-    """Logistic regressions of one trial under many row weights, each standardised on its own rows.
-
-    Equal to `batched.fit_pipeline` (and so to scikit-learn's scaler and regression): instead of rescaling the features
-    for every refit, the penalty of a coefficient is scaled by the variance within its rows. All refits start from the
-    fit to all rows, to which they are close. Coefficients are an intercept and those of features standardised on all
-    rows, (n_refits, n_features + 1).
-    """
-
-    def __init__(self, X: Array, y: Array):
-        self.y, self.mean, self.scale = y, X.mean(axis=0), X.std(axis=0)
-        self.tables = Shared(np.column_stack([np.ones(len(X)), (X - self.mean) / self.scale]))
-        self.start = np.zeros((1, self.tables.q))
-        self.start = self(np.ones((1, len(y))))
-
-    def __call__(self, weights: Array, C: Array | float = 1.0) -> Array:
-        """Fit under each row of weights (n_refits, n_patients): fold masks or bootstrap counts; C inverse penalties."""
-        share, design = weights / weights.sum(axis=1, keepdims=True), self.tables.design
-        penalty = (share @ design**2 - (share @ design) ** 2) / np.reshape(C, (-1, 1))
-        penalty[:, 0] = 0.0
-        form, start = penalty[:, :, None] * np.eye(self.tables.q), np.repeat(self.start, len(weights), axis=0)
-        return newton(self.tables, np.broadcast_to(self.y, weights.shape), weights, form, start)[0]
-
-    def scores(self, beta: Array) -> Array:
-        """Linear predictors of every refit for the patients of the trial, shape (n_refits, n_patients)."""
-        return beta @ self.tables.design.T
-
-    def raw(self, beta: Array) -> Array:
-        """Intercepts and coefficients for features on their own scale, shape as `beta`."""
-        coef = beta[:, 1:] / self.scale
-        return np.column_stack([beta[:, 0] - coef @ self.mean, coef])
 
 
 def fold_masks(y: Array, n_folds: int, rng: np.random.Generator) -> Array:
@@ -170,26 +137,26 @@ def _inner_masks(y: Array, outer: Array, n_inner: int, rng: np.random.Generator)
     return masks
 
 
-def tuned_penalty(fit: Refitter, masks: Array, weights: Array) -> tuple[Array, Array]:
-    """Penalty with the best cross-validated AUROC, for each set of training rows at once."""
-    train = (weights[:, None] - masks).reshape(-1, len(fit.y))
-    beta = fit(np.tile(train, (len(PENALTIES), 1)), np.repeat(PENALTIES, len(train)))
-    oof = (fit.scores(beta).reshape(len(PENALTIES), *masks.shape) * masks).sum(axis=2)
-    aurocs = np.stack([ranks.auroc(fit.y, rows, weights) for rows in oof])
-    winner = aurocs.argmax(axis=0)
+def tuned_penalty(X: Array, y: Array, masks: Array, weights: Array) -> tuple[Array, Array]:
+    """Penalty with the best cross-validated AUROC, for each set of training rows at once, and its scores."""
+    train = (weights[:, None] - masks).reshape(-1, len(y))
+    C = np.repeat(PENALTIES, len(train))[:, None]
+    score = fit_pipeline(X, y, np.tile(train, (len(PENALTIES), 1)), C=C).decision_function(X)
+    oof = (score.reshape(len(PENALTIES), *masks.shape) * masks).sum(axis=2)
+    winner = np.stack([ranks.auroc(y, rows, weights) for rows in oof]).argmax(axis=0)
     return np.array(PENALTIES)[winner], oof[winner, np.arange(len(winner))]
 
 
 def estimate(
     X: Array, y: Array, rng: np.random.Generator, sizes: Sizes | None = None
-) -> tuple[Array, dict[str, Interval]]:
-    """All schemes on one trial: coefficients of the plain and the tuned model (2, q), and the interval of each."""
-    sizes = sizes or Sizes()
-    fit, n = Refitter(X, y), len(y)
+) -> tuple[list[LogisticFit], dict[str, Interval]]:
+    """All schemes on one trial: the plain and the tuned model, and the interval of each."""
+    sizes, n = sizes or Sizes(), len(y)
     masks = np.stack([fold_masks(y, sizes.n_folds, rng) for _ in range(sizes.n_repeats)])
-    flat = masks.reshape(-1, n)
+    flat, everyone = masks.reshape(-1, n), np.ones((1, n))
     counts = rng.multinomial(n, np.full(n, 1 / n), size=sizes.n_bootstraps).astype(float)
-    score = fit.scores(np.concatenate([fit.start, fit(np.concatenate([1 - flat, counts]))]))
+    plain = fit_pipeline(X, y, np.concatenate([everyone, 1 - flat, counts]))
+    score = plain.decision_function(X)
     fitted, held, drawn = score[0], score[1 : 1 + len(flat)], score[1 + len(flat) :]
     oof = (held * flat).reshape(masks.shape).sum(axis=1)
     apparent, first = float(ranks.auroc(y, fitted)[0]), flat[0] == 1
@@ -204,17 +171,15 @@ def estimate(
         **_corrected(y, fitted, "optimism", harrell, refit_sd),
         **_corrected(y, fitted, "point632plus", plus, refit_sd),
     }
-    tuned, by_tuning = _tuned(fit, masks[0], rng, sizes)
-    return fit.raw(np.concatenate([fit.start, tuned])), found | by_tuning
-
-
-def _tuned(fit: Refitter, outer: Array, rng: np.random.Generator, sizes: Sizes) -> tuple[Array, dict[str, Interval]]:
-    everyone = np.ones((1, len(fit.y)))
-    best, winner = tuned_penalty(fit, outer[None], everyone)
-    chosen, _ = tuned_penalty(fit, _inner_masks(fit.y, outer, sizes.n_inner, rng), 1 - outer)
-    beta = fit(np.concatenate([everyone, 1 - outer]), np.concatenate([best, chosen]))
-    by_fold = (fit.scores(beta[1:]) * outer).sum(axis=0)
-    return beta[:1], {"tuned_cv": of_rows(fit.y, winner), "nested": of_folds(fit.y, by_fold, outer)}
+    outer = masks[0]
+    best, winner = tuned_penalty(X, y, outer[None], everyone)
+    chosen, _ = tuned_penalty(X, y, _inner_masks(y, outer, sizes.n_inner, rng), 1 - outer)
+    tuned = fit_pipeline(X, y, np.concatenate([everyone, 1 - outer]), C=np.concatenate([best, chosen])[:, None])
+    by_fold = (tuned.decision_function(X)[1:] * outer).sum(axis=0)
+    return [plain.first(1), tuned.first(1)], found | {
+        "tuned_cv": of_rows(y, winner),
+        "nested": of_folds(y, by_fold, outer),
+    }
 
 
 def study(
@@ -249,8 +214,8 @@ def _rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | N
     rows = []
     for trial in trials:
         X, y = simulated(FEATURES, n, seeds.stream(seed, "validation", n, trial))
-        beta, found = estimate(X, y.astype(float), seeds.stream(seed, "validation", "folds", n, trial), sizes)
-        scores = beta[:, :1] + beta[:, 1:] @ people.X.T
+        fits, found = estimate(X, y.astype(float), seeds.stream(seed, "validation", "folds", n, trial), sizes)
+        scores = np.concatenate([fit.decision_function(people.X) for fit in fits])
         plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
         rows += [
             {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
@@ -325,18 +290,13 @@ def conclude(table: pd.DataFrame, firm: pd.Series) -> dict[str, Any]:
     ``second`` is the scheme that resamples take most often besides the recommended one, empty when there is none.
     """
     pooled, best = overall(table), recommend(table)
-    others = firm.drop(best, errors="ignore")
-    return {
-        "recommended": best,
-        "recommended_row_wise": recommend(table, ROW_WISE),
-        "covers": bool(COVERAGE_RANGE[0] <= pooled.loc[best, "coverage"] <= COVERAGE_RANGE[1]),
-        **pooled.loc[best, ["rmse", "coverage"]].to_dict(),
-        "share": float(firm.get(best, 0.0)),
-        "second": str(others.idxmax()) if len(others) else "",
-        "second_share": float(others.max()) if len(others) else 0.0,
-        "split_rmse": pooled.loc["split", "rmse"],
-        "optimism": pooled.loc["apparent", "bias"],
-    }
+    found: dict[str, Any] = {"recommended": best, "recommended_row_wise": recommend(table, ROW_WISE)}
+    found |= pooled.loc[best, ["rmse", "coverage"]].to_dict() | {"share": float(firm.get(best, 0.0))}
+    found |= {"covers": bool(COVERAGE_RANGE[0] <= found["coverage"] <= COVERAGE_RANGE[1])}
+    others = firm.drop(best, errors="ignore").to_dict() or {"": 0.0}
+    second = max(others, key=others.__getitem__)
+    found |= {"second": second, "second_share": others[second]}
+    return found | {"split_rmse": pooled.loc["split", "rmse"], "optimism": pooled.loc["apparent", "bias"]}
 
 
 def as_results(table: pd.DataFrame) -> dict[str, Any]:
