@@ -47,7 +47,7 @@ assert "bayes" in set(resampling.model_table(oof, 3)["model"])
 
 held_out = performance.arrange(oof)
 weights = intervals.bootstrap_weights(np.random.default_rng(1), len(trial), 40)
-found = evaluator.nested(evaluator.evaluate(held_out.y, held_out.y_prob, weights, n_slow=20))
+found = evaluator.nested(evaluator.evaluate(held_out.y, held_out.y_prob, weights))
 only = {"auroc": metrics.auroc}
 differences = evaluator.nested(evaluator.compare(held_out.y, held_out.y_prob, performance.pairs(), weights, only))
 drawn = curves.roc(curves.roc_data(held_out.y, held_out.y_prob, weights))

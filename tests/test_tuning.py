@@ -36,8 +36,9 @@ def test_budget_is_what_is_spent(model, budget, trial, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(classifier, "fit", counted)
-    resampling.search(model, budget=budget).fit(features.matrix(trial, "v3_causal"), trial["dropout"])
-    stated = resampling.search_cost(model, budget)
+    found = resampling.search(model, budget=budget).fit(features.matrix(trial, "v3_causal"), trial["dropout"])
+    stated = resampling.search_cost(found)
+    assert stated["candidates"] == budget.n_candidates
     assert len(trees) == stated["fits"]
     assert sum(trees) == stated["trees"]
 

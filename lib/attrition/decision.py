@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from attrition import metrics, settings
+from attrition.metrics.evaluator import Predicted
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, replicates, wilson
 
 BESIDE = 10
@@ -116,7 +118,7 @@ def at_thresholds(
     return pd.DataFrame(rows)
 
 
-def flagged(predictions: Mapping[str, ArrayLike], thresholds: ArrayLike) -> NDArray:
+def flagged(predictions: Predicted, thresholds: ArrayLike) -> NDArray:
     """In which share of repeats each strategy contacts each patient: (n_patients, n_strategies * n_thresholds)."""
     repeats = [_repeats(y_prob).T[:, :, None] for y_prob in predictions.values()]
     return np.hstack([(p >= np.asarray(thresholds)).mean(axis=1) for p in repeats])
@@ -161,11 +163,7 @@ def half_widths(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray, ba
 
 
 def decision_curve(
-    y_true: ArrayLike,
-    predictions: Mapping[str, ArrayLike],
-    thresholds: ArrayLike,
-    weights: NDArray,
-    base: NDArray | None = None,
+    y_true: ArrayLike, predictions: Predicted, thresholds: ArrayLike, weights: NDArray, base: NDArray | None = None
 ) -> pd.DataFrame:
     """Decision curves with pointwise bands, and paired differences with bands that hold for all of them together.
 
@@ -262,12 +260,7 @@ def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
 
 
 def coverage(
-    predictions: Mapping[str, ArrayLike],
-    risk: ArrayLike,
-    thresholds: ArrayLike,
-    weights: NDArray,
-    n_trials: int,
-    rng: np.random.Generator,
+    predictions: Predicted, risk: ArrayLike, thresholds: ArrayLike, weights: NDArray, n_trials: int, rng: Generator
 ) -> Interval:
     """Share of simulated trials in which the bands hold every true difference in net benefit, with Wilson's interval.
 

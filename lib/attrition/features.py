@@ -132,17 +132,11 @@ def without(version: str, *names: str) -> tuple[str, ...]:
 
 def table() -> pd.DataFrame:
     """The registry as a table: name, formula, group, known_at, unit, versions."""
-    return pd.DataFrame(
-        {
-            "feature": feature.name,
-            "formula": feature.formula,
-            "group": feature.groups[0],
-            "known_at": feature.known_at.partition(" (")[0],
-            "unit": feature.unit,
-            "versions": ", ".join(name for name, members in VERSIONS.items() if feature.name in members),
-        }
-        for feature in FEATURES.values()
-    )
+    versions = {name: ", ".join(one for one, members in VERSIONS.items() if name in members) for name in FEATURES}
+    table = pd.DataFrame([vars(feature) for feature in FEATURES.values()]).rename(columns={"name": "feature"})
+    known = table["known_at"].str.partition(" (")[0]
+    table = table.assign(group=table["groups"].str[0], known_at=known, versions=table["feature"].map(versions))
+    return table[["feature", "formula", "group", "known_at", "unit", "versions"]]
 
 
 class FeatureVersion(TransformerMixin, BaseEstimator):

@@ -5,7 +5,7 @@ appears once a model and repeat, and was not among the rows that made that predi
 searches its settings in its own rows, so that cross-validating it is nested cross-validation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,11 +101,7 @@ def _tested(name: str, fold: Fold, ids: np.ndarray, y: np.ndarray, y_prob: np.nd
 
 
 def out_of_fold(
-    estimators: Mapping[str, BaseEstimator],
-    X: Any,
-    y: np.ndarray,
-    folds: list[Fold],
-    patient_id: np.ndarray | None = None,
+    estimators: dict[str, BaseEstimator], X: Any, y: np.ndarray, folds: list[Fold], patient_id: np.ndarray | None = None
 ) -> pd.DataFrame:
     """Fit every estimator on every training part and predict the test part.
 
@@ -260,23 +256,12 @@ def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | 
     return HalvingRandomSearchCV(base, space, n_candidates=budget.n_candidates, random_state=seed, **trees, **judged)
 
 
-def search_cost(model: str, budget: Budget) -> dict[str, int]:
-    """What one search costs: candidates, fits, and trees grown (0 for models without).
-
-    Examples
-    --------
-    >>> search_cost("xgb", Budget(9, 3, 20, 180))
-    {'candidates': 9, 'fits': 40, 'trees': 1800}
-    """
-    if model not in BOOSTED:
-        candidates = np.prod([len(_spread(values, budget.n_candidates)) for values in _space(model).values()])
-        return {"candidates": int(candidates), "fits": int(candidates) * budget.n_folds + 1, "trees": 0}
-    n_fits, trees, kept, size = 1, 0, budget.n_candidates, budget.min_trees
-    while True:
-        n_fits, trees = n_fits + kept * budget.n_folds, trees + kept * size * budget.n_folds
-        if kept < FACTOR or size * FACTOR > budget.max_trees:
-            return {"candidates": budget.n_candidates, "fits": n_fits, "trees": trees + size}
-        kept, size = int(np.ceil(kept / FACTOR)), size * FACTOR
+def search_cost(found: BaseEstimator) -> dict[str, int]:
+    """What a fitted search cost: candidates, fits, and trees grown (0 for models without)."""
+    kept = getattr(found, "n_candidates_", [len(found.cv_results_["params"])])
+    trees, n = getattr(found, "n_resources_", [0] * len(kept)), found.n_splits_
+    grown = n * int(np.dot(kept, trees)) + int(trees[-1])
+    return {"candidates": int(kept[0]), "fits": n * int(sum(kept)) + 1, "trees": grown}
 
 
 def nested(
@@ -300,7 +285,7 @@ def nested(
     oof : DataFrame
         Out-of-fold rows of the tuned models, columns `OOF_COLUMNS`.
     chosen : DataFrame
-        A row a model and outer fold: the settings chosen there, and ``inner_auroc``.
+        A row a model and outer fold: ``inner_auroc``, `search_cost`, and the settings chosen there.
     """
     y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
     X = features.matrix(trial, "v3_causal").to_numpy()
@@ -312,7 +297,7 @@ def nested(
             parts.append(_tested(name, fold, ids, y, models.probability(found, X[fold.test])))
             settings = {key.removeprefix("classify__"): value for key, value in found.best_params_.items()}
             place = {"model": name, "repeat": fold.repeat, "fold": fold.fold}
-            chosen.append(place | {"inner_auroc": float(found.best_score_)} | settings)
+            chosen.append(place | {"inner_auroc": float(found.best_score_)} | search_cost(found) | settings)
     return pd.concat(parts, ignore_index=True), pd.DataFrame(chosen)
 
 

@@ -26,7 +26,7 @@ def patients(rng):
 
 def test_every_model_has_every_measure_with_its_interval(patients, rng):
     y, models = patients
-    table = evaluator.evaluate(y, models, intervals.bootstrap_weights(rng, N, 60), n_slow=20)
+    table = evaluator.evaluate(y, models, intervals.bootstrap_weights(rng, N, 60))
     assert list(table) == ["model", "measure", "value", "ci_low", "ci_high", "n_patients", "n_events"]
     assert (table["n_patients"] == N).all()
     assert (table["n_events"] == y.sum()).all()

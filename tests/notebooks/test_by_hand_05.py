@@ -37,7 +37,7 @@ def by_hand(tmp_path_factory):
         held_out = performance.read_predictions()
     weights = intervals.bootstrap_weights(np.random.default_rng(1), n, 500)
     useful = {"net_benefit": partial(decision.net_benefit, thresholds=p.decision_threshold)}
-    table = evaluator.evaluate(held_out.y, held_out.y_prob, weights, evaluator.MEASURES | useful, n_slow=10)
+    table = evaluator.evaluate(held_out.y, held_out.y_prob, weights, evaluator.MEASURES | useful)
     return found, held_out, evaluator.nested(table)["lr"], weights
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from attrition import decision, metrics, seeds
-from attrition.metrics import intervals
+from attrition.metrics import evaluator, intervals
 from attrition.metrics.calibration import expit
 from attrition.metrics.intervals import LEVEL
 
@@ -43,8 +43,7 @@ def population(n_members: int = 2000, spread: float = 0.9) -> pd.DataFrame:
 
 def truth(metric: Callable, members: pd.DataFrame, name: str) -> Any:
     """Exact value of a measure over the population, or of several by name."""
-    y, weights = np.repeat([1, 0], len(members)), np.concatenate([members["true"], 1 - members["true"]])
-    return metric(y, np.tile(members[name], 2), weights=weights)
+    return evaluator.over_outcomes(metric, members["true"], members[name])
 
 
 def _net_benefit(y_true, y_prob, weights=None):

@@ -24,6 +24,7 @@ from attrition.simulate import oracle
 
 Predict = Callable[[pd.DataFrame], NDArray]
 Facts = dict[str, Any]
+Refits = Mapping[str, tuple[NDArray, NDArray]]
 
 
 def coefficients(X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None) -> pd.DataFrame:
@@ -133,22 +134,13 @@ def permutation_importance(
 
 
 def importances(
-    trial: pd.DataFrame,
-    X: pd.DataFrame,
-    y: NDArray,
-    folds: Sequence[Fold],
-    weights: NDArray,
-    seed: int,
-    n_permutations: int,
+    trial: pd.DataFrame, folds: Sequence[Fold], weights: NDArray, seed: int, n_permutations: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`permutation_importance` of logistic regression's inputs, and of the raw columns for every model and the law.
 
     Parameters
     ----------
     trial : pandas.DataFrame of n_patients rows
-    X : pandas.DataFrame of shape (n_patients, n_features)
-        Model inputs.
-    y : array of shape (n_patients,)
     folds : sequence of attrition.resampling.Fold
     weights : array of shape (n_patients, n_resamples)
         Bootstrap weights of the intervals.
@@ -161,6 +153,7 @@ def importances(
     by_column : pandas.DataFrame
         The same with ``model`` first; all models see the same shuffles.
     """
+    X, y = features.matrix(trial, "v3_causal"), trial["dropout"].to_numpy()
     fitted = {
         m: [models.pipeline(m).fit(trial.iloc[fold.train], y[fold.train]) for fold in folds] for m in models.FITTED
     }
@@ -261,21 +254,18 @@ def bootstrap_logistic(
     resampled : array of shape (n_patients, n_resamples)
         Predictions for the original patients.
     """
-    X, y = np.asarray(X, dtype=float), np.asarray(y_true)
-    counts = np.vstack([np.ones(len(y)), weights.T])
-    p = batched.fit_pipeline(X, y, counts, class_weight).predict_proba(X)
+    X, counts = np.asarray(X, dtype=float), np.vstack([np.ones(len(weights)), weights.T])
+    p = batched.fit_pipeline(X, np.asarray(y_true), counts, class_weight).predict_proba(X)
     return p[0], p[1:].T
 
 
 def bootstrap_model(X: pd.DataFrame, y: NDArray, weights: NDArray, name: str = "lgbm") -> tuple[NDArray, NDArray]:
     """The same for any published model, one fit a sample."""
 
-    def predicted(rows: NDArray) -> NDArray:
-        return models.probability(models.classifier(name).fit(X.iloc[rows], y[rows]), X)
-
-    everybody = np.arange(len(weights))
-    samples = [np.repeat(everybody, column.astype(int)) for column in weights.T]
-    return predicted(everybody), np.column_stack([predicted(rows) for rows in samples])
+    samples = [np.repeat(np.arange(len(y)), counts) for counts in (1, *weights.T.astype(int))]
+    fitted = (models.classifier(name).fit(X.iloc[rows], y[rows]) for rows in samples)
+    original, *resampled = [models.probability(model, X) for model in fitted]
+    return original, np.column_stack(resampled)
 
 
 def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[float]) -> pd.DataFrame:
@@ -343,12 +333,7 @@ def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, fl
 
 
 def instability_of_all(
-    fitted: Mapping[str, tuple[NDArray, NDArray]],
-    y: NDArray,
-    true: NDArray,
-    weights: NDArray,
-    thresholds: Sequence[float],
-    often: float,
+    fitted: Refits, y: NDArray, true: NDArray, weights: NDArray, thresholds: Sequence[float], often: float
 ) -> dict[str, dict[str, float]]:
     """`instability_summary` of fitted models, of the oracle (which never moves) and of the null model.
 

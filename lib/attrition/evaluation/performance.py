@@ -5,6 +5,7 @@ differences come from `attrition.metrics.evaluator`. Facts are numbers and verdi
 ``notebooks/words/05_evaluation.md``.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,11 +88,8 @@ def arrange(oof: pd.DataFrame) -> Predictions:
 
 def expected_auroc(held_out: Predictions) -> dict[str, float]:
     """AUROC of each model over all outcomes that these patients could have had under the law."""
-    y, weights = np.repeat([1, 0], held_out.y.size), np.concatenate([held_out.true, 1 - held_out.true])
-    return {
-        model: float(np.mean([metrics.auroc(y, np.tile(column, 2), weights) for column in y_prob.T]))
-        for model, y_prob in held_out.y_prob.items()
-    }
+    area = functools.partial(evaluator.over_outcomes, metrics.auroc, held_out.true)
+    return {model: float(np.mean([area(column) for column in y_prob.T])) for model, y_prob in held_out.y_prob.items()}
 
 
 def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
@@ -124,17 +122,10 @@ def discrimination(found: Nested, differences: Nested, margin: float, expected: 
     """
     best, second, *_ = order = sorted(models.FITTED, key=lambda model: -found[model]["auroc"]["value"])
     gap = differences[f"{best}_minus_{second}"]["auroc"]
-    return {
-        "verdict": grade(gap, margin).strict_verdict,
-        "best": best,
-        "best_name": models.LABELS[best],
-        "second_name": models.IN_TEXT[second],
-        "best_auroc": found[best]["auroc"],
-        "oracle_auroc": found["oracle"]["auroc"],
-        "share": metrics.share_of_attainable_lift(expected[best], expected["oracle"]),
-        "gap": gap,
-        "order": order,
-    }
+    facts: Facts = {"verdict": grade(gap, margin).strict_verdict, "gap": gap, "order": order, "best": best}
+    facts |= {"best_name": models.LABELS[best], "second_name": models.IN_TEXT[second]}
+    facts |= {"best_auroc": found[best]["auroc"], "oracle_auroc": found["oracle"]["auroc"]}
+    return facts | {"share": metrics.share_of_attainable_lift(expected[best], expected["oracle"])}
 
 
 def pairs() -> list[tuple[str, str]]:

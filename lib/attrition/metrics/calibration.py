@@ -15,6 +15,8 @@ from attrition.metrics.measures import columns, plain
 EDGE = 1e-12
 KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 """Quantiles of the predicted logit at which Harrell puts so many knots."""
+BAND = 1.959964
+"""Half width of the pointwise band of a curve in standard errors, on the logit scale."""
 N_STEPS = 30
 """Most Newton steps of a fit."""
 MIN_SPREAD = 0.01
@@ -207,7 +209,6 @@ def calibration_curve(
     y_prob: ArrayLike,
     grid: ArrayLike | None = None,
     n_knots: int = 4,
-    z: float = 1.959964,
     weights: ArrayLike | None = None,
 ) -> CalibrationCurve:
     """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
@@ -220,8 +221,6 @@ def calibration_curve(
         out.
     n_knots : {3, 4, 5}
         At Harrell's quantiles of the predicted logit.
-    z : float
-        Half width of the pointwise band in standard errors, on the logit scale.
     weights : array of shape (n_patients,), optional
         Of patients who stand for censored ones; the standard errors are then robust ones.
 
@@ -255,7 +254,7 @@ def calibration_curve(
     at = logit(grid)
     Z = np.column_stack([np.ones_like(at), spline_basis(at, knots) if knots.size else at])
     centre = Z @ beta[:, 0]
-    half = z * np.sqrt(np.einsum("gi,ij,gj->g", Z, covariance, Z))
+    half = BAND * np.sqrt(np.einsum("gi,ij,gj->g", Z, covariance, Z))
     return CalibrationCurve(grid, expit(centre), expit(centre - half), expit(centre + half))
 
 

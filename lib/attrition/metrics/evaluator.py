@@ -22,6 +22,9 @@ from attrition.metrics.intervals import Interval, centred_interval, of_row, perc
 from notebook_report.text import interval_text
 
 Metric = Callable[..., Any]
+Metrics = Mapping[str, Metric]
+Predicted = Mapping[str, NDArray]
+"""Predictions by model, (n_patients,) or (n_patients, n_repeats)."""
 MEASURES: dict[str, Metric] = {
     "auroc": measures.auroc,
     "average_precision": measures.average_precision,
@@ -33,7 +36,7 @@ MEASURES: dict[str, Metric] = {
 }
 """Measures by name; a further one stands in the tables and results of every chapter that evaluates."""
 SLOW = "ici"
-"""Takes long to resample, and cannot be negative: its interval is centred and rests on fewer resamples."""
+"""Takes long to resample, and cannot be negative: its interval is centred and rests on a third of the resamples."""
 BY_FORMULA: dict[str, Callable[[NDArray, NDArray], Interval]] = {
     "auroc": intervals.auroc_interval,
     "brier_score": lambda y, p: intervals.mean_interval((y - p) ** 2),
@@ -47,11 +50,12 @@ FEWEST = 50
 """Events, and non-events, below which a subgroup is marked small."""
 
 
-def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray | None, n_slow: int) -> Interval:
+def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray | None) -> Interval:
     if weights is None:
         undefined = Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan)
         return BY_FORMULA[name](y, p) if name in BY_FORMULA else undefined | {"value": metric(y, p)}
-    made, own = (centred_interval, weights[:, :n_slow]) if name == SLOW else (percentile_interval, weights)
+    third = max(2, weights.shape[1] // 3)
+    made, own = (centred_interval, weights[:, :third]) if name == SLOW else (percentile_interval, weights)
     return made(*replicates(metric, y, p, own))
 
 
@@ -61,11 +65,7 @@ def with_size(rows: list[dict[str, Any]], y: NDArray) -> pd.DataFrame:
 
 
 def evaluate(
-    y_true: ArrayLike,
-    predictions: Mapping[str, NDArray],
-    weights: NDArray | None = None,
-    metrics: Mapping[str, Metric] = MEASURES,
-    n_slow: int = 200,
+    y_true: ArrayLike, predictions: Predicted, weights: NDArray | None = None, metrics: Metrics = MEASURES
 ) -> pd.DataFrame:
     """Every measure of every model with an interval over patients: by bootstrap, or without weights by formula.
 
@@ -80,8 +80,6 @@ def evaluate(
         `BY_FORMULA`, of predictions of shape (n_patients,); other measures then have none.
     metrics : mapping of str to callable
         ``metric(y_true, y_prob, weights=None)``, as those of `MEASURES`.
-    n_slow : int
-        Resamples for the measure that is `SLOW`.
 
     Returns
     -------
@@ -97,36 +95,36 @@ def evaluate(
     """
     y = np.asarray(y_true)
     rows = [
-        {"model": model, "measure": name, **_interval(name, metric, y, y_prob, weights, n_slow)}
+        {"model": model, "measure": name, **_interval(name, metric, y, y_prob, weights)}
         for model, y_prob in predictions.items()
         for name, metric in metrics.items()
     ]
     return with_size(rows, y)
 
 
-def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Mapping[str, Metric] = MEASURES) -> dict[str, float]:
-    """Every measure over all outcomes that could have been: patients count with their known probability of the event.
+def over_outcomes(metric: Metric, probability: ArrayLike, y_prob: ArrayLike) -> Any:
+    """A measure over all outcomes that could have been: each patient stands there twice, as event and as non-event."""
+    p = np.asarray(probability, dtype=float)
+    return metric(np.repeat([1, 0], p.size), np.tile(y_prob, 2), weights=np.concatenate([p, 1 - p]))
 
-    Each stands there twice, as event and as non-event; the AUROC leaves out the pairs of a patient with itself.
+
+def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Metrics = MEASURES) -> dict[str, float]:
+    """Every measure `over_outcomes`; the AUROC leaves out the pairs of a patient with itself.
 
     Examples
     --------
     >>> expected([0.2, 0.8], [0.5, 0.5], {"brier_score": MEASURES["brier_score"]})
     {'brier_score': 0.25}
     """
-    p, both = np.asarray(probability, dtype=float), np.repeat([1, 0], np.size(probability))
-    twice, weights = np.tile(y_prob, 2), np.concatenate([p, 1 - p])[:, None]
-    found = {name: float(metric(both, twice, weights)[0]) for name, metric in metrics.items() if name != "auroc"}
-    own = {"auroc": float(ranks.soft_auroc(p, np.asarray(y_prob))[0])} if "auroc" in metrics else {}
-    return own | found
+    own = (
+        {"auroc": float(ranks.soft_auroc(np.asarray(probability), np.asarray(y_prob))[0])} if "auroc" in metrics else {}
+    )
+    others = {name: metric for name, metric in metrics.items() if name != "auroc"}
+    return own | {name: float(over_outcomes(metric, probability, y_prob)) for name, metric in others.items()}
 
 
 def compare(
-    y_true: ArrayLike,
-    predictions: Mapping[str, NDArray],
-    pairs: Sequence[tuple[str, str]],
-    weights: NDArray,
-    metrics: Mapping[str, Metric],
+    y_true: ArrayLike, predictions: Predicted, pairs: Sequence[tuple[str, str]], weights: NDArray, metrics: Metrics
 ) -> pd.DataFrame:
     """Differences between models on the same patients, first less second, with paired bootstrap intervals.
 
@@ -160,11 +158,7 @@ def compare(
 
 
 def by_subgroup(
-    y_true: ArrayLike,
-    predictions: Mapping[str, NDArray],
-    groups: Mapping[str, ArrayLike | pd.Categorical],
-    weights: NDArray,
-    fewest: int = FEWEST,
+    y_true: ArrayLike, predictions: Predicted, groups: Mapping[str, Any], weights: NDArray, fewest: int = FEWEST
 ) -> pd.DataFrame:
     """AUROC and calibration-in-the-large, by `evaluate`, in subgroups that were fixed beforehand, everybody first.
 

@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
-from attrition.metrics import measures
+from attrition.metrics import measures, ranks
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
 
 LEVEL = 0.95
 CHANCE = 0.05
 """Level of the tests of chapter 06 against chance, over all landmarks together."""
+
+
+NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
+"""A standard deviation over trials below it is that of settling the scores."""
 
 
 class Interval(TypedDict):
@@ -115,39 +119,29 @@ def delong(y_true: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = Non
     ValueError
         With fewer than two events or two non-events.
     """
-    event, s = np.asarray(y_true) == 1, np.asarray(scores, dtype=float)
-    s = s[:, None] if s.ndim == 1 else s
-    if weights is not None:
-        known = np.asarray(weights) > 0
-        event, s, w = event[known], s[known], np.asarray(weights, dtype=float)[known]
-    m, n = int(event.sum()), int((~event).sum())
+    event, w = np.asarray(y_true) == 1, measures.columns(weights, np.size(y_true))[:, 0]
+    up, down = event & (w > 0), ~event & (w > 0)
+    m, n = int(up.sum()), int(down.sum())
     if min(m, n) < 2:
         raise ValueError(f"DeLong's variance needs two events and two non-events, found {m} and {n}")
-    if weights is not None:
-        return _weighted_delong(event, s, w)
-    v10, v01 = _placements(s[event], s[~event]) / n, 1 - _placements(s[~event], s[event]) / m
-    covariance = np.atleast_2d(np.cov(v10.T)) / m + np.atleast_2d(np.cov(v01.T)) / n
-    return v10.mean(axis=0), covariance
-
-
-def _weighted_delong(event: NDArray, s: NDArray, w: NDArray) -> tuple[NDArray, NDArray]:
-    up, down = w[event] / w[event].sum(), w[~event] / w[~event].sum()
-    wins = np.sign(s[event][:, None] - s[~event]) / 2 + 0.5
-    v10, v01 = np.einsum("ijk,j->ik", wins, down), np.einsum("ijk,i->jk", wins, up)
-    values, covariance = np.clip(up @ v10, 0, 1), 0.0
-    for part, placed in ((up, v10), (down, v01)):
-        away = part[:, None] * (placed - values)
-        covariance = covariance + away.T @ away * len(part) / (len(part) - 1)
+    s, covariance = np.asarray(scores, dtype=float).reshape(len(w), -1), 0.0
+    placed = _placements(s[up], s[down], w[down]), 1 - _placements(s[down], s[up], w[up])
+    values = w[up] @ placed[0] / w[up].sum()
+    for own, part in zip((w[up], w[down]), placed, strict=True):
+        away = (own / own.sum())[:, None] * (part - values)
+        covariance = covariance + away.T @ away * len(own) / (len(own) - 1)
     return values, np.atleast_2d(covariance)
 
 
-def _placements(scores: NDArray, others: NDArray) -> NDArray:
-    """How many of the others each score exceeds, ties one half, column by column; NaN in a column with a NaN."""
+def _placements(scores: NDArray, others: NDArray, weights: NDArray) -> NDArray:
+    """Which share of the others each score exceeds, ties one half, column by column; NaN in a column with a NaN."""
     found = np.empty(scores.shape)
-    for column, score, other in zip(found.T, scores.T, np.sort(others, axis=0).T, strict=True):
-        column[:] = (np.searchsorted(other, score, "left") + np.searchsorted(other, score, "right")) / 2
-    undefined = np.isnan(scores).any(axis=0) | np.isnan(others).any(axis=0)
-    return np.where(undefined, np.nan, found)
+    for column, score, other in zip(found.T, scores.T, others.T, strict=True):
+        order = np.argsort(other)
+        below = np.append(0.0, np.cumsum(weights[order]))
+        sides = (np.searchsorted(other, score, side, sorter=order) for side in ("left", "right"))
+        column[:] = sum(below[side] for side in sides) / 2 / below[-1]
+    return np.where(np.isnan(scores).any(axis=0) | np.isnan(others).any(axis=0), np.nan, found)
 
 
 def auroc_interval(
@@ -287,26 +281,9 @@ def replicates(
     """
     p = np.asarray(y_prob, dtype=float)
     columns = p[:, None] if p.ndim == 1 else p
-    if metric is measures.auroc and columns.shape[1] > 1:
-        return _aurocs_of_repeats(np.asarray(y_true), columns, weights, base)
     values = [metric(y_true, column, weights=base) for column in columns.T]
     drawn = [metric(y_true, column, weights=weights) for column in columns.T]
     return float(np.mean(values)), np.mean(drawn, axis=0)
-
-
-def _aurocs_of_repeats(y: NDArray, columns: NDArray, weights: NDArray, base: NDArray | None) -> tuple[float, NDArray]:
-    """Mean AUROC over repeats: all have the same pairs, so their wins are averaged once for all resamples."""
-    event = y == 1
-    wins = np.zeros((int(event.sum()), int((~event).sum())))
-    for p in columns.T:
-        wins += (p[event][:, None] > p[~event]) + 0.5 * (p[event][:, None] == p[~event])
-    wins /= columns.shape[1]
-    up, down = weights[event], weights[~event]
-    pairs = up.sum(axis=0) * down.sum(axis=0)
-    won = np.einsum("eb,eb->b", up, wins @ down)
-    pair = None if base is None else np.outer(base[event], base[~event])
-    value = float(wins.mean() if pair is None else np.average(wins, weights=pair))
-    return value, np.divide(won, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
 
 
 def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
@@ -325,10 +302,11 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
     return Interval(value=float(successes / n), ci_low=max(float(low), 0.0), ci_high=min(float(high), 1.0))
 
 
-def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
+def monte_carlo(values: ArrayLike, level: float = LEVEL, variance: float = 0.0) -> Interval:
     """Mean over simulated trials with its Monte-Carlo error ``mc_se`` and Student's interval.
 
-    Values that are not finite are left out; one trial has a value and neither error nor interval (NaN). Morris, White
+    Values that are not finite are left out; one trial has a value and neither error nor interval (NaN). A `variance`
+    that all trials share is added to that of the mean; a spread of rounding (`ranks.settled`) is none. Morris, White
     and Crowther (2019), Statistics in Medicine 38, 2074-2102.
 
     Examples
@@ -342,7 +320,8 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL) -> Interval:
     mean = float(v.mean()) if v.size else np.nan
     if v.size < 2:
         return Interval(value=mean, ci_low=np.nan, ci_high=np.nan, mc_se=np.nan)
-    se = float(v.std(ddof=1) / np.sqrt(v.size))
+    sd = float(v.std(ddof=1))
+    se = float(np.sqrt((sd if sd >= NO_SPREAD else 0.0) ** 2 / v.size + max(variance, 0.0)))
     half = float(stdtrit(v.size - 1, 0.5 + level / 2)) * se
     return Interval(value=mean, ci_low=mean - half, ci_high=mean + half, mc_se=se)
 

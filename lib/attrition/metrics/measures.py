@@ -296,11 +296,10 @@ def cox_snell_r2(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None
     0.0
     """
     true, p = np.asarray(y_true, dtype=float), np.asarray(y_prob, dtype=float)
-    rate = np.average(true, weights=None if weights is None else np.asarray(weights, dtype=float))
-    y, both = np.repeat([1, 0], true.size), np.concatenate([true, 1 - true])
-    both = both if weights is None else both * np.tile(weights, 2)
-    losses = [log_loss(y, np.tile(q, 2), both) for q in (p, np.full(p.size, rate))]
-    return float(1 - math.exp(2 * (losses[0] - losses[1])))
+    w = None if weights is None else np.asarray(weights, dtype=float)
+    both = (np.clip(q, 1e-15, 1 - 1e-15) for q in (np.average(true, weights=w), p))
+    null, own = (np.average(true * np.log(q) + (1 - true) * np.log1p(-q), weights=w) for q in both)
+    return float(1 - math.exp(2 * (null - own)))
 
 
 def _for_shrinkage(n_parameters: int, r2: float, shrinkage: float) -> float:

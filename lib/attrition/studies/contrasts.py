@@ -4,6 +4,7 @@ The comparisons are the published ones (versions, leave one out) and their mirro
 two candidates fitted on the same trials and evaluated on the same population.
 """
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from scipy import optimize, stats
 
 from attrition import features, models, settings
 from attrition.claims.rules import Measure, grade_effect
-from attrition.metrics import ranks, share_of_attainable_lift
+from attrition.metrics import intervals, ranks, share_of_attainable_lift
 from attrition.metrics.evaluator import flat
 from attrition.studies.ablation import FINAL, TREES, Study, key
 from attrition.studies.population import Population
@@ -25,8 +26,6 @@ STEPS: dict[str, dict[str, Any]] = SAID["steps"]
 """Published comparisons: label, the feature set that is ``better``, the one that is ``worse``, the gain published."""
 MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}
 LEVEL = ("value", "ci_low", "ci_high", "share_of_lift", "n_replicates")
-NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
-"""A spread of AUROCs below it is that of settling the scores (`attrition.metrics.ranks.settled`): there is none."""
 Interval = dict[str, Any]
 
 
@@ -44,14 +43,10 @@ def interval(values: np.ndarray, population_variance: float = 0.0) -> Interval:
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
-    n, value = len(values), float(values.mean())
-    sd = float(values.std(ddof=1)) if n > 1 else np.nan
-    sd = 0.0 if sd < NO_SPREAD else sd
-    error = float(np.sqrt(sd**2 / n + max(population_variance, 0.0)))
-    reach = float(stats.t.ppf(0.975, max(n - 1, 1))) * error
+    n, sd = len(values), float(values.std(ddof=1)) if len(values) > 1 else np.nan
     low, high = np.quantile(values, [0.025, 0.975]).tolist()
-    found = {"value": value, "ci_low": value - reach, "ci_high": value + reach, "mc_se": error, "n_replicates": n}
-    return found | {"sd": sd, "spread_low": low, "spread_high": high}
+    found = {**intervals.monte_carlo(values, variance=population_variance), "n_replicates": n}
+    return found | {"sd": 0.0 if sd < intervals.NO_SPREAD else sd, "spread_low": low, "spread_high": high}
 
 
 def values(study: Study, setting: str, candidate: str, measure: str = "auroc") -> pd.Series:
@@ -296,16 +291,12 @@ def _with_references(table: pd.DataFrame, oracle: float) -> pd.DataFrame:
 
 def balancing_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """What class weights do to logistic regression, as text: setting, measure, none, class_weight, gain."""
-    return pd.DataFrame(
-        {
-            "setting": setting,
-            "measure": label,
-            **{name: interval_text(by[name][measure]) for name in ("none", "class_weight")},
-            "gain": interval_text(by["gain"][measure], "+.3f") if measure in by["gain"] else None,
-        }
-        for setting, by in found["balancing"].items()
-        for measure, label in SAID["balanced"].items()
-    )
+    rows = []
+    for (setting, by), (measure, label) in itertools.product(found["balancing"].items(), SAID["balanced"].items()):
+        sides = {name: interval_text(by[name][measure]) for name in ("none", "class_weight")}
+        gain = interval_text(by["gain"][measure], "+.3f") if measure in by["gain"] else None
+        rows.append({"setting": setting, "measure": label, **sides, "gain": gain})
+    return pd.DataFrame(rows)
 
 
 def single_features(people: Population) -> pd.DataFrame:

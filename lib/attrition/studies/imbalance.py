@@ -161,12 +161,7 @@ def reference_rows(
 
 
 def study(
-    n_trials: Mapping[str, int],
-    rates: Mapping[str, float],
-    n_patients: int,
-    n_population: int,
-    net_benefit_at: list[float],
-    seed: int,
+    n_trials: dict[str, int], rates: dict[str, float], sizes: tuple[int, int], net_benefit_at: list[float], seed: int
 ) -> pd.DataFrame:
     """Every strategy, model and event rate on simulated trials.
 
@@ -176,8 +171,8 @@ def study(
         Trials a model: few for trees, whose fits are slow and whose paired differences vary little.
     rates : mapping of str to float
         See `event_rates`.
-    n_patients, n_population : int
-        Patients of a trial and of the independent population on which its models are judged.
+    sizes : tuple of int
+        Patients of a trial, and of the independent population on which its models are judged.
     net_benefit_at : list of float
         Thresholds.
     seed : int
@@ -187,9 +182,9 @@ def study(
     DataFrame
         One row a (event_rate, model, strategy, trial); a column a measure. Models share trials and populations.
     """
-    found, sizes = event_rates(rates), (n_patients, n_population)
+    found = event_rates(rates)
     every = range(max(n_trials.values()))
-    tasks = [joblib.delayed(reference_rows)(s, every, n_population, net_benefit_at, seed) for s in found]
+    tasks = [joblib.delayed(reference_rows)(s, every, sizes[1], net_benefit_at, seed) for s in found]
     tasks += [
         joblib.delayed(_trial_rows)(model, setting, trial, sizes, net_benefit_at, seed)
         for setting in found
@@ -199,6 +194,14 @@ def study(
     return pd.DataFrame([row for part in engine.compute(tasks, "balancing") for row in part])
 
 
+def _against(rows: pd.DataFrame, keys: list[str], reference: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measures by keys and trial, and their differences to `reference` (of the last key) in the same trial."""
+    wide = rows.set_index([*keys, "trial"])
+    gains = wide - wide.xs(reference, level=keys[-1]).reindex(wide.index.droplevel(keys[-1])).to_numpy()
+    gains[wide.index.get_level_values(keys[-1]) == reference] = np.nan
+    return wide, gains
+
+
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean of each measure of `study` over trials and its paired difference to doing nothing.
 
@@ -206,10 +209,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     prefix ``difference_`` (NaN for ``"none"`` itself and for oracle and null model).
     """
     keys = ["event_rate", "model", "strategy"]
-    wide = rows.set_index([*keys, "trial"])
-    plain = wide.xs("none", level="strategy").reindex(wide.index.droplevel("strategy"))
-    gains = wide - plain.to_numpy()
-    gains[wide.index.get_level_values("strategy") == "none"] = np.nan
+    wide, gains = _against(rows, keys, "none")
     found = [
         dict(zip(keys, group, strict=True))
         | {"measure": measure, "n_trials": len(part)}
@@ -348,11 +348,10 @@ def inflation(rows: pd.DataFrame) -> pd.DataFrame:
     Columns model, way, n_trials, truth, value, and of the difference inflation, ci_low, ci_high, mc_se.
     """
     keys = ["model", "way"]
-    right = rows[rows["way"] == INSIDE].set_index(["model", "trial"])["value"]
-    gain = rows["value"] - right.reindex(pd.MultiIndex.from_frame(rows[["model", "trial"]])).to_numpy()
-    by = rows.assign(gain=gain.where(rows["way"] != INSIDE)).groupby(keys, sort=False)
+    wide, gains = _against(rows, keys, INSIDE)
+    by, each = (part.groupby(level=keys, sort=False) for part in (wide, gains["value"]))
     found = by.agg(n_trials=("value", "size"), truth=("truth", "mean"), value=("value", "mean"))
-    prices = pd.DataFrame({group: intervals.monte_carlo(part) for group, part in by["gain"]}).T
+    prices = pd.DataFrame({group: intervals.monte_carlo(part) for group, part in each}).T
     return found.join(prices.rename(columns={"value": "inflation"}).rename_axis(keys)).reset_index()
 
 

@@ -71,12 +71,6 @@ FEATURES: dict[str, Callable[[Trial, pd.Index], pd.Series]] = {
     "onset_before_collection": lambda trial, ids: _count(trial, ids, "adverse event", trial.landmarks[0]),
 }
 """Feature leaks of a real trial, by name: trial and patients to the column."""
-FOLLOW_UP = {
-    "whole_follow_up_counts": "adverse_events",
-    "rate_per_day": "adverse_event_rate",
-    "visit_number_reached": "visits_completed",
-}
-"""Those of a simulated trial: features over a follow-up that does not end when the patient leaves."""
 ENROLMENT = ("age", "trial_phase_risk", "treatment_risk")
 """Features of a simulated trial that are known on the first day."""
 
@@ -129,6 +123,13 @@ def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], rows_of: Callable | 
     return placed(folds, scores, len(y))
 
 
+def _learned(task: Task, made: Callable[[Array], Array], honest: bool) -> Scores:
+    """Scores on columns that are made from the rows of the training part, or from everybody."""
+    folds = task.folds()
+    tables = np.stack([made(fold.train if honest else np.arange(len(task.y))) for fold in folds])
+    return task.patient, task.y, logistic_oof(tables, task.y, folds, task.C)
+
+
 def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
     x, outcome = X[rows] - X[rows].mean(axis=0), y[rows] - y[rows].mean()
     strength = ranks.settled(np.abs(x.T @ outcome) / np.sqrt((x**2).sum(axis=0) + 1e-12))
@@ -137,10 +138,7 @@ def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
 
 def selection_outside_folds(task: Task, honest: bool) -> Scores:
     """The five candidates with the strongest correlation, chosen on the training part or on everybody."""
-    folds, everybody = task.folds(), np.arange(len(task.y))
-    chosen = [_strongest(task.candidates, task.y, fold.train if honest else everybody) for fold in folds]
-    stacked = np.stack([task.candidates[:, columns] for columns in chosen])
-    return task.patient, task.y, logistic_oof(stacked, task.y, folds, task.C)
+    return _learned(task, lambda rows: task.candidates[:, _strongest(task.candidates, task.y, rows)], honest)
 
 
 def _balanced_rows(y: Array, rows: Array, rng: np.random.Generator) -> Array:
@@ -162,26 +160,23 @@ def resampling_outside_folds(task: Task, honest: bool) -> Scores:
 
 def imputation_with_outcome(task: Task, honest: bool) -> Scores:
     """Values deleted at random, then filled with a mean: of the training part, or of the outcome class."""
-    rng, folds = seeds.stream(task.seed, "imputation"), task.folds()
-    holed = np.where(rng.random(task.X.shape) < GAPS, np.nan, task.X)
-    if honest:
-        full = np.stack([np.where(np.isnan(holed), np.nanmean(holed[fold.train], axis=0), holed) for fold in folds])
-    else:
-        means = np.stack([np.nanmean(holed[task.y == k], axis=0) for k in (0, 1)])
-        full = np.where(np.isnan(holed), means[task.y], holed)
-    return task.patient, task.y, logistic_oof(full, task.y, folds, task.C)
+    holed = np.where(seeds.stream(task.seed, "imputation").random(task.X.shape) < GAPS, np.nan, task.X)
+    by_class = np.stack([np.nanmean(holed[task.y == k], axis=0) for k in (0, 1)])[task.y]
+
+    def filled(rows: Array) -> Array:
+        return np.where(np.isnan(holed), np.nanmean(holed[rows], axis=0) if honest else by_class, holed)
+
+    return _learned(task, filled, honest)
 
 
 def encoding_with_outcome(task: Task, honest: bool) -> Scores:
     """Each category replaced by its event rate: in the training part, or among everybody."""
-    folds, everybody = task.folds(), np.arange(len(task.y))
 
     def encoded(rows: Array) -> Array:
         rates = pd.Series(task.y[rows]).groupby(task.category[rows]).mean()
         return pd.Series(task.category).map(rates).fillna(task.y[rows].mean()).to_numpy()[:, None]
 
-    stacked = np.stack([encoded(fold.train if honest else everybody) for fold in folds])
-    return task.patient, task.y, logistic_oof(stacked, task.y, folds, task.C)
+    return _learned(task, encoded, honest)
 
 
 def _settings_oof(task: Task, rows: Array, folds: Sequence[Fold]) -> Array:
@@ -244,6 +239,8 @@ PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
 )
 SAID = pd.DataFrame.from_dict(settings.read(Path(__file__).with_name("leaks.yaml"), ValueError), orient="index")
 """Label of every leak, and how it happens in practice."""
+FOLLOW_UP: dict[str, str] = SAID["simulated"].dropna().to_dict()
+"""Feature leaks of a simulated trial, and the feature of each."""
 SIZE = ("n_patients", "n_events", "n_censored")
 COLUMNS = ("leak", "label", "how", "honest", "leaky", "difference", "ci_low", "ci_high", *SIZE)
 

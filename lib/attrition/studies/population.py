@@ -14,6 +14,8 @@ from attrition.metrics import ranks
 from attrition.simulate import oracle
 from attrition.simulate.law import PUBLISHED_LAW
 
+Array = np.ndarray
+
 
 @dataclass(frozen=True)
 class Population:
@@ -30,8 +32,8 @@ class Population:
         model's measure it takes away most of the luck of this draw (a control variate); paired differences stay.
     """
 
-    X: np.ndarray
-    probability: np.ndarray
+    X: Array
+    probability: Array
     shift: Mapping[str, float]
 
 
@@ -50,9 +52,7 @@ def drawn(names: tuple[str, ...], n: int, rng: np.random.Generator, offset: floa
     return Population(np.ascontiguousarray(features.array(patients, names)), p, shift)
 
 
-def simulated(
-    names: Sequence[str], n: int, rng: np.random.Generator, offset: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+def simulated(names: Sequence[str], n: int, rng: np.random.Generator, offset: float = 0.0) -> tuple[Array, Array]:
     """A trial to develop models on: model inputs (n, p) and drawn outcomes (n,)."""
     patients = simulate.draw_arrays(PUBLISHED_LAW, n, rng, offset)
     return features.array(patients, names), patients["dropout"]
