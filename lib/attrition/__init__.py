@@ -15,6 +15,7 @@ named after it:
     evaluation                              chapter 05
     landmark                                chapters 06 and 07: known by then, and predicted
     running                                 a trial that runs: projection, limits, power left
+    worth                                   chapter 10: what acting on an early leaver can be worth
     studies                                 one module a study over simulated trials, or of what is published or leaks
     monitoring                              chapter 08: drift, and how often its alarms sound
     score, registry                         scoring; the champion, saved and served

@@ -16,6 +16,7 @@ STUDY = (
     Chapter("07_time_to_dropout", needs=("06_real_trial",), seconds=15, own=TRIAL),
     Chapter("08_monitoring", needs=("01_generation", "05_evaluation"), seconds=30),
     Chapter("09_running_trial", needs=("06_real_trial",), seconds=12, own=TRIAL, reads=("reports/studies/*.json",)),
+    Chapter("10_worth", needs=("06_real_trial",), seconds=15, own=TRIAL, reads=("reports/studies/*.json",)),
 )
 EVERY = tuple(chapter.name for chapter in STUDY)
 CHAPTERS = (*STUDY, Chapter("00_findings", needs=EVERY, seconds=4, reads=("claims.yaml", "benchmarks/cost.csv")))

@@ -1,0 +1,476 @@
+"""The chapter's analysis: draws of completers gained and of worth, by strategy and landmark, and what follows."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import seeds
+from attrition.cdisc.trial import Trial
+from attrition.landmark import cohort
+from attrition.worth import evidence, judging, model, strategies
+from attrition.worth.judging import EVERYBODY, NOBODY, ORACLE, RETRIEVE
+from attrition.worth.model import Array
+from attrition.worth.strategies import Course, Strategy
+from notebook_report.text import INTERVAL, interval_text
+
+RATIOS = {"hr90": 0.9, "hr80": 0.8, "hr70": 0.7}
+DELTAS = (0, 7, 14, 28)
+LABELS = {
+    "nobody": "nobody", "everybody": "everybody, at the landmark", "all_cause": "highest risk of leaving",
+    "addressable": "highest risk of leaving by own wish or lost", "missed_visit": "first missed visit",
+    "silent": "not heard of for {} days", "arm": "the active arms (needs unblinding)",
+    "oracle": "oracle: all who will leave by own wish or lost",
+    "retrieve": "retrieve: ask leavers for the final outcome",
+}  # fmt: skip
+
+
+def label(name: str) -> str:
+    """A strategy's name in tables and figures.
+
+    Examples
+    --------
+    >>> label("all_cause_30"), label("silent_14")
+    ('highest risk of leaving, 30 per 100', 'not heard of for 14 days')
+    """
+    stem, _, number = name.rpartition("_")
+    if stem == "silent":
+        return LABELS[stem].format(number)
+    return LABELS[name] if name in LABELS else f"{LABELS[stem]}, {number} per 100"
+
+
+@dataclass(frozen=True)
+class Money:
+    """What a contact and a further patient cost; a completer bought by recruiting costs `value`."""
+
+    contact: float
+    patient: float
+    value: float
+    currency: str
+    stated: bool
+    """Whether the trial's own plan says so; else the report's defaults."""
+    contacts: tuple[float, ...] = ()
+    patients: tuple[float, ...] = ()
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """The cost of a contact, and the next one."""
+        return self.contact, next((cost for cost in self.contacts if cost > self.contact), 5 * self.contact)
+
+
+def money(trial: Trial, p: Any, dropout: float, defaults: bool) -> Money | None:
+    """Costs of the trial's plan, or the report's where `defaults` may stand for it; None: no money."""
+    plan = trial.definitions.plan
+    stated = {"contact_cost", "patient_cost"} <= set(plan)
+    if not (stated or defaults) or not dropout < 1:
+        return None
+    if stated:
+        contact, patient, currency = float(plan["contact_cost"]), float(plan["patient_cost"]), plan.get("currency", "")
+        grid = (contact, 5 * contact), (patient,)
+    else:
+        contact, patient, currency = p.contact_cost, p.patient_cost, "USD"
+        grid = tuple(p.contact_costs), tuple(p.patient_costs)
+    return Money(contact, patient, model.value_of_completer(patient, dropout), currency, stated, *grid)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What one strategy does in every draw, per 100 at risk: contacts, completers gained, leavers prevented."""
+
+    contacts: Array
+    completers: Array
+    prevented: Array
+
+
+@dataclass(frozen=True)
+class Psi:
+    """The uncertain: which half of the patients, which effect, which share of leavers gives the outcome."""
+
+    half: Array
+    log_h: Array
+    retrieved: Array
+
+    @classmethod
+    def drawn(cls, n: int, n_halves: int, seed: int, day: int) -> "Psi":
+        """So many draws, the half-samples in turn."""
+        rng, prior = seeds.stream(seed, "worth psi", day), evidence.prior()
+        log_h = rng.normal(prior["mean"], prior["sd"], n)
+        return cls(np.arange(n) % n_halves, log_h, rng.beta(*evidence.content()["retrieved"], n))
+
+
+def _stratum(own: Course, strategy: Strategy) -> Array:
+    """Arms; small ones together where only those count who are contacted."""
+    if not strategy.at_once:
+        return own.arm
+    contacted = np.isfinite(strategy.start).mean(axis=1)
+    return model.merged(own.arm, pd.Series(contacted).groupby(own.arm).transform("sum").to_numpy())
+
+
+def evaluated(
+    own: Course, strategy: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], delta: float, **more: Any
+) -> dict[str, Array]:
+    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights."""
+    contacted = np.isfinite(start)
+    total = weight.sum(axis=0)
+    factor = model.multipliers(own.time, own.cause, start, log_h, delta, **more)
+    counted = weight * contacted if strategy.at_once else np.broadcast_to(weight, (len(own.time), factor.shape[1]))
+    found = model.gained(own.time, own.cause, _stratum(own, strategy), counted, factor)
+    shares = {"contacts": (weight * contacted).sum(axis=0), **{k: found[k] for k in ("completers", "prevented")}}
+    return {name: 100 * value / total for name, value in shares.items()}
+
+
+def at_ratio(own: Course, strategy: Strategy, ratio: float, delta: float, **more: Any) -> dict[str, float]:
+    """`evaluated` on all patients with a fixed hazard ratio of the addressable reasons, the mean over repeats."""
+    log_h = {model.ADDRESSABLE: np.log(ratio)}
+    found = evaluated(own, strategy, np.ones((len(own.time), 1)), strategy.start, log_h, delta, **more)
+    return {name: float(np.mean(value)) for name, value in found.items()}
+
+
+def draws(
+    own: Course, every: Sequence[Strategy], halves: Array, psi: Psi, delta: float, h_adverse: float = 1.0
+) -> dict[str, Draws]:
+    """`Draws` of every strategy and of the oracle, which contacts neither a stayer nor whom a contact drives away."""
+    log_h: dict[int, Any] = {model.ADDRESSABLE: psi.log_h}
+    if h_adverse != 1:
+        log_h[model.ADVERSE] = np.full(len(psi.log_h), np.log(h_adverse))
+    weight, found = halves[:, psi.half], {}
+    for one in every:
+        if one.name == NOBODY:
+            found[NOBODY] = Draws(*np.zeros((3, len(psi.half))))
+            continue
+        start = one.start[:, :1] if one.drawn is None else one.drawn[:, psi.half]
+        found[one.name] = Draws(**evaluated(own, one, weight, start, log_h, delta))
+    to_come = weight * own.late(delta)[:, None]
+    everybody = found[EVERYBODY]
+    gains = [np.maximum(one, 0.0) for one in (everybody.completers, everybody.prevented)]
+    found[ORACLE] = Draws(100 * to_come.sum(axis=0) / weight.sum(axis=0), *gains)
+    return found
+
+
+def retrieval(own: Course, halves: Array, psi: Psi, has_outcome: Array) -> Draws:
+    """Leavers (of no competing reason) asked for the final outcome: outcomes gained stand where completers do."""
+    asked = ((own.cause != model.STAYED) & (own.cause != model.COMPETING) & ~has_outcome)[:, None]
+    weight = halves[:, psi.half]
+    contacts = 100 * (weight * asked).sum(axis=0) / weight.sum(axis=0)
+    return Draws(contacts, psi.retrieved * contacts, np.zeros(len(contacts)))
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """Everything at one landmark."""
+
+    own: Course
+    scores: strategies.Scores
+    every: list[Strategy]
+    halves: Array
+    psi: Psi
+    drawn: dict[str, Draws]
+    has_outcome: Array
+
+    def worth(
+        self, money: Money | None, contact: float | None = None, drawn: Mapping[str, Draws] | None = None
+    ) -> dict[str, Array]:
+        """Money of every strategy that can be followed, per 100 at risk; without money completers, contacts free."""
+        value, cost = (money.value, money.contact if contact is None else contact) if money else (1.0, 0.0)
+        able = {name: one for name, one in (drawn or self.drawn).items() if name not in (ORACLE, RETRIEVE)}
+        return {name: model.worth(one.completers, one.contacts, value, cost) for name, one in able.items()}
+
+
+def at_landmark(trial: Trial, day: int, p: Any, seed: int, n_halves: int, has_outcome: set[str]) -> Landmark:
+    """Scores, strategies and draws at a landmark."""
+    own = strategies.course(trial, day)
+    scored = strategies.scores(trial, own, p, n_halves, seed)
+    every, halves = strategies.strategies(trial, own, scored), strategies.weights(own, scored.drawn)
+    psi = Psi.drawn(p.n_draws, halves.shape[1], seed, day)
+    found = draws(own, every, halves, psi, p.delta)
+    known = own.ids.isin(list(has_outcome))
+    found[RETRIEVE] = retrieval(own, halves, psi, known)
+    return Landmark(own, scored, every, halves, psi, found, known)
+
+
+def verdict(at: Landmark, money: Money | None, p: Any, contact: float | None = None, **changed: Any) -> dict[str, Any]:
+    """`judging.verdict` at a landmark, as planned or with another effect on adverse events, delay or contact cost."""
+    delta = changed.get("delta", p.delta)
+    drawn = draws(at.own, at.every, at.halves, at.psi, **({"delta": p.delta} | changed)) if changed else at.drawn
+    targeted = [one.name for one in at.every if one.name not in (NOBODY, EVERYBODY)]
+    return judging.verdict(at.worth(money, contact, drawn), int(at.own.late(delta).sum()), targeted)
+
+
+def table(at: Landmark, money: Money | None) -> pd.DataFrame:
+    """A row a strategy: contacts, completers gained, leavers prevented, worth at two costs of a contact."""
+    rows = []
+    for name, one in at.drawn.items():
+        ends = judging.ends(one.completers)
+        row = {
+            "strategy": name,
+            "label": label(name),
+            "contacts": one.contacts.mean(),
+            "prevented": one.prevented.mean(),
+        }
+        row |= {"completers": ends["value"], "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]}
+        for k, cost in enumerate(money.shown if money else ()):
+            drawn = judging.ends(model.worth(one.completers, one.contacts, money.value if money else 1.0, cost))
+            row |= {f"worth_{k + 1}{end}": v for end, v in zip(("", "_low", "_high"), drawn.values(), strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shown(at: Landmark, money: Money | None, power: Mapping[str, Any] | None) -> pd.DataFrame:
+    """`table` as the chapter shows it: estimates with intervals, and information and power at the prior median."""
+    rows, by = table(at, money), (power or {}).get("by_strategy", {})
+    found = rows[["label", "contacts", "prevented"]].round(1)
+    for name, form in {"completers": ".2f", "worth_1": ",.0f", "worth_2": ",.0f"}.items():
+        low, high = ("ci_low", "ci_high") if name == "completers" else (f"{name}_low", f"{name}_high")
+        if name in rows:
+            each = zip(rows[name], rows[low], rows[high], strict=True)
+            found[name] = [interval_text(dict(zip(INTERVAL, ends, strict=True)), form) for ends in each]
+    if by:
+        found.insert(4, "patients_worth", [by.get(name, {}).get("patients_worth") for name in rows["strategy"]])
+        found.insert(5, "power", [by.get(name, {}).get("power") for name in rows["strategy"]])
+    return found
+
+
+def by_ratio(at: Landmark, p: Any) -> dict[str, dict[str, float]]:
+    """Completers gained per 100 at risk at fixed hazard ratios, and with an effect that halves every eight weeks."""
+    found: dict[str, dict[str, float]] = {}
+    for one in at.every:
+        fixed = {f"hr{round(100 * r)}": at_ratio(at.own, one, r, p.delta)["completers"] for r in (1.0, 0.9, 0.8, 0.7)}
+        found[one.name] = fixed | {"hr80_halving": at_ratio(at.own, one, 0.8, p.delta, halving=56)["completers"]}
+    return found
+
+
+def lead_time(trial: Trial, days: Sequence[int], ratio: float) -> pd.DataFrame:
+    """By landmark, per 100 randomised: who has left, who will, and what contacts with everybody still gain."""
+    rows, n = [], len(trial.patients)
+    for day in days:
+        own = strategies.course(trial, day)
+        if len(own.ids) < 2:
+            continue
+        row = {"landmark": day, "at_risk": len(own.ids), "gone": 100 * (n - len(own.ids)) / n}
+        row["to_come"] = 100 * (own.cause != model.STAYED).sum() / n
+        row["addressable"] = 100 * (own.cause == model.ADDRESSABLE).sum() / n
+        everybody = Strategy(EVERYBODY, np.zeros((len(own.ids), 1)))
+        share = len(own.ids) / n
+        row |= {f"delta_{d}": at_ratio(own, everybody, ratio, d)["completers"] * share for d in DELTAS}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str, int] | None) -> dict[str, Any] | None:
+    """Power of the comparison of the first arm with the last: all measured, completers only, and with what is gained.
+
+    `rho` is the correlation of the outcome with an earlier measurement, which `n_earlier` patients of each arm have
+    (default: all). ``patients_worth`` is information gained in units of one randomised patient. None without a second
+    arm, or where nobody is seen to complete.
+    """
+    arms, plan = [0, len(trial.arms) - 1], trial.definitions.plan
+    here, stayed = trial.patients["arm"].isin([trial.arms[k] for k in arms]), trial.patients["status"].eq("none")
+    of_arm = [trial.patients["arm"].eq(trial.arms[k]) for k in arms]
+    full, left = (np.array([(one & who).sum() for one in of_arm], dtype=float) for who in (here, stayed))
+    if len(trial.arms) < 2 or not left.all():
+        return None
+    earlier = full if n_earlier is None else np.array([n_earlier[trial.arms[arm]] for arm in arms])
+    stated, alpha = {"effect", "sd"} <= set(plan), plan.get("alpha", 0.05)
+    whole = float(model.information(*full))
+    effect = abs(plan["effect"] / plan["sd"]) if stated else model.effect_for(p.power, whole, alpha)
+
+    def of(more: Sequence[float] = (0.0, 0.0), rho: float = 0.0) -> dict[str, float]:
+        sizes = [model.effective(n, e, rho) for n, e in zip(left + more, earlier, strict=True)]
+        info = float(model.information(*sizes))
+        gain = (info - float(model.information(*left))) / (whole / full.sum())
+        return {"power": float(model.power_of(effect, info, alpha)), "patients_worth": gain}
+
+    def gain(one: Strategy, ratio: float) -> list[float]:
+        factor = model.multipliers(at.own.time, at.own.cause, one.start, {model.ADDRESSABLE: np.log(ratio)}, p.delta)
+        counted = np.isfinite(one.start).astype(float) if one.at_once else np.ones((len(at.own.time), 1))
+        by = model.gained(at.own.time, at.own.cause, at.own.arm, counted, factor)["by_stratum"].mean(axis=1)
+        known = dict(zip(np.unique(at.own.arm).tolist(), by.tolist(), strict=True))
+        return [known.get(arm, 0.0) for arm in arms]
+
+    everybody, prior = next(one for one in at.every if one.name == EVERYBODY), float(np.exp(at.psi.log_h.mean()))
+    asked = np.isin(at.own.cause, (model.ADDRESSABLE, model.OTHER, model.ADVERSE)) & ~at.has_outcome
+    retrieved = [float(at.psi.retrieved.mean()) * float((asked & (at.own.arm == arm)).sum()) for arm in arms]
+    found = {
+        "full": {"power": float(model.power_of(effect, whole, alpha))},
+        "completers": of(),
+        "retrieve": of(retrieved),
+    }
+    found["completers_rho"] = of(rho=rho)
+    found |= {f"everybody_{name}": of(gain(everybody, ratio)) for name, ratio in {"prior": prior, **RATIOS}.items()}
+    powers = {name: one["power"] for name, one in found.items()}
+    gains = {f"gain_{name}": one["power"] - powers["completers"] for name, one in found.items() if name != "full"}
+    facts: dict[str, Any] = {"arms": [trial.arms[arm] for arm in arms], "effect": effect, "stated": stated, "rho": rho}
+    facts |= powers | gains | {"patients_worth": {n: one["patients_worth"] for n, one in found.items() if n != "full"}}
+    return facts | {"by_strategy": {one.name: of(gain(one, prior)) for one in at.every} | {RETRIEVE: found["retrieve"]}}
+
+
+def of_the_arm(at: Landmark, money: Money | None, p: Any, decisions: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What contacting by the arm finds and keeps, beside the thresholds at which chapter 06 says that it pays.
+
+    ``kept``: completers gained at a hazard ratio of .80 for each leaver found; ``cost_low, cost_high``: what a contact
+    costs whoever contacts at those thresholds, at that effect; ``threshold``: where the stated cost puts it.
+    """
+    arm = next((one for one in at.every if one.name == "arm"), None)
+    if arm is None:
+        return None
+    contacted = np.isfinite(arm.start[:, 0])
+    found = contacted & ~np.isin(at.own.cause, (model.STAYED, model.COMPETING))
+    n, one = len(contacted), at_ratio(at.own, arm, 0.8, p.delta)
+    facts: dict[str, Any] = {"contacts": 100 * contacted.mean(), "found": 100 * found.mean()}
+    facts["addressable"] = 100 * float((found & (at.own.cause == model.ADDRESSABLE)).sum()) / n
+    facts |= {"completers": one["completers"], "kept": one["completers"] / facts["found"] if found.any() else 0.0}
+    left = ~np.isin(at.own.cause, (model.STAYED, model.COMPETING))
+    facts["lowest_risk"] = float(pd.Series(left).groupby(at.own.arm).mean().min())
+    own = decisions.get("arm_only") or {}
+    facts |= {"low": own.get("low"), "high": own.get("high")}
+    if money is None or not facts["kept"] > 0:
+        return facts | {"threshold": None, "cost_low": None, "cost_high": None}
+    facts["threshold"] = model.threshold(money.contact, facts["kept"], money.value)
+    by = {end: None if facts[end] is None else facts[end] * facts["kept"] * money.value for end in ("low", "high")}
+    return facts | {"cost_low": by["low"], "cost_high": by["high"]}
+
+
+def frontier(at: Landmark, p: Any, ratio: float = 0.8) -> pd.DataFrame:
+    """Contacts and completers gained per 100 at a fixed hazard ratio; intervals are of other patients and fits."""
+    n = at.halves.shape[1]
+    fixed = Psi(np.arange(n), np.full(n, np.log(ratio)), np.zeros(n))
+    drawn = draws(at.own, at.every, at.halves, fixed, p.delta)
+    whole = {one.name: at_ratio(at.own, one, ratio, p.delta) for one in at.every}
+    whole[ORACLE] = {
+        "contacts": 100 * float(at.own.late(p.delta).mean()),
+        "completers": max(whole[EVERYBODY]["completers"], 0),
+    }
+    rows = []
+    for name, one in whole.items():
+        ends = judging.ends(drawn[name].completers, one["completers"])
+        stem = name.rpartition("_")[0] if name.rpartition("_")[2].isdigit() else name
+        named = {"strategy": name, "family": stem, "label": label(name), "contacts": one["contacts"]}
+        rows.append(named | {"completers": ends["value"], "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]})
+    return pd.DataFrame(rows)
+
+
+def grid(found: "Worth", p: Any) -> pd.DataFrame | None:
+    """Contacting everybody, and the value of information, at other costs; None without money."""
+    if found.money is None:
+        return None
+    rows, at = [], found.here
+    for patient in found.money.patients:
+        value = model.value_of_completer(patient, found.dropout)
+        for contact in found.money.contacts:
+            costs = dataclasses.replace(found.money, contact=contact, patient=patient, value=value)
+            worth = at.worth(costs)
+            own = judging.ends(worth[EVERYBODY])
+            row = {"patient_cost": patient, "contact_cost": contact, "everybody": own["value"]}
+            row |= {
+                "ci_low": own["ci_low"],
+                "ci_high": own["ci_high"],
+                "p_positive": float((worth[EVERYBODY] > 0).mean()),
+            }
+            row["cap"] = contact * (100 - 100 * float(at.own.late(p.delta).mean()))
+            row["evpi"] = judging.perfect_information(worth)["value"]
+            row["evppi"] = judging.partial_information(worth, at.psi.log_h)["value"]
+            rows.append(row | {"grade": verdict(at, costs, p)["grade"]})
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What chapter 10 shows: every landmark, the main one, money, and results as they are stored."""
+
+    at: dict[int, Landmark]
+    main: int
+    money: Money | None
+    dropout: float
+
+    @property
+    def here(self) -> Landmark:
+        """The main landmark."""
+        return self.at[self.main]
+
+
+def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: set[str] = frozenset()) -> Worth:  # type: ignore[assignment]
+    """Everything at every landmark at which somebody is left; the main one is that with most leavers to come."""
+    sizes = {day: (strategies.course(trial, day).cause > 0).sum() for day in trial.landmarks}
+    sizes = {day: n for day, n in sizes.items() if len(cohort.at_risk(trial, day)) >= 2}
+    main = max(sizes, key=lambda day: (sizes[day], -day))
+    halves = {day: p.n_half_samples if day == main else p.n_half_samples_other for day in sizes}
+    at = {day: at_landmark(trial, day, p, seed, n, set(has_outcome)) for day, n in halves.items()}
+    all_left = (trial.patients["status"].isin(["primary", "competing"])).to_numpy()
+    dropout = 1 - _staying(trial.patients["time"].to_numpy(float), all_left)
+    return Worth(at, main, money(trial, p, dropout, defaults), dropout)
+
+
+def _staying(time: Array, left: Array) -> float:
+    days = np.unique(time[left])
+    return float(np.prod([1 - (left & (time == day)).sum() / (time >= day).sum() for day in days]))
+
+
+def settled(found: Worth, p: Any) -> dict[str, Any]:
+    """Verdict with what it would turn on: adverse events moved a little, a later effect, the next cost of a contact."""
+    at, money = found.here, found.money
+    main = verdict(at, money, p)
+    others = {"h_adverse": verdict(at, money, p, h_adverse=0.95), "delta": verdict(at, money, p, delta=28)}
+    if money:
+        others["next_cost"] = verdict(at, money, p, contact=money.shown[1])
+    turns = {name: one["grade"] for name, one in others.items()}
+    main |= {"beats": [label(name) for name in main["beats_everybody"]], "choose": label(main["best"])}
+    main["shown"] = [label(name) for name in main["worth_it"]]
+    return main | {"turns": turns, "firm": all(grade == main["grade"] for grade in turns.values())}
+
+
+def limits(found: Worth, p: Any) -> dict[str, Any]:
+    """The cap on any way of choosing, and the value of knowing everything, or the effect, first; per 100 at risk."""
+    at, money = found.here, found.money
+    to_come = float(100 * at.own.late(p.delta).mean())
+    saved = 100 - to_come
+    cap = {"contacts_saved": saved, "addressable": to_come, "value": saved * money.contact if money else None}
+    if money is None:
+        return {"cap": cap, "evpi": None, "evppi": None, "cost_per_completer": None}
+    worth = at.worth(money)
+    both = {"evpi": judging.perfect_information(worth), "evppi": judging.partial_information(worth, at.psi.log_h)}
+    scale = len(at.own.ids) / 100
+    both = {name: one | {"per_trial": one["value"] * scale} for name, one in both.items()}
+    everybody = at.drawn[EVERYBODY].completers
+    kept = judging.ends(everybody)
+    shown = kept["ci_low"] > 0
+    each = {"value": 100 * money.contact / kept["value"] if shown else None, "recruited": money.value}
+    each["p_below"] = float((worth[EVERYBODY] > 0).mean())
+    return {"cap": cap, **both, "cost_per_completer": each}
+
+
+def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
+    """The results of the chapter, per 100 at risk at the main landmark where nothing else is said."""
+    at = found.here
+    counts = {name: int((at.own.cause == cause).sum()) for name, cause in model.CAUSES.items()}
+    lead = lead_time(trial, (0, *found.at), 0.8)
+    randomised = {str(int(row.pop("landmark"))): row for row in lead.to_dict("records")}
+    facts: dict[str, Any] = {"landmark": found.main, "n_at_risk": len(at.own.ids), "n_randomised": len(trial.patients)}
+    facts |= {
+        "at_risk_by_reason": counts,
+        "n_addressable_late": int(at.own.late(p.delta).sum()),
+        "prior": evidence.prior(),
+    }
+    facts["ceiling"] = model.ceilings(at.own.time, at.own.cause, at.own.arm, RATIOS, p.delta)
+    facts["per_100_randomised"] = {"D": 100 * found.dropout} | randomised
+    facts["auroc"] = {
+        str(day): {name: one.interval(strategies.SCORE, "auroc") for name, one in own.scores.developed.items()}
+        for day, own in found.at.items()
+    }
+    facts["completers_by_ratio"] = by_ratio(at, p)
+    facts["strategies"] = {
+        str(day): table(own, found.money).drop(columns="label").set_index("strategy").to_dict("index")
+        for day, own in found.at.items()
+    }
+    facts["money"] = None if found.money is None else dataclasses.asdict(found.money)
+    facts["to_come"], facts["everybody"] = sum(counts.values()), judging.ends(at.drawn[EVERYBODY].completers)
+    facts["retrieve"], facts["q"] = judging.ends(at.drawn[RETRIEVE].completers), float(at.psi.retrieved.mean())
+    if found.money:
+        asked = at.drawn[RETRIEVE]
+        drawn = model.worth(asked.completers, asked.contacts, found.money.value, found.money.contact)
+        facts["retrieve_worth"] = judging.ends(drawn)
+    facts["known_addressable"] = facts["auroc"][str(found.main)].get("addressable")
+    facts["p_completers_positive"] = float((at.drawn[EVERYBODY].completers > 0).mean())
+    return facts | limits(found, p) | {"verdict": settled(found, p)}

@@ -1,0 +1,209 @@
+"""The decision model: completers gained by contacts, information, power, money, and the identity of net benefit.
+
+A contact multiplies the hazard of leaving for a reason by h from some days after it on. Who is prevented from leaving
+for one reason can still leave for another, so fewer are gained than prevented. Estimates are in hindsight: product
+limits in strata, with the leavers of contacted patients counted h times. Shapes: patients by draws.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
+
+STAYED, ADDRESSABLE, OTHER, ADVERSE, COMPETING = range(5)
+CAUSES = {"addressable": ADDRESSABLE, "other": OTHER, "adverse event": ADVERSE, "competing": COMPETING}
+SMALLEST_STRATUM = 15
+Array = np.ndarray
+
+
+def multipliers(
+    time: Array,
+    cause: Array,
+    start: Array,
+    log_h: Mapping[int, ArrayLike],
+    delta: float = 7,
+    halving: float | None = None,
+) -> Array:
+    """By how much the leaving of each patient counts when contacted on day `start` (inf: never), (n, n_draws).
+
+    Parameters
+    ----------
+    time, cause : array of shape (n,)
+        Days from the landmark to leaving, and why; see `CAUSES`.
+    start : array of shape (n,) or (n, n_draws)
+        Day of the contact, from the landmark on.
+    log_h : mapping of int to float or array of shape (n_draws,)
+        Log hazard ratio of each cause that a contact moves.
+    delta : float
+        Days after the contact from which on it has an effect.
+    halving : float, optional
+        Days in which the log hazard ratio halves; default: never.
+    """
+    since = time[:, None] - (start if start.ndim > 1 else start[:, None])
+    power = (since > delta).astype(float)
+    if halving:
+        power = power * 0.5 ** (np.where(np.isfinite(since), since, 0.0) / halving)
+    found = np.ones((len(time), max([power.shape[1], *(np.size(log) for log in log_h.values())])))
+    for moved, log in log_h.items():
+        rows = np.flatnonzero(cause == moved)
+        found[rows] = np.exp(power[rows] * np.atleast_1d(log))
+    return found
+
+
+def merged(stratum: Array, counts: Array, smallest: int = SMALLEST_STRATUM) -> Array:
+    """Strata with at least so many patients each, as far as there are: small ones together, and with the next.
+
+    Examples
+    --------
+    >>> merged(np.array([0, 1, 2, 2]), np.array([5, 10, 20, 20]), 15).tolist()
+    [0, 0, 2, 2]
+    >>> merged(np.array([0, 1, 2]), np.array([5, 20, 30]), 15).tolist()
+    [0, 0, 2]
+    """
+    sizes = pd.Series(counts).groupby(stratum).first().sort_values(kind="stable")
+    small = sizes[sizes < smallest]
+    if small.empty:
+        return stratum
+    together, rest = list(small.index), list(sizes.index[len(small) :])
+    if small.sum() < smallest and rest:
+        together.append(rest[0])
+    return np.where(np.isin(stratum, together), min(together), stratum)
+
+
+def gained(time: Array, cause: Array, stratum: Array, weight: Array, factor: Array) -> dict[str, Array]:
+    """Completers gained when the leaving of some patients counts `factor` times, by stratum and in all.
+
+    Parameters
+    ----------
+    time, cause, stratum : array of shape (n,)
+    weight : array of shape (n,) or (n, n_draws)
+        How often each patient stands in each draw; 0 where it is none of those that are counted.
+    factor : array of shape (n, n_draws)
+        Of `multipliers`.
+
+    Returns
+    -------
+    dict
+        completers (n_draws,): sum over strata of n (S^h - S); by_stratum (n_strata, n_draws), in the order of the
+        sorted strata; prevented (n_draws,): fewer leavers for the reasons that are moved, others not set off.
+    """
+    weight = weight if weight.ndim > 1 else weight[:, None]
+    kept, prevented = [], 0.0
+    for own in (np.flatnonzero(stratum == one) for one in np.unique(stratum)):
+        rows = own[np.argsort(time[own], kind="stable")]
+        w, left, moved = weight[rows], (cause[rows] != STAYED)[:, None], (factor[rows] != 1).any(axis=1)[:, None]
+        days = np.flatnonzero(np.append(True, np.diff(time[rows]) > 0))
+        risk = np.cumsum(w[::-1], axis=0)[::-1][days]
+
+        def hazards(events: Array, days: Array = days, risk: Array = risk) -> Array:
+            summed = np.add.reduceat(np.broadcast_to(events, (len(events), events.shape[1])), days, axis=0)
+            return np.divide(summed, risk, out=np.zeros(np.broadcast_shapes(summed.shape, risk.shape)), where=risk > 0)
+
+        events = w * left
+        without, under = hazards(events), np.minimum(hazards(events * factor[rows]), 1.0)
+        stay, stay_under = np.cumprod(1 - without, axis=0), np.cumprod(1 - under, axis=0)
+        own_without, own_under = hazards(events * moved), hazards(events * moved * factor[rows])
+        before, before_under = (np.vstack([np.ones((1, s.shape[1])), s[:-1]]) for s in (stay, stay_under))
+        kept.append(risk[0] * (stay_under[-1] - stay[-1]))
+        prevented = prevented + risk[0] * ((before * own_without).sum(axis=0) - (before_under * own_under).sum(axis=0))
+    by = np.stack([np.broadcast_to(one, factor.shape[1]) for one in kept])
+    return {"completers": by.sum(axis=0), "by_stratum": by, "prevented": np.asarray(prevented)}
+
+
+def effective(n_completers: ArrayLike, n_earlier: ArrayLike, rho: float = 0.0) -> Array:
+    """Effective sample size of an arm whose earlier measurement, correlated by `rho`, is there for more patients.
+
+    Examples
+    --------
+    >>> effective(50, 80).item(), round(effective(50, 80, 0.8).item(), 1)
+    (50.0, 65.6)
+    """
+    completers = np.asarray(n_completers, dtype=float)
+    return 1 / ((1 - rho**2) / completers + rho**2 / np.maximum(np.asarray(n_earlier, dtype=float), completers))
+
+
+def information(n_0: ArrayLike, n_1: ArrayLike) -> Array:
+    """Information on a difference of two means in units of the variance: the inverse of 1/n_0 + 1/n_1."""
+    return 1 / (1 / np.asarray(n_0, dtype=float) + 1 / np.asarray(n_1, dtype=float))
+
+
+def effect_for(power: float, information: float, alpha: float = 0.05) -> float:
+    """Standardised effect that has this power, the other tail left out.
+
+    Examples
+    --------
+    >>> round(power_of(effect_for(0.9, 42.0), 42.0).item(), 4)
+    0.9
+    """
+    return float((ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(information))
+
+
+def power_of(effect: float, information: ArrayLike, alpha: float = 0.05) -> Array:
+    """Power of a two-sided z test for a standardised effect."""
+    shift, edge = effect * np.sqrt(information), ndtri(1 - alpha / 2)
+    return np.asarray(ndtr(shift - edge) + ndtr(-shift - edge))
+
+
+def value_of_completer(patient_cost: float, dropout: float) -> float:
+    """What a completer costs that is bought by recruiting: the price of a patient over the share that completes.
+
+    Examples
+    --------
+    >>> round(value_of_completer(6533, 0.54))
+    14202
+    """
+    return patient_cost / (1 - dropout)
+
+
+def worth(completers: ArrayLike, contacts: ArrayLike, value: float, contact_cost: float) -> Array:
+    """Money: completers times their value, less contacts times their cost."""
+    return value * np.asarray(completers, dtype=float) - contact_cost * np.asarray(contacts, dtype=float)
+
+
+def worth_by_net_benefit(
+    y_true: ArrayLike, contacted: ArrayLike, kept: float, value: float, contact_cost: float
+) -> tuple[float, float]:
+    """Worth a patient where a contact keeps each leaver with a probability: from counts, and from net benefit.
+
+    With t = c / (e V) as threshold, e V TP / n - c (TP + FP) / n is (e V - c) times the net benefit at t.
+
+    Examples
+    --------
+    >>> by_counts, by_curve = worth_by_net_benefit([1, 0, 1, 0], [1, 1, 0, 0], 0.1, 1000, 20)
+    >>> by_counts, round(by_curve, 12)
+    (15.0, 15.0)
+    """
+    from attrition.decision import net_benefit
+
+    y, contact = np.asarray(y_true, dtype=float), np.asarray(contacted, dtype=float)
+    by_counts = float((kept * value * (y * contact) - contact_cost * contact).mean())
+    threshold = contact_cost / (kept * value)
+    by_curve = (kept * value - contact_cost) * net_benefit(y, np.where(contact > 0, 1.0, -1.0), threshold)
+    return by_counts, float(by_curve)
+
+
+def threshold(contact_cost: float, kept: float, value: float) -> float:
+    """Risk from which on a contact pays that keeps each leaver with probability `kept`."""
+    return contact_cost / (kept * value)
+
+
+def ceilings(time: Array, cause: Array, stratum: Array, ratios: Mapping[str, float], delta: float) -> dict[str, Any]:
+    """The most that contacts at the landmark can do: everybody contacted, by hazard ratio, for all reasons and some.
+
+    Per 100 at risk; ``all`` moves every reason but the competing one. The oracle contacts only those who would leave
+    for a reason that is moved, late enough for the contact to matter, and gains the same: a stayer gains nothing.
+    """
+    n, found = len(time), {}
+    for name, moved in {"all": (ADDRESSABLE, OTHER, ADVERSE), "addressable": (ADDRESSABLE,)}.items():
+        oracle = float(100 * (np.isin(cause, moved) & (time > delta)).mean())
+        found[name] = {}
+        for label, ratio in ratios.items():
+            factor = multipliers(time, cause, np.zeros(n), dict.fromkeys(moved, np.log(ratio)), delta)
+            one = gained(time, cause, stratum, np.ones(n), factor)
+            numbers = {"prevented": one["prevented"], "completers_gained": one["completers"]}
+            numbers = {key: float(100 * value[0] / n) for key, value in numbers.items()}
+            found[name][label] = numbers | {"contacts_everybody": 100.0, "contacts_oracle": oracle}
+    return found

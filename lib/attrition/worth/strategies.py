@@ -1,0 +1,194 @@
+"""Whom each strategy contacts and when, from what was known on that day; and the scores that some of them go by.
+
+All-cause risk is the wrong score where only some reasons can be moved: so the risk of an addressable reason (own wish,
+lost to follow-up) is predicted beside it, by the same regression, folds and half-samples as in chapter 06. Neither
+knows the arm, which a running trial does not know either.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attrition import seeds
+from attrition.cdisc.trial import COMPETING as COMPETING_GROUP
+from attrition.cdisc.trial import NO_EVENT, STANDARD, Trial
+from attrition.landmark import cohort, prediction, uncertainty
+from attrition.landmark.prediction import Problem
+from attrition.worth import evidence, model
+from attrition.worth.model import Array
+
+SCORE = "all_without_arm"
+CAPACITIES = (10, 20, 30, 50)
+SILENT = (14, 28)
+SEEN = ("visit", "lab", "vital sign", "questionnaire", "adverse event")
+"""Kinds of records by which a patient is heard of."""
+
+
+def reasons(trial: Trial) -> pd.Series:
+    """Why each patient left by the horizon, by what a contact can move: a key of `model.CAUSES`, or ``"stayed"``.
+
+    The recorded term decides, then its group: lost to follow-up is addressable, whatever group it stands in.
+    """
+    words, patients = evidence.content(), trial.patients.set_index("id")
+    group = patients["event_group"].fillna(NO_EVENT)
+    told = patients["reason"].fillna("").astype(str).str.lower() + "; " + group.str.lower()
+    usual = patients["reason"].astype(str).str.upper().map(STANDARD["reasons"]).fillna("").str.lower()
+    told = told + "; " + usual
+    found = pd.Series("other", index=patients.index)
+    for kind in ("addressable", "adverse"):
+        has = told.map(lambda text, kind=kind: any(word in text for word in words[kind]))
+        found = found.mask(has & found.eq("other"), "adverse event" if kind == "adverse" else kind)
+    return found.mask(group.eq(COMPETING_GROUP), "competing").mask(group.eq(NO_EVENT), "stayed")
+
+
+@dataclass(frozen=True)
+class Course:
+    """The patients at risk at a landmark: days from it to leaving or to the end, why, and their arm by number."""
+
+    landmark: int
+    ids: pd.Index
+    time: Array
+    cause: Array
+    arm: Array
+
+    def late(self, delta: float, cause: int = model.ADDRESSABLE) -> Array:
+        """Who leaves for a cause so many days after the landmark or later."""
+        return (self.cause == cause) & (self.time > delta)
+
+
+def course(trial: Trial, day: int) -> Course:
+    """`Course` of a trial at a landmark."""
+    ids = pd.Index(cohort.at_risk(trial, day), name="id")
+    patients, why = trial.patients.set_index("id").loc[ids], reasons(trial).loc[ids]
+    cause = why.map({"stayed": model.STAYED} | model.CAUSES).to_numpy(int)
+    arm = patients["arm"].map({name: k for k, name in enumerate(trial.arms)}).to_numpy(int)
+    return Course(day, ids, (patients["time"] - day).to_numpy(float), cause, arm)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way of choosing whom to contact.
+
+    ``start`` is the day of the contact from the landmark on (inf: never), a column a repeat of cross-validation;
+    ``drawn`` the same a half-sample, where scores are developed anew. Contacted patients are strata of their own where
+    that is decided at the landmark (`at_once`).
+    """
+
+    name: str
+    start: Array
+    at_once: bool = True
+    drawn: Array | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether somebody is contacted and somebody is not."""
+        return bool(np.isfinite(self.start).any() and not np.isfinite(self.start).all())
+
+
+def missed_visit(trial: Trial, ids: pd.Index, day: int, window: int = cohort.VISIT_WINDOW) -> Array:
+    """Day, from the landmark on, on which the first planned visit counts as missed; inf where none is, or too late."""
+    seen = trial.events[trial.events["kind"].eq("visit")].groupby("id")["day"].agg(list).reindex(ids)
+    ends = trial.patients.set_index("id")["event_day"].loc[ids].to_numpy(float)
+    start = np.full(len(ids), np.inf)
+    for planned in sorted((d for d in trial.schedule if d + window > day and d <= trial.horizon), reverse=True):
+        near = [isinstance(days, list) and any(abs(d - planned) <= window for d in days) for days in seen]
+        missed = ~np.array(near, dtype=bool) & (ends > planned + window)
+        start[missed] = planned + window - day
+    return start
+
+
+def silent(trial: Trial, ids: pd.Index, day: int, gap: int) -> Array:
+    """Day, from the landmark on, on which a patient has first not been heard of for `gap` days; inf: never."""
+    heard = trial.events[trial.events["kind"].isin(SEEN)]
+    known = heard[["day", "known_day"]].max(axis=1)
+    days = known.groupby(heard["id"]).agg(lambda d: np.unique(d.dropna())).reindex(ids)
+    ends = trial.patients.set_index("id")["event_day"].loc[ids].to_numpy(float)
+    start = np.full(len(ids), np.inf)
+    for k, (own, end) in enumerate(zip(days, ends, strict=True)):
+        records = np.append(0.0, own if isinstance(own, np.ndarray) else [])
+        begins, until = np.maximum(records + gap, day), np.append(records[1:], np.inf)
+        quiet = begins[(begins < until) & (begins < end)]
+        start[k] = quiet.min() - day if quiet.size else np.inf
+    return start
+
+
+def top(scores: Array, per_100: float) -> Array:
+    """Contact at the landmark (0) of so many per 100 with the highest scores, a column each; NaN is nobody's score."""
+    known = np.isfinite(scores)
+    places = np.argsort(np.argsort(-np.where(known, scores, -np.inf), axis=0, kind="stable"), axis=0, kind="stable")
+    return np.where(known & (places < np.round(per_100 / 100 * known.sum(axis=0))), 0.0, np.inf)
+
+
+def addressable(of: Problem, own: Course) -> Problem:
+    """The problem of a landmark with an addressable reason as the event, all others competing."""
+    y = (own.cause == model.ADDRESSABLE).astype(int)
+    cause = None if of.cause is None else np.where(own.cause == model.STAYED, 0, np.where(y == 1, 1, 2))
+    return dataclasses.replace(of, y=y, cause=cause)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Out-of-fold risks of leaving at all and for an addressable reason, and the half-samples of their intervals."""
+
+    drawn: Sequence[uncertainty.Half]
+    developed: dict[str, uncertainty.Developed] = field(default_factory=dict)
+
+    def of_halves(self, name: str) -> Array:
+        """Scores in every half-sample, (n_patients, n_half_samples), NaN for those who are not in it."""
+        own = self.developed[name]
+        found = np.full((len(own.of.y), len(self.drawn)), np.nan)
+        for k, (half, p) in enumerate(zip(self.drawn, own.halves[SCORE], strict=True)):
+            found[half.rows, k] = p
+        return found
+
+
+def scores(trial: Trial, own: Course, p: Any, n_halves: int, seed: int) -> Scores:
+    """`Scores` at a landmark; no score where a regression has too few events, or nothing to know."""
+    of = prediction.problem(trial, own.landmark)
+    problems = {"all_cause": of, "addressable": addressable(of, own)}
+    fewest = max(prediction.MINIMUM_EVENTS, p.n_folds)
+    usable = {name: one for name, one in problems.items() if prediction.enough(one, fewest) and one.columns(SCORE)}
+    rng, known = seeds.stream(seed, "worth", own.landmark), of.weight > 0
+    if not usable:
+        return Scores(plain_halves(len(own.ids), n_halves, rng))
+    base = usable.get("addressable", of)
+    drawn = uncertainty.halves(base.y, n_halves, p.n_folds, rng, known)
+    folds = prediction.folds_of(base, p.n_folds, p.n_repeats, seed)
+    chosen = {name: {SCORE: (SCORE, prediction.ridge(one, SCORE, seed))} for name, one in usable.items()}
+    return Scores(drawn, {name: uncertainty.develop(usable[name], chosen[name], folds, drawn) for name in usable})
+
+
+def plain_halves(n: int, n_halves: int, rng: np.random.Generator) -> list[uncertainty.Half]:
+    """Random halves of the patients in which nothing is developed."""
+    rows = [np.sort(rng.permutation(n)[: max(n // 2, 1)]) for _ in range(uncertainty.TWICE * n_halves)]
+    return [uncertainty.Half(one, np.zeros(len(one), dtype=int)) for one in rows]
+
+
+def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
+    """Every strategy that the trial's data allow at a landmark; those by a score at each capacity."""
+    n, day = len(own.ids), own.landmark
+    every = [Strategy("nobody", np.full((n, 1), np.inf)), Strategy("everybody", np.zeros((n, 1)))]
+    for name, one in found.developed.items():
+        halves = found.of_halves(name)
+        every += [
+            Strategy(f"{name}_{k}", top(one.predictions[SCORE], k), drawn=top(halves, k)) for k in CAPACITIES
+        ]  # fmt: skip
+    triggers: dict[str, Callable[[], Array]] = {"missed_visit": lambda: missed_visit(trial, own.ids, day)}
+    triggers |= {f"silent_{gap}": lambda gap=gap: silent(trial, own.ids, day, gap) for gap in SILENT}
+    if trial.schedule and trial.events["kind"].eq("visit").any():
+        every += [Strategy(name, start()[:, None], at_once=False) for name, start in triggers.items()]
+    if len(trial.arms) > 1:
+        every.append(Strategy("arm", np.where(own.arm > 0, 0.0, np.inf)[:, None]))
+    return [one for one in every if one.chooses or one.name in ("nobody", "everybody")]
+
+
+def weights(own: Course, drawn: Collection[uncertainty.Half]) -> Array:
+    """Who is in each half-sample, (n_patients, n_half_samples)."""
+    found = np.zeros((len(own.ids), len(drawn)))
+    for k, half in enumerate(drawn):
+        found[half.rows, k] = 1.0
+    return found

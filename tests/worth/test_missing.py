@@ -1,0 +1,76 @@
+"""Imputed final outcomes, against R's mice and by theory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attrition import paths, trials
+from attrition.worth import missing
+
+GOLDEN = paths.ROOT / "tests" / "golden"
+ARMS = ("A", "B", "C")
+
+
+@pytest.fixture(scope="module")
+def table():
+    found = pd.read_csv(GOLDEN / "worth_mice_input.csv")
+    return found.rename(columns={str(visit): visit for visit in missing.VISITS})
+
+
+def analysed(table, m, seed=1, jump=False, shift=0.0):
+    rng = np.random.default_rng(seed)
+    lacking = (table[missing.VISITS[-1]].isna() & table["arm"].eq(ARMS[-1])).to_numpy(float)
+    finals = [missing.imputed(table, ARMS, rng, jump)[:, -1] + shift * lacking for _ in range(m)]
+    return missing.pooled([missing.difference(table, final, ARMS) for final in finals])
+
+
+def test_imputation_at_random_is_that_of_mice(table):
+    golden = pd.read_csv(GOLDEN / "worth_mice.csv").set_index("term").loc["armC"]
+    ours = analysed(table, 400)
+    assert ours["value"] == pytest.approx(golden["value"], abs=0.12)
+    assert ours["se"] == pytest.approx(golden["se"], rel=0.06)
+    assert ours["ci_low"] == pytest.approx(golden["ci_low"], abs=0.25)
+
+
+def test_nothing_missing_is_the_analysis_of_what_is_there(table):
+    whole = table.dropna().reset_index(drop=True)
+    value, error, df = missing.difference(whole, whole[missing.VISITS[-1]].to_numpy(), ARMS)
+    for jump in (False, True):
+        pooled = analysed(whole, 3, jump=jump)
+        assert pooled["value"] == pytest.approx(value)
+        assert pooled["se"] == pytest.approx(error)
+    assert df == len(whole) - 4
+
+
+def test_ancova_is_that_of_statsmodels(table):
+    import statsmodels.formula.api as smf
+
+    last = table.assign(y=table[missing.VISITS[-1]])
+    fit = smf.ols("y ~ baseline + C(arm)", last).fit()
+    value, error, df = missing.difference(table, last["y"].to_numpy(), ARMS)
+    assert (value, error) == pytest.approx((fit.params["C(arm)[T.C]"], fit.bse["C(arm)[T.C]"]))
+    assert df == fit.df_resid
+
+
+def test_jumping_to_reference_brings_the_arms_together_and_a_shift_parts_them(table):
+    at_random, jumped, shifted = analysed(table, 60), analysed(table, 60, jump=True), analysed(table, 60, shift=5.0)
+    assert abs(jumped["value"]) < abs(at_random["value"])
+    lacking = table.loc[table["arm"].eq("C"), missing.VISITS[-1]].isna().mean()
+    assert shifted["value"] - at_random["value"] == pytest.approx(5 * lacking, abs=0.1)
+
+
+def test_between_imputations_widen_the_interval():
+    same, apart = missing.pooled([(1.0, 0.5, 100)] * 5), missing.pooled([(k / 2, 0.5, 100) for k in range(5)])
+    assert same["se"] == pytest.approx(0.5)
+    assert apart["se"] == pytest.approx(np.sqrt(0.25 + 1.2 * np.var([0, 0.5, 1, 1.5, 2], ddof=1)))
+
+
+def test_outcomes_of_the_pilot():
+    pilot = trials.load("pilot")
+    found = missing.outcomes(pilot)
+    assert found["baseline"].notna().all()
+    assert 0 < missing.correlation(found) < 1
+    day = pilot.patients.set_index("id")["event_day"]
+    assert (day[found["after_168"]] < 200).all()
+    assert found.loc[found["after_168"], 168].notna().all()
+    assert missing.outcomes(pilot, "no such outcome") is None
