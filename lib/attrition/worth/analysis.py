@@ -221,7 +221,7 @@ def table(at: Landmark, money: Money | None) -> pd.DataFrame:
 def shown(at: Landmark, money: Money | None, power: Mapping[str, Any] | None) -> pd.DataFrame:
     """`table` as the chapter shows it: estimates with intervals, and information and power at the prior median."""
     rows, by = table(at, money), (power or {}).get("by_strategy", {})
-    found = rows[["label", "contacts", "prevented"]].round(1)
+    found = rows[["label", "contacts", "prevented"]].copy()
     for name, form in {"completers": ".2f", "worth_1": ",.0f", "worth_2": ",.0f"}.items():
         low, high = ("ci_low", "ci_high") if name == "completers" else (f"{name}_low", f"{name}_high")
         if name in rows:
@@ -394,7 +394,7 @@ class Worth:
 def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: set[str] = frozenset()) -> Worth:  # type: ignore[assignment]
     """Everything at every landmark at which somebody is left; the main one is that with most leavers to come."""
     sizes = {day: (strategies.course(trial, day).cause > 0).sum() for day in trial.landmarks}
-    sizes = {day: n for day, n in sizes.items() if len(cohort.at_risk(trial, day)) >= 2}
+    sizes = {day: n for day, n in sizes.items() if len(cohort.at_risk(trial, day)) >= 2} or {0: 0}
     main = max(sizes, key=lambda day: (sizes[day], -day))
     halves = {day: p.n_half_samples if day == main else p.n_half_samples_other for day in sizes}
     at = {day: at_landmark(trial, day, p, seed, n, set(has_outcome)) for day, n in halves.items()}
@@ -445,7 +445,7 @@ def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
     """The results of the chapter, per 100 at risk at the main landmark where nothing else is said."""
     at = found.here
     counts = {name: int((at.own.cause == cause).sum()) for name, cause in model.CAUSES.items()}
-    lead = lead_time(trial, (0, *found.at), 0.8)
+    lead = lead_time(trial, sorted({0, *found.at}), 0.8)
     randomised = {str(int(row.pop("landmark"))): row for row in lead.to_dict("records")}
     facts: dict[str, Any] = {"landmark": found.main, "n_at_risk": len(at.own.ids), "n_randomised": len(trial.patients)}
     facts |= {
