@@ -1,20 +1,27 @@
-"""Imputed final outcomes, against R's mice and by theory."""
+"""Imputed final outcomes, by theory."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import paths, trials
+from attrition import trials
 from attrition.worth import missing
 
-GOLDEN = paths.ROOT / "tests" / "golden"
 ARMS = ("A", "B", "C")
 
 
 @pytest.fixture(scope="module")
 def table():
-    found = pd.read_csv(GOLDEN / "worth_mice_input.csv")
-    return found.rename(columns={str(visit): visit for visit in missing.VISITS})
+    """Three arms, three visits, leavers who are doing worse."""
+    rng, n = np.random.default_rng(2028), 240
+    arm, baseline = rng.choice(ARMS, n), rng.normal(24, 8, n)
+    effect = pd.Series(arm).map({"A": 0.0, "B": -1.0, "C": -2.5}).to_numpy()
+    first = baseline + 0.3 * effect + rng.normal(0, 4, n)
+    second = 0.3 * baseline + 0.7 * first + 0.6 * effect + rng.normal(0, 4, n)
+    third = 1 + 0.2 * baseline + 0.8 * second + 0.5 * effect + rng.normal(0, 4, n)
+    found = pd.DataFrame(dict(zip(missing.VISITS, (first, second, third), strict=True)))
+    gone = np.cumsum(rng.random((n, 3)) < 0.1 + 0.1 * (first[:, None] > baseline[:, None] + 2), axis=1) > 0
+    return found.mask(gone).assign(arm=arm, baseline=baseline)
 
 
 def analysed(table, m, seed=1, jump=False, shift=0.0):
@@ -22,14 +29,6 @@ def analysed(table, m, seed=1, jump=False, shift=0.0):
     lacking = (table[missing.VISITS[-1]].isna() & table["arm"].eq(ARMS[-1])).to_numpy(float)
     finals = [missing.imputed(table, ARMS, rng, jump)[:, -1] + shift * lacking for _ in range(m)]
     return missing.pooled([missing.difference(table, final, ARMS) for final in finals])
-
-
-def test_imputation_at_random_is_that_of_mice(table):
-    golden = pd.read_csv(GOLDEN / "worth_mice.csv").set_index("term").loc["armC"]
-    ours = analysed(table, 400)
-    assert ours["value"] == pytest.approx(golden["value"], abs=0.12)
-    assert ours["se"] == pytest.approx(golden["se"], rel=0.06)
-    assert ours["ci_low"] == pytest.approx(golden["ci_low"], abs=0.25)
 
 
 def test_nothing_missing_is_the_analysis_of_what_is_there(table):

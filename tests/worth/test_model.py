@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attrition.worth import evidence, judging, model
@@ -115,6 +115,7 @@ def test_draws_and_columns_agree(rng):
         assert together[k] == pytest.approx(alone[0], abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.001, 1), st.floats(1, 1e6), st.floats(0.01, 1000))
 def test_worth_is_net_benefit_in_other_units(seed, kept, value, cost):
     rng = np.random.default_rng(seed)

@@ -48,7 +48,7 @@ def gains(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         label="oracle",
     )
     high = max(table["ci_high"].max(), most["completers"] * 1.15, 0.1)
-    ax.annotate("everybody", (100, most["completers"]), (-9, -3), textcoords="offset points", ha="right", va="top")
+    ax.annotate("everybody", (100, most["completers"]), (-9, 4), textcoords="offset points", ha="right")
     ax.set(xlabel="contacts per 100 at risk", ylabel="completers gained per 100", xlim=(-2, 103))
     ax.set_ylim(min(0.0, table["ci_low"].min()) - 0.03 * high, high * 1.05)
     return legend_below(ax)

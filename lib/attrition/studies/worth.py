@@ -111,7 +111,8 @@ def shown(found: Mapping[str, Any]) -> pd.DataFrame:
     """A row a strategy: contacts and truth, estimate of the very large trial, and coverage over the others."""
     large, usual = (pd.DataFrame(found[part]).set_index("strategy") for part in ("large", "coverage"))
     columns = ["bias", "coverage", "coverage_low", "coverage_high"]
-    table = large.join(usual[columns]).reset_index()
+    first = ["contacts", "truth", "arms", "thirds", "fifths", "error"]
+    table = large[first].join(usual[columns]).reset_index()
     return table.assign(strategy=table["strategy"].map(analysis.label))
 
 

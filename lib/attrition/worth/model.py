@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
+from attrition.decision import net_benefit
+
 STAYED, ADDRESSABLE, OTHER, ADVERSE, COMPETING = range(5)
 CAUSES = {"addressable": ADDRESSABLE, "other": OTHER, "adverse event": ADVERSE, "competing": COMPETING}
 SMALLEST_STRATUM = 15
@@ -176,8 +178,6 @@ def worth_by_net_benefit(
     >>> by_counts, round(by_curve, 12)
     (15.0, 15.0)
     """
-    from attrition.decision import net_benefit
-
     y, contact = np.asarray(y_true, dtype=float), np.asarray(contacted, dtype=float)
     by_counts = float((kept * value * (y * contact) - contact_cost * contact).mean())
     threshold = contact_cost / (kept * value)
