@@ -31,7 +31,16 @@ AUROC = {"value": 0.51, "ci_low": 0.4, "ci_high": 0.62}
 PLACE = {"words": "an even rate", "pit": 0.91, "fraction": 0.2}
 GATE = {"asked_low": 0.85, "asked_high": 0.95, "held": 12, "n": 12, "trials": 500}
 GATE |= {"lowest": PLACE, "highest": PLACE | {"words": "a peak", "pit": 0.94}}
-RUNG = {"n_null": 4000, "a": 0.048, "b_low": 0.004, "b_high": 0.058, "b_ever": 0.93, "b_day": 274.0, "simple_ever": 0.4}
+RUNG = {
+    "n_null": 4000,
+    "a": 0.048,
+    "sites": 0.068,
+    "b_low": 0.004,
+    "b_high": 0.058,
+    "b_ever": 0.93,
+    "b_day": 274.0,
+    "simple_ever": 0.4,
+}
 
 
 HELD = {"will": 0.91, "probably": 0.74, "probably_not": 0.23, "not": 0.1}
@@ -55,7 +64,7 @@ def limited(**changes):
 
 def powered(**changes):
     kept = {key: value for key, value in (POWER | changes).items() if value != ()}
-    return {"horizon": 168, "power": kept}
+    return {"horizon": 168, "power": kept, "arms": 2, "target": 0.8}
 
 
 HAND = {"by_hand": three(9.0, 15.0, 22.0), "chance": three(10.0, 15.0, 20.0), "library": three(8, 14, 21)}
@@ -105,6 +114,7 @@ GIVEN: dict = {
         powered(completers_planned=(), power_planned=(), word=()),
         powered(to_start_80=0),
         powered(power=()),
+        but(powered(), arms=3),
     ],
     "running_past": [PAST, but(PAST, cuts=0), but(PAST, disjoint=1)],
     "running_whom": [
@@ -190,8 +200,8 @@ EXPECTED: dict = {
     "running_alarm": [
         "The alarm **has not rung**: the plan has a rate and no shape, so it rings when the rate is above 40% "
         "with a certainty of 99.7%, whatever the shape; at the last look that was 98.6%. 49 were gone where "
-        "the plan, spread evenly, expects 33; 53 would have rung it. The rule in common use (three standard "
-        "deviations of a share of those enrolled) has not rung.",
+        "the plan, spread evenly, expects 33; 53 on this day would have rung it. The rule in common use (three "
+        "standard deviations of a share of those enrolled) has not rung.",
         "No alarm is looked for: that needs a planned dropout, dates, and a month's first day with ten patients.",
         "No alarm is looked for: that needs a planned dropout, dates, and a month's first day with ten patients.",
         "The alarm **rang on 1 July 2013**: the plan has a rate and no shape, so it rings when the rate is "
@@ -199,32 +209,38 @@ EXPECTED: dict = {
         "gone where the plan, spread evenly, expects 33. The rule in common use (three standard deviations of "
         "a share of those enrolled) has not rung.",
         "The alarm **has not rung**: against the planned curve it rings from a log likelihood ratio of 2.85. "
-        "49 were gone where the plan expects 33; 53 would have rung it. The rule in common use (three standard "
-        "deviations of a share of those enrolled) has not rung.",
+        "49 were gone where the plan expects 33; 53 on this day would have rung it. The rule in common use "
+        "(three standard deviations of a share of those enrolled) has not rung.",
         "The alarm **has not rung**: the plan has a rate and no shape, so it rings when the rate is above 40% "
         "with a certainty of 99.7%, whatever the shape; at the last look that was 98.6%. 49 were gone where "
         "the plan, spread evenly, expects 33. The rule in common use (three standard deviations of a share of "
         "those enrolled) has not rung.",
         "The alarm **has not rung**: the plan has a rate and no shape, so it rings when the rate is above 40% "
         "with a certainty of 99.7%, whatever the shape; at the last look that was 98.6%. 49 were gone where "
-        "the plan, spread evenly, expects 33; 53 would have rung it. The rule in common use (three standard "
-        "deviations of a share of those enrolled) rang on 1 July 2014.",
+        "the plan, spread evenly, expects 33; 53 on this day would have rung it. The rule in common use (three "
+        "standard deviations of a share of those enrolled) rang on 1 July 2014.",
     ],
     "running_power": [
         "123 patients (96 to 147) are expected to be retained on day 168, where the plan keeps 153; for so "
         "many, 62 more than planned would have to start for even odds, 108 to be 80% sure. The mean power left "
-        "is 63% (53% to 71%), where the plan has 73%: short. This takes completers as they are, their leaving "
-        "unrelated to the outcome, in the planned ratio.",
+        "is 63% (53% to 71%), where the plan's own numbers give 73%; for the planned 80%: short. This takes "
+        "all who are retained as two arms in the planned ratio, and their leaving as unrelated to the outcome.",
         "",
         "123 patients (96 to 147) are expected to be retained on day 168. The mean power left is 63% (53% to "
-        "71%). This takes completers as they are, their leaving unrelated to the outcome, in the planned "
-        "ratio.",
+        "71%). This takes all who are retained as two arms in the planned ratio, and their leaving as "
+        "unrelated to the outcome.",
         "123 patients (96 to 147) are expected to be retained on day 168, where the plan keeps 153. The mean "
-        "power left is 63% (53% to 71%), where the plan has 73%: short. This takes completers as they are, "
-        "their leaving unrelated to the outcome, in the planned ratio.",
+        "power left is 63% (53% to 71%), where the plan's own numbers give 73%; for the planned 80%: short. "
+        "This takes all who are retained as two arms in the planned ratio, and their leaving as unrelated to "
+        "the outcome.",
         "123 patients (96 to 147) are expected to be retained on day 168, where the plan keeps 153; for so "
         "many, 62 more than planned would have to start for even odds, 108 to be 80% sure. Power is told with "
         "a planned effect and spread.",
+        "123 patients (96 to 147) are expected to be retained on day 168, where the plan keeps 153; for so "
+        "many, 62 more than planned would have to start for even odds, 108 to be 80% sure. The mean power left "
+        "is 63% (53% to 71%), where the plan's own numbers give 73%; for the planned 80%: short. This takes "
+        "all who are retained as two arms in the planned ratio (here are 3: a comparison of two of them has "
+        "less), and their leaving as unrelated to the outcome.",
     ],
     "running_past": [
         "Put back to the first of each month, the trial was projected 25 times from what was known then; 24 of "
@@ -238,9 +254,9 @@ EXPECTED: dict = {
         "span 12 leavers.",
     ],
     "running_whom": [
-        "No list of patients: at the same day in the trial an order of them would be chance (AUROC of a model "
-        "that does not know the treatment, 0.51 (0.40 to 0.62) on day 28). What is left is that who has been "
-        "in for longer has less time to leave.",
+        "No list of patients: at the same day in the trial an order of them is not shown to be better than "
+        "chance (AUROC of a model that does not know the treatment, 0.51 (0.40 to 0.62) on day 28). What is "
+        "left is that who has been in for longer has less time to leave.",
         "A model that does not know the treatment orders patients at the same day better than chance (AUROC "
         "0.51 (0.40 to 0.62) on day 28); an order of all who are still in, by the model of chapter 06 on that "
         "day, is more than time in the trial.",
@@ -257,17 +273,18 @@ EXPECTED: dict = {
         "method the poorest is an even rate, 91.0% at 20%.",
     ],
     "running_words": [
-        "Did the words hold? Over the first four worlds, where the word was *will exceed* 91% of the trials did, "
-        "*probably exceeds* 74%, *probably within* 23%, and *within* 10%.",
+        "Did the words hold? Over the first four worlds, where the word was *will exceed* 91% of the trials "
+        "did, *probably exceeds* 74%, *probably within* 23%, and *within* 10%.",
     ],
     "running_false_alarms": [
         "In 4,000 trials that keep to their plan, rule A rings at some look in 4.8%; rule B, which assumes no "
-        "shape, in 0.4% to 5.8% over four shapes. Where half as many again leave as planned, rule B has rung "
-        "by the end in 93% of trials, in half of them by day 274 of the calendar; three standard deviations of "
-        "the enrolled have in 40%.",
+        "shape, in 0.4% to 5.8% over four shapes. Where sites differ rule A rings in 6.8%. Where half as many "
+        "again leave as planned, rule B has rung by the end in 93% of trials, in half of them by day 274 of "
+        "the calendar; three standard deviations of the enrolled have in 40%.",
         "In 4,000 trials that keep to their plan, rule A rings at some look in 4.8%; rule B, which assumes no "
-        "shape, in 0.4% to 5.8% over four shapes. Where half as many again leave as planned, rule B has rung "
-        "by the end in 93% of trials; three standard deviations of the enrolled have in 40%.",
+        "shape, in 0.4% to 5.8% over four shapes. Where sites differ rule A rings in 6.8%. Where half as many "
+        "again leave as planned, rule B has rung by the end in 93% of trials; three standard deviations of the "
+        "enrolled have in 40%.",
     ],
     "running_by_hand": [
         "By hand, 15 more of those enrolled will leave (9 to 22); by the library 14 (8 to 21). Were the rates "

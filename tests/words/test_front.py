@@ -42,6 +42,8 @@ LEDGER = {
 }
 RUNNING = {
     "as_at": "2013-06-01",
+    "level": 0.9,
+    "information": 0.34,
     "calendar": True,
     "horizon": 168,
     "states": {"enrolled": 124, "ongoing": 51},
@@ -51,10 +53,13 @@ RUNNING = {
     "since": {"date": "2013-05-01", "started": 13, "gone": 8, "through": 6},
     "projection": {
         "p0": 0.4,
+        "p_above": 0.98,
+        "counts": "any",
         "word": "will exceed the plan",
         "planned": {"n": 254, "gone": {"median": 131, "low": 107, "high": 157}},
     },
-    "power": {"retained": 123, "retained_low": 96, "retained_high": 147, "completers_planned": 153, "power": 0.63},
+    "power": {"retained": 123, "retained_low": 96, "retained_high": 147, "completers_planned": 153, "power": 0.63}
+    | {"power_planned": 0.73},
     "qtl": {"of_this_trial": {"rang": None, "rings_at": 53}},
     "order": {"day": 28, "separates": False, "auroc": auroc(0.506, 0.395, 0.617)},
     "subjects_remaining": [{"visit": 28}],
@@ -299,24 +304,34 @@ CASES = {
         [
             PLACE["goes"] + "will it end within its planned dropout of 40%?",
             RUNS,
-            "49 of the 124 patients who have begun are gone, 51 are still in; 107 to 157 may be gone in the end. That "
-            "leaves 123 (96 to 147) who complete, not the 153 of the plan, and a power of 63%.",
-            "The alarm has not rung; 53 gone would have rung it.",
-            "Since 2013\\-05\\-01: 13 began, 8 gone, 6 through.",
+            "49 of the 124 patients who have begun are gone (left, or had a competing event such as death), 51 are "
+            "still "
+            "in. In the end 107 to 157 may be gone (90% interval); 98% of the projections end above the plan. That "
+            "leaves "
+            "123 (96 to 147) who complete, not the 153 of the plan, and a power of 63% where the plan's own numbers "
+            "give "
+            "73%.",
+            "The alarm, which is to be rarely false over all looks, has not rung; on this day 53 gone would have rung "
+            "it.",
+            "Since 2013\\-05\\-01: 13 began, 8 gone, 6 through. 34% of the planned patient-days are behind.",
             "fig-fan: How many are gone, and how many will be\n",
             "fig-what-is-left: ",
             "fig-alarm: ",
             "fig-remaining: ",
             "fig-past: ",
-            "## No list of patients\nAn order of those who are still in would be chance: at the same day in the trial "
-            "a model that does not know the treatment points at the leaver 51 (40 to 62) times in a hundred.",
+            "## No list of patients\nAn order of those who are still in is not shown to be better than chance: at the "
+            "same "
+            "day in the trial a model that does not know the treatment points at the leaver 51 (40 to 62) times in a "
+            "hundred.",
             "## Could it be told who?\n\nNo. On day 28 a model that does not know the treatment cannot be told from a "
-            "coin toss.",
+            "coin toss. Nothing on this page is by arm.",
         ],
-        [NO, "hundreds of simulated ones", "How many will leave can be told"],
+        [NO, DIFFER, TOLD, "hundreds of simulated ones", "How many will leave can be told", "fig-answer", PAY],
     ),
     "running, without a plan": (
-        changed(projection={"p0": None}, power={"completers_planned": ()}, qtl={"of_this_trial": None}),
+        changed(
+            projection={"p0": None}, power={"completers_planned": (), "power_planned": ()}, qtl={"of_this_trial": None}
+        ),
         [
             PLACE["goes"] + "how many will leave?",
             "# Expect 131 of 254 patients to be gone by day 168\n",
@@ -340,10 +355,20 @@ CASES = {
     ),
     "running, rings at no number": (
         changed(qtl={"of_this_trial": {"rang": None, "rings_at": None}}),
-        ["The alarm has not rung."],
+        ["over all looks, has not rung."],
         ["would have rung it"],
     ),
     "running, no effect planned": (changed(power={"power": ()}), ["not the 153 of the plan."], ["a power of"]),
+    "running, leaving counts": (
+        changed(projection={"counts": "leaving"}),
+        ["are gone, 51 are still in."],
+        ["(left, or"],
+    ),
+    "running with one arm": (
+        lambda facts: (one_arm(facts), facts[RUN]["states"].update(ongoing=51)),
+        [RUNS, "No. On day 28 a model cannot be told from a coin toss.\n"],
+        ["Nothing on this page is by arm"],
+    ),
     "running, no dates": (
         changed(calendar=False, since=None, subjects_remaining=[], backtest={"rows": []}),
         ["Trial of \\*something\\*, running: will it", "fig-what-is-left: "],
@@ -530,7 +555,7 @@ AS_IT_IS = [
     "## Do not pay for a risk score to decide whom to call\n",
     f"{NEVER}\n{TREATMENT}",
     "## How many will leave can be told\nPut back to 2013\\-06\\-01, when 49 of 124 patients were gone, this trial was "
-    "expected to lose 131 of 254 (107 to 157); 137 left. Of 25 months of its past, 24 were foretold.",
+    "expected to lose 131 of 254 (107 to 157); 137 left. Put back to 25 months, 24 intervals held what came.",
     "## Look at side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for",
     "One mistake, *visit number*, lifts 58 of a hundred to 99. We treat 75 and more as a leak until shown otherwise.",
     DIFFER,

@@ -23,7 +23,7 @@ HUES = {"remaining": "teal", "not_yet_due": "grid", "completed_early": "ink"}
 def _calendar(ax: Axes, dates: pd.Series) -> Axes:
     """Ticks on the first of a month, at most five."""
     months = (dates.max() - dates.min()).days / 30.4
-    ax.xaxis.set_major_locator(matplotlib.dates.MonthLocator(interval=max(1, math.ceil(months / 4))))
+    ax.xaxis.set_major_locator(matplotlib.dates.MonthLocator(interval=max(1, math.ceil(months / 3.5))))
     ax.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))
     return ax
 
@@ -52,10 +52,10 @@ def fan(
     ax.plot(past["date"], past["gone"], color=hue, linewidth=2.4, label="gone so far")
     if plan is not None:
         ax.plot(plan["date"], plan["expected"], color=colour("ink"), linestyle=":", label="plan")
-    if came is not None and len(came):
+    if came is not None and len(came) > 1:
         ax.plot(came["date"], came["gone"], color=colour("ink"), linewidth=1.1, label="what came")
     ax.plot(table["date"].iloc[0], table["median"].iloc[0], "o", color=hue, markersize=6)
-    vertical(ax, table["date"].iloc[0], hue="muted", dash="-")
+    vertical(ax, table["date"].iloc[0], "this day", "muted", "-")
     look: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     ax.annotate(f"{last['median']:g}", (last["date"], last["median"]), (5, 0), color=hue, fontweight="bold", **look)
     if plan is not None:
@@ -85,7 +85,13 @@ def alarm(
         return None
     every = looks if later is None else pd.concat([looks, later])
     ax, last = _calendar(axes(None, 3.1), every["date"]), looks.iloc[-1]
-    ax.plot(looks["date"], looks["expected"], color=colour("ink"), linestyle=":", label="expected by the plan")
+    ax.plot(
+        looks["date"],
+        looks["expected"],
+        color=colour("ink"),
+        linestyle=":",
+        label="expected" if rule == "A" else "expected if evenly spread",
+    )
     if rule == "A":
         ax.plot(looks["date"], looks["alarm_at"], color=colour("ochre"), label="rings from here")
     elif rings_at is not None:

@@ -33,7 +33,7 @@ def before(
     DataFrame
         A row a month with at least ten enrolled and five ongoing: cut, the states, further leavers (median, low,
         high, actual, inside, mid_pit; the same ``_any`` for both kinds of events), low_plain and high_plain (without
-        drift), naive (left of enrolled), p_above, and open: somebody enrolled then is still ongoing.
+        drift), naive (left of enrolled), p_above, and open: somebody enrolled then is still ongoing (inside: None).
     """
     end = at(known, cut, horizon)
     rows = []
@@ -49,8 +49,10 @@ def before(
         row = {"cut": date, **so_far, **judged(p.leaving[0], came)}
         row |= judged(p.leaving[0] + p.competing[0], both, "_any")
         plain = facts["enrolled"]["leaving_without_drift"]
+        is_open = bool(then.get("ongoing", 0))
+        row |= {name: None for name in ("inside", "inside_any", "mid_pit", "mid_pit_any") if is_open}
         row |= {"low_plain": plain["low"], "high_plain": plain["high"], "naive": so_far["left"] / len(now.patients)}
-        rows.append(row | {"p_above": p.p_above, "open": bool(then.get("ongoing", 0))})
+        rows.append(row | {"p_above": p.p_above, "open": is_open})
     return pd.DataFrame(rows)
 
 

@@ -18,7 +18,9 @@ from attrition.running.remaining import STATES, Standing, at, between_arms, cour
 from attrition.trials import mapping
 
 OVERDUE, MANY_OVERDUE = 1.5, 0.05
-SURE = {"even": 0.5, "80": 0.8}
+LEVEL = 0.9
+"""Of the intervals."""
+SURE = {"even": 0.5, "80": 0.8, "90": 0.9}
 NO_CALENDAR = "2000-01-01"
 CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
 
@@ -145,7 +147,7 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     if not found["calendar"]:
         return found | {"note": "no start dates: by study day alone, no calendar, limit or backtest"}
     found |= {"fan": p.fan, "since": _moved(known, now, counts), "drift": limit.drift(now)}
-    found["information"] = float(now.patients["time"].sum() / (p.planned * H))
+    found["information"] = float(now.patients["u"].clip(0, H).sum() / (p.planned * H))
     late = overdue(trial, now)
     found["overdue"] = {"n": int(late.sum()), "many": bool(late.sum() > MANY_OVERDUE * now.counts["ongoing"])}
     if found["overdue"]["many"]:
@@ -239,6 +241,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     for name in ("enrolled", "planned"):
         left = p[name]["leaving"]
         said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
+    end = p["planned"]["gone"]
+    said.append(f"gone in the end, counting {p['counts']}: {end['median']} ({end['low']} to {end['high']})")
     said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
     said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
     if p["p0"] is not None and "limit" in found:
@@ -246,9 +250,13 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
         said.append(f"{above}; information {found['information']:.2f}")
         said.append(f"limit, rule {rule}: " + (f"rang on {rang:%Y-%m-%d}" if rang else "has not rung"))
+        last = found["limit"]["looks"]["date"].max()
+        said[-1] += f" (last look {last:%Y-%m-%d})" if last == last else ""
     said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
     if "power" in power:
         said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
+    if "between_arms" in found:
+        said.append(f"leaving between arms, log-rank: p = {found['between_arms']['cause_specific']['p_value']:.3f}")
     if "note" in found:
         return [*said, found["note"]]
     n = found["overdue"]["n"]

@@ -275,7 +275,7 @@ def rung(found: Mapping[str, Any]) -> dict[str, Any]:
     of_b = [alarm[world]["B"]["value"] for world in SHAPES]
     late = {row["rule"]: row for row in found["limit"]["delay"] if row["times"] == MORE[1]}
     told = {"n_null": found["limit"]["n_null"], "a": alarm["constant, rule A"]["A"]["value"]}
-    told |= {"b_low": min(of_b), "b_high": max(of_b)}
+    told |= {"b_low": min(of_b), "b_high": max(of_b), "sites": alarm["sites"]["A"]["value"]}
     for name, rule in (("b", "B"), ("simple", "gsm.qtl")):
         told |= {f"{name}_ever": late[rule]["ever"], f"{name}_enrolling": late[rule]["while_enrolling"]}
     return told | {"b_day": late["B"]["median_day"]}
