@@ -183,7 +183,7 @@ def at_landmark(trial: Trial, day: int, p: Any, seed: int, n_halves: int, has_ou
     """Scores, strategies and draws at a landmark."""
     own = strategies.course(trial, day)
     scored = strategies.scores(trial, own, p, n_halves, seed)
-    every, halves = strategies.strategies(trial, own, scored), strategies.weights(own, scored.drawn)
+    every, halves = strategies.strategies(trial, own, scored), scored.inside
     psi = Psi.drawn(p.n_draws, halves.shape[1], seed, day)
     found = draws(own, every, halves, psi, p.delta)
     known = own.ids.isin(list(has_outcome))

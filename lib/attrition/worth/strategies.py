@@ -6,7 +6,7 @@ knows the arm, which a running trial does not know either.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,18 +132,10 @@ def addressable(of: Problem, own: Course) -> Problem:
 
 @dataclass(frozen=True)
 class Scores:
-    """Out-of-fold risks of leaving at all and for an addressable reason, and the half-samples of their intervals."""
+    """Out-of-fold risks of leaving at all and for an addressable reason, and who is in each half-sample (1, else 0)."""
 
-    drawn: Sequence[uncertainty.Half]
+    inside: Array
     developed: dict[str, uncertainty.Developed] = field(default_factory=dict)
-
-    def of_halves(self, name: str) -> Array:
-        """Scores in every half-sample, (n_patients, n_half_samples), NaN for those who are not in it."""
-        own = self.developed[name]
-        found = np.full((len(own.of.y), len(self.drawn)), np.nan)
-        for k, (half, p) in enumerate(zip(self.drawn, own.halves[SCORE], strict=True)):
-            found[half.rows, k] = p
-        return found
 
 
 def scores(trial: Trial, own: Course, p: Any, n_halves: int, seed: int) -> Scores:
@@ -152,20 +144,16 @@ def scores(trial: Trial, own: Course, p: Any, n_halves: int, seed: int) -> Score
     problems = {"all_cause": of, "addressable": addressable(of, own)}
     fewest = max(prediction.MINIMUM_EVENTS, p.n_folds)
     usable = {name: one for name, one in problems.items() if prediction.enough(one, fewest) and one.columns(SCORE)}
-    rng, known = seeds.stream(seed, "worth", own.landmark), of.weight > 0
+    rng, known, n = seeds.stream(seed, "worth", own.landmark), of.weight > 0, len(own.ids)
     if not usable:
-        return Scores(plain_halves(len(own.ids), n_halves, rng))
+        order = np.argsort(rng.random((n, uncertainty.TWICE * n_halves)), axis=0).argsort(axis=0)
+        return Scores((order < max(n // 2, 1)).astype(float))
     base = usable.get("addressable", of)
     drawn = uncertainty.halves(base.y, n_halves, p.n_folds, rng, known)
     folds = prediction.folds_of(base, p.n_folds, p.n_repeats, seed)
     chosen = {name: {SCORE: (SCORE, prediction.ridge(one, SCORE, seed))} for name, one in usable.items()}
-    return Scores(drawn, {name: uncertainty.develop(usable[name], chosen[name], folds, drawn) for name in usable})
-
-
-def plain_halves(n: int, n_halves: int, rng: np.random.Generator) -> list[uncertainty.Half]:
-    """Random halves of the patients in which nothing is developed."""
-    rows = [np.sort(rng.permutation(n)[: max(n // 2, 1)]) for _ in range(uncertainty.TWICE * n_halves)]
-    return [uncertainty.Half(one, np.zeros(len(one), dtype=int)) for one in rows]
+    found = {name: uncertainty.develop(usable[name], chosen[name], folds, drawn) for name in usable}
+    return Scores((next(iter(found.values())).half_fold >= 0).astype(float), found)
 
 
 def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
@@ -173,7 +161,7 @@ def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
     n, day = len(own.ids), own.landmark
     every = [Strategy("nobody", np.full((n, 1), np.inf)), Strategy("everybody", np.zeros((n, 1)))]
     for name, one in found.developed.items():
-        halves = found.of_halves(name)
+        halves = one.halves[SCORE]
         every += [
             Strategy(f"{name}_{k}", top(one.predictions[SCORE], k), drawn=top(halves, k)) for k in CAPACITIES
         ]  # fmt: skip
@@ -184,11 +172,3 @@ def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
     if len(trial.arms) > 1:
         every.append(Strategy("arm", np.where(own.arm > 0, 0.0, np.inf)[:, None]))
     return [one for one in every if one.chooses or one.name in ("nobody", "everybody")]
-
-
-def weights(own: Course, drawn: Collection[uncertainty.Half]) -> Array:
-    """Who is in each half-sample, (n_patients, n_half_samples)."""
-    found = np.zeros((len(own.ids), len(drawn)))
-    for k, half in enumerate(drawn):
-        found[half.rows, k] = 1.0
-    return found
