@@ -65,7 +65,12 @@ RUNNING = {
     "subjects_remaining": [{"visit": 28}],
     "backtest": {"cuts": 25, "inside": 24, "rows": [{"cut": "2013-01-01"}]},
 }
+WORTH = "10_worth"
 STUDY = {
+    WORTH: {
+        **{"n_at_risk": 229, "landmark": 28, "at_risk_by_reason": {"addressable": 22}},
+        **{"everybody": auroc(0.55, -0.98, 2.03), "cap": {"contacts_saved": 91.27}, "verdict": {"worth_it": []}},
+    },
     RUN: RUNNING,
     REAL: {
         "horizon": 168,
@@ -249,15 +254,26 @@ def no_leak(facts):
     asked(facts)["leak"] = None
 
 
+def worth_it(facts):
+    facts[WORTH]["verdict"]["worth_it"] = ["everybody"]
+
+
+def side_effects(facts):
+    own(facts)
+
+
 def withdrawals(facts):
+    own(facts)
     everybody(facts)["withdrawal by subject"] = 90
 
 
 def others(facts):
+    own(facts)
     everybody(facts)["other"] = 91
 
 
 def competing(facts):
+    own(facts)
     everybody(facts)["competing"] = 200
 
 
@@ -533,6 +549,12 @@ CASES = {
         [TREATMENT, f"{PAY}Only knowing"],
     ),
     "no leak": (no_leak, [], ["## Ask on which day each number was known", "*visit number*", "as a leak until shown"]),
+    "worth it": (worth_it, ["## Contacting is shown to be worth its cost\n"], ["## No contact is shown"]),
+    "side effects": (
+        side_effects,
+        ["## Look at side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for"],
+        ["## No contact is shown", "Ask why patients withdraw", "Begin with the largest"],
+    ),
     "withdrawals": (
         withdrawals,
         ["## Ask why patients withdraw\n90 of 254 patients had withdrawn by day 168, more than left for any"],
@@ -556,7 +578,11 @@ AS_IT_IS = [
     f"{NEVER}\n{TREATMENT}",
     "## How many will leave can be told\nPut back to 2013\\-06\\-01, when 49 of 124 patients were gone, this trial was "
     "expected to lose 131 of 254 (107 to 157); 137 left. Put back to 25 months, 24 intervals held what came.",
-    "## Look at side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for",
+    "## No contact is shown to be worth its cost\nOf 229 patients on day 28, 22 leave for a reason that a call can "
+    "touch. "
+    "By what randomised contacts have shown, calling everybody lets 0.6 (−1.0 to 2.0) more of a hundred complete. "
+    "Knowing "
+    "whom to call could save up to 91 of a hundred calls and keeps nobody more.",
     "One mistake, *visit number*, lifts 58 of a hundred to 99. We treat 75 and more as a leak until shown otherwise.",
     DIFFER,
     f"{PAY}Only knowing the treatment is shown to find more, in a narrow range",
@@ -623,7 +649,7 @@ def test_words_turn_with_the_results(front, name):
 
 
 def test_who_competes_is_no_reason_to_act_on(front):
-    assert front(competing) == front()
+    assert front(competing) == front(own)
 
 
 def kept(tree):

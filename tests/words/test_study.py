@@ -20,7 +20,7 @@ RESULTS = {
 }
 REAL, TIME, FITS = "06_real_trial", "07_time_to_dropout", "04_modelling"
 STEPS, WORTH, WATCH, FOUND = "03_feature_ablation", "05_evaluation", "08_monitoring", "00_findings"
-RUN = "09_running_trial"
+RUN, KEPT = "09_running_trial", "10_worth"
 PILOT, LEDGER = "findings.finding-pilot.", "findings.finding-ledger."
 NAMED = re.compile(r"\]\(#[\w-]*\)|\[(?:@\w+(?:; )?)+\]|\b95 %|\b[A-Za-z]+[\d+]+(?:\([A-Z]\d\))?|\\\[.*?\\\]")
 
@@ -268,6 +268,16 @@ CASES = {
         ["of 0.73, 0.40, 0.76"],
         ["All are higher than ours"],
     ),
+    "everybody is worth calling": (
+        {f"{KEPT}: verdict.grade": "everybody"},
+        ["A strategy is shown to be worth its cost ("],
+        ["No strategy is shown to be worth its cost"],
+    ),
+    "a model before a study of the call": (
+        {f"{KEPT}: evppi.value": 100.0},
+        ["what a call does is worth 100. So a model may be worth more"],
+        ["So a study of the call comes before any model"],
+    ),
     "the gate holds": (
         {f"{RUN}: gate.verdict": "supported", f"{RUN}: gate.lowest.pit": 0.871},
         ["87.1% to", "lay inside, within the 85%"],
@@ -383,7 +393,7 @@ def test_the_study_can_be_read_in_half_an_hour(study):
     plain = re.sub(r"\[(?:@\w+(?:; )?)+\]|\x02\d+\x03|[#*]", "", said[: said.rindex("fig-participant-flow: ")])
     shown = page.shown
     assert 4700 <= len(plain.split()) <= 5300
-    assert 9 <= sum(id.startswith("fig-") for id in shown) <= 14
+    assert 9 <= sum(id.startswith("fig-") for id in shown) <= 15
     assert 5 <= sum(id.startswith("tbl-") for id in shown) <= 7
     assert len(set(shown)) == len(shown)
     assert "  \n" not in said
