@@ -213,13 +213,32 @@ def test_selection_within_folds_does_not_look_at_the_test_part(rng):
     fold = one.folds()[0]
     changed = one.y.copy()
     changed[fold.test] = 1 - changed[fold.test]
-    before = leaks._strongest(one.candidates, one.y, fold.train)
-    after = leaks._strongest(one.candidates, changed, fold.train)
+    before = leaks._strongest(one.candidates, one.y, fold.train, one.w)
+    after = leaks._strongest(one.candidates, changed, fold.train, one.w)
     everybody = np.arange(len(one.y))
     assert before.tolist() == after.tolist()
-    assert set(leaks._strongest(one.candidates, one.y, everybody)) != set(
-        leaks._strongest(one.candidates, changed, everybody)
+    assert set(leaks._strongest(one.candidates, one.y, everybody, one.w)) != set(
+        leaks._strongest(one.candidates, changed, everybody, one.w)
     )
+
+
+def test_a_weight_of_two_is_a_row_that_stands_twice(rng):
+    """Fits, choices and rates of both twins go by the weights of censoring, as the measures do."""
+    one = dataclasses.replace(task(rng), weight=rng.integers(1, 3, 120).astype(float))
+    rows = np.repeat(np.arange(120), one.w.astype(int))
+    chosen = leaks._strongest(one.candidates, one.y, np.arange(120), one.w)
+    again = leaks._strongest(one.candidates[rows], one.y[rows], np.arange(len(rows)), np.ones(len(rows)))
+    assert chosen.tolist() == again.tolist()
+    fold = one.folds()[0]
+    train = np.repeat(fold.train, one.w[fold.train].astype(int))
+    scaler = StandardScaler().fit(one.X[train])
+    model = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(scaler.transform(one.X[train]), one.y[train])
+    expected = model.predict_proba(scaler.transform(one.X[fold.test]))[:, 1]
+    np.testing.assert_allclose(one.oof(one.X, one.folds())[fold.test, 0], expected, atol=1e-6)
+    heavy = dataclasses.replace(one, weight=np.where(one.y == 1, 1000.0, 1.0))
+    for leak in leaks.PROCEDURES:
+        if leak is not leaks.imputation_with_outcome:
+            assert leak(heavy, True)[2].mean() > leak(dataclasses.replace(heavy, weight=None), True)[2].mean() + 0.2
 
 
 def test_price_is_the_difference_of_two_aurocs(rng):

@@ -77,7 +77,10 @@ ENROLMENT = ("age", "trial_phase_risk", "treatment_risk")
 
 @dataclass(frozen=True)
 class Task:
-    """Data of a procedure leak: numbers without missing values, outcome, and what belongs to whom."""
+    """Data of a procedure leak: numbers without missing values, outcome, what belongs to whom, and how much it weighs.
+
+    Every fit, rate and choice of both twins goes by the weights, which are those of censoring; missing: all one.
+    """
 
     X: Array
     y: Array
@@ -88,6 +91,16 @@ class Task:
     n_repeats: int
     seed: int
     C: float
+    weight: Array | None = None
+
+    @property
+    def w(self) -> Array:
+        """The weight of every row."""
+        return np.ones(len(self.y)) if self.weight is None else self.weight
+
+    def oof(self, X: Array, folds: Sequence[Fold]) -> Array:
+        """`logistic_oof` of the task's outcome, by its weights."""
+        return logistic_oof(X, self.y, folds, self.C, self.w)
 
     def folds(self, y: Array | None = None) -> list[Fold]:
         """Folds of the rows (not of the patients)."""
@@ -95,30 +108,32 @@ class Task:
         return repeated_folds(outcome, self.n_folds, self.n_repeats, seeds.integer(self.seed, "folds"))
 
 
-def _probabilities(X: Array, y: Array, folds: Sequence[Fold], C: float | Array, n_settings: int = 1) -> Array:
+def _probabilities(
+    X: Array, y: Array, folds: Sequence[Fold], C: float | Array, w: Array | float = 1.0, n_settings: int = 1
+) -> Array:
     """Out-of-fold probabilities of each setting, (n_settings, n_rows, n_repeats)."""
-    fit = batched.fit_pipeline(X, y, counts=np.tile(1 - masks(folds, len(y)), (n_settings, 1)), C=C)
+    fit = batched.fit_pipeline(X, y, counts=np.tile(w * (1 - masks(folds, len(y))), (n_settings, 1)), C=C)
     found = expit(fit.decision_function(X)).reshape(n_settings, len(folds), len(y))
     tested = ([p[fold.test] for p, fold in zip(each, folds, strict=True)] for each in found)
     return np.stack([placed(folds, parts, len(y)) for parts in tested])
 
 
-def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float) -> Array:
+def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float, w: Array | float = 1.0) -> Array:
     """Out-of-fold probabilities (n_rows, n_repeats) of a ridge logistic regression, fitted in each training part.
 
     X has shape (n_rows, n_features), or (n_folds, n_rows, n_features) where a feature is learned within the fold.
     """
-    return _probabilities(X, y, folds, C)[0]
+    return _probabilities(X, y, folds, C, w)[0]
 
 
-def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], rows_of: Callable | None = None) -> Array:
+def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], w: Array, rows_of: Callable | None = None) -> Array:
     """Out-of-fold probabilities of a model that can remember rows; XGBoost without `XGBClassifier`'s slow checks."""
     import xgboost
 
     scores = []
     for fold in folds:
         train = fold.train if rows_of is None else rows_of(fold)
-        booster = xgboost.train(BOOSTED, xgboost.DMatrix(X[train], y[train], nthread=1), ROUNDS)
+        booster = xgboost.train(BOOSTED, xgboost.DMatrix(X[train], y[train], weight=w[train], nthread=1), ROUNDS)
         scores.append(ranks.settled(booster.inplace_predict(X[fold.test])))
     return placed(folds, scores, len(y))
 
@@ -127,18 +142,19 @@ def _learned(task: Task, made: Callable[[Array], Array], honest: bool) -> Scores
     """Scores on columns that are made from the rows of the training part, or from everybody."""
     folds = task.folds()
     tables = np.stack([made(fold.train if honest else np.arange(len(task.y))) for fold in folds])
-    return task.patient, task.y, logistic_oof(tables, task.y, folds, task.C)
+    return task.patient, task.y, task.oof(tables, folds)
 
 
-def _strongest(X: Array, y: Array, rows: Array, n: int = 5) -> Array:
-    x, outcome = X[rows] - X[rows].mean(axis=0), y[rows] - y[rows].mean()
-    strength = ranks.settled(np.abs(x.T @ outcome) / np.sqrt((x**2).sum(axis=0) + 1e-12))
+def _strongest(X: Array, y: Array, rows: Array, w: Array, n: int = 5) -> Array:
+    w = w[rows][:, None]
+    x, outcome = X[rows] - (w * X[rows]).sum(axis=0) / w.sum(), y[rows] - (w[:, 0] @ y[rows]) / w.sum()
+    strength = ranks.settled(np.abs((w * x).T @ outcome) / np.sqrt((w * x**2).sum(axis=0) + 1e-12))
     return np.argsort(-strength, kind="stable")[:n]
 
 
 def selection_outside_folds(task: Task, honest: bool) -> Scores:
     """The five candidates with the strongest correlation, chosen on the training part or on everybody."""
-    return _learned(task, lambda rows: task.candidates[:, _strongest(task.candidates, task.y, rows)], honest)
+    return _learned(task, lambda rows: task.candidates[:, _strongest(task.candidates, task.y, rows, task.w)], honest)
 
 
 def _balanced_rows(y: Array, rows: Array, rng: np.random.Generator) -> Array:
@@ -152,10 +168,13 @@ def resampling_outside_folds(task: Task, honest: bool) -> Scores:
     """The smaller class repeated to balance, within the training part or before the split."""
     rng = seeds.stream(task.seed, "oversampling")
     if honest:
-        scores = _boosted_oof(task.X, task.y, task.folds(), lambda fold: _balanced_rows(task.y, fold.train, rng))
+        scores = _boosted_oof(
+            task.X, task.y, task.folds(), task.w, lambda fold: _balanced_rows(task.y, fold.train, rng)
+        )
         return task.patient, task.y, scores
     rows = _balanced_rows(task.y, np.arange(len(task.y)), rng)
-    return task.patient[rows], task.y[rows], _boosted_oof(task.X[rows], task.y[rows], task.folds(task.y[rows]))
+    y, w = task.y[rows], task.w[rows]
+    return task.patient[rows], y, _boosted_oof(task.X[rows], y, task.folds(y), w)
 
 
 def imputation_with_outcome(task: Task, honest: bool) -> Scores:
@@ -173,8 +192,9 @@ def encoding_with_outcome(task: Task, honest: bool) -> Scores:
     """Each category replaced by its event rate: in the training part, or among everybody."""
 
     def encoded(rows: Array) -> Array:
-        rates = pd.Series(task.y[rows]).groupby(task.category[rows]).mean()
-        return pd.Series(task.category).map(rates).fillna(task.y[rows].mean()).to_numpy()[:, None]
+        w, y = pd.Series(task.w[rows]), task.y[rows]
+        rates = (w * y).groupby(task.category[rows]).sum() / w.groupby(task.category[rows]).sum()
+        return pd.Series(task.category).map(rates).fillna((w @ y) / w.sum()).to_numpy()[:, None]
 
     return _learned(task, encoded, honest)
 
@@ -188,13 +208,13 @@ def _settings_oof(task: Task, rows: Array, folds: Sequence[Fold]) -> Array:
     settings = [(np.sort(rng.permutation(task.X.shape[1])[:half]), C) for C in (0.01, 10.0) for _ in range(20)]
     tables = np.repeat(np.stack([task.X[rows][:, columns] for columns, _ in settings]), len(folds), axis=0)
     C = np.repeat([C for _, C in settings], len(folds))[:, None]
-    return _probabilities(tables, y, folds, C, len(settings))
+    return _probabilities(tables, y, folds, C, task.w[rows], len(settings))
 
 
-def _aurocs(y: Array, tables: Array) -> Array:
+def _aurocs(y: Array, tables: Array, w: Array) -> Array:
     """AUROC of every setting and repeat, (n_settings, n_repeats)."""
-    scores = np.moveaxis(tables, 2, 1)
-    return ranks.auroc(y, scores.reshape(-1, len(y))).reshape(scores.shape[:2])
+    scores = np.moveaxis(tables, 2, 1).reshape(-1, len(y))
+    return ranks.auroc(y, scores, np.broadcast_to(w, scores.shape)).reshape(len(tables), -1)
 
 
 def tuning_on_test(task: Task, honest: bool) -> Scores:
@@ -202,13 +222,13 @@ def tuning_on_test(task: Task, honest: bool) -> Scores:
     folds = task.folds()
     tables = _settings_oof(task, np.arange(len(task.y)), folds)
     if not honest:
-        best = np.argmax(_aurocs(task.y, tables), axis=0)
+        best = np.argmax(_aurocs(task.y, tables, task.w), axis=0)
         return task.patient, task.y, np.column_stack([tables[k][:, r] for r, k in enumerate(best)])
     scores = []
     for fold in folds:
         y = task.y[fold.train]
         inner = repeated_folds(y, task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
-        value = _aurocs(y, _settings_oof(task, fold.train, inner))
+        value = _aurocs(y, _settings_oof(task, fold.train, inner), task.w[fold.train])
         scores.append(tables[int(np.argmax(value))][fold.test, fold.repeat])
     return task.patient, task.y, placed(folds, scores, len(task.y))
 
@@ -226,7 +246,7 @@ def grouped_folds(task: Task) -> list[Fold]:
 def repeated_patients(task: Task, honest: bool) -> Scores:
     """Several rows a patient: folds of patients, or of rows."""
     folds = grouped_folds(task) if honest else task.folds()
-    return task.patient, task.y, _boosted_oof(task.X, task.y, folds)
+    return task.patient, task.y, _boosted_oof(task.X, task.y, folds, task.w)
 
 
 PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
@@ -273,7 +293,7 @@ def _of_features(task: Task, added: Mapping[str, Array]) -> Iterator[tuple[str, 
     folds = task.folds()
 
     def scored(*columns: Array) -> Scores:
-        return task.patient, task.y, logistic_oof(np.column_stack(columns), task.y, folds, task.C)
+        return task.patient, task.y, task.oof(np.column_stack(columns), folds)
 
     honest = scored(task.X)
     yield from ((name, honest, scored(task.X, columns)) for name, columns in added.items())
@@ -283,7 +303,8 @@ def _known(of: Problem, p, seed: int) -> Task:
     """Baseline, arm and adverse events known by the landmark, of the patients who are not censored."""
     patient = np.flatnonzero(of.weight > 0)
     X = _filled(of.X[of.columns("adverse_events")])[patient]
-    return Task(X, of.y[patient], patient, patient, X, p.n_folds, p.leak_repeats, seed, p.leak_ridge_c)
+    common = p.n_folds, p.leak_repeats, seed, p.leak_ridge_c, of.weight[patient]
+    return Task(X, of.y[patient], patient, patient, X, *common)
 
 
 def _added(trial: Trial, of: Problem) -> dict[str, Array]:
@@ -318,8 +339,8 @@ def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_nois
     return _filled(table) if table.shape[1] >= n_noise // 2 else rng.standard_normal((len(of.y), n_noise))
 
 
-def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array]:
-    """Rows of all landmarks, with the features that all have, the landmark among them; of who is not censored.
+def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array, Array]:
+    """Rows, outcome, patient and weight at all landmarks, with the features that all have, of who is not censored.
 
     The weights of a patient at different landmarks are in a constant ratio, so those of the first serve for all.
     """
@@ -329,7 +350,8 @@ def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array]:
     patient = np.concatenate([ids.get_indexer(of.X.index) for of in problems])
     order = np.argsort(patient, kind="stable")
     order = order[(problems[0].weight > 0)[patient[order]]]
-    return X[order], np.concatenate([of.y for of in problems])[order], patient[order]
+    y, weight = (np.concatenate([getattr(of, name) for of in problems])[order] for name in ("y", "weight"))
+    return X[order], y, patient[order], weight
 
 
 def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
@@ -362,9 +384,9 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
         columns = _wide_candidates(trial, of, seeds.stream(seed, "candidates", of.landmark), p.noise_features)
         patient, own = np.flatnonzero(of.weight > 0), site.loc[of.X.index].to_numpy(object)
         table = _filled(of.X)[patient]
-        tasks[name] = Task(table, of.y[patient], patient, own[patient], columns[patient], *common)
-    X, y, patient = _stacked(problems)
-    tasks["stacked"] = Task(X, y, patient, patient, X, *common)
+        tasks[name] = Task(table, of.y[patient], patient, own[patient], columns[patient], *common, of.weight[patient])
+    X, y, patient, weight = _stacked(problems)
+    tasks["stacked"] = Task(X, y, patient, patient, X, *common, weight)
     where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
     draws = {name: _draws(of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
     planted = _of_features(_known(most, p, seed), _added(trial, most))
