@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from attrition import cdisc
-from attrition.cdisc import sources
+from attrition.cdisc import files, sources
 from attrition.cdisc.readers import adverse_events
 from attrition.cdisc.sources import Source, open_source
 from attrition.cdisc.trial import LEFT_OUT, PILOT
@@ -252,15 +252,17 @@ def test_the_same_domain_twice_is_refused(tmp_path):
         cdisc.load(folder)
 
 
-@pytest.mark.parametrize("reader", ["_header", "_content"])
+@pytest.mark.parametrize("reader", ["header", "table"])
 def test_what_a_reader_says_about_a_broken_file_is_withheld(tmp_path, monkeypatch, reader):
     folder = small_trial(tmp_path)
 
     def broken(*_):
         raise KeyError("Erika Mustermann")
 
-    monkeypatch.setattr(sources, reader, broken)
-    with pytest.raises(cdisc.CdiscError, match=r"^dm\.parquet: this is no parquet file .* \(KeyError\)$") as refused:
+    monkeypatch.setattr(files, reader, broken)
+    with pytest.raises(
+        ContractError, match=r"(?s)^dm\.parquet: refused.*this is no parquet file .* \(KeyError\)$"
+    ) as refused:
         cdisc.load(folder)
     assert "Erika" not in "".join(traceback.format_exception(refused.value))
 

@@ -112,6 +112,67 @@ def test_who_completed_only_the_first_of_two_periods_is_still_in_the_trial(tmp_p
     assert of(load(sdtm(tmp_path, rows)))[1] == "ongoing"
 
 
+def crossover(folder):
+    """Twelve patients in two periods with a washout: two left in the first, one in the washout, one in the second."""
+    rows = [
+        *everybody(12, day=42, epoch="PERIOD 1"), *everybody(12, day=56, epoch="WASHOUT")[2:],
+        *everybody(12, day=98, epoch="PERIOD 2")[3:],
+    ]  # fmt: skip
+    for row, day in ((0, 10), (1, 20), (12, 50), (22, 70)):
+        rows[row] |= {"DSDECOD": LEFT, "DSSTDTC": date(day)}
+    return sdtm(folder, rows)
+
+
+def test_a_crossover_is_left_in_any_period_and_between_them(tmp_path):
+    trial = cdisc.load(crossover(tmp_path), Definitions(name="t"))
+    assert (trial.horizon, trial.flow["primary"], trial.flow["in_study_at_horizon"]) == (98, 4, 8)
+    assert of(trial, "P-03") == (50, "withdrawal by subject")
+    first = cdisc.load(tmp_path, Definitions(name="t", epochs=("PERIOD 1",), horizon=42))
+    assert (first.flow["primary"], first.flow["in_study_at_horizon"], first.estimands) == (2, 10, ("study",))
+
+
+@pytest.mark.parametrize(("place", "day"), [("first", 32), ("middle", 46), ("last", 60)])
+def test_a_month_alone_is_refused_or_taken_as_declared(tmp_path, place, day):
+    rows = everybody(12)
+    rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": "2020-02"}
+    with pytest.raises(ContractError, match=r'line 2, column DSSTDTC: .*\[disposition\] partial = "middle"'):
+        load(sdtm(tmp_path, rows))
+    trial = load(tmp_path, partial_exits=place)
+    assert of(trial) == (day, "withdrawal by subject")
+    assert any(
+        f"1 patients have an end of which the month alone is known: taken as its {place}" in n for n in trial.notes
+    )
+    rows[0]["DSSTDTC"] = "2020"
+    with pytest.raises(ContractError, match="column DSSTDTC: must be a whole date"):
+        load(sdtm(tmp_path, rows), partial_exits=place)
+
+
+def test_a_month_alone_never_ends_before_the_first_dose(tmp_path):
+    rows = everybody(12)
+    rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": "2020-01"}
+    trial = load(sdtm(tmp_path, rows, RFSTDTC=["2020-01-21", *[date(1)] * 11]), partial_exits="first")
+    assert of(trial) == (1, "withdrawal by subject")
+    adsl = adam(tmp_path, **changed(EOSSTT="DISCONTINUED", EOSDT="2020-02", DCSREAS=LEFT))
+    (tmp_path / "dm.csv").unlink()
+    assert of(load(adsl, partial_exits="middle")) == (46, "withdrawal by subject")
+
+
+def test_who_has_a_study_day_of_leaving_was_dosed(tmp_path):
+    rows = [row | {"DSSTDY": None} for row in everybody(12)]
+    rows[0] |= {"DSDECOD": LEFT, "DSSTDY": 40}
+    trial = load(sdtm(tmp_path, rows, RFSTDTC=[None, None, *[date(1)] * 10]))
+    assert of(trial) == (40, "withdrawal by subject")
+    assert (trial.flow["randomised"], trial.flow["not_dosed"]) == (12, 1)
+    assert "1 subjects have study days in DS and no RFSTDTC: taken as dosed." in trial.notes
+
+
+def test_the_year_of_an_adverse_event_alone_prolongs_no_follow_up(tmp_path):
+    ae = pd.DataFrame({"USUBJID": FIRST, "AESEQ": [1, 2], "AEDECOD": "HEADACHE", "AESTDTC": ["2020", date(70)]})
+    trial = load(sdtm(tmp_path, everybody(12)[1:], others={"ae": ae}))
+    assert of(trial) == (70, "ongoing")
+    assert sorted(trial.events.query("kind == 'adverse event'")["day"]) == [70, 366]
+
+
 def test_epochs_side_by_side_are_both_the_main_part(tmp_path):
     rows = everybody(12, epoch="TREATMENT A")[:6] + everybody(12, day=185, epoch="TREATMENT B")[6:]
     assert load(sdtm(tmp_path, rows)).flow["in_study_at_horizon"] == 12
@@ -277,7 +338,7 @@ def test_cells_say_what_every_record_was_taken_for(tmp_path):
     rows += everybody(12, term="INFORMED CONSENT OBTAINED", day=-5, category="PROTOCOL MILESTONE")
     cells = load(sdtm(tmp_path, rows)).cells.set_index("taken_for")[["records", "used"]]
     assert cells.loc["not read: no disposition"].tolist() == [12, 0]
-    assert cells.loc["not read: before the main part"].tolist() == [12, 0]
+    assert cells.loc["not read: screening, run-in or washout"].tolist() == [12, 0]
     assert cells.loc["completed the study"].tolist() == [12, 12]
     assert cells["records"].sum() == len(rows)
 
@@ -393,7 +454,10 @@ def test_adam_ongoing_without_a_last_date_is_followed_to_the_last_date_of_all(tm
 
 def test_rows_of_subjects_who_do_not_count_are_accounted_for(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), ARM=["Screen Failure", *["A", "B"] * 5, "A"]))
-    assert ("ds.csv", 12, 1, "subjects who were not randomised or not dosed") in trial.account
+    told = {(file, n, why) for file, _, n, why in trial.account if n}
+    assert told == {(file, n, "subjects who do not count as randomised") for file, n in (("ds.csv", 1), ("sv.csv", 3))}
+    trial = load(sdtm(tmp_path, everybody(12), ACTARM=["Not Treated", *["A", "B"] * 5, "A"]))
+    assert ("ds.csv", 12, 1, "subjects who were never dosed") in trial.account
 
 
 def test_adam_tells_deaths_of_the_study_where_both_ends_are_recorded(tmp_path):

@@ -630,6 +630,9 @@ def test_nothing_after_the_data_cut_is_read(tmp_path):
     again = put(tmp_path, later, text, records(day=["5", "14", "9"]))
     pd.testing.assert_frame_equal(again.patients, trial.patients)
     assert again.exits["start"].notna().all()
+    for kind, day in (("visit", 14), ("adverse event", 30)):  # without visits a record tells no last contact
+        seen = put(tmp_path, frame, text, records(day=["5", "14", "9"], kind=kind, pid=["010"] * 3))
+        assert seen.patients.set_index("id").loc["010", ["event_day", "status"]].tolist() == [day, "censored"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A folder of CDISC files with what a mapping decides, and what is said about it before anything runs."""
 
+import tomllib
+
 import pandas as pd
 import pytest
 
@@ -8,6 +10,7 @@ from attrition.run import TrialCommand
 from attrition.trials import folder, mapping, understood
 from attrition.trials.mapping import MappingError
 from tests.cdisc.folders import COMPLETED, LEFT, date, everybody, ids, record, sdtm
+from tests.cdisc.test_disposition import crossover
 
 HORIZON = {"design": {"horizon": 168}}
 
@@ -117,6 +120,36 @@ def test_an_extension_is_asked_about(tmp_path):
     assert asked.startswith("do records of OPEN LABEL EXTENSION belong to the question? The main part is taken")
 
 
+def test_periods_are_asked_about_until_they_are_chosen(tmp_path):
+    crossover(tmp_path)
+    (asked,) = understood.questions(folder.load(tmp_path))
+    assert asked.startswith("is the trial completed with PERIOD 1 (periods of a crossover, an induction)? The last")
+    chosen = mapping.read({"design": {"epochs": ["PERIOD 1"]}})
+    assert understood.questions(folder.load(tmp_path, chosen)) == []
+
+
+def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
+    rows = everybody(12, subcategory="STUDY PARTICIPATION") + everybody(12, subcategory="STUDY TREATMENT")
+    for row in (0, 13):
+        rows[row] |= {"DSDECOD": LEFT, "DSSTDTC": date(60)}
+    trial = load(sdtm(both, rows))
+    assert trial.flow["off_treatment"] == trial.flow["off_study"] + 1  # who left the study is off treatment as well
+    (asked,) = understood.questions(trial)
+    assert asked.startswith("leaving the study (1 by the horizon) or stopping treatment (2)?")
+
+
+def test_the_horizon_is_asked_for_where_too_few_completed(tmp_path):
+    rows = [record(patient, LEFT, 20 + 10 * k) for k, patient in enumerate(ids(6))]
+    (asked,) = understood.questions(folder.load(sdtm(tmp_path, rows)))
+    assert asked.startswith("which day is the horizon? Too few completed to tell; 70, the last day, is taken")
+    assert understood.questions(load(tmp_path)) == []
+
+
+def test_of_a_table_every_reason_is_shown_with_what_it_was_taken_for():
+    said = understood.text(trials.load("data/example_trial/trial-mapping.toml"), "example")
+    assert "lost to follow-up                 other       16" in said
+
+
 def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert TrialCommand().main(["--trial", "abc", "--describe"]) == 0
@@ -128,6 +161,15 @@ def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkey
     written = (tmp_path / "trial-mapping.toml").read_text()
     assert TrialCommand().main(["--trial", "abc", "--describe"]) == 0
     assert (tmp_path / "trial-mapping.toml").read_text() == written
+
+
+def test_terms_and_names_with_quotes_can_be_written(both):
+    reasons = {"completed": ['SUBJECT\'S "END"'], "competing": ["A\\B"]}
+    trial = folder.load(both, mapping.read({"title": 'A "title" {x}', "reasons": reasons}))
+    written = tomllib.loads(understood.mapping(trial))
+    assert written["title"] == 'A "title" {x}'
+    assert {'SUBJECT\'S "END"', COMPLETED} <= set(written["reasons"]["completed"])
+    assert "A\\B" in written["reasons"]["competing"]
 
 
 def test_the_last_record_is_the_data_cut(tmp_path):

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import ID, TERMS, WHOLE, Source, as_dates, first_known, study_day
+from attrition.cdisc.sources import ID, TERMS, WHOLE, Source, as_dates, counted, first_known, in_month, study_day
 from attrition.cdisc.trial import Definitions, days_until
 from attrition.contract.strict import ContractError, Problem, lines_of
 
 CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
 DISPOSITION = "DISPOSITION EVENT"
 RULES = TERMS["disposition"]
+PARTIAL = '(of a month alone a mapping can declare which day: [disposition] partial = "middle")'
 MOST_TERMS = 40
 EXITS = ("treatment_day", "treatment_reason", "study_day", "study_reason")
 DEATH = "DEATH"
@@ -95,9 +96,14 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame.loc[matches(frame, definitions.study_records), "scope"] = "study"
     frame["scope"] = frame["scope"].where(frame["scope"].ne(""), np.where(treatment, "treatment", "study"))
     frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
-    frame["phase"] = phase(frame["EPOCH"], definitions.epochs)
-    frame["event_day"] = first_known(frame["DSSTDY"], frame["DSSTDTC"], frame[ID].map(reference))
-    source.left_out("ds", int((~ours).sum()), "subjects who were not randomised or not dosed")
+    start = frame[ID].map(reference)
+    frame["event_day"] = first_known(frame["DSSTDY"], frame["DSSTDTC"], start)
+    frame["assumed"] = frame["event_day"].isna()
+    if place := definitions.partial_exits:
+        frame["event_day"] = frame["event_day"].fillna(study_day(in_month(frame["DSSTDTC"], place, start), start))
+    named = phase(frame["EPOCH"], definitions.epochs)
+    frame["phase"] = named.mask(named.eq("before") & frame["kind"].eq("left") & frame["event_day"].ge(1), "main")
+    source.left_out("ds", int((~ours).sum()), "subjects who were never dosed")
     cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
     return frame[ours & ~(frame["event_day"] > cut)]
 
@@ -108,7 +114,7 @@ def phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
     usual = np.select([before, extension, later], ["before", "extension", "later"], "main")
     if chosen:
         main = epoch.isin([name.upper() for name in chosen]) | epoch.isna()
-        usual = np.where(main, "main", np.where(usual == "before", "before", np.where(extension, usual, "later")))
+        usual = np.select([main, before, later & ~extension], ["main", "before", "later"], "extension")
     phase = pd.Series(usual, index=epoch.index)
     return phase if phase.eq("main").any() else phase.replace({"later" if later.any() else "extension": "main"})
 
@@ -150,8 +156,10 @@ def _study(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _undated(source: Source, chosen: pd.DataFrame) -> None:
     rule = f"{WHOLE}, where DSSTDY is empty: it tells when the patient left"
-    undated = chosen.loc[chosen["event_day"].isna(), "line"].sort_values()
-    if problems := [Problem("DSSTDTC", rule, int(line)) for line in undated]:
+    undated = chosen[chosen["event_day"].isna()].set_index("line")["DSSTDTC"]
+    month = undated.astype("str").str.fullmatch(r"\d{4}-\d\d-*").fillna(False).astype(bool)
+    problems = lines_of("DSSTDTC", rule, ~month) + lines_of("DSSTDTC", f"{rule} {PARTIAL}", month)
+    if problems:
         raise ContractError(source.file("ds"), problems)
 
 
@@ -159,8 +167,8 @@ def _what(row: pd.Series) -> str:
     if row["kind"] in ("milestone", "ignored"):
         return "not read: " + ("no disposition" if row["kind"] == "milestone" else "as the mapping says")
     if row["phase"] == "before":
-        return "not read: before the main part"
-    where = {"main": "", "later": ", in a later epoch", "extension": ", in an extension"}[row["phase"]]
+        return "not read: screening, run-in or washout"
+    where = {"main": "", "later": ", in a later epoch", "extension": ", beyond the main part"}[row["phase"]]
     verb = {"completed": "completed the", "left": "left the", "ongoing": "still in the"}[row["kind"]]
     return f"{verb} {row['scope']}{where}"
 
@@ -191,12 +199,14 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     told_by = tuple(name for name, chosen in told.items() if len(chosen))
     found = Disposition(exits, told_by, cells(frame.assign(used=used)))
     found.notes += _notes(rows, frame, study, found.estimands)
+    assumed = {*study.index[study["assumed"]], *treatment.index[treatment["assumed"]]}
     told_later = main.index[main["kind"].eq("left")].intersection(study.index[study["phase"].eq("later")])
-    if len(told_later):
-        found.notes.append(
-            f"{len(told_later)} patients left the main part and have a disposition of a later epoch: the later one "
-            "tells whether and when they left the study, the earlier one that they stopped treatment."
-        )
+    month = f"patients have an end of which the month alone is known: taken as its {definitions.partial_exits} day"
+    later = (
+        "patients left the main part and have a disposition of a later epoch: the later one tells whether and when "
+        "they left the study, the earlier one that they stopped treatment."
+    )
+    found.notes += counted({f"{month}, as the mapping declares.": len(assumed), later: len(told_later)})
     return found
 
 
@@ -207,16 +217,15 @@ def _notes(rows: pd.DataFrame, frame: pd.DataFrame, study: pd.DataFrame, estiman
     if estimands == ("treatment",):
         notes.append("DS records the end of treatment alone: leaving means stopping treatment.")
     kinds = rows.groupby([ID, "scope", "EPOCH"], dropna=False)["kind"].nunique()
-    if n := int((kinds > 1).sum()):
-        notes.append(f"{n} patients both completed and left by records of one epoch: they count as having left.")
     bare = frame["DSCAT"].isna() & frame["DSCAT"].notna().any() & frame["kind"].ne("milestone")
-    if n := int(bare.sum()):
-        notes.append(f"{n} records of DS have no category and a term of a disposition: read as dispositions.")
-    if "treatment" in estimands and "study" in estimands:
-        alone = set(rows.loc[rows["scope"].eq("treatment"), ID]) - set(study.index)
-        if alone:
-            notes.append(f"{len(alone)} patients have a record of the treatment alone: taken as still in the study.")
-    return notes
+    alone = set(rows.loc[rows["scope"].eq("treatment"), ID]) - set(study.index)
+    told = {
+        "patients both completed and left by records of one epoch: they count as having left.": (kinds > 1).sum(),
+        "records of DS have no category and a term of a disposition: read as dispositions.": bare.sum(),
+        "patients have a record of the treatment alone: taken as still in the study.": len(estimands) > 1
+        and len(alone),
+    }
+    return [*notes, *counted(told)]
 
 
 def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series, definitions: Definitions) -> Disposition:
@@ -242,7 +251,7 @@ def with_deaths(found: Disposition, died: pd.DataFrame, reference: pd.Series, de
                 "completed and had died by that day: the completion stands": flagged & done & (day <= own),
                 "are flagged as dead without a date: their disposition stands": flagged & ~told & day.isna(),
             }
-            found.notes += [f"{rows.sum()} patients {what}." for what, rows in counts.items() if rows.any()]
+            found.notes += counted({f"patients {what}.": rows.sum() for what, rows in counts.items()})
         exits.loc[dead, f"{name}_day"] = own.where(own < day, day)[dead]
         exits.loc[dead, f"{name}_reason"] = DEATH
     found.exits = exits

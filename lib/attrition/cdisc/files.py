@@ -110,6 +110,19 @@ def _handle(entry: Any) -> Any:
     return entry if isinstance(entry, Path) and not entry.name.lower().endswith(".gz") else io.BytesIO(content(entry))
 
 
+def readable(entry: Any, reader: Callable, *arguments: Any) -> Any:
+    """What a reader makes of a file; one that it cannot read is refused without the words that it has for that."""
+    try:
+        return reader(entry, *arguments)
+    except ContractError:
+        raise
+    except FileNotFoundError:
+        rule = "there is no such file"
+    except Exception as error:
+        rule = f"this is no {ending(entry.name).removeprefix('.')} file that can be read ({type(error).__name__})"
+    raise ContractError(entry.name, [Problem("", rule)])
+
+
 def header(entry: Any) -> list[str]:
     """Names of the columns, as the file spells them."""
     return _KINDS[ending(entry.name)][0](entry)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc.disposition import phase, terms
-from attrition.cdisc.sources import ID, TERMS, WHOLE, CdiscError, Source, as_dates
+from attrition.cdisc.sources import ID, TERMS, WHOLE, CdiscError, Source, as_dates, counted
 from attrition.cdisc.trial import Definitions
 from attrition.contract.strict import ContractError, lines_of
 
@@ -46,7 +46,8 @@ def _in(frame: pd.DataFrame, columns: list[str], names: frozenset[str]) -> pd.Se
 def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
     """Who was dosed: by RFXSTDTC, else by EX where it covers most subjects, else by RFSTDTC.
 
-    Nobody whose actual arm says not treated (or is empty where others have one) was, unless RFXSTDTC dates a dose.
+    Nobody whose actual arm says not treated (or is empty where others have one) was, unless RFXSTDTC dates a dose. Who
+    has a study day in DS and no RFSTDTC was: the day counts from it.
     """
     if frame["RFXSTDTC"].notna().any():
         return frame["RFXSTDTC"].notna() & frame["RFSTDTC"].notna()
@@ -57,7 +58,11 @@ def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.S
     untreated = _in(frame, ["ARMCD", "ACTARMCD", "ARMNRS"], definitions.not_treated)
     untreated |= actual.isin(definitions.not_treated) & actual.ne(planned)
     untreated |= actual.isna() & actual.notna().any()
-    return taken & ~untreated
+    ends = source.read("ds", [ID, "DSSTDY"])
+    by_day = frame["RFSTDTC"].isna() & frame[ID].isin(ends.loc[ends["DSSTDY"].ge(1), ID]) & ~untreated
+    for note in counted({"subjects have study days in DS and no RFSTDTC: taken as dosed.": by_day.sum()}):
+        source.note(note)
+    return taken & ~untreated | by_day
 
 
 def randomised(
@@ -79,19 +84,16 @@ def randomised(
     screened_out = frame[ID].isin(disposed.loc[ended.isin(out), ID])
     silent = no_arm & ~failed & ~assigned & ~was_dosed
     doubtful = ~failed & ~silent & ~was_dosed & (told | screened_out)
-    notes = []
-    if n := int((silent & ~screened_out).sum()):
-        notes.append(f"{n} subjects of DM have no arm and no dose: taken as not randomised.")
-    if n := int(doubtful.sum()):
-        notes.append(f"{n} subjects have an arm, no dose, and are screen failures by ACTARM or DS: not randomised.")
-    if n := int((was_dosed & ~failed & screened_out).sum()):
-        notes.append(f"{n} dosed subjects are screen failures by DS: they count as having left.")
     chosen = ~(failed | silent | doubtful)
-    if n := int((chosen & (as_dates(frame["RFXSTDTC"]) > as_dates(frame["RFSTDTC"]))).sum()):
-        notes.append(f"{n} patients were first dosed (RFXSTDTC) after RFSTDTC: days count from RFSTDTC, as in SDTM.")
-    if n := int((chosen & ~was_dosed & finished).sum()):
-        notes.append(f"{n} randomised subjects without a dose completed by DS: is its date missing?")
-    return chosen, notes
+    later = chosen & (as_dates(frame["RFXSTDTC"]) > as_dates(frame["RFSTDTC"]))
+    told = {
+        "subjects of DM have no arm and no dose: taken as not randomised.": silent & ~screened_out,
+        "subjects have an arm, no dose, and are screen failures by ACTARM or DS: not randomised.": doubtful,
+        "dosed subjects are screen failures by DS: they count as having left.": was_dosed & ~failed & screened_out,
+        "patients were first dosed (RFXSTDTC) after RFSTDTC: days count from RFSTDTC, as in SDTM.": later,
+        "randomised subjects without a dose completed by DS: is its date missing?": chosen & ~was_dosed & finished,
+    }
+    return chosen, counted({what: who.sum() for what, who in told.items()})
 
 
 def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Definitions, usual: str) -> pd.DataFrame:

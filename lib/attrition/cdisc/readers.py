@@ -9,7 +9,18 @@ import pandas as pd
 
 from attrition.cdisc import participants
 from attrition.cdisc.disposition import CELL, EXITS, Disposition, sdtm, terms, with_deaths
-from attrition.cdisc.sources import ID, WHOLE, CdiscError, Source, as_dates, first_known, latest_dates, study_day
+from attrition.cdisc.sources import (
+    ID,
+    WHOLE,
+    CdiscError,
+    Source,
+    as_dates,
+    counted,
+    first_known,
+    in_month,
+    latest_dates,
+    study_day,
+)
 from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, Definitions, Trial, assemble, days_until
 from attrition.contract.strict import ContractError, lines_of
 
@@ -113,13 +124,14 @@ def adverse_events(
     columns = [ID, "AESEQ", "AEDECOD", "AEBODSYS", "AEDTC", "AESTDTC", "AEDY", "AESTDY"]
     frame = source.read("ae", columns, need=[ID, "AEDECOD"])
     frame = frame.drop_duplicates([ID, "AESEQ"]) if frame["AESEQ"].notna().all() else frame
-    frame = frame[frame[ID].isin(reference.index)]
     definitions = definitions or Definitions()
     first = frame[ID].map(reference)
     collected = _day(frame, reference, "AEDY", "AEDTC").fillna(study_day(latest_dates(frame["AEDTC"]), first))
     bound = study_day(latest_dates(frame["AESTDTC"]), first)
-    onset = _day(frame, reference, "AESTDY", "AESTDTC").fillna(np.fmin(bound, collected)).fillna(collected)
+    dated = _day(frame, reference, "AESTDY", "AESTDTC")
+    onset = dated.fillna(np.fmin(bound, collected)).fillna(collected)
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
+    made["assumed"] = dated.isna() & collected.isna()
     made = made[~(onset > frame[ID].map(days_until(definitions.data_cut, reference)).astype(float))]
     visits = pd.DataFrame(columns=["id", "day"]) if visits is None else visits
     known, notes = known_days(made, collected[made.index], visits, definitions)
@@ -180,6 +192,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     was_dosed = participants.dosed(source, subjects, definitions)
     randomised, notes = participants.randomised(source, subjects, was_dosed, definitions)
     kept, was_dosed = subjects[randomised], was_dosed[randomised]
+    source.keep(kept[ID])
     reference = participants.first_dose(source, "dm", "RFSTDTC", kept)
     visits = _visits(source, reference, definitions)
     adverse, doubts = adverse_events(source, reference, visits, definitions)
@@ -194,7 +207,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
             _exposure(source, reference),
         ]
     )
-    found = sdtm(source, reference[was_dosed.to_numpy() & reference.notna().to_numpy()], definitions)
+    found = sdtm(source, reference[was_dosed.to_numpy()], definitions)
     found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference, definitions)
     table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
     table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
@@ -219,7 +232,8 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
 
 def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, events: pd.DataFrame) -> pd.DataFrame:
     """Patients with their exits, the date of day 1, and the last day of any record."""
-    last = events.groupby("id")["day"].max()
+    seen = events if "assumed" not in events else events[events["assumed"].ne(True)]  # by a whole date
+    last = seen.groupby("id")["day"].max()
     table = table.join(found.exits[list(EXITS)], on="id")
     return table.assign(start=table["id"].map(reference), last_day=table["id"].map(last).astype(float))
 
@@ -238,6 +252,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
         arm = frame["TRT01A"]
         source.note("ADSL has neither TRT01P nor ARM: the arm is the treatment that was taken (TRT01A).")
     frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
+    source.keep(frame[ID])
     reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
     vital_signs = _adam_vital_signs(source, reference, definitions)
     adverse, doubts = _adam_adverse_events(source, reference, vital_signs[0], definitions)
@@ -284,6 +299,8 @@ def _adam_disposition(
     told = {"study": (study, end, notes), "treatment": (treatment, stopped, more)}
     for name, (reason, column, _) in told.items():
         date = as_dates(frame[column])
+        if definitions.partial_exits:
+            date = date.fillna(in_month(frame[column], definitions.partial_exits, as_dates(frame["TRTSDT"])))
         rule = f"{WHOLE}: it tells when the patient {'left' if name == 'study' else 'stopped treatment'}"
         if undated := lines_of(column, rule, dosed & reason.notna() & date.isna()):
             raise ContractError(source.file("adsl"), undated)
@@ -300,7 +317,7 @@ def _adam_disposition(
         dates = pd.concat([as_dates(frame[column]) for column in ("EOSDT", "LSTALVDT", "TRTEDT", "TRTSDT")])
         last = last.mask(silent, definitions.data_cut or dates.max())
         until = "the declared data cut" if definitions.data_cut else "the last date of ADSL"
-        found.notes.append(f"{silent.sum()} ongoing patients have no last date (LSTALVDT): followed to {until}.")
+        found.notes += counted({f"ongoing patients have no last date (LSTALVDT): followed to {until}.": silent.sum()})
     return with_deaths(found, died, reference, definitions), study_day(last, frame[ID].map(reference)).set_axis(
         frame[ID]
     )
@@ -310,22 +327,17 @@ def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Defi
     """Term of each patient's end of study or treatment, missing while it lasts, and notes."""
     reason, said = terms(given), terms(frame[status])
     completed = "COMPLETED" if "COMPLETED" in definitions.completed else min(definitions.completed)
-    notes = []
     both = said.eq("COMPLETED") & reason.notna() & ~reason.isin(definitions.completed)
-    if n := int(both.sum()):
-        notes.append(f"{n} patients completed by {status} and have a reason for leaving: they count as having left.")
-    if n := int((said.eq("ONGOING") & reason.notna()).sum()):
-        notes.append(f"{n} patients are ongoing by {status} and have a reason for leaving: they count as ongoing.")
+    lasting = said.eq("ONGOING") & reason.notna()
     reason = reason.mask(said.isin(definitions.ongoing) | reason.isin(definitions.ongoing))
     reason = reason.mask(reason.isna() & said.eq("COMPLETED"), completed)
     bare = reason.isna() & said.eq("DISCONTINUED")
-    if n := int(bare.sum()):
-        many = "patients" if n != 1 else "patient"
-        notes.append(
-            f"{n} {many} discontinued by {status} without a reason: counted as having left, in the group "
-            f"{definitions.other}."
-        )
-    return reason.mask(bare, NO_REASON), notes
+    told = {
+        f"patients completed by {status} and have a reason for leaving: they count as having left.": both,
+        f"patients are ongoing by {status} and have a reason for leaving: they count as ongoing.": lasting,
+        f"patients discontinued by {status} without a reason: they count as having left, {definitions.other}.": bare,
+    }
+    return reason.mask(bare, NO_REASON), counted({what: who.sum() for what, who in told.items()})
 
 
 def _adam_cells(frame: pd.DataFrame, study: pd.Series, treatment: pd.Series, definitions: Definitions) -> pd.DataFrame:

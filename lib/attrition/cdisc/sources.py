@@ -16,7 +16,7 @@ floats, empty text is missing. Study days count from the first dose, day 1; the 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,8 @@ ENDINGS = files.ENDINGS
 SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
 ISO_FULL, ISO_MONTH, ISO_YEAR = 10, 7, 4
+IN_MONTH = {"first": 0.0, "middle": 0.5, "last": 1.0}
+"""Where in a month a day may be assumed to lie."""
 _TIME = r"[T ](?:\d\d|-)(?::(?:\d\d|-)){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 FULL = re.compile(rf"\d{{4}}-\d\d-\d\d(?:{_TIME})?", re.ASCII)
 PARTIAL = re.compile(rf"(?:\d{{4}}|-)(?:-(?:0[1-9]|1[0-2]|-)(?:-(?:\d\d|-))?)?-*(?:{_TIME})?", re.ASCII)
@@ -60,6 +62,8 @@ RANGE_RULE = "must be a number from {:g} to {:g}"
 YEAR_RULE = "must lie between the years {} and {}"
 UNKNOWN = "no subject of {} has this id"
 MOST_SHOWN = 8
+SMALL = 100_000
+"""Rows of a file whose columns are kept while a trial is read, for another reader of the same."""
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -102,19 +106,35 @@ def as_dates(values: pd.Series) -> pd.Series:
     return dates.reindex(place).set_axis(values.index)
 
 
+def _cut_off(values: pd.Series, length: int, form: str) -> pd.Series:
+    """First days of the ISO dates that end after so many characters."""
+    if not pd.api.types.is_string_dtype(values) and not pd.api.types.is_object_dtype(values):
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[s]")
+    text = _text(values).str.rstrip("-")
+    return pd.to_datetime(text.where(text.str.len() == length), format=form, errors="coerce").astype("datetime64[s]")
+
+
 def latest_dates(values: pd.Series) -> pd.Series:
     """Last date that fits an ISO date which may lack day or month.
 
     >>> latest_dates(pd.Series(["2014-02", "2014", "2014-03-01"])).dt.strftime("%d.%m.%Y").tolist()
     ['28.02.2014', '31.12.2014', '01.03.2014']
     """
-    full = as_dates(values)
-    if not pd.api.types.is_string_dtype(values) and not pd.api.types.is_object_dtype(values):
-        return full
-    text = _text(values).str.rstrip("-")
-    month = pd.to_datetime(text.where(text.str.len() == ISO_MONTH), format="%Y-%m", errors="coerce")
-    year = pd.to_datetime(text.where(text.str.len() == ISO_YEAR), format="%Y", errors="coerce")
-    return full.fillna(month + pd.offsets.MonthEnd(0)).fillna(year + pd.offsets.YearEnd(0))
+    month, year = _cut_off(values, ISO_MONTH, "%Y-%m"), _cut_off(values, ISO_YEAR, "%Y")
+    return as_dates(values).fillna(month + pd.offsets.MonthEnd(0)).fillna(year + pd.offsets.YearEnd(0))
+
+
+def in_month(values: pd.Series, place: str, after: pd.Series) -> pd.Series:
+    """A day for ISO dates that lack it: the first, middle or last of those of the month that are not before `after`.
+
+    >>> start = pd.Series(pd.to_datetime(["2014-01-01", "2014-02-19"]))
+    >>> in_month(pd.Series(["2014-02"] * 2), "middle", start).dt.strftime("%d.%m.%Y").tolist()
+    ['14.02.2014', '23.02.2014']
+    """
+    first = _cut_off(values, ISO_MONTH, "%Y-%m")
+    last = first + pd.offsets.MonthEnd(0)
+    first = first.mask((first < after) & (after <= last), after)
+    return (first + (last - first) * IN_MONTH[place]).dt.floor("D")
 
 
 def study_day(dates: pd.Series, reference: pd.Series) -> pd.Series:
@@ -194,6 +214,11 @@ def _date_problems(values: pd.Series) -> list[Problem]:
     return [*spelled(name, DATE_RULE, values, bad), *lines_of(name, YEAR_RULE.format(*years), outside)]
 
 
+def counted(told: Mapping[str, Any]) -> list[str]:
+    """Sentences that begin with how many they are about; none about nobody."""
+    return [f"{int(n)} {what}" for what, n in told.items() if n]
+
+
 def _absent(column: str, index: pd.Index | None = None) -> pd.Series:
     """A column that a file does not have."""
     return pd.Series(dtype="float" if _is_numeric(column) else "str", index=index)
@@ -213,6 +238,8 @@ class Source:
     notes: list[str] = field(default_factory=list, compare=False, repr=False)
     _rows: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     _left: dict[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[str, dict] = field(default_factory=dict, compare=False, repr=False)
+    _kept: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @cached_property
     def files(self) -> dict[str, Any]:
@@ -245,6 +272,10 @@ class Source:
         if n and name in self.files:
             self._left[self.file(name), why] = int(n)
 
+    def keep(self, ids: Iterable[str]) -> None:
+        """Leave out, from now on, the rows of all other subjects."""
+        self._kept.update(ids)
+
     def note(self, sentence: str) -> None:
         """Keep a note once."""
         if sentence not in self.notes:
@@ -256,7 +287,7 @@ class Source:
 
     def columns(self, name: str) -> dict[str, str]:
         """Columns of a domain in upper case, and as the file spells them; refused are two that differ in case alone."""
-        names = self._readable(name, _header)
+        names = files.readable(self.files[name], files.header)
         upper = [column.strip().upper() for column in names]
         if twice := sorted({column for column in upper if upper.count(column) > 1}):
             rule = "two columns have this name, but for case or spaces"
@@ -266,19 +297,8 @@ class Source:
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
         spelled_so = self.columns(name)
         text = [spelled_so[column] for column in columns if not _is_numeric(column) and not _is_date(column)]
-        frame = self._readable(name, _content, [spelled_so[column] for column in columns], self.missing, text)
-        return frame.set_axis(columns, axis=1)
-
-    def _readable(self, name: str, reader: Callable, *arguments: Any) -> Any:
-        """What the reader makes of a file; a broken file is refused by its name, whatever the reader raises."""
-        path = self.files[name]
-        try:
-            return reader(path, *arguments)
-        except ContractError:
-            raise
-        except Exception as error:
-            kind = files.ending(path.name).removeprefix(".")
-            raise CdiscError(f"{path.name}: this is no {kind} file that can be read ({type(error).__name__})") from None
+        wanted = [spelled_so[column] for column in columns]
+        return files.readable(self.files[name], files.table, wanted, self.missing, text).set_axis(columns, axis=1)
 
     def domain(self, prefix: str) -> list[str]:
         """Names of the files of a domain: itself, and its splits (lbch, lbhe ...), never the supplements.
@@ -315,21 +335,31 @@ class Source:
         if problems or again:
             raise ContractError(self.file(name), [*problems, *again])
         self._note_days(name, frame)
+        if self._kept and ID in frame:
+            ours = frame[ID].isin(self._kept)
+            self.left_out(name, int((~ours).sum()), "subjects who do not count as randomised")
+            frame = frame[ours]
         return frame.assign(**{c: _absent(c, frame.index) for c in columns if c not in frame})[columns]
 
     def _typed(self, name: str, columns: list[str]) -> tuple[pd.DataFrame, list[Problem]]:
-        """Columns of a file by line, and what is wrong with their cells."""
-        frame = self._read(name, columns)
-        for sentence in frame.attrs.pop("notes", ()):
-            self.note(sentence)
-        if frame.index.name != "line":  # as that of a CSV file is: of any other file the row, counted from 1
-            frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
-        found = {column: _cells(frame[column], self.missing) for column in frame}
-        typed = pd.DataFrame({column: cells for column, (cells, _) in found.items()}, index=frame.index)
-        if ID in frame and not pd.api.types.is_numeric_dtype(frame[ID]):
-            n = int((typed[ID].notna() & typed[ID].ne(frame[ID])).sum())
-            self._note_ids(name, n, "with blanks around it or invisible characters: read without them.")
-        return typed, [problem for _, problems in found.values() for problem in problems]
+        """Columns of a file by line, and what is wrong with their cells; of a small file each is read once."""
+        found = self._known.get(name, {})
+        new = [column for column in columns if column not in found]
+        if new or not found:
+            frame = self._read(name, new)
+            for sentence in frame.attrs.pop("notes", ()):
+                self.note(sentence)
+            if frame.index.name != "line":  # as that of a CSV file is: of any other file the row, counted from 1
+                frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="line"))
+            found = {None: (frame.index, [])} | found | {c: _cells(frame[c], self.missing) for c in frame}
+            if len(frame) <= SMALL:
+                self._known[name] = found
+            if ID in frame and not pd.api.types.is_numeric_dtype(frame[ID]):
+                ids = found[ID][0]
+                n = int((ids.notna() & ids.ne(frame[ID])).sum())
+                self._note_ids(name, n, "with blanks around it or invisible characters: read without them.")
+        typed = pd.DataFrame({column: found[column][0] for column in columns}, index=found[None][0])
+        return typed, [problem for column in columns for problem in found[column][1]]
 
     def _note_ids(self, name: str, n: int, what: str) -> None:
         if n:
@@ -436,9 +466,6 @@ class Source:
                         f"{self.file(name)}: in {n} rows {day} is more than a day from what {date} and the first dose "
                         f"give; {day} counts."
                     )
-
-
-_header, _content = files.header, files.table
 
 
 def holds_files(place: str | Path) -> bool:

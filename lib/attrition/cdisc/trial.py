@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc.sources import TERMS, CdiscError, study_day
+from attrition.cdisc.sources import TERMS, CdiscError, counted, study_day
 
 STANDARD = TERMS["standard"]
 COMPETING, NO_EVENT, COMPLETED, CENSORED = "competing", "none", "completed", "ongoing"
@@ -56,6 +56,8 @@ class Definitions:
         Epochs that the question is about; empty: all but screening, follow-up and extensions.
     study_records, treatment_records, ignored_records : tuple of str
         Records of DS by subcategory or cell, see `attrition.cdisc.disposition.matches`.
+    partial_exits : str
+        Day of the month of an exit that lacks it: ``"first"``, ``"middle"``, ``"last"``; empty: such a date is refused.
     data_cut : pandas.Timestamp or None
         Nothing that is dated later is read.
     adverse_events_known : str
@@ -96,6 +98,7 @@ class Definitions:
     study_records: tuple[str, ...] = ()
     treatment_records: tuple[str, ...] = ()
     ignored_records: tuple[str, ...] = ()
+    partial_exits: str = ""
     data_cut: pd.Timestamp | None = None
     adverse_events_known: str = ""
     numbers: tuple[str, ...] = ()
@@ -316,7 +319,7 @@ def _before_the_cut(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
     """Patients and records as they stood at a data cut, and who had begun: what is dated later does not exist.
 
-    Who was seen later is followed to the last record by then, or, without records, to the cut.
+    Who was seen later is followed to the last record by then, or, where no visits are recorded, to the cut.
     """
     here = ~(patients["start"] > cut)
     patients = patients[here].reset_index(drop=True)
@@ -327,7 +330,7 @@ def _before_the_cut(
     of = events["id"].map(pd.Series(last.to_numpy(), index=patients["id"]))
     events = events[(events["day"] <= of) & ~(events["known_day"] > of)]
     seen = events.groupby("id")["day"].max().reindex(patients["id"]).to_numpy()
-    seen = np.where(np.isnan(seen), last, seen)
+    seen = np.where(np.isnan(seen) | (not events["kind"].eq("visit").any()), last, seen)
     return patients.assign(last_day=patients["last_day"].where(patients["last_day"] <= last, seen)), events, here
 
 
@@ -440,10 +443,13 @@ def assemble(
     """
     patients = _complete(patients).reset_index(drop=True)
     dosed = pd.Series(True, index=patients.index) if dosed is None else dosed.reset_index(drop=True)
+    undated = events["day"].isna() & events["kind"].ne("end of exposure")  # who is still dosed has no end
+    notes = (*notes, *counted({"records without a day are left out.": undated.sum()}))
     if definitions.data_cut is not None:
         screened = dict.fromkeys(screened)  # nobody dates a screening failure
         patients, events, here = _before_the_cut(patients, events, definitions.data_cut)
         dosed = dosed[here].reset_index(drop=True)
+        notes = (*notes, *counted({"patients started after the data cut and are left out.": (~here).sum()}))
     patients, estimand = _exits(patients, definitions.estimand, estimands)
     patients, left_out = analysed(patients, dosed)
     _check(patients, label)

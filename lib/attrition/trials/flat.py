@@ -6,10 +6,9 @@ with its line and column, and no message holds a value.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,28 +97,16 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
         raise ContractError(path.name, [Problem("", unread(path))])
     elif files.ending(path.name) == ".csv":
         zipped = path.suffix.lower() == ".gz"
-        table = parse(_readable(path, files.content), path.name, missing) if zipped else read_strict(path, missing)
+        content = files.readable(path, files.content) if zipped else b""
+        table = parse(content, path.name, missing) if zipped else read_strict(path, missing)
         table.columns = pd.Index([composed(name) for name in table])
         _require(table.columns, columns, path.name)
         return _composed(table[columns])
     else:
-        _require(_readable(path, files.header), columns, path.name)
-        table = _readable(path, files.table, columns, tuple(missing), columns)
+        _require(files.readable(path, files.header), columns, path.name)
+        table = files.readable(path, files.table, columns, tuple(missing), columns)
     table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
     return _composed(table.mask(table.isin(list(missing))))
-
-
-def _readable(path: Path, reader: Callable, *arguments: Any) -> Any:
-    """What a reader of files gives; a file that it cannot read is refused without the words it has for that."""
-    if not path.exists():
-        raise ContractError(path.name, [Problem("", "there is no such file")])
-    try:
-        return reader(path, *arguments)
-    except ContractError:
-        raise
-    except Exception:
-        kind = files.ending(path.name).removeprefix(".")
-        raise ContractError(path.name, [Problem("", f"this is no {kind} file that can be read")]) from None
 
 
 def _composed(table: pd.DataFrame) -> pd.DataFrame:
@@ -350,20 +337,6 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     return made
 
 
-def _as_of(table: pd.DataFrame, m: TableMapping, last: pd.Series) -> tuple[pd.DataFrame, list[str]]:
-    """Patients as they stood at the data cut: who left, or stopped, later was still there on its day."""
-    if not m.data_cut:
-        return table, []
-    if m.start_date is None:
-        return table, ["The mapping names a data cut and no start_date: days are taken as they stood at the cut."]
-    late, after = table["event_day"] > last, int((last < 1).sum())
-    table = table.assign(event_day=np.fmin(table["event_day"], last), reason=table["reason"].mask(late))
-    if "treatment_day" in table:
-        kept = table["treatment_day"] <= last
-        table = table.assign(**{name: table[name].where(kept) for name in ("treatment_day", "treatment_reason")})
-    return table, [f"{after} patients started after the data cut and are left out."] if after else []
-
-
 def _own(column: str) -> str:
     """A baseline column that has the name of one of ours keeps apart from it."""
     taken = {*PATIENT_COLUMNS, *EXIT_COLUMNS, "time", "event_group", "status"}
@@ -426,7 +399,7 @@ def definitions(m: TableMapping, name: str) -> Definitions:
         other="other" if m.reason else LEFT,
         estimand=m.estimand or "",
         data_cut=pd.Timestamp(m.data_cut) if m.data_cut else None,
-        adverse_events_known={"collected": ""}.get(m.known, m.known or ""),
+        adverse_events_known=m.known,
         known_on_day_1=tuple(map(_own, m.known_on_day_1)),
         plan=m.plan,
     )
@@ -493,15 +466,15 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
         The horizon lies beyond what was seen of the patients.
     """
     path, mapping = path if isinstance(path, pd.DataFrame) else Path(path), for_table(mapping)
-    read = patients(path, mapping)
-    until = days_until(definitions(mapping, "").data_cut, read["start"])
-    records, told = events(mapping, read["id"], until)
-    table, cut = _as_of(read, mapping, until)
-    schedule, notes = _schedule(mapping, records), [*read.attrs["notes"], *cut, *told]
-    account = [(_name(path), len(read), 0, "")]
+    table = patients(path, mapping)
+    until = days_until(definitions(mapping, "").data_cut, table["start"])
+    records, told = events(mapping, table["id"], until)
+    schedule, notes = _schedule(mapping, records), [*table.attrs["notes"], *told]
+    if mapping.data_cut and mapping.start_date is None:
+        notes.append("The mapping names a data cut and no start_date: days are taken as they stood at the cut.")
+    account = [(_name(path), len(table), 0, "")]
     if mapping.events:
         undated = int(records["day"].isna().sum())
-        notes += [f"{undated} records without a day are left out."] if undated else []
         account += [(mapping.events.table.name, len(records), undated, "without a day" if undated else "")]
     recorded: tuple[str, ...] = ESTIMANDS[:1]
     if "treatment_day" in table:

@@ -70,7 +70,7 @@ MOMENTS = ("collected", "next visit", "onset")
 WORDS = {"day": DAY, "texts": TEXTS, "groups": GROUPS, "record": RECORDS, "date": DATE, "dropout": DROPOUT}
 WORDS |= {"pair": PAIR, "positive": POSITIVE, "moment": MOMENTS}
 OF_TABLES = ("columns", "schedule", "events")
-OF_FOLDERS = {"disposition": ("study", "treatment", "ignore"), "design": ("study", "epochs")}
+OF_FOLDERS = {"disposition": ("study", "treatment", "ignore", "partial"), "design": ("study", "epochs")}
 """Keys that say something about the one or the other alone."""
 RENAMED = {
     "columns": {"competing": "competing_event"},
@@ -117,13 +117,9 @@ def _tidy(value: Any) -> Any:
     """What a mapping holds with every text composed, as the cells that it names are."""
     if isinstance(value, dict):
         return {_tidy(key): _tidy(item) for key, item in value.items()}
-    return (
-        [_tidy(item) for item in value]
-        if isinstance(value, list)
-        else composed(value)
-        if isinstance(value, str)
-        else value
-    )
+    if isinstance(value, list):
+        return [_tidy(item) for item in value]
+    return composed(value) if isinstance(value, str) else value
 
 
 def slug(text: str) -> str:
@@ -175,7 +171,7 @@ def _across(content: dict[str, Any]) -> Iterator[str]:
         if named and name not in named:
             yield f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
     for key, cells in content.get("disposition", {}).items():
-        for cell in cells:
+        for cell in cells if isinstance(cells, list) else ():
             if "|" in cell and cell.count("|") != CELL - 1:
                 yield f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
     if events and ("kind" in events) == ("all_are" in events):
@@ -270,6 +266,7 @@ def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     m.path, m.sections, m.plan = path, frozenset(content), dict(content.get("plan", {}))
     m.horizon, m.data_cut = m.horizon or m.plan.get("horizon"), as_date(m.data_cut)
     m.landmarks, m.visits = tuple(sorted(set(m.landmarks))), tuple(m.visits or ())
+    m.known = "" if m.known in (None, MOMENTS[0]) else m.known
     m.missing = tuple(content.get("missing", [""]))
     m.groups = {name: tuple(terms) for name, terms in (m.groups or {}).items()}
     m.events = _part(SHAPE.optional["events"], content["events"]) if content.get("events") else None

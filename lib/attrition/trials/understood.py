@@ -3,13 +3,16 @@
 Counts, terms, arms and files only; no patient, and no date of one.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
 from attrition.cdisc.disposition import CELL, RULES
-from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial, completion_begins
 
+WRITTEN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 CELLS = [*CELL, "records", "used", "taken_for"]
 
 
@@ -34,7 +37,9 @@ def _who(trial: Trial) -> Iterator[str]:
 
 def _when(trial: Trial) -> Iterator[str]:
     chosen = trial.definitions
-    yield f"  horizon: day {trial.horizon}, predictions on days {', '.join(map(str, trial.landmarks))}"
+    begins = completion_begins(trial.patients)
+    why = f" (completions begin on day {begins})" if begins else ""
+    yield f"  horizon: day {trial.horizon}{why}, predictions on days {', '.join(map(str, trial.landmarks))}"
     if trial.exits["start"].notna().any():
         last = last_record(trial)
         cut = f"data cut: {last:%Y-%m-%d}"
@@ -77,25 +82,44 @@ def _which(trial: Trial) -> Iterator[str]:
         )
 
 
+def _off(trial: Trial, what: str) -> pd.Series:
+    """Day on which each patient left the study, or stopped treatment, by the horizon."""
+    day, reason = trial.exits[f"{what}_day"], trial.exits[f"{what}_reason"]
+    return day.where(day.le(trial.horizon) & ~trial.definitions.group_of(reason).isin([COMPLETED, CENSORED]))
+
+
+def _listed(names: pd.Series) -> str:
+    return ", ".join(sorted(set(names)))
+
+
 def questions(trial: Trial) -> list[str]:
     """What only the reader can decide, asked where the answer changes numbers, with the key of a mapping."""
     asked, flow, chosen, cells = [], trial.flow, trial.definitions, trial.cells.reindex(columns=CELLS)
-    if flow.get("off_treatment") != flow.get("off_study"):
+    if len(trial.estimands) > 1 and not _off(trial, "study").equals(_off(trial, "treatment")):
         asked.append(
             f"leaving the study ({flow['off_study']} by the horizon) or stopping treatment ({flow['off_treatment']})? "
             f"{chosen.estimand} is taken: [design] estimand"
         )
-    elsewhere = cells[
-        cells["taken_for"].astype("str").str.contains("extension|later epoch") & (cells["used"] < cells["records"])
-    ]
-    if len(elsewhere):
-        epochs = ", ".join(sorted(set(elsewhere["EPOCH"])))
+    if completion_begins(trial.patients) is None and trial.horizon == trial.patients["event_day"].max():
         asked.append(
-            f"do records of {epochs} belong to the question? The main part is taken, later epochs tell "
-            "only whether who stopped treatment stayed: [design] epochs"
+            f"which day is the horizon? Too few completed to tell; {trial.horizon}, the last day, is taken: "
+            "[design] horizon"
+        )
+    told, epochs = cells["taken_for"].astype("str"), cells["EPOCH"].fillna("no epoch")
+    spare = told.str.contains("beyond|later epoch") & (cells["used"] < cells["records"])
+    if spare.any() and not chosen.epochs:
+        asked.append(
+            f"do records of {_listed(epochs[spare])} belong to the question? The main part is taken: who completed it "
+            "has completed, and later records tell only whether who stopped treatment stayed: [design] epochs"
+        )
+    done = told.str.fullmatch("completed the (study|treatment)")
+    if (passed := done & cells["used"].eq(0)).any() and not chosen.epochs:
+        asked.append(
+            f"is the trial completed with {_listed(epochs[passed])} (periods of a crossover, an induction)? The last "
+            f"part is taken, {_listed(epochs[done & ~passed])}: [design] epochs"
         )
     adverse = trial.events[trial.events["kind"].eq("adverse event")]
-    if n := int(adverse["known_day"].isna().sum()):
+    if (n := int(adverse["known_day"].isna().sum())) and not chosen.adverse_events_known:
         asked.append(
             f"when were {n} adverse events without a collection date known? never is taken: [adverse_events] known"
         )
@@ -119,6 +143,9 @@ def text(trial: Trial, label: str) -> str:
     }
     if len(trial.cells):
         parts["What every disposition was taken for"] = _table(trial.cells[["records", "used", *CELL, "taken_for"]])
+    else:
+        told = trial.patients.groupby(["reason", "reason_group"], dropna=False).size().rename("patients").reset_index()
+        parts["What every reason was taken for"] = _table(told.rename(columns={"reason_group": "taken for"}))
     if trial.account:
         table = pd.DataFrame(list(trial.account), columns=["file", "rows", "left out", "why"])
         parts["Rows read"] = _table(table)
@@ -126,43 +153,12 @@ def text(trial: Trial, label: str) -> str:
     return "\n\n".join("\n".join([title, *lines]) for title, lines in parts.items())
 
 
-def _toml(value: object) -> str:
-    return str(list(value)).replace("'", '"') if isinstance(value, list | tuple) else f'"{value}"'.replace("\\", "\\\\")
-
-
 def mapping(trial: Trial) -> str:
     """A mapping of a folder to start from: what was taken, in the keys that change it."""
     chosen = trial.definitions
-    cells = [" | ".join("" if pd.isna(cell) else cell for cell in row) for row in trial.cells[CELL].to_numpy()]
-    lines = [
-        "# What was understood, in the keys that decide it; see docs/your-trial.md.",
-        f"name = {_toml(trial.name)}",
-        f"title = {_toml(chosen.title)}",
-        'missing = [""]                    # spellings that mean "missing"; R writes NA',
-        "",
-        "[design]",
-        f"horizon = {trial.horizon}",
-        f"landmarks = {list(trial.landmarks)}",
-        f"reference_arm = {_toml(trial.arms[0])}",
-        f'estimand = "{chosen.estimand}"          # "study" or "treatment"',
-        '# epochs = ["TREATMENT"]          # the part that the question is about',
-        "# data_cut = 2020-12-31           # nothing that is dated later is read",
-        "",
-        "[reasons]                         # added to the terms of CDISC, and before them",
-        f"completed = {_toml(sorted(chosen.completed))}",
-        f"competing = {_toml(sorted(chosen.competing))}",
-        "",
-        "[disposition]                     # a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD, * for any",
-        *[f"# {cell}" for cell in cells],
-        "# study = []",
-        "# treatment = []",
-        "# ignore = []",
-        "",
-        "[adverse_events]",
-        'known = "collected"               # without a collection date never; or "next visit", "onset"',
-        "",
-        "# [plan]                          # what the protocol planned, for a trial that runs",
-        f"# patients = {trial.flow['randomised']}",
-        "# dropout = 0.20",
-    ]
-    return "\n".join(lines) + "\n"
+    cells = ["# " + " | ".join("" if pd.isna(cell) else cell for cell in row) for row in trial.cells[CELL].to_numpy()]
+    given = {"name": trial.name, "title": chosen.title, "reference": trial.arms[0], "estimand": chosen.estimand}
+    given |= {"completed": sorted(chosen.completed), "competing": sorted(chosen.competing)}
+    numbers = {"horizon": trial.horizon, "landmarks": list(trial.landmarks), "patients": trial.flow["randomised"]}
+    texts = {key: json.dumps(value, ensure_ascii=False) for key, value in given.items()}  # as TOML spells them
+    return WRITTEN.format(**texts, **numbers, cells="\n".join(" ".join(cell.split()) for cell in cells))
