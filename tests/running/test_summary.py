@@ -49,6 +49,14 @@ def test_a_trial_put_back_is_the_same_as_one_that_was_cut(pilot):
     assert json.dumps(results.plain(summary.dated(then))) == json.dumps(results.plain(summary.dated(later)))
 
 
+def test_information_is_of_days_that_could_have_been_followed(found, known):
+    begun = known[known["start"] <= "2013-06-01"]
+    u = (pd.Timestamp("2013-06-01") - begun["start"]).dt.days + 1
+    assert found["information"] == pytest.approx(u.clip(upper=168).sum() / (254 * 168))
+    open_months = found["backtest"]["rows"].set_index("open").loc[True, ["inside", "mid_pit"]]
+    assert open_months.isna().all(axis=None)
+
+
 def test_what_changed_in_a_month_is_counted(found, known):
     before = remaining.at(known, "2013-05-01", 168)
     now = found["states"]
@@ -59,6 +67,7 @@ def test_what_changed_in_a_month_is_counted(found, known):
 
 
 def test_shares_and_what_the_plan_allows(found):
+    assert (found["level"], found["arms"]) == (0.9, 3)
     assert summary.allowed(found) == 101  # 101 of 254 are at most 40 %, 102 more
     table = summary.shares(found).set_index("label")
     assert table.loc["dropout", "planned"] == pytest.approx(40)

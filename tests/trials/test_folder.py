@@ -122,10 +122,10 @@ def test_an_extension_is_asked_about(tmp_path):
 
 def test_periods_are_asked_about_until_they_are_chosen(tmp_path):
     crossover(tmp_path)
-    (asked,) = understood.questions(folder.load(tmp_path))
+    *_, asked = understood.questions(folder.load(tmp_path))
     assert asked.startswith("is the trial completed with PERIOD 1 (periods of a crossover, an induction)? The last")
     chosen = mapping.read({"design": {"epochs": ["PERIOD 1"]}})
-    assert understood.questions(folder.load(tmp_path, chosen)) == []
+    assert not any("PERIOD" in question for question in understood.questions(folder.load(tmp_path, chosen)))
 
 
 def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
@@ -133,9 +133,9 @@ def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
     for row in (0, 13):
         rows[row] |= {"DSDECOD": LEFT, "DSSTDTC": date(60)}
     trial = load(sdtm(both, rows))
-    assert trial.flow["off_treatment"] == trial.flow["off_study"] + 1  # who left the study is off treatment as well
+    assert (trial.flow["off_treatment"], trial.flow["off_study"]) == (1, 1)  # as many, and not the same patients
     (asked,) = understood.questions(trial)
-    assert asked.startswith("leaving the study (1 by the horizon) or stopping treatment (2)?")
+    assert asked.startswith("leaving the study (1 by the horizon) or stopping treatment (1)?")
 
 
 def test_the_horizon_is_asked_for_where_too_few_completed(tmp_path):

@@ -55,7 +55,7 @@ def uncommented(but=()):
 
 def test_every_commented_key_of_the_template_is_valid(tmp_path):
     path = tmp_path / "m.toml"
-    path.write_text(uncommented(["all_are", "study", "epochs", "treatment", "ignore", "proportions"]))
+    path.write_text(uncommented(["all_are", "study", "epochs", "treatment", "ignore", "partial", "proportions"]))
     read = mapping.for_table(mapping.read(path))
     assert read.events.known_day == "reported_day"
     assert (read.competing_event, read.treatment_day, read.start_date) == ("died", "stopped_day", "first_dose")
@@ -69,7 +69,8 @@ FOLDER = {
     "name": "study",
     "design": {"study": "T", "epochs": ["TREATMENT"], "estimand": "treatment", "data_cut": "2013-06-01"},
     "reasons": {"competing": ["TRANSPLANT"], "groups": {"lack of efficacy": ["LACK OF EFFICACY"]}},
-    "disposition": {"study": ["* | STUDY PARTICIPATION | * | *"], "treatment": ["STUDY TREATMENT"], "ignore": ["X"]},
+    "disposition": {"study": ["* | STUDY PARTICIPATION | * | *"], "treatment": ["STUDY TREATMENT"], "ignore": ["X"]}
+    | {"partial": "middle"},
     "adverse_events": {"known": "next visit"},
     "baseline": {"known_on_day_1": ["age"]},
     "plan": {"horizon": 168, "dropout": [[28, 0.05], [168, 0.2]]},

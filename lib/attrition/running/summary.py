@@ -125,6 +125,8 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     now = at(known, whole.cut - lag, H)
     found: dict[str, Any] = {"cut": whole.cut, "as_at": now.cut, "horizon": H, "unblinded": unblinded}
     found |= {
+        "level": LEVEL,
+        "arms": int(trial.patients["arm"].nunique()),
         "calendar": has_dates(trial),
         "leaving": trial.definitions.estimand,
         "states": now.counts,

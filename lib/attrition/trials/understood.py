@@ -105,7 +105,7 @@ def questions(trial: Trial) -> list[str]:
             f"which day is the horizon? Too few completed to tell; {trial.horizon}, the last day, is taken: "
             "[design] horizon"
         )
-    told, epochs = cells["taken_for"].astype("str"), cells["EPOCH"].fillna("no epoch")
+    told, epochs = cells["taken_for"].astype("str"), cells["EPOCH"].astype(object).fillna("no epoch")
     spare = told.str.contains("beyond|later epoch") & (cells["used"] < cells["records"])
     if spare.any() and not chosen.epochs:
         asked.append(

@@ -13,14 +13,16 @@ from scipy.special import stdtr, stdtrit
 
 from attrition import seeds
 from attrition.cdisc.trial import Trial
+from attrition.worth import evidence
 from attrition.worth.model import Array
 
-OUTCOME, VISITS, WINDOW = "adas_cog", (56, 112, 168), 28
-"""Name of the outcome, the days planned for it after the baseline, and how far off a value may lie."""
+ENDPOINT, WINDOW = evidence.content()["endpoint"], 28
+"""Name of the outcome and the days planned for it after the baseline; how far off a value may lie."""
+VISITS = tuple(ENDPOINT["visits"])
 SHIFTS = np.arange(0.0, 15.01, 0.5)
 
 
-def outcomes(trial: Trial, name: str = OUTCOME) -> pd.DataFrame | None:
+def outcomes(trial: Trial, name: str = ENDPOINT["name"]) -> pd.DataFrame | None:
     """Baseline and the value nearest to each visit, a row a patient; None where the trial has no such outcome.
 
     Columns: arm, baseline, the days of the visits, and ``after_DAY``, whether that value was taken after leaving.
