@@ -1125,8 +1125,9 @@ CASES = {
     "readme_number": [
         (
             HOW_MANY,
-            "*How many will leave can be told while a trial runs.* 24 of 25 months of the real trial were foretold; in "
-            "simulated ones 88% to 94% of what came lay inside the 90 % interval.",
+            "*How many will leave can be told while a trial runs.* Put back to 25 months, 24 of its 90 % intervals "
+            "held "
+            "what came; in simulated trials 88% to 94%.",
         ),
     ],
     "finding_number": [
@@ -1134,7 +1135,8 @@ CASES = {
             HOW_MANY,
             "*Claim:* how many will leave can be told while a trial runs. *Found:* of the real trial, put back to "
             "2013\\-06\\-01 when 49 of 124 patients were gone, 131 of 254 were expected to be gone in the end (107 to "
-            "157), and 137 were; 24 of 25 months of its past were foretold. In simulated trials of four shapes 87.8% "
+            "157), and 137 were; 24 of the intervals of 25 months held what came. In simulated trials of four shapes "
+            "87.8% "
             "to 93.6% of what came lay inside the 90 % interval.",
         ),
     ],

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
+
 from attrition import models
 from tests.words import turns
 
@@ -132,6 +134,16 @@ CASES = {
     turns.inline("05_evaluation", "ch05-17"): [
         (AREAS | {"rate": 0.401}, areas("0.401", " With an event rate this high even chance looks good.")),
         (AREAS | {"rate": 0.4}, areas("0.400", "")),
+    ],
+    turns.inline("05_evaluation", "ch05-34"): [
+        (
+            {"gains": pd.Series([40.0, 2500.0])},
+            "The bands are easy to justify at the low end and hard at the top: the call pays if it saves 40 dollars "
+            "on a "
+            "patient who would leave, the retention team only if it saves 2500 more than the consultation. Whether "
+            "they "
+            "do is not in any data here; a trial team has to say it.",
+        ),
     ],
     turns.inline("05_evaluation", "ch05-37"): [
         (

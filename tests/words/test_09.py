@@ -101,7 +101,7 @@ GIVEN: dict = {
     ],
     "running_alarm": [
         ALARM,
-        {"limit": None, "last": None},
+        {"limit": None, "last": LAST},
         but(ALARM, last=None),
         limited(rang="1 July 2013"),
         limited(rule="A"),
@@ -294,7 +294,26 @@ EXPECTED: dict = {
     ],
 }
 
+LEARNED = {"by_hand": {"low": 9.0, "high": 22.0}, "chance": {"low": 10.0, "high": 20.0}}
 CASES = {name: list(zip(GIVEN[name], EXPECTED[name], strict=True)) for name in GIVEN}
+CASES[turns.inline("09_running_trial", "ch09-31")] = [
+    (
+        LEARNED | {"settled": {"cuts": 25, "inside": 24}},
+        "- How many can be told early: 24 of 25 months of this trial's past held what came.\n\n- An interval holds "
+        "rates "
+        "that are estimated, not only chance: 13 leavers from end to end by hand, 10 by chance alone.\n\n- An alarm "
+        "with "
+        "a known false-alarm rate asks about the days really watched, not about the share of the enrolled.",
+    ),
+    (
+        LEARNED | {"settled": {"cuts": 0}},
+        "- How many can be told early: in simulation, for this trial has no settled month.\n\n- An interval holds "
+        "rates "
+        "that are estimated, not only chance: 13 leavers from end to end by hand, 10 by chance alone.\n\n- An alarm "
+        "with "
+        "a known false-alarm rate asks about the days really watched, not about the share of the enrolled.",
+    ),
+]
 test_words = turns.over(CASES)
 
 

@@ -289,6 +289,15 @@ CASES: dict = {
             ),
         ),
         (
+            {"power": POWER | {"gain_everybody_prior": 0.2, "gain_everybody_hr80": 0.3}, "rho": None},
+            (
+                "A comparison of Placebo with High that has a power of 90% if everybody is measured has 62.0% with "
+                "the completers alone. Contacts with everybody raise that by 20.0 percentage points at the prior "
+                "median and by 30.0 at a hazard ratio of .80, the information of 1.5 randomised patients. Retrieved "
+                "outcomes, if they come, add 10.0."
+            ),
+        ),
+        (
             {"power": POWER, "rho": None},
             (
                 "A comparison of Placebo with High that has a power of 90% if everybody is measured has 62.0% with "
