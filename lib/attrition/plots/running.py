@@ -104,7 +104,12 @@ def alarm(
         ax.plot(shown["date"], shown["events"], linewidth=1, label="later", **look)
     rung = every[every[f"rung_{rule.lower()}"]]
     if len(rung):
-        ring = {"marker": "o", "markersize": 13, "markerfacecolor": "none", "markeredgecolor": colour("ochre")}
+        ring: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 13,
+            "markerfacecolor": "none",
+            "markeredgecolor": colour("ochre"),
+        }
         ax.plot(rung["date"].iloc[0], rung["events"].iloc[0], linestyle="none", label="first rang", **ring)
     ax.set(ylabel="patients gone", ylim=(0, None))
     return legend_below(ax, 3)

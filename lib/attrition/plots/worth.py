@@ -1,5 +1,7 @@
 """What contacts gain, against how many there are."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -33,7 +35,13 @@ def gains(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         own = table[table["family"] == family].sort_values("contacts")
         if own.empty:
             continue
-        look = {"color": colour(hue), "marker": marker, "markersize": 5, "linewidth": 1, "linestyle": "--"}
+        look: dict[str, Any] = {
+            "color": colour(hue),
+            "marker": marker,
+            "markersize": 5,
+            "linewidth": 1,
+            "linestyle": "--",
+        }
         ax.plot(own["contacts"], own["completers"], label=name, **look)
         ax.vlines(own["contacts"], own["ci_low"], own["ci_high"], color=colour(hue), linewidth=1, alpha=0.5)
     ax.plot(most["contacts"], most["completers"], color=colour("muted"), marker="o", markersize=7, linestyle="")

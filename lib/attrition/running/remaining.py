@@ -269,8 +269,9 @@ def power_left(retained: np.ndarray, plan: Mapping[str, Any], completers: int | 
     if each is None:
         return found
     found |= {"power": float(each.mean())}
-    if completers is not None:
-        found["power_planned"] = float(power(np.array([completers]), plan)[0])
+    of_plan = None if completers is None else power(np.array([completers]), plan)
+    if of_plan is not None:
+        found["power_planned"] = float(of_plan[0])
     found |= dict(zip(("power_low", "power_high"), np.quantile(each, [0.05, 0.95]).tolist(), strict=True))
     if "power" in plan:
         p = float((each >= plan["power"]).mean())

@@ -157,7 +157,12 @@ def mapping(trial: Trial) -> str:
     """A mapping of a folder to start from: what was taken, in the keys that change it."""
     chosen = trial.definitions
     cells = ["# " + " | ".join("" if pd.isna(cell) else cell for cell in row) for row in trial.cells[CELL].to_numpy()]
-    given = {"name": trial.name, "title": chosen.title, "reference": trial.arms[0], "estimand": chosen.estimand}
+    given: dict[str, str | list[str]] = {
+        "name": trial.name,
+        "title": chosen.title,
+        "reference": trial.arms[0],
+        "estimand": chosen.estimand,
+    }
     given |= {"completed": sorted(chosen.completed), "competing": sorted(chosen.competing)}
     numbers = {"horizon": trial.horizon, "landmarks": list(trial.landmarks), "patients": trial.flow["randomised"]}
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in given.items()}  # as TOML spells them

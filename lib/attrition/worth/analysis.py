@@ -98,7 +98,8 @@ class Psi:
         """So many draws, the half-samples in turn."""
         rng, prior = seeds.stream(seed, "worth psi", day), evidence.prior()
         log_h = rng.normal(prior["mean"], prior["sd"], n)
-        return cls(np.arange(n) % n_halves, log_h, rng.beta(*evidence.content()["retrieved"], n))
+        a, b = evidence.content()["retrieved"]
+        return cls(np.arange(n) % n_halves, log_h, rng.beta(a, b, n))
 
 
 def _stratum(own: Course, strategy: Strategy) -> Array:

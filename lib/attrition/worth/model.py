@@ -196,14 +196,15 @@ def ceilings(time: Array, cause: Array, stratum: Array, ratios: Mapping[str, flo
     Per 100 at risk; ``all`` moves every reason but the competing one. The oracle contacts only those who would leave
     for a reason that is moved, late enough for the contact to matter, and gains the same: a stayer gains nothing.
     """
-    n, found = len(time), {}
+    n = len(time)
+    found: dict[str, Any] = {}
     for name, moved in {"all": (ADDRESSABLE, OTHER, ADVERSE), "addressable": (ADDRESSABLE,)}.items():
         oracle = float(100 * (np.isin(cause, moved) & (time > delta)).mean())
         found[name] = {}
         for label, ratio in ratios.items():
-            factor = multipliers(time, cause, np.zeros(n), dict.fromkeys(moved, np.log(ratio)), delta)
+            factor = multipliers(time, cause, np.zeros(n), dict.fromkeys(moved, np.array(np.log(ratio))), delta)
             one = gained(time, cause, stratum, np.ones(n), factor)
-            numbers = {"prevented": one["prevented"], "completers_gained": one["completers"]}
-            numbers = {key: float(100 * value[0] / n) for key, value in numbers.items()}
+            both = {"prevented": one["prevented"], "completers_gained": one["completers"]}
+            numbers = {key: float(100 * value[0] / n) for key, value in both.items()}
             found[name][label] = numbers | {"contacts_everybody": 100.0, "contacts_oracle": oracle}
     return found

@@ -6,6 +6,7 @@ knows the arm, which a running trial does not know either.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -166,7 +167,7 @@ def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
             Strategy(f"{name}_{k}", top(one.predictions[SCORE], k), drawn=top(halves, k)) for k in CAPACITIES
         ]  # fmt: skip
     triggers: dict[str, Callable[[], Array]] = {"missed_visit": lambda: missed_visit(trial, own.ids, day)}
-    triggers |= {f"silent_{gap}": lambda gap=gap: silent(trial, own.ids, day, gap) for gap in SILENT}
+    triggers |= {f"silent_{gap}": functools.partial(silent, trial, own.ids, day, gap) for gap in SILENT}
     if trial.schedule and trial.events["kind"].eq("visit").any():
         every += [Strategy(name, start()[:, None], at_once=False) for name, start in triggers.items()]
     if len(trial.arms) > 1:
