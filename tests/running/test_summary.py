@@ -12,6 +12,7 @@ from attrition import trials
 from attrition.cdisc.sources import CdiscError
 from attrition.running import backtest, remaining, summary
 from notebook_report import results
+from tests.cdisc.folders import date, everybody, sdtm
 
 PLAN = {"patients": 254, "dropout": 0.4, "effect": 2.5, "sd": 6.0, "power": 0.8}
 
@@ -142,3 +143,18 @@ def test_a_cut_that_is_no_date_is_refused_before_anything_is_read():
     with pytest.raises(CdiscError, match="YYYY-MM-DD"):
         trials.checked(["pilot"], cut="01.06.2013")
     assert trials.inputs(trials.checked(["pilot"], cut="2013-06-01")) != trials.inputs(trials.checked(["pilot"]))
+
+
+def test_an_exit_is_known_from_the_day_on_which_it_was_collected(tmp_path):
+    rows = everybody(12)
+    rows[0] |= {"DSDECOD": "WITHDRAWAL BY SUBJECT", "DSSTDTC": date(40), "DSDTC": date(60)}
+    place = sdtm(tmp_path, rows)
+    states = []
+    for day in (39, 59, 60):
+        cut = pd.Timestamp(date(day))
+        by_deletion = remaining.at(remaining.course(trials.load(str(place), cut=cut, horizon=168)), cut, 168)
+        by_hand = remaining.at(remaining.course(trials.load(str(place))), cut, 168)
+        assert by_deletion.counts == by_hand.counts
+        states.append(by_hand.counts["left"])
+    assert states == [0, 0, 1]
+    assert by_hand.of("left")["day"].tolist() == [40]

@@ -19,13 +19,12 @@ DISPOSITION = "DISPOSITION EVENT"
 RULES = TERMS["disposition"]
 PARTIAL = '(of a month alone a mapping can declare which day: [disposition] partial = "middle")'
 MOST_TERMS = 40
-EXITS = ("treatment_day", "treatment_reason", "study_day", "study_reason")
 DEATH = "DEATH"
 
 
 @dataclass
 class Disposition:
-    """The exits of the patients by id (columns `EXITS`, missing: not yet), cells with what they were taken for, notes.
+    """The exits of the patients by id (columns `EXITS_OF`, missing: not yet), cells, what they were taken for, notes.
 
     `estimands` are those that the records tell, in the order of `attrition.cdisc.trial.ESTIMANDS`.
     """
@@ -79,7 +78,7 @@ def _unclear(source: Source, frame: pd.DataFrame, known: pd.Series) -> None:
 
 def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
     """Records of the patients with their terms, day, scope, phase and kind."""
-    columns = [ID, *CELL, "DSSTDTC", "DSSTDY"]
+    columns = [ID, *CELL, "DSSTDTC", "DSSTDY", "DSDTC"]
     frame = source.read("ds", columns, need=[ID, "DSDECOD"])
     frame = frame.assign(**{name: terms(frame[name]) for name in CELL})
     category = frame["DSCAT"]
@@ -105,7 +104,9 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     frame["phase"] = named.mask(named.eq("before") & frame["kind"].eq("left") & frame["event_day"].ge(1), "main")
     source.left_out("ds", int((~ours).sum()), "subjects who were never dosed")
     cut = frame[ID].map(days_until(definitions.data_cut, reference)).astype(float)
-    return frame[ours & ~(frame["event_day"] > cut)]
+    collected = study_day(as_dates(frame["DSDTC"]), start)
+    frame["known"] = collected.where(collected > frame["event_day"])
+    return frame[ours & ~(np.fmax(frame["event_day"], frame["known"]) > cut)]
 
 
 def phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
@@ -194,6 +195,7 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     columns: dict[str, pd.Series] = {}
     for name, chosen in told.items():
         columns |= {f"{name}_day": chosen["event_day"], f"{name}_reason": chosen["DSDECOD"]}
+        columns |= {f"{name}_known": chosen["known"]}
     exits = pd.DataFrame(columns).reindex(reference.index)
     used = frame.index.isin([*study["line"], *treatment["line"]])
     told_by = tuple(name for name, chosen in told.items() if len(chosen))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc import participants
-from attrition.cdisc.disposition import CELL, EXITS, Disposition, sdtm, terms, with_deaths
+from attrition.cdisc.disposition import CELL, Disposition, sdtm, terms, with_deaths
 from attrition.cdisc.sources import (
     ID,
     WHOLE,
@@ -21,7 +21,7 @@ from attrition.cdisc.sources import (
     latest_dates,
     study_day,
 )
-from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, Definitions, Trial, assemble, days_until
+from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, EXITS_OF, Definitions, Trial, assemble, days_until
 from attrition.contract.strict import ContractError, lines_of
 
 MONTH = 365.25 / 12
@@ -234,7 +234,7 @@ def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, e
     """Patients with their exits, the date of day 1, and the last day of any record."""
     seen = events if "assumed" not in events else events[events["assumed"].ne(True)]  # by a whole date
     last = seen.groupby("id")["day"].max()
-    table = table.join(found.exits[list(EXITS)], on="id")
+    table = table.join(found.exits.reindex(columns=list(EXITS_OF)), on="id")
     return table.assign(start=table["id"].map(reference), last_day=table["id"].map(last).astype(float))
 
 

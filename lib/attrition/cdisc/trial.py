@@ -27,7 +27,8 @@ LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last 
 """Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
-EXIT_COLUMNS = ("id", "start", "last_day", "treatment_day", "treatment_reason", "study_day", "study_reason")
+EXITS_OF = tuple(f"{name}_{what}" for name in ("treatment", "study") for what in ("day", "reason", "known"))
+EXIT_COLUMNS = ("id", "start", "last_day", *EXITS_OF)
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,8 @@ class Trial:
     exits : pandas.DataFrame
         One row a patient with both events where they are recorded: id, start (calendar date of day 1), last_day (of
         any record), treatment_day and treatment_reason, study_day and study_reason (missing: not yet, or not
-        recorded; a completion is an exit, too).
+        recorded; a completion is an exit, too), treatment_known and study_known (the day from which it was known,
+        where it was collected later).
     estimands : tuple of str
         Which of `ESTIMANDS` the source records; the definitions' is the one that `patients` answers.
     cells : pandas.DataFrame
@@ -410,7 +412,7 @@ def _complete(patients: pd.DataFrame) -> pd.DataFrame:
         own = {"study_day": patients["event_day"].where(left), "study_reason": patients["reason"]}
         patients = patients.assign(**own, last_day=patients["event_day"])
     absent = {"start": pd.NaT, "last_day": np.nan, "treatment_day": np.nan, "study_day": np.nan}
-    absent |= {"treatment_reason": pd.NA, "study_reason": pd.NA}
+    absent |= {"treatment_reason": pd.NA, "study_reason": pd.NA, "treatment_known": np.nan, "study_known": np.nan}
     return patients.assign(**{name: value for name, value in absent.items() if name not in patients})
 
 

@@ -50,7 +50,7 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
     if lost is not None:
         frame.loc[lost.to_numpy(), ["cause", "group"]] = [LEFT, trial.definitions.other]
         frame.loc[lost.to_numpy(), "day"] = trial.exits.loc[lost, "last_day"].clip(lower=1).to_numpy(float)
-    frame["known"] = np.fmax(frame["day"], trial.exits.get("known_day", frame["day"]))
+    frame["known"] = np.fmax(frame["day"], trial.exits[f"{trial.definitions.estimand}_known"].astype(float))
     return frame.assign(arm=trial.patients["arm"]).sort_values(["start", "day", "cause", "group"], ignore_index=True)
 
 
