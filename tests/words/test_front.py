@@ -43,6 +43,7 @@ LEDGER = {
 RUNNING = {
     "as_at": "2013-06-01",
     "level": 0.9,
+    "gate": {"verdict": "supported"},
     "information": 0.34,
     "calendar": True,
     "horizon": 168,
@@ -252,6 +253,10 @@ def no_arm_model(facts):
 
 def no_leak(facts):
     asked(facts)["leak"] = None
+
+
+def gate_fails(facts):
+    facts[RUN]["gate"]["verdict"] = "not supported"
 
 
 def worth_it(facts):
@@ -549,6 +554,7 @@ CASES = {
         [TREATMENT, f"{PAY}Only knowing"],
     ),
     "no leak": (no_leak, [], ["## Ask on which day each number was known", "*visit number*", "as a leak until shown"]),
+    "the gate fails": (gate_fails, ["## How many will leave can be told in part\n"], ["can be told\n"]),
     "worth it": (worth_it, ["## Contacting is shown to be worth its cost\n"], ["## No contact is shown"]),
     "side effects": (
         side_effects,
