@@ -63,7 +63,8 @@ def test_tables_and_the_verdict_follow_the_numbers():
     assert (gate["held"], gate["n"], gate["verdict"]) == (2, 2, "supported")
     assert (gate["lowest"]["pit"], gate["highest"]["pit"]) == (0.85, 0.9)
     assert gate["worst"]["words"] == running.NAMES["rising"]
-    assert gate["held_out"]["words"] == running.NAMES["cliff"]
+    assert gate["held_out"]["words"] == gate["second"]["words"] == running.NAMES["cliff"]
+    assert gate["planned"] == {"low": 0.85, "high": 0.9, "worst": 0.7}
     worlds.loc[0, "pit"] = 0.951
     assert running.judged(worlds)["verdict"] == "not supported"
     assert set(running.NAMES) == {world for kind in running.WORLDS.values() for world in kind}

@@ -59,22 +59,24 @@ CASES: dict = {
         (
             FACTS,
             (
-                "**How many of our leavers could a call keep?** Of 229 patients at risk on day 28, 112 leave by the"
-                " horizon: 22 by own wish or lost, 76 for an adverse event, 9 for another reason, 5 for a competing"
-                " one. Only the first can be talked about on the telephone. If contacts with everybody cut that "
-                "hazard by a fifth, 1.3 more of 100 would complete; could every reason be moved as much, 6.0. By "
-                "what randomised contacts have shown so far, 0.6 (−1.0 to 2.0) more of 100 complete: it may be "
-                "none, or fewer than without."
+                "**How many of our leavers could a call keep?** Of 229 patients at risk on day 28, 112 leave "
+                "by the horizon: 22 by own wish or lost, 76 for an adverse event, 9 for another reason, 5 "
+                "for a competing one. Only the first can be talked about on the telephone. If contacts with "
+                "everybody cut that hazard by a fifth, 1.3 more of 100 would complete; could every reason be "
+                "moved as much, 6.0. By the effect that two randomised contacts in other diseases showed on "
+                "attendance, shrunk towards none, 0.6 (−1.0 to 2.0) more of 100 complete: it may be none, or "
+                "fewer than without."
             ),
         ),
         (
             FACTS | {"everybody": ends(1.5, 0.2, 3.0)},
             (
-                "**How many of our leavers could a call keep?** Of 229 patients at risk on day 28, 112 leave by the"
-                " horizon: 22 by own wish or lost, 76 for an adverse event, 9 for another reason, 5 for a competing"
-                " one. Only the first can be talked about on the telephone. If contacts with everybody cut that "
-                "hazard by a fifth, 1.3 more of 100 would complete; could every reason be moved as much, 6.0. By "
-                "what randomised contacts have shown so far, 1.5 (0.2 to 3.0) more of 100 complete: more than none."
+                "**How many of our leavers could a call keep?** Of 229 patients at risk on day 28, 112 leave "
+                "by the horizon: 22 by own wish or lost, 76 for an adverse event, 9 for another reason, 5 "
+                "for a competing one. Only the first can be talked about on the telephone. If contacts with "
+                "everybody cut that hazard by a fifth, 1.3 more of 100 would complete; could every reason be "
+                "moved as much, 6.0. By the effect that two randomised contacts in other diseases showed on "
+                "attendance, shrunk towards none, 1.5 (0.2 to 3.0) more of 100 complete: more than none."
             ),
         ),
         (
@@ -91,26 +93,28 @@ CASES: dict = {
         (
             FACTS,
             (
-                "**Is a model better than calling everybody?** It cannot keep more patients, since whoever is not "
-                "called is not kept. It can save calls: at most 91.3 of 100, worth 913 USD, and that only if it "
-                "knew all. No way of choosing is shown to be worth more than calling everybody. What was known on "
-                "day 28 ranks those who will leave for such a reason with an AUROC of 0.58 (0.38 to 0.78)."
+                "**Is a model better than calling everybody?** If calls do no harm it cannot keep more "
+                "patients, since whoever is not called is not kept. It can save calls: at most 91.3 of 100, "
+                "worth 913 USD, and that only if it knew all. No way of choosing is shown to be worth more "
+                "than calling everybody. What was known on day 28 ranks those who will leave for such a "
+                "reason with an AUROC of 0.58 (0.38 to 0.78)."
             ),
         ),
         (
             FREE | {"known_addressable": None, "verdict": FEW},
             (
-                "**Is a model better than calling everybody?** It cannot keep more patients, since whoever is not "
-                "called is not kept. It can save calls: at most 91.3 of 100, and that only if it knew all. More "
-                "cannot be said with so few."
+                "**Is a model better than calling everybody?** If calls do no harm it cannot keep more "
+                "patients, since whoever is not called is not kept. It can save calls: at most 91.3 of 100, "
+                "and that only if it knew all. More cannot be said with so few."
             ),
         ),
         (
             FACTS | {"known_addressable": None, "verdict": verdict("targeting")},
             (
-                "**Is a model better than calling everybody?** It cannot keep more patients, since whoever is not "
-                "called is not kept. It can save calls: at most 91.3 of 100, worth 913 USD, and that only if it "
-                "knew all. Shown to be worth more than calling everybody: first missed visit."
+                "**Is a model better than calling everybody?** If calls do no harm it cannot keep more "
+                "patients, since whoever is not called is not kept. It can save calls: at most 91.3 of 100, "
+                "worth 913 USD, and that only if it knew all. Shown to be worth more than calling everybody: "
+                "first missed visit."
             ),
         ),
     ],
@@ -145,19 +149,23 @@ CASES: dict = {
         (
             FACTS,
             (
-                "**Should we run a study within the trial first?** To know beforehand what a contact does is worth "
-                "1,707 USD per 100 patients, 3,910 for this trial; the best model that there can be, at most 913 "
-                "per 100. So a study of the contact comes before a model of whom to contact. A study within a trial"
-                " has cost 3,535 GBP on average, and its answer serves further trials."
+                "**Should we run a study within the trial first?** To know beforehand what a contact does is "
+                "worth 1,707 USD per 100 patients, 3,910 for this trial; the best model that there can be, "
+                "at most 913 per 100. At this cost of a contact, perfect knowledge of its effect is worth "
+                "more than perfect choice; at a higher cost that may turn. Both are upper bounds. A study "
+                "within this trial alone, with its 22 such leavers, would tell little; it pays, if at all, "
+                "over many trials (3,535 GBP has been its cost on average)."
             ),
         ),
         (
             FACTS | {"evppi": {"value": 900.0, "per_trial": 2000.0}},
             (
-                "**Should we run a study within the trial first?** To know beforehand what a contact does is worth "
-                "900 USD per 100 patients, 2,000 for this trial; the best model that there can be, at most 913 per "
-                "100. So a study of the contact is worth no more than a model might be. A study within a trial has "
-                "cost 3,535 GBP on average, and its answer serves further trials."
+                "**Should we run a study within the trial first?** To know beforehand what a contact does is "
+                "worth 900 USD per 100 patients, 2,000 for this trial; the best model that there can be, at "
+                "most 913 per 100. At this cost of a contact, perfect knowledge of its effect is worth no "
+                "more than perfect choice. Both are upper bounds. A study within this trial alone, with its "
+                "22 such leavers, would tell little; it pays, if at all, over many trials (3,535 GBP has "
+                "been its cost on average)."
             ),
         ),
         (
@@ -219,8 +227,9 @@ CASES: dict = {
         (
             FACTS,
             (
-                "Whoever knew all could save 91.3 contacts of 100, 913 USD: no prediction is worth more than that. "
-                "To know the effect of a contact is worth 1,707 (Monte Carlo error 97), to know everything 1,718."
+                "Whoever knew all could save 91.3 contacts of 100, 913 USD: if contacts do no harm, no "
+                "prediction is worth more than that. To know the effect of a contact is worth 1,707 (Monte "
+                "Carlo error 97), to know every number of the model, but not who leaves, 1,718."
             ),
         ),
         (FREE, "Whoever knew all could save 91.3 contacts of 100."),
@@ -281,11 +290,12 @@ CASES: dict = {
         (
             {"power": POWER, "rho": 0.54},
             (
-                "A comparison of Placebo with High that has a power of 90% if everybody is measured has 62.0% with "
-                "the completers alone. Contacts with everybody raise that by 0.4 percentage points at the prior "
-                "median and by 0.8 at a hazard ratio of .80, the information of 1.5 randomised patients. Retrieved "
-                "outcomes, if they come, add 10.0. An earlier measurement correlated by 0.54 gives 5.9 points for "
-                "nothing, by the analysis."
+                "A comparison of Placebo with High that has a power of 90% if everybody is measured has "
+                "62.0% with the completers alone. Contacts with everybody raise that by 0.4 percentage "
+                "points at the prior median and by 0.8 at a hazard ratio of .80, the information of 1.5 "
+                "randomised patients. Retrieved outcomes, if they come, add 10.0. An earlier measurement "
+                "correlated by 0.54 gives 5.9 points by the analysis, if what is missing is missing at "
+                "random."
             ),
         ),
         (
@@ -322,11 +332,11 @@ CASES: dict = {
         (
             {"missing": MISSING | {"tipping": 5.5}} | IMPUTED,
             (
-                "Of 137 patients who left, 36 have the final ADAS-Cog all the same: they came back for it. The "
-                "difference of High from Placebo (below zero is better) is −0.8 (−3.3 to 1.7) points among "
-                "completers, −1.2 (−3.5 to 1.2) if values are missing at random and −0.3 (−2.5 to 1.8) if leavers "
-                "went on like Placebo. It turns significantly against the treatment once the imputed values are 5.5"
-                " points worse."
+                "Of 137 patients who left, 36 have the final ADAS-Cog all the same: they came back for it. "
+                "The difference of High from Placebo (below zero is better) is −0.8 (−3.3 to 1.7) points "
+                "among completers, −1.2 (−3.5 to 1.2) if values are missing at random and −0.3 (−2.5 to 1.8) "
+                "if leavers went on like Placebo. It turns significantly against the treatment once the "
+                "imputed values of that arm are 5.5 points worse."
             ),
         ),
         ({"missing": None}, ("This source has no final outcome that leavers lack, so nothing is imputed.")),
@@ -335,10 +345,12 @@ CASES: dict = {
         (
             {"truth": TRUTH},
             (
-                "In a made-up trial of 400,000 patients, where the truth is a formula and a contact multiplies the "
-                "hazard by .80, the estimate is off by at most 2.1%. Over 500 trials of 250 patients its mean error"
-                " is at most 0.08 completers of 100, and the intervals hold the truth in 94.1% to 96.2% of trials "
-                "(study of 2026\\-11\\-28). Where contacts do nothing, *worth it* was said in 1.8% of trials."
+                "In a made-up trial of 400,000 patients, where the truth is a formula and a contact "
+                "multiplies the hazard by .80, the estimate is off by at most 2.1%. Over 500 trials of 250 "
+                "patients its mean error is at most 0.08 completers of 100, and the intervals hold the truth "
+                "in 94.1% to 96.2% of trials (study of 2026\\-11\\-28). Where contacts do nothing and a large "
+                "study has told their effect, everybody was called *worth it* instead of nobody in 1.8% of "
+                "trials."
             ),
         )
     ],
@@ -357,10 +369,11 @@ CASES: dict = {
         (
             FACTS,
             (
-                "*Claim:* choosing whom to contact is worth more than contacting everybody. *Found:* Whoever knew "
-                "all could save 91.3 contacts of 100, 913 USD: no prediction is worth more than that. To know the "
-                "effect of a contact is worth 1,707 (Monte Carlo error 97), to know everything 1,718. No way of "
-                "choosing is shown to be worth more than contacting everybody."
+                "*Claim:* choosing whom to contact is worth more than contacting everybody. *Found:* Whoever "
+                "knew all could save 91.3 contacts of 100, 913 USD: if contacts do no harm, no prediction is "
+                "worth more than that. To know the effect of a contact is worth 1,707 (Monte Carlo error "
+                "97), to know every number of the model, but not who leaves, 1,718. No way of choosing is "
+                "shown to be worth more than contacting everybody."
             ),
         ),
         (
@@ -373,10 +386,11 @@ CASES: dict = {
         (
             FACTS | {"verdict": verdict("targeting")},
             (
-                "*Claim:* choosing whom to contact is worth more than contacting everybody. *Found:* Whoever knew "
-                "all could save 91.3 contacts of 100, 913 USD: no prediction is worth more than that. To know the "
-                "effect of a contact is worth 1,707 (Monte Carlo error 97), to know everything 1,718. It is shown "
-                "for first missed visit."
+                "*Claim:* choosing whom to contact is worth more than contacting everybody. *Found:* Whoever "
+                "knew all could save 91.3 contacts of 100, 913 USD: if contacts do no harm, no prediction is "
+                "worth more than that. To know the effect of a contact is worth 1,707 (Monte Carlo error "
+                "97), to know every number of the model, but not who leaves, 1,718. It is shown for first "
+                "missed visit."
             ),
         ),
     ],

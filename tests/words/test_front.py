@@ -294,7 +294,7 @@ def arms_not_judged(facts):
     facts[TIME]["conclusions"]["arms"] = None
 
 
-NO = "# No. On day 28 a model that does not know the treatment cannot be told from a coin toss\n"
+NO = "# Who? No. On day 28 a model that does not know the treatment cannot be told from a coin toss\n"
 TOLD = (
     "Told who got which treatment, a model does better than chance; but the treatment alone does that, and in a "
     "running, blinded trial nobody is told."
@@ -444,22 +444,22 @@ CASES = {
     ),
     "one arm, better": (
         one_arm_seen,
-        ["# Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not shown"],
+        ["Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not shown"],
         [NO, TOLD, "blinded", "Knowing the treatment"],
     ),
     "one arm, pays": (
         one_arm_pays,
         [
-            "# Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
+            "Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
             "risk is at least 30%, and up to a threshold of 40%, finds",
             f"{PAY}Contacting by the model finds more within the green range",
         ],
-        [NO, "blinded", "## Do not pay"],
+        [NO, "blinded", "## This trial gives no reason"],
     ),
     "none fitted": (
         none_fitted,
         [
-            "# Too few left this trial after a landmark to tell who will\n",
+            "Too few left this trial after a landmark to tell who will\n",
             "254 patients took part; 117 were still in the trial on day 168. A model needs more leavers",
         ],
         [
@@ -475,7 +475,7 @@ CASES = {
     ),
     "own trial, none fitted": (
         own_none_fitted,
-        ["# Too few left this trial", "117 were still in the trial on day 168. A model"],
+        ["Too few left this trial", "117 were still in the trial on day 168. A model"],
         ["took part, and", "fig-answer", PAY, CLAIMS],
     ),
     "running, nobody through yet": (
@@ -487,7 +487,7 @@ CASES = {
         ],
         [NO, "# Too few left", "A model needs more leavers", "117 were still in"],
     ),
-    "running, few left": (none_fitted_few, ["# Too few left this trial"], ["# Not yet"]),
+    "running, few left": (none_fitted_few, ["Too few left this trial"], ["# Not yet"]),
     "running": (
         running,
         [
@@ -507,7 +507,7 @@ CASES = {
     "blinded better": (
         blinded_better,
         [
-            "# Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not",
+            "Only in part. On day 28 a model does better than a coin toss, but contacting patients by it is not",
             "Knowing the treatment is not needed for that.",
         ],
         [NO, TOLD],
@@ -515,21 +515,21 @@ CASES = {
     "blinded pays": (
         blinded_pays,
         [
-            "# Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
+            "Yes. On day 28 a model ranks leavers before stayers, and contacting by it is shown to pay\n",
             "## Contacting by risk pays, within limits\nContacting those whose risk is at least 20%, and up to a "
             "threshold of 35%, finds more leavers for the effort than contacting everybody or nobody.",
             f"{PAY}Contacting by the blinded model finds more within the green range",
         ],
-        [NO, "## Do not pay", NEVER, TREATMENT],
+        [NO, "## This trial gives no reason", NEVER, TREATMENT],
     ),
     "open": (
         wide_open,
-        ["# Not settled. With 107 leavers after day 28 a model may be worth much or no more than a coin toss\n"],
+        ["Not settled. With 107 leavers after day 28 a model may be worth much or no more than a coin toss\n"],
         [NO, WIDTH],
     ),
     "better, and wide": (
         better_and_wide,
-        ["# Only in part. On day 28 a model does better than a coin toss, but"],
+        ["Only in part. On day 28 a model does better than a coin toss, but"],
         [NO],
     ),
     "told, no better": (told_no_better, [], [TOLD]),
@@ -554,12 +554,12 @@ CASES = {
         [TREATMENT, f"{PAY}Only knowing"],
     ),
     "no leak": (no_leak, [], ["## Ask on which day each number was known", "*visit number*", "as a leak until shown"]),
-    "the gate fails": (gate_fails, ["## How many will leave can be told in part\n"], ["can be told\n"]),
-    "worth it": (worth_it, ["## Contacting is shown to be worth its cost\n"], ["## No contact is shown"]),
+    "the gate fails": (gate_fails, ["## How many will leave can be told in part\n"], ["within limits\n"]),
+    "worth it": (worth_it, ["## Calls to keep patients are shown to be worth their cost\n"], ["## No call to keep"]),
     "side effects": (
         side_effects,
         ["## Look at side effects first\n89 of 254 patients had left for an adverse event by day 168, more than for"],
-        ["## No contact is shown", "Ask why patients withdraw", "Begin with the largest"],
+        ["## No call to keep", "Ask why patients withdraw", "Begin with the largest"],
     ),
     "withdrawals": (
         withdrawals,
@@ -580,15 +580,18 @@ AS_IT_IS = [
     NO,
     "Of 229 patients still in the trial on day 28, 112 left by day 168, 107 of them for a reason that counts",
     TOLD,
-    "## Do not pay for a risk score to decide whom to call\n",
+    "## This trial gives no reason to pay for a risk score\n",
     f"{NEVER}\n{TREATMENT}",
-    "## How many will leave can be told\nPut back to 2013\\-06\\-01, when 49 of 124 patients were gone, this trial was "
-    "expected to lose 131 of 254 (107 to 157); 137 left. Put back to 25 months, 24 intervals held what came.",
-    "## No contact is shown to be worth its cost\nOf 229 patients on day 28, 22 leave for a reason that a call can "
+    "## How many will leave can be told, within limits\nPut back to 2013\\-06\\-01, when 49 of 124 patients were "
+    "gone, this trial was "
+    "expected to lose 131 of 254 (107 to 157, 90% interval); 137 left. Put back to 25 months, 24 intervals held what "
+    "came; they share patients.",
+    "## No call to keep patients is shown to be worth its cost\nOf 229 patients on day 28, 22 leave for a reason "
+    "that a call can "
     "touch. "
-    "By what randomised contacts have shown, calling everybody lets 0.6 (−1.0 to 2.0) more of a hundred complete. "
-    "Knowing "
-    "whom to call could save up to 91 of a hundred calls and keeps nobody more.",
+    "By the effect that two randomised contacts in other diseases showed on attendance, shrunk towards none, calling "
+    "everybody lets 0.6 (−1.0 to 2.0) more of a hundred complete. Knowing whom to call could save up to 91 of a "
+    "hundred calls.",
     "One mistake, *visit number*, lifts 58 of a hundred to 99. We treat 75 and more as a leak until shown otherwise.",
     DIFFER,
     f"{PAY}Only knowing the treatment is shown to find more, in a narrow range",

@@ -275,19 +275,19 @@ CASES = {
     ),
     "a model before a study of the call": (
         {f"{KEPT}: evppi.value": 100.0},
-        ["what a call does is worth 100. So a model may be worth more"],
-        ["So a study of the call comes before any model"],
+        ["what a call does is worth 100. At this cost of a call the patients are worth knowing"],
+        ["the effect is worth knowing before the patients"],
     ),
     "the gate holds": (
         {f"{RUN}: gate.verdict": "supported", f"{RUN}: gate.lowest.pit": 0.871},
-        ["87.1% to", "lay inside, within the 85%"],
+        ["87.1% to", "), within the 85%"],
         ["not everywhere within the"],
     )
     if RESULTS[RUN]["gate"]["verdict"] != "supported"
     else (
         {f"{RUN}: gate.verdict": "not supported", f"{RUN}: gate.lowest.pit": 0.831},
-        ["83.1% to", "lay inside, not everywhere within the 85%"],
-        ["lay inside, within the"],
+        ["83.1% to", "not everywhere within the 85%"],
+        ["), within the 85%"],
     ),
     "boosting not higher": (
         {f"{FOUND}: {PILOT}attempts.2.claimed": 0.5},

@@ -256,7 +256,10 @@ def judged(worlds: pd.DataFrame) -> dict[str, Any]:
         "lowest": at_row(gate),
     }
     found |= {"highest": at_row(gate, True), "worst": at_row(worlds)}
+    found["second"] = at_row(worlds[worlds["world"] != worlds.loc[worlds["pit"].idxmin(), "world"]])
     found["held_out"] = at_row(worlds[worlds["kind"] == "held out"])
+    ends = {"low": gate["planned"].min(), "high": gate["planned"].max(), "worst": worlds["planned"].min()}
+    found["planned"] = {name: float(value) for name, value in ends.items()}
     return found | {"verdict": "supported" if held == len(gate) else "not supported"}
 
 
@@ -276,7 +279,8 @@ def rung(found: Mapping[str, Any]) -> dict[str, Any]:
     late = {row["rule"]: row for row in found["limit"]["delay"] if row["times"] == MORE[1]}
     told = {"n_null": found["limit"]["n_null"], "a": alarm["constant, rule A"]["A"]["value"]}
     told |= {"b_low": min(of_b), "b_high": max(of_b), "sites": alarm["sites"]["A"]["value"]}
-    for name, rule in (("b", "B"), ("simple", "gsm.qtl")):
+    told["early"] = alarm["early"]["A"]["value"]
+    for name, rule in (("b", "B"), ("simple", "gsm.qtl"), ("calibrated", "calibrated")):
         told |= {f"{name}_ever": late[rule]["ever"], f"{name}_enrolling": late[rule]["while_enrolling"]}
     return told | {"b_day": late["B"]["median_day"]}
 
