@@ -26,6 +26,8 @@ def moved(value, shape, how, place=0):
     """A number moved, or all numbers of a list or mapping."""
     if isinstance(shape, dict):
         return {key: moved(item, shape[settings.ANY], how, number) for number, (key, item) in enumerate(value.items())}
+    if isinstance(shape, settings.Keys):
+        return {key: moved(item, shape.needed[key], how) for key, item in value.items()}
     if isinstance(shape, list):
         return [moved(item, shape[0], how) for item in value]
     if isinstance(shape, settings.Rising):

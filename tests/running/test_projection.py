@@ -69,6 +69,11 @@ def test_the_pilot_held_against_what_came(known):
     assert (rows["mid_pit"] < 0.95).all()
 
 
+def test_more_may_have_begun_than_planned_in_months_that_are_looked_back_on(known):
+    few, usual = (backtest.before(known, "2013-12-01", 168, plan) for plan in ({"patients": 60}, {}))
+    pd.testing.assert_frame_equal(few[["cut", "median", "low", "high"]], usual[["cut", "median", "low", "high"]])
+
+
 def test_cuts_with_open_patients_are_left_out(known):
     rows = backtest.before(known, "2013-06-01", 168, {})
     assert rows["open"].any()
@@ -195,6 +200,7 @@ def test_further_starts_keep_the_completers_as_often_as_asked(known):
         assert held[0] < sure < held[2]
         assert held[1] == pytest.approx(sure, abs=0.02)
     assert p.to_start(1) == 0
+    assert dataclasses.replace(p, stay=np.zeros_like(p.stay)).to_start(p.kept_by_plan) is None
     assert projection.project(p.now).to_start(None) is None
 
 

@@ -42,7 +42,8 @@ def before(
         if len(now.patients) < FEWEST or now.counts["ongoing"] < FEWEST_ONGOING:
             continue
         then = end.patients[end.patients["start"] <= date]["state"].value_counts()
-        p = project(now, {k: v for k, v in plan.items() if k != "known"}, visits)
+        at_least = {"patients": max(plan.get("patients", 0), len(now.patients))}
+        p = project(now, {k: v for k, v in plan.items() if k != "known"} | at_least, visits)
         facts, so_far = p.facts(), now.counts
         came = int(then.get("left", 0)) - so_far["left"]
         both = came + int(then.get("competing", 0)) - so_far["competing"]

@@ -17,6 +17,8 @@ DRIFT = float(np.log(1.25))
 FEWEST, FEW_LEAVERS = 10, 5
 UNSEEN, MOST_UNSEEN = 0.05, 1 / 3
 YEAR, RECENT, BLOCK = 365.25, 90, 256
+MOST_YEARS, MOST_STARTS = 10, 10
+"""How far ahead drift goes on, and how many times the planned patients may start in all."""
 WORDS = ((0.05, "within the plan"), (0.20, "probably within"), (0.80, "cannot tell yet"), (0.95, "probably exceeds"))
 
 
@@ -107,12 +109,17 @@ class Projection:
         return self.now.gone(self.counts) + further.sum(axis=0)
 
     def to_start(self, completers: int | None, sure: float = 0.8) -> int | None:
-        """Fewest further patients, beyond the planned, with whom so many are retained with a probability of `sure`."""
+        """Fewest further patients, beyond the planned, with whom so many are retained with a probability of `sure`.
+
+        None without such a number, or by no plausible one.
+        """
         if completers is None:
             return None
         missing = completers - self.retained
         low, high = -1, 1
         while binom.sf(missing - 1, high, self.stay).mean() < sure:
+            if high > MOST_STARTS * self.planned:
+                return None
             low, high = high, 2 * high
         while high - low > 1:
             middle = (low + high) // 2
@@ -218,6 +225,7 @@ def project(
     middle = np.average(time / 2 - begun, weights=time) if time.sum() else 0.0
     y = (np.average((H - entry) / 2, weights=H - entry) - middle if len(entry) else 0.0) / YEAR
     later = (coming.mean(axis=1) + H / 2 - middle) / YEAR if to_enrol else np.zeros(DRAWS)
+    later = np.minimum(later, MOST_YEARS)
     groups = ((entry, -ongoing["u"].to_numpy()[None] + 1.0, slope**y), (np.zeros(to_enrol), coming, slope**later))
     last = float(np.median(coming[:, -1]) if to_enrol else (p["u"].min() * -1 + 1)) + H
     months = _months(now.cut, now.cut + pd.Timedelta(days=max(last, 0)))

@@ -263,9 +263,21 @@ def lead_time(trial: Trial, days: Sequence[int], ratio: float) -> pd.DataFrame:
 def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str, int] | None) -> dict[str, Any] | None:
     """Power of the comparison of the first arm with the last: all measured, completers only, and with what is gained.
 
-    `rho` is the correlation of the outcome with an earlier measurement, which `n_earlier` patients of each arm have
-    (default: all). ``patients_worth`` is information gained in units of one randomised patient. None without a second
-    arm, or where nobody is seen to complete.
+    Parameters
+    ----------
+    trial : Trial
+    at : Landmark
+    p : parameters of the chapter
+    rho : float
+        Correlation of the outcome with an earlier measurement.
+    n_earlier : mapping of str to int, optional
+        Patients of each arm who have that; default: all.
+
+    Returns
+    -------
+    dict or None
+        ``patients_worth`` is information gained in units of one randomised patient. None without a second arm, or
+        where nobody is seen to complete.
     """
     arms, plan = [0, len(trial.arms) - 1], trial.definitions.plan
     here, stayed = trial.patients["arm"].isin([trial.arms[k] for k in arms]), trial.patients["status"].eq("none")
@@ -393,7 +405,22 @@ class Worth:
 
 
 def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: set[str] = frozenset()) -> Worth:  # type: ignore[assignment]
-    """Everything at every landmark at which somebody is left; the main one is that with most leavers to come."""
+    """Everything at every landmark at which somebody is left; the main one is that with most leavers to come.
+
+    Parameters
+    ----------
+    trial : Trial
+    p : parameters of the chapter
+    seed : int
+    defaults : bool
+        Whether costs that the trial's plan has not are the report's.
+    has_outcome : set of str
+        Patients whose final outcome is there, although they left.
+
+    Returns
+    -------
+    Worth
+    """
     sizes = {day: (strategies.course(trial, day).cause > 0).sum() for day in trial.landmarks}
     sizes = {day: n for day, n in sizes.items() if len(cohort.at_risk(trial, day)) >= 2} or {0: 0}
     main = max(sizes, key=lambda day: (sizes[day], -day))

@@ -172,6 +172,19 @@ def worth_by_net_benefit(
 
     With t = c / (e V) as threshold, e V TP / n - c (TP + FP) / n is (e V - c) times the net benefit at t.
 
+    Parameters
+    ----------
+    y_true, contacted : array (n,)
+        Who leaves, and who is contacted.
+    kept : float
+        Probability that a contact keeps a leaver.
+    value, contact_cost : float
+        Of a leaver who is kept, and of a contact.
+
+    Returns
+    -------
+    tuple of float
+
     Examples
     --------
     >>> by_counts, by_curve = worth_by_net_benefit([1, 0, 1, 0], [1, 1, 0, 0], 0.1, 1000, 20)
