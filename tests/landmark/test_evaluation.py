@@ -15,7 +15,7 @@ from attrition.landmark.guard import LeakError
 from attrition.metrics import evaluator, measures
 from attrition.metrics.intervals import bootstrap_weights
 from attrition.plots import curves as benefit
-from attrition.plots import diagrams, rows
+from attrition.plots import diagrams, rows, style
 from attrition.studies import leaks
 from notebook_report import display as report
 from notebook_report import results
@@ -416,7 +416,7 @@ def test_why_no_delay_of_reporting_can_be_shown(made, records, recorded, collect
     rows = [("000", "adverse event", "X", np.nan, None, day, known) for day, known in records]
     added = pd.DataFrame(rows, columns=made.events.columns)
     told = dataclasses.replace(made, events=pd.concat([made.events, added], ignore_index=True))
-    found = cells.run("06", "17", study=told, pd=pd, curves=benefit, report=report)
+    found = cells.run("06", "17", study=told, pd=pd, style=style, report=report)
     first = found["lag"]["reported"][0]
     assert (len(found["adverse"]), found["adverse"]["known_day"].count()) == (recorded, collected)
     assert np.isnan(first) if same is None else first == same

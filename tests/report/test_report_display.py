@@ -339,11 +339,11 @@ def test_metadata_survives_papermill(tmp_path):
     import papermill
 
     source = (
-        "import notebook_report as report\nfrom attrition import paths\nreport.say('{{ n | whole }} patients', n=1000)"
+        "import notebook_report as report\nfrom attrition import paths\nreport.say('{{ n | whole }} patients', n=1000);"
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a")])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "a.ipynb")
     papermill.execute_notebook(tmp_path / "a.ipynb", tmp_path / "b.ipynb", progress_bar=False)
     (output,) = nbformat.read(tmp_path / "b.ipynb", as_version=4).cells[0].outputs
-    assert output.metadata.attrition == {"kind": "prose", "markdown": "1,000 left"}
+    assert output.metadata.attrition == {"kind": "prose", "markdown": "1,000 patients"}

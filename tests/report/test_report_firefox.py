@@ -28,7 +28,7 @@ def test_pages_fit_and_figures_show(opened, size, shown):
     browser, url = opened
     browser.open(url, *size)
     assert browser.run("document.querySelectorAll('details.chapter[open]').length") == 0
-    assert browser.run("document.documentElement.scrollHeight") <= (25 if size == DESK else 60) * size[1]
+    assert browser.run("document.documentElement.scrollHeight") <= (28 if size == DESK else 60) * size[1]
     browser.run("document.querySelectorAll('details').forEach(e => e.open = true)")
     assert browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert {tuple(one) for one in browser.run(DRAWN)} == {(False, shown), (True, "narrow")}
