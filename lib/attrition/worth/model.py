@@ -121,7 +121,7 @@ def effective(n_completers: ArrayLike, n_earlier: ArrayLike, rho: float = 0.0) -
     Examples
     --------
     >>> effective(50, 80).item(), round(effective(50, 80, 0.8).item(), 1)
-    (50.0, 65.6)
+    (50.0, 65.8)
     """
     completers = np.asarray(n_completers, dtype=float)
     return 1 / ((1 - rho**2) / completers + rho**2 / np.maximum(np.asarray(n_earlier, dtype=float), completers))
