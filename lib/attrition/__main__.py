@@ -157,12 +157,12 @@ def study(args: argparse.Namespace) -> int:
     """Run a named study and write its results for the report to read."""
     import importlib
 
-    from attrition import engine
+    from attrition import engine, studies
 
     chosen = importlib.import_module(f"attrition.studies.{args.name}")
     engine.choose("processes", args.jobs)
-    chosen.write(chosen.run(args.trials, args.every_method, chosen.SEED))
-    print(chosen.PLACE)
+    studies.write(args.name, chosen.run(args.trials, args.every_method, chosen.SEED))
+    print(studies.place(args.name))
     return 0
 
 

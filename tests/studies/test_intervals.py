@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from attrition import studies
 from attrition.studies import intervals
 
 
@@ -64,7 +65,7 @@ def test_coverage_by_hand():
 
 def test_the_chosen_method_is_the_one_whose_coverage_comes_nearest():
     """Over AUROCs and their difference: largest distance from 95 % of a world, among the methods that judge both."""
-    table = pd.DataFrame(intervals.committed()["coverage"]).query("measure == 'auroc'")
+    table = pd.DataFrame(studies.committed("intervals")["coverage"]).query("measure == 'auroc'")
     apart = table.assign(apart=(table["coverage"] - 0.95).abs()).groupby("method")["apart"].mean()
     assert apart.idxmin() == intervals.CHOSEN
     own = table[(table["method"] == intervals.CHOSEN) & (table["model"] == "all")]
@@ -74,8 +75,8 @@ def test_the_chosen_method_is_the_one_whose_coverage_comes_nearest():
 @pytest.mark.slow
 @pytest.mark.parametrize(("day", "law"), [(28, "all"), (84, "null")])
 def test_a_rerun_of_the_first_trials_gives_the_committed_numbers(day, law):
-    committed = pd.DataFrame(intervals.committed()["first"]).query("day == @day and law == @law")
-    again = intervals.one(day, law, 0, intervals.committed()["seed"], False)
+    committed = pd.DataFrame(studies.committed("intervals")["first"]).query("day == @day and law == @law")
+    again = intervals.one(day, law, 0, studies.committed("intervals")["seed"], False)
     keys = ["method", "model", "measure"]
     both = again.set_index(keys).join(committed.set_index(keys).add_suffix("_committed"), how="inner")
     assert len(both) == len(again) == 7

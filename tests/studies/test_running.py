@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attrition import seeds
+from attrition import seeds, studies
 from attrition.running import remaining
 from attrition.studies import running
 
@@ -36,7 +36,7 @@ def test_the_cut_of_a_fraction_knows_no_outcome():
 
 @pytest.mark.parametrize("world", ["early", "sites", "visits"])
 def test_a_part_of_the_committed_study_comes_out_again(world):
-    found = running.read()
+    found = studies.committed("running")
     rows = [row for row in found["first"] if row["world"] == world]
     assert len(rows) == len(running.FRACTIONS)
     for again, kept in zip(running.covered(world, 0, found["seed"]), rows, strict=True):
@@ -44,7 +44,7 @@ def test_a_part_of_the_committed_study_comes_out_again(world):
 
 
 def test_false_alarms_of_a_part_are_those_of_the_whole():
-    found = running.read()["limit"]
+    found = studies.committed("running")["limit"]
     table = running.seen("constant", range(400), 8, with_b=False)
     share = np.isfinite(running.first(table, found["c"], found["width"])["A"]).mean()
     assert share == pytest.approx(found["false_alarm"]["constant, rule A"]["A"]["value"], abs=0.035)
@@ -71,7 +71,7 @@ def test_tables_and_the_verdict_follow_the_numbers():
 
 
 def test_stored_keys_are_those_that_others_read():
-    stored = running.numbers(running.read())
+    stored = running.numbers(studies.committed("running"))
     for kind, place in (("gate", "coverage"), ("stress", "coverage"), ("held out", "held_out")):
         for world in running.WORLDS[kind]:
             assert set(stored[place][world]) == {"0.2", "0.4", "0.6"}

@@ -1,11 +1,9 @@
 """Known truth: the formula against a simulation with contacts, and the estimate against the formula."""
 
-import json
-
 import numpy as np
 import pytest
 
-from attrition import seeds
+from attrition import seeds, studies
 from attrition.studies import worth as study
 from attrition.worth import model, world
 
@@ -42,7 +40,7 @@ def test_the_estimate_finds_the_truth_of_a_very_large_trial():
 
 @pytest.mark.slow
 def test_the_committed_study_can_be_rerun_and_holds_what_was_asked():
-    found = json.loads(study.PLACE.read_text(encoding="utf-8"))
+    found = studies.committed("worth")
     again = study.one(0, found["seed"])
     for now, then in zip(again, found["first"], strict=True):
         assert now["strategy"] == then["strategy"]

@@ -10,7 +10,6 @@ estimand, and on which side it misses.
 import dataclasses
 import datetime
 import functools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,12 @@ import pandas as pd
 from joblib import delayed
 from scipy.stats import t
 
-from attrition import engine, metrics, paths, seeds, settings, trials
+from attrition import engine, metrics, seeds, settings, trials
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
 from attrition.metrics import evaluator, intervals, ranks
 from attrition.models import ridge
 from attrition.resampling import corrected_interval, repeated_folds
-from notebook_report import results
 
 NAME = "intervals"
 WORLDS = ((28, "null"), (28, "arm"), (28, "all"), (84, "null"), (84, "all"))
@@ -215,19 +213,6 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     found |= {"n_trials": n_trials, "n_every_method": n_every_method, "chosen": CHOSEN}
     found |= {"laws": LAWS, "methods": METHODS}
     return found | {"coverage": coverage(rows).to_dict("records"), "first": first.to_dict("records")}
-
-
-PLACE = paths.STUDIES / f"{NAME}.json"
-
-
-def write(found: Mapping[str, Any]) -> None:
-    """Put the results where the report reads them."""
-    results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
-
-
-def committed() -> dict[str, Any]:
-    """The committed results of the study."""
-    return json.loads(PLACE.read_text(encoding="utf-8"))
 
 
 def shown(found: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,7 +8,6 @@ fractions of the patient-days; any-look false alarm, and the day of an alarm whe
 """
 
 import datetime
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,16 +15,14 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from attrition import engine, paths, seeds
+from attrition import engine, seeds
 from attrition.metrics.intervals import wilson
 from attrition.running import limit
 from attrition.running.hazards import days_in
 from attrition.running.projection import project, word
-from attrition.running.remaining import COMPETED, LEFT, at, informed
-from notebook_report import results
+from attrition.running.remaining import COMPETED, LEFT, at, informed, quantiles
 
 NAME = "running"
-PLACE = paths.STUDIES / f"{NAME}.json"
 SEED = 261128
 N, H, ACCRUAL, LEAVE, COMPETE, SITES = 254, 168, 365, 0.30, 0.03, 20
 FRACTIONS = (0.2, 0.4, 0.6)
@@ -104,7 +101,7 @@ def covered(world: str, number: int, seed: int) -> list[dict[str, Any]]:
             ("no_drift", p.without_drift[0], int(here.sum())),
         ):
             actual = whole - now.counts["left"]
-            low, high = np.quantile(draws, (0.05, 0.95), method="inverted_cdf")
+            low, high = quantiles(draws, (0.05, 0.95))
             u = (draws < actual).mean() + rng.random() * (draws == actual).mean()
             row |= {f"{name}_raw": bool(low <= actual <= high), f"{name}_pit": bool(0.05 < u < 0.95)}
         rows.append(row | {"width": float(high - low)})
@@ -222,11 +219,6 @@ def run(n_trials: int, n_others: int, seed: int, n_null: int = 4000) -> dict[str
     return found | {"limit": alarms(n_null, max(n_trials, 1) * 2, seed)}
 
 
-def read() -> dict[str, Any]:
-    """The committed results."""
-    return json.loads(PLACE.read_text(encoding="utf-8"))
-
-
 def table(found: Mapping[str, Any]) -> pd.DataFrame:
     """Coverage by world and fraction: ``raw`` and ``pit`` of the enrolled, of all planned, and without drift."""
     rows = []
@@ -290,8 +282,3 @@ def words_held(found: Mapping[str, Any]) -> dict[str, Any]:
     names = {"will exceed the plan": "will", "probably exceeds": "probably", "probably within": "probably_not"}
     names["within the plan"] = "not"
     return {f"said_{name}": found["words"].get(word, {"exceeded": 0.0}) for word, name in names.items()}
-
-
-def write(found: Mapping[str, Any]) -> None:
-    """Put the results where the report reads them."""
-    results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")

@@ -7,7 +7,6 @@ trial; mean error, coverage and *worth it* over trials of the size of a pilot.
 """
 
 import datetime
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +14,9 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from attrition import engine, paths, seeds
+from attrition import engine, seeds
 from attrition.metrics.intervals import wilson
 from attrition.worth import analysis, evidence, judging, model, world
-from notebook_report import results
 
 NAME, SEED = "worth", 20_261_128
 N, SIZE, N_HALVES, DELTA, RATIO = 400_000, 250, 200, 7.0, 0.8
@@ -27,7 +25,6 @@ PLANTED = {"nothing": 1.0, "harm": 1.1}
 ERROR = 0.07
 """Standard error of the log hazard ratio in a study within a trial of 4,000 patients, about."""
 VALUE, COST = 14_000.0, 1.0
-PLACE = paths.STUDIES / f"{NAME}.json"
 
 
 def large(seed: int) -> list[dict[str, Any]]:
@@ -95,16 +92,6 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     found |= {"command": f"python -m attrition study {NAME} --trials {n_trials}", "n_trials": n_trials}
     found |= {"large": large(seed), "coverage": coverage, "worth_it": alarms, "prior": evidence.prior()}
     return found | {"n": N, "size": SIZE, "first": trials[0]}
-
-
-def write(found: Mapping[str, Any]) -> None:
-    """Put the results where the report reads them."""
-    results.publish(PLACE, json.dumps(results.plain(found), sort_keys=True, indent=1) + "\n")
-
-
-def committed() -> dict[str, Any]:
-    """The committed results of the study."""
-    return json.loads(PLACE.read_text(encoding="utf-8"))
 
 
 def shown(found: Mapping[str, Any]) -> pd.DataFrame:
