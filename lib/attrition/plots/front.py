@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from attrition import settings
+from attrition.plots.rows import stacked
 from attrition.plots.style import LIGHT, WIDTH, axes, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
@@ -80,20 +81,11 @@ def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
     """
     ax, hues = axes(None, 1.2 + 0.42 * len(flow)), cycle(reasons)
     parts = [*reasons, "censored", "still in"] if flow["censored"].any() else [*reasons, "still in"]
-    left = pd.Series(0.0, index=flow.index)
-    for part in parts:
-        share = PER * flow[part] / flow["patients"]
-        hue = hues.get(part, LIGHT["grid" if part == "still in" else "paper"])
-        ax.barh(flow["arm"], share, left=left, color=hue, label=part, height=0.68, edgecolor=LIGHT["paper"])
-        ink = LIGHT["ink" if part in ("still in", "censored") else "paper"]
-        for y, (width, start) in enumerate(zip(share, left, strict=True)):
-            if width >= ROOM:
-                ax.text(start + width / 2, y, f"{width:.0f}", ha="center", va="center", color=ink)
-        left = left + share
-    ax.set(xlim=(0, PER), ylim=(len(flow) - 0.5, -0.5))
+    light = {"still in": LIGHT["grid"], "censored": LIGHT["paper"]}
+    shares = [(part, (hues | light)[part], PER * flow[part] / flow["patients"]) for part in parts]
+    stacked(ax, flow["arm"], shares, room=ROOM, form=".0f", height=0.68)
+    ax.set_xlim(0, PER)
     ax.xaxis.set_major_formatter("{x:.0f}%")
-    ax.grid(visible=False)
-    ax.tick_params(axis="y", length=0)
     return legend_below(ax, 3)
 
 

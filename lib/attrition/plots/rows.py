@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -129,6 +130,46 @@ def rows(
     ax.set_yticks(range(len(names)), list(names.values()))
     ax.set(ylim=(len(names) - 0.4, -0.6), xlabel=xlabel or ax.get_xlabel())
     ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def stacked(
+    ax: Axes,
+    names: pd.Series,
+    parts: Iterable[tuple[str, str, pd.Series]],
+    *,
+    room: float | pd.Series,
+    form: str = "g",
+    height: float = 0.74,
+    **words: Any,
+) -> Axes:
+    """Draw a bar a row from top to bottom, cut into parts, each with its number where there is room.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    names : Series of str
+    parts : iterable of (str, str, Series)
+        Words of the legend, hex colour and widths, in order; on the light colours a number is written in ink.
+    room : float or Series
+        From how wide a part is labelled.
+    form : str
+        Of the numbers.
+    height : float
+    **words
+        Further look of the numbers.
+    """
+    left = pd.Series(0.0, index=names.index)
+    for label, hue, width in parts:
+        ax.barh(names, width, left=left, color=hue, label=label, height=height, edgecolor=LIGHT["paper"])
+        ink = LIGHT["ink" if hue in (LIGHT["grid"], LIGHT["paper"]) else "paper"]
+        for y in np.flatnonzero(width >= room).tolist():
+            x = left.iloc[y] + width.iloc[y] / 2
+            ax.text(x, y, f"{width.iloc[y]:{form}}", ha="center", va="center", color=ink, **words)
+        left = left + width
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(visible=False)
     ax.tick_params(axis="y", length=0)
     return ax
 

@@ -1,7 +1,7 @@
 """A trial that runs: the fan of what is to come, the alarm, its own past, where everybody is, and who remains."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.dates
@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from attrition.plots.rows import Mark, rows
+from attrition.plots.rows import Mark, rows, stacked
 from attrition.plots.style import LIGHT, axes, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
@@ -115,6 +115,12 @@ def alarm(
     return legend_below(ax, 3)
 
 
+def _soft(ax: Axes) -> None:
+    """Wide intervals let what stands on them through."""
+    for line in ax.collections:
+        line.set_alpha(0.45)
+
+
 @unless_missing
 def past(table: pd.DataFrame) -> Axes:
     """What was projected on the first of each month, and what is known of it: filled where it is settled.
@@ -134,8 +140,7 @@ def past(table: pd.DataFrame) -> Axes:
         "height": 1 + 0.21 * len(shown),
     }
     ax = rows(shown, {"": Mark("median and 90%", "blue", "|", 8)}, value="median", **tall)
-    for line in ax.collections:
-        line.set_alpha(0.45)
+    _soft(ax)
     names = list(shown["label"])
     for words, here, face in kinds:
         if here.any():
@@ -151,34 +156,22 @@ def past(table: pd.DataFrame) -> Axes:
     return legend_below(ax, 3)
 
 
-def bars(table: pd.DataFrame, label: str, parts: Sequence[str]) -> Axes:
-    """A bar a row, cut into parts that add to the whole, each with its number where there is room."""
-    ax = axes(None, 0.9 + 0.3 * len(table))
-    reasons = cycle([name.removeprefix("left: ") for name in parts if name.startswith("left: ")])
-    left = pd.Series(0.0, table.index)
-    for part in parts:
-        name = part.removeprefix("left: ")
-        hue = reasons.get(name) or colour(HUES.get(part, "muted"))
-        look: dict[str, Any] = {"color": hue, "height": 0.74, "edgecolor": LIGHT["paper"]}
-        ax.barh(table[label], table[part], left=left, label=name.replace("_", " "), **look)
-        for y, (width, start) in enumerate(zip(table[part], left, strict=True)):
-            if width >= ROOM * table[list(parts)].iloc[y].sum():
-                ink = LIGHT["ink" if part == "not_yet_due" else "paper"]
-                ax.text(start + width / 2, y, f"{width:g}", ha="center", va="center", color=ink, fontsize=9)
-        left = left + table[part]
-    ax.set(xlim=(0, left.max()), ylim=(len(table) - 0.5, -0.5))
-    ax.grid(visible=False)
-    ax.tick_params(axis="y", length=0)
-    return legend_below(ax, 3)
-
-
 @unless_missing
 def remaining(table: pd.DataFrame) -> Axes:
     """Subjects remaining by planned visit, and why the others are not, see `attrition.running.remaining.subjects`."""
     shown = table[table["arm"] == "all"].assign(row=lambda rows: [f"day {day}" for day in rows["visit"]])
     lost = [name for name in shown if str(name).startswith("left: ")]
-    parts = ["remaining", "not_yet_due", *lost, "competing", "completed_early"]
-    return bars(shown, "row", [name for name in parts if shown[name].any()])
+    every = ("remaining", "not_yet_due", *lost, "competing", "completed_early")
+    columns = [name for name in every if shown[name].any()]
+    hues = {f"left: {name}": hue for name, hue in cycle([n[len("left: ") :] for n in columns if n in lost]).items()}
+    parts = [
+        (name.removeprefix("left: ").replace("_", " "), hues.get(name) or colour(HUES.get(name, "muted")), shown[name])
+        for name in columns
+    ]
+    ax, total = axes(None, 0.9 + 0.3 * len(shown)), shown[columns].sum(axis=1)
+    stacked(ax, shown["row"], parts, room=ROOM * total, fontsize=9)
+    ax.set_xlim(0, total.max())
+    return legend_below(ax, 3)
 
 
 @unless_missing
@@ -190,8 +183,7 @@ def three(table: pd.DataFrame) -> Axes:
     also = {"planned": Mark("plan", "ink", "|", 14)} if table["planned"].notna().any() else None
     ax = plt.subplots(figsize=(NARROW, 0.9 + 0.42 * len(table)))[1]
     rows(table, {"": Mark("expected, 90%", "blue", "o", 7)}, ax, also=also, ends=("low", "high"), line=5)
-    for line in ax.collections:
-        line.set_alpha(0.45)
+    _soft(ax)
     ax.set(xlim=(0, 100), xlabel="per cent")
     return legend_below(ax)
 
