@@ -1,7 +1,7 @@
 """The chapter's analysis: draws of completers gained and of worth, by strategy and landmark, and what follows."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from attrition import seeds
 from attrition.cdisc.trial import Trial
-from attrition.landmark import cohort
+from attrition.survival.incidence import aalen_johansen
 from attrition.worth import evidence, judging, model, strategies
 from attrition.worth.judging import EVERYBODY, NOBODY, ORACLE, RETRIEVE
 from attrition.worth.model import Array
@@ -153,7 +153,7 @@ def draws(
 
 def retrieval(own: Course, halves: Array, psi: Psi, has_outcome: Array) -> Draws:
     """Leavers (of no competing reason) asked for the final outcome: outcomes gained stand where completers do."""
-    asked = ((own.cause != model.STAYED) & (own.cause != model.COMPETING) & ~has_outcome)[:, None]
+    asked = (own.leaves & ~has_outcome)[:, None]
     weight = halves[:, psi.half]
     contacts = 100 * (weight * asked).sum(axis=0) / weight.sum(axis=0)
     return Draws(contacts, psi.retrieved * contacts, np.zeros(len(contacts)))
@@ -180,12 +180,11 @@ class Landmark:
         return {name: model.worth(one.completers, one.contacts, value, cost) for name, one in able.items()}
 
 
-def at_landmark(trial: Trial, day: int, p: Any, seed: int, n_halves: int, has_outcome: set[str]) -> Landmark:
+def at_landmark(trial: Trial, own: Course, p: Any, seed: int, n_halves: int, has_outcome: Collection[str]) -> Landmark:
     """Scores, strategies and draws at a landmark."""
-    own = strategies.course(trial, day)
     scored = strategies.scores(trial, own, p, n_halves, seed)
     every, halves = strategies.strategies(trial, own, scored), scored.inside
-    psi = Psi.drawn(p.n_draws, halves.shape[1], seed, day)
+    psi = Psi.drawn(p.n_draws, halves.shape[1], seed, own.landmark)
     found = draws(own, every, halves, psi, p.delta)
     known = own.ids.isin(list(has_outcome))
     found[RETRIEVE] = retrieval(own, halves, psi, known)
@@ -304,7 +303,7 @@ def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str
         return [known.get(arm, 0.0) for arm in arms]
 
     everybody, prior = next(one for one in at.every if one.name == EVERYBODY), float(np.exp(at.psi.log_h.mean()))
-    asked = np.isin(at.own.cause, (model.ADDRESSABLE, model.OTHER, model.ADVERSE)) & ~at.has_outcome
+    asked = at.own.leaves & ~at.has_outcome
     retrieved = [float(at.psi.retrieved.mean()) * float((asked & (at.own.arm == arm)).sum()) for arm in arms]
     found = {
         "full": {"power": float(model.power_of(effect, whole, alpha))},
@@ -330,13 +329,12 @@ def of_the_arm(at: Landmark, money: Money | None, p: Any, decisions: Mapping[str
     if arm is None:
         return None
     contacted = np.isfinite(arm.start[:, 0])
-    found = contacted & ~np.isin(at.own.cause, (model.STAYED, model.COMPETING))
+    found = contacted & at.own.leaves
     n, one = len(contacted), at_ratio(at.own, arm, 0.8, p.delta)
     facts: dict[str, Any] = {"contacts": 100 * contacted.mean(), "found": 100 * found.mean()}
     facts["addressable"] = 100 * float((found & (at.own.cause == model.ADDRESSABLE)).sum()) / n
     facts |= {"completers": one["completers"], "kept": one["completers"] / facts["found"] if found.any() else 0.0}
-    left = ~np.isin(at.own.cause, (model.STAYED, model.COMPETING))
-    facts["lowest_risk"] = float(pd.Series(left).groupby(at.own.arm).mean().min())
+    facts["lowest_risk"] = float(pd.Series(at.own.leaves).groupby(at.own.arm).mean().min())
     own = decisions.get("arm_only") or {}
     facts |= {"low": own.get("low"), "high": own.get("high")}
     if money is None or not facts["kept"] > 0:
@@ -404,7 +402,7 @@ class Worth:
         return self.at[self.main]
 
 
-def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: set[str] = frozenset()) -> Worth:  # type: ignore[assignment]
+def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: Collection[str] = ()) -> Worth:
     """Everything at every landmark at which somebody is left; the main one is that with most leavers to come.
 
     Parameters
@@ -414,26 +412,21 @@ def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: set[str] =
     seed : int
     defaults : bool
         Whether costs that the trial's plan has not are the report's.
-    has_outcome : set of str
+    has_outcome : collection of str
         Patients whose final outcome is there, although they left.
 
     Returns
     -------
     Worth
     """
-    sizes = {day: (strategies.course(trial, day).cause > 0).sum() for day in trial.landmarks}
-    sizes = {day: n for day, n in sizes.items() if len(cohort.at_risk(trial, day)) >= 2} or {0: 0}
-    main = max(sizes, key=lambda day: (sizes[day], -day))
-    halves = {day: p.n_half_samples if day == main else p.n_half_samples_other for day in sizes}
-    at = {day: at_landmark(trial, day, p, seed, n, set(has_outcome)) for day, n in halves.items()}
+    courses = {day: strategies.course(trial, day) for day in trial.landmarks}
+    courses = {day: own for day, own in courses.items() if len(own.ids) >= 2} or {0: strategies.course(trial, 0)}
+    main = max(courses, key=lambda day: ((courses[day].cause > 0).sum(), -day))
+    halves = {day: p.n_half_samples if day == main else p.n_half_samples_other for day in courses}
+    at = {day: at_landmark(trial, courses[day], p, seed, n, has_outcome) for day, n in halves.items()}
     all_left = (trial.patients["status"].isin(["primary", "competing"])).to_numpy()
-    dropout = 1 - _staying(trial.patients["time"].to_numpy(float), all_left)
+    dropout = 1 - float(aalen_johansen(trial.patients["time"], all_left.astype(int), 1).event_free[-1])
     return Worth(at, main, money(trial, p, dropout, defaults), dropout)
-
-
-def _staying(time: Array, left: Array) -> float:
-    days = np.unique(time[left])
-    return float(np.prod([1 - (left & (time == day)).sum() / (time >= day).sum() for day in days]))
 
 
 def settled(found: Worth, p: Any) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class Course:
     cause: Array
     arm: Array
 
+    @property
+    def leaves(self) -> Array:
+        """Who leaves for any reason but a competing one."""
+        return ~np.isin(self.cause, (model.STAYED, model.COMPETING))
+
     def late(self, delta: float, cause: int = model.ADDRESSABLE) -> Array:
         """Who leaves for a cause so many days after the landmark or later."""
         return (self.cause == cause) & (self.time > delta)
