@@ -38,6 +38,11 @@ def test_of_a_running_trial_the_cut_is_its_data_cut(pilot):
     undated = dataclasses.replace(then, definitions=dataclasses.replace(then.definitions, data_cut=None))
     last = (then.exits["start"] + pd.to_timedelta(then.exits["last_day"] - 1, unit="D")).max()
     assert summary.usual_cut(undated, 0.3) == last
+    late = undated.exits.assign(
+        study_day=undated.exits["study_day"].where(undated.exits["start"].lt("2013-05-01"), 400)
+    )
+    left_last = dataclasses.replace(undated, exits=late)
+    assert summary.usual_cut(left_last, 0.3) == left_last.last_record > last
     bare = dataclasses.replace(pilot, exits=pilot.exits.assign(start=pd.NaT))
     assert not summary.has_dates(bare)
     assert summary.usual_cut(bare, 0.3) == pd.Timestamp(summary.NO_CALENDAR)

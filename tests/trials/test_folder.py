@@ -174,4 +174,4 @@ def test_terms_and_names_with_quotes_can_be_written(both):
 
 def test_the_last_record_is_the_data_cut(tmp_path):
     rows = [record(patient, COMPLETED, 170 + k) for k, patient in enumerate(ids(12))]
-    assert understood.last_record(load(sdtm(tmp_path, rows))) == pd.Timestamp(date(181))
+    assert load(sdtm(tmp_path, rows)).last_record == pd.Timestamp(date(181))

@@ -252,6 +252,14 @@ class Trial:
         return self.definitions.last_day
 
     @property
+    def last_record(self) -> pd.Timestamp:
+        """The declared data cut, else the last calendar day of any record that was read; NaT without any date."""
+        if self.definitions.data_cut is not None:
+            return self.definitions.data_cut
+        days = self.exits[["last_day", "treatment_day", "study_day"]].max(axis=1)
+        return (self.exits["start"] + pd.to_timedelta(days - (days > 0), unit="D")).max()
+
+    @property
     def landmarks(self) -> tuple[int, ...]:
         """Days at which a prediction is made."""
         return self.definitions.landmarks
@@ -390,15 +398,17 @@ def _check(patients: pd.DataFrame, label: str) -> None:
             raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}{why}")
 
 
+def left_on(exits: pd.DataFrame, definitions: Definitions, what: str) -> pd.Series:
+    """Day on which each patient left the study, or stopped treatment, by the horizon; missing for all others."""
+    day, reason = exits[f"{what}_day"], exits[f"{what}_reason"]
+    return day.where(day.le(definitions.last_day) & ~definitions.group_of(reason).isin([COMPLETED, CENSORED]))
+
+
 def _both(patients: pd.DataFrame, definitions: Definitions, recorded: Sequence[str]) -> dict[str, int]:
     """Off treatment and off study by the horizon, and how many of the former were retained in the study."""
     if len(recorded) < len(ESTIMANDS):
         return {}
-    off = {
-        name: patients[f"{name}_day"].le(definitions.last_day)
-        & ~definitions.group_of(patients[f"{name}_reason"]).isin([COMPLETED, CENSORED])
-        for name in ESTIMANDS
-    }
+    off = {name: left_on(patients, definitions, name).notna() for name in ESTIMANDS}
     retained = off["treatment"] & ~off["study"]
     return {"off_treatment": int(off["treatment"].sum()), "off_study": int(off["study"].sum())} | {
         "retained_off_treatment": int(retained.sum())

@@ -8,7 +8,7 @@ import pandas as pd
 
 from attrition.running import limit
 from attrition.running.projection import FEWEST, project
-from attrition.running.remaining import COMPETED, LEFT, at
+from attrition.running.remaining import COMPETED, LEFT, at, quantiles
 
 FEWEST_ONGOING, MONTH, HALF_A_YEAR = 5, 31, 6
 
@@ -59,8 +59,14 @@ def before(
 
 def judged(draws: np.ndarray, actual: int, ending: str = "") -> dict[str, Any]:
     """Median and 90 % interval of draws, and where the actual number lies among them."""
-    low, median, high = np.quantile(draws, (0.05, 0.5, 0.95), method="inverted_cdf").astype(int).tolist()
-    found = {"median": median, "low": low, "high": high, "actual": actual, "inside": low <= actual <= high}
+    low, median, high = quantiles(draws)
+    found: dict[str, Any] = {
+        "median": median,
+        "low": low,
+        "high": high,
+        "actual": actual,
+        "inside": low <= actual <= high,
+    }
     found["mid_pit"] = float((draws < actual).mean() + (draws == actual).mean() / 2)
     return {f"{name}{ending}": value for name, value in found.items()}
 

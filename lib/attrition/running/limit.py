@@ -165,7 +165,7 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
         return {}
     p0, counts = float(-np.expm1(-curve[1][-1])), plan.get("counts", "any")
     dates, expected = expectation(now, plan, curve)
-    c, rows, would = critical(expected), [], None
+    c, rows = critical(expected), []
     for date in [*dates[dates <= now.cut]]:
         then = at(known, date, horizon)
         D, E = counted(then, curve, counts)
@@ -179,8 +179,6 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
         row = {"date": date, "enrolled": len(time), "events": D, "expected": E, "llr": float(llr(D, E))}
         row |= {"alarm_at": int(fewest_alarming(np.array([E]), c)[0])}
         rows.append(row | {"p_above": float(above(events, spans[None], edges, p0, counts)[0])})
-        if date == dates[dates <= now.cut][-1]:
-            would = _would_ring(events, spans, edges, p0, counts)
     table = pd.DataFrame(rows, columns=["date", "enrolled", "events", "expected", "llr", "alarm_at", "p_above"])
     enough = table["events"] >= FEWEST_EVENTS
     table = table.assign(
@@ -192,7 +190,10 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     rule = "A" if isinstance(plan["dropout"], list) and len(plan["dropout"]) > 1 else "B"
     found = {"looks": table, "rule": rule, "c": c, "p0": p0, "rang": rang[f"rang_{rule.lower()}"], **rang}
     found["path"] = pd.DataFrame({"date": dates, "expected": expected})
-    return found | {"rings_at": would if rule == "B" or table.empty else int(table["alarm_at"].iloc[-1])}
+    if table.empty:
+        return found | {"rings_at": None}
+    at_last = table["alarm_at"].iloc[-1] if rule == "A" else _would_ring(events, spans, edges, p0, counts)
+    return found | {"rings_at": None if at_last is None else int(at_last)}
 
 
 def _would_ring(events: np.ndarray, spans: np.ndarray, edges: np.ndarray, p0: float, counts: str) -> int | None:

@@ -31,11 +31,8 @@ def has_dates(trial: Trial) -> bool:
 
 
 def last_day(trial: Trial) -> pd.Timestamp:
-    """The data cut, else the last date in any record; a day that means nothing where there is no calendar."""
-    if trial.definitions.data_cut is not None or not has_dates(trial):
-        return pd.Timestamp(trial.definitions.data_cut or NO_CALENDAR)
-    days = pd.to_timedelta(trial.exits["last_day"] - 1, unit="D")
-    return (trial.exits["start"] + days).max().normalize()
+    """`Trial.last_record`; a day that means nothing where there is no calendar."""
+    return pd.Timestamp(trial.last_record if has_dates(trial) or trial.definitions.data_cut else NO_CALENDAR)
 
 
 def usual_cut(trial: Trial, fraction: float) -> pd.Timestamp:
@@ -70,8 +67,7 @@ def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
     CdiscError, MappingError, ContractError
         No date, no horizon that was planned, or what `attrition.trials.load` refuses.
     """
-    if mapping.as_date(cut) is None:
-        raise CdiscError("--cut: a date, YYYY-MM-DD")
+    cut = trials.as_cut(cut)
     one = trials.named([place], [mapped] if mapped else [])[0]
     chosen = mapping.read(one.mapping or {})
     of_folder = holds_files(one.place)

@@ -4,6 +4,7 @@ The run checks a reader's trials before any notebook starts and leaves a registe
 notebooks ask for a trial by its name. So no path of the reader's machine gets into a notebook or a report.
 """
 
+import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -68,10 +69,22 @@ class TrialFiles:
         return [place, *chosen, *([long.table] if long else [])]
 
 
+def as_cut(day: Any) -> datetime.date:
+    """A day to which a trial is put back; refused is what is no date.
+
+    >>> as_cut("2013-06-01") == as_cut(pd.Timestamp("2013-06-01")) == datetime.date(2013, 6, 1)
+    True
+    """
+    found = day.date() if isinstance(day, pd.Timestamp) else mapping.as_date(day)
+    if found is None:
+        raise CdiscError("--cut: a date, YYYY-MM-DD")
+    return found
+
+
 def _put_back(chosen: Any, cut: Any, horizon: int | None) -> TableMapping:
     """A mapping with another data cut, and a horizon where it has none."""
     found = read_mapping(chosen)
-    found.data_cut = pd.Timestamp(cut).date() if cut else found.data_cut
+    found.data_cut = as_cut(cut) if cut else found.data_cut
     found.horizon = found.horizon or horizon
     return found
 
@@ -192,8 +205,8 @@ def checked(
     places: Sequence[str], mappings: Sequence[str] = (), also: Callable[[Trial], None] | None = None, cut: str = ""
 ) -> list[TrialFiles]:
     """`named`, and each trial read once (and checked by `also`), so that what is wrong shows before any notebook."""
-    if cut and mapping.as_date(cut) is None:
-        raise CdiscError("--cut: a date, YYYY-MM-DD")
+    if cut:
+        as_cut(cut)
     found = [replace(one, cut=cut) for one in named(places, mappings)]
     for one in found:
         with _reading(one, len(found) > 1):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from attrition.cdisc.disposition import CELL, RULES
-from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial, completion_begins
+from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial, completion_begins, left_on
 
 WRITTEN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 CELLS = [*CELL, "records", "used", "taken_for"]
@@ -41,20 +41,11 @@ def _when(trial: Trial) -> Iterator[str]:
     why = f" (completions begin on day {begins})" if begins else ""
     yield f"  horizon: day {trial.horizon}{why}, predictions on days {', '.join(map(str, trial.landmarks))}"
     if trial.exits["start"].notna().any():
-        last = last_record(trial)
+        last = trial.last_record
         cut = f"data cut: {last:%Y-%m-%d}"
         yield f"  {cut}, {'as declared' if chosen.data_cut is not None else 'the last date of any record that is used'}"
     if chosen.epochs:
         yield f"  main part: {', '.join(chosen.epochs)}"
-
-
-def last_record(trial: Trial) -> pd.Timestamp:
-    """The declared data cut, else the last calendar day of any record that was read."""
-    if trial.definitions.data_cut is not None:
-        return trial.definitions.data_cut
-    exits = trial.exits
-    days = exits[["last_day", "treatment_day", "study_day"]].max(axis=1)
-    return (exits["start"] + pd.to_timedelta(days - (days > 0), unit="D")).max()
 
 
 def _which(trial: Trial) -> Iterator[str]:
@@ -82,12 +73,6 @@ def _which(trial: Trial) -> Iterator[str]:
         )
 
 
-def _off(trial: Trial, what: str) -> pd.Series:
-    """Day on which each patient left the study, or stopped treatment, by the horizon."""
-    day, reason = trial.exits[f"{what}_day"], trial.exits[f"{what}_reason"]
-    return day.where(day.le(trial.horizon) & ~trial.definitions.group_of(reason).isin([COMPLETED, CENSORED]))
-
-
 def _listed(names: pd.Series) -> str:
     return ", ".join(sorted(set(names)))
 
@@ -95,7 +80,8 @@ def _listed(names: pd.Series) -> str:
 def questions(trial: Trial) -> list[str]:
     """What only the reader can decide, asked where the answer changes numbers, with the key of a mapping."""
     asked, flow, chosen, cells = [], trial.flow, trial.definitions, trial.cells.reindex(columns=CELLS)
-    if len(trial.estimands) > 1 and not _off(trial, "study").equals(_off(trial, "treatment")):
+    off = [left_on(trial.exits, chosen, name) for name in trial.estimands]
+    if len(off) > 1 and not off[0].equals(off[1]):
         asked.append(
             f"leaving the study ({flow['off_study']} by the horizon) or stopping treatment ({flow['off_treatment']})? "
             f"{chosen.estimand} is taken: [design] estimand"
