@@ -6,9 +6,9 @@ import shutil
 import pandas as pd
 import pytest
 
-from attrition import cdisc
+from attrition import cdisc, trials
 from attrition.cdisc import disposition
-from attrition.cdisc.sources import open_source
+from attrition.cdisc.sources import CdiscError, open_source
 from attrition.cdisc.trial import PILOT, Definitions
 from attrition.contract.strict import ContractError
 from tests.cdisc.folders import COMPLETED, LEFT, adam, date, everybody, ids, record, sdtm
@@ -159,11 +159,17 @@ def test_a_month_alone_never_ends_before_the_first_dose(tmp_path):
 
 def test_who_has_a_study_day_of_leaving_was_dosed(tmp_path):
     rows = [row | {"DSSTDY": None} for row in everybody(12)]
-    rows[0] |= {"DSDECOD": LEFT, "DSSTDY": 40}
+    rows[0] |= {"DSDECOD": LEFT, "DSSTDY": 40, "DSSTDTC": date(50)}
     trial = load(sdtm(tmp_path, rows, RFSTDTC=[None, None, *[date(1)] * 10]))
     assert of(trial) == (40, "withdrawal by subject")
+    assert trial.dated().exits["start"][0] == pd.Timestamp(date(11)), "day 40 was date(50)"
     assert (trial.flow["randomised"], trial.flow["not_dosed"]) == (12, 1)
     assert "1 subjects have study days in DS and no RFSTDTC: taken as dosed." in trial.notes
+    rows[0] |= {"DSSTDTC": None}
+    folder = sdtm(tmp_path, rows, RFSTDTC=[None, None, *[date(1)] * 10])
+    assert load(folder).exits["start"].isna().tolist() == [True, *[False] * 10]
+    with pytest.raises(CdiscError, match="no start date of 1 of 11 patients; a cut needs dates"):
+        trials.load(str(folder), cut="2020-09-01", horizon=168)
 
 
 def test_the_year_of_an_adverse_event_alone_prolongs_no_follow_up(tmp_path):

@@ -156,10 +156,10 @@ def test_a_trial_without_dates_is_projected_by_study_day():
     for state in ("enrolled", "left", "competing"):
         assert found["states"][state] == dated["states"][state]
     assert "fan" not in found
-    assert "no start dates" in summary.lines(found)[-1]
+    assert "124 start dates missing" in summary.lines(found)[-1]
     some, other = (one["projection"]["enrolled"]["leaving"] for one in (found, dated))
     assert abs(some["median"] - other["median"]) <= 3
-    with pytest.raises(CdiscError, match="without a start date"):
+    with pytest.raises(CdiscError, match="no start date of 124 of 124 patients"):
         remaining.course(bare)
 
 

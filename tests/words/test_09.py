@@ -86,7 +86,8 @@ GIVEN: dict = {
     ],
     "running_states": [
         STOOD,
-        but(STOOD, calendar=False),
+        but(STOOD, calendar=False, undated=STATES["enrolled"]),
+        but(STOOD, calendar=False, undated=2),
         but(STOOD, states=STATES | {"completed_early": 3}),
         {key: value for key, value in STOOD.items() if key != "since"},
     ],
@@ -163,6 +164,9 @@ EXPECTED: dict = {
         "124 patients have begun (no dates are given, so time counts from the first dose): 47 have left the "
         "study, 2 had a competing event, 24 are through day 168, and 51 are still in. Since 1 May 2013, 13 "
         "more began, 8 more are gone and 6 more are through.",
+        "124 patients have begun (two start dates missing: there is no calendar, and time counts from the first "
+        "dose): 47 have left the study, 2 had a competing event, 24 are through day 168, and 51 are still in. Since "
+        "1 May 2013, 13 more began, 8 more are gone and 6 more are through.",
         "By 1 June 2013, 124 patients had begun: 47 have left the study, 2 had a competing event, 3 completed "
         "before day 168, 24 are through day 168, and 51 are still in. Since 1 May 2013, 13 more began, 8 more "
         "are gone and 6 more are through.",

@@ -30,6 +30,25 @@ def test_reasons_are_told_by_the_term(pilot):
     assert counts == {"addressable": 22, "other": 9, "adverse event": 76, "competing": 5}
 
 
+@pytest.mark.parametrize(
+    ("term", "kind"),
+    [
+        ("withdrew", "addressable"),
+        ("Withdrew at own request", "addressable"),
+        ("Withdrawal due to adverse event", "adverse event"),
+        ("Withdrawn, AE", "adverse event"),
+        ("WITHDRAWN BY INVESTIGATOR", "other"),
+        ("Physician decision", "other"),
+        ("moved", "other"),
+    ],
+)
+def test_a_word_of_a_term_tells_who_decided(pilot, term, kind):
+    gone = pilot.patients["event_group"].eq("other")
+    patients = pilot.patients.assign(reason=pilot.patients["reason"].mask(gone, term))
+    found = strategies.reasons(dataclasses.replace(pilot, patients=patients))
+    assert set(found[gone.to_numpy()]) == {kind}
+
+
 def cut(trial, day):
     """The trial without anything that is dated after a day; who left later is in it to the end."""
     events = trial.events[(trial.events["day"] <= day) & ~(trial.events["known_day"] > day)]

@@ -39,6 +39,14 @@ def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> p
     return start.set_axis(frame[ID])
 
 
+def told_by_days(source: Source, start: pd.Series) -> pd.Series:
+    """First doses, the missing ones from a disposition that has both its date and its study day."""
+    ends = source.read("ds", [ID, "DSSTDTC", "DSSTDY"])
+    ends = ends[ends["DSSTDY"].ge(1)]
+    first = as_dates(ends["DSSTDTC"]) - pd.to_timedelta(ends["DSSTDY"] - 1, unit="D")
+    return start.fillna(first.groupby(ends[ID]).min().reindex(start.index))
+
+
 def _in(frame: pd.DataFrame, columns: list[str], names: frozenset[str]) -> pd.Series:
     return pd.concat([terms(frame[column]).isin(names) for column in columns], axis=1).any(axis=1)
 

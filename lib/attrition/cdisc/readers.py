@@ -193,7 +193,7 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     randomised, notes = participants.randomised(source, subjects, was_dosed, definitions)
     kept, was_dosed = subjects[randomised], was_dosed[randomised]
     source.keep(kept[ID])
-    reference = participants.first_dose(source, "dm", "RFSTDTC", kept)
+    reference = participants.told_by_days(source, participants.first_dose(source, "dm", "RFSTDTC", kept))
     visits = _visits(source, reference, definitions)
     adverse, doubts = adverse_events(source, reference, visits, definitions)
     vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))

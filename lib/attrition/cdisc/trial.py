@@ -251,6 +251,12 @@ class Trial:
         """Last day on which a discontinuation counts."""
         return self.definitions.last_day
 
+    def dated(self) -> "Trial":
+        """The trial itself; refused where a patient has no start date, which a cut needs."""
+        if undated := int(self.exits["start"].isna().sum()):
+            raise CdiscError(f"{self.name}: no start date of {undated} of {len(self.exits)} patients; a cut needs dates")
+        return self
+
     @property
     def last_record(self) -> pd.Timestamp:
         """The declared data cut, else the last calendar day of any record that was read; NaT without any date."""

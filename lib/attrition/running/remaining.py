@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from attrition.cdisc.sources import CdiscError
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, Trial
 
 LEFT, COMPETED, FINISHED = 1, 2, 3
@@ -26,7 +25,7 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
     ----------
     trial : Trial
     cut : date, optional
-        For a trial without any start date: the day to which those still in it are taken to have been followed; the
+        For a trial without all start dates: the day to which those still in it are taken to have been followed; the
         calendar of all others is then made up, and of no use.
     lost : Series of bool, optional
         Patients without an exit who are taken to have left on the last day of any record.
@@ -37,12 +36,12 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
         A row a patient, in an order that does not depend on ids or arms.
     """
     start = trial.exits["start"]
-    if start.isna().all() and cut is not None:
+    if start.isna().any() and cut is not None:
         seen = trial.patients["event_day"]
         days = seen.where(trial.patients["reason_group"].eq(CENSORED), np.maximum(seen, trial.horizon))
         start = pd.Timestamp(cut) - pd.to_timedelta(days - 1, unit="D")
-    if start.isna().any():
-        raise CdiscError(f"{trial.name}: {int(start.isna().sum())} patients without a start date; a cut needs dates")
+    else:
+        trial.dated()
     group = trial.patients["reason_group"].to_numpy()
     cause = pd.Series(group).map({CENSORED: 0, COMPETING: COMPETED, COMPLETED: FINISHED}).fillna(LEFT).astype(int)
     frame = pd.DataFrame({"start": start.to_numpy("datetime64[D]").astype("datetime64[s]"), "cause": cause})

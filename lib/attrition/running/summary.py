@@ -27,7 +27,7 @@ CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
 
 def has_dates(trial: Trial) -> bool:
     """Whether the calendar of a trial is known: without it time counts from each patient's first dose alone."""
-    return bool(trial.exits["start"].notna().any())
+    return bool(trial.exits["start"].notna().all())
 
 
 def last_day(trial: Trial) -> pd.Timestamp:
@@ -124,6 +124,7 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
         "level": LEVEL,
         "arms": int(trial.patients["arm"].nunique()),
         "calendar": has_dates(trial),
+        "undated": int(trial.exits["start"].isna().sum()),
         "leaving": trial.definitions.estimand,
         "states": now.counts,
         "gone": now.gone(counts),
@@ -143,7 +144,7 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     found |= {"projection": p.facts(), "by_study_day": p.by_day, "power": power_left(p.retained, plan, p.kept_by_plan)}
     found["power"] |= {f"to_start_{name}": p.to_start(p.kept_by_plan, sure) for name, sure in SURE.items()}
     if not found["calendar"]:
-        return found | {"note": "no start dates: by study day alone, no calendar, limit or backtest"}
+        return found | {"note": f"{found['undated']} start dates missing: by study day alone, no limit or backtest"}
     found |= {"fan": p.fan, "since": _moved(known, now, counts), "drift": limit.drift(now)}
     found["information"] = float(now.patients["u"].clip(0, H).sum() / (p.planned * H))
     late = overdue(trial, now)

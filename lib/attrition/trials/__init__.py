@@ -55,7 +55,8 @@ class TrialFiles:
         cut = cut or self.cut
         if not (self.mapping or cut):
             return read_from(self.place)
-        return read_from(self.place, _put_back(self.mapping or {}, cut, horizon), self.name)
+        found = read_from(self.place, _put_back(self.mapping or {}, cut, horizon), self.name)
+        return found.dated() if cut else found
 
     def files(self) -> list[Path]:
         """Files that the trial is read from."""

@@ -34,15 +34,14 @@ def reasons(trial: Trial) -> pd.Series:
 
     The recorded term decides, then its group: lost to follow-up is addressable, whatever group it stands in.
     """
-    words, patients = evidence.content(), trial.patients.set_index("id")
+    patients = trial.patients.set_index("id")
     group = patients["event_group"].fillna(NO_EVENT)
     told = patients["reason"].fillna("").astype(str).str.lower() + "; " + group.str.lower()
     usual = patients["reason"].astype(str).str.upper().map(STANDARD["reasons"]).fillna("").str.lower()
     told = told + "; " + usual
-    found = pd.Series("other", index=patients.index)
-    for kind in ("addressable", "adverse"):
-        has = told.map(lambda text, kind=kind: any(word in text for word in words[kind]))
-        found = found.mask(has & found.eq("other"), "adverse event" if kind == "adverse" else kind)
+    words = evidence.content()["reasons"]
+    kinds = told.map(lambda text: [kind for kind in words if any(word in text for word in words[kind])])
+    found = kinds.map(lambda kinds: kinds[0] if kinds else "other")
     return found.mask(group.eq(COMPETING_GROUP), "competing").mask(group.eq(NO_EVENT), "stayed")
 
 
