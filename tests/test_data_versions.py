@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attrition import paths, simulate, tracking
-from notebook_report import results
+from attrition import paths, run, simulate, versions
+from notebook_report import command, results
 from notebook_report.sources import file_digest
 
 DATA = paths.ROOT / "data"
@@ -31,18 +31,18 @@ def data(tmp_path):
 
 
 def test_the_checksums_in_git_are_those_of_the_published_data(data):
-    assert (DATA / tracking.CHECKSUMS).read_text() == tracking.checksums(data)
+    assert (DATA / versions.CHECKSUMS).read_text() == versions.checksums(data)
     assert hashlib.md5((data / "raw" / "trial.csv").read_bytes()).hexdigest() == simulate.PUBLISHED_MD5
 
 
 def test_the_pointer_in_git_fits_what_the_run_makes(data):
-    assert (DATA / "raw.dvc").read_text() == tracking.pointer(data / "raw")
+    assert (DATA / "raw.dvc").read_text() == versions.pointer(data / "raw")
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
 def test_sha256sum_reads_the_checksums(data):
-    shutil.copy(DATA / tracking.CHECKSUMS, data)
-    check = ["sha256sum", "--strict", "-c", tracking.CHECKSUMS]
+    shutil.copy(DATA / versions.CHECKSUMS, data)
+    check = ["sha256sum", "--strict", "-c", versions.CHECKSUMS]
     done = subprocess.run(check, cwd=data, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["raw/random_baseline.csv: OK", "raw/trial.csv: OK"]
     (data / "raw" / "trial.csv").write_text("x")
@@ -50,14 +50,14 @@ def test_sha256sum_reads_the_checksums(data):
 
 
 def test_a_change_of_the_data_is_noticed(data):
-    assert results.renew(tracking.pointers(data)) == ["raw.dvc", tracking.CHECKSUMS]
-    assert results.renew(tracking.pointers(data), check=True) == []
+    assert results.renew(versions.pointers(data)) == ["raw.dvc", versions.CHECKSUMS]
+    assert results.renew(versions.pointers(data), check=True) == []
     (data / "raw" / "trial.csv").write_text("x")
-    assert results.renew(tracking.pointers(data), check=True) == ["raw.dvc", tracking.CHECKSUMS]
+    assert results.renew(versions.pointers(data), check=True) == ["raw.dvc", versions.CHECKSUMS]
 
 
 def test_without_data_nothing_is_said_to_have_changed(tmp_path):
-    assert tracking.pointers(tmp_path) == {}
+    assert versions.pointers(tmp_path) == {}
 
 
 def test_the_configuration_is_portable_and_sends_nothing():
@@ -67,7 +67,7 @@ def test_the_configuration_is_portable_and_sends_nothing():
     assert "/config.local" in (paths.ROOT / ".dvc" / ".gitignore").read_text()
     for path in DATA.glob("*.dvc"):
         for out in yaml.safe_load(path.read_text())["outs"]:
-            assert out["path"] in tracking.TRACKED
+            assert out["path"] in versions.TRACKED
 
 
 def test_the_run_does_not_use_dvc():
@@ -79,12 +79,12 @@ def test_the_run_does_not_use_dvc():
 
 @pytest.mark.parametrize(("words", "code"), [(["--check"], 1), ([], 0), (["--check"], 0)])
 def test_the_command_tells_and_mends(data, monkeypatch, capsys, words, code):
-    from attrition import __main__ as command
+    from attrition import __main__ as program
 
     monkeypatch.setattr(paths, "data", lambda: data)
     if words and not code:
-        results.renew(tracking.pointers(data))
-    assert command.main(["versions", *words]) == code
+        results.renew(versions.pointers(data))
+    assert program.main(["versions", *words]) == code
     assert ("raw.dvc" in capsys.readouterr().out) == (code == 1 or not words)
 
 
@@ -134,7 +134,7 @@ def test_push_and_pull_bring_back_the_same_bytes(dvc, checkout, tmp_path):
     digests = {p: file_digest(p) for p in (checkout / "data").rglob("*") if p.is_file() and p.suffix != ".dvc"}
     dvc("remote", "modify", "--local", "storage", "url", str(tmp_path / "remote"))
     dvc("add", "-q", "data/raw", "data/processed")
-    assert tracking.pointer(checkout / "data" / "processed") == (checkout / "data" / "processed.dvc").read_text()
+    assert versions.pointer(checkout / "data" / "processed") == (checkout / "data" / "processed.dvc").read_text()
     dvc("push", "-q")
     for lost in ("data/raw", "data/processed", ".dvc/cache"):
         shutil.rmtree(checkout / lost)
@@ -143,3 +143,40 @@ def test_push_and_pull_bring_back_the_same_bytes(dvc, checkout, tmp_path):
     assert "up to date" in dvc("status")
     tracked = subprocess.run(["git", "status", "--short", "data"], cwd=checkout, capture_output=True, text=True)
     assert "trial.csv" not in tracked.stdout
+
+
+@pytest.mark.slow
+def test_dvc_finds_each_stage_as_the_lock_says(dvc, checkout):
+    for name in ("lib", "notebooks", "reports/results", "reports/studies", "reports/tables", "benchmarks"):
+        shutil.copytree(paths.ROOT / name, checkout / name)
+    for name in ("params.yaml", "claims.yaml", "requirements.lock"):
+        shutil.copy(paths.ROOT / name, checkout)
+    results.renew(versions.pipeline(checkout))
+    dvc("add", "-q", "data/raw")
+    assert "up to date" in dvc("status")
+    assert "up to date" in dvc("repro", "--dry")
+    assert "reports/results/06_real_trial.json" in dvc("metrics", "show")
+    caption = checkout / "notebooks" / "captions" / "02_eda.yaml"
+    caption.write_text(caption.read_text() + "\n")
+    told = dvc("status")
+    assert "02_eda" in told
+    assert "03_feature_ablation" not in told
+    assert "false_positive_rate" in dvc("plots", "show", "--show-vega", "reports/tables/fig-roc.csv")
+
+
+def test_the_pipeline_in_git_is_that_of_the_plan():
+    assert results.renew(versions.pipeline(paths.ROOT), check=True) == [], "python -m attrition versions"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "brought"),
+    [([], 0, True), (["--force"], 0, True), ([], 5, False), (["--quick"], 0, False), (["--only", "03"], 0, False)]
+    + [(["--list"], 0, False), (["--out", "elsewhere"], 0, False), (["--trial", "x"], 0, False)],
+)
+def test_a_full_run_leaves_the_pointers_true(monkeypatch, words, code, brought):
+    written = []
+    monkeypatch.setattr(command.Command, "run", lambda self, args: code)
+    monkeypatch.setattr(results, "renew", lambda files: written.extend(path.name for path in files))
+    task = run.TrialCommand()
+    assert task.run(task.parser().parse_args(words)) == code
+    assert ("dvc.lock" in written) == brought

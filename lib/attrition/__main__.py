@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
     )
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
-    kept = tasks.add_parser("versions", help="bring the checksums and DVC pointers in data/ up to date with the data")
+    kept = tasks.add_parser("versions", help="bring checksums, DVC pointers and dvc.yaml up to date; a full run does")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
@@ -125,12 +125,13 @@ def score(args: argparse.Namespace) -> int:
 
 def kept(args: argparse.Namespace) -> int:
     """Tell which files do not fit what they are made from, data or results; write them unless only asked to check."""
-    from attrition import findings, paths, tracking
+    from attrition import findings, paths, versions
     from notebook_report import results
 
     of_data = args.task == "versions"
-    stale = results.renew(tracking.pointers(paths.data()) if of_data else findings.pages(), args.check)
-    made_from = "data/" if of_data else "reports/results and the notebooks"
+    now = versions.pointers(paths.data()) | versions.pipeline(paths.ROOT) if of_data else findings.pages()
+    stale = results.renew(now, args.check)
+    made_from = "the data and results" if of_data else "reports/results and the notebooks"
     state = f"not as in {made_from}" if args.check else "brought up to date"
     print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")
     return int(args.check and bool(stale))

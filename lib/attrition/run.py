@@ -123,6 +123,20 @@ class TrialCommand(Command):
         engine.choose(args.engine, args.workers, args.scheduler)
         yield
 
+    def run(self, args: argparse.Namespace) -> int:
+        """Bring chapters and report up to date; after a full run DVC's files are true as well."""
+        code = super().run(args)
+        if (
+            code == OK
+            and not (args.trial or args.list or args.only or args.quick)
+            and output_folder(args) == paths.ROOT / "reports"
+        ):
+            from attrition import versions
+            from notebook_report import results
+
+            results.renew(versions.pointers(paths.data()) | versions.pipeline(paths.ROOT))
+        return code
+
     @contextlib.contextmanager
     def report(self, out: Path) -> Iterator[None]:
         """Log, while the report is made, what the chapters have noted; one process of its own loads MLflow."""

@@ -1,15 +1,13 @@
-"""Tracked runs (an MLflow store beside the report, or any server) and versions of the data (checksums, DVC pointers).
+"""Tracked runs, in an MLflow store beside the report or on any server.
 
 One run a chapter that fits models, in one experiment a study, with the resolved parameters, the digests of the data
 and the metrics. A chapter only notes its run in a file: what is noted is logged when the chapters are done, by one
 process that loads MLflow for all of them. The store holds numbers about models, never a patient's row. A store that
-fails loses the tracked run, not the report. Raw data come out the same on every machine; the pointers say which files a
-state of this repository was made from, so that ``dvc push`` can keep and ``dvc pull`` can bring back exactly those.
+fails loses the tracked run, not the report.
 """
 
 import base64
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -23,7 +21,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-import yaml
 
 from attrition import paths, settings
 from notebook_report import results
@@ -33,8 +30,6 @@ NAME = re.compile(r"[^\w.\-/ ]")
 SIMULATED = "simulated trial"
 STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
-TRACKED = ("raw", "processed")
-CHECKSUMS = "checksums.sha256"
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
 """Variables that keep MLflow quiet, wherever it is started, and where its tables hold the place of files."""
 
@@ -221,41 +216,3 @@ def log(chapter: str, run: Run) -> str | None:
         warn_of(f"the run of {chapter} was not tracked", error)
         return None
     return run_id
-
-
-def _files(folder: Path) -> list[Path]:
-    inside = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return sorted(inside, key=lambda p: p.relative_to(folder).as_posix())
-
-
-def checksums(data: Path) -> str:
-    """Checksums of the raw data, the same on every machine, as ``sha256sum -c`` reads them in the data folder."""
-    return "".join(f"{file_digest(p)}  {p.relative_to(data).as_posix()}\n" for p in _files(data / "raw"))
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def pointer(folder: Path) -> str:
-    """Content of the ``.dvc`` file that ``dvc add`` writes for a folder: digest, size in bytes, number of files.
-
-    DVC identifies a folder by the MD5 of a JSON list with the MD5 and the relative path of each file.
-    """
-    files = _files(folder)
-    parts = [{"md5": _md5(p.read_bytes()), "relpath": p.relative_to(folder).as_posix()} for p in files]
-    about = {
-        "md5": _md5(json.dumps(parts, sort_keys=True).encode()) + ".dir",
-        "size": sum(p.stat().st_size for p in files),
-        "nfiles": len(files),
-        "hash": "md5",
-        "path": folder.name,
-    }
-    return yaml.safe_dump({"outs": [about]}, sort_keys=False)
-
-
-def pointers(data: Path) -> dict[Path, str]:
-    """What the files that git keeps should hold for the data as they are now: path to content."""
-    there = [name for name in TRACKED if _files(data / name)]
-    found = {data / f"{name}.dvc": pointer(data / name) for name in there}
-    return found | ({data / CHECKSUMS: checksums(data)} if "raw" in there else {})

@@ -254,7 +254,9 @@ class Trial:
     def dated(self) -> "Trial":
         """The trial itself; refused where a patient has no start date, which a cut needs."""
         if undated := int(self.exits["start"].isna().sum()):
-            raise CdiscError(f"{self.name}: no start date of {undated} of {len(self.exits)} patients; a cut needs dates")
+            raise CdiscError(
+                f"{self.name}: no start date of {undated} of {len(self.exits)} patients; a cut needs dates"
+            )
         return self
 
     @property

@@ -1,0 +1,114 @@
+"""Versions of data and results for DVC: checksums, pointers, and the pipeline with its lock; made without DVC.
+
+Raw data come out the same on every machine; the pointers say which files a state of this repository was made from, so
+that ``dvc push`` can keep and ``dvc pull`` can bring back exactly those. A full run leaves all of it true.
+"""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from notebook_report import project
+from notebook_report.project import Chapter
+from notebook_report.sources import file_digest
+
+TRACKED = ("raw", "processed")
+CHECKSUMS = "checksums.sha256"
+MADE = ("__pycache__", ".egg-info")
+HEAD = "# Written by a full ./run_all.sh, or python -m attrition versions.\n"
+PLOTS = [
+    {"reports/tables/fig-roc.csv": {"x": "false_positive_rate", "y": "recall"}},
+    {"reports/tables/fig-calibration.csv": {"x": "predicted", "y": "observed"}},
+]
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors, which DVC's own files do not have."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _yaml(content: Any) -> str:
+    return yaml.dump(content, Dumper=_Plain, sort_keys=False)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below a folder, without those that `.dvcignore` names."""
+    inside = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    kept = (p for p in inside if not any(part.endswith(MADE) for part in p.relative_to(folder).parts))
+    return sorted(kept, key=lambda p: p.relative_to(folder).as_posix())
+
+
+def checksums(data: Path) -> str:
+    """Checksums of the raw data, the same on every machine, as ``sha256sum -c`` reads them in the data folder."""
+    return "".join(f"{file_digest(p)}  {p.relative_to(data).as_posix()}\n" for p in _files(data / "raw"))
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _entry(path: Path, name: str) -> dict[str, Any]:
+    """What DVC notes of a file or folder: digest, size in bytes, and of a folder the number of files.
+
+    DVC identifies a folder by the MD5 of a JSON list with the MD5 and the relative path of each file.
+    """
+    if path.is_file():
+        return {"path": name, "hash": "md5", "md5": _md5(path.read_bytes()), "size": path.stat().st_size}
+    files = _files(path)
+    parts = [{"md5": _md5(p.read_bytes()), "relpath": p.relative_to(path).as_posix()} for p in files]
+    digest = _md5(json.dumps(parts, sort_keys=True).encode()) + ".dir"
+    size = sum(p.stat().st_size for p in files)
+    return {"md5": digest, "size": size, "nfiles": len(files), "hash": "md5", "path": name}
+
+
+def pointer(folder: Path) -> str:
+    """Content of the ``.dvc`` file that ``dvc add`` writes for a folder."""
+    return yaml.safe_dump({"outs": [_entry(folder, folder.name)]}, sort_keys=False)
+
+
+def pointers(data: Path) -> dict[Path, str]:
+    """What the files that git keeps should hold for the data as they are now: path to content."""
+    there = [name for name in TRACKED if _files(data / name)]
+    found = {data / f"{name}.dvc": pointer(data / name) for name in there}
+    return found | ({data / CHECKSUMS: checksums(data)} if "raw" in there else {})
+
+
+def _result(chapter: str) -> str:
+    return f"reports/results/{chapter}.json"
+
+
+def _reads(chapter: Chapter, root: Path) -> list[str]:
+    """Files and folders that a chapter's results depend on."""
+    patterns = ["lib", "params.yaml", "requirements.lock", f"notebooks/{chapter.name}.ipynb"]
+    patterns += [f"notebooks/captions/{chapter.name}.yaml", f"notebooks/words/{chapter.name}.md", *chapter.reads]
+    found = (path.relative_to(root).as_posix() for pattern in patterns for path in sorted(root.glob(pattern)))
+    return [*found, *map(_result, chapter.needs)]
+
+
+def pipeline(root: Path) -> dict[Path, str]:
+    """``dvc.yaml`` and ``dvc.lock`` of the plan and the files as they are: a stage a chapter; path to content.
+
+    The lock says of each stage what ``dvc repro`` would note after running it; without all results there is none.
+    """
+    stages: dict[str, Any] = {}
+    for chapter in project.current.chapters:
+        made = {_result(chapter.name): {"cache": False, "persist": True}}
+        stages[chapter.name] = {"cmd": f"./run_all.sh --only {chapter.name}", "deps": _reads(chapter, root)}
+        stages[chapter.name]["outs"] = [made]
+    metrics = [_result(name) for name in stages]
+    if not all((root / path).exists() for path in metrics):
+        return {}
+    entry = functools.cache(lambda name: _entry(root / name, name))
+    noted = {
+        name: {"cmd": stage["cmd"], "deps": [*map(entry, stage["deps"])], "outs": [entry(_result(name))]}
+        for name, stage in stages.items()
+    }
+    plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": PLOTS}
+    contents = {"dvc.yaml": plan, "dvc.lock": {"schema": "2.0", "stages": noted}}
+    return {root / name: HEAD + _yaml(content) for name, content in contents.items()}
