@@ -170,8 +170,12 @@ def test_the_pipeline_in_git_is_that_of_the_plan():
 
 @pytest.mark.parametrize(
     ("words", "code", "brought"),
-    [([], 0, True), (["--force"], 0, True), ([], 5, False), (["--quick"], 0, False), (["--only", "03"], 0, False)]
-    + [(["--list"], 0, False), (["--out", "elsewhere"], 0, False), (["--trial", "x"], 0, False)],
+    [
+        ([], 0, True),
+        (["--force"], 0, True),
+        ([], 5, False),
+        *((part.split(), 0, False) for part in ("--quick", "--only 03", "--list", "--out elsewhere", "--trial x")),
+    ],
 )
 def test_a_full_run_leaves_the_pointers_true(monkeypatch, words, code, brought):
     written = []
