@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attrition import paths, registry, simulate, tracking
+from attrition import paths, registry, simulate
 from attrition.score import Scorer
 from notebook_report import results
 
@@ -24,5 +24,5 @@ def registered(out: Path) -> Iterator[Scorer]:
         data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
         scorer = registry.train("lr", trial, data, REFITS, 42)
         scorer.save(registry.folder())
-        assert registry.register(registry.folder(), tracking.Run.of(scorer.card, {}, [data]))
+        assert registry.register(registry.folder())
         yield scorer

@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -11,14 +12,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import psutil
 import pytest
 
-from attrition import paths, registry, simulate, tracking
+from attrition import paths, project, registry, simulate, tracking
 from notebook_report import results
 from notebook_report.sources import file_digest
-from tests import services
+from tests import finished, services
 
 pytestmark = pytest.mark.slow
 
@@ -30,80 +30,95 @@ def store(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_chapter_is_one_run_with_params_digests_and_metrics(store):
-    from mlflow import MlflowClient
-
-    data = store / "trial.csv"
-    data.write_text("a\n1\n")
-    run_id = tracking.log("04_modelling", tracking.Run.of({"folds": 5}, {"lr": {"auroc": {"value": 0.7}}}, [data]))
-    run = MlflowClient(tracking_uri=tracking.store_uri()).get_run(run_id)
-    assert run.info.run_name == "04_modelling"
-    assert run.data.params == {"folds": "5"}
-    assert run.data.metrics == {"lr.auroc.value": 0.7}
-    assert run.data.tags["sha256.trial.csv"] == file_digest(data)
-    assert run.inputs.dataset_inputs[0].dataset.name == "trial.csv"
+MODELS = {"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "xgb": {"auroc": {"value": 0.6, "ci_low": 0.5}}}
 
 
-def test_studies_are_kept_apart(store):
-    from mlflow import MlflowClient
+def test_a_chapter_is_a_run_and_each_candidate_one_below_it(store):
+    data = results.publish(paths.raw() / "trial.csv", "a\n1\n")
+    numbers = {"models": MODELS, "tuning": {"conclusion": {"best_auroc": 0.7, "helped": ["xgb"]}}}
+    finished.chapter("04_modelling", numbers, figures=["fig-imbalance"])
+    ids = tracking.log("04_modelling")
+    runs = {name: tracking.client().get_run(run_id) for name, run_id in ids.items()}
+    chapter, lr = runs["04_modelling"], runs["lr"]
+    assert list(runs) == ["04_modelling", "lr", "xgb"]
+    assert (chapter.info.run_name, chapter.info.status) == ("04_modelling", "FINISHED")
+    assert chapter.data.metrics == {"tuning.conclusion.best_auroc": 0.7}
+    assert chapter.data.tags["sha256.trial.csv"] == file_digest(data)
+    assert chapter.inputs.dataset_inputs[0].dataset.name == "trial.csv"
+    assert lr.data.metrics == {"auroc": 0.7}
+    assert lr.data.tags["mlflow.parentRunId"] == ids["04_modelling"]
+    for run in (chapter, lr):
+        assert {f.path for f in tracking.client().list_artifacts(run.info.run_id, "figures")} == {
+            "figures/fig-imbalance.svg",
+            "figures/fig-imbalance.csv",
+        }
 
-    client = MlflowClient(tracking_uri=tracking.store_uri())
+
+def test_parameters_are_flat_text_and_no_python(store):
+    finished.chapter("08_monitoring", {})
+    told = tracking.client().get_run(tracking.log("08_monitoring")["08_monitoring"]).data.params
+    assert (told["seed"], told["profile"], told["champion.metric"]) == ("42", "full", "brier_score")
+    assert json.loads(told["champion.among"]) == ["lr", "lgbm", "xgb"]
+    assert not [text for text in told.values() if "'" in text]
+
+
+def test_studies_are_kept_apart_and_open_as_models(store):
+    client = tracking.client()
     for chapter in ("04_modelling", "06_real_trial"):
-        tracking.log(chapter, tracking.Run.of({}, {"a": 1}))
-    assert {e.name for e in client.search_experiments()} >= {"simulated trial", "real trial"}
+        finished.chapter(chapter, {})
+        tracking.log(chapter)
+    for study in ("simulated trial", "real trial"):
+        assert client.get_experiment_by_name(study).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_a_store_that_fails_costs_a_warning_and_nothing_else(store, monkeypatch):
+    finished.chapter("04_modelling", {})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
     with pytest.warns(tracking.TrackingWarning, match="04_modelling was not tracked"):
-        assert tracking.log("04_modelling", tracking.Run.of({}, {})) is None
+        assert tracking.log("04_modelling") == {}
 
 
 def test_names_that_a_store_refuses_are_written_with_underscores(store):
-    run_id = tracking.log("04_modelling", tracking.Run.of({}, {"24 %": {"auroc (law)": 0.7}}))
-    assert tracking.client().get_run(run_id).data.metrics == {"24 _.auroc _law_": 0.7}
+    finished.chapter("04_modelling", {"models": {"lr": {"auroc (24 %)": {"value": 0.7}}}})
+    assert tracking.client().get_run(tracking.log("04_modelling")["lr"]).data.metrics == {"auroc _24 __": 0.7}
 
 
-NOTING = """
-import sys
-from pathlib import Path
-import pandas as pd
-from attrition import tracking
-data, table = Path(sys.argv[1]), pd.DataFrame({"model": ["=lr"], "auroc": [2 / 3]})
-metrics = {"lr": {"auroc": 2 / 3, "n": 7, "lost": float("nan"), "best": True}}
-tracking.note("06_real_trial", {"folds": 5, "models": ["lr", "xgb"]}, metrics, [data], {"models": table})
-assert "mlflow" not in sys.modules
-"""
-
-
-def test_what_a_notebook_notes_without_mlflow_reaches_the_store_as_it_was(store):
-    (data := store / "patients.csv").write_text("a\n1\n")
-    subprocess.run([sys.executable, "-c", NOTING, str(data)], check=True)
-    assert [path.name for path in tracking.noted(store)] == ["06_real_trial.run.json"]
-    subprocess.run([sys.executable, "-m", "attrition", "track"], check=True)
-    assert tracking.noted(store) == []
+def test_a_chapter_is_tracked_once_and_again_when_it_was_run_anew(store):
+    finished.chapter("06_real_trial", {"flow": {"randomised": 9}})
+    assert tracking.waiting(store) == {"06_real_trial": "k"}
+    for key in ("k", "other"):
+        finished.chapter("06_real_trial", {"flow": {"randomised": 9}}, key=key)
+        subprocess.run([sys.executable, "-m", "attrition", "track"], check=True)
+        assert tracking.waiting(store) == {}
     client = tracking.client()
-    (run,) = client.search_runs([client.get_experiment_by_name("real trial").experiment_id])
-    assert (run.info.run_name, run.info.status) == ("06_real_trial", "FINISHED")
-    assert run.data.params == {"folds": "5", "models": "['lr', 'xgb']"}
-    assert run.data.metrics == {"lr.auroc": 0.6666666667, "lr.n": 7.0}
-    assert {k: v for k, v in run.data.tags.items() if "." not in k} == {"chapter": "06_real_trial"}
-    assert run.data.tags["sha256.patients.csv"] == file_digest(data)
-    table = next((store / "mlruns").rglob("models.csv")).read_text()
-    assert table == "model,auroc\n'=lr,0.6666666666666666\n"
+    runs = client.search_runs([client.get_experiment_by_name("real trial").experiment_id])
+    assert [run.data.metrics for run in runs] == [{"flow.randomised": 9.0}] * 2
 
 
-def test_the_champion_is_registered_below_the_run_of_its_chapter(store):
-    scorer, data = champion()
-    tracking.note("08_monitoring", {}, {"power": 0.9})
-    tracking.note("08_monitoring", scorer.card, {"auroc": 0.7}, [data], kind="champion")
+def test_each_chapter_has_metrics_and_figures_that_it_makes():
+    """Of the committed results: no place or figure that the file names is missing, and ten numbers at most."""
+    for name, spec in tracking.MLFLOW["chapters"].items():
+        found = results.read(name)
+        assert all(tracking._at(found, path) is not None for path in spec["metrics"]), name
+        assert len(spec["metrics"]) <= 10
+        assert all((paths.tables() / f"{figure}.csv").exists() for figure in spec["figures"]), name
+        which = spec.get("candidates")
+        for one in (tracking._at(found, which["at"]) or {}).values() if which else ():
+            assert not isinstance(one, dict) or len(tracking._numbers(one, which["metric"])) <= 10, name
+    assert set(tracking.MLFLOW["chapters"]) == {chapter.name for chapter in project.STUDY}
+
+
+def test_the_champion_is_registered_with_the_run_of_its_candidate(store):
+    _, data = champion()
+    finished.chapter("08_monitoring", {"champion": {"candidates": {"lr": {"value": 0.2}, "xgb": {"value": 0.3}}}})
     subprocess.run([sys.executable, "-m", "attrition", "track"], check=True)
     client = tracking.client()
     version = client.get_model_version_by_alias(registry.NAME, registry.ALIAS)
     run = client.get_run(version.run_id)
     parent = client.get_run(run.data.tags["mlflow.parentRunId"])
-    assert run.data.params["data_sha256"] == file_digest(data)
-    assert (parent.info.run_name, parent.data.metrics) == ("08_monitoring", {"power": 0.9})
+    assert (run.info.run_name, run.data.metrics) == ("lr", {"brier_score": 0.2})
+    assert run.data.params["data_sha256"] == run.data.tags["data_sha256"] == file_digest(data)
+    assert parent.info.run_name == "08_monitoring"
 
 
 def champion():
@@ -117,15 +132,15 @@ def champion():
 def used_as_a_group_would(tmp_path):
     """Track a chapter, register the champion, load it by alias, follow its tags: all through the server."""
     scorer, data = champion()
-    table = pd.DataFrame({"model": ["lr"], "auroc": [0.7]})
-    assert tracking.log("04_modelling", tracking.Run.of({"folds": 5}, {"auroc": 0.7}, [data], {"models": table}))
-    version = registry.register(registry.folder(), tracking.Run.of(scorer.card, {"auroc": 0.7}, [data]))
+    finished.chapter("04_modelling", {"models": MODELS}, figures=["fig-imbalance"])
+    assert tracking.log("04_modelling")
+    version = registry.register(registry.folder())
     assert registry.register(registry.folder()) == version == "1"
     trial = simulate.published_trial()
     assert (registry.load("trial-dropout@champion").probability(trial) == scorer.probability(trial)).all()
     tags = tracking.client().get_model_version_by_alias(registry.NAME, registry.ALIAS).tags
     assert tags["data_sha256"] == file_digest(data)
-    assert [p.name for p in (tmp_path / "served").rglob("models.csv")] == ["models.csv"]
+    assert len(list((tmp_path / "served").rglob("fig-imbalance.csv"))) == 1 + len(MODELS)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave.
 
 For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
-the figures), ``track`` (log what chapters have noted), ``study`` (simulations that are too long for the report).
+the figures), ``track`` (log chapters), ``study`` (simulations that are too long for the report).
 """
 
 import argparse
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
-    tasks.add_parser("track", help="log what chapters have noted to the store of tracked runs")
+    tasks.add_parser("track", help="log the chapters that have been run to the store of tracked runs")
     study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
     study.add_argument("name", choices=["intervals", "running", "worth"])
     study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
@@ -138,16 +138,17 @@ def kept(args: argparse.Namespace) -> int:
 
 
 def track(args: argparse.Namespace) -> int:
-    """Log the runs that chapters have noted and register the champion; print what the store did not take."""
+    """Log the chapters that have been run and register the champion; print what the store did not take."""
     import filelock
 
     from attrition import paths, registry, tracking
 
     lock = filelock.FileLock(paths.out() / ".state" / "track.lock")  # several that make a store at once would all fail
     with lock, warnings.catch_warnings(record=True, action="always") as caught:
-        ids = {chapter: tracking.log(chapter, run) for chapter, run in tracking.taken("run")}
-        for chapter, run in tracking.taken("champion"):
-            registry.register(registry.folder(), run, ids.get(chapter))
+        for chapter in tracking.taken(paths.out()):
+            runs = tracking.log(chapter)
+            if chapter == registry.CHAPTER:
+                registry.register(registry.folder(), runs.get(registry.chosen()))
     for warning in caught:
         if issubclass(warning.category, tracking.TrackingWarning):
             print(warning.message)

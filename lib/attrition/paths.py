@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from attrition.project import PROJECT
-from notebook_report.project import command, data, out, processed, raw, results, tables, waiting  # noqa: F401
+from notebook_report.project import command, data, out, processed, raw, results, tables  # noqa: F401
 
 ROOT = PROJECT.root
 NOTEBOOKS = ROOT / PROJECT.notebooks

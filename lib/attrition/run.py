@@ -139,10 +139,10 @@ class TrialCommand(Command):
 
     @contextlib.contextmanager
     def report(self, out: Path) -> Iterator[None]:
-        """Log, while the report is made, what the chapters have noted; one process of its own loads MLflow."""
+        """Log, while the report is made, what the chapters have left; one process of its own loads MLflow."""
         from attrition import tracking
 
-        if not tracking.noted(out):
+        if not tracking.waiting(out):
             yield
             return
         with subprocess.Popen(
@@ -168,8 +168,6 @@ class TrialCommand(Command):
         os.environ["ATTRITION_OUT"] = str(next(filter(tracking.kept, asked), asked[0]))
         kept = "" if tracking.kept(paths.out()) else f"; none yet: {paths.command()} makes them"
         which = os.environ.get("MLFLOW_TRACKING_URI") or paths.out()
-        with self.report(paths.out()):  # of notebooks that were run by hand
-            pass
         print(f"tracked runs of {which} on http://127.0.0.1:5000 (Ctrl-C ends){kept}", flush=True)
         where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", tracking.store_uri()]
         return subprocess.call([sys.executable, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())

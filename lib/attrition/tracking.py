@@ -1,37 +1,35 @@
 """Tracked runs, in an MLflow store beside the report or on any server.
 
-One run a chapter that fits models, in one experiment a study, with the resolved parameters, the digests of the data
-and the metrics. A chapter only notes its run in a file: what is noted is logged when the chapters are done, by one
-process that loads MLflow for all of them. The store holds numbers about models, never a patient's row. A store that
-fails loses the tracked run, not the report.
+One experiment a study, one run a chapter, and below it one a candidate: parameters, the headline metrics, figures with
+their data, digests of the input. All of it is read from what the chapters have left (`tracking.yaml` says what), when
+they are done, by one process that loads MLflow for all of them. The store holds numbers about models, never a patient's
+row. A store that fails loses the tracked run, not the report.
 """
 
-import base64
 import contextlib
-import io
 import json
 import os
 import re
 import sqlite3
-import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 
-from attrition import paths, settings
-from notebook_report import results
+from attrition import params, paths, settings
+from notebook_report import project, results
 from notebook_report.sources import file_digest
+from notebook_report.state import State
 
 NAME = re.compile(r"[^\w.\-/ ]")
-SIMULATED = "simulated trial"
-STUDIES = {"06_real_trial": "real trial", "07_time_to_dropout": "real trial"}
 LONGEST_PARAMETER = 500
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
-"""Variables that keep MLflow quiet, wherever it is started, and where its tables hold the place of files."""
+"""Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter."""
+SIMULATED = "simulated trial"
+PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}
+"""Of a chapter of which the file says nothing."""
 
 
 class TrackingWarning(UserWarning):
@@ -46,7 +44,7 @@ def folder(out: Path | None = None) -> Path:
 
 def kept(out: Path) -> bool:
     """Whether runs of an output folder were tracked in a local store, or wait for it."""
-    return (folder(out) / "mlflow.db").exists() or bool(noted(out))
+    return (folder(out) / "mlflow.db").exists() or bool(waiting(out))
 
 
 def store_uri() -> str:
@@ -93,17 +91,7 @@ def experiment(client: Any, study: str) -> str:
     if found:
         return found.experiment_id
     local = store_uri().startswith("sqlite")
-    return client.create_experiment(study, artifact_location=_artifacts() if local else None)
-
-
-def flat(numbers: Mapping[str, Any]) -> dict[str, float]:
-    """Nested results as one level of metrics; what is no number is left out.
-
-    >>> flat({"lr": {"auroc": {"value": 0.7, "ci_low": 0.6}}, "note": "x"})
-    {'lr.auroc.value': 0.7, 'lr.auroc.ci_low': 0.6}
-    """
-    (found,) = pd.json_normalize(dict(numbers)).to_dict("records") or [{}]
-    return {str(key): float(value) for key, value in found.items() if type(value) in (int, float)}
+    return client.create_experiment(study, _artifacts() if local else None, {"mlflow.experimentKind": MLFLOW["kind"]})
 
 
 def warn_of(what: str, error: Exception) -> None:
@@ -111,108 +99,116 @@ def warn_of(what: str, error: Exception) -> None:
     warnings.warn(f"{what}: {type(error).__name__}", TrackingWarning, stacklevel=3)
 
 
-def _png(figure: Any) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return base64.b64encode(buffer.getvalue()).decode()
+def _at(facts: Any, path: str) -> Any:
+    """What stands at a dotted path of nested results; None where it does not."""
+    for key in path.split("."):
+        facts = (facts or {}).get(key)
+    return facts
 
 
-@dataclass(frozen=True)
-class Run:
-    """What the store gets of a run: made of text and numbers, so that it can wait in a file. See `Run.of`."""
+def _flat(given: Mapping[str, Any]) -> dict[str, str]:
+    """Nested parameters as one level of text, lists as JSON.
 
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    data: Mapping[str, str]
-    tables: Mapping[str, str]
-    figures: Mapping[str, str]
-
-    @classmethod
-    def of(
-        cls,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, Any],
-        data: Iterable[Path] = (),
-        tables: Mapping[str, pd.DataFrame] | None = None,
-        figures: Mapping[str, Any] | None = None,
-    ) -> Self:
-        """Gather a run from resolved parameters, nested results, files of data, and tables and figures of results.
-
-        Every number among the metrics becomes one of the run; files count by name and digest; no table of patients.
-        """
-        texts = {k: results.inert(v).to_csv(index=False, lineterminator="\n") for k, v in (tables or {}).items()}
-        return cls(
-            {key: str(value)[:LONGEST_PARAMETER] for key, value in params.items()},
-            {NAME.sub("_", key): value for key, value in flat(results.plain(metrics)).items()},
-            {path.name: file_digest(path) for path in data},
-            texts,
-            {key: _png(figure) for key, figure in (figures or {}).items()},
-        )
-
-    def log(self, client: Any, run_id: str) -> None:
-        """Log it as a run that has been created; a file's digest stands in full in a tag (MLflow's field is short)."""
-        from mlflow.entities import Dataset, DatasetInput, Metric, Param
-
-        client.log_batch(run_id, params=[Param(*item) for item in self.params.items()])
-        taken = [Metric(key, value, 0, 0) for key, value in self.metrics.items()]
-        for first in range(0, len(taken), 1000):
-            client.log_batch(run_id, metrics=taken[first : first + 1000])
-        inputs = [DatasetInput(Dataset(k, v[:36], "local", json.dumps({"uri": k}))) for k, v in self.data.items()]
-        client.log_inputs(run_id, inputs)
-        for name, digest in self.data.items():
-            client.set_tag(run_id, f"sha256.{name}", digest)
-        for name, text in self.tables.items():
-            client.log_text(run_id, text, f"tables/{name}.csv")
-        with tempfile.TemporaryDirectory() as place:
-            for name, png in self.figures.items():
-                (file := Path(place) / f"{name}.png").write_bytes(base64.b64decode(png))
-                client.log_artifact(run_id, str(file), "figures")
-
-
-def note(chapter: str, *of: Any, kind: str = "run", **more: Any) -> None:
-    """Note a run, to be logged when the chapters are done; needs no MLflow.
-
-    The run of a chapter that the driver runs waits for the chapter's success. What a notebook alone has noted is logged
-    by the next run, or by ``./run_all.sh ui``; of several, the last.
-
-    Parameters
-    ----------
-    chapter : str
-        Name of the notebook without ending.
-    *of, **more
-        What `Run.of` takes.
-    kind : str
-        ``"run"``, or ``"champion"`` for the model that is registered with it, see `attrition.registry`.
+    >>> _flat({"champion": {"among": ["lr", "xgb"]}, "n_folds": 5})
+    {'n_folds': '5', 'champion.among': '["lr", "xgb"]'}
     """
-    driven = "ATTRITION_CHAPTER" in os.environ
-    place = paths.waiting(chapter) / f"{kind}.json" if driven else paths.out() / ".state" / f"{chapter}.{kind}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(asdict(Run.of(*of, **more))), encoding="utf-8")
+    (found,) = pd.json_normalize(dict(given)).to_dict("records") or [{}]
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+    return {NAME.sub("_", name): text[:LONGEST_PARAMETER] for name, text in texts.items()}
 
 
-def noted(out: Path, kind: str = "*") -> list[Path]:
-    """Files of runs that wait to be logged."""
-    return sorted((out / ".state").glob(f"[0-9]*.{kind}.json"))
+def _numbers(of: Mapping[str, Any], metric: str = "value") -> dict[str, float]:
+    """Numbers about a candidate: of each metric its value, or of the one metric it has its value and interval."""
+    of = {metric if name == "value" else f"{metric}.{name}": one for name, one in of.items()} if "value" in of else of
+    found = {name: one.get("value") if isinstance(one, Mapping) else one for name, one in of.items()}
+    return {name: float(one) for name, one in found.items() if isinstance(one, int | float) and type(one) is not bool}
 
 
-def taken(kind: str) -> Iterator[tuple[str, Run]]:
-    """Chapter and run of each that waits; whatever becomes of it, it waits no longer."""
-    for path in noted(paths.out(), kind):
+def _drawn(notebook: Mapping[str, Any]) -> dict[str, str]:
+    """Figures of an executed notebook as SVG, by id."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    drawings = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
+    known = [output["metadata"].get("attrition", {}).get("id") for output in drawings]
+    texts = ["".join(output["data"]["image/svg+xml"]) for output in drawings]
+    return {id: text for id, text in zip(known, texts, strict=True) if id}
+
+
+def waiting(out: Path) -> dict[str, str]:
+    """Chapters that have been run and are not in the store yet, with the key of what they were run from."""
+    state = State(out)
+    done, keys = state.read("tracked"), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
+    return {name: key for name, key in keys.items() if key and done.get(name) != key}
+
+
+def taken(out: Path) -> Iterator[str]:
+    """Each chapter that waits; whatever becomes of it, it waits no longer."""
+    for name, key in waiting(out).items():
         try:
-            yield path.name.partition(".")[0], Run(**json.loads(path.read_text(encoding="utf-8")))
+            yield name
         finally:
-            path.unlink()
+            state = State(out)
+            results.publish(state.folder / "tracked.json", json.dumps(state.read("tracked") | {name: key}))
 
 
-def log(chapter: str, run: Run) -> str | None:
-    """Track one chapter as a run and return its id; None when the store failed (a `TrackingWarning` says why)."""
+def _create(client: Any, study: str, name: str, told: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+    from mlflow.entities import Metric, Param
+
+    run_id = client.create_run(study, run_name=name, tags=dict(tags)).info.run_id
+    client.log_batch(run_id, params=[Param(*item) for item in told["params"].items()])
+    metrics = {NAME.sub("_", key): value for key, value in told["metrics"].items()}
+    client.log_batch(run_id, metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()])
+    for place, text in told["files"].items():
+        client.log_text(run_id, text, place)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _inputs(client: Any, run_id: str, data: list[Path]) -> None:
+    """Data that a run was made from; a file's digest stands in full in a tag (MLflow's field is short)."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    digests = {path.name: file_digest(path) for path in data if path.exists()}
+    known = [DatasetInput(Dataset(k, v[:36], "local", json.dumps({"uri": k}))) for k, v in digests.items()]
+    client.log_inputs(run_id, known)
+    for name, digest in digests.items():
+        client.set_tag(run_id, f"sha256.{name}", digest)
+
+
+def told_of(chapter: str) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """Parameters, metrics and files of a finished chapter, and the numbers about each of its candidates."""
+    spec, found = MLFLOW["chapters"].get(chapter, PLAIN), results.read(chapter)
+    notebook = json.loads((paths.out() / "executed" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    given = notebook["metadata"]["papermill"]["parameters"]
+    drawn, files = _drawn(notebook), dict[str, str]()
+    for name in spec["figures"]:
+        table = paths.tables() / f"{name}.csv"
+        files |= {f"figures/{name}.svg": drawn[name]} if name in drawn else {}
+        files |= {f"figures/{name}.csv": table.read_text(encoding="utf-8")} if table.exists() else {}
+    at = {path.removesuffix(".value"): _at(found, path) for path in spec["metrics"]}
+    settings_of = given | params.as_dict(params.load(chapter, given["profile"]))
+    told = {"params": _flat(settings_of), "metrics": _numbers(at), "files": files}
+    which = spec.get("candidates", {"at": "", "metric": ""})
+    several = _at(found, which["at"]) or {}
+    among = {name: one for name, one in several.items() if name in which.get("names", several)}
+    return told, {name: _numbers(one, which["metric"]) for name, one in among.items()}
+
+
+def log(chapter: str) -> dict[str, str]:
+    """Track a finished chapter: ids of its run (under its own name) and of the runs of its candidates below it.
+
+    Nothing where the store failed; a `TrackingWarning` says why.
+    """
     try:
+        spec, (told, among) = MLFLOW["chapters"].get(chapter, PLAIN), told_of(chapter)
         store = client()
-        study = experiment(store, STUDIES.get(chapter, SIMULATED))
-        run_id = store.create_run(study, run_name=chapter, tags={"chapter": chapter}).info.run_id
-        run.log(store, run_id)
-        store.set_terminated(run_id)
+        study = experiment(store, spec["study"])
+        ids = {chapter: _create(store, study, chapter, told, {"chapter": chapter})}
+        _inputs(store, ids[chapter], [paths.data() / name for name in spec["data"]])
+        tags = {"chapter": chapter, "mlflow.parentRunId": ids[chapter]}
+        for name, numbers in among.items():
+            own = {"params": {"candidate": name}, "metrics": numbers, "files": told["files"]}
+            ids[name] = _create(store, study, name, own, tags)
     except Exception as error:  # any store, any failure: the report must not be lost
         warn_of(f"the run of {chapter} was not tracked", error)
-        return None
-    return run_id
+        return {}
+    return ids

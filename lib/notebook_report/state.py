@@ -76,10 +76,9 @@ class State:
         return self.folder / f"{name}.tables"
 
     def publish_tables(self, name: str) -> None:
-        """Put the tables of a chapter that has succeeded in their place, and what it noted for the tracking store."""
-        for path in sorted(self._waiting(name).glob("*.*")):
-            table = path.suffix == ".csv"
-            path.replace(self.out / "tables" / path.name if table else self.folder / f"{name}.{path.name}")
+        """Put the tables of a chapter that has succeeded in their place."""
+        for path in sorted(self._waiting(name).glob("*.csv")):
+            path.replace(self.out / "tables" / path.name)
 
     def discard_tables(self, name: str) -> None:
         """Clear the tables of a chapter that has failed, or never ended."""

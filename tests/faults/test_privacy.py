@@ -14,6 +14,7 @@ from attrition.contract import ContractError, strict
 from attrition.trials import flat, mapping
 from notebook_report import results
 from notebook_report.errors import Refusal
+from tests import finished
 from tests.faults.toy import CHAPTERS, Toy
 
 NAME, BIRTH, NOTE = "Zebulon Quackenbush", "1931-07-19", "zq@example.org asked for a call"
@@ -65,7 +66,7 @@ PARAMETERS = 'profile = "full"\nseed = 42\ntrial = "pilot"'
 READING = [
     "import os, sys, warnings\nimport matplotlib.pyplot as plt\nimport pandas as pd\n"
     "import notebook_report as report\nfrom notebook_report import results\n"
-    "from attrition import paths, tracking, trials",
+    "from attrition import paths, trials",
     "patients = trials.load(trial).patients",
     "results.write_parquet(paths.processed() / 'patients.parquet', patients)",
     "fig, ax = plt.subplots(figsize=(4, 2))\nax.hist(patients['time'])\n"
@@ -76,8 +77,7 @@ READING = [
     "warnings.warn(f'a library that repeats a row: {file.iloc[0].to_dict()}')\n"
     "os.system(f'echo \"{file.iloc[0].to_dict()}\" >&2')",
     "results.write('01_alpha', {'n': len(patients)})",
-    "import logging; logging.disable(); tracking.note('01_alpha', {'seed': seed}, {'n': len(patients)}, "
-    "[paths.processed() / 'patients.parquet'])",
+    "import logging; logging.disable()",
 ]
 FAILING = [
     "import pandas as pd\nfrom attrition import trials",
@@ -217,9 +217,9 @@ def test_canary_is_nowhere_in_the_model_store(baseline, tmp_path, monkeypatch):
     trial = contract.read_trial(data)
     scorer = registry.train("lr", trial, data, 20, 42)
     scorer.save(registry.folder())
-    assert registry.register(registry.folder(), tracking.Run.of(scorer.card, {}, [data]))
-    noted = tracking.Run.of({"seed": 42}, {"n": len(trial)}, [data], {"t": trial.describe()})
-    assert tracking.log("04_modelling", noted)
+    assert registry.register(registry.folder())
+    finished.chapter("04_modelling", {"models": {"lr": {"auroc": {"value": 0.7}}}})
+    assert tracking.log("04_modelling")
     assert list((tmp_path / "out" / "mlruns").rglob("*.db"))
     assert found_below(tmp_path / "out") == {}
     rows = trial.iloc[0][["age", "days_in_trial", "visits_completed", "last_visit_day"]].astype(str)
@@ -231,5 +231,5 @@ def test_a_failing_store_tells_its_kind_only(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     monkeypatch.setattr(tracking, "client", lambda: (_ for _ in ()).throw(RuntimeError(NAME)))
     with pytest.warns(tracking.TrackingWarning) as caught:
-        assert tracking.log("04_modelling", tracking.Run.of({}, {})) is None
+        assert tracking.log("04_modelling") == {}
     assert found_in(str(caught[0].message).encode()) == []

@@ -8,16 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from attrition import contract, features, paths, registry, score, simulate, tracking
 from attrition.models import saving
-from attrition.registry import modelcard
 from notebook_report import results, sources
 from notebook_report.sources import file_digest
+from tests import finished
 
 CANARY_ID, CANARY_DAYS = "CANARY-4711", 3571
 PROGRAM = """
@@ -47,23 +45,20 @@ def with_canary():
 
 
 def bring_up(trial):
-    """Train, save and register, as chapter 08 has it done; version, scorer and run."""
+    """Train, save and register, as after chapter 08; version, scorer and tracked runs."""
     data = results.publish(paths.raw() / "trial.csv", simulate.csv_text(trial))
     scorer = registry.train("lr", contract.read_trial(data), data, 20, 42)
     scorer.save(registry.folder())
     registry.keep_predictions(scorer, trial)
-    figure, ax = plt.subplots()
-    ax.plot([0, 1])
-    table = pd.DataFrame({"model": ["lr"], "value": [0.2]})
-    performance = modelcard.held_out("lr", trial, 5, 42)
-    run = tracking.Run.of(scorer.card, performance, [data], {"candidates": table}, {"candidates": figure})
-    plt.close(figure)
-    return registry.register(registry.folder(), run), scorer, run
+    candidates = {name: {"value": 0.2, "ci_low": 0.1, "ci_high": 0.3} for name in ("lr", "xgb")}
+    finished.chapter(registry.CHAPTER, {"champion": {"candidates": candidates}}, figures=["fig-champion"])
+    runs = tracking.log(registry.CHAPTER)
+    return registry.register(registry.folder(), runs[registry.chosen()]), scorer, runs
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A registered champion in a store of its own: folder, version, scorer, run."""
+    """A registered champion in a store of its own: folder, version, scorer, runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("with space and ü")))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -135,13 +130,13 @@ def test_the_model_has_a_signature_pinned_packages_and_no_pickle(store):
 
 @pytest.mark.slow
 def test_an_unchanged_champion_keeps_its_version_and_a_changed_one_gets_the_next(store):
-    _, version, _, run = store
-    assert registry.register(registry.folder(), run) == version
+    version = store[1]
+    assert registry.register(registry.folder()) == version
     other = registry.train("lgbm", simulate.published_trial(), paths.raw() / "trial.csv", 5, 42)
     place = paths.processed() / "other"
     other.save(place)
     assert registry.register(place) == str(int(version) + 1) == str(champion_version().version)
-    assert registry.register(registry.folder(), run) == version == str(champion_version().version)
+    assert registry.register(registry.folder()) == version == str(champion_version().version)
 
 
 @pytest.mark.slow
@@ -154,9 +149,10 @@ def test_a_store_that_was_moved_still_gives_its_champion(store, tmp_path, monkey
         monkeypatch.setenv("ATTRITION_OUT", str(moved))
         trial = simulate.published_trial()
         assert (registry.load().probability(trial) == store[2].probability(trial)).all()
-        run_id = tracking.log("04_modelling", tracking.Run.of({}, {"a": 1.0}, tables={"t": pd.DataFrame({"a": [1]})}))
+        finished.chapter("04_modelling", {}, figures=["fig-imbalance"])
+        run_id = tracking.log("04_modelling")["04_modelling"]
         assert tracking.client().get_run(run_id).info.artifact_uri.startswith(moved.as_uri())
-        assert registry.register(registry.folder(), store[3]) == store[1]
+        assert registry.register(registry.folder()) == store[1]
         assert not store[0].exists()
     finally:
         away.rename(store[0])
@@ -183,7 +179,7 @@ def test_no_patient_is_in_the_store(store):
 def test_a_store_that_fails_costs_a_warning(store, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.warns(tracking.TrackingWarning, match="the champion was not registered"):
-        assert registry.register(registry.folder(), store[3]) is None
+        assert registry.register(registry.folder()) is None
 
 
 def test_a_model_that_nobody_registered_is_named(tmp_path, monkeypatch):

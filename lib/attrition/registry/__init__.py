@@ -21,6 +21,7 @@ from notebook_report.sources import digest, file_digest
 
 NAME = "trial-dropout"
 ALIAS = "champion"
+CHAPTER = "08_monitoring"
 VERSION = "v3_causal"
 STRATEGY = "none"
 SERVED = settings.read(Path(__file__).with_name("served.yaml"), ValueError)
@@ -126,17 +127,20 @@ def traces(saved: Path) -> dict[str, str]:
     return known | {"code_sha256": code, "scorer_sha256": scorer_digest, "identity": identity}
 
 
-def register(saved: Path, run: tracking.Run | None = None, parent: str | None = None) -> str | None:
+def chosen() -> str:
+    """Which of the candidates the champion is."""
+    return str(_card(folder())["model"])
+
+
+def register(saved: Path, run_id: str | None = None) -> str | None:
     """Log a scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
 
     Parameters
     ----------
     saved : pathlib.Path
         Folder that a scorer was saved to, and nothing else.
-    run : attrition.tracking.Run, optional
-        What the store keeps beside it; the scorer's card by default.
-    parent : str, optional
-        Run of the chapter.
+    run_id : str, optional
+        Tracked run of the candidate that was chosen; one of its own by default.
 
     Returns
     -------
@@ -145,8 +149,7 @@ def register(saved: Path, run: tracking.Run | None = None, parent: str | None = 
     """
     try:
         client, tags = tracking.client(), traces(saved)
-        run = run or tracking.Run.of(_card(saved), {})
-        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run, parent)
+        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run_id)
         client.set_registered_model_alias(NAME, ALIAS, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
@@ -160,11 +163,13 @@ def _known_version(client: Any, identity: str) -> str | None:
     return str(max(same)) if same else None
 
 
-def _new_version(client: Any, saved: Path, tags: dict[str, str], run: tracking.Run, parent: str | None) -> str:
+def _new_version(client: Any, saved: Path, tags: dict[str, str], run_id: str | None) -> str:
     experiment = tracking.experiment(client, tracking.SIMULATED)
-    about = {"chapter": "08_monitoring", **({"mlflow.parentRunId": parent} if parent else {})}
-    run_id = client.create_run(experiment, run_name="champion", tags=about | tags).info.run_id
-    run.log(client, run_id)
+    run_id = run_id or client.create_run(experiment, run_name="champion", tags={"chapter": CHAPTER}).info.run_id
+    for name, tag in tags.items():
+        client.set_tag(run_id, name, tag)
+    for name, told in _card(saved).items():
+        client.log_param(run_id, name, told)
     logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
     with tempfile.TemporaryDirectory() as place:
         client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))
