@@ -18,7 +18,7 @@
   const chapters = all("details.chapter"), every = document.getElementById("all");
   const opened = () => chapters.every(e => e.open);
   const named = () => every.textContent = opened() ? "Close all chapters" : "Open all chapters";
-  every.onclick = () => { const open = !opened(); chapters.forEach(e => e.open = open); };
+  every.onclick = () => { const open = !opened(); chapters.forEach(e => e.open = open); named(); };
   chapters.forEach(e => e.addEventListener("toggle", named));
 
   const reveal = () => {
