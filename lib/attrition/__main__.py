@@ -52,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
+class Taken(errors.Refusal):
+    """Something else stands where the output should go."""
+
+    exit_code = errors.OUTPUT
+
+
 def _threshold(word: str) -> float:
     from attrition.score import PRESETS
 
@@ -99,6 +105,20 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     return counts
 
 
+def _refuse_to_lose(target: Path, *given: Path) -> None:
+    """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
+    from attrition.score import OUTPUT
+
+    if any(target.exists() and target.samefile(one) for one in given):
+        raise Taken(f"{target.name} is what is read; name another file with --out")
+    if why := errors.endless(target):
+        raise Taken(f"{target.name}: {why}")
+    if target.is_file() and target.stat().st_size:
+        with target.open("rb") as file:
+            if file.readline(200).strip() != ",".join(OUTPUT).encode():
+                raise Taken(f"{target.name} is there already and holds no scores; name another file with --out")
+
+
 def score(args: argparse.Namespace) -> int:
     """Score a file; the exit code is 3 when rows were refused."""
     from attrition import registry
@@ -110,6 +130,7 @@ def score(args: argparse.Namespace) -> int:
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
+        _refuse_to_lose(target, args.patients)
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
     except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
@@ -194,6 +215,7 @@ def main(argv: list[str] | None = None) -> int:
 if __name__ == "__main__":
     # rows are many small lists that end with their piece: looking for cycles among them would take a fifth of the time
     gc.set_threshold(200_000, 20, 20)
+    errors.outlive_readers()
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
     sys.exit(130)
