@@ -275,10 +275,10 @@ def register(trials: Sequence[TrialFiles], out: Path) -> None:
                 f"{one.name}: {out.name} holds the results of another study that was read from a folder or table of "
                 "this name; give this one a name in its mapping, or another folder with --out"
             )
-    there = [one.name for one in before.values()] or ["the simulated study"] * (out / "report.html").exists()
-    known = {of for one in before.values() for of in (one.name, one.study)}
-    if there and not known.intersection(of for one in trials for of in (one.name, one.study)) and (trials or before):
-        raise MappingError(f"{out.name} holds the report of {', '.join(there)}; name another folder with --out")
+    ours, theirs = ({of for one in some for of in (one.name, one.study)} for some in (trials, before.values()))
+    if (out / "report.html").exists() and (ours or theirs) and not ours & theirs:
+        holds = ", ".join(before) or "the simulated study"
+        raise MappingError(f"{out.name} holds the report of {holds}; name another folder with --out")
     if trials:
         results.publish(out / paths.REGISTER, json.dumps([asdict(one) for one in trials], indent=1))
     else:
