@@ -195,7 +195,7 @@ ODD = {
     "deep": b'{"dataframe_records": ' + b"[" * 100_000,
     "deep and closed": b'{"dataframe_records": [{"a": ' + b"[" * 400 + b"]" * 400 + b"}]}",
     "an unknown key": sent(more=[CANARY]),
-    "an unknown parameter": sent(params={"treshold": 0.4}),
+    "an unknown parameter": sent(params={"limit": 0.4}),
     "a threshold as text": sent(params={"threshold": CANARY}),
     "a threshold of 1.5": sent(params={"threshold": 1.5}),
     "params that are a list": sent(params=[CANARY]),
