@@ -26,7 +26,7 @@ def locked(path):
 
 def test_the_lock_of_the_image_is_a_part_of_the_whole_with_the_same_hashes():
     part, whole = locked(sbom.LOCK), locked(FULL)
-    assert len(part) == sbom.LOCK.read_text().count("==") > 30
+    assert len(part) == len(re.findall("^[a-z]", sbom.LOCK.read_text(), re.M)) > 30
     assert {name: hashes for name, hashes in part.items() if whole.get(name) != hashes} == {}
     assert not NOT_SERVING & environment.pins(sbom.LOCK).keys()
 

@@ -6,6 +6,7 @@ the figures), ``track`` (log what chapters have noted), ``study`` (simulations t
 
 import argparse
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -50,12 +51,6 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--unblinded", action="store_true", help="arms apart, with a test between them")
     running.add_argument("--json", action="store_true", help="all numbers as JSON")
     return command
-
-
-class Taken(errors.Refusal):
-    """Something else stands where the output should go."""
-
-    exit_code = errors.OUTPUT
 
 
 def _threshold(word: str) -> float:
@@ -108,15 +103,16 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
 def _refuse_to_lose(target: Path, *given: Path) -> None:
     """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
     from attrition.score import OUTPUT
+    from notebook_report.results import OutputError
 
+    why = errors.endless(target)
     if any(target.exists() and target.samefile(one) for one in given):
-        raise Taken(f"{target.name} is what is read; name another file with --out")
-    if why := errors.endless(target):
-        raise Taken(f"{target.name}: {why}")
-    if target.is_file() and target.stat().st_size:
+        why = "it is what is read"
+    elif not why and target.is_file() and target.stat().st_size:
         with target.open("rb") as file:
-            if file.readline(200).strip() != ",".join(OUTPUT).encode():
-                raise Taken(f"{target.name} is there already and holds no scores; name another file with --out")
+            why = "" if file.readline(200).strip() == ",".join(OUTPUT).encode() else "it is there, and holds no scores"
+    if why:
+        raise OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
 
 
 def score(args: argparse.Namespace) -> int:

@@ -120,13 +120,13 @@ class _Heard(io.FileIO):
 
 def outlive_readers() -> None:
     """Go on, to the usual exit code, when the reader of the output leaves (``| head``) or there is none (``>&-``)."""
-    for number in range(3):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:  # the next file that is opened would take its number, and what is printed
             os.open(os.devnull, os.O_RDWR)
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        old, raw = getattr(sys, name), _Heard(number, "wb", closefd=False)
-        how = {"encoding": old.encoding, "errors": old.errors} if old else {"encoding": "utf-8"}
-        live = number == 2 or raw.isatty()
-        setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=live, **how))
+        if number:
+            old, raw = getattr(sys, name), _Heard(number, "wb", closefd=False)
+            how = {"encoding": old.encoding, "errors": old.errors} if old else {"encoding": "utf-8"}
+            live = number == 2 or raw.isatty()
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=live, **how))

@@ -5,6 +5,7 @@ holds the output folder's lock next may take what is noted there for dead. Nothi
 output folder, so no other run is ever touched.
 """
 
+import errno
 import json
 import os
 import re
@@ -28,12 +29,6 @@ CONNECTION = "k.json"
 
 class Busy(errors.Refusal, RuntimeError):
     """Another run holds the output folder."""
-
-    exit_code = errors.OUTPUT
-
-
-class Foreign(errors.Refusal, RuntimeError):
-    """The output folder is somebody else's."""
 
     exit_code = errors.OUTPUT
 
@@ -107,7 +102,8 @@ class State:
         """Refuse a folder that holds files and no trace of a run: something of theirs would be written over."""
         ours = self.folder.is_dir() or self.out == project.current.reports or not self.out.exists()
         if not ours and (not self.out.is_dir() or any(not p.name.startswith(".") for p in self.out.iterdir())):
-            raise Foreign(f"{self.out} holds other things than a report; name a new or an empty folder with --out")
+            why = "it holds other things than a report; name a new or an empty folder with --out"
+            raise results.OutputError(errno.EEXIST, why, self.out)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

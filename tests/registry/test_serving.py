@@ -211,8 +211,6 @@ ODD = {
 def answered(scorer, body):
     try:
         return scorer.answer(*app.read(body))
-    except app.Unanswered as error:
-        return error.args
     except errors.Refusal as error:
         return 400, str(error)
 
@@ -230,7 +228,7 @@ def test_a_request_may_choose_its_threshold(champion):
 
 def test_too_many_patients_are_refused(champion):
     many = [{"patient_id": str(i)} for i in range(app.MOST_PATIENTS + 1)]
-    assert answered(champion, sent(*many))[0] == 413
+    assert answered(champion, sent(*many)) == (400, "more than 1,000 patients")
 
 
 def raw(url, head, body=b"", patience=20):
@@ -249,14 +247,14 @@ def raw(url, head, body=b"", patience=20):
         ({"Host": "localhost:1"}, 200),
         ({"Content-Type": "text/csv"}, 400),
         ({"Content-Type": "application/vnd.apache.parquet"}, 400),
-        ({"Content-Length": str(2**31)}, 413),
+        ({"Content-Length": str(2**31)}, 400),
         ({"X": "a" * 70_000}, 400),
     ],
 )
 def test_a_head_that_is_not_as_it_should_be_is_refused(own, change, status):
     body = sent()
     heads = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body))} | change
-    if status == 413:
+    if "Content-Length" in change:
         body = b" " * (app.MOST_BYTES + 1)
     head = "POST /invocations HTTP/1.1\r\n" + "\r\n".join(f"{name}: {value}" for name, value in heads.items())
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

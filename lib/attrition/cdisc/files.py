@@ -119,13 +119,13 @@ def content(entry: Any, most: int | None = None) -> bytes:
 
 def _handle(entry: Any) -> Any:
     """What readers of binary files take: a place on disk, else the bytes."""
+    strict.refuse_endless(entry)
     return entry if isinstance(entry, Path) and not entry.name.lower().endswith(".gz") else io.BytesIO(content(entry))
 
 
 def readable(entry: Any, reader: Callable, *arguments: Any) -> Any:
     """What a reader makes of a file; one that it cannot read is refused without the words that it has for that."""
-    if isinstance(entry, Path):
-        strict.refuse_endless(entry)
+    strict.refuse_endless(entry)
     try:
         return reader(entry, *arguments)
     except ContractError:
@@ -207,8 +207,6 @@ def _parquet(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd.Dat
     parts = []
     for way, part in _parts(entry):
         given = {name: value for name, value in _partitions(way).items() if name in columns}
-        if isinstance(part, Path):
-            strict.refuse_endless(part)
         handle = _handle(part)
         _bounded(part, pq.read_metadata(handle).num_rows, len(columns))
         read = pq.read_table(handle, columns=[name for name in columns if name not in given], partitioning=None)

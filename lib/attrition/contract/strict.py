@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from notebook_report import errors
 SHOWN_LINES = 8
 MOST_COLUMNS, LARGEST, LONGEST_LINE = 10_000, 4 * 2**30, 2**26
 """More than anybody's table has: columns, and bytes of a file that is read at once and of a line."""
-WITHOUT_LINES = re.compile(r"\.(parquet|xpt|sas7bdat|(nd)?json|dta|z?sav)(\.gz)?$", re.IGNORECASE)
+WITHOUT_LINES = re.compile(r"\.(parquet|xpt|sas7bdat|json|ndjson|dta|sav|zsav)(\.gz)?$", re.IGNORECASE)
 """Names of files whose rows are counted, from 1, because nobody sees their lines."""
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -159,9 +159,9 @@ def read_strict(path: str | Path, missing: Collection[str] = ("",)) -> pd.DataFr
     return parse(content, path.name, missing)
 
 
-def refuse_endless(path: Path) -> None:
-    """Refuse a pipe or a device before it is opened."""
-    if why := errors.endless(path):
+def refuse_endless(path: Any) -> None:
+    """Refuse a pipe or a device before it is opened; members of an archive are neither."""
+    if isinstance(path, Path) and (why := errors.endless(path)):
         raise _refuse(path.name, why)
 
 

@@ -8,36 +8,30 @@ was sent.
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse
 
 from attrition import registry, score
 from notebook_report import errors
 
 MOST_BYTES, MOST_PATIENTS, SECONDS = 2**20, 1_000, 30.0
+OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LIMITS = {"limit_concurrency": 32, "timeout_keep_alive": 5, "h11_max_incomplete_event_size": 2**14}
 BODY = (
-    'the body must be {"dataframe_records": [a mapping a patient], "params": {"threshold": 0.35}}, the last if need be'
+    'the body must be {"dataframe_records": [a mapping a patient], "params": {"threshold": 0.35}} (params if need be)'
 )
-
-
-class Unanswered(Exception):
-    """A request that is refused before its patients are looked at: status, and why in words of ours."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise Unanswered(400, "a key stands twice in a mapping")
+        raise score.RefusedRows("a key stands twice in a mapping")
     return dict(pairs)
 
 
@@ -48,48 +42,42 @@ def read(body: bytes) -> tuple[pd.DataFrame, float]:
         patients, params = sent.pop("dataframe_records"), {"threshold": score.PRESETS["published"]}
         params |= sent.pop("params", {})
         cells = [cell for patient in patients for cell in patient.values()]
-        if (
-            sent
-            or len(params) > 1
-            or type(params["threshold"]) is not float
-            or any(isinstance(cell, list | dict | bool) for cell in cells)
-        ):
-            raise Unanswered(400, f"{BODY}; nothing else, and nothing nested deeper")
+        nested = any(isinstance(cell, list | dict | bool) for cell in cells)
+        if sent or nested or len(params) > 1 or type(params["threshold"]) is not float:
+            raise score.RefusedRows(f"{BODY}; nothing else, and nothing nested deeper")
         if len(patients) > MOST_PATIENTS:
-            raise Unanswered(413, f"more than {MOST_PATIENTS:,} patients")
+            raise score.RefusedRows(f"more than {MOST_PATIENTS:,} patients")
         return score.as_text(pd.DataFrame(patients)), params["threshold"]
     except errors.Refusal:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
-        raise Unanswered(400, BODY) from None
+        raise score.RefusedRows(BODY) from None
 
 
 async def _body(request: Request) -> bytes:
     if request.query_params or request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise Unanswered(400, "the content must be application/json, and the address without parameters")
+        raise score.RefusedRows("the content must be application/json, and the address without parameters")
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_BYTES:
-            raise Unanswered(413, f"more than {MOST_BYTES:,} bytes")
+            raise score.RefusedRows(f"more than {MOST_BYTES:,} bytes")
     return bytes(body)
 
 
 def app(scorer: score.Scorer, hosts: Iterable[str] = ()) -> Starlette:
     """The application: it answers requests to this machine by name, or to `hosts`."""
+    made = Starlette()
+    made.add_middleware(TrustedHostMiddleware, allowed_hosts=[*OWN_NAMES, *hosts], www_redirect=False)
+    made.add_route("/ping", lambda _: JSONResponse({}))
 
-    async def ping(_: Request) -> Response:
-        return PlainTextResponse("\n")
-
-    async def invocations(request: Request) -> Response:
+    async def invocations(request: Request) -> JSONResponse:
         try:
             async with asyncio.timeout(SECONDS):
                 body = await _body(request)
                 scored = await asyncio.to_thread(lambda: scorer.answer(*read(body)))
                 found = scored.astype(object).where(scored.notna(), None)
                 return JSONResponse({"predictions": found.to_dict("records")})
-        except Unanswered as error:
-            status, told = error.args
         except errors.Refusal as error:
             status, told = 400, str(error)
         except (TimeoutError, ClientDisconnect):
@@ -98,11 +86,8 @@ def app(scorer: score.Scorer, hosts: Iterable[str] = ()) -> Starlette:
             status, told = 500, f"this is a fault of the program: {type(error).__name__}"
         return JSONResponse({"message": told}, status)
 
-    known = ["127.0.0.1", "localhost", "[::1]", *hosts]
-    return Starlette(
-        routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=known, www_redirect=False)],
-    )
+    made.add_route("/invocations", invocations, methods=["POST"])
+    return made
 
 
 def main() -> None:
@@ -117,8 +102,7 @@ def main() -> None:
     try:
         served = app(registry.load(args.model), args.name)
     except (errors.Refusal, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(errors.USAGE)
+        parser.error(str(error))
     # no access log: an address may hold anything
     uvicorn.run(served, host=args.host, port=args.port, log_level="warning", access_log=False, **LIMITS)
 
