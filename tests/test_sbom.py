@@ -2,14 +2,16 @@
 
 import json
 import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from attrition import environment, paths
+from attrition import environment, paths, registry, simulate
 from benchmarks import sbom
+from notebook_report import results
 
 FULL = paths.ROOT / "requirements.lock"
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+==\S+)(?: ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
@@ -51,6 +53,43 @@ def test_the_bill_names_every_package_once_with_a_licence_and_what_it_needs():
         assert one["purl"] == one["bom-ref"] == f"pkg:pypi/{one['name']}@{one['version']}"
         assert re.fullmatch(r"[A-Za-z0-9. ()+-]+", stated["id"] if kind == "license" else stated)
         assert not re.search(r"A?GPL", str(stated)), one["name"]
+
+
+ALONE = """
+import sys
+from importlib import metadata
+
+known, allowed = metadata.packages_distributions(), set(sys.argv[2:])
+
+
+class Only:
+    def find_spec(self, name, path=None, target=None):
+        given = {one.lower().replace("_", "-") for one in known.get(name.partition(".")[0], ())}
+        if given and not given & allowed:
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, Only())
+import json
+from attrition import registry
+from attrition.registry import app
+import lightgbm, xgboost
+
+scorer = registry.load(sys.argv[1])
+print(scorer.answer(*app.read(json.dumps({"dataframe_records": [registry.SERVED["example"]]}).encode())).size)
+print("mlflow" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+@of_the_image
+def test_the_server_answers_with_the_packages_of_its_lock_alone(tmp_path):
+    trial = simulate.published_trial()
+    data = results.publish(tmp_path / "trial.csv", simulate.csv_text(trial))
+    registry.train("lr", trial, data, 5, 42).save(tmp_path / "champion")
+    words = [sys.executable, "-c", ALONE, str(tmp_path / "champion"), "attrition", *environment.pins(sbom.LOCK)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout.split() == ["8", "False"], done.stderr
 
 
 def test_a_package_without_a_licence_is_told():
