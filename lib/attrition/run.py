@@ -163,7 +163,7 @@ class TrialCommand(Command):
         """The tracked runs in MLflow's own pages."""
         from attrition import tracking
 
-        parser = argparse.ArgumentParser(parents=[places()], prog="ui", allow_abbrev=False)
+        parser = argparse.ArgumentParser(parents=[places()], add_help=False, allow_abbrev=False)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=5000)
         given, rest = parser.parse_known_args(rest)

@@ -100,7 +100,7 @@ class State:
 
     def _refuse_foreign(self) -> None:
         """Refuse a folder that holds files and no trace of a run: something of theirs would be written over."""
-        ours = self.folder.is_dir() or self.out == project.current.reports or not self.out.exists()
+        ours = self.folder.is_dir() or self.out.is_relative_to(project.current.reports) or not self.out.exists()
         if not ours and (not self.out.is_dir() or any(not p.name.startswith(".") for p in self.out.iterdir())):
             why = "it holds other things than a report; name a new or an empty folder with --out"
             raise results.OutputError(errno.EEXIST, why, self.out)
