@@ -193,6 +193,8 @@ class Scorer:
 
     def save(self, folder: Path) -> None:
         """Write the scorer: model, support, ensemble, card. No pickles."""
+        for stale in (*folder.glob("model.*"), *folder.glob("ensemble.json")):
+            stale.unlink()  # of another model that was saved there
         name, version = self.card["model"], self.card["feature_version"]
         saving.save(name, self.model, version, folder)
         support = {"ranges": self.support.ranges, "levels": self.support.levels}

@@ -24,9 +24,7 @@ from notebook_report import errors
 MOST_BYTES, MOST_PATIENTS, SECONDS = 2**20, 1_000, 30.0
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LIMITS: Any = {"http": "h11", "limit_concurrency": 32, "timeout_keep_alive": 5, "h11_max_incomplete_event_size": 2**14}
-BODY = (
-    'the body must be {"dataframe_records": [a mapping a patient], "params": {"threshold": 0.35}}, the last if need be'
-)
+BODY = 'the body must be {"dataframe_records": [a mapping a patient], "params": {"threshold": 0.35}}, params if need be'
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
