@@ -1,4 +1,5 @@
-# Serves trial-dropout@champion on port 8080, by the names localhost and 127.0.0.1 (others: --name). First ./run_all.sh (it makes data/processed/champion), then
+# Serves trial-dropout@champion on port 8080, by the names localhost and 127.0.0.1 (others: --name).
+# First ./run_all.sh (it makes data/processed/champion), then
 #   docker build -t attrition . && docker run --rm -p 127.0.0.1:8080:8080 attrition
 FROM python:3.11.7-slim AS build
 WORKDIR /app
