@@ -1,18 +1,17 @@
-# Serves trial-dropout@champion on port 8080. First ./run_all.sh (it makes data/processed/champion), then
+# Serves trial-dropout@champion on port 8080, by the names localhost and 127.0.0.1 (others: --name).
+# First ./run_all.sh (it makes data/processed/champion), then
 #   docker build -t attrition . && docker run --rm -p 127.0.0.1:8080:8080 attrition
 FROM python:3.11.7-slim AS build
 WORKDIR /app
-COPY requirements.lock .
-RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
+COPY requirements-serving.lock .
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements-serving.lock > uv.lock \
     && pip install --no-cache-dir --require-hashes -r uv.lock \
     && uv venv /venv \
-    && uv pip install --no-cache --python /venv/bin/python --require-hashes --compile-bytecode -r requirements.lock
+    && uv pip install --no-cache --python /venv/bin/python --require-hashes --compile-bytecode -r requirements-serving.lock
 COPY pyproject.toml README.md LICENSE params.yaml claims.yaml ./
 COPY lib lib
 RUN uv pip install --no-cache --python /venv/bin/python --offline --no-deps --no-build-isolation -e .
 COPY data/processed/champion champion
-ENV PATH=/venv/bin:$PATH
-RUN python -c "from pathlib import Path; from attrition import registry; registry.pack(Path('champion'), Path('model'))"
 
 FROM python:3.11.7-slim
 RUN apt-get update \
@@ -25,13 +24,10 @@ ENV PATH=/venv/bin:$PATH \
     HOME=/tmp \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
-    MLFLOW_DISABLE_TELEMETRY=true \
-    MLFLOW_DISABLE_SCHEMA_DETAILS=true \
-    MLFLOW_LOGGING_LEVEL=ERROR \
     DO_NOT_TRACK=true
 USER 10001
 WORKDIR /tmp
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/ping', timeout=4)"]
-CMD ["mlflow", "models", "serve", "-m", "/app/model", "--env-manager", "local", "-h", "0.0.0.0", "-p", "8080"]
+CMD ["python", "-m", "attrition.registry.app", "--model", "/app/champion", "--host", "0.0.0.0"]

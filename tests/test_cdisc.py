@@ -221,13 +221,13 @@ def test_a_missing_arm_is_refused(tmp_path):
 
 
 def test_a_patient_twice_is_refused_without_naming_the_patient(tmp_path):
-    with pytest.raises(ContractError, match="line 2, column USUBJID: the subject stands in an earlier row") as refused:
+    with pytest.raises(ContractError, match="row 2, column USUBJID: the subject stands in an earlier row") as refused:
         cdisc.load(small_trial(tmp_path, {"USUBJID": ["001", "001", "003", "004", "005", "006"]}))
     assert "001" not in str(refused.value)
 
 
 def test_a_number_that_is_none_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ContractError, match="line 2, column AGE: must be a number"):
+    with pytest.raises(ContractError, match="row 2, column AGE: must be a number"):
         cdisc.load(small_trial(tmp_path, {"AGE": ["50", "old", "52", "53", "54", "55"]}))
 
 
@@ -444,7 +444,7 @@ def test_dates_that_sdtm_allows_are_no_problem():
 
 
 def test_rows_of_other_files_than_csv_are_counted_from_one(tmp_path):
-    with pytest.raises(ContractError, match=r"dm\.parquet: refused, 1 problem\n  line 2, column RFSTDTC"):
+    with pytest.raises(ContractError, match=r"dm\.parquet: refused, 1 problem\n  row 2, column RFSTDTC"):
         cdisc.load(small_trial(tmp_path, {"RFSTDTC": ["2020-01-01", "01/01/2020", *["2020-01-01"] * 4]}))
 
 

@@ -81,6 +81,14 @@ def test_a_scorer_survives_the_disk(scorer, saved, trial):
     pd.testing.assert_frame_equal(scorer.score(trial), again.score(trial), check_exact=True)
 
 
+def test_a_model_takes_nothing_from_the_one_that_was_saved_there_before(scorer, trial, data, tmp_path):
+    scorer.save(tmp_path)
+    registry.train("lgbm", trial, data, 0, 42).save(tmp_path)
+    again = score.Scorer.load(tmp_path)
+    assert again.ensemble is None
+    assert sorted(p.name for p in tmp_path.glob("model.*")) == ["model.txt"]
+
+
 def test_bands_and_flags_follow_the_probability(scorer, trial):
     made = scorer.score(trial, threshold=0.5)
     assert ((made["probability"] >= 0.5) == (made["flagged"] == "yes")).all()

@@ -6,6 +6,7 @@ the figures), ``track`` (log chapters), ``study`` (simulations that are too long
 
 import argparse
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -99,6 +100,21 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     return counts
 
 
+def _refuse_to_lose(target: Path, *given: Path) -> None:
+    """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
+    from attrition.score import OUTPUT
+    from notebook_report.results import OutputError
+
+    why = errors.endless(target)
+    if any(target.exists() and target.samefile(one) for one in given):
+        why = "it is what is read"
+    elif not why and target.is_file() and target.stat().st_size:
+        with target.open("rb") as file:
+            why = "" if file.readline(200).strip() == ",".join(OUTPUT).encode() else "it is there, and holds no scores"
+    if why:
+        raise OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
+
+
 def score(args: argparse.Namespace) -> int:
     """Score a file; the exit code is 3 when rows were refused."""
     from attrition import registry
@@ -110,6 +126,7 @@ def score(args: argparse.Namespace) -> int:
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
+        _refuse_to_lose(target, args.patients)
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
     except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
@@ -195,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
 if __name__ == "__main__":
     # rows are many small lists that end with their piece: looking for cycles among them would take a fifth of the time
     gc.set_threshold(200_000, 20, 20)
+    errors.outlive_readers()
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
     sys.exit(130)

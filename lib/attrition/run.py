@@ -25,6 +25,7 @@ exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 noteb
 import argparse
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,15 +163,28 @@ class TrialCommand(Command):
         """The tracked runs in MLflow's own pages."""
         from attrition import tracking
 
-        given, rest = places().parse_known_args(rest)
+        parser = argparse.ArgumentParser(parents=[places()], add_help=False, allow_abbrev=False)
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=5000)
+        given, rest = parser.parse_known_args(rest)
+        _refuse_taken(given.host, given.port)
         usual = [paths.ROOT / "reports", paths.ROOT / "reports" / "quick"]
         asked = [output_folder(given)] if given.quick or given.out else [paths.out(), *usual]
         os.environ["ATTRITION_OUT"] = str(next(filter(tracking.kept, asked), asked[0]))
         kept = "" if tracking.kept(paths.out()) else f"; none yet: {paths.command()} makes them"
         which = os.environ.get("MLFLOW_TRACKING_URI") or paths.out()
-        print(f"tracked runs of {which} on http://127.0.0.1:5000 (Ctrl-C ends){kept}", flush=True)
-        where = ["--host", "127.0.0.1", "--port", "5000", "--backend-store-uri", tracking.store_uri()]
+        print(f"tracked runs of {which} on http://{given.host}:{given.port} (Ctrl-C ends){kept}", flush=True)
+        where = ["--host", given.host, "--port", str(given.port), "--backend-store-uri", tracking.store_uri()]
         return subprocess.call([sys.executable, "-m", "mlflow", "ui", *where, *rest], env=tracking.environment())
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Refuse a port on which another program listens, or that nobody may take."""
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError):
+        free = f"{paths.command()} ui --port {5001 if port != 5001 else 5002}"
+        raise Misused(f"port {port} of {host} is taken by another program, or not ours to take; try {free}") from None
 
 
 def write_template() -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from attrition import contract, decision, features, models
 from attrition.contract import TRIAL, Contract, strict
 from attrition.models import saving
-from notebook_report import results
+from notebook_report import errors, results
 
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
@@ -38,6 +38,12 @@ PRESETS = {"even": 0.5, "published": 0.35, "seed": 0.35}
 """Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
 also by its older name."""
 OUTPUT = ("patient_id", "probability", "ci_low", "ci_high", "band", "action", "flagged", "outside_training", "refused")
+
+
+class RefusedRows(errors.Refusal, ValueError):
+    """A request of which a row breaks the contract."""
+
+    exit_code = errors.CONTRACT
 
 
 @dataclass(frozen=True)
@@ -169,8 +175,26 @@ class Scorer:
             parts.append(lost)
         return pd.concat(parts).loc[text.index] if parts else pd.DataFrame(columns=list(OUTPUT))
 
+    def answer(self, text: pd.DataFrame, threshold: float = PRESETS["published"]) -> pd.DataFrame:
+        """Score a request as a whole, or refuse it with its rows (from 1), columns and rules, without any value."""
+        if not 0 < threshold < 1:
+            raise RefusedRows("threshold must be a number between 0 and 1")
+        again = text.index[text["patient_id"].duplicated() & text["patient_id"].notna()] if "patient_id" in text else ()
+        try:
+            scored = self.check_and_score(text, threshold, dict.fromkeys(again, AGAIN))
+        except strict.ContractError as error:
+            told = [f"{problem.column}: {problem.rule}".removeprefix(": ") for problem in error.problems]
+        else:
+            refused = scored.loc[scored["refused"] != "", "refused"]
+            told = [f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused.items()]
+        if told:
+            raise RefusedRows("refused: " + "; ".join(told))
+        return scored.drop(columns="refused")
+
     def save(self, folder: Path) -> None:
         """Write the scorer: model, support, ensemble, card. No pickles."""
+        for stale in (*folder.glob("model.*"), *folder.glob("ensemble.json")):
+            stale.unlink()  # of another model that was saved there
         name, version = self.card["model"], self.card["feature_version"]
         saving.save(name, self.model, version, folder)
         support = {"ranges": self.support.ranges, "levels": self.support.levels}
@@ -179,14 +203,16 @@ class Scorer:
         if self.ensemble:
             arrays = {k: getattr(self.ensemble, k).tolist() for k in ("mean", "scale", "coefficient", "intercept")}
             results.publish(folder / "ensemble.json", json.dumps(arrays) + "\n")
+        saving.seal(folder)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote, as it wrote it."""
         folder = Path(folder)
-        read = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("*.json") if p.stem != "model"}
-        if "card" not in read:
+        if not (folder / "card.json").exists():
             raise FileNotFoundError(f"{folder.name} holds no saved model (card.json is missing)")
+        saving.verify(folder)
+        read = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("*.json") if p.stem != "model"}
         arrays = {key: np.array(value) for key, value in read.get("ensemble", {}).items()}
         ensemble = Ensemble(**arrays, version=read["card"]["feature_version"]) if arrays else None
         return cls(saving.load(folder), Support(**read["support"]), ensemble, read["card"])

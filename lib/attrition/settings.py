@@ -81,6 +81,8 @@ for _loader in (Loader, StrictLoader):
 
 def read(path: Path, refusal: type[Exception], loader: Any = Loader) -> dict[str, Any]:
     """Content of a TOML or YAML file whose top level has keys; a `refusal` says what is wrong, and in which line."""
+    if why := errors.endless(path):
+        raise refusal(f"{path.name}: {why}")
     try:
         text = path.read_text(encoding="utf-8-sig")
         is_toml = path.suffix.lower() == ".toml"

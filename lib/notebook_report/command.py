@@ -281,9 +281,13 @@ class Command:
 
     def exit(self) -> None:
         """`line`, as the end of the process."""
+        errors.outlive_readers()
         code = self.line()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+        except OSError as error:  # a full disk, for one
+            message, code = _told(error)
+            complain(message)
         os._exit(code)  # threads that wait for a kernel would keep the process alive
 
 

@@ -8,9 +8,14 @@ text begins with.
 import difflib
 import errno
 import importlib
+import io
+import os
 import re
+import stat
+import sys
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
@@ -86,3 +91,42 @@ def gravest(errors: Iterable[BaseException]) -> int:
     """
     codes = {getattr(e, "exit_code", OUTPUT if isinstance(e, OSError) else NOTEBOOK) for e in errors}
     return min(codes, key=GRAVEST.index)
+
+
+def endless(path: str | Path) -> str:
+    """Why a place must not be opened, which could wait for ever or never end: a pipe, a device; empty for the others.
+
+    >>> endless("/dev/null"), endless("no such file"), endless("/")
+    ('a pipe or a device, and no file; save it as a file first', '', '')
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # whoever opens it says so
+        return ""
+    sound = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return "" if sound else "a pipe or a device, and no file; save it as a file first"
+
+
+class _Heard(io.FileIO):
+    """An output whose reader may leave."""
+
+    def write(self, data) -> int:
+        """Write, or drop what nobody will read."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def outlive_readers() -> None:
+    """Go on, to the usual exit code, when the reader of the output leaves (``| head``) or there is none (``>&-``)."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:  # the next file that is opened would take its number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
+        if number:
+            old, raw = getattr(sys, name), _Heard(number, "wb", closefd=False)
+            how = {"encoding": old.encoding, "errors": old.errors} if old else {"encoding": "utf-8"}
+            live = number == 2 or raw.isatty()
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=live, **how))

@@ -5,6 +5,7 @@ them, and a machine without any network can run them.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -118,6 +119,14 @@ def _withhold(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+def _placeless(path: Path, *places: Path) -> None:
+    """Leave the names alone of folders of this machine: a notebook is handed on."""
+    text = path.read_text(encoding="utf-8")
+    for place in places:
+        text = text.replace(json.dumps(str(place), ensure_ascii=False)[1:-1], place.name)
+    path.write_text(text, encoding="utf-8")
+
+
 def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: Path, private: bool) -> Path:
     """Execute a notebook with values for its cell tagged ``parameters``, and publish it at `target` by rename.
 
@@ -127,7 +136,11 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
     partial, failed = (target.with_name(f"{target.stem}.{word}.ipynb") for word in ("partial", "failed"))
     failed.unlink(missing_ok=True)
     try:
-        _execute(notebook, partial, parameters, out, private)
+        try:
+            _execute(notebook, partial, parameters, out, private)
+        finally:
+            if partial.exists():
+                _placeless(partial, out, project.current.root)
         if private:
             _withhold(partial)
         return partial.replace(target)

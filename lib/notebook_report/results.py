@@ -157,7 +157,7 @@ def needed(chapter: str, path: Path) -> Path:
         raise MissingResult(
             f"{file} is not there yet: chapter {chapter} makes it; run {project.command()} --only {chapter}"
         )
-    made = note.read_text(encoding="utf-8") if note.exists() else profile
+    made = note.read_text(encoding="utf-8", errors="replace") if note.exists() else profile
     if profile and made != profile:
         raise OtherProfile(
             f'{file} was made with the profile "{made}", and this chapter runs with "{profile}": set profile = '

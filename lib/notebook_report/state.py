@@ -5,6 +5,7 @@ holds the output folder's lock next may take what is noted there for dead. Nothi
 output folder, so no other run is ever touched.
 """
 
+import errno
 import json
 import os
 import re
@@ -43,17 +44,19 @@ class State:
         return self.folder / f"{name}.json"
 
     def read(self, name: str) -> dict[str, Any]:
-        """Record of a chapter (empty when there is none, or none that can be read)."""
+        """Record of a chapter (empty when there is none, or none that can be read: the chapter is then redone)."""
         try:
-            return json.loads(self._path(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = json.loads(self._path(name).read_text(encoding="utf-8"))
+            sound = isinstance(record["key"], str) and isinstance(record["files"], dict)
+            return record | {"seconds": float(record["seconds"])} if sound else {}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}
 
     def up_to_date(self, name: str, key: str) -> bool:
         """Whether a chapter was made from exactly `key` and each file it wrote is still as it was."""
         record = self.read(name)
         return record.get("key") == key and all(
-            (self.out / path).exists() and file_digest(self.out / path) == digest
+            (self.out / path).is_file() and file_digest(self.out / path) == digest
             for path, digest in record.get("files", {}).items()
         )
 
@@ -87,22 +90,31 @@ class State:
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""
         journal = self._journal(name)
-        return [Path(line) for line in journal.read_text(encoding="utf-8").splitlines()] if journal.exists() else []
+        lines = journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
+        return [Path(line) for line in lines if line]
 
     def seconds(self, name: str, default: float) -> float:
         """How long the chapter took last time on this machine."""
         return float(self.read(name).get("seconds", default))
 
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder that holds files and no trace of a run: something of theirs would be written over."""
+        ours = self.folder.is_dir() or self.out.is_relative_to(project.current.reports) or not self.out.exists()
+        if not ours and (not self.out.is_dir() or any(not p.name.startswith(".") for p in self.out.iterdir())):
+            why = "it holds other things than a report; name a new or an empty folder with --out"
+            raise results.OutputError(errno.EEXIST, why, self.out)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the output folder; a second run is told who holds it."""
+        self._refuse_foreign()
         self.folder.mkdir(parents=True, exist_ok=True)
         holder = self.folder / "holder"
         lock = filelock.FileLock(self.folder / "lock", timeout=0)
         try:
             lock.acquire()
         except filelock.Timeout:
-            who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
+            who = holder.read_text(encoding="utf-8", errors="replace").strip() if holder.exists() else "another process"
             raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")

@@ -1,7 +1,11 @@
 """Serving: real requests to ``mlflow models serve``; no answer and no log repeats a patient."""
 
+import asyncio
+import contextlib
 import json
+import random
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -10,7 +14,8 @@ import pandas as pd
 import pytest
 
 from attrition import paths, registry, score, tracking
-from attrition.registry import serving
+from attrition.registry import app, serving
+from notebook_report import errors
 from tests import champions, services
 
 CANARY = "CANARY-4711"
@@ -28,20 +33,42 @@ def champion(tmp_path_factory):
         yield scorer
 
 
-@pytest.fixture(scope="module")
-def server(champion, tmp_path_factory):
-    """Address of the served model, and the server's log."""
-    port, log = services.free_port(), tmp_path_factory.mktemp("log") / "server.log"
-    uri = f"models:/{registry.NAME}@{registry.ALIAS}"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, "--env-manager", "local"]
+OWN = [sys.executable, "-m", "attrition.registry.app", "--model", f"{registry.NAME}@{registry.ALIAS}"]
+MLFLOW = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{registry.NAME}@{registry.ALIAS}"]
+PROGRAMS = {"own": [*OWN, "--host"], "mlflow": [*MLFLOW, "--env-manager", "local", "-h"]}
+
+
+@contextlib.contextmanager
+def served(program, log):
+    port = services.free_port()
     env = tracking.environment() | {
         "MLFLOW_TRACKING_URI": tracking.store_uri(),
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
     }
-    with services.running(
-        [*command, "-h", "127.0.0.1", "-p", port], f"http://127.0.0.1:{port}/ping", log, env, cwd=log.parent
-    ):
+    words = [*PROGRAMS[program], "127.0.0.1", "--port", port]
+    with services.running(words, f"http://127.0.0.1:{port}/ping", log, env, cwd=log.parent):
         yield f"http://127.0.0.1:{port}/invocations", log
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def server(champion, tmp_path_factory, request):
+    """Address of the served model, and the server's log."""
+    with served(request.param, tmp_path_factory.mktemp("log") / "server.log") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def own(champion, tmp_path_factory):
+    """The project's own server."""
+    with served("own", tmp_path_factory.mktemp("log") / "server.log") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(champion, tmp_path_factory):
+    """MLflow's."""
+    with served("mlflow", tmp_path_factory.mktemp("log") / "server.log") as found:
+        yield found
 
 
 def as_patients(*changes):
@@ -65,7 +92,7 @@ def test_a_message_cannot_be_decorated_with_the_data():
 
 @pytest.mark.slow
 def test_a_good_row_gives_what_the_scorer_gives(server, champion):
-    status, answer = services.request(server[0], sent({}, {"age": 61, "adverse_events": 5}))
+    status, answer = services.request(server[0], sent({}, {"patient_id": "2", "age": 61, "adverse_events": 5}))
     assert status == 200
     made = pd.DataFrame(json.loads(answer)["predictions"])
     expected = champion.check_and_score(score.as_text(as_patients({}, {"age": "61", "adverse_events": "5"})))
@@ -77,9 +104,9 @@ def test_a_good_row_gives_what_the_scorer_gives(server, champion):
 
 
 @pytest.mark.slow
-def test_csv_is_answered_like_json(server):
+def test_csv_is_answered_like_json(mlflow_server):
     body = pd.DataFrame([GOOD]).to_csv(index=False).encode()
-    assert services.request(server[0], body, "text/csv") == services.request(server[0], sent())
+    assert services.request(mlflow_server[0], body, "text/csv") == services.request(mlflow_server[0], sent())
 
 
 @pytest.mark.slow
@@ -95,8 +122,9 @@ BAD = {
     "out of range": ({"adverse_events": 471147}, "adverse_events: outside 0 to 500"),
     "nothing": ({"age": None}, "age: the cell is empty"),
     "a contradiction": ({"last_visit_day": "999"}, "last_visit_day lies within the follow-up"),
-    "a list": ({"age": [471147]}, "age: not a number"),
-    "a mapping": ({"age": {"value": CANARY}}, "age: not a number"),
+    "a list": ({"age": [471147]}, "age: not a number|nothing nested"),
+    "a mapping": ({"age": {"value": CANARY}}, "age: not a number|nothing nested"),
+    "the patient again": ({"patient_id": GOOD["patient_id"]}, "patient_id: the patient stands in an earlier row"),
 }
 
 
@@ -104,16 +132,16 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_row_is_answered_with_its_place_and_reason_alone(server, name):
     change, reason = BAD[name]
-    status, answer = services.request(server[0], sent({"patient_id": CANARY}, {"patient_id": CANARY} | change))
+    status, answer = services.request(server[0], sent({}, {"patient_id": CANARY} | change))
     told = json.loads(answer)
     assert status == 400
-    assert f"row 2: {reason}" in told["message"]
+    assert re.search(rf"row 2: ({reason})" if "|" not in reason else reason, told["message"])
     assert_clean(answer)
 
 
 @pytest.mark.slow
 def test_a_missing_column_is_named(server):
-    body = json.dumps({"dataframe_split": {"columns": ["patient_id", "age"], "data": [[CANARY, 61]]}}).encode()
+    body = json.dumps({"dataframe_records": [{"patient_id": CANARY, "age": 61}]}).encode()
     status, answer = services.request(server[0], body)
     assert status == 400
     assert "treatment_group: the column is missing" in json.loads(answer)["message"]
@@ -121,9 +149,9 @@ def test_a_missing_column_is_named(server):
 
 
 @pytest.mark.slow
-def test_a_csv_with_too_many_cells_is_not_shifted(server):
+def test_a_csv_with_too_many_cells_is_not_shifted(mlflow_server):
     lines = pd.DataFrame([GOOD]).to_csv(index=False).splitlines()
-    status, answer = services.request(server[0], f"{lines[0]}\n{CANARY},{lines[1]}\n".encode(), "text/csv")
+    status, answer = services.request(mlflow_server[0], f"{lines[0]}\n{CANARY},{lines[1]}\n".encode(), "text/csv")
     assert status == 400
     assert "more cells than the header" in json.loads(answer)["message"]
     assert_clean(answer)
@@ -144,6 +172,178 @@ def assert_clean(text):
     assert "471147" not in text
     assert "999" not in re.sub(r"127\.0\.0\.1:\d+", "", text)  # a port of the client may hold any digits
     assert not re.search(r"Traceback|File \"|site-packages", text)
+
+
+# --- what the project's own server refuses beyond that
+
+
+def test_a_threshold_flags_and_a_wrong_one_is_refused(champion):
+    model = serving.ScoringModel()
+    model.scorer = champion
+    flagged = [model.predict(None, as_patients(), {"threshold": t})["flagged"].item() for t in (0.01, 0.99)]
+    assert flagged == ["yes", "no"]
+    with pytest.raises(serving.RefusedRequest, match="threshold must be"):
+        model.predict(None, as_patients(), {"threshold": 1.5})
+    assert "threshold" in registry.signature().params.to_json()
+
+
+ODD = {
+    "no JSON": CANARY.encode(),
+    "no UTF-8": sent().replace(b"EXAMPLE", b"\xff"),
+    "not a number": sent({"age": float("nan")}),
+    "a key twice": sent().replace(b'"age"', b'"age": "99", "age"'),
+    "deep": b'{"dataframe_records": ' + b"[" * 100_000,
+    "deep and closed": b'{"dataframe_records": [{"a": ' + b"[" * 400 + b"]" * 400 + b"}]}",
+    "an unknown key": sent(more=[CANARY]),
+    "an unknown parameter": sent(params={"limit": 0.4}),
+    "a threshold as text": sent(params={"threshold": CANARY}),
+    "a threshold of 1.5": sent(params={"threshold": 1.5}),
+    "params that are a list": sent(params=[CANARY]),
+    "another form": b'{"instances": [{"patient_id": "' + CANARY.encode() + b'"}]}',
+    "a list": b"[1]",
+    "nobody": b'{"dataframe_records": []}',
+    "an endless number": b'{"dataframe_records": [{"age": ' + b"9" * 5000 + b"}]}",
+    "half a letter": sent({"patient_id": "\ud800" + CANARY}),
+    "true": sent({"age": True}),
+}
+
+
+def answered(scorer, body):
+    try:
+        return scorer.answer(*app.read(body))
+    except errors.Refusal as error:
+        return 400, str(error)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_request_is_refused_without_its_values(champion, name):
+    status, told = answered(champion, ODD[name])
+    assert status == 400
+    assert_clean(told)
+
+
+def test_a_request_may_choose_its_threshold(champion):
+    assert [answered(champion, sent(params={"threshold": t}))["flagged"].item() for t in (0.01, 0.99)] == ["yes", "no"]
+
+
+def test_too_many_patients_are_refused(champion):
+    many = [{"patient_id": str(i)} for i in range(app.MOST_PATIENTS + 1)]
+    assert answered(champion, sent(*many)) == (400, "more than 1,000 patients")
+
+
+def raw(url, head, body=b"", patience=20):
+    """First line of the answer to a request that is written by hand."""
+    host, port = re.match(r"http://([\d.]+):(\d+)", url).groups()
+    with socket.create_connection((host, int(port)), timeout=patience) as line:
+        line.sendall(head.encode() + b"\r\n\r\n" + body)
+        return line.recv(4096).decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"Host": "evil.example"}, 400),
+        ({"Host": "localhost:1"}, 200),
+        ({"Content-Type": "text/csv"}, 400),
+        ({"Content-Type": "application/vnd.apache.parquet"}, 400),
+        ({"Content-Length": str(2**31)}, 400),
+        ({"X": "a" * 70_000}, 400),
+    ],
+)
+def test_a_head_that_is_not_as_it_should_be_is_refused(own, change, status):
+    body = sent()
+    heads = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body))} | change
+    if "Content-Length" in change:
+        body = b" " * (app.MOST_BYTES + 1)
+    head = "POST /invocations HTTP/1.1\r\n" + "\r\n".join(f"{name}: {value}" for name, value in heads.items())
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        assert raw(own[0], head, body).startswith(f"HTTP/1.1 {status} ")
+    assert services.request(own[0], sent())[0] == 200
+
+
+@pytest.mark.slow
+def test_parameters_of_the_address_are_refused_and_not_logged(own):
+    url, log = own
+    assert services.request(f"{url}?patient_id={CANARY}", sent())[0] == 400
+    assert CANARY not in log.read_text()
+
+
+def test_a_body_that_never_comes_is_given_up(champion, monkeypatch):
+    monkeypatch.setattr(app, "SECONDS", 0.05)
+    said = []
+
+    async def receive():
+        await asyncio.sleep(5)
+
+    async def send(message):
+        said.append(message)
+
+    heads = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": heads, "query_string": b""}
+    asyncio.run(asyncio.wait_for(app.app(champion)(scope, receive, send), 3))
+    assert said[0]["status"] == 408
+
+
+CELLS = [
+    None,
+    "",
+    0,
+    -1,
+    61,
+    61.5,
+    1e300,
+    True,
+    "61",
+    " 61",
+    "NA",
+    CANARY,
+    "\u202e",
+    "\0",
+    [CANARY],
+    {"a": CANARY},
+    "9" * 500,
+]
+
+
+def generated(draw):
+    """A request that is sound, or broken in one to three ways."""
+    patients = [GOOD | {"patient_id": f"{CANARY}-{i}"} for i in range(draw.choice([1, 1, 2, 5]))]
+    body = {"dataframe_records": patients}
+    for _ in range(draw.randrange(4)):
+        patient = draw.choice(patients)
+        way = draw.randrange(5)
+        if way < 3:
+            patient[draw.choice([*GOOD, "name", CANARY])] = draw.choice(CELLS)
+        elif way == 3:
+            patient.pop(draw.choice([*GOOD]), None)
+        else:
+            body[draw.choice(["params", "instances", CANARY])] = draw.choice([{}, {"threshold": draw.random()}, *CELLS])
+    raw = json.dumps(body).encode()
+    for _ in range(draw.choice([0, 0, 0, 1, 3])):
+        place = draw.randrange(len(raw))
+        raw = raw[:place] + bytes([draw.randrange(256)]) + raw[place + draw.randrange(3) :]
+    return raw
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_five_thousand_generated_requests_are_answered_and_the_log_holds_none_of_them(own):
+    import http.client
+
+    url, log = own
+    draw, statuses = random.Random(4711), []
+    line = http.client.HTTPConnection(*re.match(r"http://([\d.]+):(\d+)", url).groups(), timeout=30)
+    for _ in range(5_000):
+        line.request("POST", "/invocations", generated(draw), {"Content-Type": "application/json"})
+        answer = line.getresponse()
+        text = answer.read().decode()
+        statuses.append(answer.status)
+        if answer.status != 200:
+            assert CANARY not in text
+    assert set(statuses) == {200, 400}
+    assert min(statuses.count(200), statuses.count(400)) > 500
+    assert log.read_text() == ""
 
 
 DOCKERFILE = paths.ROOT / "Dockerfile"
@@ -190,8 +390,7 @@ def test_the_image_copies_only_what_the_build_context_lets_through():
 
 def test_the_image_starts_the_command_that_is_tested_here():
     words = json.loads(next(rest for kind, rest in instructions() if kind == "CMD"))
-    assert words[:3] == ["mlflow", "models", "serve"]
-    assert words[words.index("--env-manager") :][:2] == ["--env-manager", "local"]
+    assert words[:3] == ["python", *OWN[1:3]]
 
 
 def test_a_packed_folder_is_a_model_without_any_store(champion, tmp_path):

@@ -20,11 +20,15 @@ import pandas as pd
 from attrition import settings
 from attrition.contract import strict
 from attrition.contract.strict import ContractError, Problem
+from notebook_report import errors
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv", ".json", ".ndjson", ".dta", ".sav", ".zsav")
 NEEDS: dict[str, str] = settings.read(Path(__file__).with_name("files.yaml"), ValueError)["needs"]
-LARGEST, MOST_MEMBERS = 4 * 2**30, 10_000
+LARGEST, MOST_MEMBERS = strict.LARGEST, 10_000
 """Most bytes of an archive or of a compressed file once it is unpacked, and most files in an archive."""
+HARMLESS, MOST_TIMES, MOST_CELLS = 2**28, 200, 250_000_000
+"""Bytes up to which anything may be unpacked, times beyond that (transport files are full of blanks: 40), and cells."""
+BOMB = f"more than {MOST_TIMES}-fold, beyond {HARMLESS >> 20} MB: an archive bomb?"
 LONGEST_LINE = 10**6
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 RECORD, NAMESTR = 80, 140
@@ -53,6 +57,8 @@ def domain(name: str) -> str:
 def opened(path: Path, refusal: type[Exception]) -> Any:
     """A folder as it is; of a zip archive the folder in it that holds most data files, refused when it is unsound."""
     if path.is_dir():
+        if any(map(errors.endless, path.iterdir())):
+            raise refusal(f"{path.name}: a pipe or a device lies in the folder")
         return path
     try:
         archive = zipfile.ZipFile(path)
@@ -63,6 +69,8 @@ def opened(path: Path, refusal: type[Exception]) -> Any:
         raise refusal(f"{path.name}: the archive is encrypted; unpack it and give the folder")
     if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > LARGEST:
         raise refusal(f"{path.name}: more than {MOST_MEMBERS:,} files or {LARGEST >> 30} GB in one archive")
+    if any(member.file_size > max(HARMLESS, MOST_TIMES * member.compress_size) for member in members):
+        raise refusal(f"{path.name}: a file in the archive grows {BOMB}")
     names = [member.filename for member in members]
     if any(name.startswith("/") or ".." in name.split("/") or "\\" in name for name in names):
         raise refusal(f"{path.name}: a path in the archive leads out of it")
@@ -97,21 +105,27 @@ def told(folder: Any) -> str:
 
 def content(entry: Any, most: int | None = None) -> bytes:
     """Bytes of a file, unpacked; at most so many, refused beyond `LARGEST`."""
+    packed, limit = entry.name.lower().endswith(".gz"), LARGEST
+    if packed:
+        size = entry.stat().st_size if isinstance(entry, Path) else entry.root.getinfo(entry.at).file_size
+        limit = min(LARGEST, max(HARMLESS, MOST_TIMES * size))
     with entry.open("rb") as raw:
-        file = gzip.GzipFile(fileobj=raw) if entry.name.lower().endswith(".gz") else raw
-        found = file.read(most if most is not None else LARGEST + 1)
-    if len(found) > LARGEST:
-        raise ContractError(entry.name, [Problem("", f"more than {LARGEST >> 30} GB once it is unpacked")])
+        found = (gzip.GzipFile(fileobj=raw) if packed else raw).read(most if most is not None else limit + 1)
+    if len(found) > limit:
+        why = f"it grows {BOMB}" if limit < LARGEST else f"more than {LARGEST >> 30} GB once it is unpacked"
+        raise ContractError(entry.name, [Problem("", why)])
     return found
 
 
 def _handle(entry: Any) -> Any:
     """What readers of binary files take: a place on disk, else the bytes."""
+    strict.refuse_endless(entry)
     return entry if isinstance(entry, Path) and not entry.name.lower().endswith(".gz") else io.BytesIO(content(entry))
 
 
 def readable(entry: Any, reader: Callable, *arguments: Any) -> Any:
     """What a reader makes of a file; one that it cannot read is refused without the words that it has for that."""
+    strict.refuse_endless(entry)
     try:
         return reader(entry, *arguments)
     except ContractError:
@@ -125,7 +139,17 @@ def readable(entry: Any, reader: Callable, *arguments: Any) -> Any:
 
 def header(entry: Any) -> list[str]:
     """Names of the columns, as the file spells them."""
-    return _KINDS[ending(entry.name)][0](entry)
+    names = _KINDS[ending(entry.name)][0](entry)
+    if len(names) > strict.MOST_COLUMNS:
+        rule = f"{len(names):,} columns; at most {strict.MOST_COLUMNS:,} are read"
+        raise ContractError(entry.name, [Problem("", rule)])
+    return names
+
+
+def _bounded(entry: Any, rows: int | None, columns: int) -> None:
+    """Refuse a table that says it is larger than any: repeated cells pack a billion rows into a kilobyte."""
+    if (rows or 0) * max(columns, 1) > MOST_CELLS:
+        raise ContractError(entry.name, [Problem("", f"{rows:,} rows; at most {MOST_CELLS:,} cells are read")])
 
 
 def table(entry: Any, columns: list[str], missing: tuple[str, ...] = ("",), text: Collection[str] = ()) -> pd.DataFrame:
@@ -183,7 +207,9 @@ def _parquet(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd.Dat
     parts = []
     for way, part in _parts(entry):
         given = {name: value for name, value in _partitions(way).items() if name in columns}
-        read = pq.read_table(_handle(part), columns=[name for name in columns if name not in given], partitioning=None)
+        handle = _handle(part)
+        _bounded(part, pq.read_metadata(handle).num_rows, len(columns))
+        read = pq.read_table(handle, columns=[name for name in columns if name not in given], partitioning=None)
         frame = read.to_pandas(ignore_metadata=True)
         parts.append(frame.assign(**{k: pd.NA if v == NO_PARTITION else v for k, v in given.items()})[columns])
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
@@ -214,6 +240,7 @@ def _stats_header(entry: Any) -> list[str]:
 
 
 def _stats_table(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd.DataFrame:
+    _bounded(entry, _stats(entry, metadataonly=True)[1].number_rows, len(columns))
     frame, about = _stats(entry, usecols=columns)
     rows = _rows_of_xpt(entry) if ending(entry.name) == ".xpt" else about.number_rows
     if rows is not None and rows != len(frame):

@@ -13,12 +13,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pandas as pd
 
 from notebook_report import errors
 
 SHOWN_LINES = 8
+MOST_COLUMNS, LARGEST, LONGEST_LINE = 10_000, 4 * 2**30, 2**26
+"""More than anybody's table has: columns, and bytes of a file that is read at once and of a line."""
+WITHOUT_LINES = re.compile(r"\.(parquet|xpt|sas7bdat|json|ndjson|dta|sav|zsav)(\.gz)?$", re.IGNORECASE)
+"""Names of files whose rows are counted, from 1, because nobody sees their lines."""
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?|\d{4}-\d\d(-\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
@@ -113,13 +118,14 @@ class ContractError(errors.Refusal, ValueError):
 def _message(file: str, problems: Sequence[Problem]) -> str:
     head = f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"
     kinds = groupby(problems, key=lambda problem: (problem.column, problem.rule))
-    return "\n".join([head, *(_where(column, rule, [p.line for p in group]) for (column, rule), group in kinds)])
+    word = "row" if WITHOUT_LINES.search(file) else "line"
+    return "\n".join([head, *(_where(column, rule, [p.line for p in group], word) for (column, rule), group in kinds)])
 
 
-def _where(column: str, rule: str, lines: list[int]) -> str:
+def _where(column: str, rule: str, lines: list[int], word: str) -> str:
     known = [str(line) for line in lines if line]
     more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
-    place = [f"line{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
+    place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
     place += [f"column {column}"] if column else []
     return f"  {', '.join(place) or 'file'}: {rule}"
 
@@ -143,11 +149,20 @@ def read_strict(path: str | Path, missing: Collection[str] = ("",)) -> pd.DataFr
     empty column names, rows with too few or too many cells, blank lines inside the table and broken quotes.
     """
     path = Path(path)
+    refuse_endless(path)
     try:
+        if path.stat().st_size > LARGEST:
+            raise _refuse(path.name, f"more than {LARGEST >> 30} GB")
         content = path.read_bytes()
     except OSError as error:
         raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
     return parse(content, path.name, missing)
+
+
+def refuse_endless(path: Any) -> None:
+    """Refuse a pipe or a device before it is opened; members of an archive are neither."""
+    if isinstance(path, Path) and (why := errors.endless(path)):
+        raise _refuse(path.name, why)
 
 
 def _unreadable(error: OSError) -> str:
@@ -170,6 +185,8 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     marked = _marked(text)
     lines, rows = _records(marked or text, file)
     header, notes = rows[0], []
+    if len(header) > MOST_COLUMNS:
+        raise _refuse(file, f"{len(header):,} columns; at most {MOST_COLUMNS:,} are read", 1)
     if named := _row_names(header, rows[1:]):
         header = [ROW_NAMES, *header[1:]]
         notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
@@ -317,6 +334,14 @@ def _cells(n: int) -> str:
     return f"{n} cell{'s' * (n != 1)}"
 
 
+def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Lines of a file, none beyond all size: a device's, or a hole's, would fill the memory."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise _refuse(name, f"a line of more than {LONGEST_LINE >> 20} MB")
+        yield line
+
+
 def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
     """`read_strict` some rows at a time, in bounded memory; the index goes on counting lines.
 
@@ -324,22 +349,25 @@ def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -
     or whose header holds a line break, is read in one piece.
     """
     path = Path(path)
+    refuse_endless(path)
     try:
         with path.open("rb") as file:
-            head = file.readline()
-            header, line = head, 1
-            if b"\r" in head.rstrip(b"\r\n") or head.count(b'"') % 2:  # the first line is no line of this kind
-                yield parse(head + file.read(), path.name, missing)
+            each = _lines(file, path.name)
+            header, line = next(each, b""), 1
+            if b"\r" in header.rstrip(b"\r\n") or header.count(b'"') % 2:  # the first line is no line of this kind
+                yield read_strict(path, missing)
                 return
-            while piece := list(islice(file, rows)):
+            while piece := list(islice(each, rows)):
                 # a quoted cell may hold line breaks: go on until the quotes are even
-                while b"".join(piece).count(b'"') % 2 and (more := file.readline()):
+                quotes, size = b"".join(piece).count(b'"'), 0
+                while quotes % 2 and size < LONGEST_LINE and (more := next(each, b"")):
                     piece.append(more)
+                    quotes, size = quotes + more.count(b'"'), size + len(more)
                 read = parse(header + b"".join(piece), path.name, missing)
                 yield read.set_axis(read.index + line - 1)
                 line += len(piece)
             if line == 1:
-                parse(head, path.name, missing)
+                parse(header, path.name, missing)
     except OSError as error:
         raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
     except ContractError as error:

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from attrition.features import FeatureVersion
 from attrition.models import MODELS
 from notebook_report import errors, results
+from notebook_report.sources import file_digest
 
 
 class UnsafeModel(errors.Refusal, ValueError):
@@ -55,6 +56,30 @@ def save(model: str, fitted: Pipeline, version: str, folder: Path) -> None:
         import skops.io
 
         results.publish(folder / "model.skops", _steady(skops.io.dumps(fitted)))
+
+
+MANIFEST = "manifest.json"
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.iterdir()) if path.name != MANIFEST and not path.name.startswith("."))
+    return {path.name: file_digest(path) if path.is_file() else "a folder" for path in files}
+
+
+def seal(folder: Path) -> None:
+    """Leave a manifest of the files of a saved model: their checksums."""
+    results.publish(folder / MANIFEST, json.dumps(_digests(folder), indent=1) + "\n")
+
+
+def verify(folder: Path) -> None:
+    """Refuse a saved model of which a file is not as it was saved, before any of them is read."""
+    try:
+        sealed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        changed = sorted({name for name, _ in {*sealed.items()} ^ {*_digests(folder).items()}})
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        changed = [MANIFEST]
+    if changed:
+        raise UnsafeModel(f"{folder.name}: not as it was saved ({', '.join(changed[:5])}); have it made again")
 
 
 ADDRESS = re.compile(r'(?P<before>"__id__": |"file": ")(?P<address>[0-9]+)')

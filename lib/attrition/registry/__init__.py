@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import features, models, paths, score, seeds, settings, tracking
-from attrition.models import batched
+from attrition.models import batched, saving
 from notebook_report import results
 from notebook_report.sources import digest, file_digest
 
@@ -112,15 +112,18 @@ def _card(saved: Path) -> dict[str, Any]:
     return json.loads((saved / "card.json").read_text(encoding="utf-8"))
 
 
+def _digest(saved: Path) -> str:
+    files = sorted(path for path in saved.iterdir() if path.is_file())
+    return digest(*(part for path in files for part in (path.name, path.read_bytes())))
+
+
 def traces(saved: Path) -> dict[str, str]:
     """Tags that lead from a model to what it was made from.
 
     ``data``, ``data_sha256`` (equal to the file's ``sha256sum``), ``feature_version``, ``code_sha256``,
     ``scorer_sha256`` and ``identity``, which is the same exactly when scorer, code and packages are.
     """
-    files = sorted(path for path in saved.iterdir() if path.is_file())
-    scorer_digest = digest(*(part for path in files for part in (path.name, path.read_bytes())))
-    card = _card(saved)
+    card, scorer_digest = _card(saved), _digest(saved)
     known = {key: str(card[key]) for key in ("model", "data", "data_sha256", "feature_version")}
     code = code_digest()
     identity = digest(scorer_digest, code, *requirements())
@@ -203,14 +206,15 @@ def signature() -> Any:
     because MLflow's own message about a missing one repeats the patients it was sent.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     numbers = ("probability", "ci_low", "ci_high")
     given: list[Any] = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
     made: list[Any] = [
         ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT
     ]
-    return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]))
+    params = ParamSchema([ParamSpec("threshold", DataType.double, score.PRESETS["published"])])
+    return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]), params=params)
 
 
 def requirements() -> list[str]:
@@ -251,7 +255,7 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
     name, _, alias = model.removeprefix("models:/").partition("@")
     with tempfile.TemporaryDirectory() as place:
         try:
-            folder = _fetched(name, alias or ALIAS, place)
+            folder, sealed = _fetched(name, alias or ALIAS, place)
         except Exception as error:  # a store fails with what its database or server raises
             unknown = getattr(error, "error_code", None) in UNKNOWN
             why = (
@@ -260,14 +264,17 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
                 else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
             )
             raise FileNotFoundError(f"no model {model!r}: {why}") from None
+        if _digest(folder) != sealed:
+            raise saving.UnsafeModel(f"{model}: its files are not those that were registered; register it again")
         return score.Scorer.load(folder)
 
 
-def _fetched(name: str, alias: str, place: str) -> Path:
+def _fetched(name: str, alias: str, place: str) -> tuple[Path, str | None]:
+    """Files of a registered scorer, and their digest as the store has it."""
     client = tracking.client()
     import mlflow.artifacts
 
-    version = client.get_model_version_by_alias(name, alias).version
-    uri, store = client.get_model_version_download_uri(name, version), tracking.store_uri()
+    found = client.get_model_version_by_alias(name, alias)
+    uri, store = client.get_model_version_download_uri(name, found.version), tracking.store_uri()
     local = mlflow.artifacts.download_artifacts(uri, dst_path=place, tracking_uri=store, registry_uri=store)
-    return next(Path(local).rglob("card.json")).parent
+    return next(Path(local).rglob("card.json")).parent, found.tags.get("scorer_sha256")

@@ -6,8 +6,8 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel
 
-from attrition.contract.strict import ContractError
-from attrition.score import FIRST_LINE, PRESETS, Scorer, as_text
+from attrition.score import PRESETS, Scorer, as_text
+from notebook_report import errors
 
 
 class RefusedRequest(MlflowException):
@@ -46,7 +46,7 @@ class ScoringModel(PythonModel):
         model_input : pandas.DataFrame
             One row a patient, text or whole numbers; columns outside the contract are dropped unseen.
         params : dict, optional
-            Not used.
+            ``threshold``, the probability from which a patient is flagged.
 
         Returns
         -------
@@ -58,15 +58,10 @@ class ScoringModel(PythonModel):
             With the rows (counted from 1), columns and rules that are broken.
         """
         try:
-            scored = self.scorer.check_and_score(as_text(model_input), PRESETS["published"])
-        except ContractError as error:
-            told = (f"{problem.column}: {problem.rule}".removeprefix(": ") for problem in error.problems)
-            raise RefusedRequest("refused: " + "; ".join(told)) from None
-        refused = scored[scored["refused"] != ""]
-        if len(refused):
-            told = (f"row {line - FIRST_LINE + 1}: {why}" for line, why in refused["refused"].items())
-            raise RefusedRequest("refused: " + "; ".join(told))
-        return scored.drop(columns="refused")
+            threshold = (params or {}).get("threshold", PRESETS["published"])
+            return self.scorer.answer(as_text(model_input), threshold)
+        except errors.Refusal as error:
+            raise RefusedRequest(str(error)) from None
 
 
 set_model(ScoringModel())

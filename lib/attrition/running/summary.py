@@ -16,6 +16,7 @@ from attrition.running.backtest import before, measures
 from attrition.running.projection import FEWEST, project
 from attrition.running.remaining import STATES, Standing, at, between_arms, course, informed, power_left, subjects
 from attrition.trials import mapping
+from notebook_report import errors
 
 OVERDUE, MANY_OVERDUE = 1.5, 0.05
 LEVEL = 0.9
@@ -212,11 +213,13 @@ def compared(trial: Trial, file: Path) -> dict[str, Any]:
         as_at; of each state ``then`` (as it was told), ``now`` (the same day in today's data) and ``late``, their
         difference: what had happened by that day and was recorded later.
     """
+    if why := errors.endless(file):
+        raise CdiscError(f"{file.name}: {why}")
     try:
         earlier = json.loads(file.read_text(encoding="utf-8"))
         fits = earlier["horizon"] == trial.horizon and set(earlier["states"]) == {"enrolled", *STATES}
         today = at(course(trial), earlier["as_at"], trial.horizon).counts
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise CdiscError(f"{file.name}: cannot be read as what project --json wrote") from None
     if not fits:
         raise CdiscError(f"{file.name}: of another horizon than day {trial.horizon}, or of another version")

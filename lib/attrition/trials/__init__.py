@@ -275,6 +275,10 @@ def register(trials: Sequence[TrialFiles], out: Path) -> None:
                 f"{one.name}: {out.name} holds the results of another study that was read from a folder or table of "
                 "this name; give this one a name in its mapping, or another folder with --out"
             )
+    ours, theirs = ({of for one in some for of in (one.name, one.study)} for some in (trials, before.values()))
+    if (out / "report.html").exists() and (ours or theirs) and not ours & theirs:
+        holds = ", ".join(before) or "the simulated study"
+        raise MappingError(f"{out.name} holds the report of {holds}; name another folder with --out")
     if trials:
         results.publish(out / paths.REGISTER, json.dumps([asdict(one) for one in trials], indent=1))
     else:
@@ -282,9 +286,12 @@ def register(trials: Sequence[TrialFiles], out: Path) -> None:
 
 
 def registered(out: Path | None = None) -> list[TrialFiles]:
-    """Trials of a run; empty when it is about the pilot alone."""
-    path = (out or paths.out()) / paths.REGISTER
-    return [TrialFiles(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+    """Trials of a run; empty when it is about the pilot alone, or the register cannot be read."""
+    try:
+        content = json.loads(((out or paths.out()) / paths.REGISTER).read_text(encoding="utf-8"))
+        return [TrialFiles(**one) for one in content]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return []
 
 
 def load(
