@@ -126,7 +126,7 @@ def traces(saved: Path) -> dict[str, str]:
     return known | {"code_sha256": code, "scorer_sha256": scorer_digest, "identity": identity}
 
 
-def register(saved: Path, run: tracking.Run | None = None, parent: str | None = None) -> str | None:
+def register(saved: Path, run: tracking.Run | None = None, parent: str | None = None, alias: str = ALIAS) -> str | None:
     """Log a scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
 
     Parameters
@@ -137,6 +137,7 @@ def register(saved: Path, run: tracking.Run | None = None, parent: str | None = 
         What the store keeps beside it; the scorer's card by default.
     parent : str, optional
         Run of the chapter.
+    alias : str
 
     Returns
     -------
@@ -147,7 +148,7 @@ def register(saved: Path, run: tracking.Run | None = None, parent: str | None = 
         client, tags = tracking.client(), traces(saved)
         run = run or tracking.Run.of(_card(saved), {})
         version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run, parent)
-        client.set_registered_model_alias(NAME, ALIAS, version)
+        client.set_registered_model_alias(NAME, alias, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
         tracking.warn_of("the champion was not registered", error)
