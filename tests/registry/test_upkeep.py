@@ -196,13 +196,13 @@ def test_a_version_of_a_changed_world_is_better_and_says_by_how_much(scorer, fil
 @pytest.mark.parametrize(("gain", "better"), [((0.01, 0.004), True), ((0.01, -0.001), False), ((0.001, 0.0005), False)])
 def test_better_needs_the_margin_and_the_interval(scorer, file, tmp_path, monkeypatch, gain, better):
     interval = {"value": gain[0], "ci_low": gain[1], "ci_high": 0.03}
-    monkeypatch.setattr(upkeep, "gained", lambda *_: interval)
+    monkeypatch.setattr(upkeep, "_gained", lambda *_: interval)
     assert retrained(scorer, file(drawn(10)), tmp_path / "new")["better"] is better
 
 
 def test_a_gain_is_positive_whichever_way_is_better():
     y, rule = np.array([0, 1] * 50), {"metric": "auroc", "better": "higher", "margin": 0}
-    assert upkeep.gained(y, y * 0.5 + 0.2, 0.5 - 0.2 * y, rule, 1)["value"] == pytest.approx(1)
+    assert upkeep._gained(y, y * 0.5 + 0.2, 0.5 - 0.2 * y, rule, 1)["value"] == pytest.approx(1)
 
 
 def test_neither_is_judged_on_what_the_present_one_was_fitted_to(scorer, held, trial, file, tmp_path):

@@ -180,7 +180,7 @@ def retrain(scorer: score.Scorer, path: Path, folder: Path, seen: pd.DataFrame |
         rule = f"{FEWEST} patients who left and {FEWEST} who stayed are needed that the present model was not fitted to"
         raise ContractError(path.name, [Problem("", rule)])
     unseen = modelcard.out_of_fold(model, trial, choices.champion_folds, seed)
-    gain = gained(y[fresh], unseen[fresh], scorer.probability(trial)[fresh], choices.champion, seed)
+    gain = _gained(y[fresh], unseen[fresh], scorer.probability(trial)[fresh], choices.champion, seed)
     better, margin = intervals.grade(gain, choices.champion["margin"]) in BETTER, choices.champion["margin"]
     made = registry.train(model, trial, path, choices.champion_bootstraps, seed)
     made.save(folder)
@@ -191,7 +191,7 @@ def retrain(scorer: score.Scorer, path: Path, folder: Path, seen: pd.DataFrame |
     return judged | {"seen": seen is not None, "known": score.late(made.card)}
 
 
-def gained(y: NDArray, new: NDArray, present: NDArray, rule: Mapping[str, Any], seed: int) -> intervals.Interval:
+def _gained(y: NDArray, new: NDArray, present: NDArray, rule: Mapping[str, Any], seed: int) -> intervals.Interval:
     """What a new version gains on the same patients in the measure of the rule, positive where it is better."""
     weights = intervals.bootstrap_weights(seeds.stream(seed, "retrain"), len(y), RESAMPLES)
     pair = ("new", "present") if rule["better"] == "higher" else ("present", "new")
