@@ -1,5 +1,8 @@
 """``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave.
 
+``simulate --out FILE``: a simulated trial; ``monitor BATCH.csv``: is the model still right for these patients;
+``retrain DATA.csv --out FOLDER``: a model of new data, champion if it is better.
+
 For the repository itself: ``versions`` (checksums and pointers of the data), ``readme`` (findings in the README, map of
 the figures), ``track`` (log chapters), ``study`` (simulations that are too long for the report).
 """
@@ -33,6 +36,20 @@ def parser() -> argparse.ArgumentParser:
         "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
     )
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
+    drawn = tasks.add_parser("simulate", help="write a simulated trial; by default the published one")
+    drawn.add_argument("--n", type=int, default=1000, metavar="N", help="patients (default 1000)")
+    drawn.add_argument("--seed", type=int, default=42, help="same seed, same bytes (default 42)")
+    drawn.add_argument("--out", type=Path, metavar="FILE", required=True, help="a file with other content stays")
+    codes = "exit codes: 0 keep the model, 10 look at the inputs, 11 recalibrate, 12 retrain; 2, 3, 6 as elsewhere"
+    watch = tasks.add_parser("monitor", help="is the model still right for these patients?", epilog=codes)
+    watch.add_argument("batch", type=Path, metavar="BATCH.csv", help="column dropout, if it is there, is the outcome")
+    watch.add_argument("--reference", type=Path, metavar="FILE", help="with outcomes; default: the model's own trial")
+    watch.add_argument("--json", action="store_true", help="all numbers as JSON")
+    renewed = tasks.add_parser("retrain", help="fit the champion's recipe to new data; champion if it is better")
+    renewed.add_argument("data", type=Path, metavar="DATA.csv", help="patients as for score, with column dropout")
+    renewed.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="for the new version; must be new")
+    for each in (watch, renewed):
+        each.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
     kept = tasks.add_parser("versions", help="bring checksums, DVC pointers and dvc.yaml up to date; a full run does")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
@@ -136,8 +153,57 @@ def score(args: argparse.Namespace) -> int:
         print(f"cannot write {target.name}: {error.strerror}", file=sys.stderr)
         return errors.OUTPUT
     rate = counts["rows"] / (time.perf_counter() - started)
-    print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second")
+    print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second\n{scoring.late(scorer.card)}")
     return errors.CONTRACT if counts["refused"] else errors.OK
+
+
+def _new(out: Path, same: bool = False) -> None:
+    """Refuse a place that is taken, or in a folder that is not there."""
+    from notebook_report import results
+
+    if not out.parent.is_dir():
+        raise results.OutputError(errno.ENOENT, "there is no such folder", out.name)
+    if os.path.lexists(out) and not same:
+        raise results.OutputError(errno.EEXIST, "it is there already, and stays as it is; name another", out.name)
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Write a simulated trial; a file that is there and holds something else stays as it is."""
+    from attrition import simulate
+    from notebook_report import results
+
+    if not (1 <= args.n <= 1_000_000 and 0 <= args.seed < 2**32):
+        parser().error("--n must be from 1 to 1,000,000, and --seed from 0 to 4,294,967,295")
+    text = simulate.csv_text(trial := simulate.published_trial(args.n, args.seed))
+    _new(args.out, args.out.is_file() and args.out.read_bytes() == text.encode())
+    results.publish(args.out, text)
+    print(f"{args.out}: {len(trial):,} patients, {trial['dropout'].sum():,} of them left; md5 {simulate.md5(trial)}")
+    return errors.OK
+
+
+def monitor(args: argparse.Namespace) -> int:
+    """Look at a batch; the exit code is the advice."""
+    from attrition import registry
+    from attrition.registry import upkeep
+    from notebook_report import results
+
+    scorer = registry.load(args.model)
+    found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))
+    print(json.dumps(results.plain(found), indent=1) if args.json else upkeep.told("monitor", found))
+    return upkeep.CODES[found["advice"]]
+
+
+def retrain(args: argparse.Namespace) -> int:
+    """Fit a new version to new data; the champion's alias moves to it if it is better than the present one."""
+    from attrition import registry
+    from attrition.registry import upkeep
+
+    _new(args.out)
+    present, seen, place = registry.load(args.model), None, Path(args.model)
+    with contextlib.suppress(FileNotFoundError):  # then it is said that it is not known
+        seen = upkeep.reference(present, None, place)
+    print(upkeep.told("retrain", upkeep.retrain(present, args.data, args.out, seen, named=not place.is_dir())))
+    return errors.OK
 
 
 def kept(args: argparse.Namespace) -> int:
@@ -190,14 +256,10 @@ def project(args: argparse.Namespace) -> int:
     from attrition.running import summary
     from notebook_report import results
 
-    try:
-        trial = summary.read(args.trial, args.cut, args.mapping)
-        found = summary.summary(trial, args.cut, args.unblinded)
-        if args.since:
-            found["compared"] = summary.compared(trial, args.since)
-    except errors.Refusal as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    trial = summary.read(args.trial, args.cut, args.mapping)
+    found = summary.summary(trial, args.cut, args.unblinded)
+    if args.since:
+        found["compared"] = summary.compared(trial, args.since)
     print(json.dumps(results.plain(summary.dated(found)), indent=1) if args.json else "\n".join(summary.lines(found)))
     return errors.OK
 
@@ -205,8 +267,13 @@ def project(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
-    every = {"score": score, "versions": kept, "readme": kept, "track": track, "study": study, "project": project}
-    return every[args.task](args)
+    every = {"score": score, "simulate": simulate, "monitor": monitor, "retrain": retrain, "versions": kept}
+    every |= {"readme": kept, "track": track, "study": study, "project": project}
+    try:
+        return every[args.task](args)
+    except (errors.Refusal, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return getattr(error, "exit_code", errors.USAGE)
 
 
 if __name__ == "__main__":

@@ -332,6 +332,8 @@ def seen(patients: Patients, models: Models, cells: Cells, n: int = 1) -> list[S
 
 def figures(batch: Seen) -> dict[str, float]:
     """What the published rule looks at: AUROC, and recall at its threshold, of the class-weighted model."""
+    if np.isnan(batch.y).any():
+        return {}
     events = batch.y == 1
     recall = float((batch.balanced[events] >= THRESHOLD).mean()) if events.any() else np.nan
     return {"auroc": metrics.auroc(batch.y, batch.balanced), "recall": recall}
@@ -345,9 +347,10 @@ class Look(NamedTuple):
     statistic, p_column : numpy.ndarray, shape (n_methods, n_columns)
         Drift of each input, see `drifts`.
     p : dict
-        p-value of each alarm: ``psi, ks, chi2`` (inputs), ``cusum`` (calibration in the large), ``auroc`` (ranking).
+        p-value of each alarm: ``psi, ks, chi2`` (inputs); with outcomes ``cusum`` (calibration in the large), and where
+        some left and some stayed ``auroc`` (ranking).
     figures : dict
-        What the published rule looks at.
+        What the published rule looks at; empty without outcomes.
     """
 
     statistic: NDArray
@@ -363,12 +366,12 @@ class Look(NamedTuple):
 
     def action(self, inputs_first: bool = True) -> str:
         """Key of `ACTIONS`; see `decide`."""
-        p = {"performance": self.p["auroc"], "calibration": self.p["cusum"], "covariates": self.p["chi2"]}
-        return decide(p, ALPHA, inputs_first)
+        looked = {"performance": "auroc", "calibration": "cusum", "covariates": "chi2"}
+        return decide({name: self.p.get(alarm, np.nan) for name, alarm in looked.items()}, ALPHA, inputs_first)
 
     def outcome(self) -> Outcome:
         """Alarms at level `ALPHA` and those of the two customary rules, which look at no null; see `study`."""
-        below = {name: bool(self.figures[name] < bound) for name, bound in RULES.items()}
+        below = {name: bool(self.figures.get(name, np.nan) < bound) for name, bound in RULES.items()}
         alarms = {name: value <= ALPHA for name, value in self.p.items()}
         alarms |= {"psi_customary": bool(self.statistic[0].max() > CUSTOMARY_PSI), "seed_rule": any(below.values())}
         actions = {kind: self.action(first) for kind, first in (("action", True), ("inputs_last", False))}
@@ -378,15 +381,22 @@ class Look(NamedTuple):
 
 
 def looks(references: Sequence[Seen], batches: Sequence[Seen], cells: Cells, deals: Iterable[NDArray]) -> list[Look]:
-    """Compare batches of one size, each with a reference and deals (`deal`) of its own."""
-    counts, totals, p = [], [], []
+    """Compare batches of one size, each with a reference and deals (`deal`) of its own.
+
+    A batch whose outcomes are not known, NaN, is looked at by its inputs alone.
+    """
+    counts, totals = [], []
+    p: list[dict[str, float]] = []
     for reference, batch, dealt in zip(references, batches, deals, strict=True):
         inputs, y, prob, _ = map(np.concatenate, zip(reference, batch, strict=True))
         member = membership(dealt, len(y))
         counts.append(cell_counts(inputs, member))
         totals.append(inputs.sum(0))
-        cusum = calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
-        p.append({"cusum": cusum, "auroc": performance_drift(y, prob, member, ranks.auroc)})
+        p.append({})
+        if known := not np.isnan(batch.y).any():
+            p[-1]["cusum"] = calibration_drift(reference.y - reference.prob, batch.y - batch.prob, dealt)
+        if known and 0 < batch.y.sum() < len(batch.y):
+            p[-1]["auroc"] = performance_drift(y, prob, member, ranks.auroc)
     found = drifts(np.stack(counts), np.stack(totals), len(batches[0].y), cells)
     return [
         Look(statistic, single, dict(zip(METHODS, overall.tolist(), strict=True)) | alone, figures(batch))

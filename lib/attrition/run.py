@@ -19,6 +19,15 @@ examples:
   ./run_all.sh lab                the notebooks in JupyterLab
   ./run_all.sh ui                 the tracked runs on http://127.0.0.1:5000 (of --quick or --out DIR, if given)
 
+the published quick start, see docs/using.md:
+  python -m attrition simulate --n 1000 --seed 42 --out trial.csv
+  ./run_all.sh
+  ./run_all.sh ui
+  python -m attrition score data/example_patients.csv --out scored.csv
+  python -m attrition simulate --n 200 --seed 43 --out batch.csv
+  python -m attrition monitor batch.csv
+  python -m attrition retrain batch.csv --out retrained
+
 exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 notebook failed, 6 output, 130 interrupted
 """
 

@@ -319,3 +319,14 @@ def summary(scored: Mapping[str, int]) -> str:
         f'{rows - refused:,} patients scored, {refused:,} {words} refused (column "refused" says why), '
         f"{scored['outside']:,} outside what the model was trained on"
     )
+
+
+def late(card: Mapping[str, Any]) -> str:
+    """One line on how many of a model's inputs are known too late to act on, for all that it tells.
+
+    >>> late({"feature_version": "v3_causal"})
+    '6 of the 9 inputs of the model are known only after the outcome: it cannot warn in time, and is not for care'
+    """
+    inputs = [features.FEATURES[name].known_at for name in features.VERSIONS[card["feature_version"]]]
+    known = f"{inputs.count(features.AFTER_OUTCOME)} of the {len(inputs)} inputs of the model"
+    return f"{known} are known only after the outcome: it cannot warn in time, and is not for care"

@@ -64,6 +64,7 @@ def test_the_card_holds_no_patient_and_says_what_it_is_not_for(tmp_path):
     told = modelcard.table(scorer, modelcard.held_out("lr", trial, 3, 42)).set_index("fact")["value"]
     assert "not for care" in told["meant for"]
     assert told["inputs known"] == "after the follow-up"
+    assert told["what it cannot do"].startswith("6 of the 9 inputs of the model are known only after the outcome")
     assert told["patients (dropouts)"] == "1,000 (525)"
     assert not told.str.contains("P-0").any()
     assert told["feature version"] == "v3_causal"

@@ -1,7 +1,10 @@
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from attrition import __main__ as command
 from attrition import contract, simulate
 from attrition.simulate import law as laws
 from attrition.simulate.law import Law
@@ -147,3 +150,44 @@ def test_the_published_formula_is_not_the_law(published):
     formula = simulate.published_formula(published)
     assert formula.min() > 0.5
     assert np.abs(formula - simulate.probability(LAW, simulate.risk(LAW, published))).max() > 0.3
+
+
+def test_the_published_generator_with_another_seed_or_size_gives_trials_of_the_contract(published, tmp_path):
+    for n, seed in ((1, 42), (12_000, 42), (1000, 43)):
+        path = tmp_path / "trial.csv"
+        path.write_text(simulate.csv_text(simulate.published_trial(n, seed)))
+        assert len(contract.read_trial(path)) == n
+    other = simulate.published_trial(1000, 43)
+    assert (other["age"] != published["age"]).mean() > 0.9
+    assert abs(other["dropout"].mean() - published["dropout"].mean()) < 0.07
+
+
+def test_the_command_writes_the_published_bytes_and_the_same_ones_again(tmp_path, capsys):
+    out = tmp_path / "trial.csv"
+    for _ in range(2):
+        assert command.main(["simulate", "--n", "1000", "--seed", "42", "--out", str(out)]) == 0
+    assert hashlib.md5(out.read_bytes()).hexdigest() == simulate.PUBLISHED_MD5
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"{out}: 1,000 patients, 525 of them left; md5 {simulate.PUBLISHED_MD5}"
+    )
+
+
+def test_the_command_leaves_alone_what_is_not_its_own(tmp_path, capsys):
+    mine, link = tmp_path / "mine.csv", tmp_path / "link.csv"
+    mine.write_text("patient_id,age\nA,61\n")
+    link.symlink_to(tmp_path / "nowhere.csv")
+    for taken in (mine, link, tmp_path):
+        assert command.main(["simulate", "--n", "30", "--out", str(taken)]) == 6
+        assert "it is there already, and stays as it is" in capsys.readouterr().err
+    assert mine.read_text() == "patient_id,age\nA,61\n"
+    assert not (tmp_path / "nowhere.csv").exists()
+    assert command.main(["simulate", "--out", str(tmp_path / "no" / "trial.csv")]) == 6
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("words", [("--n", "0"), ("--n", "1000001"), ("--n", "ten"), ("--seed", "-1")])
+def test_the_command_refuses_numbers_that_make_no_trial(words, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["simulate", *words, "--out", str(tmp_path / "trial.csv")])
+    assert words[0] in capsys.readouterr().err
+    assert not (tmp_path / "trial.csv").exists()

@@ -135,7 +135,9 @@ def chosen() -> str:
     return str(_card(folder())["model"])
 
 
-def register(saved: Path, run_id: str | None = None) -> str | None:
+def register(
+    saved: Path, run_id: str | None = None, alias: str = ALIAS, metrics: Mapping[str, float] | None = None
+) -> str | None:
     """Log a scorer as a model, register it and point the alias to it; an unchanged one keeps its version.
 
     Parameters
@@ -144,6 +146,9 @@ def register(saved: Path, run_id: str | None = None) -> str | None:
         Folder that a scorer was saved to, and nothing else.
     run_id : str, optional
         Tracked run of the candidate that was chosen; one of its own by default.
+    alias : str
+    metrics : mapping of str to float, optional
+        Of a new version, to be logged with its run.
 
     Returns
     -------
@@ -152,8 +157,8 @@ def register(saved: Path, run_id: str | None = None) -> str | None:
     """
     try:
         client, tags = tracking.client(), traces(saved)
-        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run_id)
-        client.set_registered_model_alias(NAME, ALIAS, version)
+        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run_id, metrics or {})
+        client.set_registered_model_alias(NAME, alias, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
         tracking.warn_of("the champion was not registered", error)
@@ -166,13 +171,17 @@ def _known_version(client: Any, identity: str) -> str | None:
     return str(max(same)) if same else None
 
 
-def _new_version(client: Any, saved: Path, tags: dict[str, str], run_id: str | None) -> str:
+def _new_version(
+    client: Any, saved: Path, tags: dict[str, str], run_id: str | None, metrics: Mapping[str, float]
+) -> str:
     experiment = tracking.experiment(client, tracking.SIMULATED)
     run_id = run_id or client.create_run(experiment, run_name="champion", tags={"chapter": CHAPTER}).info.run_id
     for name, tag in tags.items():
         client.set_tag(run_id, name, tag)
     for name, told in _card(saved).items():
         client.log_param(run_id, name, told)
+    for name, value in metrics.items():
+        client.log_metric(run_id, name, value)
     logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
     with tempfile.TemporaryDirectory() as place:
         client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 from attrition import models, registry, resampling, seeds, simulate
 from attrition.metrics import evaluator
-from attrition.score import FEWEST, INPUT, PRESETS, Scorer
+from attrition.score import FEWEST, INPUT, PRESETS, Scorer, late
 from notebook_report.text import interval_text
 
 METRIC_NAMES = {"brier_score": "Brier score", "auroc": "AUROC", "scaled_brier": "scaled Brier score", "ici": "ICI"}
@@ -55,10 +56,16 @@ def held_out(model: str, trial: pd.DataFrame, n_folds: int, seed: int) -> dict[s
 
     Every measure of the evaluator, with an interval where there is a formula for one.
     """
+    unseen = out_of_fold(model, trial, n_folds, seed)
+    return evaluator.nested(evaluator.evaluate(trial["dropout"], {model: unseen}))[model]
+
+
+def out_of_fold(model: str, trial: pd.DataFrame, n_folds: int, seed: int) -> NDArray:
+    """Probabilities by the champion as it is trained, each patient's by a fit that has not seen them."""
     y = trial["dropout"].to_numpy()
     unfitted = {model: models.pipeline(model, registry.VERSION, registry.STRATEGY, seed)}
     oof = resampling.out_of_fold(unfitted, trial, y, resampling.repeated_folds(y, n_folds, 1, seed))
-    return evaluator.nested(evaluator.evaluate(oof["y"], {model: oof["y_prob"].to_numpy()}))[model]
+    return oof.sort_values("patient_id")["y_prob"].to_numpy()
 
 
 def newcomers(seed: int, n: int = 3) -> pd.DataFrame:
@@ -82,6 +89,7 @@ def table(scorer: Scorer, performance: Mapping[str, Any]) -> pd.DataFrame:
     facts |= {name: interval_text(performance[name], ".2f") for name in calibration}
     facts |= {"label": models.LABELS[scorer.card["model"]], "registered": f"{registry.NAME}@{registry.ALIAS}"}
     facts |= {"known": scorer.card["known_at"].partition(":")[0], "checksum": scorer.card["data_sha256"][:16]}
+    facts["late"] = late(scorer.card)
     rows = yaml.safe_load(Path(__file__).with_name("modelcard.yaml").read_text(encoding="utf-8"))
     told = {fact: value.format_map(facts) for fact, value in rows.items()}
     added = [name for name in performance if name not in ("auroc", *resampling.DETAILED)]

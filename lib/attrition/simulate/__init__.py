@@ -147,14 +147,15 @@ def draw_chunks(
         yield draw_trial(law, min(chunk, n - first), rng, prevalence_offset, start=first + 1)
 
 
-def published_trial() -> pd.DataFrame:
-    """The published trial: 1,000 patients from one legacy random stream with seed 42, DataFrame (1000, 14).
+def published_trial(n: int = PUBLISHED_N, seed: int = 42) -> pd.DataFrame:
+    """The published trial: 1,000 patients from one legacy random stream with seed 42, DataFrame (n, 14).
 
     All draws come from one stream in the published order, hence the legacy generator; only the timing of dropouts needs
-    a loop, because its draws alternate between two kinds. Written by `csv_text` it has the md5 `PUBLISHED_MD5`.
+    a loop, because its draws alternate between two kinds. Written by `csv_text` it has the md5 `PUBLISHED_MD5`. With
+    another `n` or `seed`, what the published generator would have given.
     """
-    legacy = np.random.RandomState(42)
-    law, n = PUBLISHED_LAW, PUBLISHED_N
+    legacy = np.random.RandomState(seed)
+    law = PUBLISHED_LAW
     drawn = _published_covariates(legacy, law, n)
     score = risk(law, drawn) + legacy.normal(0, law.noise_sd, n)
     dropout = legacy.random_sample(n) < probability(law, score)
