@@ -82,7 +82,7 @@ def test_every_line_of_the_quick_start_prints_what_the_page_says(tmp_path, monke
         if line.endswith(" ui"):
             port, log = services.free_port(), tmp_path / "ui.txt"
             with services.running([*words(line), "--port", port], f"http://127.0.0.1:{port}/health", log):
-                assert re.search(pattern, log.read_text(encoding="utf-8")), line
+                assert re.search(pattern.replace("5000", str(port)), log.read_text(encoding="utf-8")), line
             continue
         small = ["--quick", "--out", tmp_path / "out"] if line == "./run_all.sh" else []
         done = subprocess.run([*words(line), *small], cwd=tmp_path, capture_output=True, text=True, check=False)

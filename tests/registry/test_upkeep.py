@@ -233,6 +233,8 @@ def test_the_alias_of_the_champion_moves_to_a_better_version_only(tmp_path, file
         assert "registered as version 2, trial-dropout@challenger" in capsys.readouterr().out
         assert registry.load().card == present.card
         assert registry.load("trial-dropout@challenger").card["data"] == "alike.csv"
+        beaten = tracking.client().get_model_version_by_alias(registry.NAME, upkeep.CHALLENGER).run_id
+        assert tracking.client().get_run(beaten).info.run_name == "challenger"
         assert command.main(["retrain", other, "--out", str(tmp_path / "b")]) == 0
         assert "registered as version 3, trial-dropout@champion" in capsys.readouterr().out
         assert registry.load().card["data"] == "other.csv"

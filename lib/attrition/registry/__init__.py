@@ -157,7 +157,9 @@ def register(
     """
     try:
         client, tags = tracking.client(), traces(saved)
-        version = _known_version(client, tags["identity"]) or _new_version(client, saved, tags, run_id, metrics or {})
+        version = _known_version(client, tags["identity"]) or _new_version(
+            client, saved, tags, run_id, alias, metrics or {}
+        )
         client.set_registered_model_alias(NAME, alias, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
@@ -172,10 +174,10 @@ def _known_version(client: Any, identity: str) -> str | None:
 
 
 def _new_version(
-    client: Any, saved: Path, tags: dict[str, str], run_id: str | None, metrics: Mapping[str, float]
+    client: Any, saved: Path, tags: dict[str, str], run_id: str | None, alias: str, metrics: Mapping[str, float]
 ) -> str:
     experiment = tracking.experiment(client, tracking.SIMULATED)
-    run_id = run_id or client.create_run(experiment, run_name="champion", tags={"chapter": CHAPTER}).info.run_id
+    run_id = run_id or client.create_run(experiment, run_name=alias, tags={"chapter": CHAPTER}).info.run_id
     for name, tag in tags.items():
         client.set_tag(run_id, name, tag)
     for name, told in _card(saved).items():
