@@ -82,6 +82,7 @@ def test_the_command_tells_and_mends(data, monkeypatch, capsys, words, code):
     from attrition import __main__ as program
 
     monkeypatch.setattr(paths, "data", lambda: data)
+    monkeypatch.setattr(versions, "pipeline", lambda root: {})
     if words and not code:
         results.renew(versions.pointers(data))
     assert program.main(["versions", *words]) == code

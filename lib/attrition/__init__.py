@@ -9,7 +9,7 @@ named after it:
     metrics, decision                       measures, intervals; what acting on them is worth
     simulate, features                      the law, its trials, the best possible model; the published features
     contract, cdisc, trials                 a trial's table checked; CDISC data; the trials that a run is about
-    claims, tracking                        the ledger and its rules; tracked runs and data
+    claims, tracking, versions              the ledger and its rules; tracked runs; versions of data and results
     eda                                     chapters 01 and 02: the published data set looked at
     models, survival, resampling            pipelines by name; competing risks; folds and tuning
     evaluation                              chapter 05
