@@ -74,7 +74,7 @@ def walked(out):
             assert not [said.get_text() for said in picture.find_all("text") if SMALL.fullmatch(said.get_text())]
             steps = table.groupby(rule["steps"])["value"].nunique().max()
             # no line has more heights than its released curve has values
-            lines = [path["d"] for path in picture.find_all("path") if "stroke-linejoin" in path.get("style", "")]
+            lines = [path["d"] for path in picture.find_all("path") if "fill:none" in path.get("style", "")]
             assert lines
             assert all(len(set(re.findall(r"[ML]\S+ ([\d.]+)", line))) <= max(steps, 2) for line in lines), id
     return tables
@@ -149,3 +149,18 @@ def test_files_are_readable_by_whom_the_umask_says(tmp_path):
     code += f"results.publish(Path({str(tmp_path)!r}) / 'a.txt', 'a')"
     subprocess.run(["python", "-c", code], check=True, cwd=paths.ROOT)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_released_quick_report_of_the_example_trial(tmp_path):
+    example = paths.ROOT / "data" / "example_trial"
+    words = ["--quick", "--trial", example / "patients.csv", "--mapping", example / "trial-mapping.toml", "--release"]
+    done = subprocess.run(
+        [paths.ROOT / "run_all.sh", *words, "--out", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert "to hand on" in done.stdout.splitlines()[-1], done.stderr
+    tables = walked(tmp_path)
+    assert len(tables) > 10
+    for id, keys in {"fig-stacked": "reason", "fig-by-arm": "group"}.items():
+        assert_steps(tables[id], disclosure.read(tmp_path / "tables" / f"{id}.csv"), keys)

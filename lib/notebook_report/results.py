@@ -6,7 +6,6 @@ same bytes. Tables are CSV. Both are published by rename: a reader never meets h
 
 import json
 import math
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
