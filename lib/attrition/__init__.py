@@ -20,6 +20,7 @@ named after it:
     monitoring                              chapter 08: drift, and how often its alarms sound
     score, registry                         scoring; the champion, saved and served
     plots                                   figures
+    disclosure                              what of a report on patients can be handed on
     findings                                what the front page and the README state
     run                                     the command behind ./run_all.sh
 """

@@ -1,4 +1,5 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave.
+"""``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave;
+``disclose OUT``: which cells of a report are about few patients.
 
 ``simulate --out FILE``: a simulated trial; ``monitor BATCH.csv``: is the model still right for these patients;
 ``retrain DATA.csv --out FOLDER``: a model of new data, champion if it is better.
@@ -67,6 +68,9 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--since", type=Path, metavar="OLD.json", help="an earlier --json, held against today's data")
     running.add_argument("--unblinded", action="store_true", help="arms apart, with a test between them")
     running.add_argument("--json", action="store_true", help="all numbers as JSON")
+    small = tasks.add_parser("disclose", help="list every cell of a report that is about few patients")
+    small.add_argument("out", type=Path, metavar="OUT", help="output folder of a run")
+    small.add_argument("--fewest", type=int, default=0, metavar="N", help="patients that a cell needs (default 8)")
     return command
 
 
@@ -264,11 +268,23 @@ def project(args: argparse.Namespace) -> int:
     return errors.OK
 
 
+def disclose(args: argparse.Namespace) -> int:
+    """List cells that are about few patients; the exit code is 1 when there are any."""
+    from attrition import disclosure
+
+    if not (args.out / "results").is_dir():
+        print(f"{args.out.name}: no output folder of a run", file=sys.stderr)
+        return errors.USAGE
+    cells = disclosure.listed(args.out, args.fewest or disclosure.FEWEST)
+    print("\t".join(disclosure.Cell._fields), *("\t".join(map(str, cell)) for cell in cells), sep="\n")
+    return int(bool(cells))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse and run."""
     args = parser().parse_args(argv)
     every = {"score": score, "simulate": simulate, "monitor": monitor, "retrain": retrain, "versions": kept}
-    every |= {"readme": kept, "track": track, "study": study, "project": project}
+    every |= {"readme": kept, "track": track, "study": study, "project": project, "disclose": disclose}
     try:
         return every[args.task](args)
     except (errors.Refusal, FileNotFoundError) as error:

@@ -12,6 +12,8 @@ examples:
                                   the same as on that day: how many will leave, from what was known
   ./run_all.sh --trial DIR --describe
                                   what is understood of it, and a mapping with choices to edit; nothing runs
+  ./run_all.sh --trial DIR --release
+                                  also a report to hand on: no count of 1 to 7, curves by week, no names
   ./run_all.sh --trial template   write an annotated ./trial-mapping.toml
   ./run_all.sh --trial A B C      trial A, and how models carry over from trial to trial
   ./run_all.sh test               the tests
@@ -66,6 +68,8 @@ class TrialCommand(Command):
             help="which column of a table is what; a folder's choices",
         )
         add("--cut", metavar="DATE", default="", help="put --trial back to this day: nothing dated later is read")
+        help = "also a report of --trial to hand on, without cells of fewer than N patients (8 unless N is given)"
+        add("--release", metavar="N", nargs="?", type=int, const=0, help=help)
         add("--describe", action="store_true", help="say what is understood of --trial, write a mapping, run nothing")
         where = "where simulated trials run (same numbers)"
         add("--engine", choices=engine.ENGINES, default="serial", help=where)
@@ -78,8 +82,10 @@ class TrialCommand(Command):
             raise Misused("--workers must be at least 1")
         if args.scheduler and args.engine != "dask":
             raise Misused("--scheduler goes with --engine dask")
-        for name in ("mapping", "cut", "describe"):
-            if getattr(args, name) and not args.trial:
+        if args.release is not None and (args.release < 0 or args.release == 1):
+            raise Misused("--release must be at least 2")
+        for name in ("mapping", "cut", "release", "describe"):
+            if getattr(args, name) not in (None, False, "", []) and not args.trial:
                 raise Misused(f"--{name} goes with --trial PATH")
         if problem := environment.hopeless():
             raise engine.EngineError(problem)
@@ -167,6 +173,18 @@ class TrialCommand(Command):
             told, _ = process.communicate()
         for line in told.splitlines() or (["the chapters' runs were not tracked"] if process.returncode else []):
             complain(line)
+
+    def last_lines(self, args: argparse.Namespace, out: Path) -> list[str]:
+        """Of a reader's own trial: how many cells are about few patients, and where the released report is."""
+        if not args.trial:
+            return []
+        from attrition import disclosure
+
+        fewest = args.release or disclosure.FEWEST
+        told = f"{len(disclosure.listed(out, fewest))} cells are about fewer than {fewest} patients"
+        if args.release is not None:
+            return [f"{disclosure.release(out, fewest)}  (to hand on; {told} in the report above)"]
+        return [f"not to hand on: {told} (python -m attrition disclose {out}); --release makes a report without them"]
 
     def ui(self, rest: list[str]) -> int:
         """The tracked runs in MLflow's own pages."""

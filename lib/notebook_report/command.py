@@ -122,6 +122,10 @@ class Command:
         """Around the making of the report."""
         yield
 
+    def last_lines(self, args: argparse.Namespace, out: Path) -> list[str]:
+        """What to say, and before that to do, once the report is made and up to date."""
+        return []
+
     def parser(self) -> argparse.ArgumentParser:
         """Command line of the run."""
         name = Path(project.current.command).name
@@ -205,11 +209,14 @@ class Command:
                     return errors.gravest(outcome.failed.values())
                 outdated = driver.outdated(request, state, known)
                 report = rendering.render(request, outdated)
+            more = self.last_lines(args, request.out) if report and not outdated else []
         took = driver.spoken(time.perf_counter() - started)
         missing = f"no report yet: not all chapters have been run ({project.command()} runs the rest)"
         show.line(f"{report or missing}  (total {took})")
         if report and outdated:
             show.line(f"{rendering.told(outdated)} {project.command()} redoes what is needed.")
+        for line in more:
+            show.line(line)
         return OK
 
     def _tests(self, rest: list[str]) -> int:

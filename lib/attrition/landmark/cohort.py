@@ -382,8 +382,14 @@ def off_treatment(trial: Trial, landmark: int) -> dict[str, int] | None:
 
 
 def reasons(trial: Trial) -> pd.DataFrame:
-    """Every disposition term of the data with its reason group, and how many left by the horizon and after it."""
-    patients = trial.patients
+    """Every disposition term of the data with its reason group, and how many left by the horizon and after it.
+
+    What one patient alone has, and no definition names, could be anything that somebody typed: it is not repeated.
+    """
+    patients, known = trial.patients, trial.definitions
+    named = {*known.reasons, *known.competing, *known.completed}
+    once = ~patients["reason"].duplicated(keep=False) & patients["reason"].notna() & ~patients["reason"].isin(named)
+    patients = patients.assign(reason=patients["reason"].mask(once, "(terms of one patient each)"))
     by = patients.assign(early=patients["event_day"] <= trial.horizon).groupby(["reason_group", "reason"], dropna=False)
     table = by.agg(by_horizon=("early", "sum"), patients=("id", "size")).reset_index()
     order = {group: k for k, group in enumerate((*trial.groups, "completed", "ongoing"))}

@@ -184,7 +184,7 @@ class Cells:
         found, once = len(counts), int(counts.eq(1).sum())
         if found > most:
             self.problems.append(Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}"))
-        elif once > max(MOST_ONCE, len(self.table) / 4):
+        elif once > max(MOST_ONCE, len(self.table) / 50, min(len(self.table) / 4, found / 2)):
             self.problems.append(Problem(column, f"{once} values that one patient alone has: it {FREE_TEXT}"))
             return False
         return found <= most
