@@ -133,10 +133,18 @@ def _drawn(notebook: Mapping[str, Any]) -> dict[str, str]:
     return {id: text for id, text in zip(known, texts, strict=True) if id}
 
 
+def _tracked(out: Path) -> dict[str, str]:
+    """Key of each chapter that the store has; none where the file cannot be read."""
+    try:
+        return dict(json.loads((out / ".state" / "tracked.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
 def waiting(out: Path) -> dict[str, str]:
     """Chapters that have been run and are not in the store yet, with the key of what they were run from."""
     state = State(out)
-    done, keys = state.read("tracked"), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
+    done, keys = _tracked(out), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
     return {name: key for name, key in keys.items() if key and done.get(name) != key}
 
 
@@ -146,8 +154,7 @@ def taken(out: Path) -> Iterator[str]:
         try:
             yield name
         finally:
-            state = State(out)
-            results.publish(state.folder / "tracked.json", json.dumps(state.read("tracked") | {name: key}))
+            results.publish(out / ".state" / "tracked.json", json.dumps(_tracked(out) | {name: key}))
 
 
 def _create(client: Any, study: str, name: str, told: Mapping[str, Any], tags: Mapping[str, str]) -> str:

@@ -108,14 +108,16 @@ def test_the_tags_lead_to_the_file_and_to_the_code(store):
 @pytest.mark.slow
 def test_the_run_holds_params_metrics_data_and_figures(store):
     client, version = tracking.client(), champion_version()
-    run = client.get_run(version.run_id)
-    assert run.data.params["n_patients"] == "1000"
-    assert run.data.metrics["auroc.value"] == store[3].metrics["auroc.value"]
-    assert run.inputs.dataset_inputs[0].dataset.name == "trial.csv"
-    assert run.data.tags["sha256.trial.csv"] == file_digest(paths.raw() / "trial.csv")
-    assert run.data.tags["data_sha256"] == run.data.tags["sha256.trial.csv"]
-    assert [f.path for f in client.list_artifacts(version.run_id, "figures")] == ["figures/candidates.png"]
-    assert [f.path for f in client.list_artifacts(version.run_id, "tables")] == ["tables/candidates.csv"]
+    run, chapter = client.get_run(version.run_id), client.get_run(store[3][registry.CHAPTER])
+    assert version.run_id == store[3]["lr"]
+    assert (run.info.run_name, run.data.params["n_patients"]) == ("lr", "1000")
+    assert run.data.metrics == {"brier_score": 0.2, "brier_score.ci_low": 0.1, "brier_score.ci_high": 0.3}
+    assert chapter.inputs.dataset_inputs[0].dataset.name == "trial.csv"
+    assert (
+        chapter.data.tags["sha256.trial.csv"] == run.data.tags["data_sha256"] == file_digest(paths.raw() / "trial.csv")
+    )
+    files = ["figures/fig-champion.csv", "figures/fig-champion.svg"]
+    assert sorted(f.path for f in client.list_artifacts(version.run_id, "figures")) == files
 
 
 @pytest.mark.slow
