@@ -147,6 +147,16 @@ def test_a_month_alone_is_refused_or_taken_as_declared(tmp_path, place, day):
         load(sdtm(tmp_path, rows), partial_exits=place)
 
 
+@pytest.mark.parametrize("term", [LEFT, COMPLETED])
+def test_a_month_alone_is_refused_beside_a_whole_date(tmp_path, term):
+    """It may be the earlier of the two."""
+    rows = everybody(12)
+    rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": date(40)}
+    rows.append(rows[0] | {"DSDECOD": term, "DSSTDTC": "2020-01"})
+    with pytest.raises(ContractError, match="column DSSTDTC: must be a whole date"):
+        load(sdtm(tmp_path, rows))
+
+
 def test_a_month_alone_never_ends_before_the_first_dose(tmp_path):
     rows = everybody(12)
     rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": "2020-01"}

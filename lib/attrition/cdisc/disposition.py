@@ -190,7 +190,7 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     of_treatment = rows[rows["scope"].eq("treatment") & ~rows["phase"].eq("extension")]
     study, main = _study(rows[rows["scope"].eq("study")])
     treatment = _first(of_treatment) if len(of_treatment) else main
-    _undated(source, pd.concat([study, treatment]))
+    _undated(source, pd.concat([rows[rows["phase"].ne("extension")], study, treatment]).drop_duplicates("line"))
     told = {"study": study, "treatment": treatment}
     columns: dict[str, pd.Series] = {}
     for name, chosen in told.items():
