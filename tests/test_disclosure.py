@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -147,7 +148,7 @@ def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
 def test_files_are_readable_by_whom_the_umask_says(tmp_path):
     code = "from pathlib import Path; import os; os.umask(0o027); from notebook_report import results; "
     code += f"results.publish(Path({str(tmp_path)!r}) / 'a.txt', 'a')"
-    subprocess.run(["python", "-c", code], check=True, cwd=paths.ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.ROOT)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
 
 
