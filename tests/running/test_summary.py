@@ -144,6 +144,11 @@ def test_an_earlier_summary_is_held_against_todays_data(tmp_path, capsys):
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_cut_before_the_first_patient_is_refused():
+    with pytest.raises(CdiscError, match="no patient had begun by 2010-01-01, the data cut"):
+        summary.read("pilot", "2010-01-01")
+
+
 def test_a_cut_that_is_no_date_is_refused_before_anything_is_read():
     with pytest.raises(CdiscError, match="YYYY-MM-DD"):
         trials.checked(["pilot"], cut="01.06.2013")

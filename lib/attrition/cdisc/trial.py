@@ -340,6 +340,8 @@ def _before_the_cut(
     Who was seen later is followed to the last record by then, or, where no visits are recorded, to the cut.
     """
     here = ~(patients["start"] > cut)
+    if not here.any():
+        raise CdiscError(f"no patient had begun by {cut:%Y-%m-%d}, the data cut")
     patients = patients[here].reset_index(drop=True)
     last = days_until(cut, patients["start"])
     for name in ESTIMANDS:
