@@ -209,6 +209,7 @@ def test_results_agree_on_another_processor(another, tmp_path):
         out = tmp_path / name
         (out / "data" / "raw").mkdir(parents=True)
         (out / "results").mkdir()
+        (out / ".state").mkdir()  # a folder that a run has left, and not somebody else's
         (out / "data" / "raw" / "trial.csv").write_bytes(simulate.csv_text(simulate.published_trial()).encode())
         shutil.copy(paths.ROOT / "reports" / "results" / "05_evaluation.json", out / "results")
         each = [f'"{sys.executable}" -m attrition.run --quick --only {n} --out "{out}"' for n in ("06", "08")]
