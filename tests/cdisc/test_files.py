@@ -183,7 +183,7 @@ DM = tables()["dm"]
 OBJECT = dataset_json("dm", DM)
 BROKEN = {
     "records": (json.dumps(OBJECT | {"records": 13}), "cut short: 12 rows of 13"),
-    "ragged": (json.dumps(OBJECT | {"rows": [*OBJECT["rows"][:-1], ["T1"]]}), "line 12: must be a list of 6 cells"),
+    "ragged": (json.dumps(OBJECT | {"rows": [*OBJECT["rows"][:-1], ["T1"]]}), "row 12: must be a list of 6 cells"),
     "nested": (json.dumps(OBJECT | {"rows": [[{}] * 6] * 12}), "must be a list of 6 cells"),
     "other": ('{"name": "DM"}', "this is no CDISC Dataset-JSON"),
     "half": (json.dumps(OBJECT)[:-40], "this is no json file that can be read"),
