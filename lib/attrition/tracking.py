@@ -126,11 +126,11 @@ def _numbers(of: Mapping[str, Any], metric: str = "value") -> dict[str, float]:
 
 def _drawn(notebook: Mapping[str, Any]) -> dict[str, str]:
     """Figures of an executed notebook as SVG, by id."""
+    from notebook_report.manuscript import about
+
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    drawings = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
-    known = [output["metadata"].get("attrition", {}).get("id") for output in drawings]
-    texts = ["".join(output["data"]["image/svg+xml"]) for output in drawings]
-    return {id: text for id, text in zip(known, texts, strict=True) if id}
+    drawings = [output for output in outputs if "image/svg+xml" in output.get("data", {}) and "id" in about(output)]
+    return {about(output)["id"]: "".join(output["data"]["image/svg+xml"]) for output in drawings}
 
 
 def _tracked(out: Path) -> dict[str, str]:
@@ -157,13 +157,38 @@ def taken(out: Path) -> Iterator[str]:
             results.publish(out / ".state" / "tracked.json", json.dumps(_tracked(out) | {name: key}))
 
 
-def _create(client: Any, study: str, name: str, told: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-    from mlflow.entities import Metric, Param
+def annotate(
+    client: Any,
+    run_id: str,
+    params: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Add to a run, in one request.
 
+    Parameters
+    ----------
+    client : mlflow.MlflowClient
+    run_id : str
+    params : mapping, optional
+        Name to value, logged as text.
+    metrics : mapping of str to float, optional
+        What a name may not hold becomes an underscore.
+    tags : mapping of str to str, optional
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    client.log_batch(
+        run_id,
+        metrics=[Metric(NAME.sub("_", name), value, 0, 0) for name, value in (metrics or {}).items()],
+        params=[Param(name, str(value)) for name, value in (params or {}).items()],
+        tags=[RunTag(*item) for item in (tags or {}).items()],
+    )
+
+
+def _create(client: Any, study: str, name: str, told: Mapping[str, Any], tags: Mapping[str, str]) -> str:
     run_id = client.create_run(study, run_name=name, tags=dict(tags)).info.run_id
-    client.log_batch(run_id, params=[Param(*item) for item in told["params"].items()])
-    metrics = {NAME.sub("_", key): value for key, value in told["metrics"].items()}
-    client.log_batch(run_id, metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()])
+    annotate(client, run_id, told["params"], told["metrics"])
     for place, text in told["files"].items():
         client.log_text(run_id, text, place)
     client.set_terminated(run_id)
@@ -177,13 +202,12 @@ def _inputs(client: Any, run_id: str, data: list[Path]) -> None:
     digests = {path.name: file_digest(path) for path in data if path.exists()}
     known = [DatasetInput(Dataset(k, v[:36], "local", json.dumps({"uri": k}))) for k, v in digests.items()]
     client.log_inputs(run_id, known)
-    for name, digest in digests.items():
-        client.set_tag(run_id, f"sha256.{name}", digest)
+    annotate(client, run_id, tags={f"sha256.{name}": digest for name, digest in digests.items()})
 
 
-def told_of(chapter: str) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+def _told_of(chapter: str, spec: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """Parameters, metrics and files of a finished chapter, and the numbers about each of its candidates."""
-    spec, found = MLFLOW["chapters"].get(chapter, PLAIN), results.read(chapter)
+    found = results.read(chapter)
     notebook = json.loads((paths.out() / "executed" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
     given = notebook["metadata"]["papermill"]["parameters"]
     drawn, files = _drawn(notebook), dict[str, str]()
@@ -194,7 +218,8 @@ def told_of(chapter: str) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     at = {path.removesuffix(".value"): _at(found, path) for path in spec["metrics"]}
     settings_of = given | params.as_dict(params.load(chapter, given["profile"]))
     told = {"params": _flat(settings_of), "metrics": _numbers(at), "files": files}
-    which = spec.get("candidates", {"at": "", "metric": ""})
+    if not (which := spec.get("candidates")):
+        return told, {}
     several = _at(found, which["at"]) or {}
     among = {name: one for name, one in several.items() if name in which.get("names", several)}
     return told, {name: _numbers(one, which["metric"]) for name, one in among.items()}
@@ -206,7 +231,8 @@ def log(chapter: str) -> dict[str, str]:
     Nothing where the store failed; a `TrackingWarning` says why.
     """
     try:
-        spec, (told, among) = MLFLOW["chapters"].get(chapter, PLAIN), told_of(chapter)
+        spec = MLFLOW["chapters"].get(chapter, PLAIN)
+        told, among = _told_of(chapter, spec)
         store = client()
         study = experiment(store, spec["study"])
         ids = {chapter: _create(store, study, chapter, told, {"chapter": chapter})}

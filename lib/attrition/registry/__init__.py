@@ -178,12 +178,7 @@ def _new_version(
 ) -> str:
     experiment = tracking.experiment(client, tracking.SIMULATED)
     run_id = run_id or client.create_run(experiment, run_name=alias, tags={"chapter": CHAPTER}).info.run_id
-    for name, tag in tags.items():
-        client.set_tag(run_id, name, tag)
-    for name, told in _card(saved).items():
-        client.log_param(run_id, name, told)
-    for name, value in metrics.items():
-        client.log_metric(run_id, name, value)
+    tracking.annotate(client, run_id, _card(saved), metrics, tags)
     logged = client.create_logged_model(experiment, "scorer", run_id, tags, model_type="scorer")
     with tempfile.TemporaryDirectory() as place:
         client.log_model_artifacts(logged.model_id, str(pack(saved, Path(place) / "scorer")))
