@@ -212,12 +212,11 @@ def retrain(args: argparse.Namespace) -> int:
 
 def kept(args: argparse.Namespace) -> int:
     """Tell which files do not fit what they are made from, data or results; write them unless only asked to check."""
-    from attrition import findings, paths, versions
+    from attrition import findings, versions
     from notebook_report import results
 
     of_data = args.task == "versions"
-    now = versions.pointers(paths.data()) | versions.pipeline(paths.ROOT) if of_data else findings.pages()
-    stale = results.renew(now, args.check)
+    stale = results.renew(versions.everything() if of_data else findings.pages(), args.check)
     made_from = "the data and results" if of_data else "reports/results and the notebooks"
     state = f"not as in {made_from}" if args.check else "brought up to date"
     print("\n".join(f"{name}: {state}" for name in stale) or "all up to date")

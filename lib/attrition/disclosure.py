@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import pandas as pd
-import yaml
 
 from attrition import settings
 from notebook_report import errors, results, text
@@ -25,7 +24,7 @@ FEWEST, BASE, WEEK = 8, 5, 7
 """Patients in the smallest cell that is shown unless another number is asked for; multiples that counts come as."""
 POOLED = "pooled: fewer than {} patients each"
 FOLDER = "release"
-RULES = yaml.load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), settings.Loader)
+RULES = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
 EXACT_DATE = re.compile(r"\b(\d{4}-\d\d)-\d\d\b")
 OF = re.compile(r"\b([\d,]+) of [\d,]+")
 

@@ -150,7 +150,7 @@ class TrialCommand(Command):
             from attrition import versions
             from notebook_report import results
 
-            results.renew(versions.pointers(paths.data()) | versions.pipeline(paths.ROOT))
+            results.renew(versions.everything())
         return code
 
     @contextlib.contextmanager

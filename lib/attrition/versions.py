@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from attrition import paths
 from notebook_report import project
 from notebook_report.project import Chapter
 from notebook_report.sources import file_digest
@@ -112,3 +113,8 @@ def pipeline(root: Path) -> dict[Path, str]:
     plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": PLOTS}
     contents = {"dvc.yaml": plan, "dvc.lock": {"schema": "2.0", "stages": noted}}
     return {root / name: HEAD + _yaml(content) for name, content in contents.items()}
+
+
+def everything() -> dict[Path, str]:
+    """What a full run leaves true: pointers, checksums, pipeline and lock; path to content."""
+    return pointers(paths.data()) | pipeline(paths.ROOT)

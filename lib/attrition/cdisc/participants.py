@@ -41,6 +41,8 @@ def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> p
 
 def told_by_days(source: Source, start: pd.Series) -> pd.Series:
     """First doses, the missing ones from a disposition that has both its date and its study day."""
+    if start.notna().all():
+        return start
     ends = source.read("ds", [ID, "DSSTDTC", "DSSTDY"])
     ends = ends[ends["DSSTDY"].ge(1)]
     first = as_dates(ends["DSSTDTC"]) - pd.to_timedelta(ends["DSSTDY"] - 1, unit="D")

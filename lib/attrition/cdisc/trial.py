@@ -251,12 +251,16 @@ class Trial:
         """Last day on which a discontinuation counts."""
         return self.definitions.last_day
 
+    @property
+    def undated(self) -> int:
+        """Patients without a start date."""
+        return int(self.exits["start"].isna().sum())
+
     def dated(self) -> "Trial":
         """The trial itself; refused where a patient has no start date, which a cut needs."""
-        if undated := int(self.exits["start"].isna().sum()):
-            raise CdiscError(
-                f"{self.name}: no start date of {undated} of {len(self.exits)} patients; a cut needs dates"
-            )
+        if self.undated:
+            who = f"{self.undated} of {len(self.exits)} patients"
+            raise CdiscError(f"{self.name}: no start date of {who}; a cut needs dates")
         return self
 
     @property

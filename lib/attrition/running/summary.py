@@ -28,7 +28,7 @@ CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
 
 def has_dates(trial: Trial) -> bool:
     """Whether the calendar of a trial is known: without it time counts from each patient's first dose alone."""
-    return bool(trial.exits["start"].notna().all())
+    return not trial.undated
 
 
 def last_day(trial: Trial) -> pd.Timestamp:
@@ -125,7 +125,7 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
         "level": LEVEL,
         "arms": int(trial.patients["arm"].nunique()),
         "calendar": has_dates(trial),
-        "undated": int(trial.exits["start"].isna().sum()),
+        "undated": trial.undated,
         "leaving": trial.definitions.estimand,
         "states": now.counts,
         "gone": now.gone(counts),
