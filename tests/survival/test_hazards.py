@@ -100,3 +100,24 @@ def test_says_when_a_predictor_separates():
         hazards.fit_cox(time, x == 0, x[:, None])
     with pytest.raises(ValueError, match="at least one event"):
         hazards.fit_cox(time, np.zeros(20), x[:, None])
+
+
+@pytest.mark.slow
+def test_a_large_trial_settles_where_rounding_hides_the_last_gain():
+    rng, n = np.random.default_rng(3), 60_000
+    X = rng.standard_normal((n, 3))
+    time = np.ceil(rng.exponential(100 * np.exp(-X[:, 0] / 2), n))
+    beta = hazards.fit_cox(time, rng.random(n) < 0.8, X)
+    np.testing.assert_allclose(beta, [0.5, 0, 0], atol=0.02)
+
+
+def test_columns_that_hardly_differ_in_likelihood_settle():
+    """A column for every level of a category, held by a small penalty alone, in many patients."""
+    rng, n = np.random.default_rng(4), 20_000
+    level = np.eye(3)[rng.integers(0, 3, n)]
+    X = (level - level.mean(axis=0)) / level.std(axis=0)
+    time, event = np.ceil(rng.exponential(100 * np.exp(-0.3 * level[:, 0]), n)), rng.random(n) < 0.5
+    beta = hazards.fit_cox(time, event, X, hazards.HELD)
+    plain = hazards.fit_cox(time, event, level[:, :1])
+    assert np.ptp((X @ beta)[level[:, 0] == 1]) == pytest.approx(0, abs=1e-6)
+    assert (X @ beta)[level[:, 0] == 1][0] - (X @ beta)[level[:, 0] == 0].mean() == pytest.approx(plain[0], abs=0.03)

@@ -23,6 +23,8 @@ HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
 SMOOTH = 0.01
 STEPS = 50
+ROUNDING = 1e-10
+"""Share of a log-likelihood by which it may fall without the step being too long."""
 Ridge = float | Array
 """A penalty of all predictors, or of each."""
 SEPARATED = 30.0
@@ -77,6 +79,13 @@ def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, Arr
     return np.asarray(time, dtype=float), np.asarray(event, dtype=bool), X - X.mean(axis=0)
 
 
+def _ordered(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, _Order]:
+    """Centred predictors from the last day to the first, and their order."""
+    time, event, X = _arrays(time, event, X)
+    o = _sorted(time, event)
+    return X[o.order], o
+
+
 def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: Array) -> float:
     """Partial log-likelihood of coefficients (Efron's for ties), the predictors centred.
 
@@ -85,11 +94,11 @@ def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: Array)
     >>> round(log_likelihood([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]], np.zeros(1)), 4)
     -1.7918
     """
-    time, event, X = _arrays(time, event, X)
-    o = _sorted(time, event)
-    x = X[o.order]
-    weight = _at_risk(np.exp(x @ beta), o)
-    return float(x[o.rows].sum(axis=0) @ beta - np.log(weight).sum())
+    return _likelihood(*_ordered(time, event, X), beta)
+
+
+def _likelihood(x: Array, o: _Order, beta: Array) -> float:
+    return float(x[o.rows].sum(axis=0) @ beta - np.log(_at_risk(np.exp(x @ beta), o)).sum())
 
 
 def fit_cox(
@@ -109,17 +118,19 @@ def fit_cox(
     >>> fit_cox([1, 2, 3, 4], [1, 1, 1, 0], [[0.0], [1.0], [0.0], [1.0]]).round(4)
     array([-0.9406])
     """
-    time, event, X = _arrays(time, event, X)
-    if not event.any():
+    if not np.any(event):
         raise ValueError("a Cox model needs at least one event")
-    o = _sorted(time, event)
-    x, previous = X[o.order], -np.inf
-    beta = np.zeros(X.shape[1]) if start is None else start.copy()
-    observed, step = x[o.rows].sum(axis=0), np.zeros(X.shape[1])
+    return _fitted(*_ordered(time, event, X), ridge, start, tol)
+
+
+def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) -> Array:
+    previous, step, moved = -np.inf, np.zeros(x.shape[1]), np.inf
+    beta = np.zeros(x.shape[1]) if start is None else start.copy()
+    observed = x[o.rows].sum(axis=0)
     for _ in range(STEPS):
         relative, weight, mean = _moments(x, beta, o)
         gain = observed @ beta - np.log(weight).sum() - (ridge * beta) @ beta / 2
-        if not gain > previous - 1e-10:
+        if not gain > previous - ROUNDING * max(1.0, abs(gain)):
             step /= 2
             beta = beta - step
             continue
@@ -128,10 +139,10 @@ def fit_cox(
         curvature = _information(x, o, relative, weight, mean) + np.diag(np.broadcast_to(ridge, beta.shape))
         held = np.min(ridge) > 0
         step = np.linalg.solve(curvature, slope) if held else np.linalg.lstsq(curvature, slope, rcond=None)[0]
-        beta = beta + step
-        if np.abs(step).max(initial=0.0) < tol:
+        beta, moved = beta + step, np.ptp(x @ step)  # of coefficients that hardly differ in likelihood nothing is asked
+        if moved < tol:
             break
-    if np.ptp(X @ beta) > SEPARATED or np.abs(step).max(initial=0.0) >= tol:
+    if np.ptp(x @ beta) > SEPARATED or moved >= tol:
         raise ValueError("a predictor separates those who left from those who stayed: drop it or add a ridge")
     return beta
 
@@ -274,17 +285,17 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def _chosen(self, X: Array, event: Array, time: Array, held: Array) -> float:
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
-        beta = np.zeros((len(kept), X.shape[1]))
+        beta, whole = np.zeros((len(kept), X.shape[1])), _ordered(time, event, X)
+        parts = [_ordered(time[rows], event[rows], X[rows]) for rows in kept]
 
         def losses(C: float, going: Array) -> Array:
             lost = 0.0
-            for k, rows in enumerate(kept):
-                part = time[rows], event[rows], X[rows]
+            for k, part in enumerate(parts):
                 try:
-                    beta[k] = fit_cox(*part, held / C + HELD, start=beta[k], tol=1e-2)
+                    beta[k] = _fitted(*part, held / C + HELD, beta[k], 1e-2)
                 except ValueError:  # so weak a penalty lets a predictor separate the patients
                     return np.array([np.inf])
-                lost += log_likelihood(*part, beta[k]) - log_likelihood(time, event, X, beta[k])
+                lost += _likelihood(*part, beta[k]) - _likelihood(*whole, beta[k])
             return np.array([lost])
 
         return float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
