@@ -5,7 +5,9 @@ into somebody else's age, all without a word. Here nothing is converted, only th
 problem is collected with its line and column. No message holds a cell's content.
 """
 
+import contextlib
 import csv
+import gc
 import io
 import re
 import unicodedata
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pandas as pd
+import pyarrow as pa
 
 from notebook_report import errors
 
@@ -170,6 +173,19 @@ def _unreadable(error: OSError) -> str:
     return reasons.get(type(error), "the file cannot be read")
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: there are none among many small lists, and it takes longer than reading them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.DataFrame:
     r"""`read_strict` for content in memory; `file` is what messages call it.
 
@@ -183,28 +199,28 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     """
     text = _decoded(content, file)
     marked = _marked(text)
-    lines, rows = _records(marked or text, file)
-    header, notes = rows[0], []
+    header, cells, lines, ragged = _unquoted(marked or text) or _records(marked or text, file)
+    notes, first = [], cells[0] if cells else [row[0] for row in ragged if row]
     if len(header) > MOST_COLUMNS:
         raise _refuse(file, f"{len(header):,} columns; at most {MOST_COLUMNS:,} are read", 1)
-    if named := _row_names(header, rows[1:]):
+    if named := _row_names(header, first):
         header = [ROW_NAMES, *header[1:]]
         notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
     # with the wrong line as header every row below it is wrong as well: that is said once
-    narrowest = min((len(row) for row in rows[1:] if row), default=0)
-    problems = _header_problems(header, narrowest) or _ragged(lines[1:], rows[1:], len(header))
-    problems = problems or _no_header(header, rows[1:])
+    narrowest = min((len(row) for row in ragged if row), default=len(header) if len(first) else 0)
+    problems = _header_problems(header, narrowest) or _ragged(lines, ragged, len(header))
+    problems = problems or _no_header(header, cells)
     if problems:
         raise ContractError(file, problems)
-    if len(rows) == 1:
+    if not len(first):
         raise ContractError(file, [Problem("", "there is a header and no row below it")])
-    index = pd.Index(lines[1:], name="line")
-    columns = [pd.Series(cells, dtype="str", index=index) for cells in zip(*rows[1:], strict=True)]
+    index = pd.Index(lines, name="line")
+    columns = [pd.Series(pa.array(column, pa.large_string()), dtype="str", index=index) for column in cells]
     table = pd.concat(columns, axis=1, keys=header)
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
     if named and QUOTED_HEADER.match(text):
         absent |= table.eq("NA") & [table[name].map(BARE.fullmatch).notna().all() for name in header]
-    if table[absent].isin(["NA", ROW_NAMES]).any(axis=None) and "NA" not in missing:
+    if "NA" not in missing and (table.isin(["NA", ROW_NAMES]) & absent).any(axis=None):
         notes.append(f"{file}: NA is missing, as R writes it.")
     table, absent = (part.drop(columns=ROW_NAMES) if named else part for part in (table, absent))
     table = table.mask(absent) if absent.any(axis=None) else table
@@ -231,16 +247,15 @@ def _marked(text: str) -> str:
     return "".join(cells)
 
 
-def _row_names(header: list[str], rows: list[list[str]]) -> bool:
+def _row_names(header: list[str], first: Sequence[str]) -> bool:
     """Whether the first column holds names of rows, as R and pandas write them: no name, and no cell as another."""
-    first = [row[0] for row in rows if row]
     unnamed = len(header) > 1 and header[0] == "" and all(name.strip() for name in header[1:])
     return unnamed and len(first) == len({*first}) > 0 and all(first)
 
 
-def _no_header(header: list[str], rows: list[list[str]]) -> list[Problem]:
+def _no_header(header: list[str], cells: Sequence[Sequence[str]]) -> list[Problem]:
     """A first line that looks like the rows below it: most of its names stand again in their own columns."""
-    again = sum(name in {row[place] for row in rows[:1000]} for place, name in enumerate(header))
+    again = sum(name in column[:1000] for name, column in zip(header, cells, strict=False))
     rule = "the first line looks like the rows below it; is the header missing?"
     return [Problem("", rule, 1)] if again > len(header) / 2 else []
 
@@ -275,8 +290,27 @@ def _line_of(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 
 
-def _records(text: str, file: str) -> tuple[list[int], list[list[str]]]:
-    """Lines on which records begin, and their cells."""
+Records = tuple[list[str], Sequence[Sequence[str]], Sequence[int], list[list[str]]]
+"""Header, cells by column, line on which each row begins; rows, and no columns, where rows are uneven."""
+
+
+def _unquoted(text: str) -> Records | None:
+    """The records of a text without quotes whose rows all have as many cells: cut at its commas, many at once."""
+    if '"' in text or text.count("\r") != text.count("\r\n"):
+        return None
+    rows = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    if len({row.count(",") for row in rows}) > 1 or not all(rows) or max(map(len, rows)) > csv.field_size_limit():
+        return None
+    header, cells = rows[0].split(","), ",".join(rows[1:]).split(",")
+    return (
+        header,
+        [cells[place :: len(header)] for place in range(len(header) if rows[1:] else 0)],
+        range(2, len(rows) + 1),
+        [],
+    )
+
+
+def _records(text: str, file: str) -> Records:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     lines, rows, start = [], [], 1
     try:
@@ -291,7 +325,8 @@ def _records(text: str, file: str) -> tuple[list[int], list[list[str]]]:
         lines.pop()
     if not rows or not rows[0]:
         raise _refuse(file, "the first line must be the header", 1)
-    return lines, rows
+    even = all(len(row) == len(rows[0]) for row in rows)
+    return rows[0], list(zip(*rows[1:], strict=True)) if even else [], lines[1:], [] if even else rows[1:]
 
 
 def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
@@ -317,11 +352,9 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
     return [Problem(f"no. {position}", f"the column has no name; {TITLE_ROW}", 1) for position in unnamed] + twice
 
 
-def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem]:
-    if all(len(row) == width for row in rows):
-        return []
+def _ragged(lines: Sequence[int], rows: list[list[str]], width: int) -> list[Problem]:
     problems = []
-    for line, row in zip(lines, rows, strict=True):
+    for line, row in zip(lines, rows, strict=False):
         if not row:
             problems.append(Problem("", "a blank line inside the table", line))
         elif len(row) != width:

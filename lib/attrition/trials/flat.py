@@ -111,6 +111,8 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
 
 def _composed(table: pd.DataFrame) -> pd.DataFrame:
     """The table with each text in composed form and without invisible characters; how many cells changed is kept."""
+    if all("".join(column.dropna().to_numpy(object)).isascii() for _, column in table.items()):
+        return table
     tidy = table.map(composed, na_action="ignore")
     changed = int((tidy.ne(table) & table.notna()).to_numpy().sum())
     tidy = tidy.mask(tidy.eq("")) if changed else table
@@ -371,7 +373,7 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
     told = cells.day(e.known_day, -LONGEST_STUDY) if e.known_day else day.mask(adverse)
     value, found = cells.number(e.value), cells.table[e.id]
     unknown = ~found.isin(ids)
-    alike = unknown & found.map(plain, na_action="ignore").isin(ids.map(plain))
+    alike = unknown & found.where(unknown).map(plain, na_action="ignore").isin(ids.map(plain))
     cells.note(e.id, "no patient of the other table has this id", unknown & ~alike)
     cells.note(e.id, "differs from an id of the other table only in case or spaces", alike)
     cells.refuse(e.table.name)
