@@ -9,6 +9,7 @@ import pytest
 
 from attrition import cdisc
 from attrition.cdisc import files, sources
+from attrition.cdisc import trial as trial_module
 from attrition.cdisc.readers import adverse_events
 from attrition.cdisc.sources import Source, open_source
 from attrition.cdisc.trial import LEFT_OUT, PILOT
@@ -482,3 +483,11 @@ def test_terms_count_in_any_case(tmp_path, spell):
     small_adam(folders["dcsreas"], EOSSTT=status, DCSREAS=reasons)
     for folder in folders.values():
         assert cdisc.load(folder).patients["reason_group"].tolist() == wanted
+
+
+def test_of_many_sites_the_largest_stand_alone(monkeypatch):
+    monkeypatch.setattr(trial_module, "MOST_SITES", 2)
+    site = pd.Series(list("AAAAAABBBBCCCCCCCCD"))
+    arm = pd.Series(list("xy" * 9 + "x"))
+    groups = trial_module.pool_sites(site, arm, trial_module.Definitions(smallest_site_arm=1))
+    assert dict(zip(site, groups, strict=True)) == {"A": "A", "B": "pooled", "C": "C", "D": "pooled"}

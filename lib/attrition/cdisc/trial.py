@@ -26,6 +26,8 @@ ESTIMANDS = ("study", "treatment")
 LEFT_OUT = {"not_dosed": "never dosed", "left_before_first_dose": "left or last seen before the first dose"}
 """Why a randomised patient is not in the analysis set: key of the participant flow, and words."""
 EVENT_COLUMNS = ("id", "kind", "name", "value", "detail", "day", "known_day")
+MOST_SITES = 20
+"""Sites that are looked at one by one: a model is developed without each."""
 PATIENT_COLUMNS = ("id", "arm", "site", "site_group", "event_day", "reason", "reason_group")
 EXITS_OF = tuple(f"{name}_{what}" for name in ("treatment", "study") for what in ("day", "reason", "known"))
 EXIT_COLUMNS = ("id", "start", "last_day", *EXITS_OF)
@@ -295,15 +297,15 @@ class Trial:
 
 
 def pool_sites(site: pd.Series, arm: pd.Series, definitions: Definitions) -> pd.Series:
-    """Group of each patient's site: itself, or the pool when an arm has too few patients there.
+    """Group of each patient's site: itself, or the pool when an arm has too few patients there or many are larger.
 
     >>> site, arm = pd.Series(list("AAAABB")), pd.Series(list("xxyyxy"))
     >>> pool_sites(site, arm, Definitions(smallest_site_arm=2)).tolist()
     ['A', 'A', 'A', 'A', 'pooled', 'pooled']
     """
     counts = pd.crosstab(site, arm)
-    small = counts.index[counts.min(axis=1) < definitions.smallest_site_arm]
-    return site.where(~site.isin(small), definitions.pooled_site)
+    large = counts[counts.min(axis=1) >= definitions.smallest_site_arm].sum(axis=1).nlargest(MOST_SITES)
+    return site.where(site.isin(large.index), definitions.pooled_site)
 
 
 def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
