@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from attrition import cdisc, metrics
+from attrition import cdisc, metrics, params
 from attrition.landmark import prediction, uncertainty
 from attrition.models import ridge
 from tests.landmark.test_prediction import made_problem
@@ -166,3 +166,27 @@ def test_halves_too_small_for_the_folds_take_fewer(rng):
     drawn = uncertainty.halves(y, 3, 5, rng)
     assert {fold.repeat for fold in drawn} == set(range(6))
     assert min(y[fold.test].sum() for fold in drawn) >= 1
+
+
+def test_sizes_follow_the_error_that_is_stated(rng):
+    """A small trial takes what the parameters say at most; of a large one the error of an AUROC is within bounds."""
+    p = params.load("06_real_trial")
+    assert uncertainty.sized(p, problem(rng, 200)) is p
+    of = problem(rng, 3000)
+    s = np.sqrt((len(of.y) + 1) / (12 * of.n_events * of.n_stayed))
+    found = uncertainty.sized(p, of)
+    assert s / np.sqrt(found.n_repeats) <= 0.01 < s / np.sqrt(found.n_repeats - 1)
+    assert 2.4 * s / np.sqrt(2 * found.n_half_samples) <= 0.0101
+    assert (found.n_repeats_slow, found.n_permutations) == (2, p.n_permutations)
+    most = uncertainty.sized(p, problem(rng, 100_000))
+    assert (most.n_repeats, most.n_half_samples, most.n_bootstraps, most.optimism_bootstraps) == (1, 4, 200, 10)
+
+
+def test_permutations_by_the_part_are_a_test_as_well(rng, monkeypatch):
+    of = problem(rng, effect=1.5)
+    fold = uncertainty.fold_labels(prediction.folds_of(of, 5, 1, 1), 120)[:, 0]
+    whole = uncertainty.against_chance(of, "baseline", fold, 99, 1)
+    monkeypatch.setattr(uncertainty, "AT_ONCE", 120 * 30)
+    parts = uncertainty.against_chance(of, "baseline", fold, 99, 1)
+    assert parts["p"] == whole["p"] == pytest.approx(0.01)
+    assert parts["mean"] == pytest.approx(whole["mean"], abs=0.02)

@@ -213,3 +213,12 @@ def test_fits_that_have_not_settled_are_told(monkeypatch):
     with pytest.warns(UserWarning, match="2 of 2 logistic regressions had not settled after 1 steps"):
         fit = batched.fit_logistic(X, y)
     assert not fit.converged.any()
+
+
+def test_products_of_columns_by_the_part_are_those_of_the_whole(rng, monkeypatch):
+    tables, v = batched.Shared(rng.standard_normal((500, 4))), rng.random((3, 500))
+    whole = np.einsum("ri,ij,ik->rjk", v, tables.design, tables.design)
+    np.testing.assert_allclose(tables.gram(v, slice(None)), whole, rtol=1e-12)
+    monkeypatch.setattr(batched, "KEPT", 0)
+    monkeypatch.setattr(batched, "CACHED", 7 * 80)
+    np.testing.assert_allclose(batched.Shared(tables.design).gram(v, slice(None)), whole, rtol=1e-12)

@@ -114,17 +114,82 @@ def test_inner_folds_are_balanced_and_never_part_a_group(rng):
         assert np.ptp(sizes) <= 1
 
 
-def test_many_outcomes_at_once_are_cross_validated_as_one_by_one(rng):
+def by_least_squares(design, y, w, train, C):
+    """One Newton step from the rate, as a weighted ridge regression of the working response."""
+    rate = np.average(y[train], weights=w[train])
+    v = rate * (1 - rate)
+    form = design.penalty((w * train)[None])[0] / (C * v)
+    X, z = design.table[train], (y[train] - rate) / v
+    return np.linalg.solve(X.T @ (w[train, None] * X) + form, X.T @ (w[train] * z))
+
+
+@pytest.mark.parametrize("C", [1e-3, 1.0])
+def test_many_outcomes_at_once_take_one_step_each(rng, C):
     X, y = made(rng, effect=0.8)
-    fold = rng.permutation(160) % 4
-    counts = np.stack([fold != k for k in range(4)]).astype(float)
-    design, labels = ridge.Design.of(X, np.arange(6) == 1), ridge.inner_labels(rng, counts)
-    Y = np.stack([y, rng.permutation(y), rng.permutation(y)]).astype(float)
-    found = ridge.out_of_fold_outcomes(design, Y, fold, labels)
+    X[rng.random(160) < 0.2, 2] = np.nan
+    fold, design = np.arange(160) % 4, ridge.Design.of(X, np.arange(6) == 1)
+    within = [rng.permutation(np.flatnonzero(fold == k)) for k in range(4)]
+    shuffled = y.copy()
+    for k in range(4):
+        shuffled[fold == k] = y[within[k]]
+    Y, w = np.stack([y, shuffled]).astype(float), np.ones(160)
+    labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
+    found = ridge.out_of_fold_outcomes(design, Y, fold, labels, grid=(C,))
     for outcome, log_odds in zip(Y, found, strict=True):
-        coef, _ = ridge.developed(design, outcome, counts, labels)
-        alone = np.take_along_axis(coef @ design.table.T, fold[None], axis=0)[0]
-        np.testing.assert_allclose(log_odds, alone, atol=0.02)
+        for k in range(4):
+            beta = by_least_squares(design, outcome, w, fold != k, C)
+            np.testing.assert_allclose(log_odds[fold == k], design.table[fold == k] @ beta, atol=1e-9)
+
+
+def test_the_penalty_of_one_step_is_that_of_the_fit(rng):
+    """Of outcomes with a signal and without: nearly always the penalty that inner folds of whole fits choose."""
+    for effect in (0.0, 0.6):
+        X, y = made(rng, 800, effect=effect)
+        fold, design = rng.permutation(800) % 4, ridge.Design.of(X)
+        labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
+        stepped = ridge.out_of_fold_outcomes(design, y[None].astype(float), fold, labels)[0]
+        counts = np.stack([fold != k for k in range(4)]).astype(float)
+        coef, _ = ridge.developed(design, y, counts, labels)
+        for k in range(4):
+            fitted = design.table[fold == k] @ coef[k]
+            assert np.corrcoef(stepped[fold == k], fitted)[0, 1] > 0.98
+
+
+def test_where_rows_are_plenty_inner_folds_are_left_out_by_one_step(rng, monkeypatch):
+    """The same penalties and coefficients as by fits without each inner fold, and no row that counts for nothing."""
+    X, y = made(rng, 1500, effect=0.4)
+    X[rng.random(1500) < 0.1, 0] = np.nan
+    counts = np.stack([rng.permutation(1500) % 3 != 0 for _ in range(13)]).astype(float)
+    counts[:, :200] = 0.0  # nobody's
+    design, labels = ridge.Design.of(X, np.arange(6) == 1), ridge.inner_labels(rng, counts)
+    steps, C = ridge.developed(design, y, counts, labels)
+    y[:200] = 1 - y[:200]
+    again, _ = ridge.developed(design, y, counts, labels)
+    np.testing.assert_array_equal(steps, again)
+    monkeypatch.setattr(ridge, "PLENTY", np.inf)
+    fits, chosen = ridge.developed(design, y, counts, labels)
+    same = chosen == C
+    assert same.mean() > 0.8
+    np.testing.assert_allclose(steps[same], fits[same], atol=1e-6)
+
+
+def test_the_loss_of_an_inner_fold_left_out_by_one_step_is_near_that_of_a_fit(rng, monkeypatch):
+    X, y = made(rng, 3000, effect=0.5)
+    design, counts = ridge.Design.of(X), np.ones((1, 3000))
+    labels, seen = ridge.inner_labels(rng, counts), []
+
+    def spied(grid, n, losses):
+        seen.append(np.array([losses(C, np.ones(n, dtype=bool)) for C in grid]).ravel())
+        return np.zeros(n, dtype=int)
+
+    monkeypatch.setattr(ridge, "best_of_grid", spied)
+    ridge.developed(design, y, counts, labels)
+    monkeypatch.setattr(ridge, "NEAR", 1e-6)
+    monkeypatch.setattr(ridge, "PLENTY", np.inf)
+    ridge.developed(design, y, counts, labels)
+    steps, fits = seen
+    np.testing.assert_allclose(steps, fits, rtol=0, atol=0.15)
+    assert np.ptp(fits) > 10
 
 
 def test_the_cox_penalty_is_chosen_and_the_arm_is_free(rng):

@@ -158,6 +158,7 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
 
     The random forest takes longer than all others together; `stack` is for the model of all landmarks.
     """
+    p = uncertainty.sized(p, of)
     folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
     rng = seeds.stream(seed, "halves", of.landmark)
     drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0)

@@ -35,6 +35,8 @@ LABELS: dict[str, str] = {name: one["label"] for name, one in MODELS.items()}
 FEATURE_SETS: dict[str, list[str]] = {name: one["groups"] for name, one in MODELS.items() if one.get("groups")}
 LEARNERS = tuple(name for name, one in MODELS.items() if "groups" not in one)
 MINIMUM_EVENTS = 10
+MOST_A_TREE = 1000
+"""Patients at a landmark from which on a tree of the random forest sees a share of them."""
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 """Training and test rows."""
 
@@ -216,7 +218,8 @@ def estimators(p: Any, seed: int, of: Problem) -> dict[str, tuple[str, BaseEstim
     trees = {"n_estimators": p.trees, "max_depth": p.tree_depth, "learning_rate": p.learning_rate}
     xgb = models.classifier("xgb", "none", seed, **trees, min_child_weight=5, reg_lambda=10.0)
     lgbm = models.classifier("lgbm", "none", seed, **trees, num_leaves=2**p.tree_depth, min_child_samples=20)
-    forest = make_pipeline(_imputer(), RandomForestClassifier(random_state=seed, n_jobs=1))
+    share = min(1.0, MOST_A_TREE / len(of.y))
+    forest = make_pipeline(_imputer(), RandomForestClassifier(random_state=seed, n_jobs=1, max_samples=share))
     kept: dict[str, tuple[str, BaseEstimator]] = {}
     seen: set[tuple] = set()
     for name in FEATURE_SETS:

@@ -123,6 +123,7 @@ def out_of_fold(of: Problem, folds: Array, period: float, seed: int) -> dict[str
 
 def develop(of: Problem, p: Any, seed: int) -> Developed:
     """Every model on all patients, and anew in half-samples."""
+    p = uncertainty.sized(p, of)
     predicted = functools.partial(out_of_fold, period=p.period_days, seed=seed)
     folds, rng = folds_of(of, p.n_folds, p.n_repeats, seed), seeds.stream(seed, *HALVES, of.landmark)
     halves = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0)

@@ -20,6 +20,7 @@ Prediction in Clinical Survival Analysis, chapter 7.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,18 @@ LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
 """Models whose calibration is examined."""
+SIZES = {
+    "n_repeats": (1.0, 0.01, 1),  # splits anew move an AUROC by s at most
+    "leak_repeats": (1.0, 0.01, 1),
+    "n_half_samples": (1.7, 0.01, 4),  # ends of an interval: 2 x 1.2 s / sqrt(2 m)
+    "n_bootstraps": (2.5, 0.002, 200),  # ends of a percentile interval
+    "optimism_bootstraps": (1.0, 0.002, 10),  # a mean over resamples
+    "n_draws": (2.5, 0.002, 500),  # ends of a percentile interval, partly of an effect that patients do not make surer
+    "band_trials": (12.0, 0.02, 100),  # a share, of bands that are as wide as s
+}
+"""By parameter: error in units of s of what is drawn once, the error of all that is wanted, and the fewest draws."""
+AT_ONCE = 4_000_000
+"""Permuted outcomes, patients times permutations, that are held at once."""
 PERIOD = 28.0
 """Days by which the model of all landmarks counts the landmark."""
 ANY = (-np.inf, np.inf)
@@ -177,6 +190,20 @@ def develop(
     return Developed(of, predictions, labels, halved, half_labels)
 
 
+def sized(p: Any, of: Problem) -> Any:
+    r"""Parameters with as many repeats and resamples as the stated Monte-Carlo errors ask for, at most their own.
+
+    An AUROC of :math:`n_1` patients with the event and :math:`n_0` without has, where nothing is predicted, the
+    standard error :math:`s = \sqrt{(n_0 + n_1 + 1) / (12 n_0 n_1)}`. What is drawn :math:`m` times has the error
+    :math:`a s / \sqrt m`, see `SIZES`.
+    """
+    s = np.sqrt((of.n_events + of.n_stayed + 1) / (12 * of.n_events * of.n_stayed))
+    asked = {name: max(least, int(np.ceil((a * s / within) ** 2))) for name, (a, within, least) in SIZES.items()}
+    own = {name: (getattr(p, name), asked[key]) for key in SIZES for name in vars(p) if name.startswith(key)}
+    fewer = {name: needed for name, (most, needed) in own.items() if needed < most}
+    return p.but(**fewer) if fewer else p
+
+
 def up_to(folds: Sequence[Fold], n_repeats: int) -> list[Fold]:
     """The folds of the first repeats."""
     return [fold for fold in folds if fold.repeat < n_repeats]
@@ -186,7 +213,8 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
     """Whether a ridge regression ranks better than chance: the whole procedure on n permuted outcomes.
 
     Outcomes are permuted within the test folds of one cross-validation, so that folds keep their events and the
-    training parts stay the same; each outcome keeps its weight.
+    training parts stay the same; each outcome keeps its weight. Every fit is one Newton step, that of the observed
+    outcome like the others, so that the test is exact.
 
     Returns
     -------
@@ -194,18 +222,23 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
         p (one-sided: the share of outcomes, the observed ones among them, with an AUROC at least as high), and of the
         permuted outcomes mean, low and high (95 % range): what the procedure gives where nothing can be predicted.
     """
-    rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
-    design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
-    of_whom = np.tile(np.arange(len(of.y)), (n + 1, 1))
-    folds = np.unique(fold)
-    for k in folds:
-        members = np.flatnonzero(fold == k)
-        of_whom[1:, members] = rng.permuted(of_whom[1:, members], axis=1)
-    Y, weights = np.asarray(of.y, dtype=float)[of_whom], None if of.cause is None else of.weight[of_whom]
-    labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
-    found = metrics.aurocs_within(
-        Y, ridge.out_of_fold_outcomes(design, Y, fold, labels, weights=weights), fold, weights
+    rng, everybody, folds = (
+        seeds.stream(seed, "permutation", of.landmark, feature_set),
+        np.arange(len(of.y)),
+        np.unique(fold),
     )
+    design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
+    labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
+    found, size = np.empty(n + 1), max(1, AT_ONCE // len(of.y))
+    for first in range(0, n + 1, size):
+        of_whom = np.tile(everybody, (min(size, n + 1 - first), 1))
+        for members in (np.flatnonzero(fold == k) for k in folds):
+            of_whom[:, members] = rng.permuted(of_whom[:, members], axis=1)
+        if first == 0:
+            of_whom[0] = everybody
+        Y, weights = np.asarray(of.y, dtype=float)[of_whom], None if of.cause is None else of.weight[of_whom]
+        log_odds = ridge.out_of_fold_outcomes(design, Y, fold, labels, weights=weights)
+        found[first : first + size] = metrics.aurocs_within(Y, log_odds, fold, weights)
     low, high = np.quantile(found[1:], [0.025, 0.975]).tolist()
     p = float(np.mean(found >= found[0] - 1e-12))
     return {"p": p, "mean": float(found[1:].mean()), "low": low, "high": high}

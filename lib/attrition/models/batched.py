@@ -25,6 +25,8 @@ step cannot run away."""
 ENOUGH = 5e-4
 """Change of a coefficient before the last step, which keeps the second derivatives (error: about its third power)."""
 MAX_STEPS = 200
+KEPT = 2**25
+"""Bytes of the products of a table's columns that are kept; larger ones are made anew, by the part."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
 
@@ -38,8 +40,12 @@ class Shared:
 
     @functools.cached_property
     def pairs(self) -> Array:
-        """Products of columns, (n, q (q + 1) / 2): worth their memory for more than one replicate."""
-        return self.design[:, self.upper[0]] * self.design[:, self.upper[1]]
+        """Products of columns, (q (q + 1) / 2, n): worth their memory for more than one replicate."""
+        return self._products(slice(None))
+
+    def _products(self, rows: slice) -> Array:
+        columns = np.ascontiguousarray(self.design[rows].T)
+        return np.concatenate([columns[first] * columns[first:] for first in range(self.q)])
 
     def linear(self, beta: Array, of: Rows) -> Array:
         """Log odds of every row under the models of some replicates."""
@@ -53,8 +59,15 @@ class Shared:
         """X' diag(v) X of some replicates: a single product of v with products of columns."""
         if len(v) == 1:
             return ((self.design * v[0, :, None]).T @ self.design)[None]
+        n, bytes_a_row = v.shape[1], 8 * len(self.upper[0])
+        if n * bytes_a_row <= KEPT:
+            sums = v @ self.pairs.T
+        else:
+            size = max(1, CACHED // bytes_a_row)
+            parts = (slice(first, first + size) for first in range(0, n, size))
+            sums = np.sum([v[:, rows] @ self._products(rows).T for rows in parts], axis=0)
         found = np.empty((len(v), self.q, self.q))
-        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = v @ self.pairs
+        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = sums
         return found
 
 
@@ -97,13 +110,12 @@ def newton(
     start : ndarray, shape (R, q)
     near : float
         Largest change of a log odds in a last step, where a rough fit will do; 0 for a fit to the end, see `ENOUGH`.
-    inverse : ndarray, shape (q, q), optional
-        Inverse of a bound on the second derivatives of all replicates, in place of their own.
+    inverse : ndarray, shape (R, q, q), optional
+        Inverse second derivatives that are near enough to the replicates' own, in place of these.
 
     References
     ----------
-    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201. Böhning D, Lindsay BG (1988), Ann Inst Stat Math
-    40:641-663.
+    le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
     """
     going, whole = np.arange(len(start)), slice(None)
     beta, eta = start.copy(), tables.linear(start, whole)
@@ -120,7 +132,7 @@ def newton(
                 curve[going[fresh]] = bent[fresh]
             step = np.linalg.solve(curve[of], gradient[:, :, None])[:, :, 0]
         else:
-            step = gradient @ inverse
+            step = (gradient[:, None, :] @ inverse[of])[:, 0]
         if not near and last[of].all():
             beta[of] -= step
             going = going[:0]

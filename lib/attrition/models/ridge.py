@@ -7,6 +7,7 @@ penalty's quadratic form; the table itself is never copied.
 Axes: ``R`` developments, ``n`` rows, ``q`` columns of the design (a constant, the features, a mark a pattern of gaps).
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -24,10 +25,12 @@ PATIENCE = 2
 """Values of the grid in a row that are worse than the best before them, after which the search ends."""
 NEAR = 0.1
 """Change of a log odds below which a fit is good enough while penalties are compared."""
-BOUND_NEAR, BOUND_ENOUGH = 0.02, 1e-3
-"""The same for steps with a bound, which are short, and for the chosen penalty."""
 AT_ONCE = 40
 """Developments that run together: memory stays small."""
+PLENTY, TOGETHER = 40, 10
+"""Rows for each column from which inner folds are left out by one step, and how many developments then run together."""
+SETTLED, EXACT = 1e-3, 1e-8
+"""Change of a log odds below which a fit is good enough to step away from, and to be the last."""
 NO_SPREAD = 1e-12
 HELD = 1e-11
 """Penalty of what is not penalised: keeps an arm without patients, or without events, finite."""
@@ -139,11 +142,10 @@ def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = 
     [[2, 2, -1, 0, 3, 1]]
     """
     group = np.arange(counts.shape[1]) if group is None else group
-    n_groups = group.max() + 1
-    present = np.zeros((len(counts), n_groups), dtype=bool)
-    for members in np.unique(group):
-        present[:, members] = (counts[:, group == members] > 0).any(axis=1)
-    order = np.where(present, rng.random((len(counts), n_groups)), 2.0).argsort(axis=1)
+    by_group = np.argsort(group, kind="stable")
+    begins = np.searchsorted(group[by_group], np.arange(group.max() + 1))
+    present = np.logical_or.reduceat(counts[:, by_group] > 0, begins, axis=1)
+    order = np.where(present, rng.random(present.shape), 2.0).argsort(axis=1)
     place = order.argsort(axis=1) % INNER_FOLDS
     return np.where(counts > 0, place[:, group], -1)
 
@@ -159,7 +161,7 @@ def developed(
     """Develop a model on each set of counted rows: choose the penalty by inner folds, then fit.
 
     The inner log loss is followed from the strongest penalty on; the search ends when two values in a row were worse
-    than the best before them.
+    than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step.
 
     Returns
     -------
@@ -168,16 +170,70 @@ def developed(
     chosen : ndarray, shape (R,)
         Inverse penalty of each.
     """
-    tables, y, values = Shared(design.table), np.broadcast_to(y, counts.shape), np.asarray(grid)
+    y, values = np.broadcast_to(y, counts.shape), np.asarray(grid)
     searched = len(values) > 1 and (not design.free.all() or design.marks.any())
-    found = []
-    for part in (slice(first, first + AT_ONCE) for first in range(0, len(counts), AT_ONCE)):
-        own, chosen = counts[part], np.full(len(counts[part]), values[-1])
-        if searched:
-            chosen = values[_inner_search(design, tables, y[part], own, labels[part], values)]
-        start = np.zeros((len(own), tables.q))
-        found.append((newton(tables, y[part], own * chosen[:, None], design.penalty(own), start)[0], chosen))
+    plenty = (counts > 0).sum(axis=1).min() >= PLENTY * design.table.shape[1]
+    size, everybody, found = TOGETHER if plenty else AT_ONCE, Shared(design.table), []
+    for part in (slice(first, first + size) for first in range(0, len(counts), size)):
+        own, outcome, label, tables = counts[part], y[part], labels[part], everybody
+        form, best, start = design.penalty(own), np.full(len(own), len(values) - 1), np.zeros((len(own), everybody.q))
+        if plenty:  # what no development of this part counts is left out
+            rows = own.any(axis=0)
+            own, outcome, label = own[:, rows], outcome[:, rows], label[:, rows]
+            tables = tables if rows.all() else Shared(design.table[rows])
+        near, inverse = 0.0, None
+        if searched and plenty:
+            near, (best, start, inverse) = EXACT, _stepped_search(tables, form, outcome, own, label, values)
+        elif searched:
+            best = _inner_search(design, tables, outcome, own, label, values)
+        C = values[best]
+        found.append((newton(tables, outcome, own * C[:, None], form, start, near, inverse)[0], C))
     return np.concatenate([coef for coef, _ in found]), np.concatenate([chosen for _, chosen in found])
+
+
+def _stepped_search(
+    tables: Shared, form: Array, y: Array, counts: Array, labels: Array, grid: Array
+) -> tuple[Array, Array, Array]:
+    r"""Position of the best penalty of each development, its coefficients there, and inverse second derivatives.
+
+    The fit of all counted rows settles at every penalty, with the second derivatives of the one before; from there an
+    inner fold :math:`f` is left out by one Newton step, and its loss taken to the second order. With :math:`H_f` its
+    share of the second derivatives :math:`H` of the loss and :math:`g_f` its gradient,
+
+    .. math:: \delta_f = -\{C (H - H_f) + P\}^{-1} \{C (g - g_f) + P b\}, \qquad
+              \ell_f(b) + g_f'\delta_f + \tfrac12 \delta_f' H_f \delta_f
+
+    References
+    ----------
+    Giordano R et al. (2019), A Swiss Army infinitesimal jackknife, AISTATS, 1139-1147.
+    """
+    total, rate = counts.sum(axis=1), (counts * y).sum(axis=1) / counts.sum(axis=1)
+    path = np.zeros((len(grid), len(counts), tables.q))
+    beta = np.column_stack([np.log(rate / (1 - rate)), path[0, :, 1:]])
+    curve = tables.gram(counts * (rate * (1 - rate))[:, None], slice(None))
+
+    def losses(C: float, going: Array) -> Array:
+        of, lost = np.flatnonzero(going), np.zeros(len(counts))
+        own, outcome, penalty = counts[of], y[of], form[of]
+        inverse = np.linalg.inv(C * curve[of] + penalty)
+        beta[of], _ = newton(tables, outcome, C * own, penalty, beta[of], SETTLED, inverse)
+        path[np.searchsorted(grid, C), of] = beta[of]
+        log_odds = tables.linear(beta[of], slice(None))
+        risk, missed = expit(log_odds), own * loss(outcome, log_odds)
+        curve[of], pull = tables.gram(own * risk * (1 - risk), slice(None)), own * (risk - outcome)
+        held = [labels[of] == fold for fold in range(INNER_FOLDS)]
+        slopes = np.stack([tables.cross(pull * one, slice(None)) for one in held])
+        bias = (penalty @ beta[of][:, :, None])[:, :, 0]
+        for one, slope in zip(held, slopes, strict=True):
+            share = ((own * one).sum(axis=1) / total[of])[:, None, None]
+            kept = C * (slopes.sum(axis=0) - slope) + bias
+            step = -np.linalg.solve(C * (1 - share) * curve[of] + penalty, kept[:, :, None])
+            bent = (step.transpose(0, 2, 1) @ (share * curve[of] @ step))[:, 0, 0]
+            lost[of] += (missed * one).sum(axis=1) + (slope * step[:, :, 0]).sum(axis=1) + bent / 2
+        return lost
+
+    best = best_of_grid(grid, len(counts), losses)
+    return best, path[best, np.arange(len(best))], np.linalg.inv(grid[best, None, None] * curve + form)
 
 
 def _inner_search(design: Design, tables: Shared, y: Array, counts: Array, labels: Array, grid: Array) -> Array:
@@ -218,56 +274,37 @@ def best_of_grid(grid: Sequence[float] | Array, n: int, losses: Callable[[float,
 def out_of_fold_outcomes(
     design: Design, Y: Array, fold: Array, labels: Array, grid: Sequence[float] = GRID, weights: Array | None = None
 ) -> Array:
-    """Out-of-fold log odds for many outcomes of the same patients, as a permutation test needs them.
+    """Out-of-fold log odds, up to a constant a fold, for many outcomes of the same patients, by one Newton step each.
 
-    The penalty is chosen by inner folds in each training part. The training parts are the same for all outcomes, so
-    one inverse of a bound on the second derivatives serves them all (Böhning's: a variance of a binary outcome is at
-    most one quarter), and a step is three matrix products. With `weights`, of the shape of the outcomes, they differ.
+    As a permutation test needs them: the penalty is chosen by inner folds in each training part, and every fit is one
+    step from the rate there, whose second derivatives are the same for all outcomes of that rate. So nothing but sums
+    over the patients of each inner fold depends on the outcome. With `weights`, of the shape of the outcomes, the
+    derivatives are those of a patient's mean weight.
     """
-    found = np.empty(Y.shape)
+    found, w = np.empty(Y.shape), np.ones(Y.shape) if weights is None else weights
+    usual, table = w.mean(axis=0), design.table
     for k, label in enumerate(labels):
         train, test = fold != k, fold == k
-        if weights is not None:
-            coef, _ = developed(design, Y, weights * train, np.broadcast_to(label, Y.shape), grid)
-            found[:, test] = coef @ design.table[test].T
-            continue
-        best = _search_of_outcomes(design, Y, train, label, grid)
-        whole = _Bound(design, train)
+        rate = np.average(Y[:, train], axis=1, weights=w[:, train])[:, None]
+        variance, parts = float((rate * (1 - rate)).mean()), [train & (label == f) for f in range(INNER_FOLDS)]
+        slopes = np.stack([(w[:, rows] * (Y[:, rows] - rate)) @ table[rows] for rows in parts])
+        bends = np.stack([variance * (usual[rows, None] * table[rows]).T @ table[rows] for rows in parts])
+        slope, bend = slopes.sum(axis=0), bends.sum(axis=0)
+        forms = design.penalty(usual * np.stack([train, *(train & ~rows for rows in parts)]))
+        best = best_of_grid(grid, len(Y), functools.partial(_left_out, slopes, bends, forms[1:]))
         for position in np.unique(best):
-            rows = np.flatnonzero(best == position)
-            beta = whole.fitted(Y[rows], grid[position], np.zeros((len(rows), design.table.shape[1])), BOUND_ENOUGH)
-            found[np.ix_(rows, test)] = beta @ design.table[test].T
+            rows, C = np.flatnonzero(best == position), grid[position]
+            found[np.ix_(rows, test)] = C * slope[rows] @ np.linalg.inv(C * bend + forms[0]) @ table[test].T
     return found
 
 
-def _search_of_outcomes(design: Design, Y: Array, train: Array, label: Array, grid: Sequence[float]) -> Array:
-    bounds = [_Bound(design, train & (label != f)) for f in range(INNER_FOLDS)]
-    beta = np.zeros((INNER_FOLDS, len(Y), design.table.shape[1]))
-
-    def losses(C: float, going: Array) -> Array:
-        lost = np.zeros(len(Y))
-        for f, bound in enumerate(bounds):
-            held = label == f
-            beta[f, going] = bound.fitted(Y[going], C, beta[f, going], BOUND_NEAR)
-            lost[going] += loss(Y[np.ix_(going, held)], beta[f, going] @ design.table[held].T).sum(axis=1)
-        return lost
-
-    return best_of_grid(grid, len(Y), losses)
-
-
-class _Bound:
-    """The rows of a training part, its penalty, and a quarter of its products of columns."""
-
-    def __init__(self, design: Design, rows: Array):
-        self.rows, self.tables = rows, Shared(design.table[rows])
-        self.form = design.penalty(rows[None].astype(float))
-        self.quarter = self.tables.design.T @ self.tables.design / 4
-
-    def fitted(self, Y: Array, C: float, start: Array, near: float) -> Array:
-        """Coefficients for every outcome, from `start`."""
-        inverse, y = np.linalg.inv(C * self.quarter + self.form[0]), Y[:, self.rows]
-        form = np.broadcast_to(self.form, (len(y), *self.form.shape[1:]))
-        return newton(self.tables, y, np.full(y.shape, C), form, start, near, inverse)[0]
+def _left_out(slopes: Array, bends: Array, forms: Array, C: float, going: Array) -> Array:
+    """Change of the log loss of the inner folds, each left out; shapes (F, n_outcomes, q), (F, q, q), (F, q, q)."""
+    lost = np.zeros(len(going))
+    for own, bent, form in zip(slopes, bends, forms, strict=True):
+        step = C * (slopes.sum(axis=0) - own) @ np.linalg.inv(C * (bends.sum(axis=0) - bent) + form)
+        lost += ((step @ bent) * step).sum(axis=1) / 2 - (own * step).sum(axis=1)
+    return lost
 
 
 class RidgeLogistic(ClassifierMixin, BaseEstimator):

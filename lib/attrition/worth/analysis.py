@@ -10,6 +10,7 @@ import pandas as pd
 
 from attrition import seeds
 from attrition.cdisc.trial import Trial
+from attrition.landmark import prediction, uncertainty
 from attrition.survival.incidence import aalen_johansen
 from attrition.worth import evidence, judging, model, strategies
 from attrition.worth.judging import EVERYBODY, NOBODY, ORACLE, RETRIEVE
@@ -422,8 +423,9 @@ def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: Collection
     courses = {day: strategies.course(trial, day) for day in trial.landmarks}
     courses = {day: own for day, own in courses.items() if len(own.ids) >= 2} or {0: strategies.course(trial, 0)}
     main = max(courses, key=lambda day: ((courses[day].cause > 0).sum(), -day))
-    halves = {day: p.n_half_samples if day == main else p.n_half_samples_other for day in courses}
-    at = {day: at_landmark(trial, courses[day], p, seed, n, has_outcome) for day, n in halves.items()}
+    own = uncertainty.sized(p, prediction.problem(trial, main))
+    halves = {day: own.n_half_samples if day == main else own.n_half_samples_other for day in courses}
+    at = {day: at_landmark(trial, courses[day], own, seed, n, has_outcome) for day, n in halves.items()}
     all_left = (trial.patients["status"].isin(["primary", "competing"])).to_numpy()
     dropout = 1 - float(aalen_johansen(trial.patients["time"], all_left.astype(int), 1).event_free[-1])
     return Worth(at, main, money(trial, p, dropout, defaults), dropout)
