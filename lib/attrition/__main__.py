@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
     tasks.add_parser("track", help="log the chapters that have been run to the store of tracked runs")
     study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
-    study.add_argument("name", choices=["intervals", "running", "worth"])
+    study.add_argument("name", choices=["intervals", "leaks", "running", "worth"])
     study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
     study.add_argument("--every-method", type=int, default=150, help="of these, by every method, or in further worlds")
     study.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

@@ -13,7 +13,7 @@ STUDY = (
     Chapter("04_modelling", needs=("01_generation",), seconds=45),
     Chapter("05_evaluation", needs=("01_generation", "04_modelling"), seconds=25),
     Chapter("06_real_trial", seconds=40, own=TRIAL, reads=("reports/studies/*.json",)),
-    Chapter("07_time_to_dropout", needs=("06_real_trial",), seconds=15, own=TRIAL),
+    Chapter("07_time_to_dropout", seconds=15, own=TRIAL),
     Chapter("08_monitoring", needs=("01_generation", "05_evaluation"), seconds=30),
     Chapter("09_running_trial", needs=("06_real_trial",), seconds=12, own=TRIAL, reads=("reports/studies/*.json",)),
     Chapter("10_worth", needs=("06_real_trial",), seconds=15, own=TRIAL, reads=("reports/studies/*.json",)),

@@ -3,20 +3,21 @@
 Two kinds. A *feature* leak adds one column that is known only after the outcome. A *procedure* leak uses the outcome,
 or the patient, of the test part while building the model. `FEATURES` and `PROCEDURES` list them; the guard against
 them is `attrition.landmark.guard`. `price_list` is about a real trial, `simulated_price_list` about simulated ones in
-which about one patient in four leaves and the truth is known.
+which about one patient in four leaves and the truth is known, and is a study run by name.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from attrition import features, metrics, seeds, settings, simulate
+from attrition import features, metrics, params, seeds, settings, simulate
 from attrition.cdisc.trial import Trial
-from attrition.landmark import cohort
+from attrition.landmark import cohort, uncertainty
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
@@ -24,6 +25,7 @@ from attrition.resampling import Fold, masks, placed, repeated_folds
 from attrition.simulate import oracle
 from notebook_report.text import unless_missing
 
+NAME, SEED = "leaks", 42
 Array = np.ndarray
 Scores = tuple[Array, Array, Array]
 """Patient of each row, its outcome, its score a repeat (n_rows, n_repeats)."""
@@ -323,7 +325,7 @@ def _draws(of: Problem, p, seed: int) -> tuple[Array, Array | None]:
 def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
     """The usual notebook: everything in the final data, counted over the whole follow-up, in one model."""
     of = problem(trial, day)
-    columns = np.column_stack(list(_added(trial, of).values()))
+    p, columns = uncertainty.sized(p, of), np.column_stack(list(_added(trial, of).values()))
     (sides,) = _of_features(_known(of, p, seed), {"wrong_way": columns})
     return price(*sides, *_draws(of, p, seed))
 
@@ -377,7 +379,7 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     if not problems:
         return pd.DataFrame(columns=COLUMNS)
     most, fewest = max(problems, key=lambda of: of.n_events), min(problems, key=lambda of: of.n_events)
-    site = trial.patients.set_index("id")["site"]
+    p, site = uncertainty.sized(p, fewest), trial.patients.set_index("id")["site"]
     common = p.n_folds, p.leak_repeats, seed, p.leak_ridge_c
     tasks: dict[str, Task] = {}
     for name, of in (("most", most), ("fewest", fewest)):
@@ -453,3 +455,10 @@ def simulated_price_list(p, seed: int) -> pd.DataFrame:
     table = table.assign(honest=honest.mean(), leaky=leaky.mean(), n_trials=p.leak_trials)
     table["truth"] = np.where(table.index.isin(FOLLOW_UP), np.mean(truth), np.nan)
     return table.rename_axis("leak").reset_index()[[*COLUMNS[: -len(SIZE)], "mc_se", "n_trials", "truth"]]
+
+
+def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
+    """The study by name: `simulated_price_list` with the parameters of the full report."""
+    rows = simulated_price_list(params.load("06_real_trial").but(leak_trials=n_trials), seed)
+    command = f"python -m attrition study {NAME} --trials {n_trials}"
+    return {"command": command, "seed": seed, "n_trials": n_trials, "rows": rows.to_dict("records")}
