@@ -254,8 +254,8 @@ def test_thresholds_of_the_specification():
 
 
 def test_every_strategy_has_a_label():
-    from attrition.worth import analysis
+    from attrition.worth import strategies
 
     names = ["nobody", "everybody", "oracle", "arm", "retrieve", "missed_visit", "silent_28"]
     names += [f"{stem}_{k}" for stem, k in itertools.product(("all_cause", "addressable"), (10, 50))]
-    assert len({analysis.label(name) for name in names}) == len(names)
+    assert len({strategies.label(name) for name in names}) == len(names)

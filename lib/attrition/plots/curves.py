@@ -259,3 +259,30 @@ def gains(curve: pd.DataFrame, model: str) -> Axes:
     ax.set(xlabel="threshold", ylabel="difference in net benefit per 100", ylim=(-8, limit))
     ax.legend(loc="lower right")
     return ax
+
+
+def frontier(table: pd.DataFrame, families: Mapping[str, Any]) -> Axes:
+    """Completers gained against contacts: strategies with intervals, chance, ceiling, and the oracle in its corner.
+
+    `table` is from `attrition.worth.analysis.frontier`, `families` is `attrition.worth.strategies.SAID`.
+    """
+    ax, by, muted = axes(None, 3.9), table.set_index("strategy"), colour("muted")
+    most, oracle = by.loc["everybody"], by.loc["oracle"]
+    ax.plot([0, most["contacts"]], [0, most["completers"]], color=muted, linewidth=1, label="anybody, by lot")
+    ax.axhline(most["completers"], color=muted, linewidth=1, linestyle=":")
+    for family, said in families.items():
+        own = table[table["family"] == family].sort_values("contacts")
+        if "figure" in said and len(own):
+            name, hue, marker = said["figure"]
+            look: Look = {"color": colour(hue), "marker": marker, "markersize": 5, "linestyle": "--"}
+            ax.plot(own["contacts"], own["completers"], linewidth=1, label=name, **look)
+            ax.vlines(own["contacts"], own["ci_low"], own["ci_high"], color=colour(hue), linewidth=1, alpha=0.5)
+    ax.plot(most["contacts"], most["completers"], color=muted, marker="o", markersize=7, linestyle="")
+    ax.vlines(most["contacts"], most["ci_low"], most["ci_high"], color=muted, linewidth=1)
+    look = {"color": colour("red"), "marker": "*", "markersize": 11, "linestyle": ""}
+    ax.plot(oracle["contacts"], oracle["completers"], label="oracle", **look)
+    high = max(table["ci_high"].max(), most["completers"] * 1.15, 0.1)
+    ax.annotate("everybody", (100, most["completers"]), (-9, 4), textcoords="offset points", ha="right")
+    ax.set(xlabel="contacts per 100 at risk", ylabel="completers gained per 100", xlim=(-2, 103))
+    ax.set_ylim(min(0.0, table["ci_low"].min()) - 0.03 * high, high * 1.05)
+    return legend_below(ax)

@@ -8,7 +8,6 @@ estimand, and on which side it misses.
 """
 
 import dataclasses
-import datetime
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ import pandas as pd
 from joblib import delayed
 from scipy.stats import t
 
-from attrition import engine, metrics, seeds, settings, trials
+from attrition import engine, metrics, seeds, settings, studies, trials
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
 from attrition.metrics import evaluator, intervals, ranks
@@ -208,10 +207,8 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     tasks = [delayed(one)(day, law, number, seed, number < n_every_method) for day, law, number in cases]
     rows = pd.concat(engine.compute(tasks, "simulated trials"), ignore_index=True)
     first = rows[(rows["number"] < 1) & (rows["method"] == CHOSEN)]
-    command = f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_every_method}"
-    found = {"date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(), "command": command, "seed": seed}
-    found |= {"n_trials": n_trials, "n_every_method": n_every_method, "chosen": CHOSEN}
-    found |= {"laws": LAWS, "methods": METHODS}
+    found = studies.about(NAME, seed, n_trials, n_every_method=n_every_method)
+    found |= {"chosen": CHOSEN, "laws": LAWS, "methods": METHODS}
     return found | {"coverage": coverage(rows).to_dict("records"), "first": first.to_dict("records")}
 
 

@@ -22,22 +22,24 @@ def ends(drawn: Array, value: float | None = None) -> dict[str, float]:
 
 def perfect_information(worth: Draws) -> dict[str, float]:
     """Expected value of knowing everything first, with its Monte Carlo error, and which strategy is best on average."""
+    table, best, gains, error = _beyond_the_best(worth)
+    return {"value": float(gains.mean()), "mc_se": error, "p_best": float((table.argmax(axis=0) == best).mean())}
+
+
+def _beyond_the_best(worth: Draws) -> tuple[Array, int, Array, float]:
+    """Worth by strategy and draw, which is best on average, how much better the best of each draw is, and its error."""
     table = np.stack(list(worth.values()))
     best = int(table.mean(axis=1).argmax())
     gains = table.max(axis=0) - table[best]
-    error = float(gains.std(ddof=1) / np.sqrt(gains.size))
-    return {"value": float(gains.mean()), "mc_se": error, "p_best": float((table.argmax(axis=0) == best).mean())}
+    return table, best, gains, float(gains.std(ddof=1) / np.sqrt(gains.size))
 
 
 def partial_information(worth: Draws, known: Array, bins: int = BINS) -> dict[str, float]:
     """Expected value of knowing one parameter first: draws sorted by it, the best strategy of each bin."""
-    table = np.stack(list(worth.values()))
+    table, best, _, error = _beyond_the_best(worth)
     parts = np.array_split(np.argsort(known, kind="stable"), bins)
     each = np.array([table[:, part].mean(axis=1).max() * len(part) for part in parts]) / table.shape[1]
-    best = int(table.mean(axis=1).argmax())
-    gain = table.max(axis=0) - table[best]
-    value = float(each.sum() - table[best].mean())
-    return {"value": max(value, 0.0), "mc_se": float(gain.std(ddof=1) / np.sqrt(gain.size))}
+    return {"value": max(float(each.sum() - table[best].mean()), 0.0), "mc_se": error}
 
 
 def simultaneous(worth: Draws, against: str) -> dict[str, dict[str, float]]:
@@ -52,23 +54,11 @@ def simultaneous(worth: Draws, against: str) -> dict[str, dict[str, float]]:
 
 
 def verdict(worth: Draws, addressable: int, targeted: Collection[str]) -> dict[str, Any]:
-    """The verdict by the rules that were fixed before results.
+    """The verdict, by rules that were fixed before results, on the worth of each strategy in every draw.
 
-    Parameters
-    ----------
-    worth : mapping of str to array
-        Money a strategy (`NOBODY` and `EVERYBODY` among them) in every draw.
-    addressable : int
-        Addressable leavers late enough for a contact to matter.
-    targeted : collection of str
-        Strategies that choose.
-
-    Returns
-    -------
-    dict
-        grade (``"cannot be judged"``, ``"not shown"``, ``"everybody"``, ``"choosing"`` or ``"targeting"``), worth_it,
-        beats_everybody (names), best (name, if one must choose), over_nobody and over_everybody (differences with
-        simultaneous ends).
+    `addressable` counts leavers late enough for a contact to matter, `targeted` names the strategies that choose. The
+    grade is ``"cannot be judged"``, ``"not shown"``, ``"everybody"``, ``"choosing"`` or ``"targeting"``; beside it
+    stand the strategies that are worth it, those that beat everybody, and the best, if one must choose.
     """
     over_nobody, over_everybody = simultaneous(worth, NOBODY), simultaneous(worth, EVERYBODY)
     shown = [name for name, one in over_nobody.items() if one["ci_low"] > 0]
