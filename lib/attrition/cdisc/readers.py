@@ -4,6 +4,8 @@ Of SDTM, DM and DS make the patients, and AE, SV, VS, LB, QS and EX the records;
 ADAE, ADVS, ADLB* and the rating scales the records. A domain that is absent gives no rows.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -197,16 +199,9 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     visits = _visits(source, reference, definitions)
     adverse, doubts = adverse_events(source, reference, visits, definitions)
     vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))
-    events = _together(
-        [
-            adverse,
-            visits,
-            _vital_signs(vital_signs, definitions),
-            _labs(labs),
-            _together([_totals(scales, definitions), *_item_sums(scales, definitions)]),
-            _exposure(source, reference),
-        ]
-    )
+    scored = _together([_totals(scales, definitions), *_item_sums(scales, definitions)])
+    measured = [_vital_signs(vital_signs, definitions), _labs(labs), scored]
+    events = _together([adverse, visits, *measured, _exposure(source, reference)])
     found = sdtm(source, reference[was_dosed.to_numpy()], definitions)
     found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference, definitions)
     table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
@@ -214,20 +209,16 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     if not definitions.numbers and not definitions.categories:
         table = table.join(_characteristics(source, definitions), on="id")
         table["disease_months"] = table["id"].map(_disease_months(source, definitions))
-    table = _with_exits(table, found, reference, events)
-    return assemble(
-        source.label,
-        "sdtm",
-        definitions,
-        table,
-        events,
-        {"screened": len(subjects), "screen_failures": int((~randomised).sum())},
-        _schedule(source, definitions),
-        notes=(*notes, *found.notes, *doubts),
-        dosed=was_dosed,
-        estimands=found.estimands or ESTIMANDS[:1],
-        cells=found.cells,
-    )
+    screened = {"screened": len(subjects), "screen_failures": int((~randomised).sum())}
+    table, told = _with_exits(table, found, reference, events), _told(found, notes, doubts)
+    of = source.label, "sdtm", definitions, table, events, screened, _schedule(source, definitions)
+    return assemble(*of, dosed=was_dosed, **told)
+
+
+def _told(found: Disposition, notes: list[str], doubts: list[str]) -> dict[str, Any]:
+    """What `assemble` is told of dispositions, and the notes of all."""
+    told = {"notes": (*notes, *found.notes, *doubts), "cells": found.cells}
+    return told | {"estimands": found.estimands or ESTIMANDS[:1]}
 
 
 def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, events: pd.DataFrame) -> pd.DataFrame:
@@ -266,18 +257,8 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     table = table.join(participants.baseline(source, "adsl", frame, definitions, "adam"))
     table = _with_exits(table, found, reference, events)
     table["last_day"] = last.reindex(table["id"]).fillna(table.set_index("id")["last_day"]).to_numpy()
-    return assemble(
-        source.label,
-        "adam",
-        definitions,
-        table,
-        events,
-        {"screened": None, "screen_failures": None},
-        notes=(*found.notes, *doubts),
-        dosed=table["start"].notna(),
-        estimands=found.estimands or ESTIMANDS[:1],
-        cells=found.cells,
-    )
+    of = source.label, "adam", definitions, table, events, {"screened": None, "screen_failures": None}
+    return assemble(*of, dosed=table["start"].notna(), **_told(found, [], doubts))
 
 
 STATUS = ["EOSSTT", "EOSDT", "RFENDT", "DCDECOD", "DCSREAS", "EOTSTT", "EOTDT", "TRTEDT", "DCTREAS", "LSTALVDT"]

@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import paths
+from attrition import cdisc, paths
 from attrition.cdisc import CdiscError, Trial, files
 from attrition.cdisc.sources import PACKAGED, holds_files, open_source
 from attrition.contract.strict import ContractError
-from attrition.trials import flat, folder, mapping, understood
+from attrition.trials import flat, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, TableMapping, slug
 from attrition.trials.mapping import read as read_mapping
@@ -91,12 +91,19 @@ def _put_back(chosen: Any, cut: Any, horizon: int | None) -> TableMapping:
 
 
 def read_from(place: str | Path | pd.DataFrame, chosen: TableMapping | None = None, name: str = "") -> Trial:
-    """A trial from CDISC files (see `attrition.trials.folder.load`) or a flat table (`attrition.trials.flat.load`)."""
-    if not isinstance(place, pd.DataFrame) and holds_files(place):
-        return folder.load(place, chosen, name)
+    """A trial from CDISC files (`attrition.cdisc.load`), with what a mapping decides, or a table (`flat.load`).
+
+    `name` stands where the mapping has none.
+    """
     if chosen is None:
-        raise MappingError("a flat table needs a mapping that says which column is what")
-    return flat.load(place, chosen, name)
+        if isinstance(place, pd.DataFrame) or not holds_files(place):
+            raise MappingError("a flat table needs a mapping that says which column is what")
+        return cdisc.load(place)
+    if isinstance(place, pd.DataFrame) or not holds_files(place):
+        return flat.load(place, chosen, name)
+    source = open_source(place, missing=mapping.for_folder(chosen).missing)
+    found, name = mapping.over(cdisc.usual(source, chosen.study or ""), chosen), chosen.name or name
+    return cdisc.read(source, replace(found, name=slug(name)) if name else found)
 
 
 def _beside(table: Path) -> Path:

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,7 @@ from attrition.trials.mapping import (
     RECORDS,
     MappingError,
     TableMapping,
+    chosen,
     composed,
     for_table,
     plain,
@@ -299,8 +301,8 @@ def _arm(cells: Cells, m: TableMapping) -> pd.Series:
         return cells.same(ONE_ARM)
     arm = cells.category(m.arm, MOST_ARMS)
     cells.note(m.arm, "is empty", arm.isna())
-    if m.reference_arm and m.reference_arm not in set(arm.dropna()):
-        cells.problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
+    if m.reference and m.reference not in set(arm.dropna()):
+        cells.problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference!r} does not occur"))
     return arm
 
 
@@ -313,7 +315,7 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
         With every bad line at once.
     """
     named = [m.id, m.event_day, m.reason, m.event, m.competing_event, m.treatment_day, m.treatment_reason]
-    named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories, *m.strata]
+    named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories]
     cells = Cells(read_table(path, [column for column in named if column], m.missing))
     day = cells.day(m.event_day, 1, needed=True)
     columns = {
@@ -327,7 +329,7 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     }
     _note_nobody_completed(cells, m, day)
     columns |= {_own(column): cells.number(column) for column in m.numbers}
-    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in (*m.categories, *m.strata)}
+    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in m.categories}
     if len(cells.table) < FEWEST_PATIENTS:
         rule = f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}"
         cells.problems.append(Problem("", rule))
@@ -387,22 +389,11 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
 
 def definitions(m: TableMapping, name: str) -> Definitions:
     """What the terms of a mapping mean, for a trial of that name."""
-    return Definitions(
-        name=slug(name),
-        title=m.title or name,
-        horizon=m.horizon,
-        landmarks=m.landmarks,
-        reference=m.reference_arm or "",
-        completed=frozenset(m.completed),
-        competing=dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing"),
-        reasons={term: group for group, terms in m.groups.items() for term in terms},
-        other="other" if m.reason else LEFT,
-        estimand=m.estimand or "",
-        data_cut=pd.Timestamp(m.data_cut) if m.data_cut else None,
-        adverse_events_known=m.known,
-        known_on_day_1=tuple(map(_own, m.known_on_day_1)),
-        plan=m.plan,
-    )
+    given = {"title": name} | chosen(m) | {"name": slug(name), "other": "other" if m.reason else LEFT}
+    given |= {"known_on_day_1": tuple(map(_own, m.known_on_day_1)), "numbers": (), "categories": ()}
+    given |= {"completed": frozenset(m.completed), "reasons": {t: group for group, ts in m.groups.items() for t in ts}}
+    competing = dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing")
+    return Definitions(**given, competing=competing)
 
 
 def _workable(trial: Trial) -> int:
@@ -482,18 +473,10 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
     elif mapping.estimand == "treatment":  # the one exit that the table tells
         recorded, day, reason = ("treatment",), table.pop("event_day"), table.pop("reason")
         table = table.assign(last_day=day, treatment_day=day.where(reason.notna()), treatment_reason=reason)
-    trial = assemble(
-        _name(path),
-        "table",
-        definitions(mapping, name or mapping.name or Path(_name(path)).stem),
-        table.reset_index(drop=True),
-        records,
-        {"screened": None, "screen_failures": None},
-        schedule,
-        tuple(notes),
-        estimands=recorded,
-        account=tuple(account),
-    )
+    own, table = definitions(mapping, name or mapping.name or Path(_name(path)).stem), table.reset_index(drop=True)
+    more: dict[str, Any] = {"notes": tuple(notes), "estimands": recorded, "account": tuple(account)}
+    unknown = {"screened": None, "screen_failures": None}
+    trial = assemble(_name(path), "table", own, table, records, unknown, schedule, **more)
     return replace(trial, notes=(*trial.notes, *_seen_to_the_horizon(trial, mapping)))
 
 

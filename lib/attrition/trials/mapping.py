@@ -4,6 +4,7 @@ A flat table needs ``[columns]``, which column is what, and a horizon; of a fold
 key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
 """
 
+import dataclasses
 import datetime
 import itertools
 import re
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
+
 from attrition import settings
-from attrition.cdisc.trial import KINDS
+from attrition.cdisc.trial import KINDS, Definitions
 from attrition.contract.strict import plain, tidied
 from attrition.settings import Keys, Kind, Number, problems, shape, whole
 from notebook_report import errors
@@ -73,10 +76,13 @@ OF_TABLES = ("columns", "schedule", "events")
 OF_FOLDERS = {"disposition": ("study", "treatment", "ignore", "partial"), "design": ("study", "epochs")}
 """Keys that say something about the one or the other alone."""
 RENAMED = {
-    "columns": {"competing": "competing_event"},
-    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"},
-}
-"""Keys of sections whose name another section has, and their attribute."""
+    "columns": {"competing": "competing_event"}, "design": {"reference_arm": "reference"},
+    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"}
+    | {"partial": "partial_exits"}, "adverse_events": {"known": "adverse_events_known"},
+}  # fmt: skip
+"""Keys of sections whose name another section has, or that `Definitions` call otherwise, and their attribute."""
+FIELDS = {each.name for each in dataclasses.fields(Definitions)} - {"name", "completed", "competing", "ongoing"}
+"""Choices that a mapping states as `Definitions` have them."""
 CELL = 4
 SHAPE: Keys = shape(settings.read(Path(__file__).with_name("mapping.yaml"), ValueError), WORDS)
 TEMPLATE = Path(__file__).with_name("template.toml").read_text(encoding="utf-8")
@@ -220,6 +226,33 @@ def for_folder(m: TableMapping) -> TableMapping:
     return m
 
 
+def chosen(m: TableMapping) -> dict[str, Any]:
+    """What a mapping chooses, by the fields of `Definitions`; terms mean something else in a table than in a folder."""
+    given = {name: value for name, value in vars(m).items() if name in FIELDS and value}
+    return given | ({"data_cut": pd.Timestamp(m.data_cut)} if m.data_cut else {})
+
+
+def over(base: Definitions, m: TableMapping) -> Definitions:
+    """The definitions of a study with what a mapping of its folder says put over them.
+
+    Terms extend those of CDISC: one that the mapping names leaves every other list in which it stood.
+    """
+    m, given = for_folder(m), chosen(m)
+    terms = {key: _upper(getattr(m, key)) for key in ("completed", "competing", "ongoing")}
+    groups = {term: group for group, names in m.groups.items() for term in _upper(names)}
+    named = {*groups, *(term for names in terms.values() for term in names)}
+    given |= {key: frozenset((getattr(base, key) - named) | {*terms[key]}) for key in ("completed", "ongoing")}
+    competing = {term: name for term, name in base.competing.items() if term not in named}
+    given["competing"] = competing | {term: base.competing.get(term, "competing") for term in terms["competing"]}
+    given["reasons"] = {term: group for term, group in base.reasons.items() if term not in named} | groups
+    given |= {"landmarks": m.landmarks} if m.landmarks or m.horizon or m.epochs else {}
+    return dataclasses.replace(base, **given | ({"arms": ()} if m.reference else {}))
+
+
+def _upper(names: Any) -> list[str]:
+    return [str(name).strip().upper() for name in names]
+
+
 def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
     """Read a mapping.
 
@@ -266,7 +299,8 @@ def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     m.path, m.sections, m.plan = path, frozenset(content), dict(content.get("plan", {}))
     m.horizon, m.data_cut = m.horizon or m.plan.get("horizon"), as_date(m.data_cut)
     m.landmarks, m.visits = tuple(sorted(set(m.landmarks))), tuple(m.visits or ())
-    m.known = "" if m.known in (None, MOMENTS[0]) else m.known
+    m.adverse_events_known = (m.adverse_events_known or "").replace(MOMENTS[0], "")
+    m.categories = (*m.categories, *m.strata)
     m.missing = tuple(content.get("missing", [""]))
     m.groups = {name: tuple(terms) for name, terms in (m.groups or {}).items()}
     m.events = _part(SHAPE.optional["events"], content["events"]) if content.get("events") else None
