@@ -61,13 +61,9 @@ def day(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 
 def _outcome(dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, when: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        "dropout": dropout.astype(int),
-        "dropout_day": dropout * when,
-        "early_dropout": (dropout & early).astype(int),
-        "late_dropout": (dropout & ~early).astype(int),
-        "dropout_30_days": (dropout & flagged).astype(int),
-    }
+    found = {"dropout": dropout, "dropout_day": dropout * when, "early_dropout": dropout & early}
+    found |= {"late_dropout": dropout & ~early, "dropout_30_days": dropout & flagged}
+    return {name: column.astype(int) for name, column in found.items()}
 
 
 def draw_timing(

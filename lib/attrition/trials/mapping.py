@@ -137,23 +137,22 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "trial"
 
 
-def _group_problems(groups: Mapping[str, Any]) -> Iterator[str]:
+def _group_problems(groups: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     where, forms = "[reasons.groups]", [plain(name).replace("_", " ") for name in groups]
     for name, form in zip(groups, forms, strict=True):
-        if form == "competing":
-            yield f"{where} competing events have a key of their own: [reasons] competing"
-        elif form in RESERVED or not form:
-            yield f"{where} the name {name!r} is taken by the report; give the group another one"
-        elif forms.count(form) > 1:
-            yield f"{where} the name {name!r} differs from another one only in case or spaces"
+        own, taken = form == "competing", form in RESERVED or not form
+        yield own, f"{where} competing events have a key of their own: [reasons] competing"
+        yield taken and not own, f"{where} the name {name!r} is taken by the report; give the group another one"
+        alike = forms.count(form) > 1 and not own and not taken
+        yield alike, f"{where} the name {name!r} differs from another one only in case or spaces"
 
 
 def _twice(names: list[str]) -> set[str]:
     return {name for name in names if names.count(name) > 1}
 
 
-def _across(content: dict[str, Any]) -> Iterator[str]:
-    """Rules that join several keys."""
+def _across(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Rules that join several keys: whether each is broken, and what it says."""
     design, baseline, reasons, events, plan = (
         content.get(name, {}) for name in ("design", "baseline", "reasons", "events", "plan")
     )
@@ -161,53 +160,47 @@ def _across(content: dict[str, Any]) -> Iterator[str]:
     horizons = [part["horizon"] for part in (design, plan) if "horizon" in part]
     if "columns" in content:
         yield from _across_columns(content, bool(horizons))
-    if len(set(horizons)) > 1:
-        yield "[plan] horizon is another day than that of [design]"
-    if horizons and any(day >= horizons[0] for day in design.get("landmarks", ())):
-        yield "[design] landmarks must lie before the horizon"
+    yield len(set(horizons)) > 1, "[plan] horizon is another day than that of [design]"
+    late = any(day >= horizon for day in design.get("landmarks", ()) for horizon in horizons[:1])
+    yield late, "[design] landmarks must lie before the horizon"
     lists = [reasons.get(key, ()) for key in ("completed", "ongoing", "competing")]
     for term in _twice([term for terms in (*lists, *groups.values()) for term in terms]):
-        yield f"[reasons] the term {term!r} stands in two places"
+        yield True, f"[reasons] the term {term!r} stands in two places"
     yield from _group_problems(groups)
-    lists = [baseline.get(key, []) for key in ("numbers", "categories", "strata")]
-    named = [name for names in lists for name in names]
+    named = [name for key in ("numbers", "categories", "strata") for name in baseline.get(key, [])]
     for name in _twice([*content.get("columns", {}).values(), *named]):
-        yield f"the column {name!r} has two roles"
+        yield True, f"the column {name!r} has two roles"
     for name in baseline.get("known_on_day_1", ()):
-        if named and name not in named:
-            yield f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
-    for key, cells in content.get("disposition", {}).items():
-        for cell in cells if isinstance(cells, list) else ():
-            if "|" in cell and cell.count("|") != CELL - 1:
-                yield f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
-    if events and ("kind" in events) == ("all_are" in events):
-        yield "[events] needs one of kind and all_are, not both"
-    if "effect" in plan and "proportions" in plan:
-        yield "[plan] needs one of effect and proportions, not both"
+        said = f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
+        yield named and name not in named, said
+    cells = [(key, cell) for key, each in content.get("disposition", {}).items() if type(each) is list for cell in each]
+    for key, cell in cells:
+        said = f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
+        yield "|" in cell and cell.count("|") != CELL - 1, said
+    yield events and ("kind" in events) == ("all_are" in events), "[events] needs one of kind and all_are, not both"
+    yield {"effect", "proportions"} <= {*plan}, "[plan] needs one of effect and proportions, not both"
 
 
-def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[str]:
+def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[tuple[Any, str]]:
     """Rules of a flat table."""
-    columns, reasons = content["columns"], content.get("reasons", {})
-    if not horizon:
-        yield "[design] 'horizon' is missing"
-    if not {"reason", "event"} & columns.keys():
-        yield "[columns] needs one of reason and event, or both: event tells who left, reason why"
-    if reasons and "reason" not in columns:
-        yield "[reasons] needs the column reason (in the column event, 2 is a competing event)"
-    if "competing" in columns and "event" not in columns:
-        yield "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
-    if "schedule" in content and not content.get("events"):
-        yield "[schedule] needs [events]: visits that took place tell which were missed"
-    if "treatment_reason" in columns and "treatment_day" not in columns:
-        yield "[columns] treatment_reason needs treatment_day"
-    finer = reasons.keys() & {"ongoing", "competing", "groups"}
-    if finer and not reasons.get("completed") and "event" not in columns:
-        yield "[reasons] completed is missing: without it every completion would count as leaving"
-    for section, keys in OF_FOLDERS.items():
-        for key in keys:
-            if key in content.get(section, {}):
-                yield f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+    columns, reasons = {*content["columns"]}, content.get("reasons", {})
+    yield not horizon, "[design] 'horizon' is missing"
+    said = "[columns] needs one of reason and event, or both: event tells who left, reason why"
+    yield not {"reason", "event"} & columns, said
+    said = "[reasons] needs the column reason (in the column event, 2 is a competing event)"
+    yield reasons and "reason" not in columns, said
+    said = "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
+    yield "competing" in columns and "event" not in columns, said
+    said = "[schedule] needs [events]: visits that took place tell which were missed"
+    yield "schedule" in content and not content.get("events"), said
+    without = "treatment_reason" in columns and "treatment_day" not in columns
+    yield without, "[columns] treatment_reason needs treatment_day"
+    finer = reasons.keys() & {"ongoing", "competing", "groups"} and not reasons.get("completed")
+    said = "[reasons] completed is missing: without it every completion would count as leaving"
+    yield finer and "event" not in columns, said
+    for section, key in ((section, key) for section, keys in OF_FOLDERS.items() for key in keys):
+        said = f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+        yield key in content.get(section, {}), said
 
 
 def for_table(m: TableMapping) -> TableMapping:
@@ -277,7 +270,7 @@ def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
         content = _parsed(path)
     content = _tidy(content)
     found = [re.sub(r"^(\w+): ", r"[\1] ", told) for told in settings.problems(content, SHAPE, "")]
-    found = found or list(_across(content))
+    found = found or [said for broken, said in _across(content) if broken]
     if found:
         raise MappingError("\n  ".join([f"{path.name}: refused, {len(found)} problem(s)", *sorted(found)]))
     return _built(path, content)
