@@ -226,10 +226,8 @@ def _stats(entry: Any, **options: Any) -> tuple[pd.DataFrame, Any]:
     file = str(file) if isinstance(file, Path) else file
     try:
         return getattr(pyreadstat, f"read_{reader}")(file, **options)
-    except (
-        pyreadstat.ReadstatError,
-        UnicodeDecodeError,
-    ):  # of text that is not in the encoding that the file says, or says nothing of
+    # of text that is not in the encoding that the file says, or says nothing of
+    except (pyreadstat.ReadstatError, UnicodeDecodeError):
         if isinstance(file, io.BytesIO):
             file.seek(0)
         return getattr(pyreadstat, f"read_{reader}")(file, encoding="WINDOWS-1252", **options)
@@ -245,9 +243,7 @@ def _stats_table(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd
     rows = _rows_of_xpt(entry) if ending(entry.name) == ".xpt" else about.number_rows
     if rows is not None and rows != len(frame):
         _cut(entry, f"{len(frame)} rows of {rows}")
-    frame.attrs["labels"] = {
-        name: about.variable_value_labels[name] for name in columns if name in about.variable_value_labels
-    }
+    frame.attrs["labels"] = {name: each for name, each in about.variable_value_labels.items() if name in columns}
     return frame
 
 
