@@ -79,16 +79,14 @@ def _totals(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
 
 
 def _characteristics(source: Source, definitions: Definitions) -> pd.DataFrame:
+    """Characteristics of the subjects, and months from diagnosis to its recording at screening."""
     frame = source.read("sc", [ID, "SCTESTCD", "SCSTRESN"])
     frame = frame.assign(name=frame["SCTESTCD"].map(dict(definitions.characteristics))).dropna(subset="name")
-    return frame.pivot_table(index=ID, columns="name", values="SCSTRESN", aggfunc="first")
-
-
-def _disease_months(source: Source, definitions: Definitions) -> pd.Series:
-    """Months from diagnosis to its recording at screening."""
-    frame = source.read("mh", [ID, "MHCAT", "MHSTDTC", "MHDTC"])
-    frame = frame[frame["MHCAT"].eq(definitions.diagnosis_category)].drop_duplicates(ID).set_index(ID)
-    return (as_dates(frame["MHDTC"]) - as_dates(frame["MHSTDTC"])).dt.days / MONTH
+    wide = frame.pivot_table(index=ID, columns="name", values="SCSTRESN", aggfunc="first")
+    told = source.read("mh", [ID, "MHCAT", "MHSTDTC", "MHDTC"])
+    told = told[told["MHCAT"].eq(definitions.diagnosis_category)].drop_duplicates(ID).set_index(ID)
+    since = (as_dates(told["MHDTC"]) - as_dates(told["MHSTDTC"])).dt.days / MONTH
+    return wide.join(since.rename("disease_months"), how="outer")
 
 
 def known_days(
@@ -140,13 +138,6 @@ def adverse_events(
     return made.assign(known_day=known), notes
 
 
-def _visits(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    frame = source.read("sv", [ID, "VISITNUM", "VISIT", "SVSTDTC", "SVSTDY"])
-    frame = frame[~(frame["VISITNUM"] > definitions.last_visit_number)]
-    day = _day(frame, reference, "SVSTDY", "SVSTDTC")
-    return _records(frame, "visit", frame["VISIT"], day, value=frame["VISITNUM"])
-
-
 def _results(source: Source, domain: str, reference: pd.Series) -> pd.DataFrame:
     """Results of a findings domain, VS, LB or QS, with our names of columns."""
     code = domain.upper()
@@ -196,7 +187,9 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     kept, was_dosed = subjects[randomised], was_dosed[randomised]
     source.keep(kept[ID])
     reference = participants.told_by_days(source, participants.first_dose(source, "dm", "RFSTDTC", kept))
-    visits = _visits(source, reference, definitions)
+    seen = source.read("sv", [ID, "VISITNUM", "VISIT", "SVSTDTC", "SVSTDY"])
+    seen = seen[~(seen["VISITNUM"] > definitions.last_visit_number)]
+    visits = _records(seen, "visit", seen["VISIT"], _day(seen, reference, "SVSTDY", "SVSTDTC"), value=seen["VISITNUM"])
     adverse, doubts = adverse_events(source, reference, visits, definitions)
     vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))
     scored = _together([_totals(scales, definitions), *_item_sums(scales, definitions)])
@@ -208,7 +201,6 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
     if not definitions.numbers and not definitions.categories:
         table = table.join(_characteristics(source, definitions), on="id")
-        table["disease_months"] = table["id"].map(_disease_months(source, definitions))
     screened = {"screened": len(subjects), "screen_failures": int((~randomised).sum())}
     table, told = _with_exits(table, found, reference, events), _told(found, notes, doubts)
     of = source.label, "sdtm", definitions, table, events, screened, _schedule(source, definitions)
@@ -245,10 +237,15 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
     source.keep(frame[ID])
     reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
-    vital_signs = _adam_vital_signs(source, reference, definitions)
-    adverse, doubts = _adam_adverse_events(source, reference, vital_signs[0], definitions)
-    scales = _adam_questionnaires(source, reference, definitions)
-    parts = [adverse, *vital_signs, _adam_labs(source, reference), scales]
+    results = _parameters(source, "advs", reference)
+    results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
+    visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
+    visits = visits.drop_duplicates(["id", "name", "day"])
+    adverse, doubts = _adam_adverse_events(source, reference, visits, definitions)
+    scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
+    scales = [name for name in scales if "PARAMCD" in source.columns(name)]
+    totals = _together([_totals(_parameters(source, name, reference), definitions) for name in scales])
+    parts = [adverse, visits, _vital_signs(results, definitions), _adam_labs(source, reference), totals]
     events = _together([part for part in parts if not part.empty] or parts)
     found, last = _adam_disposition(source, frame, reference, definitions)
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
@@ -277,8 +274,8 @@ def _adam_disposition(
     study, notes = _ended(frame, "EOSSTT", frame["DCDECOD"].fillna(frame["DCSREAS"]), definitions)
     treatment, more = _ended(frame, "EOTSTT", frame["DCTREAS"], definitions)
     columns: dict[str, pd.Series] = {}
-    told = {"study": (study, end, notes), "treatment": (treatment, stopped, more)}
-    for name, (reason, column, _) in told.items():
+    told = {"study": (study, end), "treatment": (treatment, stopped)}
+    for name, (reason, column) in told.items():
         date = as_dates(frame[column])
         if definitions.partial_exits:
             date = date.fillna(in_month(frame[column], definitions.partial_exits, as_dates(frame["TRTSDT"])))
@@ -288,7 +285,7 @@ def _adam_disposition(
         day = study_day(date, frame[ID].map(reference))
         columns |= {f"{name}_day": day.where(reason.notna()), f"{name}_reason": reason}
     exits = pd.DataFrame(columns).set_axis(frame[ID])
-    recorded = tuple(name for name, (reason, _, _) in told.items() if reason.notna().any())
+    recorded = tuple(name for name, (reason, _) in told.items() if reason.notna().any())
     cells = _adam_cells(frame, study, treatment, definitions)
     found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
     died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
@@ -363,17 +360,3 @@ def _adam_labs(source: Source, reference: pd.Series) -> pd.DataFrame:
             results = _parameters(source, name, reference)
             parts.append(_labs(results[~results["test"].str.startswith("_", na=True)]))
     return _together(parts).drop_duplicates()
-
-
-def _adam_vital_signs(source: Source, reference: pd.Series, definitions: Definitions) -> list[pd.DataFrame]:
-    """Visits, and the vital signs that are followed."""
-    results = _parameters(source, "advs", reference)
-    results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
-    visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
-    return [visits.drop_duplicates(["id", "name", "day"]), _vital_signs(results, definitions)]
-
-
-def _adam_questionnaires(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
-    scales = [name for name in scales if "PARAMCD" in source.columns(name)]
-    return _together([_totals(_parameters(source, name, reference), definitions) for name in scales])

@@ -141,36 +141,14 @@ class Projection:
         return found | {"mostly_prior": self.now.counts["left"] < FEW_LEAVERS}
 
 
-def _starts(now: Standing, n: int, rate: float | None, rng: np.random.Generator) -> np.ndarray:
-    """Days from the cut to the starts to come (a month has a twelfth of a year), shape (`DRAWS`, n)."""
-    k, recent = now.recent
-    daily = np.full(DRAWS, rate * 12 / YEAR) if rate else rng.gamma(k + 0.5, 1 / recent, DRAWS)
-    return np.cumsum(rng.standard_exponential((DRAWS, n)), axis=1) / daily[:, None]
-
-
 def project(
     now: Standing, plan: Mapping[str, Any] | None = None, visits: Sequence[int] = (), seed: int = 42
 ) -> Projection:
-    """Project a trial from where it stands to the horizon of its last patient.
+    """Project a trial of at least ten enrolled from where it stands to the horizon of its last patient.
 
-    Parameters
-    ----------
-    now : Standing
-        At least ten enrolled; see `attrition.running.remaining.at`.
-    plan : mapping, optional
-        patients (default: the enrolled), dropout (a share or a curve), counts, enrolment_rate (patients a month),
-        recorded; ``design_years``: patient-years that the planned rate is worth as a prior (default none); ``known``:
-        leavers that are recorded after the cut and are a lower bound.
-    visits : sequence of int
-        Planned visit days.
-    seed : int
-
-    Returns
-    -------
-    Projection
-
-    Examples
-    --------
+    Of the plan: patients (default: the enrolled), dropout (a share or a curve), counts, enrolment_rate (patients a
+    month), recorded; ``design_years``: patient-years that the planned rate is worth as a prior (default none);
+    ``known``: leavers that are recorded after the cut and are a lower bound.
     >>> from attrition import trials
     >>> from attrition.running import remaining
     >>> now = remaining.at(remaining.course(trials.load("pilot")), "2013-06-01", 168)
@@ -200,7 +178,9 @@ def project(
     leave, compete = rates
     rng = seeds.stream(seed, "running", "predictive")
     slope = np.exp(DRIFT * rng.standard_normal(DRAWS))
-    coming = _starts(now, to_enrol, plan.get("enrolment_rate"), rng)
+    (k, recent), rate = now.recent, plan.get("enrolment_rate")
+    daily = np.full(DRAWS, rate * 12 / YEAR) if rate else rng.gamma(k + 0.5, 1 / recent, DRAWS)
+    coming = np.cumsum(rng.standard_exponential((DRAWS, to_enrol)), axis=1) / daily[:, None]  # days from the cut
     begun = (now.cut - p["start"]).dt.days.to_numpy()
     middle = np.average(time / 2 - begun, weights=time) if time.sum() else 0.0
     y = (np.average((H - entry) / 2, weights=H - entry) - middle if len(entry) else 0.0) / YEAR

@@ -69,14 +69,6 @@ def overdue(trial: Trial, now: Standing) -> pd.Series:
     return ongoing & (u - trial.exits["last_day"] > OVERDUE * max(gaps, default=0)) & bool(told)
 
 
-def _moved(known: pd.DataFrame, now: Standing, counts: str) -> dict[str, Any]:
-    """What has changed since a month before."""
-    then = at(known, now.cut - pd.DateOffset(months=1), now.horizon)
-    found = {"date": then.cut, "started": len(now.patients) - len(then.patients)}
-    found["through"] = now.counts["through"] - then.counts["through"]
-    return found | {"gone": now.gone(counts) - then.gone(counts)}
-
-
 def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All numbers about a trial on a day: states, projection, alarms, power, subjects remaining, backtest.
 
@@ -108,7 +100,12 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     found["power"] |= {f"to_start_{name}": p.to_start(p.kept_by_plan, sure) for name, sure in SURE.items()}
     if not found["calendar"]:
         return found | {"note": f"{found['undated']} start dates missing: by study day alone, no limit or backtest"}
-    found |= {"fan": p.fan, "since": _moved(known, now, counts), "drift": limit.drift(now)}
+    then = at(known, now.cut - pd.DateOffset(months=1), H)
+    since = {
+        name: now.counts[of] - then.counts[of] for name, of in {"started": "enrolled", "through": "through"}.items()
+    }
+    found["since"] = {"date": then.cut, **since, "gone": now.gone(counts) - then.gone(counts)}
+    found |= {"fan": p.fan, "drift": limit.drift(now)}
     found["information"] = float(now.patients["u"].clip(0, H).sum() / (p.planned * H))
     late = overdue(trial, now)
     found["overdue"] = {"n": int(late.sum()), "many": bool(late.sum() > MANY_OVERDUE * now.counts["ongoing"])}

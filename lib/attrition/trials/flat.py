@@ -391,21 +391,18 @@ def _workable(trial: Trial) -> int:
     return int(seen if begins is None else min(begins, seen)) // 7 * 7
 
 
-def _runs(trial: Trial, m: TableMapping) -> bool:
-    """Whether the trial runs: a plan or a data cut says so, or nobody has completed and some are still in it."""
-    groups = set(trial.patients["reason_group"])
-    return bool(m.plan or m.data_cut) or bool(m.reason and CENSORED in groups and COMPLETED not in groups)
-
-
 def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
     """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out.
 
-    In a trial that runs nobody needs to have been seen through it yet: that is a note.
+    In a trial that runs (by a plan or a data cut, or nobody has completed and some are still in it) nobody needs to have
+    been seen through it yet: that is a note.
     """
+    groups = set(trial.patients["reason_group"])
+    runs = m.plan or m.data_cut or (m.reason and CENSORED in groups and COMPLETED not in groups)
     begins = completion_begins(trial.patients)
     unseen = not trial.patients["status"].eq(NO_EVENT).any()
     early = begins is not None and begins < trial.horizon
-    if unseen and _runs(trial, m) and not early:
+    if unseen and runs and not early:
         return [f"Nobody has yet been seen through day {trial.horizon}, the horizon."]
     if not unseen and not early:
         return []

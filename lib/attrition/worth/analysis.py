@@ -79,14 +79,6 @@ class Psi:
         return cls(np.arange(n) % n_halves, log_h, rng.beta(a, b, n))
 
 
-def _stratum(own: Course, strategy: Strategy) -> Array:
-    """Arms; small ones together where only those count who are contacted."""
-    if not strategy.at_once:
-        return own.arm
-    contacted = np.isfinite(strategy.start).mean(axis=1)
-    return model.merged(own.arm, pd.Series(contacted).groupby(own.arm).transform("sum").to_numpy())
-
-
 def _gained(
     own: Course, one: Strategy, stratum: Array, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any
 ) -> dict[str, Array]:
@@ -97,8 +89,13 @@ def _gained(
 
 
 def evaluated(own: Course, one: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any) -> Draws:
-    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights."""
-    found = _gained(own, one, _stratum(own, one), weight, start, log_h, *effect)
+    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights.
+
+    Strata are the arms, small ones together where only those count who are contacted.
+    """
+    contacted = pd.Series(np.isfinite(one.start).mean(axis=1)).groupby(own.arm).transform("sum").to_numpy()
+    stratum = model.merged(own.arm, contacted) if one.at_once else own.arm
+    found = _gained(own, one, stratum, weight, start, log_h, *effect)
     shares = (weight * np.isfinite(start)).sum(axis=0), found["completers"], found["prevented"]
     return Draws(*(100 * value / weight.sum(axis=0) for value in shares))
 
