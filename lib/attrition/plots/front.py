@@ -41,11 +41,8 @@ def answers(auroc: Mapping[str, Mapping[str, float]], leak: Mapping[str, Any] | 
 def answer(table: pd.DataFrame) -> Axes:
     """How often a model points at the leaver, of a leaver and a stayer, by what it was given.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A row a model: ``label``, ``value, ci_low, ci_high`` (AUROC with what was known in time; the limits may be
-        missing) and ``later``, its AUROC when it also saw what came after, where that was looked at.
+    A row a model: its AUROC with what was known in time (limits may be missing) and ``later``, that when it also saw
+    what came after, where that was looked at.
     """
     numbers = table.select_dtypes("number") * PER
     shown = table.assign(**numbers, late=table["later"].notna())
@@ -66,15 +63,7 @@ def answer(table: pd.DataFrame) -> Axes:
 
 
 def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
-    """Where the patients of each arm are on the day of the horizon: a bar an arm, a part a reason.
-
-    Parameters
-    ----------
-    flow : pandas.DataFrame
-        A row an arm: ``arm, patients``, a column a reason, ``still in`` and ``censored``; counts.
-    reasons : list of str
-        Columns of the reasons, in order.
-    """
+    """Where the patients of each arm are on the day of the horizon: a bar an arm, a part a reason."""
     ax, hues = axes(None, 1.2 + 0.42 * len(flow)), cycle(reasons)
     parts = [*reasons, "censored", "still in"] if flow["censored"].any() else [*reasons, "still in"]
     light = {"still in": LIGHT["grid"], "censored": LIGHT["paper"]}
@@ -89,14 +78,8 @@ def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
 def gains(curve: pd.DataFrame, labels: dict[str, str], shown: tuple[float, float] = (0.2, 0.7)) -> Figure:
     """Net benefit beyond the better of contacting everybody and nobody, per 100 patients, with simultaneous bands.
 
-    Parameters
-    ----------
-    curve : pandas.DataFrame
-        From `attrition.landmark.evaluation.decisions`. Shaded is where the band lies above zero.
-    labels : dict
-        Strategy to its title, in order.
-    shown : tuple of float
-        First and last threshold of the axes.
+    Of `attrition.landmark.evaluation.decisions`, strategies with their titles; shaded is where the band lies above
+    zero.
     """
     figure, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 2.5), sharey=True, squeeze=False)
     part = curve[curve["threshold"].between(*shown)]

@@ -31,17 +31,7 @@ def _calendar(ax: Axes, dates: pd.Series) -> Axes:
 def fan(
     table: pd.DataFrame | None, past: Any, plan: pd.DataFrame | None, came: pd.DataFrame | None = None
 ) -> Axes | None:
-    """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame or None
-        ``fan`` of `attrition.running.summary.summary`: date, low, low_50, median, high_50, high.
-    past, came : pandas.DataFrame
-        ``date`` and ``gone``: up to the cut, and after it where that is known.
-    plan : pandas.DataFrame, optional
-        ``date`` and ``expected``.
-    """
+    """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came."""
     if table is None:
         return None
     ax, hue, last = axes(None, 3.3), colour("blue"), table.iloc[-1]
@@ -69,16 +59,8 @@ def alarm(
 ) -> Axes | None:
     """Events against those that the plan expects over the days really watched, and where the alarm rings.
 
-    Parameters
-    ----------
-    looks : pandas.DataFrame or None
-        See `attrition.running.limit.monitor`.
-    rule : str
-        ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look.
-    rings_at : int, optional
-        That number.
-    later : pandas.DataFrame, optional
-        Looks after the cut, where they are known.
+    Rule ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look. `later` are looks
+    after the cut, where they are known.
     """
     if looks is None or looks.empty:
         return None
@@ -113,13 +95,7 @@ def _soft(ax: Axes) -> None:
 
 @unless_missing
 def past(table: pd.DataFrame) -> Axes:
-    """What was projected on the first of each month, and what is known of it: filled where it is settled.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``rows`` of `attrition.running.backtest.before`.
-    """
+    """What was projected on the first of each month, and what is known of it: filled where it is settled."""
     shown = table.assign(label=[f"{date:%-d %b %Y}" for date in table["cut"]])
     kinds = (("settled", ~table["open"], None), ("so far", table["open"], "paper"))
     form: dict[str, Any] = {"value": "median", "ends": ("low", "high"), "bars": "blue", "height": 1 + 0.21 * len(shown)}

@@ -89,7 +89,14 @@ def posterior(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hazards by piece and their weights, shapes (B, P, K) and (B, P), of B trials with the same pieces.
 
-    `events` and `exposure` (patient-days) have shape (B, K); weights add to 1, `taken` makes draws of equal weight.
+    Parameters
+    ----------
+    cause : str
+        A key of `PRIORS`.
+    events, exposure : array (B, K)
+        Of each piece: events, patient-days.
+    edges : array (K + 1,)
+    seed, proposals : int
     """
     share, spread = PRIORS[cause]
     _, trend, walk = _prior(tuple(edges))
@@ -130,7 +137,14 @@ def ahead(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Day of each patient's event (inf: none), and whether it is leaving, for every draw of the hazards, (n, P).
 
-    Patients who have been at risk for `entry` (P,) days share the hazards `leave` and `compete` (n, K) of a draw.
+    Parameters
+    ----------
+    leave, compete : array (n, K)
+        Hazards of a draw, shared by all patients.
+    edges : array (K + 1,)
+    entry : array (P,)
+        Days that a patient has been at risk.
+    rng : numpy.random.Generator
     """
     total = leave + compete
     base = np.concatenate([np.zeros((len(total), 1)), np.cumsum(total * np.diff(edges), axis=1)], axis=1)

@@ -36,31 +36,12 @@ def word(p: float | None) -> str:
 
 @dataclass(frozen=True)
 class Projection:
-    """Draws of what is to come.
+    """Draws of what is to come: leaving, competing, without_drift (2, n: of the enrolled, and of those to be enrolled).
 
-    Attributes
-    ----------
-    now : Standing
-    edges : array (K + 1,)
-    events, exposure : array (2, K)
-        Leaving and competing events, and the patient-days of either, by piece.
-    leaving, competing : array (2, n)
-        Further events in each draw: of the enrolled, and of those to be enrolled.
-    without_drift : array (2, n)
-        Further leavers, were hazards not to change with the calendar.
-    stay : array (n,)
-        Probability that a patient who starts last is retained.
-    fan : DataFrame
-        date, and how many are gone by then (`counts`): median, low, high (90 %), low_50 and high_50.
-    to_enrol : int
-    counts : str
-        What the planned rate counts: ``"any"`` or ``"leaving"``.
-    p0 : float or None
-    unseen : float
-        Share of the predicted days in pieces with few observed ones.
-    at_visits : bool
-    by_day : DataFrame
-        day, risk (mean probability of leaving after that day, if still there) by study day.
+    ``events`` and ``exposure`` (2, K) are those by piece; ``stay`` is the probability that a patient who starts last is
+    retained, ``unseen`` the share of the predicted days in pieces with few observed ones, ``fan`` how many are gone by
+    a date, ``by_day`` the risk of leaving after a study day, if still there; ``counts`` says what the planned rate
+    counts.
     """
 
     now: Standing

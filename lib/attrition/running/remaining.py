@@ -51,13 +51,8 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
 class Standing:
     """The enrolled on a day, each in one of `STATES`.
 
-    Attributes
-    ----------
-    cut : pandas.Timestamp
-    horizon : int
-    patients : DataFrame
-        start, day, cause, group, arm; `u` (study day of the cut), `state` and `time` (days at risk, at most the
-        horizon).
+    Patients have start, day, cause, group, arm; `u` (study day of the cut), `state` and `time` (days at risk, at most
+    the horizon).
     """
 
     cut: pd.Timestamp

@@ -117,17 +117,8 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
 def draw_chunks(
     law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0, chunk: int = 100_000
 ) -> Iterator[pd.DataFrame]:
-    """Draw a trial piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
+    """`draw_trial` piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
 
-    Parameters
-    ----------
-    law, n, rng, prevalence_offset
-        As in `draw_trial`.
-    chunk : int
-        Patients a piece.
-
-    Examples
-    --------
     >>> [len(piece) for piece in draw_chunks(Law(), 25, np.random.default_rng(1), chunk=10)]
     [10, 10, 5]
     """

@@ -69,16 +69,11 @@ def _outcome(dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, when: 
 def draw_timing(
     law: Law, days: np.ndarray, dropout: np.ndarray, score: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Draw day and kind of each dropout.
+    """Draw day and kind of each dropout; 0 without dropout.
 
     With probability min(.8, score) a dropout takes the early branch, a day in [1, min(90, days + 1));
     otherwise a day in [90, days], or in [1, days] when follow-up is shorter than 90 days. The last case
     counts as early too, but never as a dropout within 30 days, as in the published data.
-
-    Returns
-    -------
-    dict of arrays (n,)
-        dropout, dropout_day, early_dropout, late_dropout, dropout_30_days; 0 without dropout.
     """
     branch = rng.random(len(days)) < early_probability(law, score)
     late = ~branch & (days >= EARLY_DAY)

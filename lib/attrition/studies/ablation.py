@@ -95,17 +95,9 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """What came out: one row a trial and candidate, and what the finite population leaves uncertain.
+    """What came out: a row a trial and candidate, and what the finite population leaves uncertain, by setting.
 
-    Attributes
-    ----------
-    trials : DataFrame
-        setting, replicate, model, strategy, name, key; auroc (in the population, anchored); recall_50, precision_50,
-        recall_35, precision_35 (in the population); test_auroc (200 held-out patients); cv_auroc (mean of five folds).
-    covariance : dict of DataFrame
-        By setting: covariance, over populations, of the mean AUROCs of all keys and of ``"oracle"``.
-    reference : DataFrame
-        By setting: auroc_oracle (exact), prevalence (exact), n_population, expected_dropouts in the population.
+    ``covariance``: over populations, of the mean AUROCs of all keys and of ``"oracle"``.
     """
 
     trials: pd.DataFrame

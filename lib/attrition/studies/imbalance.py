@@ -111,6 +111,14 @@ def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iter
 
     ``"threshold"`` has the probabilities of ``"none"``, and ``"recalibrated"`` contains the fit of ``"class_weight"``:
     neither is fitted twice.
+
+    Parameters
+    ----------
+    model : str
+        Key of `attrition.models.MODELS`.
+    X, y, X_new : array
+    seed : int
+        Of the fits and of the resampling.
     """
     for strategy in ("none", "smote", "undersample"):
         y_prob = models.probability(models.classifier(model, strategy, seed).fit(X, y), X_new)

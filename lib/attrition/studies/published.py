@@ -218,17 +218,7 @@ def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
 
 
 def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 20) -> dict[str, Any]:
-    """The whole published protocol.
-
-    Parameters
-    ----------
-    trial : DataFrame of shape (1000, 14)
-        The published trial.
-    baseline : DataFrame of shape (1000, 9)
-        The earlier random data.
-    n_candidates : int
-        Budget of the random search.
-    """
+    """The whole published protocol on the published trial and the earlier random data; the search has a budget."""
     with config_context(assume_finite=True, skip_parameter_validation=True):
         parts = split(trial)
         found = _of_the_models(parts) | {"from_csv": from_csv(parts), "smote": smote_counts(parts)}
@@ -282,16 +272,7 @@ def one_split(trial: pd.DataFrame, version: str, model: str, seed: int = SEED) -
 
 
 def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[str]) -> pd.DataFrame:
-    """Test AUROC of logistic regression on feature sets, over random stratified splits of one trial.
-
-    Parameters
-    ----------
-    trial : DataFrame (n, ...)
-    n_splits : int
-    seed : int
-    names : sequence of str
-        Keys of `attrition.studies.ablation.feature_sets`.
-    """
+    """Test AUROC of logistic regression on named `feature_sets`, over random stratified splits of one trial."""
     X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
     y = trial["dropout"].to_numpy().astype(int)
     held_out = np.zeros((n_splits, len(y)))

@@ -394,7 +394,7 @@ def _workable(trial: Trial) -> int:
 def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
     """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out.
 
-    In a trial that runs (by a plan or a data cut, or nobody has completed and some are still in it) nobody needs to have
+    In a trial that runs (by plan or data cut, or nobody has completed and some are still in it) nobody needs to have
     been seen through it yet: that is a note.
     """
     groups = set(trial.patients["reason_group"])

@@ -247,21 +247,9 @@ def _upper(names: Any) -> list[str]:
 
 
 def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
-    """Read a mapping.
+    """Read a mapping: TOML or YAML, or what such a file holds; tables are looked for beside the file.
 
-    Parameters
-    ----------
-    source : str or pathlib.Path or mapping
-        TOML or YAML, or what such a file holds. Tables are looked for beside the file, else in the working directory.
-
-    Returns
-    -------
-    TableMapping
-
-    Raises
-    ------
-    MappingError
-        With everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
+    Refused with everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
     """
     if isinstance(source, Mapping):
         path, content = Path("the mapping"), dict(source)

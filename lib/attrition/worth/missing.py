@@ -119,13 +119,8 @@ def pooled(found: Sequence[tuple[float, float, int]]) -> dict[str, float]:
 def analyses(trial: Trial, n: int, seed: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """Difference of the last arm from the first at the last visit, by what is done about leavers; None without one.
 
-    Returns
-    -------
-    table : pandas.DataFrame
-        analysis, n_measured, value, ci_low, ci_high, p.
-    facts : dict
-        n_left, n_retrieved, tipping (smallest shift at which the difference is no longer, or first, significant in
-        the direction of the first arm; None up to `SHIFTS`), rho, n_earlier.
+    Beside the table: how many left and were retrieved, and the tipping point, the smallest shift at which the
+    difference is significant in the direction of the first arm (None up to `SHIFTS`).
     """
     whole = outcomes(trial)
     if whole is None or len(trial.arms) < 2:

@@ -181,10 +181,6 @@ def worth_by_net_benefit(
     value, contact_cost : float
         Of a leaver who is kept, and of a contact.
 
-    Returns
-    -------
-    tuple of float
-
     Examples
     --------
     >>> by_counts, by_curve = worth_by_net_benefit([1, 0, 1, 0], [1, 1, 0, 0], 0.1, 1000, 20)
