@@ -259,9 +259,8 @@ def _rows_of_xpt(entry: Any) -> int | None:
         several = "the file holds several data sets; export each into a file of its own"
         raise ContractError(entry.name, [Problem("", several if rows else "its header is not whole: it was cut short")])
     start, first, after = names[0].start(), names[0].start() + RECORD, rows[0].start() + RECORD
-    widths = [
-        found[at + 4 : at + 6] for at in range(first, first + NAMESTR * int(found[start + 54 : start + 58]), NAMESTR)
-    ]
+    end = first + NAMESTR * int(found[start + 54 : start + 58])
+    widths = [found[at + 4 : at + 6] for at in range(first, end, NAMESTR)]
     width, data = sum(int.from_bytes(two, "big") for two in widths), found[after:]
     over = len(data) % width if width else 0
     if len(found) % RECORD or over >= RECORD or data[len(data) - over :].strip(b" "):
@@ -289,11 +288,11 @@ def _dataset(entry: Any) -> tuple[list[dict[str, Any]], list[list[Any]]]:
         raise ContractError(entry.name, [Problem("", "JSON without columns and rows: this is no CDISC Dataset-JSON")])
     if about.get("records", len(rows)) != len(rows):
         _cut(entry, f"{len(rows)} rows of {about['records']}")
-    bad = [i for i, row in enumerate(rows, 1) if not isinstance(row, list) or len(row) != len(columns)]
-    nested = [i for i, row in enumerate(rows, 1) if any(isinstance(cell, list | dict) for cell in row)]
-    if bad or nested:
+    whole = [isinstance(row, list) and len(row) == len(columns) for row in rows]
+    sound = [ok and not any(isinstance(cell, list | dict) for cell in row) for ok, row in zip(whole, rows, strict=True)]
+    if not all(sound):
         rule = f"must be a list of {len(columns)} cells, one a column"
-        raise ContractError(entry.name, [Problem("", rule, i) for i in {*bad, *nested}])
+        raise ContractError(entry.name, [Problem("", rule, i) for i, ok in enumerate(sound, 1) if not ok])
     return columns, rows
 
 

@@ -296,9 +296,8 @@ def _adam_disposition(
         last = last.mask(silent, definitions.data_cut or dates.max())
         until = "the declared data cut" if definitions.data_cut else "the last date of ADSL"
         found.notes += counted({f"ongoing patients have no last date (LSTALVDT): followed to {until}.": silent.sum()})
-    return with_deaths(found, died, reference, definitions), study_day(last, frame[ID].map(reference)).set_axis(
-        frame[ID]
-    )
+    last = study_day(last, frame[ID].map(reference)).set_axis(frame[ID])
+    return with_deaths(found, died, reference, definitions), last
 
 
 def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Definitions) -> tuple[pd.Series, list[str]]:

@@ -326,11 +326,9 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None) -> Axes:
 
     Both tables have the columns leak, label, honest, leaky.
     """
-    both: list[tuple[pd.DataFrame, str, float, int, str | None]] = [
-        (table.sort_values("difference", ascending=False, kind="stable"), "this trial", -0.14, 2, None)
-    ]
-    if simulated is not None:
-        both.append((simulated, "simulated trials", 0.16, 1, "paper"))
+    ordered = table.sort_values("difference", ascending=False, kind="stable")
+    both: list[Any] = [(ordered, "this trial", -0.14, 2, None), (simulated, "simulated trials", 0.16, 1, "paper")]
+    both = both if simulated is not None else both[:1]
     # a leak that this trial's data cannot show still has its place
     labels = list(dict.fromkeys(label for part, *_ in both for label in part["label"]))
     ax = axes(None, 0.9 + 0.46 * len(labels))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from attrition import engine, seeds, studies
 from attrition.metrics.intervals import wilson
-from attrition.worth import evidence, judging, model, strategies
+from attrition.worth import evidence, model, strategies
 from attrition.worth.model import Array
 
 NAME, SEED = "worth", 20_261_128
@@ -122,7 +122,7 @@ def one(number: int, seed: int) -> list[dict[str, Any]]:
     for name, contacted in of.chosen.items():
         whole, spread = (of.estimated(contacted, np.log(RATIO), w) for w in (np.ones((SIZE, 1)), halves))
         row = {"trial": number, "strategy": name, "truth": of.gained(contacted, RATIO, DELTA)}
-        rows.append(row | judging.ends(spread, float(whole[0])))
+        rows.append(row | model.ends(spread, float(whole[0])))
     return rows
 
 
@@ -135,9 +135,9 @@ def alarm(number: int, seed: int, planted: str) -> dict[str, Any]:
     of, halves = _with_halves(rng)
     log_h = rng.normal(rng.normal(np.log(PLANTED[planted]), ERROR), ERROR, N_HALVES)
     kept = of.estimated(np.ones(SIZE, dtype=bool), log_h, halves)
-    worth = {judging.NOBODY: np.zeros(N_HALVES), judging.EVERYBODY: model.worth(kept, 100.0, VALUE, COST)}
-    found = judging.verdict(worth, int((of.cause == model.ADDRESSABLE).sum()), [])
-    return {"planted": planted, "worth_it": judging.EVERYBODY in found["worth_it"]}
+    worth = {model.NOBODY: np.zeros(N_HALVES), model.EVERYBODY: model.worth(kept, 100.0, VALUE, COST)}
+    found = model.verdict(worth, int((of.cause == model.ADDRESSABLE).sum()), [])
+    return {"planted": planted, "worth_it": model.EVERYBODY in found["worth_it"]}
 
 
 def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:

@@ -11,9 +11,8 @@ import pandas as pd
 from attrition import seeds
 from attrition.cdisc.trial import Trial
 from attrition.survival.incidence import aalen_johansen
-from attrition.worth import evidence, judging, model, strategies
-from attrition.worth.judging import EVERYBODY, NOBODY, ORACLE, RETRIEVE
-from attrition.worth.model import Array
+from attrition.worth import evidence, model, strategies
+from attrition.worth.model import EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
 from attrition.worth.strategies import Course, Strategy, family, label
 from notebook_report.text import INTERVAL, interval_text
 
@@ -168,11 +167,11 @@ def at_landmark(trial: Trial, own: Course, p: Any, seed: int, n_halves: int, has
 
 
 def verdict(at: Landmark, money: Money | None, p: Any, contact: float | None = None, **changed: Any) -> dict[str, Any]:
-    """`judging.verdict` at a landmark, as planned or with another effect on adverse events, delay or contact cost."""
+    """`model.verdict` at a landmark, as planned or with another effect on adverse events, delay or contact cost."""
     delta = changed.get("delta", p.delta)
     drawn = draws(at.own, at.every, at.halves, at.psi, **({"delta": p.delta} | changed)) if changed else at.drawn
     targeted = [one.name for one in at.every if one.name not in (NOBODY, EVERYBODY)]
-    return judging.verdict(at.worth(money, contact, drawn), int(at.own.late(delta).sum()), targeted)
+    return model.verdict(at.worth(money, contact, drawn), int(at.own.late(delta).sum()), targeted)
 
 
 def table(at: Landmark, money: Money | None) -> pd.DataFrame:
@@ -182,15 +181,15 @@ def table(at: Landmark, money: Money | None) -> pd.DataFrame:
         row: dict[str, Any] = {"strategy": name, "label": label(name), "contacts": one.contacts.mean()}
         row |= {"prevented": one.prevented.mean(), **_ends(one.completers)}
         for k, cost in enumerate(money.shown if money else ()):
-            drawn = judging.ends(model.worth(one.completers, one.contacts, money.value if money else 1.0, cost))
+            drawn = model.ends(model.worth(one.completers, one.contacts, money.value if money else 1.0, cost))
             row |= {f"worth_{k + 1}{end}": v for end, v in zip(("", "_low", "_high"), drawn.values(), strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _ends(drawn: Array, value: float | None = None, name: str = "completers") -> dict[str, float]:
-    """`judging.ends` as columns of a table."""
-    found = judging.ends(drawn, value)
+    """`model.ends` as columns of a table."""
+    found = model.ends(drawn, value)
     return {name: found.pop("value")} | found
 
 
@@ -343,8 +342,8 @@ def grid(found: "Worth", p: Any) -> pd.DataFrame | None:
             row = {"patient_cost": patient, "contact_cost": contact, **_ends(worth[EVERYBODY], name="everybody")}
             row["p_positive"] = float((worth[EVERYBODY] > 0).mean())
             row["cap"] = contact * (100 - 100 * float(at.own.late(p.delta).mean()))
-            row["evpi"] = judging.perfect_information(worth)["value"]
-            row["evppi"] = judging.partial_information(worth, at.psi.log_h)["value"]
+            row["evpi"] = model.perfect_information(worth)["value"]
+            row["evppi"] = model.partial_information(worth, at.psi.log_h)["value"]
             rows.append(row | {"grade": verdict(at, costs, p)["grade"]})
     return pd.DataFrame(rows)
 
@@ -413,11 +412,11 @@ def limits(found: Worth, p: Any) -> dict[str, Any]:
     if money is None:
         return {"cap": cap, "evpi": None, "evppi": None, "cost_per_completer": None}
     worth = at.worth(money)
-    both = {"evpi": judging.perfect_information(worth), "evppi": judging.partial_information(worth, at.psi.log_h)}
+    both = {"evpi": model.perfect_information(worth), "evppi": model.partial_information(worth, at.psi.log_h)}
     scale = len(at.own.ids) / 100
     both = {name: one | {"per_trial": one["value"] * scale} for name, one in both.items()}
     everybody = at.drawn[EVERYBODY].completers
-    kept = judging.ends(everybody)
+    kept = model.ends(everybody)
     shown = kept["ci_low"] > 0
     each = {"value": 100 * money.contact / kept["value"] if shown else None, "recruited": money.value}
     each["p_below"] = float((worth[EVERYBODY] > 0).mean())
@@ -445,13 +444,11 @@ def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
         for day, own in found.at.items()
     }
     facts["money"] = None if found.money is None else dataclasses.asdict(found.money)
-    facts["to_come"], facts["everybody"] = sum(counts.values()), judging.ends(at.drawn[EVERYBODY].completers)
-    facts["retrieve"], facts["q"] = judging.ends(at.drawn[RETRIEVE].completers), float(at.psi.retrieved.mean())
+    facts["to_come"], facts["everybody"] = sum(counts.values()), model.ends(at.drawn[EVERYBODY].completers)
+    facts["retrieve"], facts["q"] = model.ends(at.drawn[RETRIEVE].completers), float(at.psi.retrieved.mean())
     if found.money:
         asked, money = at.drawn[RETRIEVE], found.money
-        facts["retrieve_worth"] = judging.ends(
-            model.worth(asked.completers, asked.contacts, money.value, money.contact)
-        )
+        facts["retrieve_worth"] = model.ends(model.worth(asked.completers, asked.contacts, money.value, money.contact))
     facts["known_addressable"] = facts["auroc"][str(found.main)].get("addressable")
     facts["p_completers_positive"] = float((at.drawn[EVERYBODY].completers > 0).mean())
     return facts | limits(found, p) | {"verdict": settled(found, p)}
