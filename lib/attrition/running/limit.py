@@ -122,6 +122,16 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     Nothing is looked at that is dated after the cut. ``path``: what is expected of all patients, to the end; ``rule``:
     ``"A"`` with a planned curve, else ``"B"``; ``rang``, and of each rule: date of the first alarm, or None;
     ``rings_at``: events at which it would have rung at the last look (None: at no plausible number).
+
+    Parameters
+    ----------
+    known : DataFrame
+        See `attrition.running.remaining.course`.
+    cut : date
+    horizon : int
+    plan : mapping
+        dropout, counts, patients, enrolment_rate, recorded.
+    visits : sequence of int
     """
     now = at(known, cut, horizon)
     curve = curve_of(plan, horizon)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import pandas as pd
 
@@ -24,6 +25,9 @@ LEVEL = 0.9
 SURE = {"even": 0.5, "80": 0.8, "90": 0.9}
 NO_CALENDAR = "2000-01-01"
 CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
+_plain = jinja2.Environment(trim_blocks=True)
+_plain.filters["day"] = "{:%Y-%m-%d}".format
+TEXT = _plain.from_string(Path(__file__).with_name("summary.txt.j2").read_text(encoding="utf-8"))
 
 
 def last_day(trial: Trial) -> pd.Timestamp:
@@ -178,42 +182,7 @@ def compared(trial: Trial, file: Path) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The main numbers of a `summary`, a plain line each."""
-    states = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in found["states"].items())
-    said = ["UNBLINDED"] if found["unblinded"] else []
-    when = f"as at {found['as_at']:%Y-%m-%d}, " if found["calendar"] else ""
-    said.append(f"{when}leaving the {found['leaving']} by day {found['horizon']}: {states}")
-    if "compared" in found:
-        late = {name: n["late"] for name, n in found["compared"]["states"].items() if n["late"]}
-        told = ", ".join(f"{name.replace('_', ' ')} {n:+d}" for name, n in late.items()) or "nothing"
-        said.append(f"recorded since about {found['compared']['as_at']:%Y-%m-%d} or before: {told}")
-    if "projection" not in found:
-        return [*said, found["note"]]
-    p, power = found["projection"], found["power"]
-    for name in ("enrolled", "planned"):
-        left = p[name]["leaving"]
-        said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
-    end = p["planned"]["gone"]
-    said.append(f"gone in the end, counting {p['counts']}: {end['median']} ({end['low']} to {end['high']})")
-    said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
-    said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
-    if p["p0"] is not None and "limit" in found:
-        rule, rang = found["limit"]["rule"], found["limit"]["rang"]
-        above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
-        said.append(f"{above}; information {found['information']:.2f}")
-        said.append(f"limit, rule {rule}: " + (f"rang on {rang:%Y-%m-%d}" if rang else "has not rung"))
-        last = found["limit"]["looks"]["date"].max()
-        said[-1] += f" (last look {last:%Y-%m-%d})" if last == last else ""
-    said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
-    if "power" in power:
-        said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
-    if "between_arms" in found:
-        said.append(f"leaving between arms, log-rank: p = {found['between_arms']['cause_specific']['p_value']:.3f}")
-    if "note" in found:
-        return [*said, found["note"]]
-    n = found["overdue"]["n"]
-    said += [f"{n} in the trial without any record for longer than visits are apart"] if n else []
-    b = found["backtest"]
-    return [*said, f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint"]
+    return TEXT.render(found).splitlines()
 
 
 def dated(value: Any, form: str = "%Y-%m-%d") -> Any:
