@@ -105,7 +105,7 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
     --------
     >>> drawn = draw_arrays(Law(), 5, np.random.default_rng(1))
     >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
-    >>> trial["trial_phase"].tolist() == [PHASES[code] for code in drawn["trial_phase"]]
+    >>> trial["trial_phase"].tolist() == [laws.PHASES[code] for code in drawn["trial_phase"]]
     True
     """
     drawn = _covariates(law, n, rng)
