@@ -286,7 +286,8 @@ def test_every_fragment_of_a_mapping_on_the_page_is_valid():
 
 def test_what_the_page_says_is_printed_stands_in_the_library():
     """Quotations of sentences and messages, without the values in them."""
-    code = "".join(path.read_text("utf-8") for path in (paths.ROOT / "lib" / "attrition").rglob("*.py"))
+    library = paths.ROOT / "lib" / "attrition"
+    code = "".join(path.read_text("utf-8") for path in [*library.rglob("*.py"), *library.rglob("*.j2")])
     code = re.sub(r'"\s*\n\s*f?"', "", code)
     quoted = {
         "leaving means leaving the ", "recorded as well: ", "off treatment and still in the study",

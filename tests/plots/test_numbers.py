@@ -18,6 +18,7 @@ from attrition.metrics.calibration import CalibrationCurve
 from attrition.plots import curves, diagrams, incidence, rows, style
 from attrition.plots.style import colour
 from attrition.studies import published
+from attrition.worth import strategies
 from tests.notebooks import cells
 from tests.plots.test_marks import segments, vertical
 
@@ -376,3 +377,15 @@ def test_a_step_beside_another_gets_no_arrow():
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["10 in"] == 0
     assert heights["8 train"] > heights["80 %"] > heights["2 test"]
+
+
+def test_the_frontier_draws_each_family_that_was_tried_and_the_oracle_apart():
+    rows = [("nobody", "nobody", 0, 0), ("everybody", "everybody", 100, 2.0), ("oracle", "oracle", 12, 2.0)]
+    rows += [("silent_28", "silent", 40, 1.1), ("silent_14", "silent", 60, 1.4)]
+    table = pd.DataFrame(rows, columns=["strategy", "family", "contacts", "completers"])
+    ax = curves.frontier(table.assign(ci_low=0.0, ci_high=3.0), strategies.SAID)
+    drawn = {line.get_label(): line.get_xdata().tolist() for line in ax.lines if not line.get_label().startswith("_")}
+    silent = strategies.SAID["silent"]["figure"][0]
+    assert set(drawn) == {"anybody, by lot", silent, "oracle"}
+    assert drawn[silent] == [40, 60]
+    assert drawn["oracle"] == [12]

@@ -107,10 +107,3 @@ def test_power_left_says_where_it_lies():
     words = {n: remaining.power_left(np.full(10, n), plan)["word"] for n in (200, 400)}
     assert words == {200: "short", 400: "on target"}
     assert remaining.power_left(np.array([200] * 5 + [400] * 5), plan)["word"] == "open"
-
-
-def test_inflated_is_the_smallest_number_that_keeps_enough():
-    n = remaining.inflated(100, 0.2, 0.9)
-    assert stats.binom(n, 0.8).sf(99) >= 0.9 > stats.binom(n - 1, 0.8).sf(99)
-    assert stats.binom(125, 0.8).sf(99) == pytest.approx(0.54, abs=0.02)  # n / (1 - d) keeps n in half of all trials
-    assert remaining.inflated(100, 0.2, 0.9, events=(8.0, 32.0)) > n

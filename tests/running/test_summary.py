@@ -44,7 +44,7 @@ def test_of_a_running_trial_the_cut_is_its_data_cut(pilot):
     left_last = dataclasses.replace(undated, exits=late)
     assert summary.usual_cut(left_last, 0.3) == left_last.last_record > last
     bare = dataclasses.replace(pilot, exits=pilot.exits.assign(start=pd.NaT))
-    assert not summary.has_dates(bare)
+    assert bare.undated
     assert summary.usual_cut(bare, 0.3) == pd.Timestamp(summary.NO_CALENDAR)
 
 

@@ -91,7 +91,7 @@ def test_a_drawn_trial_has_the_columns_and_kinds_of_the_published_one(published,
 def test_drawn_trials_follow_the_law_s_moments(large):
     assert large["age"].mean() == pytest.approx(51, abs=0.15)
     assert large["days_in_trial"].mean() == pytest.approx(197, abs=0.8)
-    for column, levels in [("gender", simulate.GENDERS), ("treatment_group", simulate.ARMS)]:
+    for column, levels in [("gender", laws.GENDERS), ("treatment_group", laws.ARMS)]:
         assert large[column].value_counts(normalize=True)[list(levels)].to_numpy() == pytest.approx(1 / 3, abs=0.005)
     expected = laws.adverse_event_mean(large["age"].to_numpy(), large["days_in_trial"].to_numpy()).mean()
     assert large["adverse_events"].mean() == pytest.approx(expected, abs=0.01)

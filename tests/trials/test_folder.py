@@ -7,7 +7,7 @@ import pytest
 
 from attrition import trials
 from attrition.run import TrialCommand
-from attrition.trials import folder, mapping, understood
+from attrition.trials import mapping, understood
 from attrition.trials.mapping import MappingError
 from tests.cdisc.folders import COMPLETED, LEFT, date, everybody, ids, record, sdtm
 from tests.cdisc.test_disposition import crossover
@@ -27,7 +27,7 @@ def both(tmp_path):
 
 
 def load(place, **sections):
-    return folder.load(place, mapping.read({**HORIZON, **sections}))
+    return trials.read_from(place, mapping.read({**HORIZON, **sections}))
 
 
 def test_the_estimand_is_chosen_by_the_mapping(both):
@@ -65,7 +65,7 @@ def test_baseline_columns_are_chosen(tmp_path):
 
 
 def test_a_new_horizon_moves_the_landmarks():
-    trial = folder.load("pilot", mapping.read({"design": {"horizon": 84}}))
+    trial = trials.read_from("pilot", mapping.read({"design": {"horizon": 84}}))
     assert (trial.horizon, trial.landmarks) == (84, (14, 28, 42))
 
 
@@ -97,7 +97,7 @@ def test_nobody_left_the_study_and_yet_treatment_was_stopped(both, tmp_path):
 
 
 def test_what_was_understood_is_said_with_counts_and_questions(both):
-    said = understood.text(folder.load(both), "abc")
+    said = understood.text(trials.read_from(both), "abc")
     for words in (
         "12 subjects, 0 of them not randomised",
         "by day 175: 1 left, 0 for a competing reason",
@@ -122,10 +122,10 @@ def test_an_extension_is_asked_about(tmp_path):
 
 def test_periods_are_asked_about_until_they_are_chosen(tmp_path):
     crossover(tmp_path)
-    *_, asked = understood.questions(folder.load(tmp_path))
+    *_, asked = understood.questions(trials.read_from(tmp_path))
     assert asked.startswith("is the trial completed with PERIOD 1 (periods of a crossover, an induction)? The last")
     chosen = mapping.read({"design": {"epochs": ["PERIOD 1"]}})
-    assert not any("PERIOD" in question for question in understood.questions(folder.load(tmp_path, chosen)))
+    assert not any("PERIOD" in question for question in understood.questions(trials.read_from(tmp_path, chosen)))
 
 
 def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
@@ -140,7 +140,7 @@ def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
 
 def test_the_horizon_is_asked_for_where_too_few_completed(tmp_path):
     rows = [record(patient, LEFT, 20 + 10 * k) for k, patient in enumerate(ids(6))]
-    (asked,) = understood.questions(folder.load(sdtm(tmp_path, rows)))
+    (asked,) = understood.questions(trials.read_from(sdtm(tmp_path, rows)))
     assert asked.startswith("which day is the horizon? Too few completed to tell; 70, the last day, is taken")
     assert understood.questions(load(tmp_path)) == []
 
@@ -154,8 +154,8 @@ def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert TrialCommand().main(["--trial", "abc", "--describe"]) == 0
     assert "These choices are in trial-mapping.toml" in capsys.readouterr().out
-    again = folder.load(both, mapping.read("trial-mapping.toml"))
-    usual = folder.load(both)
+    again = trials.read_from(both, mapping.read("trial-mapping.toml"))
+    usual = trials.read_from(both)
     pd.testing.assert_frame_equal(again.patients, usual.patients)
     assert again.flow == usual.flow
     written = (tmp_path / "trial-mapping.toml").read_text()
@@ -165,7 +165,7 @@ def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkey
 
 def test_terms_and_names_with_quotes_can_be_written(both):
     reasons = {"completed": ['SUBJECT\'S "END"'], "competing": ["A\\B"]}
-    trial = folder.load(both, mapping.read({"title": 'A "title" {x}', "reasons": reasons}))
+    trial = trials.read_from(both, mapping.read({"title": 'A "title" {x}', "reasons": reasons}))
     written = tomllib.loads(understood.mapping(trial))
     assert written["title"] == 'A "title" {x}'
     assert {'SUBJECT\'S "END"', COMPLETED} <= set(written["reasons"]["completed"])

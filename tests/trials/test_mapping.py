@@ -30,7 +30,7 @@ def test_the_template_is_a_valid_mapping(tmp_path):
     path.write_text(mapping.TEMPLATE, encoding="utf-8")
     read = mapping.read(path)
     assert read.horizon == 168
-    assert read.reference_arm == "Placebo"
+    assert read.reference == "Placebo"
     assert read.groups["adverse event"] == ("adverse event",)
     assert read.table == tmp_path / "patients.csv"
 
@@ -79,7 +79,12 @@ FOLDER = {
 
 def test_a_mapping_of_a_folder_says_what_it_wants_and_nothing_else(tmp_path):
     read = mapping.for_folder(mapping.read(written(tmp_path, FOLDER)))
-    assert (read.study, read.epochs, read.estimand, read.known) == ("T", ("TREATMENT",), "treatment", "next visit")
+    assert (read.study, read.epochs, read.estimand, read.adverse_events_known) == (
+        "T",
+        ("TREATMENT",),
+        "treatment",
+        "next visit",
+    )
     assert (read.study_records, read.treatment_records) == (("* | STUDY PARTICIPATION | * | *",), ("STUDY TREATMENT",))
     assert (read.ignored_records, read.horizon, read.data_cut) == (("X",), 168, datetime.date(2013, 6, 1))
     nothing = mapping.for_folder(mapping.read({"title": "T"}))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attrition.worth import evidence, judging, model
+from attrition.worth import evidence, model
 from attrition.worth.model import ADDRESSABLE, ADVERSE, COMPETING, OTHER, STAYED
 
 
@@ -192,17 +192,17 @@ def drawn(rng, n=4000):
 def test_value_of_information_is_the_mean_of_the_best_less_the_best_mean(rng):
     gain, worth = drawn(rng)
     table = np.stack(list(worth.values()))
-    all_of_it = judging.perfect_information(worth)
+    all_of_it = model.perfect_information(worth)
     assert all_of_it["value"] == pytest.approx(table.max(axis=0).mean() - table.mean(axis=1).max())
-    part = judging.partial_information(worth, gain, bins=1000)
+    part = model.partial_information(worth, gain, bins=1000)
     assert part["value"] == pytest.approx(all_of_it["value"], abs=0.01)
-    assert judging.partial_information(worth, rng.random(len(gain)))["value"] < 0.05
+    assert model.partial_information(worth, rng.random(len(gain)))["value"] < 0.05
 
 
 def test_information_on_what_does_not_matter_is_worth_nothing(rng):
     worth = {"nobody": np.zeros(500), "everybody": np.full(500, 3.0)}
-    assert judging.perfect_information(worth)["value"] == 0
-    assert judging.partial_information(worth, rng.random(500))["value"] == 0
+    assert model.perfect_information(worth)["value"] == 0
+    assert model.partial_information(worth, rng.random(500))["value"] == 0
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_information_on_what_does_not_matter_is_worth_nothing(rng):
 def test_the_verdict_follows_the_order_of_its_rules(rng, everybody, some, n, grade):
     noise = rng.normal(0, 1, (2, 2000))
     worth = {"nobody": np.zeros(2000), "everybody": everybody + noise[0], "some": some + noise[1]}
-    found = judging.verdict(worth, n, ["some"])
+    found = model.verdict(worth, n, ["some"])
     assert found["grade"] == grade
     assert found["best"] == max(worth, key=lambda name: worth[name].mean())
 
@@ -226,13 +226,13 @@ def test_the_verdict_follows_the_order_of_its_rules(rng, everybody, some, n, gra
 def test_a_strategy_shown_to_be_worth_it_beside_an_unclear_everybody_is_told_as_choosing(rng):
     common = rng.normal(0, 3, 2000)
     worth = {"nobody": np.zeros(2000), "everybody": 5 + common, "some": 1 + rng.normal(0, 0.1, 2000)}
-    assert judging.verdict(worth, 50, ["some"])["grade"] == "choosing"
+    assert model.verdict(worth, 50, ["some"])["grade"] == "choosing"
 
 
 def test_simultaneous_intervals_are_wider_than_single_ones(rng):
     worth = {"nobody": np.zeros(3000)} | {f"s{k}": rng.normal(0, 1, 3000) for k in range(8)}
-    one = judging.simultaneous({k: worth[k] for k in ("nobody", "s0")}, "nobody")["s0"]
-    many = judging.simultaneous(worth, "nobody")["s0"]
+    one = model.simultaneous({k: worth[k] for k in ("nobody", "s0")}, "nobody")["s0"]
+    many = model.simultaneous(worth, "nobody")["s0"]
     assert one["ci_high"] < many["ci_high"]
     held = [all(abs(worth[s][b]) < many["ci_high"] + 0.2 for s in worth) for b in range(3000)]
     assert np.mean(held) > 0.93
@@ -240,7 +240,7 @@ def test_simultaneous_intervals_are_wider_than_single_ones(rng):
 
 @pytest.mark.parametrize("grade", ["cannot be judged", "not shown", "everybody", "choosing", "targeting"])
 def test_every_grade_has_its_verdicts(grade):
-    whether, better = judging.verdicts(grade)
+    whether, better = model.verdicts(grade)
     assert (whether == "supported") == (grade in ("everybody", "choosing", "targeting"))
     assert (better == "supported") == (grade == "targeting")
     assert (whether == "not testable") == (grade == "cannot be judged")
@@ -254,8 +254,8 @@ def test_thresholds_of_the_specification():
 
 
 def test_every_strategy_has_a_label():
-    from attrition.worth import analysis
+    from attrition.worth import strategies
 
     names = ["nobody", "everybody", "oracle", "arm", "retrieve", "missed_visit", "silent_28"]
     names += [f"{stem}_{k}" for stem, k in itertools.product(("all_cause", "addressable"), (10, 50))]
-    assert len({analysis.label(name) for name in names}) == len(names)
+    assert len({strategies.label(name) for name in names}) == len(names)

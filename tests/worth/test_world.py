@@ -5,16 +5,16 @@ import pytest
 
 from attrition import seeds, studies
 from attrition.studies import worth as study
-from attrition.worth import model, world
+from attrition.worth import model
 
 
 @pytest.fixture(scope="module")
 def large():
-    return world.drawn(100_000, np.random.default_rng(8))
+    return study.drawn(100_000, np.random.default_rng(8))
 
 
 def test_the_formula_is_what_happens_when_everybody_is_contacted(large):
-    contacted = world.drawn(100_000, np.random.default_rng(8), ratio=0.8)
+    contacted = study.drawn(100_000, np.random.default_rng(8), ratio=0.8)
     happened = 100 * ((contacted.cause == model.STAYED).mean() - (large.cause == model.STAYED).mean())
     assert large.gained(np.ones(100_000, dtype=bool), 0.8, 7) == pytest.approx(happened, abs=0.1)
 
@@ -26,7 +26,7 @@ def test_no_effect_gains_nothing_and_harm_loses(large):
 
 
 def test_choosing_by_the_right_risk_gains_more_than_by_any_risk(large):
-    truth = {name: large.gained(who, 0.8, 7) for name, who in world.chosen(large).items()}
+    truth = {name: large.gained(who, 0.8, 7) for name, who in large.chosen.items()}
     assert truth["everybody"] > truth["addressable_30"] > truth["all_cause_30"]
     assert truth["addressable_30"] > 0.3 * truth["everybody"]
     assert truth["arm"] < 0.5 * truth["everybody"]

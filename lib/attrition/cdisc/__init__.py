@@ -30,22 +30,10 @@ def load(trial: str | Path = "pilot", definitions: Definitions | None = None) ->
     ----------
     trial : str or pathlib.Path
         ``"pilot"`` (SDTM), ``"pilot-adam"``, or a folder with SDTM domains (DM and DS at least) or ADaM data sets (ADSL
-        at least), or a zip archive of one. Files are recognised by name, and read by their ending (`sources.ENDINGS`);
-        with both kinds SDTM is read.
+        at least), or a zip archive of one. With both kinds SDTM is read.
     definitions : Definitions, optional
         Default: those of the study named by STUDYID where it is known, else the CDISC terms with a horizon from
         the data.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    CdiscError
-        Nothing that can be read as a trial; the message says what is missing.
-    ContractError
-        Cells that break a rule, by file, line and column.
 
     Examples
     --------

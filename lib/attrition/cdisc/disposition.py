@@ -20,6 +20,9 @@ RULES = TERMS["disposition"]
 PARTIAL = '(of a month alone a mapping can declare which day: [disposition] partial = "middle")'
 MOST_TERMS = 40
 DEATH = "DEATH"
+MONTH_ALONE = "patients have an end of which the month alone is known"
+LATER = "patients left the main part and have a disposition of a later epoch: the later one tells whether and when "
+LATER += "they left the study, the earlier one that they stopped treatment."
 
 
 @dataclass
@@ -89,12 +92,12 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
     _unclear(source, frame[ours & (category.isna() | category.eq(DISPOSITION))], is_term | milestone)
     disposed = category.eq(DISPOSITION) | category.isna() & (is_term | category.isna().all())
     done, lasting = frame["DSDECOD"].isin(definitions.completed), frame["DSDECOD"].isin(definitions.ongoing)
-    frame["kind"] = np.select([~disposed | milestone, done, lasting], ["milestone", "completed", "ongoing"], "left")
-    treatment = _named(frame["DSSCAT"], RULES["treatment"])
-    frame["scope"] = np.where(matches(frame, definitions.treatment_records), "treatment", "")
-    frame.loc[matches(frame, definitions.study_records), "scope"] = "study"
-    frame["scope"] = frame["scope"].where(frame["scope"].ne(""), np.where(treatment, "treatment", "study"))
-    frame.loc[matches(frame, definitions.ignored_records), "kind"] = "ignored"
+    kinds = {"ignored": matches(frame, definitions.ignored_records), "milestone": ~disposed | milestone}
+    kinds |= {"completed": done, "ongoing": lasting}
+    frame["kind"] = np.select([*kinds.values()], [*kinds], "left")
+    treatment = matches(frame, definitions.treatment_records) | _named(frame["DSSCAT"], RULES["treatment"])
+    study = matches(frame, definitions.study_records)
+    frame["scope"] = np.where(treatment & ~study, "treatment", "study")
     start = frame[ID].map(reference)
     frame["event_day"] = first_known(frame["DSSTDY"], frame["DSSTDTC"], start)
     frame["assumed"] = frame["event_day"].isna()
@@ -112,10 +115,8 @@ def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.
 def phase(epoch: pd.Series, chosen: tuple[str, ...]) -> pd.Series:
     """What an epoch is to the question: before, main, later or extension; without an epoch it is the main part."""
     before, later, extension = (_named(epoch, RULES[name]) for name in ("before", "later", "extension"))
-    usual = np.select([before, extension, later], ["before", "extension", "later"], "main")
-    if chosen:
-        main = epoch.isin([name.upper() for name in chosen]) | epoch.isna()
-        usual = np.select([main, before, later & ~extension], ["main", "before", "later"], "extension")
+    main = epoch.isin([name.upper() for name in chosen]) | epoch.isna() if chosen else ~(before | extension | later)
+    usual = np.select([main, before, later & ~extension], ["main", "before", "later"], "extension")
     phase = pd.Series(usual, index=epoch.index)
     return phase if phase.eq("main").any() else phase.replace({"later" if later.any() else "extension": "main"})
 
@@ -145,9 +146,8 @@ def _study(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Who left the main part and has a record of a later epoch has left the study only if that record says so.
     """
-    main, later, beyond = (
-        _first(_of_the_last_epoch(rows[rows["phase"].eq(part)])) for part in ("main", "later", "extension")
-    )
+    parts = [_of_the_last_epoch(rows[rows["phase"].eq(part)]) for part in ("main", "later", "extension")]
+    main, later, beyond = map(_first, parts)
     followed = main.index[main["kind"].eq("left")].intersection(later.index)
     final = pd.concat([later.loc[followed], main.drop(followed)])
     for others in (later, beyond):
@@ -165,10 +165,9 @@ def _undated(source: Source, chosen: pd.DataFrame) -> None:
 
 
 def _what(row: pd.Series) -> str:
-    if row["kind"] in ("milestone", "ignored"):
-        return "not read: " + ("no disposition" if row["kind"] == "milestone" else "as the mapping says")
-    if row["phase"] == "before":
-        return "not read: screening, run-in or washout"
+    unread = {"milestone": "no disposition", "ignored": "as the mapping says", "before": "screening, run-in or washout"}
+    if why := unread.get(row["kind"]) or unread.get(row["phase"]):
+        return f"not read: {why}"
     where = {"main": "", "later": ", in a later epoch", "extension": ", beyond the main part"}[row["phase"]]
     verb = {"completed": "completed the", "left": "left the", "ongoing": "still in the"}[row["kind"]]
     return f"{verb} {row['scope']}{where}"
@@ -192,23 +191,16 @@ def sdtm(source: Source, reference: pd.Series, definitions: Definitions) -> Disp
     treatment = _first(of_treatment) if len(of_treatment) else main
     _undated(source, pd.concat([rows[rows["phase"].ne("extension")], study, treatment]).drop_duplicates("line"))
     told = {"study": study, "treatment": treatment}
-    columns: dict[str, pd.Series] = {}
-    for name, chosen in told.items():
-        columns |= {f"{name}_day": chosen["event_day"], f"{name}_reason": chosen["DSDECOD"]}
-        columns |= {f"{name}_known": chosen["known"]}
-    exits = pd.DataFrame(columns).reindex(reference.index)
+    of = {"day": "event_day", "reason": "DSDECOD", "known": "known"}
+    exits = {f"{name}_{what}": chosen[column] for name, chosen in told.items() for what, column in of.items()}
     used = frame.index.isin([*study["line"], *treatment["line"]])
     told_by = tuple(name for name, chosen in told.items() if len(chosen))
-    found = Disposition(exits, told_by, cells(frame.assign(used=used)))
+    found = Disposition(pd.DataFrame(exits).reindex(reference.index), told_by, cells(frame.assign(used=used)))
     found.notes += _notes(rows, frame, study, found.estimands)
     assumed = {*study.index[study["assumed"]], *treatment.index[treatment["assumed"]]}
     told_later = main.index[main["kind"].eq("left")].intersection(study.index[study["phase"].eq("later")])
-    month = f"patients have an end of which the month alone is known: taken as its {definitions.partial_exits} day"
-    later = (
-        "patients left the main part and have a disposition of a later epoch: the later one tells whether and when "
-        "they left the study, the earlier one that they stopped treatment."
-    )
-    found.notes += counted({f"{month}, as the mapping declares.": len(assumed), later: len(told_later)})
+    month = f"taken as its {definitions.partial_exits} day, as the mapping declares."
+    found.notes += counted({f"{MONTH_ALONE}: {month}": len(assumed), LATER: len(told_later)})
     return found
 
 
@@ -220,12 +212,11 @@ def _notes(rows: pd.DataFrame, frame: pd.DataFrame, study: pd.DataFrame, estiman
         notes.append("DS records the end of treatment alone: leaving means stopping treatment.")
     kinds = rows.groupby([ID, "scope", "EPOCH"], dropna=False)["kind"].nunique()
     bare = frame["DSCAT"].isna() & frame["DSCAT"].notna().any() & frame["kind"].ne("milestone")
-    alone = set(rows.loc[rows["scope"].eq("treatment"), ID]) - set(study.index)
+    alone = {*rows.loc[rows["scope"].eq("treatment"), ID]} - {*study.index} if len(estimands) > 1 else ()
     told = {
         "patients both completed and left by records of one epoch: they count as having left.": (kinds > 1).sum(),
         "records of DS have no category and a term of a disposition: read as dispositions.": bare.sum(),
-        "patients have a record of the treatment alone: taken as still in the study.": len(estimands) > 1
-        and len(alone),
+        "patients have a record of the treatment alone: taken as still in the study.": len(alone),
     }
     return [*notes, *counted(told)]
 

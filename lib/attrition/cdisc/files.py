@@ -226,10 +226,8 @@ def _stats(entry: Any, **options: Any) -> tuple[pd.DataFrame, Any]:
     file = str(file) if isinstance(file, Path) else file
     try:
         return getattr(pyreadstat, f"read_{reader}")(file, **options)
-    except (
-        pyreadstat.ReadstatError,
-        UnicodeDecodeError,
-    ):  # of text that is not in the encoding that the file says, or says nothing of
+    # of text that is not in the encoding that the file says, or says nothing of
+    except (pyreadstat.ReadstatError, UnicodeDecodeError):
         if isinstance(file, io.BytesIO):
             file.seek(0)
         return getattr(pyreadstat, f"read_{reader}")(file, encoding="WINDOWS-1252", **options)
@@ -245,9 +243,7 @@ def _stats_table(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd
     rows = _rows_of_xpt(entry) if ending(entry.name) == ".xpt" else about.number_rows
     if rows is not None and rows != len(frame):
         _cut(entry, f"{len(frame)} rows of {rows}")
-    frame.attrs["labels"] = {
-        name: about.variable_value_labels[name] for name in columns if name in about.variable_value_labels
-    }
+    frame.attrs["labels"] = {name: each for name, each in about.variable_value_labels.items() if name in columns}
     return frame
 
 
@@ -263,9 +259,8 @@ def _rows_of_xpt(entry: Any) -> int | None:
         several = "the file holds several data sets; export each into a file of its own"
         raise ContractError(entry.name, [Problem("", several if rows else "its header is not whole: it was cut short")])
     start, first, after = names[0].start(), names[0].start() + RECORD, rows[0].start() + RECORD
-    widths = [
-        found[at + 4 : at + 6] for at in range(first, first + NAMESTR * int(found[start + 54 : start + 58]), NAMESTR)
-    ]
+    end = first + NAMESTR * int(found[start + 54 : start + 58])
+    widths = [found[at + 4 : at + 6] for at in range(first, end, NAMESTR)]
     width, data = sum(int.from_bytes(two, "big") for two in widths), found[after:]
     over = len(data) % width if width else 0
     if len(found) % RECORD or over >= RECORD or data[len(data) - over :].strip(b" "):
@@ -293,11 +288,11 @@ def _dataset(entry: Any) -> tuple[list[dict[str, Any]], list[list[Any]]]:
         raise ContractError(entry.name, [Problem("", "JSON without columns and rows: this is no CDISC Dataset-JSON")])
     if about.get("records", len(rows)) != len(rows):
         _cut(entry, f"{len(rows)} rows of {about['records']}")
-    bad = [i for i, row in enumerate(rows, 1) if not isinstance(row, list) or len(row) != len(columns)]
-    nested = [i for i, row in enumerate(rows, 1) if any(isinstance(cell, list | dict) for cell in row)]
-    if bad or nested:
+    whole = [isinstance(row, list) and len(row) == len(columns) for row in rows]
+    sound = [ok and not any(isinstance(cell, list | dict) for cell in row) for ok, row in zip(whole, rows, strict=True)]
+    if not all(sound):
         rule = f"must be a list of {len(columns)} cells, one a column"
-        raise ContractError(entry.name, [Problem("", rule, i) for i in {*bad, *nested}])
+        raise ContractError(entry.name, [Problem("", rule, i) for i, ok in enumerate(sound, 1) if not ok])
     return columns, rows
 
 

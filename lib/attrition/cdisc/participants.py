@@ -19,20 +19,17 @@ def of_one_study(source: Source, frame: pd.DataFrame, definitions: Definitions) 
             raise CdiscError(f"{source.label}: [design] study = {definitions.study!r} is no STUDYID of its subjects")
         return frame[frame["STUDYID"].eq(definitions.study)]
     if len(studies) > 1:
-        raise CdiscError(
-            f"{source.label}: subjects of {len(studies)} studies ({', '.join(studies)}), and patients and sites of "
-            "different studies are no one trial; choose one in a mapping ([design] study), or split the folder"
-        )
+        of = f"subjects of {len(studies)} studies ({', '.join(studies)}), and patients and sites of different studies"
+        how = "choose one in a mapping ([design] study), or split the folder"
+        raise CdiscError(f"{source.label}: {of} are no one trial; {how}")
     return frame
 
 
 def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> pd.Series:
     """Date of the first dose of randomised patients by id; missing where the column is empty: they were never dosed."""
     if len(frame) and frame[column].isna().all():
-        raise CdiscError(
-            f"{source.file(name)}: column {column} is empty for all randomised patients, so none was dosed; day 1 is "
-            "the first dose"
-        )
+        empty = f"column {column} is empty for all randomised patients, so none was dosed"
+        raise CdiscError(f"{source.file(name)}: {empty}; day 1 is the first dose")
     start = as_dates(frame[column])
     if partial := lines_of(column, f"{WHOLE}: day 1 is the first dose", start.isna() & frame[column].notna()):
         raise ContractError(source.file(name), partial)
@@ -111,19 +108,16 @@ def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Defini
     chosen = [*definitions.numbers, *definitions.categories]
     if not chosen:
         return frame[list(TERMS["baseline"][usual])].rename(columns=TERMS["baseline"][usual])
-    table = frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1)
-    problems = []
+    table, rule = (
+        frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1),
+        "must be a number: the mapping ",
+    )
+    problems, numbers = [], table[list(definitions.numbers)].apply(pd.to_numeric, errors="coerce").astype(float)
     for column in definitions.numbers:
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        problems += lines_of(
-            column, "must be a number: the mapping says so", ~np.isfinite(numbers) & table[column].notna()
-        )
-        table[column] = numbers.astype(float)
-    for column in definitions.categories:
-        table[column] = table[column].astype("str")
+        problems += lines_of(column, f"{rule} says so", ~np.isfinite(numbers[column]) & table[column].notna())
     if problems:
         raise ContractError(source.file(name), problems)
-    return table
+    return table.astype(dict.fromkeys(definitions.categories, "str")).assign(**numbers)
 
 
 def baseline_columns(source: Source, name: str, definitions: Definitions, usual: str) -> list[str]:

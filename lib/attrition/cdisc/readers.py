@@ -4,6 +4,8 @@ Of SDTM, DM and DS make the patients, and AE, SV, VS, LB, QS and EX the records;
 ADAE, ADVS, ADLB* and the rating scales the records. A domain that is absent gives no rows.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -77,16 +79,14 @@ def _totals(results: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
 
 
 def _characteristics(source: Source, definitions: Definitions) -> pd.DataFrame:
+    """Characteristics of the subjects, and months from diagnosis to its recording at screening."""
     frame = source.read("sc", [ID, "SCTESTCD", "SCSTRESN"])
     frame = frame.assign(name=frame["SCTESTCD"].map(dict(definitions.characteristics))).dropna(subset="name")
-    return frame.pivot_table(index=ID, columns="name", values="SCSTRESN", aggfunc="first")
-
-
-def _disease_months(source: Source, definitions: Definitions) -> pd.Series:
-    """Months from diagnosis to its recording at screening."""
-    frame = source.read("mh", [ID, "MHCAT", "MHSTDTC", "MHDTC"])
-    frame = frame[frame["MHCAT"].eq(definitions.diagnosis_category)].drop_duplicates(ID).set_index(ID)
-    return (as_dates(frame["MHDTC"]) - as_dates(frame["MHSTDTC"])).dt.days / MONTH
+    wide = frame.pivot_table(index=ID, columns="name", values="SCSTRESN", aggfunc="first")
+    told = source.read("mh", [ID, "MHCAT", "MHSTDTC", "MHDTC"])
+    told = told[told["MHCAT"].eq(definitions.diagnosis_category)].drop_duplicates(ID).set_index(ID)
+    since = (as_dates(told["MHDTC"]) - as_dates(told["MHSTDTC"])).dt.days / MONTH
+    return wide.join(since.rename("disease_months"), how="outer")
 
 
 def known_days(
@@ -138,13 +138,6 @@ def adverse_events(
     return made.assign(known_day=known), notes
 
 
-def _visits(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    frame = source.read("sv", [ID, "VISITNUM", "VISIT", "SVSTDTC", "SVSTDY"])
-    frame = frame[~(frame["VISITNUM"] > definitions.last_visit_number)]
-    day = _day(frame, reference, "SVSTDY", "SVSTDTC")
-    return _records(frame, "visit", frame["VISIT"], day, value=frame["VISITNUM"])
-
-
 def _results(source: Source, domain: str, reference: pd.Series) -> pd.DataFrame:
     """Results of a findings domain, VS, LB or QS, with our names of columns."""
     code = domain.upper()
@@ -194,40 +187,30 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     kept, was_dosed = subjects[randomised], was_dosed[randomised]
     source.keep(kept[ID])
     reference = participants.told_by_days(source, participants.first_dose(source, "dm", "RFSTDTC", kept))
-    visits = _visits(source, reference, definitions)
+    seen = source.read("sv", [ID, "VISITNUM", "VISIT", "SVSTDTC", "SVSTDY"])
+    seen = seen[~(seen["VISITNUM"] > definitions.last_visit_number)]
+    visits = _records(seen, "visit", seen["VISIT"], _day(seen, reference, "SVSTDY", "SVSTDTC"), value=seen["VISITNUM"])
     adverse, doubts = adverse_events(source, reference, visits, definitions)
     vital_signs, labs, scales = (_results(source, domain, reference) for domain in ("vs", "lb", "qs"))
-    events = _together(
-        [
-            adverse,
-            visits,
-            _vital_signs(vital_signs, definitions),
-            _labs(labs),
-            _together([_totals(scales, definitions), *_item_sums(scales, definitions)]),
-            _exposure(source, reference),
-        ]
-    )
+    scored = _together([_totals(scales, definitions), *_item_sums(scales, definitions)])
+    measured = [_vital_signs(vital_signs, definitions), _labs(labs), scored]
+    events = _together([adverse, visits, *measured, _exposure(source, reference)])
     found = sdtm(source, reference[was_dosed.to_numpy()], definitions)
     found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference, definitions)
     table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
     table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
     if not definitions.numbers and not definitions.categories:
         table = table.join(_characteristics(source, definitions), on="id")
-        table["disease_months"] = table["id"].map(_disease_months(source, definitions))
-    table = _with_exits(table, found, reference, events)
-    return assemble(
-        source.label,
-        "sdtm",
-        definitions,
-        table,
-        events,
-        {"screened": len(subjects), "screen_failures": int((~randomised).sum())},
-        _schedule(source, definitions),
-        notes=(*notes, *found.notes, *doubts),
-        dosed=was_dosed,
-        estimands=found.estimands or ESTIMANDS[:1],
-        cells=found.cells,
-    )
+    screened = {"screened": len(subjects), "screen_failures": int((~randomised).sum())}
+    table, told = _with_exits(table, found, reference, events), _told(found, notes, doubts)
+    of = source.label, "sdtm", definitions, table, events, screened, _schedule(source, definitions)
+    return assemble(*of, dosed=was_dosed, **told)
+
+
+def _told(found: Disposition, notes: list[str], doubts: list[str]) -> dict[str, Any]:
+    """What `assemble` is told of dispositions, and the notes of all."""
+    told = {"notes": (*notes, *found.notes, *doubts), "cells": found.cells}
+    return told | {"estimands": found.estimands or ESTIMANDS[:1]}
 
 
 def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, events: pd.DataFrame) -> pd.DataFrame:
@@ -254,10 +237,15 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
     source.keep(frame[ID])
     reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
-    vital_signs = _adam_vital_signs(source, reference, definitions)
-    adverse, doubts = _adam_adverse_events(source, reference, vital_signs[0], definitions)
-    scales = _adam_questionnaires(source, reference, definitions)
-    parts = [adverse, *vital_signs, _adam_labs(source, reference), scales]
+    results = _parameters(source, "advs", reference)
+    results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
+    visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
+    visits = visits.drop_duplicates(["id", "name", "day"])
+    adverse, doubts = _adam_adverse_events(source, reference, visits, definitions)
+    scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
+    scales = [name for name in scales if "PARAMCD" in source.columns(name)]
+    totals = _together([_totals(_parameters(source, name, reference), definitions) for name in scales])
+    parts = [adverse, visits, _vital_signs(results, definitions), _adam_labs(source, reference), totals]
     events = _together([part for part in parts if not part.empty] or parts)
     found, last = _adam_disposition(source, frame, reference, definitions)
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
@@ -266,18 +254,8 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     table = table.join(participants.baseline(source, "adsl", frame, definitions, "adam"))
     table = _with_exits(table, found, reference, events)
     table["last_day"] = last.reindex(table["id"]).fillna(table.set_index("id")["last_day"]).to_numpy()
-    return assemble(
-        source.label,
-        "adam",
-        definitions,
-        table,
-        events,
-        {"screened": None, "screen_failures": None},
-        notes=(*found.notes, *doubts),
-        dosed=table["start"].notna(),
-        estimands=found.estimands or ESTIMANDS[:1],
-        cells=found.cells,
-    )
+    of = source.label, "adam", definitions, table, events, {"screened": None, "screen_failures": None}
+    return assemble(*of, dosed=table["start"].notna(), **_told(found, [], doubts))
 
 
 STATUS = ["EOSSTT", "EOSDT", "RFENDT", "DCDECOD", "DCSREAS", "EOTSTT", "EOTDT", "TRTEDT", "DCTREAS", "LSTALVDT"]
@@ -296,8 +274,8 @@ def _adam_disposition(
     study, notes = _ended(frame, "EOSSTT", frame["DCDECOD"].fillna(frame["DCSREAS"]), definitions)
     treatment, more = _ended(frame, "EOTSTT", frame["DCTREAS"], definitions)
     columns: dict[str, pd.Series] = {}
-    told = {"study": (study, end, notes), "treatment": (treatment, stopped, more)}
-    for name, (reason, column, _) in told.items():
+    told = {"study": (study, end), "treatment": (treatment, stopped)}
+    for name, (reason, column) in told.items():
         date = as_dates(frame[column])
         if definitions.partial_exits:
             date = date.fillna(in_month(frame[column], definitions.partial_exits, as_dates(frame["TRTSDT"])))
@@ -307,7 +285,7 @@ def _adam_disposition(
         day = study_day(date, frame[ID].map(reference))
         columns |= {f"{name}_day": day.where(reason.notna()), f"{name}_reason": reason}
     exits = pd.DataFrame(columns).set_axis(frame[ID])
-    recorded = tuple(name for name, (reason, _, _) in told.items() if reason.notna().any())
+    recorded = tuple(name for name, (reason, _) in told.items() if reason.notna().any())
     cells = _adam_cells(frame, study, treatment, definitions)
     found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
     died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
@@ -318,9 +296,8 @@ def _adam_disposition(
         last = last.mask(silent, definitions.data_cut or dates.max())
         until = "the declared data cut" if definitions.data_cut else "the last date of ADSL"
         found.notes += counted({f"ongoing patients have no last date (LSTALVDT): followed to {until}.": silent.sum()})
-    return with_deaths(found, died, reference, definitions), study_day(last, frame[ID].map(reference)).set_axis(
-        frame[ID]
-    )
+    last = study_day(last, frame[ID].map(reference)).set_axis(frame[ID])
+    return with_deaths(found, died, reference, definitions), last
 
 
 def _ended(frame: pd.DataFrame, status: str, given: pd.Series, definitions: Definitions) -> tuple[pd.Series, list[str]]:
@@ -382,17 +359,3 @@ def _adam_labs(source: Source, reference: pd.Series) -> pd.DataFrame:
             results = _parameters(source, name, reference)
             parts.append(_labs(results[~results["test"].str.startswith("_", na=True)]))
     return _together(parts).drop_duplicates()
-
-
-def _adam_vital_signs(source: Source, reference: pd.Series, definitions: Definitions) -> list[pd.DataFrame]:
-    """Visits, and the vital signs that are followed."""
-    results = _parameters(source, "advs", reference)
-    results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
-    visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
-    return [visits.drop_duplicates(["id", "name", "day"]), _vital_signs(results, definitions)]
-
-
-def _adam_questionnaires(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
-    scales = [name for name in source.files if name.startswith("ad") and not name.startswith(NO_SCALES)]
-    scales = [name for name in scales if "PARAMCD" in source.columns(name)]
-    return _together([_totals(_parameters(source, name, reference), definitions) for name in scales])

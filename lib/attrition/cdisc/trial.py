@@ -153,8 +153,7 @@ def ordered_arms(arm: pd.Series, reference: str = "") -> tuple[str, ...]:
     sizes = arm.value_counts()
     names = sorted(sizes.index)
     called = [name for part in TERMS["controls"] for name in names if part in name.lower()]
-    largest = sorted(names, key=lambda name: -sizes[name])
-    first = reference if reference in names else [*called, *largest][0]
+    first = reference if reference in names else [*called, max(names, key=lambda name: sizes[name])][0]
     return (first, *(name for name in names if name != first))
 
 
@@ -164,8 +163,9 @@ def resolve(definitions: Definitions, patients: pd.DataFrame) -> Definitions:
     The horizon is the last whole week before which fewer than 2.5 % of the completers had completed, so that completion
     is no way out before it; with fewer than ten completers it is the last recorded day.
     """
-    arms = definitions.arms or ordered_arms(patients["arm"], definitions.reference)
-    horizon = definitions.horizon or definitions.plan.get("horizon") or _horizon(patients)
+    arms, begins = definitions.arms or ordered_arms(patients["arm"], definitions.reference), completion_begins(patients)
+    usual = int(patients["event_day"].max()) if begins is None else begins // 7 * 7
+    horizon = definitions.horizon or definitions.plan.get("horizon") or usual
     landmarks = definitions.landmarks or tuple(round(horizon * part) for part in (1 / 6, 1 / 3, 1 / 2))
     return dataclasses.replace(definitions, arms=arms, horizon=horizon, landmarks=landmarks)
 
@@ -181,11 +181,6 @@ def completion_begins(patients: pd.DataFrame) -> int | None:
     completed = patients.loc[patients["reason_group"].eq(COMPLETED), "event_day"]
     few = len(completed) < FEWEST_COMPLETERS
     return None if few else int(np.quantile(completed, EARLY_SHARE, method="lower"))
-
-
-def _horizon(patients: pd.DataFrame) -> int:
-    begins = completion_begins(patients)
-    return int(patients["event_day"].max()) if begins is None else begins // 7 * 7
 
 
 @dataclass(frozen=True)
@@ -309,15 +304,11 @@ def pool_sites(site: pd.Series, arm: pd.Series, definitions: Definitions) -> pd.
 
 
 def _outcome(patients: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
-    horizon = definitions.last_day
-    by_horizon = patients["event_day"] <= horizon
+    day, horizon = patients["event_day"], definitions.last_day
     left = ~patients["reason_group"].isin([COMPLETED, CENSORED])
-    group = patients["reason_group"].where(by_horizon & left, NO_EVENT)
-    status = group.where(group.isin([NO_EVENT, COMPETING]), "primary")
-    unfinished = ~left & (patients["event_day"] < horizon)
-    return patients.assign(
-        time=np.minimum(patients["event_day"], horizon), event_group=group, status=status.mask(unfinished, "censored")
-    )
+    group = patients["reason_group"].where(day.le(horizon) & left, NO_EVENT)
+    status = group.where(group.isin([NO_EVENT, COMPETING]), "primary").mask(~left & day.lt(horizon), "censored")
+    return patients.assign(time=np.minimum(day, horizon), event_group=group, status=status)
 
 
 def analysed(patients: pd.DataFrame, dosed: pd.Series) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -385,33 +376,27 @@ def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
 def _flow(
     patients: pd.DataFrame, definitions: Definitions, screened: Mapping[str, int | None], left_out: Mapping[str, int]
 ) -> dict:
-    left = patients[~patients["event_group"].eq(NO_EVENT)]
+    left, of = patients[~patients["event_group"].eq(NO_EVENT)], patients["status"].value_counts()
     names = dict.fromkeys(definitions.competing.values(), 0)
     for term, name in definitions.competing.items():
         names[name] += int(left["reason"].eq(term).sum())
-    return {
-        **screened,
-        "randomised": len(patients) + sum(left_out.values()),
-        **{key: n for key, n in left_out.items() if n},
-        "discontinued_by_horizon": len(left),
-        "primary": int(patients["status"].eq("primary").sum()),
-        **names,
-        "censored": int(patients["status"].eq("censored").sum()),
-        "in_study_at_horizon": int(patients["status"].eq("none").sum()),
-        "ongoing": int(patients["reason_group"].eq(CENSORED).sum()),
-    }
+    flow = {**screened, "randomised": len(patients) + sum(left_out.values())} | {k: n for k, n in left_out.items() if n}
+    flow |= {"discontinued_by_horizon": len(left), "primary": int(of.get("primary", 0)), **names}
+    flow |= {"censored": int(of.get("censored", 0)), "in_study_at_horizon": int(of.get("none", 0))}
+    return flow | {"ongoing": int(patients["reason_group"].eq(CENSORED).sum())}
 
 
 def _check(patients: pd.DataFrame, label: str) -> None:
     if patients.empty:
         raise CdiscError(f"{label}: no randomised patient who was in the trial on day 1")
-    if patients["id"].duplicated().any():
-        raise CdiscError(f"{label}: {int(patients['id'].duplicated().sum())} patients occur more than once")
-    for column in ("arm", "event_day"):
-        lost = int(patients[column].isna().sum())
-        if lost:
-            why = ": neither a disposition nor any other dated record" if column == "event_day" else ""
-            raise CdiscError(f"{label}: {lost} randomised patients have no {column.replace('_', ' ')}{why}")
+    if twice := int(patients["id"].duplicated().sum()):
+        raise CdiscError(f"{label}: {twice} patients occur more than once")
+    for column, what in {
+        "arm": "arm",
+        "event_day": "event day: neither a disposition nor any other dated record",
+    }.items():
+        if lost := int(patients[column].isna().sum()):
+            raise CdiscError(f"{label}: {lost} randomised patients have no {what}")
 
 
 def left_on(exits: pd.DataFrame, definitions: Definitions, what: str) -> pd.Series:
@@ -424,11 +409,9 @@ def _both(patients: pd.DataFrame, definitions: Definitions, recorded: Sequence[s
     """Off treatment and off study by the horizon, and how many of the former were retained in the study."""
     if len(recorded) < len(ESTIMANDS):
         return {}
-    off = {name: left_on(patients, definitions, name).notna() for name in ESTIMANDS}
-    retained = off["treatment"] & ~off["study"]
-    return {"off_treatment": int(off["treatment"].sum()), "off_study": int(off["study"].sum())} | {
-        "retained_off_treatment": int(retained.sum())
-    }
+    study, treatment = (left_on(patients, definitions, name).notna() for name in ESTIMANDS)
+    both = {"off_treatment": treatment, "off_study": study, "retained_off_treatment": treatment & ~study}
+    return {name: int(who.sum()) for name, who in both.items()}
 
 
 def _complete(patients: pd.DataFrame) -> pd.DataFrame:
@@ -437,9 +420,8 @@ def _complete(patients: pd.DataFrame) -> pd.DataFrame:
         left = patients["reason"].notna()
         own = {"study_day": patients["event_day"].where(left), "study_reason": patients["reason"]}
         patients = patients.assign(**own, last_day=patients["event_day"])
-    absent = {"start": pd.NaT, "last_day": np.nan, "treatment_day": np.nan, "study_day": np.nan}
-    absent |= {"treatment_reason": pd.NA, "study_reason": pd.NA, "treatment_known": np.nan, "study_known": np.nan}
-    return patients.assign(**{name: value for name, value in absent.items() if name not in patients})
+    empty = {"start": pd.NaT, "treatment_reason": pd.NA, "study_reason": pd.NA}
+    return patients.assign(**{name: empty.get(name, np.nan) for name in EXIT_COLUMNS[1:] if name not in patients})
 
 
 def _tidy(events: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
@@ -488,20 +470,9 @@ def assemble(
     definitions = dataclasses.replace(resolve(definitions, patients), estimand=estimand)
     ours = {*PATIENT_COLUMNS, *EXIT_COLUMNS}
     baseline = tuple(c for c in patients if c not in ours and patients[c].notna().any())
-    patients = _outcome(patients, definitions)
+    patients, notes = _outcome(patients, definitions), (*left_out_notes(left_out), *notes)
     flow = _flow(patients, definitions, screened, left_out) | _both(patients, definitions, estimands)
-    return Trial(
-        name=definitions.name,
-        source=source,
-        definitions=definitions,
-        patients=patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]],
-        events=_tidy(events, patients["id"]),
-        flow=flow,
-        baseline=baseline,
-        schedule=schedule,
-        notes=(*left_out_notes(left_out), *notes),
-        exits=patients[list(EXIT_COLUMNS)],
-        estimands=estimands,
-        cells=pd.DataFrame() if cells is None else cells,
-        account=account,
-    )
+    exits, cells = patients[list(EXIT_COLUMNS)], pd.DataFrame() if cells is None else cells
+    table = patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]]
+    own = definitions.name, source, definitions, table, _tidy(events, patients["id"]), flow, baseline, schedule, notes
+    return Trial(*own, exits, estimands, cells, account)

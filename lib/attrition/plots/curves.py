@@ -91,15 +91,7 @@ def _resampled(
 
 
 def roc_data(y_true: ArrayLike, predictions: Mapping[str, ArrayLike], weights: NDArray) -> pd.DataFrame:
-    """ROC curves with pointwise bootstrap bands: ``model, false_positive_rate, recall, ci_low, ci_high``.
-
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-    predictions : mapping of str to array of shape (n_patients,) or (n_patients, n_repeats)
-        The curve of each repeat, averaged over repeats.
-    weights : array of shape (n_patients, n_resamples)
-    """
+    """ROC curves (the mean over repeats) with pointwise bootstrap bands from weights (n_patients, n_resamples)."""
     return _resampled(metrics.roc_curve, y_true, predictions, FALSE_POSITIVES, weights, "false_positive_rate", "recall")
 
 
@@ -146,17 +138,7 @@ def calibration_curves(
     n_banded: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Calibration curves over the diagonal.
-
-    Parameters
-    ----------
-    curves : mapping of str to attrition.metrics.calibration.CalibrationCurve
-    labels : mapping of str to str
-        Names in the legend.
-    n_banded : int, optional
-        So many curves have a band, from the first one; by default all.
-    ax : matplotlib Axes, optional
-    """
+    """Calibration curves over the diagonal; the first `n_banded`, by default all, have a band."""
     ax = from_0_to_1(axes(ax, 3.8), "predicted probability", "observed event rate")
     for k, (name, curve) in enumerate(curves.items()):
         band = (curve.ci_low, curve.ci_high) if n_banded is None or k < n_banded else None
@@ -173,14 +155,7 @@ def calibration_table(curves: Mapping[str, CalibrationCurve]) -> pd.DataFrame:
 
 
 def learning_curve(table: pd.DataFrame, oracle: float) -> Axes:
-    """Mean population AUROC by the number of training patients, with Monte-Carlo intervals, below the oracle.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns model, n_train, value, ci_low, ci_high.
-    oracle : float
-    """
+    """Mean population AUROC by the number of training patients, with Monte-Carlo intervals, below the oracle."""
     ax, sizes = axes(None), sorted(table["n_train"].unique())
     ax.axhline(oracle, color=colour("oracle"), linestyle=DASHES[1], linewidth=1.2)
     for k, model in enumerate(model for model in FITTED if model in set(table["model"])):
@@ -210,14 +185,8 @@ def _benefit(
 def decision_curves(curve: pd.DataFrame, everybody: np.ndarray, marks: Mapping[str, float]) -> Axes:
     """Net benefit by threshold, in net patients found a hundred; logistic regression with its band.
 
-    Parameters
-    ----------
-    curve : pandas.DataFrame
-        From `attrition.decision.decision_curve`.
-    everybody : array of shape (n_thresholds,)
-        Net benefit of contacting everybody at the same thresholds.
-    marks : mapping of str to float
-        Thresholds to be marked.
+    `curve` is from `attrition.decision.decision_curve`, `everybody` the net benefit of contacting everybody at the same
+    thresholds, `marks` are thresholds with their names.
     """
     ax, top = axes(None, 3.9), 100 * curve["net_benefit"].max()
     for name, t in marks.items():
@@ -241,14 +210,7 @@ def net_benefit(curve: pd.DataFrame, labels: Mapping[str, str]) -> Axes:
 
 
 def gains(curve: pd.DataFrame, model: str) -> Axes:
-    """Net benefit of a model over contacting everybody and over contacting nobody, with simultaneous bands.
-
-    Parameters
-    ----------
-    curve : pandas.DataFrame
-        From `attrition.decision.decision_curve`.
-    model : str
-    """
+    """Net benefit of a model over contacting everybody and over contacting nobody, with simultaneous bands."""
     ax, own = axes(None), 100 * curve[curve["model"] == model].set_index("threshold").filter(like="over_")
     for name, words, hue, dash in (("all", "everybody", "ochre", "--"), ("none", "nobody", "blue", "-")):
         look: Look = {"color": colour(hue), "linestyle": dash, "label": f"over contacting {words}"}
@@ -259,3 +221,30 @@ def gains(curve: pd.DataFrame, model: str) -> Axes:
     ax.set(xlabel="threshold", ylabel="difference in net benefit per 100", ylim=(-8, limit))
     ax.legend(loc="lower right")
     return ax
+
+
+def frontier(table: pd.DataFrame, families: Mapping[str, Any]) -> Axes:
+    """Completers gained against contacts: strategies with intervals, chance, ceiling, and the oracle in its corner.
+
+    `table` is from `attrition.worth.analysis.frontier`, `families` is `attrition.worth.strategies.SAID`.
+    """
+    ax, by, muted = axes(None, 3.9), table.set_index("strategy"), colour("muted")
+    most, oracle = by.loc["everybody"], by.loc["oracle"]
+    ax.plot([0, most["contacts"]], [0, most["completers"]], color=muted, linewidth=1, label="anybody, by lot")
+    ax.axhline(most["completers"], color=muted, linewidth=1, linestyle=":")
+    for family, said in families.items():
+        own = table[table["family"] == family].sort_values("contacts")
+        if "figure" in said and len(own):
+            name, hue, marker = said["figure"]
+            look: Look = {"color": colour(hue), "marker": marker, "markersize": 5, "linestyle": "--"}
+            ax.plot(own["contacts"], own["completers"], linewidth=1, label=name, **look)
+            ax.vlines(own["contacts"], own["ci_low"], own["ci_high"], color=colour(hue), linewidth=1, alpha=0.5)
+    ax.plot(most["contacts"], most["completers"], color=muted, marker="o", markersize=7, linestyle="")
+    ax.vlines(most["contacts"], most["ci_low"], most["ci_high"], color=muted, linewidth=1)
+    look = {"color": colour("red"), "marker": "*", "markersize": 11, "linestyle": ""}
+    ax.plot(oracle["contacts"], oracle["completers"], label="oracle", **look)
+    high = max(table["ci_high"].max(), most["completers"] * 1.15, 0.1)
+    ax.annotate("everybody", (100, most["completers"]), (-9, 4), textcoords="offset points", ha="right")
+    ax.set(xlabel="contacts per 100 at risk", ylabel="completers gained per 100", xlim=(-2, 103))
+    ax.set_ylim(min(0.0, table["ci_low"].min()) - 0.03 * high, high * 1.05)
+    return legend_below(ax)

@@ -71,15 +71,7 @@ def _box(ax: Axes, sides: tuple[float, float], y: float, words: Sequence[str], h
 
 
 def consort(table: pd.DataFrame, groups: Sequence[str]) -> Axes:
-    """Boxes of those who are still there, from top to bottom; beside them those who left, by reason.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `attrition.landmark.cohort.participant_flow`.
-    groups : sequence of str
-        Reason groups, in order.
-    """
+    """Boxes of those who are still there, from top to bottom (`participant_flow`); beside them who left, by reason."""
     ax, middle, below = axes(None, 0.4 + STEP * len(table)), sum(STILL_THERE) / 2, None
     for number, (_, row) in enumerate(table.iterrows()):
         y = -STEP * number
@@ -102,10 +94,7 @@ def consort(table: pd.DataFrame, groups: Sequence[str]) -> Axes:
 def flow(columns: Mapping[str, Sequence[tuple[str, int, str, bool]]]) -> Axes:
     """Participant flow: a column of boxes a study, joined by arrows from top to bottom.
 
-    Parameters
-    ----------
-    columns : mapping of str to sequence of (label, n, note, beside)
-        Study to its steps; `note` is set below and may be empty; a step that is `beside` the one above gets no arrow.
+    A step has a label, a number, a note below, and whether it stands beside the one above and gets no arrow.
     """
     ax, depth = axes(None, 4.2), max(len(steps) for steps in columns.values())
     for x, (study, steps) in enumerate(columns.items()):

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from attrition import settings
-from attrition.plots.rows import stacked
-from attrition.plots.style import LIGHT, WIDTH, axes, colour, cycle, legend_below, vertical
+from attrition.plots.rows import Mark, rows, stacked
+from attrition.plots.style import LIGHT, WIDTH, axes, beside, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
 PER = 100
@@ -40,45 +41,29 @@ def answers(auroc: Mapping[str, Mapping[str, float]], leak: Mapping[str, Any] | 
 def answer(table: pd.DataFrame) -> Axes:
     """How often a model points at the leaver, of a leaver and a stayer, by what it was given.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A row a model: ``label``, ``value, ci_low, ci_high`` (AUROC with what was known in time; the limits may be
-        missing) and ``later``, its AUROC when it also saw what came after, where that was looked at.
+    A row a model: its AUROC with what was known in time (limits may be missing) and ``later``, that when it also saw
+    what came after, where that was looked at.
     """
-    ax = axes(None, 0.9 + 0.46 * len(table))
-    for y, row in enumerate(table.to_dict("records")):
-        value, late = PER * row["value"], row["later"] == row["later"]
-        hue = colour("honest")
-        ax.hlines(y, PER * row["ci_low"], PER * row["ci_high"], color=hue, linewidth=2)
-        ax.plot(value, y, marker="o", color=hue, markerfacecolor=LIGHT["paper"] if late else hue, markersize=6)
-        words, right = f"{value:.0f}", max(value, PER * row["ci_high"] if row["ci_high"] == row["ci_high"] else value)
-        if late:
-            ax.hlines(y, value, PER * row["later"], color=colour("leaky"), linewidth=1, linestyle=":")
-            ax.plot(PER * row["later"], y, marker="D", color=colour("leaky"), markersize=6)
-            ax.annotate(words, (value, y), (-7, 0), textcoords="offset points", va="center", ha="right")
-            words, right = f"{PER * row['later']:.0f}", PER * row["later"]
-        ax.annotate(words, (right, y), (7, 0), textcoords="offset points", va="center", fontweight="bold")
-    ax.set_yticks(range(len(table)), table["label"])
-    lowest = min(35, PER * table["ci_low"].min() - 2)
+    numbers = table.select_dtypes("number") * PER
+    shown = table.assign(**numbers, late=table["later"].notna())
+    marks = {late: Mark(None, "honest", "o", 6, "paper" if late else None) for late in (False, True)}
+    ax = rows(shown, marks, axes(None, 0.9 + 0.46 * len(table)), by="late", gap=0)
+    for y, row in enumerate(shown.to_dict("records")):
+        right = [row["later"]] if row["late"] else [row["value"], row["ci_high"]]
+        if row["late"]:
+            ax.hlines(y, row["value"], row["later"], color=colour("leaky"), linewidth=1, linestyle=":")
+            ax.plot(row["later"], y, marker="D", color=colour("leaky"), markersize=6)
+            beside(ax, f"{row['value']:.0f}", row["value"], y, -7)
+        beside(ax, f"{right[0]:.0f}", np.nanmax(right), y, 7, fontweight="bold")
+    lowest = min(35, numbers["ci_low"].min() - 2)
     ax.set(ylim=(len(table) - 0.5, -0.6), xlim=(lowest, 106), xlabel="times out of 100 that it points at the leaver")
     ax.set_xticks(range(10 * math.ceil(lowest / 10), 101, 10 if lowest > 20 else 20))
     vertical(ax, PER / 2)
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
     return ax
 
 
 def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
-    """Where the patients of each arm are on the day of the horizon: a bar an arm, a part a reason.
-
-    Parameters
-    ----------
-    flow : pandas.DataFrame
-        A row an arm: ``arm, patients``, a column a reason, ``still in`` and ``censored``; counts.
-    reasons : list of str
-        Columns of the reasons, in order.
-    """
+    """Where the patients of each arm are on the day of the horizon: a bar an arm, a part a reason."""
     ax, hues = axes(None, 1.2 + 0.42 * len(flow)), cycle(reasons)
     parts = [*reasons, "censored", "still in"] if flow["censored"].any() else [*reasons, "still in"]
     light = {"still in": LIGHT["grid"], "censored": LIGHT["paper"]}
@@ -93,14 +78,8 @@ def who_left(flow: pd.DataFrame, reasons: list[str]) -> Axes:
 def gains(curve: pd.DataFrame, labels: dict[str, str], shown: tuple[float, float] = (0.2, 0.7)) -> Figure:
     """Net benefit beyond the better of contacting everybody and nobody, per 100 patients, with simultaneous bands.
 
-    Parameters
-    ----------
-    curve : pandas.DataFrame
-        From `attrition.landmark.evaluation.decisions`. Shaded is where the band lies above zero.
-    labels : dict
-        Strategy to its title, in order.
-    shown : tuple of float
-        First and last threshold of the axes.
+    Of `attrition.landmark.evaluation.decisions`, strategies with their titles; shaded is where the band lies above
+    zero.
     """
     figure, panels = plt.subplots(1, len(labels), figsize=(WIDTH, 2.5), sharey=True, squeeze=False)
     part = curve[curve["threshold"].between(*shown)]

@@ -25,18 +25,9 @@ def _risk_by_day(ax: Axes, horizon: float, marks: Sequence[float], top: float | 
 
 
 def curves(table: pd.DataFrame, key: str, marks: Sequence[float], top: float | None = None) -> Axes:
-    """Cumulative incidence as steps, each with its pointwise band.
+    """Cumulative incidence as steps with pointwise bands, told apart by the column `key`; see `survival.tabulate`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``day``, ``value``, ``ci_low``, ``ci_high`` and the column `key`; see `survival.tabulate`.
-    key : str
-        Column that tells the curves apart: colour and dash.
-    marks : sequence of float
-        Days with a tick (the last day of the table always has one).
-    top : float, optional
-        Upper end of the risk axis.
+    `marks` are days with a tick (the last day of the table always has one).
     """
     ax, parts = axes(None), dict(list(table.groupby(table[key].astype(str), sort=False)))
     for (name, hue), dash in zip(cycle(list(parts)).items(), itertools.cycle(DASHES), strict=False):
@@ -50,15 +41,7 @@ def curves(table: pd.DataFrame, key: str, marks: Sequence[float], top: float | N
 
 
 def at_risk_below(ax: Axes, counts: Mapping[str, Sequence[int]], days: Sequence[float]) -> Axes:
-    """Write the numbers at risk below the day axis, a row a curve.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    counts : mapping of str to sequence of int
-        Row label to the numbers on `days`.
-    days : sequence of float
-    """
+    """Write the numbers at risk on some days below the day axis, a row a curve."""
     colours = cycle(list(counts)) if len(counts) > 1 else dict.fromkeys(counts, LIGHT["ink"])
     line = 13 / (cast(Figure, ax.figure).get_figheight() * 72 * 0.62)
     row = -0.28 - line * 0.2
@@ -88,14 +71,7 @@ def stacked(table: pd.DataFrame, marks: Sequence[float]) -> Axes:
 
 
 def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[float]) -> Axes:
-    """1 - Kaplan-Meier by reason (dashed) and, when given, the cumulative incidence it misstates (solid).
-
-    Parameters
-    ----------
-    wrong, right : pandas.DataFrame
-        ``reason``, ``day``, ``value``.
-    marks : sequence of float
-    """
+    """1 - Kaplan-Meier by reason (dashed) and, when given, the cumulative incidence it misstates (solid)."""
     ax, names = axes(None), list(wrong["reason"].unique())
     colours = cycle(names)
     for table, dash in [(wrong, "--")] if right is None else [(right, "-"), (wrong, "--")]:
@@ -111,16 +87,9 @@ def mistake(wrong: pd.DataFrame, right: pd.DataFrame | None, marks: Sequence[flo
 
 @unless_missing
 def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], arms: Sequence[str]) -> Axes:
-    """Scaled Schoenfeld residuals over time, smoothed: a flat line is a constant hazard ratio.
+    """Scaled Schoenfeld residuals over time, smoothed, beside constant log hazard ratios: flat where those hold.
 
-    Parameters
-    ----------
-    residuals : pandas.DataFrame
-        ``day`` and one column a predictor, see `hazards.scaled_schoenfeld`.
-    coefficients : mapping of str to float
-        The constant log hazard ratio of each predictor (dotted).
-    arms : sequence of str
-        All arms of the trial in order, so that each keeps its colour.
+    Of all arms of the trial, so that each keeps its colour; see `hazards.scaled_schoenfeld`.
     """
     ax, colours, day = axes(None), cycle([str(arm) for arm in arms]), residuals["day"]
     for name, marker, dash in zip(residuals.columns.drop("day"), MARKERS, DASHES, strict=False):

@@ -213,13 +213,7 @@ def forest(
 def differences(table: pd.DataFrame, smallest_difference: float, xlabel: str = "Gain in AUROC") -> Axes:
     """Paired differences in both settings of prevalence, the smallest difference of interest shaded around zero.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns label, setting, value, ci_low, ci_high; optionally spread_low, spread_high (thin line) and published
-        (cross).
-    smallest_difference : float
-    xlabel : str
+    Optional columns: spread_low, spread_high (a thin line) and published (a cross).
     """
     marks = {name: SETTINGS[name] for name in dict.fromkeys(table["setting"])}
     ax = rows(table, marks, by="setting", gap=0.32, line=3.2, xlabel=xlabel)
@@ -283,17 +277,7 @@ def oracle_ladder(table: pd.DataFrame) -> Axes:
 
 
 def fold_distribution(folds: pd.DataFrame, labels: Mapping[str, str], references: Mapping[str, float]) -> Axes:
-    """AUROC of every fold as a point, the mean as a tick, and reference lines.
-
-    Parameters
-    ----------
-    folds : DataFrame
-        Columns model, repeat, fold, value.
-    labels : mapping of str to str
-        Models from top to bottom and their names.
-    references : mapping of str to float
-        Vertical lines by colour name.
-    """
+    """AUROC of every fold as a point, the mean as a tick, vertical references by colour name; models top to bottom."""
     by_model = folds.groupby("model")
     place = by_model.cumcount() / by_model["value"].transform("size").sub(1).clip(lower=1)
     form: dict[str, Any] = {"label": "model", "labels": labels, "xlabel": "AUROC in a test fold"}
@@ -342,11 +326,9 @@ def prices(table: pd.DataFrame, simulated: pd.DataFrame | None = None) -> Axes:
 
     Both tables have the columns leak, label, honest, leaky.
     """
-    both: list[tuple[pd.DataFrame, str, float, int, str | None]] = [
-        (table.sort_values("difference", ascending=False, kind="stable"), "this trial", -0.14, 2, None)
-    ]
-    if simulated is not None:
-        both.append((simulated, "simulated trials", 0.16, 1, "paper"))
+    ordered = table.sort_values("difference", ascending=False, kind="stable")
+    both: list[Any] = [(ordered, "this trial", -0.14, 2, None), (simulated, "simulated trials", 0.16, 1, "paper")]
+    both = both if simulated is not None else both[:1]
     # a leak that this trial's data cannot show still has its place
     labels = list(dict.fromkeys(label for part, *_ in both for label in part["label"]))
     ax = axes(None, 0.9 + 0.46 * len(labels))
@@ -379,14 +361,9 @@ def sites(table: pd.DataFrame) -> Axes:
 
 
 def hazard_ratios(table: pd.DataFrame, arms: Sequence[str]) -> Axes:
-    """Hazard ratios with their intervals on a log axis, grouped by reason.
+    """Hazard ratios with their intervals on a log axis, grouped by reason; rows without an estimate are left out.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``reason``, ``arm``, ``hazard_ratio``, ``ci_low``, ``ci_high``; rows without an estimate are left out.
-    arms : sequence of str
-        All arms of the trial in order, so that each keeps its colour.
+    Of all arms of the trial, so that each keeps its colour.
     """
     table = table.dropna(subset=["hazard_ratio"]).astype({"arm": str})
     if table.empty:
@@ -406,16 +383,9 @@ def hazard_ratios(table: pd.DataFrame, arms: Sequence[str]) -> Axes:
 
 
 def alarm_rates(table: pd.DataFrame, titles: Mapping[str, str], names: Mapping[str, str], level: float) -> Figure:
-    """Alarm rates with intervals in several worlds below each other, one marker a batch size.
+    """Alarm rates with intervals in several worlds below each other, one marker a batch size; the nominal rate a line.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Alarms of `attrition.monitoring.study`.
-    titles, names : mapping of str to str
-        Scenarios and methods from top to bottom, with their names.
-    level : float
-        Nominal false-alarm rate, drawn as a line: what an alarm without a change has.
+    `titles` and `names` are scenarios and methods of `attrition.monitoring.study`, from top to bottom.
     """
     size = (WIDTH, 1.0 + 2.2 * len(titles))
     fig, panels = plt.subplots(len(titles), 1, figsize=size, sharex=True, squeeze=False)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from attrition.plots.rows import Mark, rows, stacked
-from attrition.plots.style import LIGHT, axes, colour, cycle, legend_below, vertical
+from attrition.plots.style import LIGHT, axes, beside, colour, cycle, legend_below, vertical
 from notebook_report.text import unless_missing
 
 NARROW = 3.6
@@ -31,17 +31,7 @@ def _calendar(ax: Axes, dates: pd.Series) -> Axes:
 def fan(
     table: pd.DataFrame | None, past: Any, plan: pd.DataFrame | None, came: pd.DataFrame | None = None
 ) -> Axes | None:
-    """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame or None
-        ``fan`` of `attrition.running.summary.summary`: date, low, low_50, median, high_50, high.
-    past, came : pandas.DataFrame
-        ``date`` and ``gone``: up to the cut, and after it where that is known.
-    plan : pandas.DataFrame, optional
-        ``date`` and ``expected``.
-    """
+    """How many are gone by calendar time: so far, as projected (90 % and 50 %), as planned, and what came."""
     if table is None:
         return None
     ax, hue, last = axes(None, 3.3), colour("blue"), table.iloc[-1]
@@ -56,11 +46,10 @@ def fan(
         ax.plot(came["date"], came["gone"], color=colour("ink"), linewidth=1.1, label="what came")
     ax.plot(table["date"].iloc[0], table["median"].iloc[0], "o", color=hue, markersize=6)
     vertical(ax, table["date"].iloc[0], "this day", "muted", "-")
-    look: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
-    ax.annotate(f"{last['median']:g}", (last["date"], last["median"]), (5, 0), color=hue, fontweight="bold", **look)
+    beside(ax, f"{last['median']:g}", last["date"], last["median"], color=hue, fontweight="bold")
     if plan is not None:
         allowed = plan.iloc[-1]
-        ax.annotate(f"{math.floor(allowed['expected'] + 1e-6)}", (allowed["date"], allowed["expected"]), (5, 0), **look)
+        beside(ax, f"{math.floor(allowed['expected'] + 1e-6)}", allowed["date"], allowed["expected"])
     ax.set(ylabel="patients gone", ylim=(0, None))
     return legend_below(ax, 3)
 
@@ -70,32 +59,20 @@ def alarm(
 ) -> Axes | None:
     """Events against those that the plan expects over the days really watched, and where the alarm rings.
 
-    Parameters
-    ----------
-    looks : pandas.DataFrame or None
-        See `attrition.running.limit.monitor`.
-    rule : str
-        ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look.
-    rings_at : int, optional
-        That number.
-    later : pandas.DataFrame, optional
-        Looks after the cut, where they are known.
+    Rule ``"A"`` draws its boundary; ``"B"`` has none on this scale but a number of the last look. `later` are looks
+    after the cut, where they are known.
     """
     if looks is None or looks.empty:
         return None
+    look: dict[str, Any]
     every = looks if later is None else pd.concat([looks, later])
     ax, last = _calendar(axes(None, 3.1), every["date"]), looks.iloc[-1]
-    ax.plot(
-        looks["date"],
-        looks["expected"],
-        color=colour("ink"),
-        linestyle=":",
-        label="expected" if rule == "A" else "expected if evenly spread",
-    )
+    expected = "expected" if rule == "A" else "expected if evenly spread"
+    ax.plot(looks["date"], looks["expected"], color=colour("ink"), linestyle=":", label=expected)
     if rule == "A":
         ax.plot(looks["date"], looks["alarm_at"], color=colour("ochre"), label="rings from here")
     elif rings_at is not None:
-        look: dict[str, Any] = {"color": colour("ochre"), "marker": "_", "markersize": 16, "markeredgewidth": 2.5}
+        look = {"color": colour("ochre"), "marker": "_", "markersize": 16, "markeredgewidth": 2.5}
         ax.plot(last["date"], rings_at, linestyle="none", label=f"would ring at {rings_at}", **look)
     ax.plot(looks["date"], looks["events"], "o-", color=colour("blue"), markersize=4, label="gone")
     if later is not None and len(later):
@@ -104,13 +81,8 @@ def alarm(
         ax.plot(shown["date"], shown["events"], linewidth=1, label="later", **look)
     rung = every[every[f"rung_{rule.lower()}"]]
     if len(rung):
-        ring: dict[str, Any] = {
-            "marker": "o",
-            "markersize": 13,
-            "markerfacecolor": "none",
-            "markeredgecolor": colour("ochre"),
-        }
-        ax.plot(rung["date"].iloc[0], rung["events"].iloc[0], linestyle="none", label="first rang", **ring)
+        look = {"marker": "o", "markersize": 13, "markerfacecolor": "none", "markeredgecolor": colour("ochre")}
+        ax.plot(rung["date"].iloc[0], rung["events"].iloc[0], linestyle="none", label="first rang", **look)
     ax.set(ylabel="patients gone", ylim=(0, None))
     return legend_below(ax, 3)
 
@@ -123,35 +95,16 @@ def _soft(ax: Axes) -> None:
 
 @unless_missing
 def past(table: pd.DataFrame) -> Axes:
-    """What was projected on the first of each month, and what is known of it: filled where it is settled.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``rows`` of `attrition.running.backtest.before`.
-    """
+    """What was projected on the first of each month, and what is known of it: filled where it is settled."""
     shown = table.assign(label=[f"{date:%-d %b %Y}" for date in table["cut"]])
     kinds = (("settled", ~table["open"], None), ("so far", table["open"], "paper"))
-    tall: dict[str, Any] = {
-        "ends": ("low", "high"),
-        "gap": 0,
-        "line": 5,
-        "bars": "blue",
-        "height": 1 + 0.21 * len(shown),
-    }
-    ax = rows(shown, {"": Mark("median and 90%", "blue", "|", 8)}, value="median", **tall)
+    form: dict[str, Any] = {"value": "median", "ends": ("low", "high"), "bars": "blue", "height": 1 + 0.21 * len(shown)}
+    ax = rows(shown, {"": Mark("median and 90%", "blue", "|", 8)}, line=5, **form)
     _soft(ax)
-    names = list(shown["label"])
+    form = {"value": "actual", "labels": list(shown["label"]), "ends": ("", "")}
     for words, here, face in kinds:
         if here.any():
-            rows(
-                shown[here],
-                {"": Mark(f"came, {words}", "ink", "o", 5, face)},
-                ax,
-                value="actual",
-                labels=names,
-                ends=("", ""),
-            )
+            rows(shown[here], {"": Mark(f"came, {words}", "ink", "o", 5, face)}, ax, **form)
     ax.set(xlabel="further leavers of those enrolled on that day", xlim=(-0.5, None))
     return legend_below(ax, 3)
 

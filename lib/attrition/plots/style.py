@@ -84,6 +84,12 @@ def line_and_band(ax: Axes, x: Any, y: Any, band: tuple[Any, Any] | None, alpha:
         ax.fill_between(x, *band, color=line.get_color(), alpha=alpha, linewidth=0)
 
 
+def beside(ax: Axes, words: str, x: Any, y: Any, points: float = 5, **look: Any) -> None:
+    """Words so many points to the right of a place, or to the left of it."""
+    side = "left" if points > 0 else "right"
+    ax.annotate(words, (x, y), (points, 0), textcoords="offset points", va="center", ha=side, **look)
+
+
 def from_0_to_1(ax: Axes, x: str, y: str, **diagonal: Any) -> Axes:
     """Both axes from 0 to 1, with the line where they are equal."""
     look: dict[str, Any] = {"color": colour("muted"), "linewidth": 0.8}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from attrition.running import limit
 from attrition.running.projection import FEWEST, project
-from attrition.running.remaining import COMPETED, LEFT, at, quantiles
+from attrition.running.remaining import COMPETED, LEFT, at, looks, quantiles
 
 FEWEST_ONGOING, MONTH, HALF_A_YEAR = 5, 31, 6
 
@@ -37,19 +37,17 @@ def before(
     """
     end = at(known, cut, horizon)
     rows = []
-    for date in limit.looks(end.patients["start"].min(), end.cut - pd.Timedelta(days=MONTH)):
+    for date in looks(end.patients["start"].min(), end.cut - pd.Timedelta(days=MONTH)):
         now = at(known, date, horizon)
         if len(now.patients) < FEWEST or now.counts["ongoing"] < FEWEST_ONGOING:
             continue
         then = end.patients[end.patients["start"] <= date]["state"].value_counts()
         at_least = {"patients": max(plan.get("patients", 0), len(now.patients))}
         p = project(now, {k: v for k, v in plan.items() if k != "known"} | at_least, visits)
-        facts, so_far = p.facts(), now.counts
-        came = int(then.get("left", 0)) - so_far["left"]
-        both = came + int(then.get("competing", 0)) - so_far["competing"]
+        so_far, plain = now.counts, p.facts()["enrolled"]["leaving_without_drift"]
+        came, competed = (int(then.get(state, 0)) - so_far[state] for state in ("left", "competing"))
         row = {"cut": date, **so_far, **judged(p.leaving[0], came)}
-        row |= judged(p.leaving[0] + p.competing[0], both, "_any")
-        plain = facts["enrolled"]["leaving_without_drift"]
+        row |= judged(p.leaving[0] + p.competing[0], came + competed, "_any")
         is_open = bool(then.get("ongoing", 0))
         row |= {name: None for name in ("inside", "inside_any", "mid_pit", "mid_pit_any") if is_open}
         row |= {"low_plain": plain["low"], "high_plain": plain["high"], "naive": so_far["left"] / len(now.patients)}
@@ -60,30 +58,16 @@ def before(
 def judged(draws: np.ndarray, actual: int, ending: str = "") -> dict[str, Any]:
     """Median and 90 % interval of draws, and where the actual number lies among them."""
     low, median, high = quantiles(draws)
-    found: dict[str, Any] = {
-        "median": median,
-        "low": low,
-        "high": high,
-        "actual": actual,
-        "inside": low <= actual <= high,
-    }
+    found: dict[str, Any] = {"median": median, "low": low, "high": high, "actual": actual}
+    found["inside"] = low <= actual <= high
     found["mid_pit"] = float((draws < actual).mean() + (draws == actual).mean() / 2)
     return {f"{name}{ending}": value for name, value in found.items()}
 
 
 def measures(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
-    """How well the cuts that are not open were foretold; they share patients and are no independent successes.
+    """How well the cuts of `before` that are not open were foretold; they share patients: no independent successes.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        See `before`.
-    horizon : int
-
-    Returns
-    -------
-    dict
-        cuts, inside, disjoint (cuts at least a horizon apart), mid_pit, bias (median less actual), width.
+    ``disjoint`` counts cuts that are at least a horizon apart, ``bias`` is median less actual.
     """
     if rows.empty or rows["open"].all():
         return {"cuts": 0, "inside": 0, "disjoint": 0, "open": len(rows)}
@@ -93,16 +77,19 @@ def measures(rows: pd.DataFrame, horizon: int) -> dict[str, Any]:
         if apart == 0 or (date - last).days >= horizon:
             apart, last = apart + 1, date
     found: dict[str, Any] = {"cuts": len(done), "inside": int(done["inside"].sum()), "disjoint": apart}
-    found |= {"open": int(rows["open"].sum())}
-    found |= {"mid_pit": float(done["mid_pit"].mean()), "bias": float((done["median"] - done["actual"]).mean())}
+    found |= {"open": int(rows["open"].sum()), "mid_pit": float(done["mid_pit"].mean())}
+    found["bias"] = float((done["median"] - done["actual"]).mean())
     return found | {"width": float((done["high"] - done["low"]).mean())}
+
+
+def _day_of(known: pd.DataFrame) -> pd.Series:
+    return known["start"] + pd.to_timedelta(known["day"] - 1, unit="D")
 
 
 def path(known: pd.DataFrame, horizon: int, dates: Sequence[pd.Timestamp], counts: str = "any") -> list[int]:
     """How many were gone by these days, of all that had begun; see `Standing.gone`."""
     gone = known[known["cause"].isin([LEFT, COMPETED] if counts == "any" else [LEFT]) & (known["day"] <= horizon)]
-    when = gone["start"] + pd.to_timedelta(gone["day"] - 1, unit="D")
-    return [int((when <= date).sum()) for date in dates]
+    return [int((_day_of(gone) <= date).sum()) for date in dates]
 
 
 def calendar(
@@ -127,20 +114,18 @@ def calendar(
     """
     if fan is None:
         return dict.fromkeys(("past", "later"))
-    last = (known["start"] + pd.to_timedelta(known["day"] - 1, unit="D")).max()
-    so_far = [known["start"].min(), *limit.looks(known["start"].min(), cut), cut]
-    parts = {"past": so_far, "later": [cut, *fan["date"][(fan["date"] > cut) & (fan["date"] <= last)]]}
-    return {
-        name: pd.DataFrame({"date": dates, "gone": path(known, horizon, dates, counts)})
-        for name, dates in parts.items()
-    }
+    first, last = known["start"].min(), _day_of(known).max()
+    parts = {"past": [first, *looks(first, cut), cut]}
+    parts["later"] = [cut, *fan["date"][(fan["date"] > cut) & (fan["date"] <= last)]]
+    gone = {name: path(known, horizon, dates, counts) for name, dates in parts.items()}
+    return {name: pd.DataFrame({"date": dates, "gone": gone[name]}) for name, dates in parts.items()}
 
 
 def looks_after(
     known: pd.DataFrame, cut: pd.Timestamp, end: pd.Timestamp, horizon: int, plan: Mapping[str, Any],
     visits: Sequence[int] = (),
 ) -> pd.DataFrame | None:  # fmt: skip
-    """The next half a year's looks of `limit.monitor`, where a trial was put back.
+    """The next half a year's looks of `limit.monitor` where a trial was put back, or None.
 
     Parameters
     ----------
@@ -151,12 +136,7 @@ def looks_after(
     horizon : int
     plan : mapping
     visits : sequence of int
-
-    Returns
-    -------
-    DataFrame or None
-        None where none is known.
     """
     end = min(end, cut + pd.DateOffset(months=HALF_A_YEAR))
-    looks = limit.monitor(known, end, horizon, plan, visits).get("looks") if end > cut else None
-    return None if looks is None else looks[looks["date"] > cut]
+    found = limit.monitor(known, end, horizon, plan, visits).get("looks") if end > cut else None
+    return None if found is None else found[found["date"] > cut]

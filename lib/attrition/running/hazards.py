@@ -6,6 +6,7 @@ the walk's step.
 
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -45,6 +46,27 @@ def tallied(day: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.bincount(np.searchsorted(edges, day, side="left") - 1, minlength=len(edges) - 1).astype(float)
 
 
+class Observed(NamedTuple):
+    """By piece: events (2, K: leaving, competing) and patient-days (K,); each patient's days at risk, and `pieces`."""
+
+    events: np.ndarray
+    spans: np.ndarray
+    time: np.ndarray
+    edges: np.ndarray
+    at_visits: bool
+
+
+def observed(now: Standing, visits: Sequence[int] = (), recorded: str | None = None) -> Observed:
+    """What a trial tells so far; where leaving is recorded at visits, who is ongoing was last seen at the last one."""
+    edges, at_visits = pieces(now, visits, recorded)
+    time = now.patients["time"].to_numpy(float)
+    if at_visits:
+        back = edges[np.searchsorted(edges, time, side="right") - 1]
+        time = np.where(now.patients["state"] == "ongoing", back, time)
+    events = np.stack([tallied(now.of(state)["day"].to_numpy(float), edges) for state in ("left", "competing")])
+    return Observed(events, days_in(edges, np.zeros(len(time)), time).sum(axis=0), time, edges, at_visits)
+
+
 @functools.cache
 def _prior(edges: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Trend, covariance of the trend (K, K) and of the walk with step 1."""
@@ -70,17 +92,11 @@ def posterior(
     Parameters
     ----------
     cause : str
-        ``"leaving"`` or ``"competing"``, see `PRIORS`.
+        A key of `PRIORS`.
     events, exposure : array (B, K)
         Of each piece: events, patient-days.
     edges : array (K + 1,)
-    seed : int
-    proposals : int
-
-    Returns
-    -------
-    tuple of array
-        Weights add to 1; `taken` makes draws of equal weight.
+    seed, proposals : int
     """
     share, spread = PRIORS[cause]
     _, trend, walk = _prior(tuple(edges))
@@ -119,7 +135,7 @@ def taken(cause: str, hazard: np.ndarray, weight: np.ndarray, seed: int = 42) ->
 def ahead(
     leave: np.ndarray, compete: np.ndarray, edges: np.ndarray, entry: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Day of each patient's event (inf: none), and whether it is leaving, for every draw of the hazards.
+    """Day of each patient's event (inf: none), and whether it is leaving, for every draw of the hazards, (n, P).
 
     Parameters
     ----------
@@ -129,10 +145,6 @@ def ahead(
     entry : array (P,)
         Days that a patient has been at risk.
     rng : numpy.random.Generator
-
-    Returns
-    -------
-    tuple of array (n, P)
     """
     total = leave + compete
     base = np.concatenate([np.zeros((len(total), 1)), np.cumsum(total * np.diff(edges), axis=1)], axis=1)

@@ -10,9 +10,9 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from attrition.running.hazards import PRIORS, PROPOSALS, days_in, pieces, posterior, tallied
-from attrition.running.projection import FEWEST, RECENT, YEAR, curve_of
-from attrition.running.remaining import Standing, at
+from attrition.running.hazards import PRIORS, PROPOSALS, Observed, days_in, observed, pieces, posterior, tallied
+from attrition.running.projection import FEWEST, YEAR, curve_of
+from attrition.running.remaining import Standing, at, looks
 
 LEVEL, FEWEST_EVENTS, SURE = 0.05, 3, 0.997
 SCREEN, CLEARLY_NOT, FURTHER = 800, 0.95, 60
@@ -61,11 +61,6 @@ def critical(expected: np.ndarray, level: float = LEVEL) -> float:
     return high
 
 
-def looks(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
-    """First days of months, after the first start and up to the last day."""
-    return pd.date_range(first + pd.Timedelta(days=1), last, freq="MS", normalize=True)
-
-
 def counted(now: Standing, curve: tuple[np.ndarray, np.ndarray], counts: str = "any") -> tuple[int, float]:
     """Events so far and events expected of the planned hazard over the days at risk."""
     return now.gone(counts), float(np.interp(now.patients["time"], *curve).sum())
@@ -74,23 +69,7 @@ def counted(now: Standing, curve: tuple[np.ndarray, np.ndarray], counts: str = "
 def above(
     events: np.ndarray, exposure: np.ndarray, edges: np.ndarray, p0: float, counts: str = "any", seed: int = 42
 ) -> np.ndarray:
-    """Posterior probability that more than `p0` leave by the horizon, of B trials.
-
-    Parameters
-    ----------
-    events : array (2, B, K)
-        Leaving and competing events.
-    exposure : array (B, K)
-    edges : array (K + 1,)
-    p0 : float
-    counts : str
-        ``"any"`` or ``"leaving"``.
-    seed : int
-
-    Returns
-    -------
-    array (B,)
-    """
+    """Probability that more than `p0` leave by the horizon, of B trials: events (2, B, K), exposure (B, K)."""
     found, due, limit = np.zeros(events.shape[1]), np.arange(events.shape[1]), -np.log1p(-p0)
     for proposals in (SCREEN, PROPOSALS):  # few draws tell most trials that are nowhere near the limit
         if len(due):
@@ -127,37 +106,32 @@ def expectation(now: Standing, plan: Mapping[str, Any], curve: tuple) -> tuple[p
     Starts are those so far, and those to come at the declared rate, else at that of the last 90 days.
     """
     start, n = now.patients["start"], max(plan.get("patients", 0) - len(now.patients), 0)
-    recent = min(RECENT, (now.cut - start.min()).days + 1)
-    k = int((start > now.cut - pd.Timedelta(days=recent)).sum())
+    k, recent = now.recent
     daily = plan["enrolment_rate"] * 12 / YEAR if "enrolment_rate" in plan else (k + 0.5) / recent
     coming = now.cut + pd.to_timedelta(np.arange(1, n + 1) / daily, unit="D")
     starts = np.concatenate([start.to_numpy("datetime64[D]"), coming.to_numpy("datetime64[D]")])
     dates = looks(start.min(), pd.Timestamp(starts.max()) + pd.Timedelta(days=now.horizon + 31))
     u = (dates.to_numpy("datetime64[D]")[:, None] - starts).astype(int) + 1
-    share = -np.expm1(-np.interp(u, *curve)) * (u > 0)
-    return dates[(u > 0).sum(axis=1) >= FEWEST], share.sum(axis=1)[(u > 0).sum(axis=1) >= FEWEST]
+    share, enough = -np.expm1(-np.interp(u, *curve)) * (u > 0), (u > 0).sum(axis=1) >= FEWEST
+    return dates[enough], share.sum(axis=1)[enough]
 
 
 def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any], visits: Sequence[int] = ()) -> dict:
     """Every look so far by rule A (against the planned curve), rule B (no shape assumed) and that of gsm.qtl.
 
+    Nothing is looked at that is dated after the cut. ``path``: what is expected of all patients, to the end; ``rule``:
+    ``"A"`` with a planned curve, else ``"B"``; ``rang``, and of each rule: date of the first alarm, or None;
+    ``rings_at``: events at which it would have rung at the last look (None: at no plausible number).
+
     Parameters
     ----------
     known : DataFrame
-        See `attrition.running.remaining.course`; what is dated after the cut is not looked at.
+        See `attrition.running.remaining.course`.
     cut : date
     horizon : int
     plan : mapping
         dropout, counts, patients, enrolment_rate, recorded.
     visits : sequence of int
-
-    Returns
-    -------
-    dict
-        looks (DataFrame: date, enrolled, events, expected, llr, alarm_at, rung_a, p_above, rung_b, rung_simple), path
-        (DataFrame: date and expected of all patients, to the end), rule (``"A"`` with a planned curve, else ``"B"``),
-        c, rang (of `rule`: date or None), rang_a, rang_b, rang_simple, rings_at (events at which `rule` would have
-        rung at the last look; None: at no plausible number).
     """
     now = at(known, cut, horizon)
     curve = curve_of(plan, horizon)
@@ -166,19 +140,13 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     p0, counts = float(-np.expm1(-curve[1][-1])), plan.get("counts", "any")
     dates, expected = expectation(now, plan, curve)
     c, rows = critical(expected), []
-    for date in [*dates[dates <= now.cut]]:
+    for date in dates[dates <= now.cut]:
         then = at(known, date, horizon)
-        D, E = counted(then, curve, counts)
-        edges, at_visits = pieces(then, visits, plan.get("recorded"))
-        time = then.patients["time"].to_numpy(float)
-        if at_visits:
-            back = edges[np.searchsorted(edges, time, side="right") - 1]
-            time = np.where(then.patients["state"] == "ongoing", back, time)
-        events = np.stack([tallied(then.of(s)["day"].to_numpy(float), edges)[None] for s in ("left", "competing")])
-        spans = days_in(edges, np.zeros(len(time)), time).sum(axis=0)
-        row = {"date": date, "enrolled": len(time), "events": D, "expected": E, "llr": float(llr(D, E))}
-        row |= {"alarm_at": int(fewest_alarming(np.array([E]), c)[0])}
-        rows.append(row | {"p_above": float(above(events, spans[None], edges, p0, counts)[0])})
+        (D, E), seen = counted(then, curve, counts), observed(then, visits, plan.get("recorded"))
+        row = {"date": date, "enrolled": len(seen.time), "events": D, "expected": E, "llr": float(llr(D, E))}
+        row["alarm_at"] = int(fewest_alarming(np.array([E]), c)[0])
+        sure = above(seen.events[:, None], seen.spans[None], seen.edges, p0, counts)
+        rows.append(row | {"p_above": float(sure[0])})
     table = pd.DataFrame(rows, columns=["date", "enrolled", "events", "expected", "llr", "alarm_at", "p_above"])
     enough = table["events"] >= FEWEST_EVENTS
     table = table.assign(
@@ -192,12 +160,12 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     found["path"] = pd.DataFrame({"date": dates, "expected": expected})
     if table.empty:
         return found | {"rings_at": None}
-    at_last = table["alarm_at"].iloc[-1] if rule == "A" else _would_ring(events, spans, edges, p0, counts)
-    return found | {"rings_at": None if at_last is None else int(at_last)}
+    return found | {"rings_at": int(table["alarm_at"].iloc[-1]) if rule == "A" else _would_ring(seen, p0, counts)}
 
 
-def _would_ring(events: np.ndarray, spans: np.ndarray, edges: np.ndarray, p0: float, counts: str) -> int | None:
+def _would_ring(seen: Observed, p0: float, counts: str) -> int | None:
     """Fewest events that would ring rule B, were they spread over the pieces as those that happened."""
+    events, spans, edges = seen.events[:, None], seen.spans, seen.edges
     so_far = events.sum() if counts == "any" else events[0].sum()
     totals = np.arange(max(so_far, FEWEST_EVENTS), so_far + FURTHER)
     scaled = events * (totals / max(so_far, 1))[:, None] if so_far else events + totals[:, None] * spans / spans.sum()
@@ -208,14 +176,7 @@ def _would_ring(events: np.ndarray, spans: np.ndarray, edges: np.ndarray, p0: fl
 def drift(now: Standing) -> dict[str, float] | None:
     """Ratio of the hazard of leaving a calendar year later, with the piece of time in the trial as a factor.
 
-    Parameters
-    ----------
-    now : Standing
-
-    Returns
-    -------
-    dict or None
-        rate_ratio, ci_low, ci_high (95 %) and whether it changes; None with too few events, or one month only.
+    None with too few events, or one month only.
     """
     edges, p = pieces(now)[0], now.patients
     begun = p["start"].to_numpy("datetime64[D]")

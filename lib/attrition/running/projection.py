@@ -10,16 +10,15 @@ from scipy.stats import binom
 
 from attrition import seeds
 from attrition.cdisc.sources import CdiscError
-from attrition.running.hazards import DRAWS, PRIORS, ahead, days_in, pieces, posterior, taken, tallied
-from attrition.running.remaining import Standing, quantiles
+from attrition.running.hazards import DRAWS, PRIORS, ahead, days_in, observed, posterior, taken
+from attrition.running.remaining import Standing, looks, quantiles
 
 DRIFT = float(np.log(1.25))
 FEWEST, FEW_LEAVERS = 10, 5
 UNSEEN, MOST_UNSEEN = 0.05, 1 / 3
-YEAR, RECENT, BLOCK = 365.25, 90, 256
+YEAR, BLOCK = 365.25, 256
 MOST_YEARS, MOST_STARTS = 10, 10
 """How far ahead drift goes on, and how many times the planned patients may start in all."""
-WORDS = ((0.05, "within the plan"), (0.20, "probably within"), (0.80, "cannot tell yet"), (0.95, "probably exceeds"))
 
 
 def word(p: float | None) -> str:
@@ -30,37 +29,19 @@ def word(p: float | None) -> str:
     """
     if p is None:
         return ""
-    low = next((name for edge, name in WORDS[:2] if p <= edge), "")
-    return low or ("will exceed the plan" if p >= 0.95 else "probably exceeds" if p >= 0.80 else "cannot tell yet")
+    if p <= 0.20:
+        return "within the plan" if p <= 0.05 else "probably within"
+    return "will exceed the plan" if p >= 0.95 else "probably exceeds" if p >= 0.80 else "cannot tell yet"
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Draws of what is to come.
+    """Draws of what is to come: leaving, competing, without_drift (2, n: of the enrolled, and of those to be enrolled).
 
-    Attributes
-    ----------
-    now : Standing
-    edges : array (K + 1,)
-    events, exposure : array (2, K)
-        Leaving and competing events, and the patient-days of either, by piece.
-    leaving, competing : array (2, n)
-        Further events in each draw: of the enrolled, and of those to be enrolled.
-    without_drift : array (2, n)
-        Further leavers, were hazards not to change with the calendar.
-    stay : array (n,)
-        Probability that a patient who starts last is retained.
-    fan : DataFrame
-        date, and how many are gone by then (`counts`): median, low, high (90 %), low_50 and high_50.
-    to_enrol : int
-    counts : str
-        What the planned rate counts: ``"any"`` or ``"leaving"``.
-    p0 : float or None
-    unseen : float
-        Share of the predicted days in pieces with few observed ones.
-    at_visits : bool
-    by_day : DataFrame
-        day, risk (mean probability of leaving after that day, if still there) by study day.
+    ``events`` and ``exposure`` (2, K) are those by piece; ``stay`` is the probability that a patient who starts last is
+    retained, ``unseen`` the share of the predicted days in pieces with few observed ones, ``fan`` how many are gone by
+    a date, ``by_day`` the risk of leaving after a study day, if still there; ``counts`` says what the planned rate
+    counts.
     """
 
     now: Standing
@@ -98,9 +79,7 @@ class Projection:
     @property
     def p_above(self) -> float | None:
         """Probability that more of the planned patients are lost than planned, in the finished trial."""
-        if self.p0 is None:
-            return None
-        return float((self.gone / self.planned > self.p0).mean())
+        return None if self.p0 is None else float((self.gone / self.planned > self.p0).mean())
 
     @property
     def gone(self) -> np.ndarray:
@@ -127,14 +106,7 @@ class Projection:
         return high
 
     def facts(self) -> dict[str, Any]:
-        """Numbers of the projection, for a table or a sentence.
-
-        Returns
-        -------
-        dict
-            Of ``enrolled`` and ``planned``: further leavers, competing events and retained, median and 90 % interval,
-            leavers also without drift; p_above and its word; unseen, mostly_prior, rests_on_unseen.
-        """
+        """Numbers of the projection for a table or a sentence; those of draws as median and 90 % interval."""
         found: dict[str, Any] = {}
         lost = self.now.counts["left"] + self.now.counts["competing"]
         for name, parts in (("enrolled", slice(0, 1)), ("planned", slice(0, 2))):
@@ -143,49 +115,21 @@ class Projection:
             each = {"leaving": leaving, "competing": competing, "retained": n - lost - leaving - competing}
             each["leaving_without_drift"] = self.without_drift[parts].sum(axis=0)
             each |= {"gone": self.gone} if name == "planned" else {}
-            found[name] = {key: _three(draws) for key, draws in each.items()} | {"n": n}
+            ends = {key: zip(("low", "median", "high"), quantiles(draws), strict=True) for key, draws in each.items()}
+            found[name] = {key: dict(three) for key, three in ends.items()} | {"n": n}
         found |= {"p0": self.p0, "counts": self.counts, "p_above": self.p_above, "word": word(self.p_above)}
         found |= {"unseen": self.unseen, "rests_on_unseen": self.unseen > MOST_UNSEEN, "at_visits": self.at_visits}
         return found | {"mostly_prior": self.now.counts["left"] < FEW_LEAVERS}
 
 
-def _three(draws: np.ndarray) -> dict[str, int]:
-    return dict(zip(("low", "median", "high"), quantiles(draws), strict=True))
-
-
-def _starts(now: Standing, n: int, rate: float | None, rng: np.random.Generator) -> np.ndarray:
-    """Days from the cut to the starts to come (a month has a twelfth of a year), shape (`DRAWS`, n)."""
-    start = now.patients["start"]
-    age = (now.cut - start.min()).days + 1
-    recent = min(RECENT, age)
-    k = int((start > now.cut - pd.Timedelta(days=recent)).sum())
-    daily = np.full(DRAWS, rate * 12 / YEAR) if rate else rng.gamma(k + 0.5, 1 / recent, DRAWS)
-    return np.cumsum(rng.standard_exponential((DRAWS, n)), axis=1) / daily[:, None]
-
-
 def project(
     now: Standing, plan: Mapping[str, Any] | None = None, visits: Sequence[int] = (), seed: int = 42
 ) -> Projection:
-    """Project a trial from where it stands to the horizon of its last patient.
+    """Project a trial of at least ten enrolled from where it stands to the horizon of its last patient.
 
-    Parameters
-    ----------
-    now : Standing
-        At least ten enrolled; see `attrition.running.remaining.at`.
-    plan : mapping, optional
-        patients (default: the enrolled), dropout (a share or a curve), counts, enrolment_rate (patients a month),
-        recorded; ``design_years``: patient-years that the planned rate is worth as a prior (default none); ``known``:
-        leavers that are recorded after the cut and are a lower bound.
-    visits : sequence of int
-        Planned visit days.
-    seed : int
-
-    Returns
-    -------
-    Projection
-
-    Examples
-    --------
+    Of the plan: patients (default: the enrolled), dropout (a share or a curve), counts, enrolment_rate (patients a
+    month), recorded; ``design_years``: patient-years that the planned rate is worth as a prior (default none);
+    ``known``: leavers that are recorded after the cut and are a lower bound.
     >>> from attrition import trials
     >>> from attrition.running import remaining
     >>> now = remaining.at(remaining.course(trials.load("pilot")), "2013-06-01", 168)
@@ -200,14 +144,9 @@ def project(
     if to_enrol < 0:
         raise CdiscError(f"[plan] patients = {plan['patients']}, but {len(p)} had begun by {now.cut:%Y-%m-%d}")
     curve, counts = curve_of(plan, H), plan.get("counts", "any")
-    edges, at_visits = pieces(now, visits, plan.get("recorded"))
-    ongoing = p[p["state"] == "ongoing"]
-    entry, time = ongoing["u"].to_numpy(float), p["time"].to_numpy(float)
-    if at_visits:
-        entry = edges[np.searchsorted(edges, entry, side="right") - 1]
-        time = np.where(p["state"] == "ongoing", edges[np.searchsorted(edges, time, side="right") - 1], time)
-    spans = days_in(edges, np.zeros(len(p)), time).sum(axis=0)
-    events = np.stack([tallied(now.of(state)["day"].to_numpy(float), edges) for state in ("left", "competing")])
+    events, spans, time, edges, at_visits = observed(now, visits, plan.get("recorded"))
+    ongoing = p["state"].eq("ongoing").to_numpy()
+    entry, reached = time[ongoing], p["u"].to_numpy()[ongoing]
     exposure = np.stack([spans, spans])
     if curve is not None and plan.get("design_years"):
         worth = YEAR * plan["design_years"] / len(spans)
@@ -220,15 +159,18 @@ def project(
     leave, compete = rates
     rng = seeds.stream(seed, "running", "predictive")
     slope = np.exp(DRIFT * rng.standard_normal(DRAWS))
-    coming = _starts(now, to_enrol, plan.get("enrolment_rate"), rng)
+    (k, recent), rate = now.recent, plan.get("enrolment_rate")
+    daily = np.full(DRAWS, rate * 12 / YEAR) if rate else rng.gamma(k + 0.5, 1 / recent, DRAWS)
+    coming = np.cumsum(rng.standard_exponential((DRAWS, to_enrol)), axis=1) / daily[:, None]  # days from the cut
     begun = (now.cut - p["start"]).dt.days.to_numpy()
     middle = np.average(time / 2 - begun, weights=time) if time.sum() else 0.0
     y = (np.average((H - entry) / 2, weights=H - entry) - middle if len(entry) else 0.0) / YEAR
     later = (coming.mean(axis=1) + H / 2 - middle) / YEAR if to_enrol else np.zeros(DRAWS)
     later = np.minimum(later, MOST_YEARS)
-    groups = ((entry, -ongoing["u"].to_numpy()[None] + 1.0, slope**y), (np.zeros(to_enrol), coming, slope**later))
-    last = float(np.median(coming[:, -1]) if to_enrol else (p["u"].min() * -1 + 1)) + H
-    months = _months(now.cut, now.cut + pd.Timedelta(days=max(last, 0)))
+    groups = ((entry, 1.0 - reached[None], slope**y), (np.zeros(to_enrol), coming, slope**later))
+    last = float(np.median(coming[:, -1]) if to_enrol else 1 - p["u"].min()) + H
+    end = now.cut + pd.Timedelta(days=max(last, 0))
+    months = looks(now.cut, end).union(pd.DatetimeIndex([end.normalize()]))
     offsets = (months - now.cut).days.to_numpy()
     counted, cumulative = np.zeros((3, 2, DRAWS), int), np.zeros((DRAWS, len(months)), int)
     for i, (at_risk, offset, factor) in enumerate(groups):
@@ -273,12 +215,6 @@ def curve_of(plan: Mapping[str, Any], horizon: int) -> tuple[np.ndarray, np.ndar
     inside = days < horizon
     at_end = np.interp(horizon, days, hazard)
     return np.append(days[inside], horizon), np.append(hazard[inside], at_end)
-
-
-def _months(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
-    """First days of months after a day, up to the last day and with it."""
-    inside = pd.date_range(first + pd.Timedelta(days=1), last, freq="MS", normalize=True)
-    return inside.union(pd.DatetimeIndex([last.normalize()]))
 
 
 def _fan(now: Standing, months: pd.DatetimeIndex, cumulative: np.ndarray, counts: str) -> pd.DataFrame:

@@ -7,33 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
+from statsmodels.stats.power import TTestIndPower
+from statsmodels.stats.proportion import power_proportions_2indep
 
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, Trial
+from attrition.survival.incidence import aalen_johansen, risk_on
 
 LEFT, COMPETED, FINISHED = 1, 2, 3
 """Causes of an exit; 0 is none so far."""
 STATES = ("left", "competing", "through", "completed_early", "ongoing")
 NOT_LEFT = ("competing", "completed_early", "remaining", "not_yet_due")
+RECENT = 90
+"""Days before the cut of which the rate of enrolment is known."""
 
 
 def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.DataFrame:
     """What a trial tells of its patients: start, day of exit (missing: none), cause, reason group and arm; no id.
 
-    An exit that was collected later than it happened is ``known`` from that day.
-
-    Parameters
-    ----------
-    trial : Trial
-    cut : date, optional
-        For a trial without all start dates: the day to which those still in it are taken to have been followed; the
-        calendar of all others is then made up, and of no use.
-    lost : Series of bool, optional
-        Patients without an exit who are taken to have left on the last day of any record.
-
-    Returns
-    -------
-    DataFrame
-        A row a patient, in an order that does not depend on ids or arms.
+    An exit that was collected later than it happened is ``known`` from that day; the order of the rows depends on no id
+    or arm. In a trial without all start dates `cut` is the day to which those still in it are taken to have been
+    followed; the calendar of all others is then made up. Patients who are `lost` are taken to have left on the last day
+    of any record.
     """
     start = trial.exits["start"]
     if start.isna().any() and cut is not None:
@@ -57,13 +51,8 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
 class Standing:
     """The enrolled on a day, each in one of `STATES`.
 
-    Attributes
-    ----------
-    cut : pandas.Timestamp
-    horizon : int
-    patients : DataFrame
-        start, day, cause, group, arm; `u` (study day of the cut), `state` and `time` (days at risk, at most the
-        horizon).
+    Patients have start, day, cause, group, arm; `u` (study day of the cut), `state` and `time` (days at risk, at most
+    the horizon).
     """
 
     cut: pd.Timestamp
@@ -84,21 +73,21 @@ class Standing:
         """The patients in a state."""
         return self.patients[self.patients["state"] == state]
 
+    @property
+    def recent(self) -> tuple[int, int]:
+        """How many began in the last days before the cut, and in how many."""
+        start = self.patients["start"]
+        days = min(RECENT, (self.cut - start.min()).days + 1)
+        return int((start > self.cut - pd.Timedelta(days=days)).sum()), days
+
+
+def looks(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """First days of months, after the first day and up to the last."""
+    return pd.date_range(first + pd.Timedelta(days=1), last, freq="MS", normalize=True)
+
 
 def at(known: pd.DataFrame, cut: Any, horizon: int) -> Standing:
-    """Where a trial stood on a day: who began later does not exist, and what happened later did not.
-
-    Parameters
-    ----------
-    known : DataFrame
-        See `course`.
-    cut : date
-    horizon : int
-
-    Returns
-    -------
-    Standing
-    """
+    """Where a trial stood on a day, by its `course`: who began later does not exist, what happened later did not."""
     cut = pd.Timestamp(cut)
     here = known[known["start"] <= cut].reset_index(drop=True)
     u = (cut - here["start"]).dt.days.to_numpy() + 1
@@ -125,52 +114,25 @@ def informed(known: pd.DataFrame, fraction: float, horizon: int) -> pd.Timestamp
 
 
 def subjects(now: Standing, visits: Sequence[int], unblinded: bool = False) -> pd.DataFrame:
-    """Subjects remaining by planned visit, and why the others are not; each row adds to the enrolled.
+    """Subjects remaining by planned visit up to the horizon, and why others are not; each row adds to the enrolled.
 
-    Who leaves on the day of a visit has attended it. Retention is Kaplan-Meier's, of those not lost by either way.
-
-    Parameters
-    ----------
-    now : Standing
-    visits : sequence of int
-        Planned visit days; those after the horizon are left out.
-    unblinded : bool
-        Rows by arm as well.
-
-    Returns
-    -------
-    DataFrame
-        arm, visit, enrolled, remaining, not_yet_due, left by reason (``left: GROUP``), competing, completed_early,
-        retention, at_risk.
+    Who leaves on the day of a visit has attended it. Retention is Kaplan-Meier's, of those not lost by either way; who
+    has left is counted by reason (``left: GROUP``). Unblinded there are rows by arm as well.
     """
-    rows, p = [], now.patients
-    groups = sorted(p.loc[p["state"] == "left", "group"].unique())
-    for arm in ["all", *(sorted(p["arm"].unique()) if unblinded else [])]:
-        own = p if arm == "all" else p[p["arm"] == arm]
-        gone = own["day"].where(own["cause"] > 0, np.inf).to_numpy()
-        lost = own["state"].isin(["left", "competing"]).to_numpy()
-        for visit in (v for v in visits if 0 < v <= now.horizon):
-            due = (own["state"] == "ongoing") & (own["u"] < visit)
-            before = gone < visit
-            row = {"arm": arm, "visit": visit, "enrolled": len(own), "not_yet_due": int(due.sum())}
-            row["remaining"] = int((~before & ~due).sum())
-            for name in ("competing", "completed_early"):
-                row[name] = int((before & (own["state"] == name)).sum())
-            for group in groups:
-                row[f"left: {group}"] = int((before & (own["state"] == "left") & (own["group"] == group)).sum())
-            row |= {"retention": _retained(own["time"].to_numpy(), lost, visit)}
-            rows.append(row | {"at_risk": int((own["time"] >= visit).sum())})
-    table = pd.DataFrame(rows)
-    parts = [name for name in table if name.startswith("left: ") or name in NOT_LEFT]
-    assert (table[parts].sum(axis=1) == table["enrolled"]).all() if rows else True
-    return table
-
-
-def _retained(time: np.ndarray, lost: np.ndarray, visit: float) -> float:
-    """Kaplan-Meier just before a visit."""
-    days, events = np.unique(time[lost & (time < visit)], return_counts=True)
-    at_risk = (time[:, None] >= days).sum(axis=0)
-    return float(np.prod(1 - events / at_risk))
+    due = [visit for visit in visits if 0 < visit <= now.horizon]
+    why = now.patients["state"].where(now.patients["state"] != "left", "left: " + now.patients["group"].astype(object))
+    p, groups = now.patients.assign(why=why), sorted(why[why.str.startswith("left: ")].unique())
+    parts, rows = {"all": p} | (dict(tuple(p.groupby("arm"))) if unblinded else {}), []
+    for arm, own in parts.items():
+        lost = own["state"].isin(["left", "competing"]).astype(int)
+        kept = 1 - risk_on(aalen_johansen(own["time"], lost, 1), np.array(due) - 0.5)[0]  # just before each visit
+        for visit, retention in zip(due, kept.tolist(), strict=True):
+            before, later = own["day"].lt(visit) & own["cause"].gt(0), own["state"].eq("ongoing") & own["u"].lt(visit)
+            row = {"arm": arm, "visit": visit, "enrolled": len(own), "not_yet_due": int(later.sum())}
+            row["remaining"] = int((~before & ~later).sum())
+            row |= {name: int((before & own["why"].eq(name)).sum()) for name in (*NOT_LEFT[:2], *groups)}
+            rows.append(row | {"retention": retention, "at_risk": int((own["time"] >= visit).sum())})
+    return pd.DataFrame(rows)
 
 
 def between_arms(now: Standing) -> dict[str, dict[str, float]]:
@@ -178,11 +140,6 @@ def between_arms(now: Standing) -> dict[str, dict[str, float]]:
 
     ``cause_specific`` censors competing events; ``subdistribution`` keeps them at risk to the end of the follow-up that
     the cut would have given them, which is known of everybody.
-
-    Returns
-    -------
-    dict of dict
-        statistic, df and p_value of either.
     """
     p = now.patients
     event = (p["state"] == "left").to_numpy()
@@ -209,34 +166,17 @@ def _logrank(time: np.ndarray, event: np.ndarray, arm: pd.Series) -> dict[str, f
 def power(retained: np.ndarray, plan: Mapping[str, Any]) -> np.ndarray | None:
     """Power of a two-sided test for these numbers of retained patients; None without a planned effect.
 
-    Completers are analysed, leaving is unrelated to the outcome and the planned ratio holds.
-
-    Parameters
-    ----------
-    retained : array of int
-    plan : mapping
-        effect and sd (a t test), or proportions (a z test, pooled under the null), with alpha and ratio n2/n1.
-
-    Returns
-    -------
-    array or None
+    Completers are analysed, leaving is unrelated to the outcome and the planned ratio n2/n1 holds. The plan has effect
+    and sd (a t test), or proportions (a z test, pooled under the null).
     """
-    alpha, r = plan.get("alpha", 0.05), plan.get("ratio", 1.0)
+    alpha, ratio = plan.get("alpha", 0.05), plan.get("ratio", 1.0)
     sizes, place = np.unique(np.asarray(retained), return_inverse=True)
-    n1 = np.maximum(sizes, 0) / (1 + r)
-    n2 = n1 * r
+    first = np.maximum(sizes, 3) / (1 + ratio)
     if "effect" in plan and "sd" in plan:
-        df = np.maximum(sizes - 2, 1e-9)
-        shift = abs(plan["effect"]) / plan["sd"] * np.sqrt(n1 * n2 / np.maximum(sizes, 1))
-        edge = stats.t.isf(alpha / 2, df)
-        found = stats.nct.sf(edge, df, shift) + stats.nct.cdf(-edge, df, shift)
+        found = TTestIndPower().power(abs(plan["effect"]) / plan["sd"], first, alpha, ratio)
     elif "proportions" in plan:
-        p1, p2 = plan["proportions"]
-        pooled = (p1 + r * p2) / (1 + r)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            null, other = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n2)), p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2
-            z, edge = abs(p1 - p2), stats.norm.isf(alpha / 2) * null
-            found = stats.norm.sf((edge - z) / np.sqrt(other)) + stats.norm.cdf((-edge - z) / np.sqrt(other))
+        one, other = plan["proportions"]
+        found = power_proportions_2indep(one - other, other, first, ratio, alpha, return_results=False)
     else:
         return None
     return np.where(sizes > 2, np.nan_to_num(found), 0.0)[place]
@@ -245,32 +185,19 @@ def power(retained: np.ndarray, plan: Mapping[str, Any]) -> np.ndarray | None:
 def power_left(retained: np.ndarray, plan: Mapping[str, Any], completers: int | None = None) -> dict[str, Any]:
     """Retained patients and power over the draws of a projection, and the word for it.
 
-    Parameters
-    ----------
-    retained : array of int
-        See `attrition.running.projection.Projection.retained`.
-    plan : mapping
-        See `power`; its ``power`` is the target.
-    completers : int, optional
-        As many as the plan keeps.
-
-    Returns
-    -------
-    dict
-        retained, retained_low, retained_high; with a planned effect power (mean), power_low, power_high, and of the
-        plan power_planned; with a target also p_target and word.
+    Power is there with a planned effect, the word with its target, the plan's ``power``; `completers` are those that
+    the plan keeps.
     """
-    low, middle, high = quantiles(retained)
-    found: dict[str, Any] = {"retained": middle, "retained_low": low, "retained_high": high}
+    found: dict[str, Any] = dict(zip(("retained_low", "retained", "retained_high"), quantiles(retained), strict=True))
     if completers is not None:
         found["completers_planned"] = completers
-    each = power(retained, plan)
-    if each is None:
+    both = power(np.append(retained, completers or 0), plan)
+    if both is None:
         return found
-    found |= {"power": float(each.mean())}
-    of_plan = None if completers is None else power(np.array([completers]), plan)
-    if of_plan is not None:
-        found["power_planned"] = float(of_plan[0])
+    each = both[:-1]
+    found["power"] = float(each.mean())
+    if completers is not None:
+        found["power_planned"] = float(both[-1])
     found |= dict(zip(("power_low", "power_high"), np.quantile(each, [0.05, 0.95]).tolist(), strict=True))
     if "power" in plan:
         p = float((each >= plan["power"]).mean())
@@ -285,37 +212,3 @@ def quantiles(draws: np.ndarray, shares: Sequence[float] = (0.05, 0.5, 0.95)) ->
     [5, 50, 95]
     """
     return [int(value) for value in np.quantile(draws, shares, method="inverted_cdf")]
-
-
-def inflated(n: int, dropout: float, sure: float = 0.8, events: tuple[float, float] | None = None) -> int:
-    """Fewest patients of whom at least `n` are retained with a probability of `sure`.
-
-    Parameters
-    ----------
-    n : int
-    dropout : float
-    sure : float
-    events : tuple of float, optional
-        Shapes of a beta distribution of the share that leaves, where it is not known; then `dropout` is not used.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> inflated(100, 0.2), inflated(100, 0.2, 0.9)
-    (130, 132)
-    """
-
-    def kept(total: int) -> float:
-        law = stats.binom(total, dropout) if events is None else stats.betabinom(total, *events)
-        return float(law.cdf(total - n))
-
-    low, high = n - 1, 2 * n + 1
-    while kept(high) < sure:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if kept(middle) >= sure else (middle, high)
-    return high

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import pandas as pd
 
@@ -24,16 +25,14 @@ LEVEL = 0.9
 SURE = {"even": 0.5, "80": 0.8, "90": 0.9}
 NO_CALENDAR = "2000-01-01"
 CHANCE_AUROC, FEWEST_FOR_A_LIST = 0.5, 10
-
-
-def has_dates(trial: Trial) -> bool:
-    """Whether the calendar of a trial is known: without it time counts from each patient's first dose alone."""
-    return not trial.undated
+_plain = jinja2.Environment(trim_blocks=True)
+_plain.filters["day"] = "{:%Y-%m-%d}".format
+TEXT = _plain.from_string(Path(__file__).with_name("summary.txt.j2").read_text(encoding="utf-8"))
 
 
 def last_day(trial: Trial) -> pd.Timestamp:
     """`Trial.last_record`; a day that means nothing where there is no calendar."""
-    return pd.Timestamp(trial.last_record if has_dates(trial) or trial.definitions.data_cut else NO_CALENDAR)
+    return pd.Timestamp(NO_CALENDAR if trial.undated and not trial.definitions.data_cut else trial.last_record)
 
 
 def usual_cut(trial: Trial, fraction: float) -> pd.Timestamp:
@@ -43,30 +42,15 @@ def usual_cut(trial: Trial, fraction: float) -> pd.Timestamp:
     followed.
     """
     last = last_day(trial)
-    if not has_dates(trial) or trial.patients["reason_group"].eq(CENSORED).any():
+    if trial.undated or trial.patients["reason_group"].eq(CENSORED).any():
         return last
     return min(informed(course(trial), fraction, trial.horizon) + pd.offsets.MonthBegin(0), last)
 
 
 def read(place: str, cut: Any, mapped: str | None = None) -> Trial:
-    """A trial as it was known on a day: what is dated later is deleted before anything is counted.
+    """A trial, and its mapping with ``[plan]``, as known on a day: what is dated later is deleted before all counting.
 
-    Parameters
-    ----------
-    place : str
-        Folder of CDISC files, flat table, mapping, or ``"pilot"``.
-    cut : date
-    mapped : str, optional
-        Its mapping, with ``[plan]``.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    CdiscError, MappingError, ContractError
-        No date, no horizon that was planned, or what `attrition.trials.load` refuses.
+    Refused are no date, no horizon that was planned, and what `attrition.trials.load` refuses.
     """
     cut = trials.as_cut(cut)
     one = trials.named([place], [mapped] if mapped else [])[0]
@@ -89,47 +73,21 @@ def overdue(trial: Trial, now: Standing) -> pd.Series:
     return ongoing & (u - trial.exits["last_day"] > OVERDUE * max(gaps, default=0)) & bool(told)
 
 
-def _moved(known: pd.DataFrame, now: Standing, counts: str) -> dict[str, Any]:
-    """What has changed since a month before."""
-    then = at(known, now.cut - pd.DateOffset(months=1), now.horizon)
-    found = {"date": then.cut, "started": len(now.patients) - len(then.patients)}
-    found["through"] = now.counts["through"] - then.counts["through"]
-    return found | {"gone": now.gone(counts) - then.gone(counts)}
-
-
 def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All numbers about a trial on a day: states, projection, alarms, power, subjects remaining, backtest.
 
-    Parameters
-    ----------
-    trial : Trial
-        Best read with the cut as its ``[design] data_cut``; later records are not looked at in any case.
-    cut : date
-    unblinded : bool
-        Arms apart, with a test; pooled otherwise.
-    plan : mapping, optional
-        In place of the trial's own, see `attrition.running.projection.project`.
-
-    Returns
-    -------
-    dict
-        No line is about a single patient.
+    The trial is best read with the cut as its ``[design] data_cut``; later records are not looked at in any case.
+    `unblinded` has arms apart, with a test; a `plan` stands in place of the trial's own. No line is about one patient.
     """
     plan = dict(trial.definitions.plan if plan is None else plan)
     H, known, counts = trial.horizon, course(trial, cut), plan.get("counts", "any")
     lag = pd.Timedelta(days=plan.get("lag", 0))
     whole = at(known, cut, H)
     now = at(known, whole.cut - lag, H)
-    found: dict[str, Any] = {"cut": whole.cut, "as_at": now.cut, "horizon": H, "unblinded": unblinded}
-    found |= {
-        "level": LEVEL,
-        "arms": int(trial.patients["arm"].nunique()),
-        "calendar": has_dates(trial),
-        "undated": trial.undated,
-        "leaving": trial.definitions.estimand,
-        "states": now.counts,
-        "gone": now.gone(counts),
-    }
+    found: dict[str, Any] = {"cut": whole.cut, "as_at": now.cut, "horizon": H, "unblinded": unblinded, "level": LEVEL}
+    found |= {"arms": int(trial.patients["arm"].nunique()), "leaving": trial.definitions.estimand}
+    found |= {"calendar": not trial.undated, "undated": trial.undated}
+    found |= {"states": now.counts, "gone": now.gone(counts)}
     if not len(now.patients):
         raise CdiscError(f"{trial.name}: no patient had begun by {now.cut:%Y-%m-%d}")
     if lag:
@@ -146,7 +104,12 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     found["power"] |= {f"to_start_{name}": p.to_start(p.kept_by_plan, sure) for name, sure in SURE.items()}
     if not found["calendar"]:
         return found | {"note": f"{found['undated']} start dates missing: by study day alone, no limit or backtest"}
-    found |= {"fan": p.fan, "since": _moved(known, now, counts), "drift": limit.drift(now)}
+    then = at(known, now.cut - pd.DateOffset(months=1), H)
+    since = {
+        name: now.counts[of] - then.counts[of] for name, of in {"started": "enrolled", "through": "through"}.items()
+    }
+    found["since"] = {"date": then.cut, **since, "gone": now.gone(counts) - then.gone(counts)}
+    found |= {"fan": p.fan, "drift": limit.drift(now)}
     found["information"] = float(now.patients["u"].clip(0, H).sum() / (p.planned * H))
     late = overdue(trial, now)
     found["overdue"] = {"n": int(late.sum()), "many": bool(late.sum() > MANY_OVERDUE * now.counts["ongoing"])}
@@ -175,15 +138,15 @@ def shares(found: Mapping[str, Any]) -> pd.DataFrame | None:
     if "projection" not in found:
         return None
     end, power, p0 = found["projection"]["planned"], found["power"], found["projection"]["p0"]
-    rows = [("dropout", *(end["gone"][k] / end["n"] for k in ("median", "low", "high")), p0)]
-    kept = (power[k] / end["n"] for k in ("retained", "retained_low", "retained_high"))
-    rows.append(("completers", *kept, None if p0 is None else power["completers_planned"] / end["n"]))
-    if "power" in power:
-        rows.append(
-            ("power left", *(power[k] for k in ("power", "power_low", "power_high")), power.get("power_planned"))
-        )
-    table = pd.DataFrame(rows, columns=["label", "value", "low", "high", "planned"]).set_index("label")
-    return table.astype(float).mul(100).reset_index()
+    kept, left = (
+        np.array([power.get(f"{name}{end}") for end in ("", "_low", "_high")]) for name in ("retained", "power")
+    )
+    gone = np.array([end["gone"][k] for k in ("median", "low", "high")])
+    rows = {"dropout": [*gone / end["n"], p0]}
+    rows["completers"] = [*kept / end["n"], None if p0 is None else power["completers_planned"] / end["n"]]
+    rows |= {"power left": [*left, power.get("power_planned")]} if "power" in power else {}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high", "planned"], dtype=float)
+    return table.mul(100).rename_axis("label").reset_index()
 
 
 def order(of_landmarks: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,20 +161,10 @@ def order(of_landmarks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compared(trial: Trial, file: Path) -> dict[str, Any]:
-    """An earlier summary, as JSON has it, beside what today's data say about its day.
+    """An earlier ``project --json`` beside what a trial, read with today's cut, says about its day.
 
-    Parameters
-    ----------
-    trial : Trial
-        Read with today's cut.
-    file : pathlib.Path
-        What ``project --json`` gave then.
-
-    Returns
-    -------
-    dict
-        as_at; of each state ``then`` (as it was told), ``now`` (the same day in today's data) and ``late``, their
-        difference: what had happened by that day and was recorded later.
+    Of each state ``then`` (as it was told), ``now`` (the same day in today's data) and ``late``, their difference: what
+    had happened by that day and was recorded later.
     """
     if why := errors.endless(file):
         raise CdiscError(f"{file.name}: {why}")
@@ -229,42 +182,7 @@ def compared(trial: Trial, file: Path) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The main numbers of a `summary`, a plain line each."""
-    states = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in found["states"].items())
-    said = ["UNBLINDED"] if found["unblinded"] else []
-    when = f"as at {found['as_at']:%Y-%m-%d}, " if found["calendar"] else ""
-    said.append(f"{when}leaving the {found['leaving']} by day {found['horizon']}: {states}")
-    if "compared" in found:
-        late = {name: n["late"] for name, n in found["compared"]["states"].items() if n["late"]}
-        told = ", ".join(f"{name.replace('_', ' ')} {n:+d}" for name, n in late.items()) or "nothing"
-        said.append(f"recorded since about {found['compared']['as_at']:%Y-%m-%d} or before: {told}")
-    if "projection" not in found:
-        return [*said, found["note"]]
-    p, power = found["projection"], found["power"]
-    for name in ("enrolled", "planned"):
-        left = p[name]["leaving"]
-        said.append(f"{p[name]['n']} {name}: {left['median']} more will leave ({left['low']} to {left['high']}, 90 %)")
-    end = p["planned"]["gone"]
-    said.append(f"gone in the end, counting {p['counts']}: {end['median']} ({end['low']} to {end['high']})")
-    said += ["mostly prior: fewer than 5 have left"] if p["mostly_prior"] else []
-    said += ["rests on days nobody has reached"] if p["rests_on_unseen"] else []
-    if p["p0"] is not None and "limit" in found:
-        rule, rang = found["limit"]["rule"], found["limit"]["rang"]
-        above = f"P(dropout > {p['p0']:.3f}, counting {p['counts']}) = {p['p_above']:.2f}: {p['word']}"
-        said.append(f"{above}; information {found['information']:.2f}")
-        said.append(f"limit, rule {rule}: " + (f"rang on {rang:%Y-%m-%d}" if rang else "has not rung"))
-        last = found["limit"]["looks"]["date"].max()
-        said[-1] += f" (last look {last:%Y-%m-%d})" if last == last else ""
-    said.append(f"retained at the horizon: {power['retained']} ({power['retained_low']} to {power['retained_high']})")
-    if "power" in power:
-        said.append(f"power: {power['power']:.2f}" + (f", {power['word']}" if "word" in power else ""))
-    if "between_arms" in found:
-        said.append(f"leaving between arms, log-rank: p = {found['between_arms']['cause_specific']['p_value']:.3f}")
-    if "note" in found:
-        return [*said, found["note"]]
-    n = found["overdue"]["n"]
-    said += [f"{n} in the trial without any record for longer than visits are apart"] if n else []
-    b = found["backtest"]
-    return [*said, f"its own past: {b['inside']} of {b['cuts']} cuts inside, {b['disjoint']} of them disjoint"]
+    return TEXT.render(found).splitlines()
 
 
 def dated(value: Any, form: str = "%Y-%m-%d") -> Any:

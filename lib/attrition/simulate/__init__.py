@@ -15,19 +15,11 @@ import pandas as pd
 
 from attrition.metrics.calibration import inverse_logit
 from attrition.simulate import draws
+from attrition.simulate import law as laws
 from attrition.simulate.draws import patient_ids, spell
 from attrition.simulate.law import (
-    AGE_HIGH,
-    AGE_LOW,
-    ARMS,
-    DAYS_HIGH,
-    DAYS_LOW,
-    GENDERS,
-    PHASES,
     PUBLISHED_LAW,
-    VISIT_INTERVAL,
     Law,
-    adverse_event_mean,
     adverse_event_rate,
     arm_risk,
     phase_risk,
@@ -41,7 +33,7 @@ FOLLOW_UP = ("days_in_trial", "visits_completed", "last_visit_day", "adverse_eve
 OUTCOMES = ("dropout", "dropout_day", "early_dropout", "late_dropout", "dropout_30_days")
 COVARIATES = ENROLMENT + FOLLOW_UP
 COLUMNS = ("patient_id", *COVARIATES, *OUTCOMES)
-NAMES = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
+NAMES = {"gender": laws.GENDERS, "treatment_group": laws.ARMS, "trial_phase": laws.PHASES}
 Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 PUBLISHED_N = 1000
 PUBLISHED_MD5 = "132b617e5cb92e49e33bc50ed914abec"
@@ -61,17 +53,13 @@ def _frame(drawn: Mapping[str, Column], names: Iterable[str]) -> pd.DataFrame:
 
 def _covariates(law: Law, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Columns of `draw_patients`, names as places in `NAMES`."""
-    age = rng.integers(AGE_LOW, AGE_HIGH, n)
+    age = rng.integers(laws.AGE_LOW, laws.AGE_HIGH, n)
     codes = dict(zip(NAMES, rng.integers(0, 3, (3, n)), strict=True))
-    days = rng.integers(DAYS_LOW, DAYS_HIGH, n)
-    visits = (days / VISIT_INTERVAL * draws.beta(*law.compliance, n, rng)).astype(int)
-    return codes | {
-        "age": age,
-        "days_in_trial": days,
-        "visits_completed": visits,
-        "last_visit_day": draws.day(np.maximum(1, days - 60), days + 1, rng) * (visits > 0),
-        "adverse_events": rng.poisson(adverse_event_mean(age, days)),
-    }
+    days = rng.integers(laws.DAYS_LOW, laws.DAYS_HIGH, n)
+    visits = (days / laws.VISIT_INTERVAL * draws.beta(*law.compliance, n, rng)).astype(int)
+    last = draws.day(np.maximum(1, days - 60), days + 1, rng) * (visits > 0)
+    counts = {"visits_completed": visits, "adverse_events": rng.poisson(laws.adverse_event_mean(age, days))}
+    return codes | counts | {"age": age, "days_in_trial": days, "last_visit_day": last}
 
 
 def draw_trial(
@@ -117,7 +105,7 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
     --------
     >>> drawn = draw_arrays(Law(), 5, np.random.default_rng(1))
     >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
-    >>> trial["trial_phase"].tolist() == [PHASES[code] for code in drawn["trial_phase"]]
+    >>> trial["trial_phase"].tolist() == [laws.PHASES[code] for code in drawn["trial_phase"]]
     True
     """
     drawn = _covariates(law, n, rng)
@@ -129,17 +117,8 @@ def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: f
 def draw_chunks(
     law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0, chunk: int = 100_000
 ) -> Iterator[pd.DataFrame]:
-    """Draw a trial piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
+    """`draw_trial` piece by piece, identifiers running on, so that memory stays bounded by `chunk` whatever `n` is.
 
-    Parameters
-    ----------
-    law, n, rng, prevalence_offset
-        As in `draw_trial`.
-    chunk : int
-        Patients a piece.
-
-    Examples
-    --------
     >>> [len(piece) for piece in draw_chunks(Law(), 25, np.random.default_rng(1), chunk=10)]
     [10, 10, 5]
     """
@@ -154,8 +133,7 @@ def published_trial(n: int = PUBLISHED_N, seed: int = 42) -> pd.DataFrame:
     a loop, because its draws alternate between two kinds. Written by `csv_text` it has the md5 `PUBLISHED_MD5`. With
     another `n` or `seed`, what the published generator would have given.
     """
-    legacy = np.random.RandomState(seed)
-    law = PUBLISHED_LAW
+    legacy, law = np.random.RandomState(seed), PUBLISHED_LAW
     drawn = _published_covariates(legacy, law, n)
     score = risk(law, drawn) + legacy.normal(0, law.noise_sd, n)
     dropout = legacy.random_sample(n) < probability(law, score)
@@ -164,13 +142,13 @@ def published_trial(n: int = PUBLISHED_N, seed: int = 42) -> pd.DataFrame:
 
 
 def _published_covariates(legacy: np.random.RandomState, law: Law, n: int) -> dict[str, np.ndarray]:
-    age = legacy.randint(AGE_LOW, AGE_HIGH, n)
+    age = legacy.randint(laws.AGE_LOW, laws.AGE_HIGH, n)
     codes = {name: legacy.randint(0, 3, n) for name in NAMES}
-    days = legacy.randint(DAYS_LOW, DAYS_HIGH, n)
-    visits = np.floor(days / VISIT_INTERVAL * legacy.beta(*law.compliance, n)).astype(int)
+    days = legacy.randint(laws.DAYS_LOW, laws.DAYS_HIGH, n)
+    visits = np.floor(days / laws.VISIT_INTERVAL * legacy.beta(*law.compliance, n)).astype(int)
     last_visit, seen = np.zeros(n, dtype=int), visits > 0
     last_visit[seen] = legacy.randint(np.maximum(1, days[seen] - 60), days[seen] + 1)
-    counts = {"adverse_events": legacy.poisson(adverse_event_mean(age, days)), "visits_completed": visits}
+    counts = {"adverse_events": legacy.poisson(laws.adverse_event_mean(age, days)), "visits_completed": visits}
     return codes | counts | {"age": age, "days_in_trial": days, "last_visit_day": last_visit}
 
 
@@ -179,18 +157,12 @@ def random_baseline() -> pd.DataFrame:
 
     Every feature is independent of dropout, so that every model's true auroc is .5.
     """
-    legacy = np.random.RandomState(42)
-    n = PUBLISHED_N
-    ids = [f"P{legacy.randint(1000, 9999)}" for _ in range(n)]
-    drawn = {
-        "patient_id": pd.array(ids, dtype="str"),
-        "age": legacy.randint(AGE_LOW, AGE_HIGH, n),
-        **{name: legacy.randint(0, 3, n) for name in NAMES},
-        "visits_completed": legacy.randint(0, 13, n),
-        "adverse_events": legacy.poisson(0.5, n),
-        "days_in_trial": legacy.randint(1, 365, n),
-        "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2)),
-    }
+    legacy, n = np.random.RandomState(42), PUBLISHED_N
+    ids = pd.array([f"P{legacy.randint(1000, 9999)}" for _ in range(n)], dtype="str")
+    drawn: dict[str, Column] = {"patient_id": ids, "age": legacy.randint(laws.AGE_LOW, laws.AGE_HIGH, n)}
+    drawn |= {name: legacy.randint(0, 3, n) for name in NAMES}
+    drawn |= {"visits_completed": legacy.randint(0, 13, n), "adverse_events": legacy.poisson(0.5, n)}
+    drawn |= {"days_in_trial": legacy.randint(1, 365, n), "dropout": legacy.choice([0, 1], n, p=(0.8, 0.2))}
     return _frame(drawn, drawn)
 
 

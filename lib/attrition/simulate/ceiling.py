@@ -97,19 +97,8 @@ def _seen_events(day: int) -> np.ndarray:
 def at_day(law: Law, day: int, prevalence_offset: float = 0.0) -> pd.DataFrame:
     """Exact P(dropout after `day` | what is known at `day`) for every state a patient at risk can be in.
 
-    Parameters
-    ----------
-    law : Law
-    day : int
-        Days since enrolment; 0 is enrolment, where only age, arm and phase are known (gender says nothing).
-    prevalence_offset : float
-        Added to the logit of dropout.
-
-    Returns
-    -------
-    DataFrame
-        age, trial_phase, treatment_group, visits, adverse_events (both by `day`), weight (share of all
-        patients who are at risk in this state), probability.
+    Day 0 is enrolment, where only age, arm and phase are known (gender says nothing). Visits and adverse events are
+    those by `day`; weight is the share of all patients who are at risk in this state.
     """
     visits, events = _seen_visits(law, day), _seen_events(day)
     young = oracle.is_young(law).astype(int)
@@ -127,19 +116,11 @@ def at_day(law: Law, day: int, prevalence_offset: float = 0.0) -> pd.DataFrame:
 
 
 def _as_table(after: np.ndarray, at_risk: np.ndarray) -> pd.DataFrame:
-    age, events, visits, arm = np.nonzero(at_risk > 1e-13)
-    weight = at_risk[age, events, visits, arm]
-    return pd.DataFrame(
-        {
-            "age": AGES[age],
-            "trial_phase": np.array(laws.PHASES)[arm // 3],
-            "treatment_group": np.array(laws.ARMS)[arm % 3],
-            "visits": visits,
-            "adverse_events": events,
-            "weight": weight,
-            "probability": after[age, events, visits, arm] / weight,
-        }
-    )
+    age, events, visits, arm = states = np.nonzero(at_risk > 1e-13)
+    columns = {"age": AGES[age], "trial_phase": np.array(laws.PHASES)[arm // 3]}
+    columns |= {"treatment_group": np.array(laws.ARMS)[arm % 3], "visits": visits, "adverse_events": events}
+    weight = at_risk[states]
+    return pd.DataFrame(columns | {"weight": weight, "probability": after[states] / weight})
 
 
 def performance(law: Law, day: int, prevalence_offset: float = 0.0) -> dict[str, float]:
@@ -155,12 +136,7 @@ def performance(law: Law, day: int, prevalence_offset: float = 0.0) -> dict[str,
 def oracle_results(law: Law, p: Section, seed: int) -> dict[str, Any]:
     """Oracles by what they know and by prevalence: the ``oracle`` part of the chapter's results.
 
-    Returns
-    -------
-    dict
-        ``default`` and ``p24``: auroc, log_loss, brier with ``value`` and ``mc_se``, and ``exact``;
-        ``enrolment`` and ``day30`` ...: exact performance by prevalence; ``offset_p24``; ``scores``: array (n,)
-        of the drawn patients' risk scores, for figures.
+    ``scores``: risk scores of the drawn patients, for figures.
     """
     offsets = oracle.prevalence_offsets(law)
     scores = oracle.monte_carlo_scores(law, p.oracle_patients, seeds.stream(seed, "01", "oracle"), p.oracle_chunk)
@@ -189,14 +165,7 @@ def oracle_table(found: Mapping[str, Any], days: list[int]) -> pd.DataFrame:
 
 
 def early_lift(found: Mapping[str, Any], setting: str = "default") -> dict[str, float]:
-    """How much of the ceiling is there in time.
-
-    Returns
-    -------
-    dict
-        ``full``, ``enrolment``, ``best_auroc`` (of the landmark days, at ``best_day``): aurocs;
-        ``share_enrolment``, ``share_best``: of the lift over one half.
-    """
+    """How much of the ceiling is there in time: AUROCs, and their shares of the lift over one half."""
     of = {name: part[setting]["auroc"] for name, part in found.items() if name.startswith(("day", "enrolment"))}
     full, best = found[setting]["auroc"], max((name for name in of if name != "enrolment"), key=of.__getitem__)
     reached = {"enrolment": of["enrolment"], "best": of[best]}

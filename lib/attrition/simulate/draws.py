@@ -61,28 +61,19 @@ def day(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 
 def _outcome(dropout: np.ndarray, early: np.ndarray, flagged: np.ndarray, when: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        "dropout": dropout.astype(int),
-        "dropout_day": dropout * when,
-        "early_dropout": (dropout & early).astype(int),
-        "late_dropout": (dropout & ~early).astype(int),
-        "dropout_30_days": (dropout & flagged).astype(int),
-    }
+    found = {"dropout": dropout, "dropout_day": dropout * when, "early_dropout": dropout & early}
+    found |= {"late_dropout": dropout & ~early, "dropout_30_days": dropout & flagged}
+    return {name: column.astype(int) for name, column in found.items()}
 
 
 def draw_timing(
     law: Law, days: np.ndarray, dropout: np.ndarray, score: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Draw day and kind of each dropout.
+    """Draw day and kind of each dropout; 0 without dropout.
 
     With probability min(.8, score) a dropout takes the early branch, a day in [1, min(90, days + 1));
     otherwise a day in [90, days], or in [1, days] when follow-up is shorter than 90 days. The last case
     counts as early too, but never as a dropout within 30 days, as in the published data.
-
-    Returns
-    -------
-    dict of arrays (n,)
-        dropout, dropout_day, early_dropout, late_dropout, dropout_30_days; 0 without dropout.
     """
     branch = rng.random(len(days)) < early_probability(law, score)
     late = ~branch & (days >= EARLY_DAY)

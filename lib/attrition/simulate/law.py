@@ -109,14 +109,6 @@ def _looked_up(column: pd.Series | np.ndarray, names: tuple[str, ...], values: t
 def risk(law: Law, trial: pd.DataFrame | Mapping[str, np.ndarray]) -> np.ndarray:
     r"""Risk score of each patient, without the unobserved noise: $r - \varepsilon$ of `Law`, shape (n,).
 
-    Parameters
-    ----------
-    law : Law
-    trial : DataFrame (n, ...), or mapping of arrays (n,)
-        Needs age, treatment_group, trial_phase, days_in_trial, visits_completed and adverse_events.
-
-    Examples
-    --------
     >>> patient = pd.DataFrame({"age": [60], "treatment_group": ["Placebo"], "trial_phase": ["Phase III"],
     ...                         "days_in_trial": [99], "visits_completed": [0], "adverse_events": [1]})
     >>> float(risk(Law(), patient).round(3)[0])

@@ -35,21 +35,9 @@ EVENTS = np.arange(MOST_EVENTS + 1)
 
 
 def probability(law: Law, score: np.ndarray, prevalence_offset: float = 0.0, nodes: int = NODES) -> np.ndarray:
-    r"""P(dropout | features): the law's probability with the noise integrated out.
+    r"""P(dropout | features) at a risk score (`laws.risk`): the law's probability with the noise integrated out.
 
     $\sum_k w_k\, p(s + \sqrt{2} \sigma x_k) / \sqrt{\pi}$ over Gauss-Hermite nodes.
-
-    Parameters
-    ----------
-    law : Law
-    score : array
-        Risk score without noise, `attrition.simulate.law.risk`.
-    prevalence_offset : float
-        Added to the logit.
-    nodes : int
-
-    Examples
-    --------
     >>> float(probability(Law(), np.array(0.5)).round(6))
     0.5
     """
@@ -98,12 +86,10 @@ def performance(q: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float]]:
     The patients are drawn at random; the error is that of the draw.
     """
     auroc, influence = soft_auroc_influence(p, q)
-    losses = {"log_loss": expected_log_loss(q, p), "brier": expected_brier(q, p)}
     found = {"auroc": {"value": auroc, "mc_se": float(np.sqrt((influence**2).sum()))}}
-    return found | {
-        name: {"value": float(loss.mean()), "mc_se": float(loss.std(ddof=1) / np.sqrt(len(p)))}
-        for name, loss in losses.items()
-    }
+    for name, loss in {"log_loss": expected_log_loss(q, p), "brier": expected_brier(q, p)}.items():
+        found[name] = {"value": float(loss.mean()), "mc_se": float(loss.std(ddof=1) / np.sqrt(len(p)))}
+    return found
 
 
 def monte_carlo_scores(law: Law, n: int, rng: np.random.Generator, chunk: int = 250_000) -> np.ndarray:
@@ -132,16 +118,10 @@ def is_young(law: Law) -> np.ndarray:
 
 def score_grid(law: Law) -> np.ndarray:
     """Risk score of every combination, shape (days, visits, events, young, phase, arm) = (335, 13, 13, 2, 3, 3)."""
-    days = DAYS[:, None, None, None, None, None]
-    rate = laws.adverse_event_rate(EVENTS[:, None, None, None], days)
-    kept = laws.visit_rate(VISITS[:, None, None, None, None], days)
-    return (
-        law.weight_adverse_events * rate * law.adverse_event_scale
-        + law.weight_missed_visits * (1 - kept)
-        + law.weight_young * np.arange(2)[:, None, None]
-        + law.weight_phase * np.array(law.phase_risk)[:, None]
-        + law.weight_arm * np.array(law.arm_risk)
-    )
+    names = ("days_in_trial", "visits_completed", "adverse_events", "age", "trial_phase", "treatment_group")
+    two, three = np.array([laws.AGE_HIGH, laws.AGE_LOW]), np.arange(3)
+    every = np.ix_(DAYS, VISITS, EVENTS, two, three, three)
+    return laws.risk(law, dict(zip(names, np.broadcast_arrays(*every), strict=True)))
 
 
 def weight_grid(law: Law) -> np.ndarray:
@@ -166,18 +146,14 @@ def cells(law: Law) -> tuple[np.ndarray, np.ndarray]:
 def exact(law: Law, prevalence_offset: float = 0.0) -> dict[str, float]:
     """The oracle's prevalence, auroc, log_loss and brier summed over `cells`, without Monte-Carlo error."""
     score, weight = cells(law)
-    p = probability(law, score, prevalence_offset)
-    return weighted(p, weight)
+    return weighted(probability(law, score, prevalence_offset), weight)
 
 
 def weighted(p: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     """Performance of the true probabilities `p` in a population of cells with shares `weight`."""
-    return {
-        "prevalence": float(np.average(p, weights=weight)),
-        "auroc": float(soft_auroc(p, p, weight)[0]),
-        "log_loss": float(np.average(expected_log_loss(p, p), weights=weight)),
-        "brier": float(np.average(expected_brier(p, p), weights=weight)),
-    }
+    means = {"prevalence": p, "log_loss": expected_log_loss(p, p), "brier": expected_brier(p, p)}
+    found = {name: float(np.average(values, weights=weight)) for name, values in means.items()}
+    return found | {"auroc": float(soft_auroc(p, p, weight)[0])}
 
 
 @lru_cache(maxsize=16)
@@ -189,18 +165,15 @@ def offset_for_prevalence(law: Law = PUBLISHED_LAW, target: float = BELIEVED_PRE
     >>> round(exact(Law(), offset_for_prevalence(Law(), 0.24))["prevalence"], 8)
     0.24
     """
-    score, weight = cells(law)
-    coarse_score, coarse_weight = _coarse(score, weight)
+    fine = cells(law)
+    coarse = _coarse(*fine)
 
-    def solve(wanted: float) -> float:
-        def excess(offset: float) -> float:
-            return float(np.average(probability(law, coarse_score, offset), weights=coarse_weight)) - wanted
-
-        return brentq(excess, -20, 20, xtol=1e-13)
+    def excess(offset: float, wanted: float, table: tuple[np.ndarray, np.ndarray] = coarse) -> float:
+        return float(np.average(probability(law, table[0], offset), weights=table[1])) - wanted
 
     # the coarse table is off by about 1e-7 and by nearly the same at neighbouring offsets: solve, correct, solve again
-    error = float(np.average(probability(law, score, solve(target)), weights=weight)) - target
-    return float(solve(target - error))
+    error = excess(brentq(excess, -20, 20, (target,), xtol=1e-13), target, fine)
+    return float(brentq(excess, -20, 20, (target - error,), xtol=1e-13))
 
 
 def _coarse(score: np.ndarray, weight: np.ndarray, n_bins: int = 2000) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ A replicate's draws depend on its name (setting and number) alone, so that resul
 order, or how replicates are batched. `attrition.engine` chooses where they run.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,17 +95,9 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """What came out: one row a trial and candidate, and what the finite population leaves uncertain.
+    """What came out: a row a trial and candidate, and what the finite population leaves uncertain, by setting.
 
-    Attributes
-    ----------
-    trials : DataFrame
-        setting, replicate, model, strategy, name, key; auroc (in the population, anchored); recall_50, precision_50,
-        recall_35, precision_35 (in the population); test_auroc (200 held-out patients); cv_auroc (mean of five folds).
-    covariance : dict of DataFrame
-        By setting: covariance, over populations, of the mean AUROCs of all keys and of ``"oracle"``.
-    reference : DataFrame
-        By setting: auroc_oracle (exact), prevalence (exact), n_population, expected_dropouts in the population.
+    ``covariance``: over populations, of the mean AUROCs of all keys and of ``"oracle"``.
     """
 
     trials: pd.DataFrame
@@ -132,18 +125,14 @@ def candidates(n_replicates: int, n_trees: int, n_tree_versions: int, n_alone: i
     `n_trees` is the number of trials for the boosted trees that a published comparison needs (both on v3, XGBoost on
     counts), `n_alone` that for logistic regression on one group alone.
     """
-    linear = [
-        Candidate(name, members, n_replicates=n_alone if name.startswith("only_") else n_replicates)
-        for name, members in feature_sets().items()
-    ]
-    plain = Candidate(FINAL, features.VERSIONS[FINAL], "lr", "none", n_replicates)
+    found = [Candidate(FINAL, features.VERSIONS[FINAL], "lr", "none", n_replicates)]
+    for name, members in feature_sets().items():
+        found.append(Candidate(name, members, n_replicates=n_alone if name.startswith("only_") else n_replicates))
     published = {("xgb", FINAL), ("lgbm", FINAL), ("xgb", "v1_counts")}
-    trees = [
-        Candidate(version, members, model, n_replicates=n_trees if (model, version) in published else n_tree_versions)
-        for model in TREES
-        for version, members in features.VERSIONS.items()
-    ]
-    return [*linear, plain, *trees]
+    for model, (version, members) in itertools.product(TREES, features.VERSIONS.items()):
+        n = n_trees if (model, version) in published else n_tree_versions
+        found.append(Candidate(version, members, model, n_replicates=n))
+    return found
 
 
 def plan(params: Any) -> dict[str, list[Candidate]]:
@@ -299,15 +288,7 @@ def _covariance(people: Population, parts: Sequence[dict[str, list[np.ndarray]]]
 
 
 def run(seed: int, planned: Mapping[str, Sequence[Candidate]], sizes: Sizes) -> Study:
-    """Run the study.
-
-    Parameters
-    ----------
-    seed : int
-    planned : mapping of str to sequence of Candidate
-        By setting, such as `plan` gives; the same names in every setting, numbers of trials may differ.
-    sizes : Sizes
-    """
+    """Run the study on the candidates of each setting, as `plan` gives them; the same ones in every setting."""
     tasks = {setting: _tasks(seed, setting, due, sizes) for setting, due in planned.items()}
     done = iter(engine.compute([task for each in tasks.values() for task in each], "trials"))
     records, covariance, reference = [], {}, {}
@@ -353,11 +334,6 @@ def learning_curve(
         Trials for each model and size.
     n_population : int
         Patients of the evaluation population.
-
-    Returns
-    -------
-    DataFrame
-        n_train, model, replicate, auroc (anchored, see `Population`), population_se.
     """
     tasks = []
     for position, n in reversed(list(enumerate(n_train))):

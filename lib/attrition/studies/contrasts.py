@@ -200,13 +200,9 @@ def ordering(study: Study, setting: str) -> dict[str, Any]:
     best = max(truth, key=lambda m: truth[m])
     pairs = ("lr", "lgbm"), ("lr", "xgb"), ("lgbm", "xgb")
     in_order = (test["lr"] > test["lgbm"]) & (test["lgbm"] > test["xgb"])
-    return {
-        "n_trials": len(test),
-        "best_in_population": MODEL_LABELS[best],
-        "best_missed": float((test.idxmax(axis=1) != best).mean()),
-        "published_order": float(in_order.mean()),
-        **{f"{a}_below_{b}": float((test[a] < test[b]).mean()) for a, b in pairs},
-    }
+    missed = {"best_in_population": MODEL_LABELS[best], "best_missed": (test.idxmax(axis=1) != best).mean()}
+    below = {f"{a}_below_{b}": float((test[a] < test[b]).mean()) for a, b in pairs}
+    return {"n_trials": len(test), **missed, "published_order": float(in_order.mean()), **below}
 
 
 def _single_split(study: Study, setting: str) -> dict[str, Any]:
@@ -220,26 +216,18 @@ def _single_split(study: Study, setting: str) -> dict[str, Any]:
 
 
 def _of_setting(study: Study, setting: str, smallest_difference: float) -> dict[str, Any]:
-    lost = {
-        name: {"auroc_without": level(study, setting, key(f"without_{name}"))["value"]}
-        | contrast(study, setting, key(FINAL), key(f"without_{name}"))
-        for name in features.VERSIONS[FINAL]
-    }
-    paired, final = steps(study, setting), key(FINAL)
-    published = {name: step["published"] for name, step in STEPS.items()}
-    return {
-        "paired": paired,
-        "paired_trees": {model: steps(study, setting, model) for model in TREES},
-        "verdicts": {name: verdict(paired[name], gain, smallest_difference) for name, gain in published.items()},
-        "leave_one_out": lost,
-        "only_group": {group: _with_share(study, setting, key(f"only_{group}")) for group in features.GROUPS},
-        "models": _models(study, setting),
-        "balancing": _balancing(study, setting),
-        "ranking": _ranking(study, setting, lost),
-        "single_split": _single_split(study, setting),
-        "single_split_sd": sd_interval(values(study, setting, final, "test_auroc").to_numpy()),
-        "cv_sd": sd_interval(values(study, setting, final, "cv_auroc").to_numpy()),
-    }
+    lost: dict[str, Interval] = {}
+    for name, without in ((name, key(f"without_{name}")) for name in features.VERSIONS[FINAL]):
+        lost[name] = {"auroc_without": level(study, setting, without)["value"]}
+        lost[name] |= contrast(study, setting, key(FINAL), without)
+    paired, found = steps(study, setting), {"leave_one_out": lost, "ranking": _ranking(study, setting, lost)}
+    found["verdicts"] = {n: verdict(paired[n], step["published"], smallest_difference) for n, step in STEPS.items()}
+    found |= {"paired": paired, "paired_trees": {model: steps(study, setting, model) for model in TREES}}
+    found["only_group"] = {group: _with_share(study, setting, key(f"only_{group}")) for group in features.GROUPS}
+    found |= {"models": _models(study, setting), "balancing": _balancing(study, setting)}
+    for name, measure in {"single_split_sd": "test_auroc", "cv_sd": "cv_auroc"}.items():
+        found[name] = sd_interval(values(study, setting, key(FINAL), measure).to_numpy())
+    return found | {"single_split": _single_split(study, setting)}
 
 
 def results(study: Study, smallest_difference: float) -> dict[str, Any]:
@@ -253,9 +241,7 @@ def steps_table(found: Mapping[str, Any]) -> pd.DataFrame:
     """Paired differences of the `comparisons` in both settings, from `results`, ready for the forest plot."""
     said = pd.DataFrame.from_dict(comparisons(), orient="index")[["label", "published"]]
     table = flat(found["paired"], "setting", "step").join(said, on="step")
-    words = [
-        found["verdicts"][setting].get(step) for setting, step in zip(table["setting"], table["step"], strict=True)
-    ]
+    words = [found["verdicts"][setting].get(step) for setting, step in table[["setting", "step"]].to_numpy()]
     return table.assign(model="lr", verdict=words)
 
 

@@ -10,6 +10,7 @@ Strategies meet the same trials and populations, so that differences are paired.
 in; balancing before splitting puts copies of a patient, or points between a patient and its neighbours, on both sides.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,8 +116,7 @@ def predictions(model: str, X: Array, y: Array, X_new: Array, seed: int) -> Iter
     ----------
     model : str
         Key of `attrition.models.MODELS`.
-    X, X_new : array of shape (n, p) and (n_new, p)
-    y : array of shape (n,)
+    X, y, X_new : array
     seed : int
         Of the fits and of the resampling.
     """
@@ -138,12 +138,12 @@ def _trial_rows(
     people = population(setting, sizes[1], seed, trial)
     rng, inner = seeds.stream(seed, "imbalance", setting.name, trial), seeds.integer(seed, "imbalance", "fit", trial)
     X, y = simulated(FEATURES, sizes[0], rng, setting.offset)
+    rows, common = [], {"event_rate": setting.name, "model": model, "trial": trial}
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return [
-            {"event_rate": setting.name, "model": model, "strategy": strategy, "trial": trial}
-            | _shifted(measures(people.probability, y_prob, threshold, net_benefit_at), people)
-            for strategy, y_prob, threshold in predictions(model, X, y, people.X, inner)
-        ]
+        for strategy, y_prob, threshold in predictions(model, X, y, people.X, inner):
+            found = measures(people.probability, y_prob, threshold, net_benefit_at)
+            rows.append(common | {"strategy": strategy} | _shifted(found, people))
+    return rows
 
 
 def reference_rows(
@@ -184,13 +184,9 @@ def study(
     """
     found = event_rates(rates)
     every = range(max(n_trials.values()))
+    cases = [(model, s, trial) for s in found for model, trials in n_trials.items() for trial in range(trials)]
     tasks = [joblib.delayed(reference_rows)(s, every, sizes[1], net_benefit_at, seed) for s in found]
-    tasks += [
-        joblib.delayed(_trial_rows)(model, setting, trial, sizes, net_benefit_at, seed)
-        for setting in found
-        for model, trials in n_trials.items()
-        for trial in range(trials)
-    ]
+    tasks += [joblib.delayed(_trial_rows)(*case, sizes, net_benefit_at, seed) for case in cases]
     return pd.DataFrame([row for part in engine.compute(tasks, "balancing") for row in part])
 
 
@@ -208,16 +204,13 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     Columns event_rate, model, strategy, measure, n_trials, value, ci_low, ci_high, mc_se, and the last four with the
     prefix ``difference_`` (NaN for ``"none"`` itself and for oracle and null model).
     """
-    keys = ["event_rate", "model", "strategy"]
+    keys, found = ["event_rate", "model", "strategy"], []
     wide, gains = _against(rows, keys, "none")
-    found = [
-        dict(zip(keys, group, strict=True))
-        | {"measure": measure, "n_trials": len(part)}
-        | _interval(measure, part[measure].to_numpy())
-        | {f"difference_{key}": value for key, value in intervals.monte_carlo(gains.loc[part.index, measure]).items()}
-        for group, part in wide.groupby(level=keys, sort=False)
-        for measure in wide
-    ]
+    for (group, part), measure in itertools.product(wide.groupby(level=keys, sort=False), wide):
+        gain = intervals.monte_carlo(gains.loc[part.index, measure])
+        row = dict(zip(keys, group, strict=True)) | {"measure": measure, "n_trials": len(part)}
+        row |= _interval(measure, part[measure].to_numpy())
+        found.append(row | {f"difference_{key}": value for key, value in gain.items()})
     return pd.DataFrame(found)
 
 
@@ -259,13 +252,8 @@ def shown(table: pd.DataFrame, rate: str, threshold: float = 0.2) -> pd.DataFram
 def conclude(table: pd.DataFrame, margin: float, rate: str = "p24") -> dict[str, Any]:
     """What `summary` says of balancing: numbers, and the verdict on "balance the classes for a better model".
 
-    Returns
-    -------
-    dict
-        n_gains comparisons of AUROC, of which n_helped reach the margin, n_excluded cannot, n_open may; the largest
-        auroc_gain and its strategy, model and event_rate; citl_none, citl_low, citl_high; n_worth comparisons of net
-        benefit, of which n_lower and n_higher are certain, the latter with `winners`; recall_none,
-        recall_class_weight, recall_threshold; ``worse`` calibration and ``same`` recall (bool), verdict.
+    Of n_gains comparisons of AUROC n_helped reach the margin, n_excluded cannot, n_open may; of n_worth comparisons of
+    net benefit n_lower and n_higher are certain, the latter with `winners`.
     """
     resampled, strategies = table[table["strategy"].isin(RESAMPLED)], list(RESAMPLED)
     gains = resampled[resampled["measure"] == "auroc"]
@@ -324,11 +312,9 @@ def before_splitting(
         for trial in range(n_trials):
             people = population(setting, n_population, seed, trial)
             X, y = simulated(FEATURES, n_patients, seeds.stream(seed, "before splitting", trial), setting.offset)
-            rows += [
-                {"trial": trial, "model": name, "way": way} | _one_way(name, way, X, y, people, seed + trial)
-                for name in names
-                for way in WAYS
-            ]
+            for name, way in itertools.product(names, WAYS):
+                found = _one_way(name, way, X, y, people, seed + trial)
+                rows.append({"trial": trial, "model": name, "way": way, **found})
     return pd.DataFrame(rows)
 
 

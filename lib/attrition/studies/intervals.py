@@ -8,7 +8,6 @@ estimand, and on which side it misses.
 """
 
 import dataclasses
-import datetime
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ import pandas as pd
 from joblib import delayed
 from scipy.stats import t
 
-from attrition import engine, metrics, seeds, settings, trials
+from attrition import engine, metrics, seeds, settings, studies, trials
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
 from attrition.metrics import evaluator, intervals, ranks
@@ -147,11 +146,10 @@ def _bootstrapped(developed: uncertainty.Developed, seed: int) -> tuple[Found, F
         value, reach = metrics.auroc(of.y, found[-1]) - np.mean(excess), t.ppf(0.975, n - 1) * np.std(apparent, ddof=1)
         shifted[name, "auroc"] = _around(value, reach)
     again["all less arm_only"] = again["all"] - again["arm_only"]
-    values = {key: found["value"] for key, found in _half_samples(developed).items()}
-    around = {
-        (name, "auroc"): _around(values[name, "auroc"], t.ppf(0.975, n - 1) * replicates.std(ddof=1))
-        for name, replicates in again.items()
-    }
+    around, values = {}, _half_samples(developed)
+    for name, replicates in again.items():
+        reach = t.ppf(0.975, n - 1) * replicates.std(ddof=1)
+        around[name, "auroc"] = _around(values[name, "auroc"]["value"], reach)
     return around, shifted
 
 
@@ -172,11 +170,10 @@ def one(day: int, law: str, number: int, seed: int, every_method: bool) -> pd.Da
         fitted = prediction.ridge(trial, name, own).fit(trial.X[trial.columns(name)].to_numpy(), trial.y)
         truth[name] = true_measures(risk, fitted.predict_proba(of.X[of.columns(name)].to_numpy())[:, 1])
     truth["all less arm_only"] = {"auroc": truth["all"]["auroc"] - truth["arm_only"]["auroc"]}
-    rows = [
-        {"method": method, "model": model, "measure": measure, **ends, "truth": truth[model][measure]}
-        for method, each in found.items()
-        for (model, measure), ends in each.items()
-    ]
+    rows = []
+    for method, (of_what, ends) in ((method, one) for method, each in found.items() for one in each.items()):
+        named = dict(zip(("method", "model", "measure"), (method, *of_what), strict=True))
+        rows.append(named | ends | {"truth": truth[named["model"]][named["measure"]]})
     return pd.DataFrame(rows).assign(day=day, law=law, number=number)
 
 
@@ -196,10 +193,9 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
         truth=("truth", "first"), value=("value", "mean"), coverage=("held", "mean"), too_low=("too_low", "mean"),
         too_high=("too_high", "mean"), width=("width", "mean"), n_trials=("held", "size"),
     )  # fmt: skip
-    ends = [intervals.wilson(row.coverage * row.n_trials, row.n_trials) for row in found.itertuples()]
-    return found.assign(
-        coverage_low=[end["ci_low"] for end in ends], coverage_high=[end["ci_high"] for end in ends]
-    ).reset_index()
+    ends = pd.DataFrame([intervals.wilson(row.coverage * row.n_trials, row.n_trials) for row in found.itertuples()])
+    low, high = (ends[end].to_numpy() for end in ("ci_low", "ci_high"))
+    return found.assign(coverage_low=low, coverage_high=high).reset_index()
 
 
 def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
@@ -208,10 +204,8 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     tasks = [delayed(one)(day, law, number, seed, number < n_every_method) for day, law, number in cases]
     rows = pd.concat(engine.compute(tasks, "simulated trials"), ignore_index=True)
     first = rows[(rows["number"] < 1) & (rows["method"] == CHOSEN)]
-    command = f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_every_method}"
-    found = {"date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(), "command": command, "seed": seed}
-    found |= {"n_trials": n_trials, "n_every_method": n_every_method, "chosen": CHOSEN}
-    found |= {"laws": LAWS, "methods": METHODS}
+    found = studies.about(NAME, seed, n_trials, n_every_method=n_every_method)
+    found |= {"chosen": CHOSEN, "laws": LAWS, "methods": METHODS}
     return found | {"coverage": coverage(rows).to_dict("records"), "first": first.to_dict("records")}
 
 

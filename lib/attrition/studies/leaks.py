@@ -6,6 +6,7 @@ them is `attrition.landmark.guard`. `price_list` is about a real trial, `simulat
 which about one patient in four leaves and the truth is known, and is a study run by name.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,8 +102,11 @@ class Task:
         return np.ones(len(self.y)) if self.weight is None else self.weight
 
     def oof(self, X: Array, folds: Sequence[Fold]) -> Array:
-        """`logistic_oof` of the task's outcome, by its weights."""
-        return logistic_oof(X, self.y, folds, self.C, self.w)
+        """Out-of-fold probabilities (n_rows, n_repeats) of a weighted ridge logistic regression on X (n_rows, p).
+
+        X has shape (n_folds, n_rows, p) where a feature is learned within the fold.
+        """
+        return _probabilities(X, self.y, folds, self.C, self.w)[0]
 
     def folds(self, y: Array | None = None) -> list[Fold]:
         """Folds of the rows (not of the patients)."""
@@ -118,14 +122,6 @@ def _probabilities(
     found = expit(fit.decision_function(X)).reshape(n_settings, len(folds), len(y))
     tested = ([p[fold.test] for p, fold in zip(each, folds, strict=True)] for each in found)
     return np.stack([placed(folds, parts, len(y)) for parts in tested])
-
-
-def logistic_oof(X: Array, y: Array, folds: Sequence[Fold], C: float, w: Array | float = 1.0) -> Array:
-    """Out-of-fold probabilities (n_rows, n_repeats) of a ridge logistic regression, fitted in each training part.
-
-    X has shape (n_rows, n_features), or (n_folds, n_rows, n_features) where a feature is learned within the fold.
-    """
-    return _probabilities(X, y, folds, C, w)[0]
 
 
 def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], w: Array, rows_of: Callable | None = None) -> Array:
@@ -170,9 +166,8 @@ def resampling_outside_folds(task: Task, honest: bool) -> Scores:
     """The smaller class repeated to balance, within the training part or before the split."""
     rng = seeds.stream(task.seed, "oversampling")
     if honest:
-        scores = _boosted_oof(
-            task.X, task.y, task.folds(), task.w, lambda fold: _balanced_rows(task.y, fold.train, rng)
-        )
+        balanced = functools.partial(_balanced_rows, task.y, rng=rng)
+        scores = _boosted_oof(task.X, task.y, task.folds(), task.w, lambda fold: balanced(fold.train))
         return task.patient, task.y, scores
     rows = _balanced_rows(task.y, np.arange(len(task.y)), rng)
     y, w = task.y[rows], task.w[rows]
@@ -252,13 +247,9 @@ def repeated_patients(task: Task, honest: bool) -> Scores:
 
 
 PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
-    selection_outside_folds,
-    resampling_outside_folds,
-    imputation_with_outcome,
-    encoding_with_outcome,
-    tuning_on_test,
+    selection_outside_folds, resampling_outside_folds, imputation_with_outcome, encoding_with_outcome, tuning_on_test,
     repeated_patients,
-)
+)  # fmt: skip
 SAID = pd.DataFrame.from_dict(settings.read(Path(__file__).with_name("leaks.yaml"), ValueError), orient="index")
 """Label of every leak, and how it happens in practice."""
 FOLLOW_UP: dict[str, str] = SAID["simulated"].dropna().to_dict()
@@ -357,23 +348,10 @@ def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array, Array]:
 
 
 def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
-    """Price of every leak on a trial.
+    """Price of every leak on a trial, with 95 % intervals of a patient bootstrap; empty without a landmark to judge at.
 
     Feature leaks, selection, imputation, encoding and tuning at the landmark with most events; over-sampling at the one
     with the fewest (where there is most to balance); repeated patients over all landmarks.
-
-    Parameters
-    ----------
-    trial : Trial
-    p : attrition.params.RealTrial
-        Fields n_folds, leak_repeats, n_bootstraps, leak_ridge_c, noise_features.
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 %, patient bootstrap), n_patients, n_events;
-        empty when no landmark has enough events.
     """
     problems = [of for of in (problem(trial, day) for day in trial.landmarks) if enough(of)]
     if not problems:
@@ -424,19 +402,9 @@ def prices_of_one(trial: pd.DataFrame, p, seed: int) -> dict[str, tuple[float, f
 
 
 def simulated_price_list(p, seed: int) -> pd.DataFrame:
-    """Mean price of every leak over simulated trials in which about one patient in four leaves.
+    """Mean price of every leak over simulated trials in which about one patient in four leaves (95 % Monte-Carlo).
 
-    Parameters
-    ----------
-    p : attrition.params.RealTrial
-        Fields leak_trials, leak_patients, leak_population, n_folds, leak_ridge_c, noise_features.
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        leak, label, how, honest, leaky, difference, ci_low, ci_high (95 % Monte-Carlo), mc_se, n_trials, and truth:
-        what the honest model of the feature leaks attains among new patients (missing for the procedures).
+    ``truth``: what the honest model of the feature leaks attains among new patients (missing for the procedures).
     """
     law = simulate.PUBLISHED_LAW
     offset = oracle.prevalence_offsets(law)["p24"]

@@ -19,17 +19,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Population:
-    """Patients that no model saw.
+    """Patients that no model saw: inputs, P(dropout | features), and the control variate `shift`.
 
-    Attributes
-    ----------
-    X : ndarray (n, p)
-        Model inputs.
-    probability : ndarray (n,)
-        P(dropout | features).
-    shift : mapping
-        By how much the oracle's exact ``auroc`` and ``brier_score`` exceed those on these patients. Added to a
-        model's measure it takes away most of the luck of this draw (a control variate); paired differences stay.
+    That is by how much the oracle's exact ``auroc`` and ``brier_score`` exceed those on these patients. Added to a
+    model's measure it takes away most of the luck of this draw; paired differences stay.
     """
 
     X: Array

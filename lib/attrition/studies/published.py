@@ -62,8 +62,7 @@ def split(trial: pd.DataFrame, version: str = FINAL, seed: int = SEED) -> Split:
 def _split(X: pd.DataFrame, y: np.ndarray, seed: int) -> Split:
     scaled = StandardScaler().fit_transform(X)
     parts = train_test_split(scaled, y, test_size=TEST_SHARE, random_state=seed, stratify=y)
-    X_train, X_test, y_train, y_test = parts
-    return Split(X_train, X_test, y_train, y_test, tuple(X.columns))
+    return Split._make([*parts, tuple(X.columns)])
 
 
 def read_back(X: np.ndarray) -> np.ndarray:
@@ -122,25 +121,19 @@ def evaluate(estimator: BaseEstimator, parts: Split) -> dict[str, Any]:
     folds = resampling.unshuffled_folds(parts.y_train, N_FOLDS)
     oof = resampling.out_of_fold({"model": estimator}, parts.X_train, parts.y_train, folds)
     aurocs = resampling.per_fold(oof, metrics.auroc)["value"].to_numpy()
-    y_prob = _tested(estimator, parts)
-    return {
-        "cv_auroc": aurocs.mean(),
-        "cv_sd": aurocs.std(),
-        "cv_sd_sample": aurocs.std(ddof=1),
-        "fold_auroc": aurocs.tolist(),
-        "test_auroc": metrics.auroc(parts.y_test, y_prob),
-        **at_threshold(parts.y_test, y_prob),
-        "low_threshold": at_threshold(parts.y_test, y_prob, LOW_THRESHOLD),
-    }
+    found = {"cv_auroc": aurocs.mean(), "cv_sd": aurocs.std(), "cv_sd_sample": aurocs.std(ddof=1)}
+    y, y_prob = parts.y_test, _tested(estimator, parts)
+    found |= {"fold_auroc": aurocs.tolist(), "test_auroc": metrics.auroc(y, y_prob), **at_threshold(y, y_prob)}
+    return found | {"low_threshold": at_threshold(y, y_prob, LOW_THRESHOLD)}
 
 
 def unbalanced(parts: Split) -> dict[str, dict[str, Any]]:
     """Recall and flags of the three models without any balancing."""
-    risks = {name: _tested(models.classifier(name, "none", SEED), parts) for name in models.PUBLISHED}
-    return {
-        name: at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
-        for name, y_prob in risks.items()
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for name in models.PUBLISHED:
+        y_prob = _tested(models.classifier(name, "none", SEED), parts)
+        found[name] = at_threshold(parts.y_test, y_prob) | {"n_flagged": int((y_prob >= 0.5).sum())}
+    return found
 
 
 def coefficients(parts: Split) -> dict[str, float]:
@@ -173,24 +166,18 @@ def random_search(parts: Split, n_candidates: int = 20) -> dict[str, Any]:
     space = {f"classify__{key}": values for key, values in SAID["xgb_search"].items()}
     judged = {"cv": N_FOLDS, "scoring": resampling.score_auroc, "random_state": SEED}
     search = RandomizedSearchCV(base, space, n_iter=n_candidates, **judged).fit(parts.X_train, parts.y_train)
-    found = metrics.auroc(parts.y_test, models.probability(search, parts.X_test))
-    return {
-        "best_cv_auroc": float(search.best_score_),
-        "test_auroc": found,
-        "test_gain": found - metrics.auroc(parts.y_test, _tested(base, parts)),
-        "n_candidates": n_candidates,
-        "settings": {key.removeprefix("classify__"): value for key, value in search.best_params_.items()},
-    }
+    area = metrics.auroc(parts.y_test, models.probability(search, parts.X_test))
+    gain = area - metrics.auroc(parts.y_test, _tested(base, parts))
+    found = {"best_cv_auroc": float(search.best_score_), "test_auroc": area, "test_gain": gain}
+    chosen = {key.removeprefix("classify__"): value for key, value in search.best_params_.items()}
+    return found | {"n_candidates": n_candidates, "settings": chosen}
 
 
 def example_patient(trial: pd.DataFrame, parts: Split) -> dict[str, float]:
     """Least and greatest risk of the published example under logistic regression, over the columns not printed."""
     known = SAID["example_patient"]
-    unknown = {
-        "last_visit_day": (60, known["days_in_trial"]),
-        "trial_phase": trial["trial_phase"].unique(),
-        "treatment_group": trial["treatment_group"].unique(),
-    }
+    unknown = {name: trial[name].unique() for name in ("trial_phase", "treatment_group")}
+    unknown["last_visit_day"] = (60, known["days_in_trial"])
     patients = pd.DataFrame(list(itertools.product(*unknown.values())), columns=list(unknown)).assign(**known)
     scale = StandardScaler().fit(features.columns(trial, parts.names))
     fitted = models.classifier("lr", seed=SEED).fit(parts.X_train, parts.y_train)
@@ -210,10 +197,14 @@ def from_csv(parts: Split) -> dict[str, Any]:
     """The three models on the features as `read_back`, their gain shares, and what that changed in the matrix."""
     X_train, X_test = read_back(parts.X_train), read_back(parts.X_test)
     moved = np.abs(np.concatenate([X_train - parts.X_train, X_test - parts.X_test]))
-    again = parts._replace(X_train=X_train, X_test=X_test)
-    found = {name: evaluate(estimator, again) for name, estimator in estimators(parts.y_train).items()}
-    found["xgb_gain_shares"] = gain_shares(again)
+    found = _of_the_models(parts._replace(X_train=X_train, X_test=X_test))
     return {**found, "cells_changed": int((moved > 0).sum()), "largest_change": float(moved.max())}
+
+
+def _of_the_models(parts: Split) -> dict[str, Any]:
+    """What was published of each model, and the gain shares."""
+    found: dict[str, Any] = {name: evaluate(each, parts) for name, each in estimators(parts.y_train).items()}
+    return found | {"xgb_gain_shares": gain_shares(parts)}
 
 
 def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
@@ -227,33 +218,14 @@ def random_baseline(baseline: pd.DataFrame) -> dict[str, Any]:
 
 
 def replicate(trial: pd.DataFrame, baseline: pd.DataFrame, n_candidates: int = 20) -> dict[str, Any]:
-    """The whole published protocol.
-
-    Parameters
-    ----------
-    trial : DataFrame of shape (1000, 14)
-        The published trial.
-    baseline : DataFrame of shape (1000, 9)
-        The earlier random data.
-    n_candidates : int
-        Budget of the random search.
-    """
+    """The whole published protocol on the published trial and the earlier random data; the search has a budget."""
     with config_context(assume_finite=True, skip_parameter_validation=True):
         parts = split(trial)
-        return {
-            **{name: evaluate(estimator, parts) for name, estimator in estimators(parts.y_train).items()},
-            "from_csv": from_csv(parts),
-            "sizes": classes(train=parts.y_train, test=parts.y_test),
-            "scale_pos_weight": positive_weight(parts.y_train),
-            "smote": smote_counts(parts),
-            "lr_coefficients": coefficients(parts),
-            "xgb_gain_shares": gain_shares(parts),
-            "unbalanced": unbalanced(parts),
-            "random_search": random_search(parts, n_candidates),
-            "random_baseline": random_baseline(baseline),
-            "columns": described(trial),
-            "example_patient": example_patient(trial, parts),
-        }
+        found = _of_the_models(parts) | {"from_csv": from_csv(parts), "smote": smote_counts(parts)}
+        found |= {"sizes": classes(train=parts.y_train, test=parts.y_test), "columns": described(trial)}
+        found |= {"scale_pos_weight": positive_weight(parts.y_train), "unbalanced": unbalanced(parts)}
+        found |= {"lr_coefficients": coefficients(parts), "random_search": random_search(parts, n_candidates)}
+        return found | {"random_baseline": random_baseline(baseline), "example_patient": example_patient(trial, parts)}
 
 
 def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
@@ -262,11 +234,8 @@ def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
     ``from_file`` is the same on features that were written to a file and read back; ``reproduces`` says whether either
     rounds to what was printed.
     """
-    printed = [
-        (name, measure, f"{name}.{measure}", value, SAID["decimals"][measure])
-        for name, measures in PUBLISHED.items()
-        for measure, value in measures.items()
-    ]
+    each = [(name, *one) for name, measures in PUBLISHED.items() for one in measures.items()]
+    printed = [(name, measure, f"{name}.{measure}", value, SAID["decimals"][measure]) for name, measure, value in each]
     table = pd.DataFrame([*printed, *SAID["others"]], columns=["key", "measure", "place", "published", "decimals"])
     table.insert(1, "model", table["key"].map(SAID["labels"]))
     table["found"] = [_look_up(found, place) for place in table["place"]]
@@ -285,39 +254,25 @@ def _look_up(found: Mapping[str, Any], place: str) -> float:
 def reproduced(table: pd.DataFrame) -> dict[str, Any]:
     """How many published AUROCs and other figures of `comparison` come out, recall as an example, and the verdict."""
     auroc = table[table["measure"].isin(("cv_auroc", "test_auroc")) & table["key"].isin(models.PUBLISHED)]
-    rest = table.drop(auroc.index)
+    facts: dict[str, Any] = {}
+    for name, part in {"auroc": auroc, "rest": table.drop(auroc.index)}.items():
+        facts |= {f"n_{name}": len(part), f"n_{name}_same": int(part["reproduces"].sum())}
     recall = table[(table["key"] == "lr") & (table["measure"] == "recall")].iloc[0]
-    return {
-        "n_auroc": len(auroc),
-        "n_auroc_same": int(auroc["reproduces"].sum()),
-        "n_rest": len(rest),
-        "n_rest_same": int(rest["reproduces"].sum()),
-        "recall": recall["found"],
-        "recall_published": recall["published"],
-        "verdict": "reproduced" if table["reproduces"].all() else "not supported",
-    }
+    facts |= {"recall": recall["found"], "recall_published": recall["published"]}
+    return facts | {"verdict": "reproduced" if table["reproduces"].all() else "not supported"}
 
 
 def one_split(trial: pd.DataFrame, version: str, model: str, seed: int = SEED) -> dict[str, float]:
     """One model by the published protocol under some split seed: auroc, recall, precision, n_test, n_dropouts."""
     parts = split(trial, version, seed)
     y_prob = _tested(models.classifier(model, seed=SEED), parts)
-    flags = at_threshold(parts.y_test, y_prob)
-    found = {"auroc": metrics.auroc(parts.y_test, y_prob), "recall": flags["recall"], "precision": flags["precision"]}
+    found = {name: at_threshold(parts.y_test, y_prob)[name] for name in ("recall", "precision")}
+    found |= {"auroc": metrics.auroc(parts.y_test, y_prob)}
     return found | {"n_test": len(parts.y_test), "n_dropouts": int(parts.y_test.sum())}
 
 
 def many_splits(trial: pd.DataFrame, n_splits: int, seed: int, names: Sequence[str]) -> pd.DataFrame:
-    """Test AUROC of logistic regression on feature sets, over random stratified splits of one trial.
-
-    Parameters
-    ----------
-    trial : DataFrame (n, ...)
-    n_splits : int
-    seed : int
-    names : sequence of str
-        Keys of `attrition.studies.ablation.feature_sets`.
-    """
+    """Test AUROC of logistic regression on named `feature_sets`, over random stratified splits of one trial."""
     X = features.columns(trial, tuple(features.FEATURES)).to_numpy()
     y = trial["dropout"].to_numpy().astype(int)
     held_out = np.zeros((n_splits, len(y)))

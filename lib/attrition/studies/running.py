@@ -7,46 +7,37 @@ leavers of those enrolled, and of all; whether a trial within its plan ever ring
 fractions of the patient-days; any-look false alarm, and the day of an alarm where more leave than planned.
 """
 
-import datetime
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from attrition import engine, seeds
-from attrition.metrics.intervals import wilson
+from attrition import engine, seeds, settings, studies
+from attrition.metrics.intervals import Interval, wilson
 from attrition.running import limit
 from attrition.running.hazards import days_in
-from attrition.running.projection import project, word
+from attrition.running.projection import FEWEST, project, word
 from attrition.running.remaining import COMPETED, LEFT, at, informed, quantiles
 
 NAME = "running"
 SEED = 261128
 N, H, ACCRUAL, LEAVE, COMPETE, SITES = 254, 168, 365, 0.30, 0.03, 20
 FRACTIONS = (0.2, 0.4, 0.6)
-SHAPES = ("constant", "early", "late", "peak")
-WORLDS = {
-    "gate": SHAPES,
-    "stress": ("frailty", "sites", "rising", "falling"),
-    "held out": ("half leave", "bath", "cliff", "visits"),
-}
+WORLDS: dict[str, dict[str, str]] = settings.read(Path(__file__).with_name("running.yaml"), ValueError)
+SHAPES = tuple(WORLDS["gate"])
+NAMES = {world: name for worlds in WORLDS.values() for world, name in worlds.items()}
 BLOCKS = {"peak": ((28, 1), (84, 3), (168, 0.8)), "bath": ((56, 2), (112, 0.5), (168, 2))}
 BLOCKS |= {"cliff": ((56, 1), (112, 1), (168, 4))}
-NAMES = {
-    "constant": "an even rate", "early": "most leave early", "late": "most leave late",
-    "peak": "a peak in weeks 5 to 12",
-    "frailty": "patients differ", "sites": "sites differ", "rising": "the rate rises by half a year",
-    "falling": "the rate falls by a third a year", "half leave": "half leave", "bath": "early and late",
-    "cliff": "a cliff at the end", "visits": "recorded at visits",
-}  # fmt: skip
 GATE = (0.85, 0.95)
 MORE = (1.25, 1.5, 2.0)
 PLANNED = 1 - (1 - LEAVE) * (1 - COMPETE)
 EVERY = 365.25 / 12
 FIRST_DAY = pd.Timestamp("2020-01-01")
 VISITS = tuple(range(28, H + 1, 28))
+LOOKS = np.arange(1, int((ACCRUAL + H) / EVERY) + 1) * EVERY
 
 
 def hazard(world: str, share: float = LEAVE) -> np.ndarray:
@@ -108,9 +99,8 @@ def covered(world: str, number: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _share(values: pd.Series) -> dict[str, float]:
-    ends = wilson(float(values.sum()), len(values))
-    return {"value": float(values.mean()), "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]}
+def _share(values: pd.Series) -> Interval:
+    return wilson(float(values.sum()), len(values))
 
 
 def coverage(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -133,13 +123,12 @@ def words(rows: pd.DataFrame) -> dict[str, Any]:
 
 def seen(world: str, numbers: range, seed: int, share: float = LEAVE, with_b: bool = True) -> pd.DataFrame:
     """Simulated trials at every look: number, day, enrolled, events, expected (of an even plan), p_above."""
-    days = np.arange(1, int((ACCRUAL + H) / EVERY) + 1) * EVERY
     edges, even = np.linspace(0, H, H // 28 + 1), -np.log1p(-PLANNED) / H
-    shape, events, spans = (len(numbers), len(days)), [], []
+    shape, events, spans = (len(numbers), len(LOOKS)), [], []
     enrolled = np.zeros(shape)
     for i, number in enumerate(numbers):
         known = drawn(world, seeds.stream(seed, NAME, "looks", world, f"{share:.4f}", number), share)
-        u = np.floor(days[:, None]) - (known["start"] - FIRST_DAY).dt.days.to_numpy() + 1
+        u = np.floor(LOOKS[:, None]) - (known["start"] - FIRST_DAY).dt.days.to_numpy() + 1
         day = known["day"].fillna(np.inf).to_numpy()
         time = np.clip(np.minimum(u, day), 0, H)
         enrolled[i] = (u > 0).sum(axis=1)
@@ -149,31 +138,31 @@ def seen(world: str, numbers: range, seed: int, share: float = LEAVE, with_b: bo
         events.append([[(kind & (piece == k)).sum(axis=1) for k in range(len(edges) - 1)] for kind in kinds])
     counted, exposure = np.array(events, float).transpose(1, 0, 3, 2), np.array(spans)
     p = np.zeros(shape)
-    for look in range(len(days)) if with_b else ():
+    for look in range(len(LOOKS)) if with_b else ():
         p[:, look] = limit.above(counted[:, :, look], exposure[:, look], edges, PLANNED)
     frame = {"enrolled": enrolled, "events": counted.sum(axis=(0, 3)), "expected": exposure.sum(axis=2) * even}
-    index = pd.MultiIndex.from_product([numbers, days], names=["number", "day"])
+    index = pd.MultiIndex.from_product([numbers, LOOKS], names=["number", "day"])
     return pd.DataFrame({k: v.ravel() for k, v in (frame | {"p_above": p}).items()}, index=index).reset_index()
 
 
 def boundary() -> float:
     """Critical value of rule A of the plan: starts spread evenly, an even hazard."""
-    days = np.arange(1, int((ACCRUAL + H) / EVERY) + 1) * EVERY
-    u = np.clip(days[:, None] - np.linspace(0, ACCRUAL, N), 0, H)
-    return limit.critical((1 - (1 - PLANNED) ** (u / H)).sum(axis=1)[(u > 0).sum(axis=1) >= 10])
+    u = np.clip(LOOKS[:, None] - np.linspace(0, ACCRUAL, N), 0, H)
+    return limit.critical((1 - (1 - PLANNED) ** (u / H)).sum(axis=1)[(u > 0).sum(axis=1) >= FEWEST])
 
 
 def first(table: pd.DataFrame, c: float, width: float) -> pd.DataFrame:
     """Day of the first alarm of each trial by each rule; infinite without one."""
-    enough = (table["enrolled"] >= 10) & (table["events"] >= limit.FEWEST_EVENTS)
+    enough, day = _enough(table), table["day"]
     D, n = table["events"].to_numpy(), np.maximum(table["enrolled"].to_numpy(), 1)
-    rung = {
-        "A": enough & (limit.llr(D, table["expected"].to_numpy()) >= c),
-        "B": enough & (table["p_above"] >= limit.SURE),
-    }
-    rung |= {"gsm.qtl": limit.simple(D, n, PLANNED) & enough, "calibrated": limit.simple(D, n, PLANNED, width) & enough}
-    days = {name: table["day"].where(rings, np.inf).groupby(table["number"]).min() for name, rings in rung.items()}
+    rung = {"A": limit.llr(D, table["expected"].to_numpy()) >= c, "B": table["p_above"] >= limit.SURE}
+    rung |= {"gsm.qtl": limit.simple(D, n, PLANNED), "calibrated": limit.simple(D, n, PLANNED, width)}
+    days = {name: day.where(enough & rings, np.inf).groupby(table["number"]).min() for name, rings in rung.items()}
     return pd.DataFrame(days)
+
+
+def _enough(table: pd.DataFrame) -> pd.Series:
+    return (table["enrolled"] >= FEWEST) & (table["events"] >= limit.FEWEST_EVENTS)
 
 
 def alarms(n_null: int, n_trials: int, seed: int) -> dict[str, Any]:
@@ -182,21 +171,19 @@ def alarms(n_null: int, n_trials: int, seed: int) -> dict[str, Any]:
     cases = [(world, LEAVE, n_trials, True) for world in SHAPES] + [("sites", LEAVE, n_trials, False)]
     cases += [("constant", 1 - (1 - PLANNED * times) / (1 - COMPETE), n_trials, True) for times in MORE]
     cases += [("constant", LEAVE, n_null, False)]
+    blocks = [[range(k, min(k + block, n)) for k in range(0, n, block)] for _, _, n, _ in cases]
     tasks = [
-        (i, w, range(k, min(k + block, n)), s, b) for i, (w, s, n, b) in enumerate(cases) for k in range(0, n, block)
+        delayed(seen)(w, part, seed, s, b) for (w, s, _, b), own in zip(cases, blocks, strict=True) for part in own
     ]
-    found = engine.compute([delayed(seen)(w, part, seed, s, b) for _, w, part, s, b in tasks], "simulated looks")
-    tables = [pd.concat([t for t, task in zip(found, tasks, strict=True) if task[0] == i]) for i in range(len(cases))]
-    null = tables[-1][(tables[-1]["enrolled"] >= 10) & (tables[-1]["events"] >= limit.FEWEST_EVENTS)]
+    found = iter(engine.compute(tasks, "simulated looks"))
+    tables = [pd.concat([next(found) for _ in own]) for own in blocks]
+    null = tables[-1][_enough(tables[-1])]
     z = (null["events"] / null["enrolled"] - PLANNED) / np.sqrt(PLANNED * (1 - PLANNED) / null["enrolled"])
     width = float(np.quantile(z.groupby(null["number"]).max().reindex(range(n_null), fill_value=-np.inf), 0.95))
     firsts = [first(table, c, width) for table in tables]
-    names = [*SHAPES, "sites"]
-    rung = {
-        w: {r: _share(np.isfinite(f[r])) for r in f if r != "B" or w != "sites"}
-        for w, f in zip(names, firsts, strict=False)
-    }
-    rung["constant, rule A"] = {rule: _share(np.isfinite(firsts[-1][rule])) for rule in ("A", "gsm.qtl", "calibrated")}
+    rules, names = ["A", "gsm.qtl", "calibrated"], [*SHAPES, "sites"]
+    without = zip([*names, "constant, rule A"], [*firsts[: len(names)], firsts[-1]], strict=True)
+    rung = {w: {r: _share(np.isfinite(f[r])) for r in (f if w in SHAPES else rules)} for w, f in without}
     delay = []
     for times, days in zip(MORE, firsts[len(names) : -1], strict=True):
         for rule in days:
@@ -212,10 +199,8 @@ def run(n_trials: int, n_others: int, seed: int, n_null: int = 4000) -> dict[str
     cases = [(w, k) for kind, ws in WORLDS.items() for w in ws for k in range(n_trials if kind == "gate" else n_others)]
     each = engine.compute([delayed(covered)(world, number, seed) for world, number in cases], "simulated trials")
     rows = pd.DataFrame([row for part in each for row in part])
-    command = f"python -m attrition study {NAME} --trials {n_trials} --every-method {n_others}"
-    found = {"date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(), "command": command, "seed": seed}
-    found |= {"n_trials": n_trials, "n_others": n_others, "coverage": coverage(rows), "words": words(rows)}
-    found |= {"first": rows[rows["number"] < 1].to_dict("records")}
+    found = studies.about(NAME, seed, n_trials, n_others=n_others) | {"coverage": coverage(rows), "words": words(rows)}
+    found["first"] = rows[rows["number"] < 1].to_dict("records")
     return found | {"limit": alarms(n_null, max(n_trials, 1) * 2, seed)}
 
 
@@ -239,17 +224,10 @@ def judged(worlds: pd.DataFrame) -> dict[str, Any]:
         row = rows.loc[rows["pit"].idxmax() if highest else rows["pit"].idxmin()]
         return {"words": NAMES[row["world"]], "pit": float(row["pit"]), "fraction": float(row["fraction"])}
 
-    found = {
-        "asked_low": GATE[0],
-        "asked_high": GATE[1],
-        "held": held,
-        "n": len(gate),
-        "trials": int(gate["n_trials"].min()),
-        "lowest": at_row(gate),
-    }
-    found |= {"highest": at_row(gate, True), "worst": at_row(worlds)}
+    found: dict[str, Any] = {"asked_low": GATE[0], "asked_high": GATE[1], "held": held, "n": len(gate)}
+    found |= {"trials": int(gate["n_trials"].min()), "lowest": at_row(gate), "highest": at_row(gate, True)}
+    found |= {"worst": at_row(worlds), "held_out": at_row(worlds[worlds["kind"] == "held out"])}
     found["second"] = at_row(worlds[worlds["world"] != worlds.loc[worlds["pit"].idxmin(), "world"]])
-    found["held_out"] = at_row(worlds[worlds["kind"] == "held out"])
     ends = {"low": gate["planned"].min(), "high": gate["planned"].max(), "worst": worlds["planned"].min()}
     found["planned"] = {name: float(value) for name, value in ends.items()}
     return found | {"verdict": "supported" if held == len(gate) else "not supported"}

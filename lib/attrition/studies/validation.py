@@ -84,12 +84,11 @@ def of_folds(y: Array, score: Array, masks: Array) -> Interval:
 def _corrected(y: Array, fitted: Array, name: str, value: float, refit_sd: float) -> dict[str, Interval]:
     """Intervals of a bootstrap-corrected AUROC: DeLong's moved by the optimism, and with the refits' variance."""
     aurocs, covariance = intervals.delong(y, fitted[:, None])
-    apparent, variance = float(aurocs[0]), float(np.ravel(covariance)[0])
-    found = intervals.logit_interval(apparent, float(np.sqrt(variance)))
-    moved = value - apparent
-    wide = intervals.logit_interval(value, float(np.sqrt(variance + refit_sd**2)))
+    variance = float(np.ravel(covariance)[0])
+    found = intervals.logit_interval(float(aurocs[0]), float(np.sqrt(variance)))
+    moved = value - float(aurocs[0])
     plain = Interval(value=value, ci_low=found["ci_low"] + moved, ci_high=found["ci_high"] + moved)
-    return {name: plain, f"{name}_refit": wide}
+    return {name: plain, f"{name}_refit": intervals.logit_interval(value, float(np.sqrt(variance + refit_sd**2)))}
 
 
 def point632plus(apparent: float, left_out: float, chance: float = CHANCE) -> float:
@@ -162,24 +161,18 @@ def estimate(
     apparent, first = float(ranks.auroc(y, fitted)[0]), flat[0] == 1
     harrell, plus, refit_sd = bootstrapped(y, drawn, counts, apparent)
     repeated = of_rows(y, oof)
-    found = {
-        "apparent": of_rows(y, fitted[None]),
-        "split": of_rows(y[first], held[:1, first]),
-        "cv5": of_rows(y, oof[:1]),
-        "repeated_cv5": repeated,
-        "repeated_cv5_corrected": corrected_interval(ranks.auroc(y, held, flat), repeated["value"], sizes.n_folds),
-        **_corrected(y, fitted, "optimism", harrell, refit_sd),
-        **_corrected(y, fitted, "point632plus", plus, refit_sd),
-    }
+    corrected = corrected_interval(ranks.auroc(y, held, flat), repeated["value"], sizes.n_folds)
+    found = {"apparent": of_rows(y, fitted[None]), "split": of_rows(y[first], held[:1, first])}
+    found |= {"cv5": of_rows(y, oof[:1]), "repeated_cv5": repeated, "repeated_cv5_corrected": corrected}
+    found |= _corrected(y, fitted, "optimism", harrell, refit_sd)
+    found |= _corrected(y, fitted, "point632plus", plus, refit_sd)
     outer = masks[0]
     best, winner = tuned_penalty(X, y, outer[None], everyone)
     chosen, _ = tuned_penalty(X, y, _inner_masks(y, outer, sizes.n_inner, rng), 1 - outer)
     tuned = fit_pipeline(X, y, np.concatenate([everyone, 1 - outer]), C=np.concatenate([best, chosen])[:, None])
     by_fold = (tuned.decision_function(X)[1:] * outer).sum(axis=0)
-    return [plain.first(1), tuned.first(1)], found | {
-        "tuned_cv": of_rows(y, winner),
-        "nested": of_folds(y, by_fold, outer),
-    }
+    found |= {"tuned_cv": of_rows(y, winner), "nested": of_folds(y, by_fold, outer)}
+    return [plain.first(1), tuned.first(1)], found
 
 
 def study(
@@ -202,11 +195,8 @@ def study(
         Columns n_patients, trial, scheme, truth, value, ci_low, ci_high.
     """
     people = drawn(FEATURES, n_population, seeds.stream(seed, "validation", "population"))
-    tasks = [
-        joblib.delayed(_rows)(people, n, range(first, min(first + BLOCK, n_trials)), seed, sizes)
-        for n in trial_sizes
-        for first in range(0, n_trials, BLOCK)
-    ]
+    blocks = [range(first, min(first + BLOCK, n_trials)) for first in range(0, n_trials, BLOCK)]
+    tasks = [joblib.delayed(_rows)(people, n, block, seed, sizes) for n in trial_sizes for block in blocks]
     return pd.DataFrame([row for part in engine.compute(tasks, "validation schemes") for row in part])
 
 
@@ -217,10 +207,9 @@ def _rows(people: Population, n: int, trials: range, seed: int, sizes: Sizes | N
         fits, found = estimate(X, y.astype(float), seeds.stream(seed, "validation", "folds", n, trial), sizes)
         scores = np.concatenate([fit.decision_function(people.X) for fit in fits])
         plain, tuned = ranks.binned_soft_auroc(people.probability, scores)[0] + people.shift["auroc"]
-        rows += [
-            {"n_patients": n, "trial": trial, "scheme": scheme, "truth": tuned if scheme in TUNED else plain, **numbers}
-            for scheme, numbers in found.items()
-        ]
+        for scheme, numbers in found.items():
+            row = {"n_patients": n, "trial": trial, "scheme": scheme}
+            rows.append(row | {"truth": tuned if scheme in TUNED else plain, **numbers})
     return rows
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from attrition import paths
+from attrition import cdisc, paths
 from attrition.cdisc import CdiscError, Trial, files
 from attrition.cdisc.sources import PACKAGED, holds_files, open_source
 from attrition.contract.strict import ContractError
-from attrition.trials import flat, folder, mapping, understood
+from attrition.trials import flat, mapping, understood
 from attrition.trials.flat import FEWEST_PATIENTS
 from attrition.trials.mapping import MappingError, TableMapping, slug
 from attrition.trials.mapping import read as read_mapping
@@ -91,12 +91,19 @@ def _put_back(chosen: Any, cut: Any, horizon: int | None) -> TableMapping:
 
 
 def read_from(place: str | Path | pd.DataFrame, chosen: TableMapping | None = None, name: str = "") -> Trial:
-    """A trial from CDISC files (see `attrition.trials.folder.load`) or a flat table (`attrition.trials.flat.load`)."""
-    if not isinstance(place, pd.DataFrame) and holds_files(place):
-        return folder.load(place, chosen, name)
+    """A trial from CDISC files (`attrition.cdisc.load`), with what a mapping decides, or a table (`flat.load`).
+
+    `name` stands where the mapping has none.
+    """
     if chosen is None:
-        raise MappingError("a flat table needs a mapping that says which column is what")
-    return flat.load(place, chosen, name)
+        if isinstance(place, pd.DataFrame) or not holds_files(place):
+            raise MappingError("a flat table needs a mapping that says which column is what")
+        return cdisc.load(place)
+    if isinstance(place, pd.DataFrame) or not holds_files(place):
+        return flat.load(place, chosen, name)
+    source = open_source(place, missing=mapping.for_folder(chosen).missing)
+    found, name = mapping.over(cdisc.usual(source, chosen.study or ""), chosen), chosen.name or name
+    return cdisc.read(source, replace(found, name=slug(name)) if name else found)
 
 
 def _beside(table: Path) -> Path:
@@ -140,24 +147,19 @@ def _named(of: str, several: bool) -> Iterator[None]:
         raise (type(error)(f"{of}: {error}") if several and not str(error).startswith(f"{of}:") else error) from None
 
 
-def _files(place: str, kind: str, given: str | None) -> TrialFiles:
+def _files(place: str, kind: str, given: str | Path | None) -> TrialFiles:
     path = Path(place)
-    if kind in ("packaged", "folder"):
-        place = place if kind == "packaged" else str(path.resolve())
-        usual = place if kind == "packaged" else path.resolve().name.removesuffix(".zip")
-        read = mapping.read(given) if given else None
-        name = slug((read.name if read else "") or usual)
-        return TrialFiles(name, place, str(Path(given).resolve()) if given else "")
-    if kind == "table":
-        chosen = Path(given) if given else _beside(path)
-        name = mapping.read(chosen).name
-        return TrialFiles(slug(name or path.stem), str(path.resolve()), str(chosen.resolve()))
-    read = mapping.read(path)
-    if read.table is not None and holds_files(read.table):
-        return _files(str(read.table), "folder", str(path))
-    if read.table is None:
-        raise MappingError(f"{path.name}: table is missing; name it there, or with --trial TABLE --mapping {path.name}")
-    return TrialFiles(slug(read.name or read.table.stem), str(read.table.resolve()), str(path.resolve()))
+    if kind == "mapping":
+        given, path = path, mapping.read(path).table
+        if path is None:
+            how = f"name it there, or with --trial TABLE --mapping {given.name}"
+            raise MappingError(f"{given.name}: table is missing; {how}")
+        kind = "folder" if holds_files(path) else "table"
+    given = _beside(path) if kind == "table" and not given else given
+    usual = place if kind == "packaged" else path.stem if kind == "table" else path.resolve().name.removesuffix(".zip")
+    name = slug((mapping.read(given).name if given else "") or usual)
+    at = place if kind == "packaged" else str(path.resolve())
+    return TrialFiles(name, at, str(Path(given).resolve()) if given else "")
 
 
 def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFiles]:
@@ -186,10 +188,9 @@ def _apart(found: list[TrialFiles]) -> list[TrialFiles]:
     if len({one.name for one in found}) < len(found):
         found = [replace(one, name=slug(Path(one.place).stem)) for one in found]
     names = [one.name for one in found]
-    for name in names:
-        if names.count(name) > 1:
-            same = f"two trials have the same name ({name})"
-            raise MappingError(f"{same}; name them in their mappings, or rename a folder")
+    if twice := [name for name in names if names.count(name) > 1]:
+        same = f"two trials have the same name ({twice[0]})"
+        raise MappingError(f"{same}; name them in their mappings, or rename a folder")
     return found
 
 
@@ -234,18 +235,15 @@ def check(trial: Trial, name: str) -> None:
     """Refuse a trial about which nothing can be estimated, with the minimum that the report needs."""
     n, primary, unknown = len(trial.patients), trial.flow["primary"], trial.flow["censored"]
     if n < FEWEST_PATIENTS or min(primary, n - primary) < FEWEST_EVENTS:
+        estimand, stopped = trial.definitions.estimand, trial.flow.get("off_treatment", 0)
         unseen = f" and {unknown} were not followed up to it" if unknown else ""
         hint = "(are the terms for completion right?)"
-        if trial.flow.get("off_treatment", 0) >= FEWEST_EVENTS and trial.definitions.estimand == "study":
-            hint = (
-                f"(by then {trial.flow['off_treatment']} stopped treatment: a mapping with [design] estimand = "
-                '"treatment" asks about that)'
-            )
-        raise CdiscError(
-            f"{name}: {n} patients, of whom {primary} left the {trial.definitions.estimand} by day {trial.horizon}"
-            f"{unseen}; the report needs at least {FEWEST_PATIENTS} patients, {FEWEST_EVENTS} who left and "
-            f"{FEWEST_EVENTS} who did not {hint}"
-        )
+        if stopped >= FEWEST_EVENTS and estimand == "study":
+            asks = 'a mapping with [design] estimand = "treatment" asks about that'
+            hint = f"(by then {stopped} stopped treatment: {asks})"
+        needs = f"{FEWEST_PATIENTS} patients, {FEWEST_EVENTS} who left and {FEWEST_EVENTS} who did not"
+        found = f"{n} patients, of whom {primary} left the {estimand} by day {trial.horizon}{unseen}"
+        raise CdiscError(f"{name}: {found}; the report needs at least {needs} {hint}")
 
 
 def describe(places: Sequence[str], mappings: Sequence[str], target: Path) -> str:
@@ -271,10 +269,9 @@ def register(trials: Sequence[TrialFiles], out: Path) -> None:
     for one in trials:
         other = before.get(one.name, one)
         if other.place != one.place and other.study not in ("", one.study):
-            raise MappingError(
-                f"{one.name}: {out.name} holds the results of another study that was read from a folder or table of "
-                "this name; give this one a name in its mapping, or another folder with --out"
-            )
+            holds = "holds the results of another study that was read from a folder or table of this name"
+            how = "give this one a name in its mapping, or another folder with --out"
+            raise MappingError(f"{one.name}: {out.name} {holds}; {how}")
     ours, theirs = ({of for one in some for of in (one.name, one.study)} for some in (trials, before.values()))
     if (out / "report.html").exists() and (ours or theirs) and not ours & theirs:
         holds = ", ".join(before) or "the simulated study"
@@ -312,10 +309,6 @@ def load(
         Put it back to this day: nothing that is dated later is read.
     horizon : int, optional
         Where neither plan nor mapping has one: of a trial that was put back no completer may tell it.
-
-    Returns
-    -------
-    Trial
 
     Raises
     ------

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,7 @@ from attrition.trials.mapping import (
     RECORDS,
     MappingError,
     TableMapping,
+    chosen,
     composed,
     for_table,
     plain,
@@ -52,6 +54,7 @@ MOST_ONCE = 5
 FEWEST_PATIENTS = 10
 FEWEST_FOLLOWED = 2
 UNSEEN = "and whether they would have stayed until then is not known"
+NUMBERS = ("value", "day", "known_day")
 TIDIED = "{} cells held invisible characters, or letters in decomposed form: read without, and composed."
 FREE_TEXT = "looks like free text or an identifier"
 LATE, FEW_LATE = 0.8, 2
@@ -145,6 +148,10 @@ class Cells:
         """Note the lines that break a rule."""
         self.problems += lines_of(column, rule, bad)
 
+    def doubt(self, column: str, rule: str) -> None:
+        """Note a rule that the column breaks as a whole."""
+        self.problems.append(Problem(column, rule))
+
     def same(self, value: str) -> pd.Series:
         """A column in which every row holds the same text."""
         return pd.Series(value, index=self.table.index, dtype="str")
@@ -185,11 +192,10 @@ class Cells:
         counts = self.table[column].value_counts()
         found, once = len(counts), int(counts.eq(1).sum())
         if found > most:
-            self.problems.append(Problem(column, f"{found} different values, at most {most}: it {FREE_TEXT}"))
-        elif once > max(MOST_ONCE, len(self.table) / 50, min(len(self.table) / 4, found / 2)):
-            self.problems.append(Problem(column, f"{once} values that one patient alone has: it {FREE_TEXT}"))
-            return False
-        return found <= most
+            self.doubt(column, f"{found} different values, at most {most}: it {FREE_TEXT}")
+        elif alone := once > max(MOST_ONCE, len(self.table) / 50, min(len(self.table) / 4, found / 2)):
+            self.doubt(column, f"{once} values that one patient alone has: it {FREE_TEXT}")
+        return found <= most and not alone
 
     def apart(self, column: str) -> pd.Series:
         """A column whose values differ in more than case and spaces; noted are lines with the rarer spelling.
@@ -242,14 +248,12 @@ def _reason(cells: Cells, m: TableMapping) -> pd.Series:
     if m.competing_event:
         cells.note(m.competing_event, "must be empty, 0 or 1", competing.notna() & ~competing.isin(YES | NO))
     if {"1", COMPETES} <= set(flag.dropna()) and not stayed.any():
-        cells.problems.append(Problem(m.event, "holds 1 and 2 and no 0: who left must be 1, who did not 0"))
+        cells.doubt(m.event, "holds 1 and 2 and no 0: who left must be 1, who did not 0")
     done, named = terms.isin(m.completed), terms.isin(m.competing)
     if m.reason:
         cells.note(m.reason, f"says completed where {m.event} says left", done & (left | competes))
-        unclear = stayed & ~competes & terms.notna() & ~done & ~named
-        cells.note(
-            m.reason, f"is a reason for leaving where {m.event} says stayed: for which is it competing?", unclear
-        )
+        unclear = f"is a reason for leaving where {m.event} says stayed: for which is it competing?"
+        cells.note(m.reason, unclear, stayed & ~competes & terms.notna() & ~done & ~named)
     return terms.mask(left & terms.isna(), LEFT).mask(competes & ~named, COMPETED)
 
 
@@ -262,8 +266,7 @@ def _note_terms(cells: Cells, column: str, m: TableMapping) -> None:
     lowered = [term.lower() for term in unnamed]
     for term in named:
         if term not in there and difflib.get_close_matches(term.lower(), lowered, 1, 0.8):
-            rule = f"the mapping's term {term!r} does not occur, but one spelled much like it does"
-            cells.problems.append(Problem(column, rule))
+            cells.doubt(column, f"the mapping's term {term!r} does not occur, but one spelled much like it does")
     forms = {plain(term) for term in named}
     alike = values.isin([term for term in unnamed if plain(term) in forms])
     cells.note(column, "is a term of the mapping but for case or spaces", alike)
@@ -279,9 +282,9 @@ def _note_nobody_completed(cells: Cells, m: TableMapping, day: pd.Series) -> Non
     rule = "no patient completed, by the terms that the mapping gives for completion"
     through = day.ge(m.horizon)[terms.notna() & ~terms.isin(m.ongoing)].groupby(terms).agg(["mean", "sum"])
     if ((through["mean"] >= LATE) & (through["sum"] >= FEW_LATE)).any():
-        cells.problems.append(Problem(m.reason, f"{rule}; one other term stands where patients reached the horizon"))
+        cells.doubt(m.reason, f"{rule}; one other term stands where patients reached the horizon")
     elif not (m.plan or m.data_cut or (terms.isna() | terms.isin(m.ongoing)).any()):
-        cells.problems.append(Problem(m.reason, f"{rule}, and none is still in the trial"))
+        cells.doubt(m.reason, f"{rule}, and none is still in the trial")
 
 
 def _treatment(cells: Cells, m: TableMapping, last: pd.Series) -> dict[str, pd.Series]:
@@ -301,21 +304,15 @@ def _arm(cells: Cells, m: TableMapping) -> pd.Series:
         return cells.same(ONE_ARM)
     arm = cells.category(m.arm, MOST_ARMS)
     cells.note(m.arm, "is empty", arm.isna())
-    if m.reference_arm and m.reference_arm not in set(arm.dropna()):
-        cells.problems.append(Problem(m.arm, f"the mapping's reference arm {m.reference_arm!r} does not occur"))
+    if m.reference and m.reference not in set(arm.dropna()):
+        cells.doubt(m.arm, f"the mapping's reference arm {m.reference!r} does not occur")
     return arm
 
 
 def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
-    """The patients of a flat table: id, arm, site, event_day, reason, start, stop of treatment and baseline columns.
-
-    Raises
-    ------
-    ContractError
-        With every bad line at once.
-    """
+    """The patients of a flat table: id, arm, site, event_day, reason, start, stop of treatment and baseline columns."""
     named = [m.id, m.event_day, m.reason, m.event, m.competing_event, m.treatment_day, m.treatment_reason]
-    named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories, *m.strata]
+    named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories]
     cells = Cells(read_table(path, [column for column in named if column], m.missing))
     day = cells.day(m.event_day, 1, needed=True)
     columns = {
@@ -329,10 +326,9 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     }
     _note_nobody_completed(cells, m, day)
     columns |= {_own(column): cells.number(column) for column in m.numbers}
-    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in (*m.categories, *m.strata)}
+    columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in m.categories}
     if len(cells.table) < FEWEST_PATIENTS:
-        rule = f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}"
-        cells.problems.append(Problem("", rule))
+        cells.doubt("", f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}")
     cells.refuse(_name(path))
     made = pd.DataFrame(columns)
     made.attrs["notes"] = cells.table.attrs.get("notes", ())
@@ -354,18 +350,10 @@ def _kind(cells: Cells, column: str | None, all_are: str | None) -> pd.Series:
 
 
 def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFrame, list[str]]:
-    """The dated records of the long table, if the mapping names one, and notes; `until` is each patient's last day.
-
-    Raises
-    ------
-    ContractError
-        With every bad line at once.
-    """
+    """The dated records of the long table, if the mapping names one, and notes; `until` is each patient's last day."""
     e = m.events
     if e is None:
-        numbers = ("value", "day", "known_day")
-        empty = {name: pd.Series(dtype="float" if name in numbers else "str") for name in EVENT_COLUMNS}
-        return pd.DataFrame(empty), []
+        return pd.DataFrame(columns=EVENT_COLUMNS, dtype="str").astype(dict.fromkeys(NUMBERS, float)), []
     named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
     cells = Cells(read_table(e.table, [column for column in named if column], m.missing))
     day, kind = cells.day(e.day, -LONGEST_STUDY), _kind(cells, e.kind, e.all_are)
@@ -389,22 +377,11 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
 
 def definitions(m: TableMapping, name: str) -> Definitions:
     """What the terms of a mapping mean, for a trial of that name."""
-    return Definitions(
-        name=slug(name),
-        title=m.title or name,
-        horizon=m.horizon,
-        landmarks=m.landmarks,
-        reference=m.reference_arm or "",
-        completed=frozenset(m.completed),
-        competing=dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing"),
-        reasons={term: group for group, terms in m.groups.items() for term in terms},
-        other="other" if m.reason else LEFT,
-        estimand=m.estimand or "",
-        data_cut=pd.Timestamp(m.data_cut) if m.data_cut else None,
-        adverse_events_known=m.known,
-        known_on_day_1=tuple(map(_own, m.known_on_day_1)),
-        plan=m.plan,
-    )
+    given = {"title": name} | chosen(m) | {"name": slug(name), "other": "other" if m.reason else LEFT}
+    given |= {"known_on_day_1": tuple(map(_own, m.known_on_day_1)), "numbers": (), "categories": ()}
+    given |= {"completed": frozenset(m.completed), "reasons": {t: group for group, ts in m.groups.items() for t in ts}}
+    competing = dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing")
+    return Definitions(**given, competing=competing)
 
 
 def _workable(trial: Trial) -> int:
@@ -416,28 +393,24 @@ def _workable(trial: Trial) -> int:
     return int(seen if begins is None else min(begins, seen)) // 7 * 7
 
 
-def _runs(trial: Trial, m: TableMapping) -> bool:
-    """Whether the trial runs: a plan or a data cut says so, or nobody has completed and some are still in it."""
-    groups = set(trial.patients["reason_group"])
-    return bool(m.plan or m.data_cut) or bool(m.reason and CENSORED in groups and COMPLETED not in groups)
-
-
 def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
     """Refuse a horizon by which nobody can be known to have stayed, or before which completion is a way out.
 
-    In a trial that runs nobody needs to have been seen through it yet: that is a note.
+    In a trial that runs (by plan or data cut, or nobody has completed and some are still in it) nobody needs to have
+    been seen through it yet: that is a note.
     """
+    groups = set(trial.patients["reason_group"])
+    runs = m.plan or m.data_cut or (m.reason and CENSORED in groups and COMPLETED not in groups)
     begins = completion_begins(trial.patients)
     unseen = not trial.patients["status"].eq(NO_EVENT).any()
-    if unseen and _runs(trial, m) and (begins is None or begins >= trial.horizon):
+    early = begins is not None and begins < trial.horizon
+    if unseen and runs and not early:
         return [f"Nobody has yet been seen through day {trial.horizon}, the horizon."]
-    if unseen:
-        why = "nobody was seen through that day"
-    elif begins is not None and begins < trial.horizon:
-        completed = trial.patients.loc[trial.patients["reason_group"].eq(COMPLETED), "event_day"]
-        why = f"{(completed < trial.horizon).mean():.0%} of those who completed did so earlier, {UNSEEN}"
-    else:
+    if not unseen and not early:
         return []
+    completed = trial.patients.loc[trial.patients["reason_group"].eq(COMPLETED), "event_day"]
+    why = f"{(completed < trial.horizon).mean():.0%} of those who completed did so earlier, {UNSEEN}"
+    why = "nobody was seen through that day" if unseen else why
     longest = _workable(trial)
     advice = f"the longest horizon that works, in whole weeks, is {longest}" if longest else "no whole week would work"
     before = f" (landmarks before {longest})" if longest and max(trial.landmarks) >= longest else ""
@@ -445,27 +418,10 @@ def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
 
 
 def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | None = None) -> Trial:
-    """A trial from one flat table and its mapping.
+    """A trial from one flat table (CSV, parquet or in memory, a row a patient) and its mapping.
 
-    Parameters
-    ----------
-    path : str or pathlib.Path or pandas.DataFrame
-        CSV, parquet or a table in memory, one row a patient.
-    mapping : TableMapping
-        See `attrition.trials.mapping.read`.
-    name : str, optional
-        Default: the mapping's, else that of the file.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    ContractError
-        The table breaks its contract: every problem with line and column.
-    MappingError
-        The horizon lies beyond what was seen of the patients.
+    Its name is the mapping's where none is given, else that of the file. Refused are a table that breaks its contract,
+    with every problem by line and column, and a horizon that lies beyond what was seen of the patients.
     """
     path, mapping = path if isinstance(path, pd.DataFrame) else Path(path), for_table(mapping)
     table = patients(path, mapping)
@@ -484,18 +440,10 @@ def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | Non
     elif mapping.estimand == "treatment":  # the one exit that the table tells
         recorded, day, reason = ("treatment",), table.pop("event_day"), table.pop("reason")
         table = table.assign(last_day=day, treatment_day=day.where(reason.notna()), treatment_reason=reason)
-    trial = assemble(
-        _name(path),
-        "table",
-        definitions(mapping, name or mapping.name or Path(_name(path)).stem),
-        table.reset_index(drop=True),
-        records,
-        {"screened": None, "screen_failures": None},
-        schedule,
-        tuple(notes),
-        estimands=recorded,
-        account=tuple(account),
-    )
+    own, table = definitions(mapping, name or mapping.name or Path(_name(path)).stem), table.reset_index(drop=True)
+    more: dict[str, Any] = {"notes": tuple(notes), "estimands": recorded, "account": tuple(account)}
+    unknown = {"screened": None, "screen_failures": None}
+    trial = assemble(_name(path), "table", own, table, records, unknown, schedule, **more)
     return replace(trial, notes=(*trial.notes, *_seen_to_the_horizon(trial, mapping)))
 
 

@@ -4,6 +4,7 @@ A flat table needs ``[columns]``, which column is what, and a horizon; of a fold
 key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
 """
 
+import dataclasses
 import datetime
 import itertools
 import re
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
+
 from attrition import settings
-from attrition.cdisc.trial import KINDS
+from attrition.cdisc.trial import KINDS, Definitions
 from attrition.contract.strict import plain, tidied
 from attrition.settings import Keys, Kind, Number, problems, shape, whole
 from notebook_report import errors
@@ -73,10 +76,13 @@ OF_TABLES = ("columns", "schedule", "events")
 OF_FOLDERS = {"disposition": ("study", "treatment", "ignore", "partial"), "design": ("study", "epochs")}
 """Keys that say something about the one or the other alone."""
 RENAMED = {
-    "columns": {"competing": "competing_event"},
-    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"},
-}
-"""Keys of sections whose name another section has, and their attribute."""
+    "columns": {"competing": "competing_event"}, "design": {"reference_arm": "reference"},
+    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"}
+    | {"partial": "partial_exits"}, "adverse_events": {"known": "adverse_events_known"},
+}  # fmt: skip
+"""Keys of sections whose name another section has, or that `Definitions` call otherwise, and their attribute."""
+FIELDS = {each.name for each in dataclasses.fields(Definitions)} - {"name", "completed", "competing", "ongoing"}
+"""Choices that a mapping states as `Definitions` have them."""
 CELL = 4
 SHAPE: Keys = shape(settings.read(Path(__file__).with_name("mapping.yaml"), ValueError), WORDS)
 TEMPLATE = Path(__file__).with_name("template.toml").read_text(encoding="utf-8")
@@ -131,23 +137,22 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "trial"
 
 
-def _group_problems(groups: Mapping[str, Any]) -> Iterator[str]:
+def _group_problems(groups: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     where, forms = "[reasons.groups]", [plain(name).replace("_", " ") for name in groups]
     for name, form in zip(groups, forms, strict=True):
-        if form == "competing":
-            yield f"{where} competing events have a key of their own: [reasons] competing"
-        elif form in RESERVED or not form:
-            yield f"{where} the name {name!r} is taken by the report; give the group another one"
-        elif forms.count(form) > 1:
-            yield f"{where} the name {name!r} differs from another one only in case or spaces"
+        own, taken = form == "competing", form in RESERVED or not form
+        yield own, f"{where} competing events have a key of their own: [reasons] competing"
+        yield taken and not own, f"{where} the name {name!r} is taken by the report; give the group another one"
+        alike = forms.count(form) > 1 and not own and not taken
+        yield alike, f"{where} the name {name!r} differs from another one only in case or spaces"
 
 
 def _twice(names: list[str]) -> set[str]:
     return {name for name in names if names.count(name) > 1}
 
 
-def _across(content: dict[str, Any]) -> Iterator[str]:
-    """Rules that join several keys."""
+def _across(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Rules that join several keys: whether each is broken, and what it says."""
     design, baseline, reasons, events, plan = (
         content.get(name, {}) for name in ("design", "baseline", "reasons", "events", "plan")
     )
@@ -155,53 +160,47 @@ def _across(content: dict[str, Any]) -> Iterator[str]:
     horizons = [part["horizon"] for part in (design, plan) if "horizon" in part]
     if "columns" in content:
         yield from _across_columns(content, bool(horizons))
-    if len(set(horizons)) > 1:
-        yield "[plan] horizon is another day than that of [design]"
-    if horizons and any(day >= horizons[0] for day in design.get("landmarks", ())):
-        yield "[design] landmarks must lie before the horizon"
+    yield len(set(horizons)) > 1, "[plan] horizon is another day than that of [design]"
+    late = any(day >= horizon for day in design.get("landmarks", ()) for horizon in horizons[:1])
+    yield late, "[design] landmarks must lie before the horizon"
     lists = [reasons.get(key, ()) for key in ("completed", "ongoing", "competing")]
     for term in _twice([term for terms in (*lists, *groups.values()) for term in terms]):
-        yield f"[reasons] the term {term!r} stands in two places"
+        yield True, f"[reasons] the term {term!r} stands in two places"
     yield from _group_problems(groups)
-    lists = [baseline.get(key, []) for key in ("numbers", "categories", "strata")]
-    named = [name for names in lists for name in names]
+    named = [name for key in ("numbers", "categories", "strata") for name in baseline.get(key, [])]
     for name in _twice([*content.get("columns", {}).values(), *named]):
-        yield f"the column {name!r} has two roles"
+        yield True, f"the column {name!r} has two roles"
     for name in baseline.get("known_on_day_1", ()):
-        if named and name not in named:
-            yield f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
-    for key, cells in content.get("disposition", {}).items():
-        for cell in cells if isinstance(cells, list) else ():
-            if "|" in cell and cell.count("|") != CELL - 1:
-                yield f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
-    if events and ("kind" in events) == ("all_are" in events):
-        yield "[events] needs one of kind and all_are, not both"
-    if "effect" in plan and "proportions" in plan:
-        yield "[plan] needs one of effect and proportions, not both"
+        said = f"[baseline] known_on_day_1: {name!r} is no column of numbers, categories or strata"
+        yield named and name not in named, said
+    cells = [(key, cell) for key, each in content.get("disposition", {}).items() if type(each) is list for cell in each]
+    for key, cell in cells:
+        said = f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
+        yield "|" in cell and cell.count("|") != CELL - 1, said
+    yield events and ("kind" in events) == ("all_are" in events), "[events] needs one of kind and all_are, not both"
+    yield {"effect", "proportions"} <= {*plan}, "[plan] needs one of effect and proportions, not both"
 
 
-def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[str]:
+def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[tuple[Any, str]]:
     """Rules of a flat table."""
-    columns, reasons = content["columns"], content.get("reasons", {})
-    if not horizon:
-        yield "[design] 'horizon' is missing"
-    if not {"reason", "event"} & columns.keys():
-        yield "[columns] needs one of reason and event, or both: event tells who left, reason why"
-    if reasons and "reason" not in columns:
-        yield "[reasons] needs the column reason (in the column event, 2 is a competing event)"
-    if "competing" in columns and "event" not in columns:
-        yield "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
-    if "schedule" in content and not content.get("events"):
-        yield "[schedule] needs [events]: visits that took place tell which were missed"
-    if "treatment_reason" in columns and "treatment_day" not in columns:
-        yield "[columns] treatment_reason needs treatment_day"
-    finer = reasons.keys() & {"ongoing", "competing", "groups"}
-    if finer and not reasons.get("completed") and "event" not in columns:
-        yield "[reasons] completed is missing: without it every completion would count as leaving"
-    for section, keys in OF_FOLDERS.items():
-        for key in keys:
-            if key in content.get(section, {}):
-                yield f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+    columns, reasons = {*content["columns"]}, content.get("reasons", {})
+    yield not horizon, "[design] 'horizon' is missing"
+    said = "[columns] needs one of reason and event, or both: event tells who left, reason why"
+    yield not {"reason", "event"} & columns, said
+    said = "[reasons] needs the column reason (in the column event, 2 is a competing event)"
+    yield reasons and "reason" not in columns, said
+    said = "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
+    yield "competing" in columns and "event" not in columns, said
+    said = "[schedule] needs [events]: visits that took place tell which were missed"
+    yield "schedule" in content and not content.get("events"), said
+    without = "treatment_reason" in columns and "treatment_day" not in columns
+    yield without, "[columns] treatment_reason needs treatment_day"
+    finer = reasons.keys() & {"ongoing", "competing", "groups"} and not reasons.get("completed")
+    said = "[reasons] completed is missing: without it every completion would count as leaving"
+    yield finer and "event" not in columns, said
+    for section, key in ((section, key) for section, keys in OF_FOLDERS.items() for key in keys):
+        said = f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+        yield key in content.get(section, {}), said
 
 
 def for_table(m: TableMapping) -> TableMapping:
@@ -220,22 +219,37 @@ def for_folder(m: TableMapping) -> TableMapping:
     return m
 
 
+def chosen(m: TableMapping) -> dict[str, Any]:
+    """What a mapping chooses, by the fields of `Definitions`; terms mean something else in a table than in a folder."""
+    given = {name: value for name, value in vars(m).items() if name in FIELDS and value}
+    return given | ({"data_cut": pd.Timestamp(m.data_cut)} if m.data_cut else {})
+
+
+def over(base: Definitions, m: TableMapping) -> Definitions:
+    """The definitions of a study with what a mapping of its folder says put over them.
+
+    Terms extend those of CDISC: one that the mapping names leaves every other list in which it stood.
+    """
+    m, given = for_folder(m), chosen(m)
+    terms = {key: _upper(getattr(m, key)) for key in ("completed", "competing", "ongoing")}
+    groups = {term: group for group, names in m.groups.items() for term in _upper(names)}
+    named = {*groups, *(term for names in terms.values() for term in names)}
+    given |= {key: frozenset((getattr(base, key) - named) | {*terms[key]}) for key in ("completed", "ongoing")}
+    competing = {term: name for term, name in base.competing.items() if term not in named}
+    given["competing"] = competing | {term: base.competing.get(term, "competing") for term in terms["competing"]}
+    given["reasons"] = {term: group for term, group in base.reasons.items() if term not in named} | groups
+    given |= {"landmarks": m.landmarks} if m.landmarks or m.horizon or m.epochs else {}
+    return dataclasses.replace(base, **given | ({"arms": ()} if m.reference else {}))
+
+
+def _upper(names: Any) -> list[str]:
+    return [str(name).strip().upper() for name in names]
+
+
 def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
-    """Read a mapping.
+    """Read a mapping: TOML or YAML, or what such a file holds; tables are looked for beside the file.
 
-    Parameters
-    ----------
-    source : str or pathlib.Path or mapping
-        TOML or YAML, or what such a file holds. Tables are looked for beside the file, else in the working directory.
-
-    Returns
-    -------
-    TableMapping
-
-    Raises
-    ------
-    MappingError
-        With everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
+    Refused with everything that is wrong: unknown and missing keys, values of the wrong kind, keys that contradict.
     """
     if isinstance(source, Mapping):
         path, content = Path("the mapping"), dict(source)
@@ -244,7 +258,7 @@ def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
         content = _parsed(path)
     content = _tidy(content)
     found = [re.sub(r"^(\w+): ", r"[\1] ", told) for told in settings.problems(content, SHAPE, "")]
-    found = found or list(_across(content))
+    found = found or [said for broken, said in _across(content) if broken]
     if found:
         raise MappingError("\n  ".join([f"{path.name}: refused, {len(found)} problem(s)", *sorted(found)]))
     return _built(path, content)
@@ -266,7 +280,8 @@ def _built(path: Path, content: dict[str, Any]) -> TableMapping:
     m.path, m.sections, m.plan = path, frozenset(content), dict(content.get("plan", {}))
     m.horizon, m.data_cut = m.horizon or m.plan.get("horizon"), as_date(m.data_cut)
     m.landmarks, m.visits = tuple(sorted(set(m.landmarks))), tuple(m.visits or ())
-    m.known = "" if m.known in (None, MOMENTS[0]) else m.known
+    m.adverse_events_known = (m.adverse_events_known or "").replace(MOMENTS[0], "")
+    m.categories = (*m.categories, *m.strata)
     m.missing = tuple(content.get("missing", [""]))
     m.groups = {name: tuple(terms) for name, terms in (m.groups or {}).items()}
     m.events = _part(SHAPE.optional["events"], content["events"]) if content.get("events") else None

@@ -12,35 +12,13 @@ from attrition import seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import prediction, uncertainty
 from attrition.survival.incidence import aalen_johansen
-from attrition.worth import evidence, judging, model, strategies
-from attrition.worth.judging import EVERYBODY, NOBODY, ORACLE, RETRIEVE
-from attrition.worth.model import Array
-from attrition.worth.strategies import Course, Strategy
+from attrition.worth import evidence, model, strategies
+from attrition.worth.model import EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
+from attrition.worth.strategies import Course, Strategy, family, label
 from notebook_report.text import INTERVAL, interval_text
 
 RATIOS = {"hr90": 0.9, "hr80": 0.8, "hr70": 0.7}
 DELTAS = (0, 7, 14, 28)
-LABELS = {
-    "nobody": "nobody", "everybody": "everybody, at the landmark", "all_cause": "highest risk of leaving",
-    "addressable": "highest risk of leaving by own wish or lost", "missed_visit": "first missed visit",
-    "silent": "not heard of for {} days", "arm": "the active arms (needs unblinding)",
-    "oracle": "oracle: all who will leave by own wish or lost",
-    "retrieve": "retrieve: ask leavers for the final outcome",
-}  # fmt: skip
-
-
-def label(name: str) -> str:
-    """A strategy's name in tables and figures.
-
-    Examples
-    --------
-    >>> label("all_cause_30"), label("silent_14")
-    ('highest risk of leaving, 30 per 100', 'not heard of for 14 days')
-    """
-    stem, _, number = name.rpartition("_")
-    if stem == "silent":
-        return LABELS[stem].format(number)
-    return LABELS[name] if name in LABELS else f"{LABELS[stem]}, {number} per 100"
 
 
 @dataclass(frozen=True)
@@ -68,13 +46,11 @@ def money(trial: Trial, p: Any, dropout: float, defaults: bool) -> Money | None:
     stated = {"contact_cost", "patient_cost"} <= set(plan)
     if not (stated or defaults) or not dropout < 1:
         return None
-    if stated:
-        contact, patient, currency = float(plan["contact_cost"]), float(plan["patient_cost"]), plan.get("currency", "")
-        grid = (contact, 5 * contact), (patient,)
-    else:
-        contact, patient, currency = p.contact_cost, p.patient_cost, "USD"
-        grid = tuple(p.contact_costs), tuple(p.patient_costs)
-    return Money(contact, patient, model.value_of_completer(patient, dropout), currency, stated, *grid)
+    costs = plan if stated else vars(p) | {"currency": "USD"}
+    contact, patient = float(costs["contact_cost"]), float(costs["patient_cost"])
+    grid = ((contact, 5 * contact), (patient,)) if stated else (tuple(p.contact_costs), tuple(p.patient_costs))
+    value = model.value_of_completer(patient, dropout)
+    return Money(contact, patient, value, costs.get("currency", ""), stated, *grid)
 
 
 @dataclass(frozen=True)
@@ -103,32 +79,31 @@ class Psi:
         return cls(np.arange(n) % n_halves, log_h, rng.beta(a, b, n))
 
 
-def _stratum(own: Course, strategy: Strategy) -> Array:
-    """Arms; small ones together where only those count who are contacted."""
-    if not strategy.at_once:
-        return own.arm
-    contacted = np.isfinite(strategy.start).mean(axis=1)
-    return model.merged(own.arm, pd.Series(contacted).groupby(own.arm).transform("sum").to_numpy())
-
-
-def evaluated(
-    own: Course, strategy: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], delta: float, **more: Any
+def _gained(
+    own: Course, one: Strategy, stratum: Array, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any
 ) -> dict[str, Array]:
-    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights."""
-    contacted = np.isfinite(start)
-    total = weight.sum(axis=0)
-    factor = model.multipliers(own.time, own.cause, start, log_h, delta, **more)
-    counted = weight * contacted if strategy.at_once else np.broadcast_to(weight, (len(own.time), factor.shape[1]))
-    found = model.gained(own.time, own.cause, _stratum(own, strategy), counted, factor)
-    shares = {"contacts": (weight * contacted).sum(axis=0), **{k: found[k] for k in ("completers", "prevented")}}
-    return {name: 100 * value / total for name, value in shares.items()}
+    """`model.gained` by a strategy, in every column of the weights; `effect`: delay, and days in which it halves."""
+    factor = model.multipliers(own.time, own.cause, start, log_h, *effect)
+    counted = weight * np.isfinite(start) if one.at_once else np.broadcast_to(weight, factor.shape)
+    return model.gained(own.time, own.cause, stratum, counted, factor)
 
 
-def at_ratio(own: Course, strategy: Strategy, ratio: float, delta: float, **more: Any) -> dict[str, float]:
+def evaluated(own: Course, one: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any) -> Draws:
+    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights.
+
+    Strata are the arms, small ones together where only those count who are contacted.
+    """
+    contacted = pd.Series(np.isfinite(one.start).mean(axis=1)).groupby(own.arm).transform("sum").to_numpy()
+    stratum = model.merged(own.arm, contacted) if one.at_once else own.arm
+    found = _gained(own, one, stratum, weight, start, log_h, *effect)
+    shares = (weight * np.isfinite(start)).sum(axis=0), found["completers"], found["prevented"]
+    return Draws(*(100 * value / weight.sum(axis=0) for value in shares))
+
+
+def at_ratio(own: Course, one: Strategy, ratio: float, *effect: Any) -> dict[str, float]:
     """`evaluated` on all patients with a fixed hazard ratio of the addressable reasons, the mean over repeats."""
-    log_h = {model.ADDRESSABLE: np.log(ratio)}
-    found = evaluated(own, strategy, np.ones((len(own.time), 1)), strategy.start, log_h, delta, **more)
-    return {name: float(np.mean(value)) for name, value in found.items()}
+    found = evaluated(own, one, np.ones((len(own.time), 1)), one.start, {model.ADDRESSABLE: np.log(ratio)}, *effect)
+    return {name: float(np.mean(value)) for name, value in vars(found).items()}
 
 
 def draws(
@@ -144,7 +119,7 @@ def draws(
             found[NOBODY] = Draws(*np.zeros((3, len(psi.half))))
             continue
         start = one.start[:, :1] if one.drawn is None else one.drawn[:, psi.half]
-        found[one.name] = Draws(**evaluated(own, one, weight, start, log_h, delta))
+        found[one.name] = evaluated(own, one, weight, start, log_h, delta)
     to_come = weight * own.late(delta)[:, None]
     everybody = found[EVERYBODY]
     gains = [np.maximum(one, 0.0) for one in (everybody.completers, everybody.prevented)]
@@ -193,30 +168,30 @@ def at_landmark(trial: Trial, own: Course, p: Any, seed: int, n_halves: int, has
 
 
 def verdict(at: Landmark, money: Money | None, p: Any, contact: float | None = None, **changed: Any) -> dict[str, Any]:
-    """`judging.verdict` at a landmark, as planned or with another effect on adverse events, delay or contact cost."""
+    """`model.verdict` at a landmark, as planned or with another effect on adverse events, delay or contact cost."""
     delta = changed.get("delta", p.delta)
     drawn = draws(at.own, at.every, at.halves, at.psi, **({"delta": p.delta} | changed)) if changed else at.drawn
     targeted = [one.name for one in at.every if one.name not in (NOBODY, EVERYBODY)]
-    return judging.verdict(at.worth(money, contact, drawn), int(at.own.late(delta).sum()), targeted)
+    return model.verdict(at.worth(money, contact, drawn), int(at.own.late(delta).sum()), targeted)
 
 
 def table(at: Landmark, money: Money | None) -> pd.DataFrame:
     """A row a strategy: contacts, completers gained, leavers prevented, worth at two costs of a contact."""
     rows = []
     for name, one in at.drawn.items():
-        ends = judging.ends(one.completers)
-        row = {
-            "strategy": name,
-            "label": label(name),
-            "contacts": one.contacts.mean(),
-            "prevented": one.prevented.mean(),
-        }
-        row |= {"completers": ends["value"], "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]}
+        row: dict[str, Any] = {"strategy": name, "label": label(name), "contacts": one.contacts.mean()}
+        row |= {"prevented": one.prevented.mean(), **_ends(one.completers)}
         for k, cost in enumerate(money.shown if money else ()):
-            drawn = judging.ends(model.worth(one.completers, one.contacts, money.value if money else 1.0, cost))
+            drawn = model.ends(model.worth(one.completers, one.contacts, money.value if money else 1.0, cost))
             row |= {f"worth_{k + 1}{end}": v for end, v in zip(("", "_low", "_high"), drawn.values(), strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _ends(drawn: Array, value: float | None = None, name: str = "completers") -> dict[str, float]:
+    """`model.ends` as columns of a table."""
+    found = model.ends(drawn, value)
+    return {name: found.pop("value")} | found
 
 
 def shown(at: Landmark, money: Money | None, power: Mapping[str, Any] | None) -> pd.DataFrame:
@@ -239,7 +214,7 @@ def by_ratio(at: Landmark, p: Any) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for one in at.every:
         fixed = {f"hr{round(100 * r)}": at_ratio(at.own, one, r, p.delta)["completers"] for r in (1.0, 0.9, 0.8, 0.7)}
-        found[one.name] = fixed | {"hr80_halving": at_ratio(at.own, one, 0.8, p.delta, halving=56)["completers"]}
+        found[one.name] = fixed | {"hr80_halving": at_ratio(at.own, one, 0.8, p.delta, 56)["completers"]}
     return found
 
 
@@ -280,9 +255,9 @@ def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str
         where nobody is seen to complete.
     """
     arms, plan = [0, len(trial.arms) - 1], trial.definitions.plan
-    here, stayed = trial.patients["arm"].isin([trial.arms[k] for k in arms]), trial.patients["status"].eq("none")
     of_arm = [trial.patients["arm"].eq(trial.arms[k]) for k in arms]
-    full, left = (np.array([(one & who).sum() for one in of_arm], dtype=float) for who in (here, stayed))
+    stayed = trial.patients["status"].eq("none")
+    full, left = (np.array([who.sum() for who in some], float) for some in (of_arm, [one & stayed for one in of_arm]))
     if len(trial.arms) < 2 or not left.all():
         return None
     earlier = full if n_earlier is None else np.array([n_earlier[trial.arms[arm]] for arm in arms])
@@ -297,21 +272,16 @@ def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str
         return {"power": float(model.power_of(effect, info, alpha)), "patients_worth": gain}
 
     def gain(one: Strategy, ratio: float) -> list[float]:
-        factor = model.multipliers(at.own.time, at.own.cause, one.start, {model.ADDRESSABLE: np.log(ratio)}, p.delta)
-        counted = np.isfinite(one.start).astype(float) if one.at_once else np.ones((len(at.own.time), 1))
-        by = model.gained(at.own.time, at.own.cause, at.own.arm, counted, factor)["by_stratum"].mean(axis=1)
+        everyone, log_h = np.ones((len(at.own.time), 1)), {model.ADDRESSABLE: np.log(ratio)}
+        by = _gained(at.own, one, at.own.arm, everyone, one.start, log_h, p.delta)["by_stratum"].mean(axis=1)
         known = dict(zip(np.unique(at.own.arm).tolist(), by.tolist(), strict=True))
         return [known.get(arm, 0.0) for arm in arms]
 
     everybody, prior = next(one for one in at.every if one.name == EVERYBODY), float(np.exp(at.psi.log_h.mean()))
     asked = at.own.leaves & ~at.has_outcome
     retrieved = [float(at.psi.retrieved.mean()) * float((asked & (at.own.arm == arm)).sum()) for arm in arms]
-    found = {
-        "full": {"power": float(model.power_of(effect, whole, alpha))},
-        "completers": of(),
-        "retrieve": of(retrieved),
-    }
-    found["completers_rho"] = of(rho=rho)
+    found = {"full": {"power": float(model.power_of(effect, whole, alpha))}, "completers": of()}
+    found |= {"retrieve": of(retrieved), "completers_rho": of(rho=rho)}
     found |= {f"everybody_{name}": of(gain(everybody, ratio)) for name, ratio in {"prior": prior, **RATIOS}.items()}
     powers = {name: one["power"] for name, one in found.items()}
     gains = {f"gain_{name}": one["power"] - powers["completers"] for name, one in found.items() if name != "full"}
@@ -351,16 +321,12 @@ def frontier(at: Landmark, p: Any, ratio: float = 0.8) -> pd.DataFrame:
     fixed = Psi(np.arange(n), np.full(n, np.log(ratio)), np.zeros(n))
     drawn = draws(at.own, at.every, at.halves, fixed, p.delta)
     whole = {one.name: at_ratio(at.own, one, ratio, p.delta) for one in at.every}
-    whole[ORACLE] = {
-        "contacts": 100 * float(at.own.late(p.delta).mean()),
-        "completers": max(whole[EVERYBODY]["completers"], 0),
-    }
+    most, late = max(whole[EVERYBODY]["completers"], 0), float(at.own.late(p.delta).mean())
+    whole[ORACLE] = {"contacts": 100 * late, "completers": most}
     rows = []
     for name, one in whole.items():
-        ends = judging.ends(drawn[name].completers, one["completers"])
-        stem = name.rpartition("_")[0] if name.rpartition("_")[2].isdigit() else name
-        named = {"strategy": name, "family": stem, "label": label(name), "contacts": one["contacts"]}
-        rows.append(named | {"completers": ends["value"], "ci_low": ends["ci_low"], "ci_high": ends["ci_high"]})
+        named = {"strategy": name, "family": family(name)[0], "label": label(name), "contacts": one["contacts"]}
+        rows.append(named | _ends(drawn[name].completers, one["completers"]))
     return pd.DataFrame(rows)
 
 
@@ -374,16 +340,11 @@ def grid(found: "Worth", p: Any) -> pd.DataFrame | None:
         for contact in found.money.contacts:
             costs = dataclasses.replace(found.money, contact=contact, patient=patient, value=value)
             worth = at.worth(costs)
-            own = judging.ends(worth[EVERYBODY])
-            row = {"patient_cost": patient, "contact_cost": contact, "everybody": own["value"]}
-            row |= {
-                "ci_low": own["ci_low"],
-                "ci_high": own["ci_high"],
-                "p_positive": float((worth[EVERYBODY] > 0).mean()),
-            }
+            row = {"patient_cost": patient, "contact_cost": contact, **_ends(worth[EVERYBODY], name="everybody")}
+            row["p_positive"] = float((worth[EVERYBODY] > 0).mean())
             row["cap"] = contact * (100 - 100 * float(at.own.late(p.delta).mean()))
-            row["evpi"] = judging.perfect_information(worth)["value"]
-            row["evppi"] = judging.partial_information(worth, at.psi.log_h)["value"]
+            row["evpi"] = model.perfect_information(worth)["value"]
+            row["evppi"] = model.partial_information(worth, at.psi.log_h)["value"]
             rows.append(row | {"grade": verdict(at, costs, p)["grade"]})
     return pd.DataFrame(rows)
 
@@ -453,11 +414,11 @@ def limits(found: Worth, p: Any) -> dict[str, Any]:
     if money is None:
         return {"cap": cap, "evpi": None, "evppi": None, "cost_per_completer": None}
     worth = at.worth(money)
-    both = {"evpi": judging.perfect_information(worth), "evppi": judging.partial_information(worth, at.psi.log_h)}
+    both = {"evpi": model.perfect_information(worth), "evppi": model.partial_information(worth, at.psi.log_h)}
     scale = len(at.own.ids) / 100
     both = {name: one | {"per_trial": one["value"] * scale} for name, one in both.items()}
     everybody = at.drawn[EVERYBODY].completers
-    kept = judging.ends(everybody)
+    kept = model.ends(everybody)
     shown = kept["ci_low"] > 0
     each = {"value": 100 * money.contact / kept["value"] if shown else None, "recruited": money.value}
     each["p_below"] = float((worth[EVERYBODY] > 0).mean())
@@ -471,11 +432,8 @@ def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
     lead = lead_time(trial, sorted({0, *found.at}), 0.8)
     randomised = {str(int(row.pop("landmark"))): row for row in lead.to_dict("records")}
     facts: dict[str, Any] = {"landmark": found.main, "n_at_risk": len(at.own.ids), "n_randomised": len(trial.patients)}
-    facts |= {
-        "at_risk_by_reason": counts,
-        "n_addressable_late": int(at.own.late(p.delta).sum()),
-        "prior": evidence.prior(),
-    }
+    facts |= {"at_risk_by_reason": counts, "n_addressable_late": int(at.own.late(p.delta).sum())}
+    facts["prior"] = evidence.prior()
     facts["ceiling"] = model.ceilings(at.own.time, at.own.cause, at.own.arm, RATIOS, p.delta)
     facts["per_100_randomised"] = {"D": 100 * found.dropout} | randomised
     facts["auroc"] = {
@@ -488,12 +446,11 @@ def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
         for day, own in found.at.items()
     }
     facts["money"] = None if found.money is None else dataclasses.asdict(found.money)
-    facts["to_come"], facts["everybody"] = sum(counts.values()), judging.ends(at.drawn[EVERYBODY].completers)
-    facts["retrieve"], facts["q"] = judging.ends(at.drawn[RETRIEVE].completers), float(at.psi.retrieved.mean())
+    facts["to_come"], facts["everybody"] = sum(counts.values()), model.ends(at.drawn[EVERYBODY].completers)
+    facts["retrieve"], facts["q"] = model.ends(at.drawn[RETRIEVE].completers), float(at.psi.retrieved.mean())
     if found.money:
-        asked = at.drawn[RETRIEVE]
-        drawn = model.worth(asked.completers, asked.contacts, found.money.value, found.money.contact)
-        facts["retrieve_worth"] = judging.ends(drawn)
+        asked, money = at.drawn[RETRIEVE], found.money
+        facts["retrieve_worth"] = model.ends(model.worth(asked.completers, asked.contacts, money.value, money.contact))
     facts["known_addressable"] = facts["auroc"][str(found.main)].get("addressable")
     facts["p_completers_positive"] = float((at.drawn[EVERYBODY].completers > 0).mean())
     return facts | limits(found, p) | {"verdict": settled(found, p)}

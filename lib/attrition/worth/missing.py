@@ -48,12 +48,17 @@ def correlation(table: pd.DataFrame) -> float:
     return float(first.corr(last))
 
 
-def _regression(X: Array, y: Array, rng: np.random.Generator) -> tuple[Array, float]:
-    """A draw of coefficients and residual sd from their posterior under the usual flat prior."""
+def _least_squares(X: Array, y: Array) -> tuple[Array, Array, float, int]:
+    """Coefficients, the inverse of X'X, sum of squared residuals, degrees of freedom."""
     inverse = np.linalg.inv(X.T @ X)
     beta = inverse @ X.T @ y
-    df = len(y) - X.shape[1]
-    sd = float(np.sqrt(((y - X @ beta) ** 2).sum() / rng.chisquare(df)))
+    return beta, inverse, float(((y - X @ beta) ** 2).sum()), len(y) - X.shape[1]
+
+
+def _regression(X: Array, y: Array, rng: np.random.Generator) -> tuple[Array, float]:
+    """A draw of coefficients and residual sd from their posterior under the usual flat prior."""
+    beta, inverse, squares, df = _least_squares(X, y)
+    sd = float(np.sqrt(squares / rng.chisquare(df)))
     return beta + sd * np.linalg.cholesky(inverse) @ rng.standard_normal(X.shape[1]), sd
 
 
@@ -66,8 +71,7 @@ def imputed(table: pd.DataFrame, arms: Sequence[str], rng: np.random.Generator, 
     dummies = np.stack([table["arm"].eq(arm).to_numpy(float) for arm in arms[1:]], axis=1)
     base = np.column_stack([np.ones(len(table)), table["baseline"], dummies])
     reference = base * np.r_[1.0, 1.0, np.zeros(len(arms) - 1)]
-    values, own_mean, used_mean = (np.empty((len(table), 0)) for _ in range(3))
-    ref_mean = np.empty((len(table), 0))
+    values, own_mean, used_mean, ref_mean = (np.empty((len(table), 0)) for _ in range(4))
     for visit in VISITS:
         y = table[visit].to_numpy(float)
         seen, n_base = np.isfinite(y), base.shape[1]
@@ -86,10 +90,13 @@ def difference(table: pd.DataFrame, final: Array, arms: Sequence[str]) -> tuple[
     """Last arm less first in the final value, adjusted for baseline: estimate, standard error, degrees of freedom."""
     seen = np.isfinite(final)
     X = np.column_stack([np.ones(len(table)), table["baseline"], *(table["arm"].eq(arm) for arm in arms[1:])])
-    X, y = X[seen].astype(float), final[seen]
-    inverse = np.linalg.inv(X.T @ X)
-    beta, df = inverse @ (X.T @ y), len(y) - X.shape[1]
-    return float(beta[-1]), float(np.sqrt(((y - X @ beta) ** 2).sum() / df * inverse[-1, -1])), df
+    beta, inverse, squares, df = _least_squares(X[seen].astype(float), final[seen])
+    return float(beta[-1]), float(np.sqrt(squares / df * inverse[-1, -1])), df
+
+
+def _with_interval(value: float, error: float, df: float) -> dict[str, float]:
+    reach, p = float(stdtrit(df, 0.975)) * error, float(2 * stdtr(df, -abs(value / error)))
+    return {"value": value, "ci_low": value - reach, "ci_high": value + reach, "se": error, "p": p}
 
 
 def pooled(found: Sequence[tuple[float, float, int]]) -> dict[str, float]:
@@ -102,26 +109,18 @@ def pooled(found: Sequence[tuple[float, float, int]]) -> dict[str, float]:
     """
     values, errors, df = (np.array(part, dtype=float) for part in zip(*found, strict=True))
     m, within, between = len(values), float((errors**2).mean()), float(values.var(ddof=1))
-    total, share = within + (1 + 1 / m) * between, (1 + 1 / m) * between
-    share = share / total
+    total = within + (1 + 1 / m) * between
+    share = (1 + 1 / m) * between / total
     observed = (df[0] + 1) / (df[0] + 3) * df[0] * (1 - share)
     nu = observed if share < 1e-12 else 1 / (share**2 / (m - 1) + 1 / observed)
-    value, error = float(values.mean()), float(np.sqrt(total))
-    reach = float(stdtrit(nu, 0.975)) * error
-    p = float(2 * stdtr(nu, -abs(value / error)))
-    return {"value": value, "ci_low": value - reach, "ci_high": value + reach, "se": error, "p": p}
+    return _with_interval(float(values.mean()), float(np.sqrt(total)), nu)
 
 
 def analyses(trial: Trial, n: int, seed: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """Difference of the last arm from the first at the last visit, by what is done about leavers; None without one.
 
-    Returns
-    -------
-    table : pandas.DataFrame
-        analysis, n_measured, value, ci_low, ci_high, p.
-    facts : dict
-        n_left, n_retrieved, tipping (smallest shift at which the difference is no longer, or first, significant in
-        the direction of the first arm; None up to `SHIFTS`), rho, n_earlier.
+    Beside the table: how many left and were retrieved, and the tipping point, the smallest shift at which the
+    difference is significant in the direction of the first arm (None up to `SHIFTS`).
     """
     whole = outcomes(trial)
     if whole is None or len(trial.arms) < 2:
@@ -132,11 +131,8 @@ def analyses(trial: Trial, n: int, seed: int) -> tuple[pd.DataFrame, dict[str, A
         on_trial[visit] = whole[visit].mask(whole[f"after_{visit}"])
     rows: dict[str, tuple[int, Mapping[str, float]]] = {}
     for name, table in {"completers": on_trial, "all measured, leavers among them": whole}.items():
-        value, error, df = difference(table, table[last].to_numpy(float), trial.arms)
-        reach = float(stdtrit(df, 0.975)) * error
-        p = float(2 * stdtr(df, -abs(value / error)))
-        ends = {"ci_low": value - reach, "ci_high": value + reach, "p": p}
-        rows[name] = int(table[last].notna().sum()), {"value": value} | ends
+        found = _with_interval(*difference(table, table[last].to_numpy(float), trial.arms))
+        rows[name] = int(table[last].notna().sum()), found
 
     def imputing(name: str, table: pd.DataFrame, jump: bool = False) -> list[Array]:
         rng = seeds.stream(seed, "worth missing", name)
@@ -145,11 +141,10 @@ def analyses(trial: Trial, n: int, seed: int) -> tuple[pd.DataFrame, dict[str, A
     def judged(table: pd.DataFrame, drawn: Sequence[Array], shift: Array | float = 0.0) -> dict[str, float]:
         return pooled([difference(table, final + shift, trial.arms) for final in drawn])
 
-    measured = int(on_trial[last].notna().sum())
+    (measured, _), (all_measured, _) = rows.values()
     drawn = imputing("at random", on_trial)
     rows["missing at random"] = measured, judged(on_trial, drawn)
-    kept = judged(whole, imputing("kept", whole))
-    rows["missing at random, leavers' values kept"] = int(whole[last].notna().sum()), kept
+    rows["missing at random, leavers' values kept"] = all_measured, judged(whole, imputing("kept", whole))
     rows["jump to reference"] = measured, judged(on_trial, imputing("jump", on_trial, jump=True))
     worse = (on_trial[last].isna() & on_trial["arm"].eq(trial.arms[-1])).to_numpy(float)
     shifted = {shift: judged(on_trial, drawn, shift * worse) for shift in SHIFTS.tolist()}

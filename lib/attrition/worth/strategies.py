@@ -6,15 +6,14 @@ knows the arm, which a running trial does not know either.
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from attrition import seeds
+from attrition import seeds, settings
 from attrition.cdisc.trial import COMPETING as COMPETING_GROUP
 from attrition.cdisc.trial import NO_EVENT, STANDARD, Trial
 from attrition.landmark import cohort, prediction, uncertainty
@@ -22,6 +21,8 @@ from attrition.landmark.prediction import Problem
 from attrition.worth import evidence, model
 from attrition.worth.model import Array
 
+SAID: dict[str, Any] = settings.read(Path(__file__).with_name("strategies.yaml"), ValueError)
+"""Label and look of every family of strategies, in order."""
 SCORE = "all_without_arm"
 CAPACITIES = (10, 20, 30, 50)
 SILENT = (14, 28)
@@ -29,17 +30,31 @@ SEEN = ("visit", "lab", "vital sign", "questionnaire", "adverse event")
 """Kinds of records by which a patient is heard of."""
 
 
+def family(name: str) -> tuple[str, str]:
+    """The family of a strategy, a key of `SAID`, and the number that its name ends in."""
+    stem, _, number = name.rpartition("_")
+    return (stem, number) if number.isdigit() else (name, "")
+
+
+def label(name: str) -> str:
+    """A strategy's name in tables and figures.
+
+    >>> label("all_cause_30"), label("silent_14")
+    ('highest risk of leaving, 30 per 100', 'not heard of for 14 days')
+    """
+    stem, number = family(name)
+    return SAID[stem]["label"].format(number)
+
+
 def reasons(trial: Trial) -> pd.Series:
     """Why each patient left by the horizon, by what a contact can move: a key of `model.CAUSES`, or ``"stayed"``.
 
     The recorded term decides, then its group: lost to follow-up is addressable, whatever group it stands in.
     """
-    patients = trial.patients.set_index("id")
-    group = patients["event_group"].fillna(NO_EVENT)
-    told = patients["reason"].fillna("").astype(str).str.lower() + "; " + group.str.lower()
-    usual = patients["reason"].astype(str).str.upper().map(STANDARD["reasons"]).fillna("").str.lower()
-    told = told + "; " + usual
-    words = evidence.content()["reasons"]
+    patients, words = trial.patients.set_index("id"), evidence.content()["reasons"]
+    group, reason = patients["event_group"].fillna(NO_EVENT), patients["reason"].fillna("").astype(str)
+    usual = reason.str.upper().map(STANDARD["reasons"]).fillna("")
+    told = (reason + "; " + group + "; " + usual).str.lower()
     kinds = told.map(lambda text: [kind for kind in words if any(word in text for word in words[kind])])
     found = kinds.map(lambda kinds: kinds[0] if kinds else "other")
     return found.mask(group.eq(COMPETING_GROUP), "competing").mask(group.eq(NO_EVENT), "stayed")
@@ -163,17 +178,14 @@ def scores(trial: Trial, own: Course, p: Any, n_halves: int, seed: int) -> Score
 
 def strategies(trial: Trial, own: Course, found: Scores) -> list[Strategy]:
     """Every strategy that the trial's data allow at a landmark; those by a score at each capacity."""
-    n, day = len(own.ids), own.landmark
+    n, of = len(own.ids), (trial, own.ids, own.landmark)
     every = [Strategy("nobody", np.full((n, 1), np.inf)), Strategy("everybody", np.zeros((n, 1)))]
     for name, one in found.developed.items():
-        halves = one.halves[SCORE]
-        every += [
-            Strategy(f"{name}_{k}", top(one.predictions[SCORE], k), drawn=top(halves, k)) for k in CAPACITIES
-        ]  # fmt: skip
-    triggers: dict[str, Callable[[], Array]] = {"missed_visit": lambda: missed_visit(trial, own.ids, day)}
-    triggers |= {f"silent_{gap}": functools.partial(silent, trial, own.ids, day, gap) for gap in SILENT}
+        scored, halves = one.predictions[SCORE], one.halves[SCORE]
+        every += [Strategy(f"{name}_{k}", top(scored, k), drawn=top(halves, k)) for k in CAPACITIES]
     if trial.schedule and trial.events["kind"].eq("visit").any():
-        every += [Strategy(name, start()[:, None], at_once=False) for name, start in triggers.items()]
+        starts = {"missed_visit": missed_visit(*of)} | {f"silent_{gap}": silent(*of, gap) for gap in SILENT}
+        every += [Strategy(name, start[:, None], at_once=False) for name, start in starts.items()]
     if len(trial.arms) > 1:
         every.append(Strategy("arm", np.where(own.arm > 0, 0.0, np.inf)[:, None]))
     return [one for one in every if one.chooses or one.name in ("nobody", "everybody")]
