@@ -20,12 +20,10 @@ from attrition import metrics, settings
 from attrition.metrics.evaluator import Predicted
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, replicates, wilson
 
-BESIDE = 10
-"""Fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation."""
-ADDED = 2.0
-"""Events, and non-events, added to a group for its standard error: a group without an event has one too."""
+BESIDE = 10  # fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation
+ADDED = 2.0  # events, and non-events, added to a group for its standard error: a group without an event has one too
+# The seed's risk bands: lower end, dollars a patient, action
 BANDS: list[dict[str, Any]] = settings.read(Path(__file__).with_name("decision.yaml"), ValueError)["bands"]
-"""The seed's risk bands: lower end, dollars a patient, action."""
 
 
 def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):

@@ -20,8 +20,8 @@ import pandas as pd
 from attrition import settings
 from notebook_report import errors, results, text
 
+# Patients in the smallest cell that is shown unless another number is asked for; multiples that counts come as
 FEWEST, BASE, WEEK = 8, 5, 7
-"""Patients in the smallest cell that is shown unless another number is asked for; multiples that counts come as."""
 POOLED = "pooled: fewer than {} patients each"
 FOLDER = "release"
 RULES = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)

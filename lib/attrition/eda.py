@@ -27,8 +27,7 @@ RATE = functools.partial(intervals.of_row, value="rate")
 DERIVED, DESCRIBED, CATEGORIES = (PUBLISHED[name] for name in ("derived", "described", "categories"))
 RATE_CUT, VISIT_CUT = 0.1, 0.5
 FIRST_MONTH = 30
-LARGE_SMD = 0.1
-"""Standardised mean difference above which groups are usually called unlike (Austin 2009)."""
+LARGE_SMD = 0.1  # standardised mean difference above which groups are usually called unlike (Austin 2009)
 
 
 def descriptives(trial: pd.DataFrame) -> dict[str, Any]:

@@ -17,10 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 OLDEST, NEWEST = (3, 11, 5), (3, 14)
 DISK_GIB, MEMORY_GIB, FILE_GIB = 1.0, 3.0, 0.25
+# With less than that by ``ulimit -v`` the packages cannot be loaded, and some end the process rather than say so
 LEAST_MEMORY_GIB = 1.0
-"""With less than that by ``ulimit -v`` the packages cannot be loaded, and some end the process rather than say so."""
-SHOWN = 12
-"""Problems that are told one by one."""
+SHOWN = 12  # problems that are told one by one
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*([^\\]+))?")
 

@@ -208,8 +208,8 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
     }
 
 
+# What patients are contacted by, and its name in the results of chapter 06
 STRATEGIES = {"full": "all", "arm": "arm_only", "blinded": "all_without_arm"}
-"""What patients are contacted by, and its name in the results of chapter 06."""
 
 
 def _on_the_ledger(rows: Sequence[Row]) -> Facts:
@@ -343,11 +343,11 @@ def listed_figures() -> str:
     return "\n".join(rows)
 
 
+# What is generated on a page, between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how.
 GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
     paths.ROOT / "README.md": {"answer": answer, "findings": listed_findings},
     paths.ROOT / "docs" / "figures.md": {"figures": listed_figures},
 }
-"""What is generated on a page, between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how."""
 
 
 def pages() -> dict[Path, str]:

@@ -31,33 +31,25 @@ from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW, Law
 
 METHODS = ("psi", "ks", "chi2")
 NUMERIC_BINS = 10
-FLOOR = 1e-3
-"""Share that an empty cell counts as in the population stability index."""
+FLOOR = 1e-3  # share that an empty cell counts as in the population stability index
 SAID = settings.read(Path(__file__).with_name("monitoring.yaml"), ValueError)
+# Alarms, actions and worlds to their names in figures, tables and sentences
 NAMES, ACTIONS, WORLDS = SAID["alarms"], SAID["actions"], SAID["scenarios"]
-"""Alarms, actions and worlds to their names in figures, tables and sentences."""
 RULES, WATCHED = SAID["rules"], SAID["watched"]
 WITHOUT_NULL = ("psi_customary", "seed_rule")
+# Cut-off above which a population stability index is customarily called a shift, at any batch size
 CUSTOMARY_PSI = 0.25
-"""Cut-off above which a population stability index is customarily called a shift, at any batch size."""
-REFITS = ("recalibrate", "retrain")
-"""Actions that fit to the new data, whatever is in them."""
+REFITS = ("recalibrate", "retrain")  # actions that fit to the new data, whatever is in them
 TEXT = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
-ENOUGH = 0.8
-"""Power that sample sizes are customarily planned for."""
-N_DEVELOPMENT = 1000
-"""Patients that a model is fitted to, before it is frozen."""
-AT_ONCE = 200
-"""Replicates that share one task, and are held in memory at a time."""
-Patients = dict[str, NDArray]
-"""A trial as `attrition.simulate.draw_arrays` draws it."""
-Outcome = dict[tuple[str, str], bool]
-"""What one look sets off, by kind and name; see `study`."""
-World = tuple[str, int, int]
-"""A scenario, a batch size, and how many replicates are drawn of it."""
+ENOUGH = 0.8  # power that sample sizes are customarily planned for
+N_DEVELOPMENT = 1000  # patients that a model is fitted to, before it is frozen
+AT_ONCE = 200  # replicates that share one task, and are held in memory at a time
+Patients = dict[str, NDArray]  # a trial as `attrition.simulate.draw_arrays` draws it
+Outcome = dict[tuple[str, str], bool]  # what one look sets off, by kind and name; see `study`
+World = tuple[str, int, int]  # a scenario, a batch size, and how many replicates are drawn of it
 
 
 class Cells:
@@ -265,13 +257,13 @@ def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -
     return drawn | {"adverse_events": rng.binomial(drawn["adverse_events"], 0.5)}
 
 
+# Ways in which the world may change after a model was made: name to what draws such patients
 SCENARIOS: dict[str, Callable[[Law, int, np.random.Generator, float], Patients]] = {
     "none": simulate.draw_arrays,
     "new_sites": _new_sites,
     "event_rate_doubled": _doubled,
     "adverse_event_reporting": _under_reported,
 }
-"""Ways in which the world may change after a model was made: name to what draws such patients."""
 
 
 def model_inputs(patients: Patients) -> NDArray:
@@ -285,8 +277,8 @@ def watched(patients: Patients) -> pd.DataFrame:
     return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
 
 
+# Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published
 Models = tuple[batched.LogisticFit, batched.LogisticFit]
-"""Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published."""
 
 
 def freeze(patients: Patients, n_models: int) -> Models:

@@ -117,8 +117,8 @@ class Findings(Section):
 
 
 RANGES = settings.read(Path(__file__).with_name("ranges.yaml"), ParamsError)
+# What a section of ``params.yaml`` may hold
 SHAPES: dict[str, Keys] = {name: shape(keys, RANGES["words"]) for name, keys in RANGES["chapters"].items()}
-"""What a section of ``params.yaml`` may hold."""
 RELATED: dict[str, type[Section]] = {
     "03_feature_ablation": FeatureAblation,
     "04_modelling": Modelling,
@@ -132,8 +132,8 @@ SECTIONS: dict[str, Any] = {
     for name, keys in SHAPES.items()
 }
 PROFILES = ("full", "quick")
+# Values of a section as one profile has them, which are checked when they are put together
 VALUES = Kind("keys with values", lambda values: values is None or isinstance(values, dict))
-"""Values of a section as one profile has them, which are checked when they are put together."""
 
 
 def file() -> Keys:

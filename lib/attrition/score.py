@@ -22,10 +22,8 @@ from notebook_report import errors, results
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
 AGAIN = "patient_id: the patient stands in an earlier row already"
-FIRST_LINE = 2
-"""Line of the first patient in a file with a header."""
-FEWEST = 5
-"""Patients at or beyond each end of the training range."""
+FIRST_LINE = 2  # line of the first patient in a file with a header
+FEWEST = 5  # patients at or beyond each end of the training range
 INPUT = Contract(
     columns=tuple(c for c in TRIAL.columns if c.name in ("patient_id", *features.RAW_COLUMNS)),
     rules=(
@@ -34,9 +32,9 @@ INPUT = Contract(
     ),
     unique_patients=False,
 )
+# Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
+# also by its older name
 PRESETS = {"even": 0.5, "published": 0.35, "seed": 0.35}
-"""Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
-also by its older name."""
 OUTPUT = ("patient_id", "probability", "ci_low", "ci_high", "band", "action", "flagged", "outside_training", "refused")
 
 

@@ -25,11 +25,10 @@ from notebook_report.state import State
 
 NAME = re.compile(r"[^\w.\-/ ]")
 LONGEST_PARAMETER = 500
+# Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
-"""Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter."""
 SIMULATED = "simulated trial"
-PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}
-"""Of a chapter of which the file says nothing."""
+PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}  # of a chapter of which the file says nothing
 
 
 class TrackingWarning(UserWarning):

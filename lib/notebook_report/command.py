@@ -25,10 +25,9 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 BUG = 1
 LONGEST_NAME = 80
+# How a run is asked to stop: Ctrl-C, a polite kill, a terminal that goes away
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""How a run is asked to stop: Ctrl-C, a polite kill, a terminal that goes away."""
-_asked = threading.Event()
-"""Whether it was: a package that is being loaded may make another error of it."""
+_asked = threading.Event()  # whether it was: a package that is being loaded may make another error of it
 
 
 class Misused(errors.Refusal, ValueError):

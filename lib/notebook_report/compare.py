@@ -16,13 +16,11 @@ from typing import Any
 from notebook_report import errors
 
 RELATIVE = 1e-6
-FLOOR = 1e-9
-"""Two numbers this close to each other are equal, whatever their size."""
+FLOOR = 1e-9  # two numbers this close to each other are equal, whatever their size
 ABSENT = "(absent)"
 DIFFERENT = 1
 
-Leaves = dict[tuple[str, str], Any]
-"""Number or text by file and key."""
+Leaves = dict[tuple[str, str], Any]  # number or text by file and key
 
 
 class Unreadable(errors.Refusal, ValueError):

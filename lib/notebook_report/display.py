@@ -21,18 +21,14 @@ from notebook_report import project, results, text
 from notebook_report.said import Said
 from notebook_report.said import said as wording
 
-DATA_ROWS = 40
-"""Longer data behind a figure are offered as CSV only."""
-SMALLEST = 8.95
-"""Smallest text of a figure, in points."""
-PHONE = 3.7
-"""Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
+DATA_ROWS = 40  # longer data behind a figure are offered as CSV only
+SMALLEST = 8.95  # smallest text of a figure, in points
+PHONE = 3.7  # width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more
+# How often a drawing for phones is made narrower because its labels stand out, and down to which width
 TRIES, NARROWEST = 3, 3.2
-"""How often a drawing for phones is made narrower because its labels stand out, and down to which width."""
-TALLER = 0.22
-"""By how much a drawing for phones grows for each line of a row's name beyond the second."""
+TALLER = 0.22  # by how much a drawing for phones grows for each line of a row's name beyond the second
+# Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds
 LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
-"""Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
 LEDGER = ("id", "claim", "published", "found", "verdict")
 PREVIEW = jinja2.Template((Path(__file__).with_name("templates") / "preview.html.j2").read_text(encoding="utf-8"))
 Forms = Mapping[str, str | Callable[[Any], str]]

@@ -18,8 +18,7 @@ from notebook_report import project, sources
 from notebook_report.project import Chapter
 from notebook_report.state import State
 
-Keys = dict[str, tuple[str, str]]
-"""Code key and own key by chapter, see `sources`."""
+Keys = dict[str, tuple[str, str]]  # code key and own key by chapter, see `sources`
 
 
 @dataclass(frozen=True)

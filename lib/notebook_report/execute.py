@@ -30,10 +30,9 @@ from notebook_report import errors, project, state
 ENGINE = "notebook_report"
 WITHHELD = "message withheld: it could hold private data"
 VARIABLES = yaml.safe_load(Path(__file__).with_name("kernel.yaml").read_text(encoding="utf-8"))
+# Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done
 SHUTDOWN = 1.0
-"""Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done."""
-LONGEST_SOCKET = 70
-"""Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
+LONGEST_SOCKET = 70  # characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)
 
 
 @dataclass(eq=False)

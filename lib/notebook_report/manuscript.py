@@ -13,14 +13,13 @@ import nbformat
 from notebook_report import markdown, project, text
 from notebook_report.errors import BuildError
 
-LAST = "00"
-"""The chapter on all others comes after them."""
+LAST = "00"  # the chapter on all others comes after them
 HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
 
 
+# What a last line without semicolon leaves behind: nothing a reader wants
 NOISE = re.compile(r"(Posix|Windows)Path\(|\[?<(Axes|Figure|matplotlib|seaborn)\b|Text\(")
-"""What a last line without semicolon leaves behind: nothing a reader wants."""
 
 
 @dataclass

@@ -13,19 +13,15 @@ from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Item, Manuscript, about
 from notebook_report.text import VERDICTS
 
-SORTED_FROM = 10
-"""Tables of fewer rows need no sorting."""
+SORTED_FROM = 10  # tables of fewer rows need no sorting
+# Files of more characters are offered packed: spreadsheets and pandas open them, and the report stays small
 PACKED_FROM = 8_000
-"""Files of more characters are offered packed: spreadsheets and pandas open them, and the report stays small."""
+# What a printed page holds of the longest words of a table's columns, in characters, at the usual and a smaller size.
+# At 8 points a character with its share of the cells' padding takes up to 6.2 of the page's 672 pixels.
 UPRIGHT, SMALLER = 105, 125
-"""What a printed page holds of the longest words of a table's columns, in characters, at the usual and a smaller size.
-
-At 8 points a character with its share of the cells' padding takes up to 6.2 of the page's 672 pixels.
-"""
 SPOKEN = {"black": "#1f2429", "#000000": "#1f2429", "white": "#fefefe", "#ffffff": "#fefefe"}
 
-Label = Callable[[str, str], str]
-"""``label(id, where)`` gives the text of a reference; raises for an unknown id."""
+Label = Callable[[str, str], str]  # ``label(id, where)`` gives the text of a reference; raises for an unknown id
 
 
 class Outputs:

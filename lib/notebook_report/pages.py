@@ -24,10 +24,8 @@ import yaml
 from notebook_report import project, said, text
 from notebook_report.errors import BuildError
 
-FRONT = "front"
-"""The page that a report on a reader's own data has as well; the others are about all chapters."""
-WORDS = ("listed", "markdown")
-"""Filters that write words, which nobody traces."""
+FRONT = "front"  # the page that a report on a reader's own data has as well; the others are about all chapters
+WORDS = ("listed", "markdown")  # filters that write words, which nobody traces
 MARK = re.compile(r"\x02(\d+)\x03")
 FENCE = re.compile(r"(?m)^::: *([a-z ]*)$")
 CITED = re.compile(r"\[((?:@\w+(?:; )?)+)\]")

@@ -16,13 +16,13 @@ from notebook_report.sources import digest, file_digest
 from notebook_report.state import State
 
 HERE = Path(__file__).parent
+# Modules that execute and render, which no chapter reaches
 MAKERS = ("notebook_report.execute", "notebook_report.book")
-"""Modules that execute and render, which no chapter reaches."""
+# What a package is called where it is installed, if not as it is imported
 CALLED = {
     "IPython": "ipython", "PIL": "pillow", "bs4": "beautifulsoup4", "imblearn": "imbalanced-learn",
     "sklearn": "scikit-learn", "yaml": "pyyaml",
 }  # fmt: skip
-"""What a package is called where it is installed, if not as it is imported."""
 
 
 def _git(*words: str) -> str | None:

@@ -17,8 +17,7 @@ import pandas as pd
 from notebook_report import errors, project
 
 DIGITS = 10
-ZERO = 1e-12
-"""A number of smaller size is rounding error."""
+ZERO = 1e-12  # a number of smaller size is rounding error
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

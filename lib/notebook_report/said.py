@@ -30,6 +30,7 @@ def _listed(parts: Any) -> Said:
     return Said(text.listed([part if isinstance(part, Said) else text.escape(str(part)) for part in parts]))
 
 
+# How a value is written: ``{{ auroc | f3 }}`` also takes an interval and gives *value (low to high)*
 FILTERS = {
     **{f"f{n}": _formatted(f".{n}f") for n in range(5)},
     **{f"signed{n}": _formatted(f"+.{n}f") for n in range(5)},
@@ -42,7 +43,6 @@ FILTERS = {
     "listed": _listed,
     "markdown": Said,
 }
-"""How a value is written: ``{{ auroc | f3 }}`` also takes an interval and gives *value (low to high)*."""
 
 
 def _final(value: Any) -> Any:

@@ -17,12 +17,10 @@ from typing import Any
 from notebook_report import project
 from notebook_report.project import Chapter
 
-SHARED = ("columns.yaml", "words/shared.md")
-"""Beside the notebooks: what every chapter may show."""
+SHARED = ("columns.yaml", "words/shared.md")  # beside the notebooks: what every chapter may show
+# Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made
 PAGES = ("pages/*.md", "references.yaml", "captions/*.yaml", "columns.yaml")
-"""Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made."""
-BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')
-"""How a module names a file of data that stands beside it."""
+BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')  # how a module names a file of data that stands beside it
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 

@@ -20,10 +20,8 @@ import filelock
 from notebook_report import errors, project, results
 from notebook_report.sources import file_digest
 
-PREFIX = "nbr-"
-"""Of the private folders of kernels."""
-HALF_WRITTEN = re.compile(r"\..+\.\w+\.[a-z0-9_]{8}")
-"""Temporary names of `results.publish`."""
+PREFIX = "nbr-"  # of the private folders of kernels
+HALF_WRITTEN = re.compile(r"\..+\.\w+\.[a-z0-9_]{8}")  # temporary names of `results.publish`
 CONNECTION = "k.json"
 
 

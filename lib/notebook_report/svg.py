@@ -10,14 +10,11 @@ from matplotlib.figure import Figure
 
 from notebook_report import project
 
+# Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout
 FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
-"""Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout."""
-RASTER_DPI = 192
-"""Of what matplotlib was asked to rasterise (``rasterized=True``): a lossless picture among vectors."""
-PAD = 0.04
-"""Inches around a figure, so that no label touches the edge of a screen."""
-LONG_PATH = 150
-"""Lines of more points are drawn to a tenth of a point."""
+RASTER_DPI = 192  # of what matplotlib was asked to rasterise (``rasterized=True``): a lossless picture among vectors
+PAD = 0.04  # inches around a figure, so that no label touches the edge of a screen
+LONG_PATH = 150  # lines of more points are drawn to a tenth of a point
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 

@@ -20,8 +20,7 @@ from attrition.claims.rules import RULES, VERDICTS, Measure, Source, joint, row
 from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, load
 from notebook_report import errors, results
 
-WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')
-"""A reference among the arguments of a statement, as JSON."""
+WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')  # a reference among the arguments of a statement, as JSON
 
 
 def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:

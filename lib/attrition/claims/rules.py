@@ -33,8 +33,7 @@ from attrition.settings import ANY, Number, problems, shape, unknown
 
 VERDICTS = ("reproduced", "supported", "not testable", "not settled", "direction only", "not supported", "impossible")
 Z = 1.959963984540054
-RESOLUTION = 5
-"""The Monte-Carlo standard error must be below the margin divided by this."""
+RESOLUTION = 5  # the Monte-Carlo standard error must be below the margin divided by this
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,7 @@ class Outcome:
 
 
 Args = Mapping[str, Any]
-Source = Callable[[Any], Measure]
-"""Reads a number, or a reference to one in the results, as a `Measure`."""
+Source = Callable[[Any], Measure]  # reads a number, or a reference to one in the results, as a `Measure`
 Decide = Callable[[Args, Source], Outcome]
 
 OPERATIONS = ("minus", "plus", "over", "times", "largest")
@@ -118,8 +116,8 @@ class Figure:
 
 SOURCE = Figure()
 SCHEMA = settings.read(Path(__file__).with_name("schema.yaml"), ValueError)
+# What an argument may be, by its name, as a shape of `attrition.settings`
 ARGUMENTS: dict[str, Any] = {name: shape(kind, {"source": SOURCE}) for name, kind in SCHEMA["arguments"].items()}
-"""What an argument may be, by its name, as a shape of `attrition.settings`."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,7 @@ class Rule:
     kinds: dict[str, Any]
 
 
-RULES: dict[str, Rule] = {}
-"""The rules by name, each entered by `rule`."""
+RULES: dict[str, Rule] = {}  # the rules by name, each entered by `rule`
 
 
 def rule(required: str, optional: str = "", arithmetic: bool = False, **kinds: Any) -> Callable[[Decide], Decide]:

@@ -45,8 +45,8 @@ ID = Kind("an id such as C01", lambda value: isinstance(value, str) and re.fullm
 DATE = Kind("a date", lambda value: isinstance(value, datetime.date))
 STATEMENT = Kind("a statement with a rule", lambda value: isinstance(value, dict) and "rule" in value)
 WORDS = {"id": ID, "date": DATE, "statement": STATEMENT, "prevalence": PREVALENCES, "verdict": (*VERDICTS, "no result")}
+# What an entry of each list may hold
 SECTIONS: dict[str, Keys] = {name: shape(keys, WORDS) for name, keys in SCHEMA["sections"].items()}
-"""What an entry of each list may hold."""
 
 
 class LedgerError(errors.Refusal, ValueError):

@@ -18,8 +18,8 @@ from attrition.contract.strict import ContractError, Problem, lines_of, read_str
 
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
 FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
+# Rules across columns: what messages say, and an expression of columns that must hold
 RULES: dict[str, str] = FILE["rules"]
-"""Rules across columns: what messages say, and an expression of columns that must hold."""
 
 
 @dataclass(frozen=True)

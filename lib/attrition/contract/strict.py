@@ -20,26 +20,26 @@ import pandas as pd
 from notebook_report import errors
 
 SHOWN_LINES = 8
+# More than anybody's table has: columns, and bytes of a file that is read at once and of a line
 MOST_COLUMNS, LARGEST, LONGEST_LINE = 10_000, 4 * 2**30, 2**26
-"""More than anybody's table has: columns, and bytes of a file that is read at once and of a line."""
+# Names of files whose rows are counted, from 1, because nobody sees their lines
 WITHOUT_LINES = re.compile(r"\.(parquet|xpt|sas7bdat|json|ndjson|dta|sav|zsav)(\.gz)?$", re.IGNORECASE)
-"""Names of files whose rows are counted, from 1, because nobody sees their lines."""
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?|\d{4}-\d\d(-\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 TITLE_ROW = "is there a title row above the header?"
 HEADER_NAME = re.compile(r"(?!.*\d{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+# What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it
 ROW_NAMES = "\0"
-"""What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it."""
 QUOTED_HEADER = re.compile(r'(?:"(?:[^"]|"")*",)*"(?:[^"]|"")*"(?:\r\n|\r|\n)')
 CELL = re.compile(r'("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n|\r|\n|\Z)')
+# What R leaves without quotes: numbers, dates, and its NA
 BARE = re.compile(r"|NA|NaN|-?Inf|TRUE|FALSE|[+-]?\.?[0-9][0-9.eE+\-:TZ ]*")
-"""What R leaves without quotes: numbers, dates, and its NA."""
+# Spellings of an empty cell, and whose they are
 SPELLINGS = {
     **dict.fromkeys(("NaN", "nan", "None"), "Python's"), "NA": "R's", "<NA>": "pandas'", "NULL": "a database's",
     "N/A": "a spreadsheet's", "#N/A": "a spreadsheet's", ".": "SAS's",
 }  # fmt: skip
-"""Spellings of an empty cell, and whose they are."""
 
 
 @dataclass(frozen=True, order=True)

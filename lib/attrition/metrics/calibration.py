@@ -13,14 +13,11 @@ from scipy.special import expit
 from attrition.metrics.measures import columns, plain
 
 EDGE = 1e-12
+# Quantiles of the predicted logit at which Harrell puts so many knots
 KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
-"""Quantiles of the predicted logit at which Harrell puts so many knots."""
-BAND = 1.959964
-"""Half width of the pointwise band of a curve in standard errors, on the logit scale."""
-N_STEPS = 30
-"""Most Newton steps of a fit."""
-MIN_SPREAD = 0.01
-"""Least standard deviation of the predicted logits for which a slope is defined."""
+BAND = 1.959964  # half width of the pointwise band of a curve in standard errors, on the logit scale
+N_STEPS = 30  # most Newton steps of a fit
+MIN_SPREAD = 0.01  # least standard deviation of the predicted logits for which a slope is defined
 
 
 class CalibrationCurve(NamedTuple):

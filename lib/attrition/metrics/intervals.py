@@ -16,12 +16,10 @@ from attrition.metrics import measures, ranks
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
 
 LEVEL = 0.95
-CHANCE = 0.05
-"""Level of the tests of chapter 06 against chance, over all landmarks together."""
+CHANCE = 0.05  # level of the tests of chapter 06 against chance, over all landmarks together
 
 
-NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
-"""A standard deviation over trials below it is that of settling the scores."""
+NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)  # a standard deviation over trials below it is that of settling the scores
 
 
 class Interval(TypedDict):

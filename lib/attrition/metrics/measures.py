@@ -17,9 +17,9 @@ from scipy.optimize import brentq
 from attrition.metrics import ranks
 from attrition.metrics.ranks import settled
 
+# What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error
+# of a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared
 SHRINKAGE, MARGIN, ERROR, OPTIMISM = 0.9, 0.05, 0.05, 0.05
-"""What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error of
-a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared."""
 
 
 def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:

@@ -24,8 +24,8 @@ ALIAS = "champion"
 CHAPTER = "08_monitoring"
 VERSION = "v3_causal"
 STRATEGY = "none"
+# The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked
 SERVED = settings.read(Path(__file__).with_name("served.yaml"), ValueError)
-"""The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked."""
 
 
 def folder() -> Path:
@@ -239,8 +239,8 @@ def code_digest() -> str:
     return digest(*(f"{name}={made}" for name, made in reached.items()))
 
 
+# What MLflow answers when a name or alias is not registered, or could not be one
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers when a name or alias is not registered, or could not be one."""
 
 
 def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
