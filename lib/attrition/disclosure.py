@@ -162,12 +162,12 @@ def _curves(id: str, table: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     import matplotlib.pyplot as plt
 
     from attrition.plots import incidence, style
-    from notebook_report import outputs, svg
+    from notebook_report import display, outputs
 
     if "steps" not in rule:
         return ""
     incidence.curves(table, rule["steps"][0], [])
-    picture = svg.draw(plt.gcf())
+    picture = display.draw(plt.gcf())
     plt.close()
     told = f"{rule['title']}: the numbers of the table below"
     return outputs.inline(outputs.themed(picture, style), id, told, "wide")

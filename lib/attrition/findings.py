@@ -166,7 +166,7 @@ def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
     }
 
 
-def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
+def facts(rows: Sequence[Row], found: Row, p: params.Section) -> Facts:
     """What the answer, the abstract, the lesson and the notes on the ledger state.
 
     Parameters
@@ -175,7 +175,7 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
         From `attrition.claims.evaluate`.
     found : mapping
         Chapter name to its results.
-    p : attrition.params.Findings
+    p : attrition.params.Section
     """
     real, generated = found["06_real_trial"], found["01_generation"]
     at, decided, conclusions = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
@@ -253,7 +253,7 @@ def of_running(run: Row) -> Facts:
     }
 
 
-def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
+def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Section) -> dict[str, Facts]:
     """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
 
     Parameters
@@ -264,7 +264,7 @@ def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings
         From `attrition.claims.evaluate`.
     found : mapping
         Chapter name to its results.
-    p : attrition.params.Findings
+    p : attrition.params.Section
     """
     real = found["06_real_trial"]
     lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], known["ceiling"]
@@ -310,7 +310,7 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
 COMMITTED = paths.ROOT / "reports" / "results"
 
 
-def _judged() -> tuple[list[Facts], Facts, params.Findings]:
+def _judged() -> tuple[list[Facts], Facts, params.Section]:
     """The ledger's rows, the chapters' committed results and the parameters of the front page."""
     chapters = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("[0-9]*.json"))

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 BUG = 1
 LONGEST_NAME = 80
+Context = contextlib.AbstractContextManager[None]
 # How a run is asked to stop: Ctrl-C, a polite kill, a terminal that goes away
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _asked = threading.Event()  # whether it was: a package that is being loaded may make another error of it
@@ -111,15 +112,13 @@ class Command:
     def prepare(self, args: argparse.Namespace, out: Path) -> None:
         """Leave in the output folder, which is locked, what notebooks must find there."""
 
-    @contextlib.contextmanager
-    def chapters(self, args: argparse.Namespace, needed: bool) -> Iterator[None]:
+    def chapters(self, args: argparse.Namespace, needed: bool) -> Context:
         """Around the chapters' run."""
-        yield
+        return contextlib.nullcontext()
 
-    @contextlib.contextmanager
-    def report(self, out: Path) -> Iterator[None]:
+    def report(self, out: Path) -> Context:
         """Around the making of the report."""
-        yield
+        return contextlib.nullcontext()
 
     def last_lines(self, args: argparse.Namespace, out: Path) -> list[str]:
         """What to say, and before that to do, once the report is made and up to date."""
@@ -181,20 +180,14 @@ class Command:
         own = self.own(args)
         chapters, forced = self._selection(args, project.on_own_data() if own else project.current.chapters)
         os.environ[project.current.variable("COMMAND")] = self.told_as(args)
-        request = driver.Request(
-            out=output_folder(args, "-".join([own.words[0].lstrip("-"), *own.words[1:]]) if own else ""),
-            profile="quick" if args.quick else "full",
-            chapters=chapters,
-            forced=forced,
-            jobs=args.jobs,
-            own=own,
-        )
-        state = State(request.out)
+        out = output_folder(args, "-".join([own.words[0].lstrip("-"), *own.words[1:]]) if own else "")
+        request = driver.Request(out, "quick" if args.quick else "full", chapters, forced, args.jobs, own)
+        state = State(out)
         if args.list:
             return _list(request, state)
         show = driver.Progress()
         with state.locked():
-            self.prepare(args, request.out)
+            self.prepare(args, out)
             known = driver.keys(request)
             waiting = driver.stale(request, state, known)
             expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
@@ -203,12 +196,12 @@ class Command:
                 outcome = driver.Runner(request, state, show.tell).run(waiting, known)
             for chapter, error in outcome.failed.items():
                 complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
-            with self.report(request.out):
+            with self.report(out):
                 if outcome.failed:
                     return errors.gravest(outcome.failed.values())
                 outdated = driver.outdated(request, state, known)
                 report = rendering.render(request, outdated)
-            more = self.last_lines(args, request.out) if report and not outdated else []
+            more = self.last_lines(args, out) if report and not outdated else []
         took = driver.spoken(time.perf_counter() - started)
         missing = f"no report yet: not all chapters have been run ({project.command()} runs the rest)"
         show.line(f"{report or missing}  (total {took})")
@@ -228,11 +221,7 @@ class Command:
         elsewhere = [] if project.out() == usual else ["--out", str(project.out())]
         told = shlex.join([project.current.command, "--quick", *elsewhere])
         os.environ[project.current.variable("COMMAND")] = told
-        scratch = {
-            **os.environ,
-            **project.current.environment(),
-            "JUPYTER_PREFER_ENV_PATH": "1",
-        }  # no kernel of the user's own
+        own = {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
         print(f"what notebooks write goes to {project.out()}, where {told} leaves what they need", flush=True)
         settings = {
             "ip": "127.0.0.1",
@@ -241,6 +230,7 @@ class Command:
             "contents_manager_class": "notebook_report.lab.Sources",
         }
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
+        scratch = os.environ | project.current.environment() | own
         return subprocess.call([sys.executable, "-m", "jupyterlab", *words, *rest], env=scratch)
 
     def _verify(self, rest: list[str]) -> int:

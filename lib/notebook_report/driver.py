@@ -1,6 +1,5 @@
 """Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
 
-import contextlib
 import dataclasses
 import importlib
 import sys
@@ -14,7 +13,7 @@ from typing import Any, TextIO
 
 import psutil
 
-from notebook_report import project, sources
+from notebook_report import project, sources, state
 from notebook_report.project import Chapter
 from notebook_report.state import State
 
@@ -84,27 +83,23 @@ def keys(request: Request) -> Keys:
     return found
 
 
-def stale(request: Request, state: State, known: Keys) -> list[Chapter]:
+def stale(request: Request, left: State, known: Keys) -> list[Chapter]:
     """Requested chapters that have to be redone, in order."""
     return [
         chapter
         for chapter in project.in_order(request.chapters)
-        if chapter.name in request.forced or not state.up_to_date(chapter.name, known[chapter.name][1])
+        if chapter.name in request.forced or not left.up_to_date(chapter.name, known[chapter.name][1])
     ]
 
 
-def outdated(request: Request, state: State, known: Keys) -> list[str]:
+def outdated(request: Request, left: State, known: Keys) -> list[str]:
     """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
-    return [c.name for c in request.book if not state.up_to_date(c.name, known[c.name][1])]
+    return [c.name for c in request.book if not left.up_to_date(c.name, known[c.name][1])]
 
 
 def stop_kernels() -> None:
     """End every process that this one started."""
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
-            child.kill()
-    psutil.wait_procs(children, timeout=3)
+    state.end(psutil.Process().children(recursive=True))
 
 
 class Runner:
@@ -114,8 +109,8 @@ class Runner:
     ``skipped``, and ``tick`` when nothing has happened for a while.
     """
 
-    def __init__(self, request: Request, state: State, tell: Callable[[str, str, Any], None]):
-        self.request, self.state, self.tell = request, state, tell
+    def __init__(self, request: Request, left: State, tell: Callable[[str, str, Any], None]):
+        self.request, self.state, self.tell = request, left, tell
         self.seed = request.resolved()["seed"]
 
     def _run(self, chapter: Chapter, key: str) -> float:

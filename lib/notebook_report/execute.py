@@ -92,18 +92,12 @@ class KernelEngine(Engine):
 papermill_engines.register(ENGINE, KernelEngine)
 
 
-def _line(error: PapermillExecutionError, private: bool) -> str:
-    if private and not errors.shown_as(error.traceback):
-        return f"{error.ename} ({WITHHELD})"
-    return f"{error.ename}: {error.evalue.strip()}"
-
-
-def _code(error: PapermillExecutionError) -> int:
-    ours = errors.shown_as(error.traceback)
-    if ours:
-        return ours.exit_code
-    number = re.match(r"\[Errno (\d+)\]", error.evalue)
-    return errors.OUTPUT if number and int(number[1]) in errors.FULL else errors.NOTEBOOK
+def _told(error: PapermillExecutionError, private: bool) -> tuple[str, int]:
+    """What to say of a failed cell, and the exit code."""
+    ours, number = errors.shown_as(error.traceback), re.match(r"\[Errno (\d+)\]", error.evalue)
+    line = f"{error.ename} ({WITHHELD})" if private and not ours else f"{error.ename}: {error.evalue.strip()}"
+    full = number and int(number[1]) in errors.FULL
+    return line, ours.exit_code if ours else errors.OUTPUT if full else errors.NOTEBOOK
 
 
 def _withhold(path: Path) -> None:
@@ -147,7 +141,7 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
         if private:
             _withhold(partial)
         cell = max(error.exec_count - 1, 1)  # Papermill's injected parameters are a cell of their own
-        line, code = _line(error, private), _code(error)
+        line, code = _told(error, private)
         raise NotebookError(notebook.stem, line, cell, partial.replace(failed), code) from None
     except RuntimeError:  # what nbclient and jupyter_client say of a kernel that has ended
         line = "its process was ended from outside, most likely for want of memory; --jobs 1 needs the least"

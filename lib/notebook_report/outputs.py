@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from notebook_report import checks, markdown, svg, text
+from notebook_report import checks, display, markdown, text
 from notebook_report.errors import BuildError
 from notebook_report.manuscript import Cell, Item, Manuscript, about
 from notebook_report.text import VERDICTS
@@ -194,7 +194,7 @@ def palette(look: Any) -> str:
 
 def inline(picture: str, name: str, alt: str, kind: str) -> str:
     """A picture as part of the page: no style of its own, names that nothing else has, as wide as it is drawn."""
-    width, height = svg.size(picture)
+    width, height = display.size(picture)
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<style.*?</style>", "", picture, flags=re.S)
     used = set(re.findall(r"""(?:href="|url\()#([^")]+)""", body))
     body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)

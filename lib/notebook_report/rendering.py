@@ -15,7 +15,6 @@ from notebook_report.project import Chapter
 from notebook_report.sources import digest, file_digest
 from notebook_report.state import State
 
-HERE = Path(__file__).parent
 # Modules that execute and render, which no chapter reaches
 MAKERS = ("notebook_report.execute", "notebook_report.book")
 # What a package is called where it is installed, if not as it is imported
@@ -68,15 +67,6 @@ def versions(chapters: Iterable[Chapter]) -> list[dict[str, str]]:
     return rows
 
 
-def _listed(files: Iterable[Path]) -> list[dict[str, str]]:
-    return [{"file": path.name, "sha-256": file_digest(path)} for path in files]
-
-
-def data_files(out: Path) -> list[Path]:
-    """Source tables of a run."""
-    return sorted(p for p in (project.data(out) / "raw").glob("*") if p.is_file() and not p.name.startswith("."))
-
-
 def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str, Any]:
     """Seed, profile, checksums, versions: all that a reader needs to make the report again. No time of day."""
     quick = ["--quick"] if request.profile == "quick" else []
@@ -91,11 +81,10 @@ def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str,
         run["not up to date"] = ", ".join(outdated)
     elif known := commit():
         run["commit"] = known
-    made: dict[str, Any] = {"The run": run}
-    files = _listed(request.own.files if request.own else data_files(request.out))
-    if files:
-        made["Data"] = files
-    return made | {"Software": versions(request.book)}
+    raw = (p for p in (project.data(request.out) / "raw").glob("*") if p.is_file() and not p.name.startswith("."))
+    files = request.own.files if request.own else sorted(raw)
+    data = [{"file": path.name, "sha-256": file_digest(path)} for path in files]
+    return {"The run": run, **({"Data": data} if data else {}), "Software": versions(request.book)}
 
 
 def told(outdated: Sequence[str]) -> str:
@@ -105,11 +94,6 @@ def told(outdated: Sequence[str]) -> str:
     'Made before the last change of what it is made from: 04_modelling.'
     """
     return f"Made before the last change of what it is made from: {', '.join(outdated)}." if outdated else ""
-
-
-def _key(executed: list[Path], made: dict[str, Any]) -> str:
-    parts = sorted(p for p in HERE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return digest(str(made), *(file_digest(path) for path in [*executed, *parts, *sources.bound()]))
 
 
 def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
@@ -122,7 +106,8 @@ def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
         return None
     state, target = State(request.out), request.out / "report.html"
     made = how_it_was_made(request, outdated)
-    key = _key(chapters, made)
+    parts = sorted(p for p in Path(__file__).parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    key = digest(str(made), *(file_digest(path) for path in [*chapters, *parts, *sources.bound()]))
     if not state.up_to_date("report", key) or not target.exists():
         from notebook_report import book
 

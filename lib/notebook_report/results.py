@@ -124,14 +124,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return _rounded(value) if math.isfinite(value) else None
+        digits = 0.0 if abs(value) < ZERO else float(f"{value:.{DIGITS}g}")
+        return digits if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):
         return value
     raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
-
-
-def _rounded(value: float) -> float:
-    return 0.0 if abs(value) < ZERO else float(f"{value:.{DIGITS}g}")
 
 
 def write(chapter: str, numbers: Mapping[str, Any]) -> None:
