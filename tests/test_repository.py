@@ -60,7 +60,7 @@ def test_every_declared_package_is_imported(project):
     texts = [path.read_text(encoding="utf-8") for path in (paths.ROOT / "lib").rglob("*.py")]
     for path in paths.NOTEBOOKS.glob("*.ipynb"):
         texts += [text for kind, text, _ in sources.cells(path.read_bytes()) if kind == "code"]
-    taken = set().union(*map(sources.packages, texts))
+    taken = set().union(*(sources.imports(text)[1] for text in texts))
     used = {
         rendering.CALLED.get(module, environment.normal(module))
         for module in (name.partition(".")[0] for name in taken)

@@ -19,6 +19,7 @@ from attrition.metrics.evaluator import nested
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
 from attrition.simulate.law import Law
+from notebook_report import results
 from notebook_report.text import interval_text
 
 PUBLISHED = settings.read(Path(__file__).with_name("eda.yaml"), ValueError)
@@ -61,9 +62,9 @@ def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(FIGURES, orient="index", columns=["place", "published"])
     half = 0.5 * 10.0 ** -table["published"].str.partition(".")[2].str.len()
     table["published"] = table["published"].astype(float)
-    parts = [functools.reduce(lambda part, key: part[key], place.split("."), found) for place in table["place"]]
-    near = (pd.Series(parts, table.index, float) - table["published"]).abs() <= half + 1e-12
-    table = table.assign(found=np.array(parts, float), agrees=np.where(near, "yes", "no"))
+    table["found"] = [float(results.look_up(found, place)) for place in table["place"]]
+    near = (table["found"] - table["published"]).abs() <= half + 1e-12
+    table["agrees"] = np.where(near, "yes", "no")
     return table.drop(columns="place").rename_axis("quantity").reset_index()
 
 

@@ -247,10 +247,6 @@ def _new_sites(law: Law, n: int, rng: np.random.Generator, offset: float) -> Pat
     return {name: values[order] for name, values in drawn.items()}
 
 
-def _doubled(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
-    return simulate.draw_arrays(law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE))
-
-
 def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
     """Every second adverse event is no longer written down; patients are as before."""
     drawn = simulate.draw_arrays(law, n, rng, offset)
@@ -261,7 +257,9 @@ def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -
 SCENARIOS: dict[str, Callable[[Law, int, np.random.Generator, float], Patients]] = {
     "none": simulate.draw_arrays,
     "new_sites": _new_sites,
-    "event_rate_doubled": _doubled,
+    "event_rate_doubled": lambda law, n, rng, _: simulate.draw_arrays(
+        law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE)
+    ),
     "adverse_event_reporting": _under_reported,
 }
 

@@ -60,13 +60,8 @@ class TrialCommand(Command):
         """A reader's own trials, and where simulated trials run."""
         add = parser.add_argument
         add("--trial", metavar="PATH", nargs="+", default=[], help="your own trial: a CDISC folder, or a flat table")
-        add(
-            "--mapping",
-            metavar="FILE",
-            nargs="+",
-            default=[],
-            help="which column of a table is what; a folder's choices",
-        )
+        help = "which column of a table is what; a folder's choices"
+        add("--mapping", metavar="FILE", nargs="+", default=[], help=help)
         add("--cut", metavar="DATE", default="", help="put --trial back to this day: nothing dated later is read")
         help = "also a report of --trial to hand on, without cells of fewer than N patients (8 unless N is given)"
         add("--release", metavar="N", nargs="?", type=int, const=0, help=help)
@@ -142,11 +137,8 @@ class TrialCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date; after a full run DVC's files are true as well."""
         code = super().run(args)
-        if (
-            code == OK
-            and not (args.trial or args.list or args.only or args.quick)
-            and output_folder(args) == paths.ROOT / "reports"
-        ):
+        whole = not (args.trial or args.list or args.only or args.quick)
+        if code == OK and whole and output_folder(args) == paths.ROOT / "reports":
             from attrition import versions
             from notebook_report import results
 

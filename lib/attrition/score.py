@@ -26,10 +26,7 @@ FIRST_LINE = 2  # line of the first patient in a file with a header
 FEWEST = 5  # patients at or beyond each end of the training range
 INPUT = Contract(
     columns=tuple(c for c in TRIAL.columns if c.name in ("patient_id", *features.RAW_COLUMNS)),
-    rules=(
-        "last_visit_day lies within the follow-up",
-        "last_visit_day is 0 exactly when there are no visits",
-    ),
+    rules=("last_visit_day lies within the follow-up", "last_visit_day is 0 exactly when there are no visits"),
     unique_patients=False,
 )
 # Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
@@ -71,17 +68,13 @@ class Support:
     def outside(self, patients: pd.DataFrame) -> pd.Series:
         """Columns in which each patient lies outside, as text; empty where none."""
         told = np.full(len(patients), "", dtype=object)
-        for words, where in self._deviations(patients):
-            told[where] += f"; {words}"
-        return pd.Series(told, index=patients.index, dtype="str").str.removeprefix("; ")
-
-    def _deviations(self, patients: pd.DataFrame) -> Iterator[tuple[str, NDArray]]:
+        beyond: dict[str, pd.Series] = {}
         for name, (low, high) in self.ranges.items():
-            value = patients[name].to_numpy()
-            yield f"{name} below {low}", value < low
-            yield f"{name} above {high}", value > high
-        for name, known in self.levels.items():
-            yield f"{name} not seen in training", ~patients[name].isin(known).to_numpy()
+            beyond |= {f"{name} below {low}": patients[name] < low, f"{name} above {high}": patients[name] > high}
+        beyond |= {f"{name} not seen in training": ~patients[name].isin(known) for name, known in self.levels.items()}
+        for words, where in beyond.items():
+            told[where.to_numpy()] += f"; {words}"
+        return pd.Series(told, index=patients.index, dtype="str").str.removeprefix("; ")
 
 
 @dataclass(frozen=True)
@@ -256,18 +249,13 @@ def admit(
         try:
             return contract.validate(rest, INPUT, file).set_axis(rest.index), reasons
         except strict.ContractError as error:
+            if any(problem.line <= 1 for problem in error.problems):
+                raise
             # a row with a bad cell never reaches the rules across columns: the rest is looked at again
-            reasons |= _by_line(error)
+            for problem in error.problems:
+                told = f"{problem.column}: {problem.rule}".removeprefix(": ")
+                reasons[problem.line] = f"{reasons[problem.line]}; {told}" if problem.line in reasons else told
     return pd.DataFrame(columns=INPUT.names), reasons
-
-
-def _by_line(error: strict.ContractError) -> dict[int, str]:
-    if any(problem.line <= 1 for problem in error.problems):
-        raise error
-    told: dict[int, list[str]] = {}
-    for problem in error.problems:
-        told.setdefault(problem.line, []).append(f"{problem.column}: {problem.rule}".removeprefix(": "))
-    return {line: "; ".join(rules) for line, rules in told.items()}
 
 
 class Seen:

@@ -98,13 +98,6 @@ def warn_of(what: str, error: Exception) -> None:
     warnings.warn(f"{what}: {type(error).__name__}", TrackingWarning, stacklevel=3)
 
 
-def _at(facts: Any, path: str) -> Any:
-    """What stands at a dotted path of nested results; None where it does not."""
-    for key in path.split("."):
-        facts = (facts or {}).get(key)
-    return facts
-
-
 def _flat(given: Mapping[str, Any]) -> dict[str, str]:
     """Nested parameters as one level of text, lists as JSON.
 
@@ -214,12 +207,12 @@ def _told_of(chapter: str, spec: Mapping[str, Any]) -> tuple[dict[str, Any], dic
         table = paths.tables() / f"{name}.csv"
         files |= {f"figures/{name}.svg": drawn[name]} if name in drawn else {}
         files |= {f"figures/{name}.csv": table.read_text(encoding="utf-8")} if table.exists() else {}
-    at = {path.removesuffix(".value"): _at(found, path) for path in spec["metrics"]}
+    at = {path.removesuffix(".value"): results.look_up(found, path) for path in spec["metrics"]}
     settings_of = given | params.as_dict(params.load(chapter, given["profile"]))
     told = {"params": _flat(settings_of), "metrics": _numbers(at), "files": files}
     if not (which := spec.get("candidates")):
         return told, {}
-    several = _at(found, which["at"]) or {}
+    several = results.look_up(found, which["at"]) or {}
     among = {name: one for name, one in several.items() if name in which.get("names", several)}
     return told, {name: _numbers(one, which["metric"]) for name, one in among.items()}
 

@@ -27,17 +27,6 @@ PLOTS = [
 ]
 
 
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors, which DVC's own files do not have."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _yaml(content: Any) -> str:
-    return yaml.dump(content, Dumper=_Plain, sort_keys=False)
-
-
 def _files(folder: Path) -> list[Path]:
     """Files below a folder, without those that `.dvcignore` names."""
     inside = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
@@ -112,7 +101,9 @@ def pipeline(root: Path) -> dict[Path, str]:
     }
     plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": PLOTS}
     contents = {"dvc.yaml": plan, "dvc.lock": {"schema": "2.0", "stages": noted}}
-    return {root / name: HEAD + _yaml(content) for name, content in contents.items()}
+    # by way of JSON nothing is shared, so that there are no anchors, which DVC's own files do not have
+    apart = {name: json.loads(json.dumps(content)) for name, content in contents.items()}
+    return {root / name: HEAD + yaml.safe_dump(content, sort_keys=False) for name, content in apart.items()}
 
 
 def everything() -> dict[Path, str]:

@@ -33,11 +33,7 @@ LEXER = PythonLexer(stripnl=False)
 
 
 def build(
-    executed: Iterable[Path],
-    out: Path,
-    made: Mapping[str, Any] | None = None,
-    quick: bool = False,
-    outdated: str = "",
+    executed: Iterable[Path], out: Path, made: Mapping[str, Any] | None = None, quick: bool = False, outdated: str = ""
 ) -> Path:
     """Build ``report.html`` from executed notebooks ``NN_name.ipynb`` and the pages; a failure leaves an earlier one.
 

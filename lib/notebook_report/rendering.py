@@ -53,7 +53,7 @@ def commit() -> str | None:
 
 def versions(chapters: Iterable[Chapter]) -> list[dict[str, str]]:
     """Interpreter, and the locked packages that the chapters and what makes the report import, as installed."""
-    taken = set().union(*map(sources.loaded, chapters), *map(sources.packages_of, MAKERS))
+    taken = set().union(*map(sources.loaded, chapters), *(sources.module(name)[2] for name in MAKERS))
     called = {CALLED.get(module, module) for module in {name.partition(".")[0] for name in taken}}
     called = {name.replace("_", "-").lower() for name in called}
     lock = (project.current.root / "requirements.lock").read_text(encoding="utf-8")

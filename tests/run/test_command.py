@@ -91,7 +91,7 @@ def test_the_software_of_the_report_is_what_is_imported():
 
     listed = {row["package"] for row in rendering.versions(project.current.chapters)} - {"Python"}
     taken = set().union(
-        *(sources.loaded(c) for c in project.current.chapters), *map(sources.packages_of, rendering.MAKERS)
+        *(sources.loaded(c) for c in project.current.chapters), *(sources.module(name)[2] for name in rendering.MAKERS)
     )
     modules = {name.partition(".")[0] for name in taken} - set(sys.stdlib_module_names)
     holders = importlib.metadata.packages_distributions()

@@ -79,17 +79,16 @@ def spelled(column: str, rule: str, cells: pd.Series, bad: pd.Series) -> list[Pr
     return found + lines_of(column, rule, bad & ~cells.isin(list(SPELLINGS)))
 
 
-def _letter(letter: str) -> str:
-    return "" if unicodedata.category(letter) == "Cf" else letter
-
-
 def tidied(text: str) -> str:
     r"""A text in composed form (NFC), without invisible characters and blanks around it.
 
     >>> tidied("\ufeffe\u0301\u200b ") == "\u00e9"
     True
     """
-    return text.strip() if text.isascii() else unicodedata.normalize("NFC", "".join(map(_letter, text))).strip()
+    if not text.isascii():
+        seen = (letter for letter in text if unicodedata.category(letter) != "Cf")
+        text = unicodedata.normalize("NFC", "".join(seen))
+    return text.strip()
 
 
 def plain(text: str) -> str:
@@ -110,9 +109,6 @@ class ContractError(errors.Refusal, ValueError):
         self.file = file
         self.problems = tuple(sorted(set(problems)))
         super().__init__(_message(file, self.problems))
-
-    def __reduce__(self):
-        return type(self), (self.file, self.problems)
 
 
 def _message(file: str, problems: Sequence[Problem]) -> str:
