@@ -83,10 +83,6 @@ def _repeats(y_prob: ArrayLike) -> NDArray:
     return np.asarray(y_prob, dtype=float).reshape(np.shape(y_prob)[0], -1).T
 
 
-def _mean_net_benefit(y: ArrayLike, y_prob: ArrayLike, thresholds: NDArray, weights: NDArray | None) -> NDArray:
-    return np.mean([net_benefit(y, repeat, thresholds, weights) for repeat in _repeats(y_prob)], axis=0)
-
-
 def net_benefit_interval(y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: NDArray) -> Interval:
     """Net benefit at one threshold, averaged over repeats, with a bootstrap interval."""
     return percentile_interval(*replicates(partial(net_benefit, thresholds=threshold), y_true, y_prob, weights))
@@ -206,7 +202,8 @@ def decision_curve(
     references = {"all": treat_all(y_true, t, base), "none": 0.0}
     frames = []
     for (model, y_prob), half in zip(predictions.items(), np.split(halves, len(predictions), axis=1), strict=True):
-        value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (base, weights))
+        repeats = _repeats(y_prob)
+        value, drawn = (np.mean([net_benefit(y_true, p, t, w) for p in repeats], axis=0) for w in (base, weights))
         low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1))
         frame = {"model": model, "threshold": t, "net_benefit": value, "ci_low": low, "ci_high": high}
         for (name, reference), width in zip(references.items(), half, strict=True):

@@ -49,16 +49,12 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
     return simulate.adverse_event_rate(_column("adverse_events")(trial), _column("days_in_trial")(trial))
 
 
-def _time_since_last_visit(trial: pd.DataFrame) -> np.ndarray:
-    return _column("days_in_trial")(trial) - _column("last_visit_day")(trial)
-
-
 _DECLARED = settings.read(Path(__file__).with_name("features.yaml"), ValueError)
 # How a feature is computed that is no column of the trial
 _COMPUTED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "visit_rate": _visit_rate,
     "adverse_event_rate": _adverse_event_rate,
-    "time_since_last_visit": _time_since_last_visit,
+    "time_since_last_visit": lambda trial: _column("days_in_trial")(trial) - _column("last_visit_day")(trial),
     "burden": lambda trial: _adverse_event_rate(trial) * (1 - _visit_rate(trial)),
     "age_adverse_risk": lambda trial: _column("age")(trial) / 85 * _adverse_event_rate(trial),
     "trial_phase_risk": lambda trial: simulate.phase_risk(PUBLISHED_LAW, trial["trial_phase"]),
@@ -142,11 +138,6 @@ class FeatureVersion(TransformerMixin, BaseEstimator):
     """Feature version as a scikit-learn transformer, from the raw contract columns.
 
     It learns nothing from the data, so that it may stand anywhere in a pipeline without leaking.
-
-    Parameters
-    ----------
-    version : str
-        A key of `VERSIONS`.
 
     Examples
     --------

@@ -66,13 +66,10 @@ def of_trial(trial: Trial, numbers: Facts, day: int | None) -> Facts:
     """
     at = numbers["landmarks"].get(str(day), {})
     leaks = [{"name": name.replace("_", " "), **leak} for name, leak in numbers["leaks"].items()]
-    strategies = [name for name in STRATEGIES.values() if at.get("auroc", {}).get(name)]
-    return {
-        **{"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day},
-        "auroc": {name: at["auroc"][name] for name in strategies},
-        "better": {name: better_than_chance(at, name) for name in at.get("permutation_p", {})},
-        "leak": max(leaks, key=lambda leak: leak["difference"], default=None),
-    }
+    found: Facts = {"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day}
+    found["auroc"] = {name: area for name in STRATEGIES.values() if (area := at.get("auroc", {}).get(name))}
+    found["better"] = {name: better_than_chance(at, name) for name in at.get("permutation_p", {})}
+    return found | {"leak": max(leaks, key=lambda leak: leak["difference"], default=None)}
 
 
 def of_ledger(rows: Sequence[Row]) -> Facts:
@@ -80,16 +77,11 @@ def of_ledger(rows: Sequence[Row]) -> Facts:
     first = [row for row in rows if not row.get("entered")]
     all_, before = _counts(rows), _counts(first)
     share = all_["holding"] / len(rows)
-    return {
-        "verdict": "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported",
-        "evidence": ["tbl-ledger", "tbl-arithmetic"],
-        **all_,
-        "statements": sum(len(row["statements"]) for row in rows),
-        "n_first": len(first),
-        "n_late": len(rows) - len(first),
-        "holding_first": before["holding"],
-        "impossible_first": before["counts"]["impossible"],
-    }
+    verdict = "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported"
+    found = {"verdict": verdict, "evidence": ["tbl-ledger", "tbl-arithmetic"], **all_}
+    found |= {"statements": sum(len(row["statements"]) for row in rows), "holding_first": before["holding"]}
+    found |= {"n_first": len(first), "n_late": len(rows) - len(first)}
+    return found | {"impossible_first": before["counts"]["impossible"]}
 
 
 def of_engineering(rows: Sequence[Row]) -> Facts:
@@ -126,20 +118,16 @@ def of_models(rows: Sequence[Row], lr: Row, oracle: float) -> Facts:
 def of_pilot(rows: Sequence[Row], known: Facts, verdict: str) -> Facts:
     """What can be predicted at one landmark day of the real trial, with and without the treatment arm."""
     row, tested = by_id(rows)["C53"], by_id(rows)["C54"]
-    first, *rest = row["statements"]
-    attempts = [{"label": "logistic regression", "claimed": 0.5 + first["published"]}]
-    attempts += [
-        {"label": part["label"], "claimed": 0.5 + part["published"], "found": _interval(part, 0.5)} for part in rest
-    ]
     auroc = known["auroc"]
-    return {
-        "verdict": verdict,
-        "evidence": list(row["evidence"]),
-        **{key: known[key] for key in ("day", "at_risk", "events", "p", "better", "blinded_better")},
-        **{"found": auroc["all"], "blinded": auroc["all_without_arm"], "arm": auroc["arm_only"]},
-        **{"attempts": attempts, "attempt_verdict": row["verdict"]},
-        "tested": [0.5 + part["published"] for part in tested["statements"]],
-    }
+    attempts = [{"label": part["label"], "claimed": 0.5 + part["published"]} for part in row["statements"]]
+    attempts[0]["label"] = "logistic regression"
+    for attempt, part in zip(attempts[1:], row["statements"][1:], strict=True):
+        attempt["found"] = _interval(part, 0.5)
+    found = {key: known[key] for key in ("day", "at_risk", "events", "p", "better", "blinded_better")}
+    found |= {"verdict": verdict, "evidence": list(row["evidence"])}
+    found |= {"found": auroc["all"], "blinded": auroc["all_without_arm"], "arm": auroc["arm_only"]}
+    found |= {"attempts": attempts, "attempt_verdict": row["verdict"]}
+    return found | {"tested": [0.5 + part["published"] for part in tested["statements"]]}
 
 
 def of_worth(known: Facts, decision: Row) -> Facts:
@@ -157,13 +145,9 @@ def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
     """The leak that gains most on the real trial; its verdict is that of the gain, by the smallest difference."""
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
     price = of_row(leaks[name], "difference")
-    return {
-        "verdict": grade(price, smallest).verdict,
-        "evidence": ["fig-leaks"],
-        **{"n": len(leaks), "harmful": sum(leak["ci_low"] > 0 for leak in leaks.values())},
-        **{"name": name.replace("_", " "), "price": price},
-        **{key: leaks[name][key] for key in ("honest", "leaky")},
-    }
+    found = {"verdict": grade(price, smallest).verdict, "evidence": ["fig-leaks"], "n": len(leaks), "price": price}
+    found |= {"harmful": sum(leak["ci_low"] > 0 for leak in leaks.values()), "name": name.replace("_", " ")}
+    return found | {key: leaks[name][key] for key in ("honest", "leaky")}
 
 
 def facts(rows: Sequence[Row], found: Row, p: params.Section) -> Facts:
@@ -215,17 +199,13 @@ STRATEGIES = {"full": "all", "arm": "arm_only", "blinded": "all_without_arm"}
 def _on_the_ledger(rows: Sequence[Row]) -> Facts:
     """How much a single split says, which verdicts depend on the event rate, and which are open."""
     compared = [row for row in rows if row["beside"]]
-    split = by_id(rows)["C42"]["statements"][0]
-    one, other = (by_id(rows)[key]["statements"][0]["published"] for key in ("C01", "C10"))
-    return {
-        "noise": {
-            **{"spread": split["measured"], "claimed": split["published"], "one": one, "other": other},
-            "ratio": abs(one - other) / (2**0.5 * split["measured"]),
-        },
-        "n_simulated": len(compared),
-        "differ": [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]],
-        "open": [row["id"] for row in rows if row["verdict"] == "not settled"],
-    }
+    split, first, second = (by_id(rows)[key]["statements"][0] for key in ("C42", "C01", "C10"))
+    noise = {"spread": split["measured"], "claimed": split["published"]}
+    noise |= {"one": first["published"], "other": second["published"]}
+    noise["ratio"] = abs(noise["one"] - noise["other"]) / (2**0.5 * noise["spread"])
+    found: Facts = {"noise": noise, "n_simulated": len(compared)}
+    found["differ"] = [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]]
+    return found | {"open": [row["id"] for row in rows if row["verdict"] == "not settled"]}
 
 
 def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
@@ -244,13 +224,10 @@ def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
 def of_running(run: Row) -> Facts:
     """Whether the number of leavers can be told while a trial runs: the pilot put back, and the gate in simulation."""
     end, past, gate = run["projection"]["planned"], run["backtest"], run["gate"]
-    return {
-        "verdict": gate["verdict"],
-        "evidence": ["fig-past", "fig-running-coverage"],
-        **{"day": run["as_at"], "gone": run["gone"], "begun": run["states"]["enrolled"], "came": run["came"]},
-        **{"expected": end["gone"], "planned": end["n"], "cuts": past["cuts"], "inside": past["inside"]},
-        **{"least": gate["lowest"]["pit"], "most": gate["highest"]["pit"], "trials": gate["trials"]},
-    }
+    found = {"verdict": gate["verdict"], "evidence": ["fig-past", "fig-running-coverage"], "day": run["as_at"]}
+    found |= {"gone": run["gone"], "begun": run["states"]["enrolled"], "came": run["came"]}
+    found |= {"expected": end["gone"], "planned": end["n"], "cuts": past["cuts"], "inside": past["inside"]}
+    return found | {"least": gate["lowest"]["pit"], "most": gate["highest"]["pit"], "trials": gate["trials"]}
 
 
 def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Section) -> dict[str, Facts]:
@@ -292,10 +269,9 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     drawn, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
     real, at = found["06_real_trial"]["flow"], found["06_real_trial"]["landmarks"]
     simulated = [{"step": "drawn", "n": drawn["n_patients"], "events": drawn["n_dropouts"]}]
-    simulated += [
-        {"step": part, "n": sizes[f"{part}_0"] + sizes[f"{part}_1"], "events": sizes[f"{part}_1"]}
-        for part in ("train", "test")
-    ]
+    for part in ("train", "test"):
+        stayed, left = sizes[f"{part}_0"], sizes[f"{part}_1"]
+        simulated.append({"step": part, "n": stayed + left, "events": left})
     pilot: list[Facts] = [{"step": "screened", "n": real["screened"], "events": real["screen_failures"]}]
     competing = real["deaths"] + real["sponsor"]
     pilot += [{"step": "randomised", "n": real["randomised"], "events": real["primary"], "competing": competing}]

@@ -216,16 +216,8 @@ def decide(p: Mapping[str, float], alpha: float = 0.05, inputs_first: bool = Tru
 
     Inputs that look different ask a person to find out why before anything is fitted to them: they may be recorded
     otherwise. With inputs as they were, worse ranking asks for a new model, and a shifted event rate with intact
-    ranking for recalibration only.
-
-    Parameters
-    ----------
-    p : mapping
-        p-values ``performance``, ``calibration`` and ``covariates``.
-    alpha : float
-        Level of each.
-    inputs_first : bool
-        False is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
+    ranking for recalibration only. `p` has p-values ``performance``, ``calibration`` and ``covariates``; without
+    `inputs_first` it is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
 
     Examples
     --------

@@ -56,8 +56,11 @@ def compose(
     files = list(executed)
     if not files:
         raise BuildError("there is no executed notebook to make a report of")
-    folder = files[0].parent.parent / "results"
-    pages = Pages([file.stem for file in files], folder, _params("quick" if quick else "full"))
+    folder, params = files[0].parent.parent / "results", {}
+    if project.current.params:
+        read = importlib.import_module(project.current.params).read("quick" if quick else "full")
+        params = {name: vars(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
+    pages = Pages([file.stem for file in files], folder, params)
     book = Book(gather(files, pages.shown), pages, {MADE: "How it was made"} if made else {})
     values: dict[str, Any] = {name: book.page(name) for name in pages.blocks}
     values |= {"chapters": [book.chapter_page(chapter) for chapter in book.manuscript.chapters]}
@@ -70,14 +73,6 @@ def compose(
         values, css=css, js=js, csp=checks.policy(css, js), made=made, quick=quick, outdated=outdated,
         name=project.current.title,
     )  # fmt: skip
-
-
-def _params(profile: str) -> dict[str, Any]:
-    """Sections of the parameters as plain mappings."""
-    if not project.current.params:
-        return {}
-    read = importlib.import_module(project.current.params).read(profile)
-    return {name: vars(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
 
 
 def asset(name: str) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from notebook_report import errors, project
-from notebook_report.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from notebook_report.project import Chapter
 
 # jsonschema, which nbformat loads, would load a grammar with it for two seconds, to check links that no notebook has
@@ -34,7 +33,7 @@ _asked = threading.Event()  # whether it was: a package that is being loaded may
 class Misused(errors.Refusal, ValueError):
     """Words on the command line that mean nothing, or not together."""
 
-    exit_code = USAGE
+    exit_code = errors.USAGE
 
 
 class Interrupted(KeyboardInterrupt):
@@ -103,7 +102,7 @@ class Command:
 
     def check(self, out: Path) -> int:
         """Say what is wrong with this environment, if anything, and give the exit code."""
-        return OK
+        return errors.OK
 
     def own(self, args: argparse.Namespace) -> Any:
         """A reader's own data (`driver.Own`), checked, if the options name some."""
@@ -209,7 +208,7 @@ class Command:
             show.line(f"{rendering.told(outdated)} {project.command()} redoes what is needed.")
         for line in more:
             show.line(line)
-        return OK
+        return errors.OK
 
     def _tests(self, rest: list[str]) -> int:
         side_by_side = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] if not rest else []
@@ -267,7 +266,7 @@ class Command:
         except KeyboardInterrupt:
             return _interrupted()
         except SystemExit as end:  # argparse has said what is wrong
-            return end.code if isinstance(end.code, int) else USAGE
+            return end.code if isinstance(end.code, int) else errors.USAGE
         except Exception as error:
             if _asked.is_set():
                 return _interrupted()
@@ -296,7 +295,7 @@ def _list(request, state) -> int:
         reads = ", ".join(name[:2] for name in chapter.needs) or "nothing"
         seconds = state.seconds(chapter.name, chapter.seconds)
         print(f"{chapter.name:<22} {status:<11} about {seconds:4.0f} s, reads {reads}")
-    return OK
+    return errors.OK
 
 
 def _told(error: Exception) -> tuple[str, int]:
@@ -306,11 +305,11 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError | ImportError | SystemError):  # the last: an extension that found no memory
         which = getattr(error, "name", None) or "too little memory?"
         what = f"a package cannot be loaded ({which})" if isinstance(error, ImportError) else "memory ran out"
-        return f"{what}; {project.current.command} --check says what is missing", ENVIRONMENT
+        return f"{what}; {project.current.command} --check says what is missing", errors.ENVIRONMENT
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         what = "cannot write" if error.errno in errors.FULL else "cannot read or write"
-        return f"{what}: {error.strerror or type(error).__name__}{place}", OUTPUT
+        return f"{what}: {error.strerror or type(error).__name__}{place}", errors.OUTPUT
     return f"this is a fault of the program: {type(error).__name__} at {_origin(error)}", BUG
 
 
@@ -327,4 +326,4 @@ def _interrupted() -> int:
 
         driver.stop_kernels()
     complain("interrupted; finished chapters stay, the rest is redone next time")
-    return INTERRUPTED
+    return errors.INTERRUPTED

@@ -1,21 +1,18 @@
 """Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
 
-import dataclasses
 import importlib
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
 
 from notebook_report import project, sources, state
-from notebook_report.project import Chapter
-from notebook_report.state import State
 
 Keys = dict[str, tuple[str, str]]  # code key and own key by chapter, see `sources`
 
@@ -39,23 +36,21 @@ class Request:
 
     out: Path
     profile: str = "full"
-    chapters: tuple[Chapter, ...] = ()
+    chapters: tuple[project.Chapter, ...] = ()
     forced: frozenset[str] = frozenset()
     jobs: int = 2
     own: Own | None = None
 
     @property
-    def book(self) -> tuple[Chapter, ...]:
+    def book(self) -> tuple[project.Chapter, ...]:
         """Chapters of the report: all, or those that run on a reader's own data."""
         return project.on_own_data() if self.own else project.current.chapters
 
-    def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
+    def parameters(self, chapter: project.Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""
-        given: dict[str, Any] = {"profile": self.profile, "seed": seed}
-        if chapter.own:
-            name, usual = chapter.own
-            given[name] = self.own.name if self.own else usual
-        return given
+        name, usual = chapter.own or ("", None)
+        own = {name: self.own.name if self.own else usual} if name else {}
+        return {"profile": self.profile, "seed": seed} | own
 
     def resolved(self) -> dict[str, Any]:
         """The project's parameters for this profile."""
@@ -76,14 +71,14 @@ def keys(request: Request) -> Keys:
     resolved = request.resolved()
     found: Keys = {}
     for chapter in project.with_needs((*request.chapters, *request.book)):
-        values = request.parameters(chapter, resolved["seed"]) | dataclasses.asdict(resolved[chapter.name])
+        values = request.parameters(chapter, resolved["seed"]) | asdict(resolved[chapter.name])
         inputs = request.own.inputs if request.own and chapter.own else ""
         key = sources.code_key(chapter, values, [found[name][0] for name in chapter.needs], inputs)
         found[chapter.name] = key, sources.own_key(chapter, key)
     return found
 
 
-def stale(request: Request, left: State, known: Keys) -> list[Chapter]:
+def stale(request: Request, left: state.State, known: Keys) -> list[project.Chapter]:
     """Requested chapters that have to be redone, in order."""
     return [
         chapter
@@ -92,7 +87,7 @@ def stale(request: Request, left: State, known: Keys) -> list[Chapter]:
     ]
 
 
-def outdated(request: Request, left: State, known: Keys) -> list[str]:
+def outdated(request: Request, left: state.State, known: Keys) -> list[str]:
     """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
     return [c.name for c in request.book if not left.up_to_date(c.name, known[c.name][1])]
 
@@ -109,11 +104,11 @@ class Runner:
     ``skipped``, and ``tick`` when nothing has happened for a while.
     """
 
-    def __init__(self, request: Request, left: State, tell: Callable[[str, str, Any], None]):
+    def __init__(self, request: Request, left: state.State, tell: Callable[[str, str, Any], None]):
         self.request, self.state, self.tell = request, left, tell
         self.seed = request.resolved()["seed"]
 
-    def _run(self, chapter: Chapter, key: str) -> float:
+    def _run(self, chapter: project.Chapter, key: str) -> float:
         from notebook_report.execute import run_notebook
 
         started = time.perf_counter()
@@ -131,11 +126,11 @@ class Runner:
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds
 
-    def run(self, chapters: list[Chapter], known: Keys) -> Outcome:
+    def run(self, chapters: list[project.Chapter], known: Keys) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
         way = project.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
         outcome, waiting = Outcome(), sorted(chapters, key=lambda c: -way[c.name])
-        running: dict[Future, Chapter] = {}
+        running: dict[Future, project.Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:
             while waiting or running:
@@ -154,7 +149,7 @@ class Runner:
         pool.shutdown()
         return outcome
 
-    def _skip_hopeless(self, waiting: list[Chapter], outcome: Outcome) -> None:
+    def _skip_hopeless(self, waiting: list[project.Chapter], outcome: Outcome) -> None:
         lost = {*outcome.failed, *outcome.skipped}
         for chapter in project.in_order(waiting):
             if lost.intersection(chapter.needs):
@@ -163,7 +158,7 @@ class Runner:
                 outcome.skipped.append(chapter.name)
                 self.tell("skipped", chapter.name, None)
 
-    def _collect(self, running: dict[Future, Chapter], outcome: Outcome) -> None:
+    def _collect(self, running: dict[Future, project.Chapter], outcome: Outcome) -> None:
         finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
         if not finished:
             self.tell("tick", "", None)
@@ -205,7 +200,7 @@ class Progress:
         clear = "\r\033[K" if self.live else ""
         print(f"{clear}{text}", file=self.stream, flush=True)
 
-    def plan(self, chapters: list[Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
+    def plan(self, chapters: list[project.Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
         """Say what will be done and how long it should take."""
         self.total = len(chapters)
         if not chapters:

@@ -111,17 +111,7 @@ class Block(NamedTuple):
 
 
 class Pages:
-    """The pages of a report: filled, cut into blocks, with what they show, cite and count.
-
-    Parameters
-    ----------
-    chapters : iterable of str
-        Chapters of the report, whose results may be named.
-    folder : pathlib.Path
-        Of the result files.
-    params : mapping
-        Sections of the parameters.
-    """
+    """The pages of a report: filled, cut into blocks, with what they show, cite and count."""
 
     def __init__(self, chapters: Iterable[str], folder: Path, params: Mapping[str, Any]) -> None:
         chapters = list(chapters)
@@ -129,11 +119,10 @@ class Pages:
         self.numbers: dict[tuple[str, str], Number] = {}
         self.cited: list[str] = []
         self.references = references()
-        self.context = {
-            "results": _results([*chapters, "claims"], folder),
-            "params": traced(dict(params), "params.yaml: "),
-            **{"show": self._show, "bar": self._bar, "block": self._fence},
-        }
+        files = [file for name in (*chapters, "claims") if (file := folder / f"{name}.json").exists()]
+        found = {file.stem: traced(json.loads(file.read_bytes()), f"{file.stem}: ") for file in files}
+        self.context = {"results": found, "params": traced(dict(params), "params.yaml: ")}
+        self.context |= {"show": self._show, "bar": self._bar, "block": self._fence}
         self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=self._final, trim_blocks=True)
         for name, write in {**said.FILTERS, "of100": of100}.items():
             self.environment.filters[name] = write if name in WORDS else self._linked(write)
@@ -202,12 +191,6 @@ class Pages:
             mark = MARK.fullmatch(piece)
             if mark or piece.strip():
                 yield self.parts[int(mark[1])] if mark else Block("markdown", piece.strip())
-
-
-def _results(chapters: Iterable[str], folder: Path) -> dict[str, Any]:
-    files = [folder / f"{name}.json" for name in chapters]
-    there = {file.stem: file.read_text(encoding="utf-8") for file in files if file.exists()}
-    return {name: traced(json.loads(content), f"{name}: ") for name, content in there.items()}
 
 
 def printed(number: Number) -> str:

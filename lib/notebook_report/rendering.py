@@ -1,5 +1,6 @@
 """From executed notebooks to one report, and what the report says of how it was made."""
 
+import contextlib
 import platform
 import re
 import shutil
@@ -11,8 +12,6 @@ from typing import Any
 
 from notebook_report import project, sources
 from notebook_report.driver import Request
-from notebook_report.project import Chapter
-from notebook_report.sources import digest, file_digest
 from notebook_report.state import State
 
 # Modules that execute and render, which no chapter reaches
@@ -51,7 +50,7 @@ def commit() -> str | None:
     return _git("log", "-1", "--format=%h", "--", *places) or None
 
 
-def versions(chapters: Iterable[Chapter]) -> list[dict[str, str]]:
+def versions(chapters: Iterable[project.Chapter]) -> list[dict[str, str]]:
     """Interpreter, and the locked packages that the chapters and what makes the report import, as installed."""
     taken = set().union(*map(sources.loaded, chapters), *(sources.module(name)[2] for name in MAKERS))
     called = {CALLED.get(module, module) for module in {name.partition(".")[0] for name in taken}}
@@ -60,10 +59,8 @@ def versions(chapters: Iterable[Chapter]) -> list[dict[str, str]]:
     locked = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", lock)}
     rows = [{"package": "Python", "version": platform.python_version()}]
     for name in sorted(locked.intersection(called | {f"{name}-cpu" for name in called})):
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # locked for other machines
             rows.append({"package": name, "version": metadata.version(name)})
-        except metadata.PackageNotFoundError:  # locked for other machines
-            continue
     return rows
 
 
@@ -75,7 +72,7 @@ def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str,
         "profile": request.profile,
         "seed": str(request.resolved()["seed"]),
         "sources (sha-256)": sources.everything()[:16],
-        "lock (sha-256)": file_digest(project.current.root / "requirements.lock")[:16],
+        "lock (sha-256)": sources.file_digest(project.current.root / "requirements.lock")[:16],
     }
     if outdated:
         run["not up to date"] = ", ".join(outdated)
@@ -83,7 +80,7 @@ def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str,
         run["commit"] = known
     raw = (p for p in (project.data(request.out) / "raw").glob("*") if p.is_file() and not p.name.startswith("."))
     files = request.own.files if request.own else sorted(raw)
-    data = [{"file": path.name, "sha-256": file_digest(path)} for path in files]
+    data = [{"file": path.name, "sha-256": sources.file_digest(path)} for path in files]
     return {"The run": run, **({"Data": data} if data else {}), "Software": versions(request.book)}
 
 
@@ -107,7 +104,7 @@ def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
     state, target = State(request.out), request.out / "report.html"
     made = how_it_was_made(request, outdated)
     parts = sorted(p for p in Path(__file__).parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    key = digest(str(made), *(file_digest(path) for path in [*chapters, *parts, *sources.bound()]))
+    key = sources.digest(str(made), *(sources.file_digest(path) for path in [*chapters, *parts, *sources.bound()]))
     if not state.up_to_date("report", key) or not target.exists():
         from notebook_report import book
 

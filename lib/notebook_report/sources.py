@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from notebook_report import project
-from notebook_report.project import Chapter
 
 SHARED = ("columns.yaml", "words/shared.md")  # beside the notebooks: what every chapter may show
 # Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made
@@ -103,7 +102,7 @@ def _ours(package: str) -> bool:
 
 
 def imports(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """What a piece of Python imports, at once or later inside a function: the project's modules, and names of others."""
+    """What a piece of Python imports, at once or later inside a function: our modules, and names of others."""
     taken = _taken(source)
     ours = {name for name in taken if _ours(name.partition(".")[0])}
     parents = {name.rsplit(".", i)[0] for name in ours for i in range(name.count(".") + 1)}
@@ -133,19 +132,19 @@ def modules(source: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def reached(chapter: Chapter) -> dict[str, str]:
+def reached(chapter: project.Chapter) -> dict[str, str]:
     """The project's own modules that a chapter runs, `display` and the look of figures included: name to hash."""
     look = "\nimport notebook_report.display" + (f"\nimport {project.current.style}" if project.current.style else "")
     return modules(code(chapter.notebook) + look)
 
 
-def loaded(chapter: Chapter) -> frozenset[str]:
+def loaded(chapter: project.Chapter) -> frozenset[str]:
     """Library modules that the notebook reaches, and what these and it take from packages, sooner or later."""
     ours = reached(chapter)
     return imports(code(chapter.notebook))[1].union(ours, *(module(name)[2] for name in ours))
 
 
-def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
+def code_key(chapter: project.Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
     """Hash of all that can change what a chapter computes.
 
     That is its own code, the library it reaches, its resolved `parameters`, the keys of the chapters that it `needs`,
@@ -157,7 +156,7 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
     return digest(*parts, file_digest(lock), *sorted(needs), *map(_content, _found(chapter.reads)))
 
 
-def own_key(chapter: Chapter, key: str) -> str:
+def own_key(chapter: project.Chapter, key: str) -> str:
     """`code_key` together with the prose, captions and sentences included."""
     texts = (f"captions/{chapter.name}.yaml", f"words/{chapter.name}.md", *SHARED)
     beside = [path for path in (project.notebooks() / name for name in texts) if path.exists()]

@@ -135,13 +135,6 @@ def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
     return results.look_up(found[chapter], dotted, file)
 
 
-def _as_measure(value: Any, where: str) -> Measure:
-    numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
-    if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
-        raise results.MissingResult(f"{where} is not a number but {numbers['value']!r}")
-    return Measure(numbers["value"], *(numbers.get(key) for key in ("ci_low", "ci_high", "mc_se")))
-
-
 def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) -> Source:
     """Function that turns a number, a reference, or an operation on these into a `Measure`.
 
@@ -155,7 +148,11 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
             return Measure(source)
         if isinstance(source, str):
             reference = source.replace("{prevalence}", prevalence or "default")
-            return _as_measure(look_up(found, reference, where), f"{where}: {reference}")
+            value = look_up(found, reference, where)
+            numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
+            if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
+                raise results.MissingResult(f"{where}: {reference} is not a number but {numbers['value']!r}")
+            return Measure(*(numbers.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")))
         ((operation, terms),) = source.items()
         return _combined(operation, [read(term) for term in terms])
 

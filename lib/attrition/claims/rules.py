@@ -66,9 +66,6 @@ class Measure:
         return {"measured": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high, "mc_se": self.mc_se}
 
 
-NOTHING = Measure(math.nan)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of one statement: the verdicts that the interval leaves open, and the numbers that they rest on."""
@@ -452,6 +449,6 @@ def not_testable(args: Args, read: Source) -> Outcome:
 
 def row(label: str, name: str, outcome: Outcome) -> dict[str, Any]:
     """A statement's row of the ledger: its label, the name of its rule, and its `Outcome` as plain numbers."""
-    measured = (outcome.measured or NOTHING).stored()
+    measured = (outcome.measured or Measure(math.nan)).stored()
     about = {"label": label, "rule": name, "published": outcome.published, "verdict": outcome.verdict}
     return about | measured | outcome.facts

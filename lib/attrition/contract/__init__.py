@@ -115,7 +115,11 @@ def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
 
 def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table") -> pd.DataFrame:
     """Hold a table of text, whose index gives the lines, against a contract; messages call it `file`."""
-    _refuse_missing_columns(text, contract, file)
+    missing = [name for name in contract.names if name not in text.columns]
+    if len(missing) == len(contract.names):
+        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
+    if missing:
+        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
     text = text[contract.names]
     problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
     if contract.unique_patients:
@@ -128,14 +132,6 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
     if problems:
         raise ContractError(file, problems)
     return numbers.reset_index(drop=True)
-
-
-def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -> None:
-    missing = [name for name in contract.names if name not in text.columns]
-    if len(missing) == len(contract.names):
-        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
-    if missing:
-        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
 
 
 def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:

@@ -112,18 +112,15 @@ class ContractError(errors.Refusal, ValueError):
 
 
 def _message(file: str, problems: Sequence[Problem]) -> str:
-    head = f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"
-    kinds = groupby(problems, key=lambda problem: (problem.column, problem.rule))
+    told = [f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"]
     word = "row" if WITHOUT_LINES.search(file) else "line"
-    return "\n".join([head, *(_where(column, rule, [p.line for p in group], word) for (column, rule), group in kinds)])
-
-
-def _where(column: str, rule: str, lines: list[int], word: str) -> str:
-    known = [str(line) for line in lines if line]
-    more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
-    place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
-    place += [f"column {column}"] if column else []
-    return f"  {', '.join(place) or 'file'}: {rule}"
+    for (column, rule), group in groupby(problems, key=lambda problem: (problem.column, problem.rule)):
+        known = [str(problem.line) for problem in group if problem.line]
+        more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
+        place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
+        place += [f"column {column}"] if column else []
+        told.append(f"  {', '.join(place) or 'file'}: {rule}")
+    return "\n".join(told)
 
 
 def shown(name: str, position: int) -> str:
@@ -193,7 +190,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     if problems:
         raise ContractError(file, problems)
     if len(rows) == 1:
-        raise ContractError(file, [Problem("", "there is a header and no row below it")])
+        raise _refuse(file, "there is a header and no row below it")
     index = pd.Index(lines[1:], name="line")
     columns = [pd.Series(cells, dtype="str", index=index) for cells in zip(*rows[1:], strict=True)]
     table = pd.concat(columns, axis=1, keys=header)
@@ -251,7 +248,9 @@ def _decoded(content: bytes, file: str) -> str:
     for magic, kind in MAGIC.items():
         if content.startswith(magic):
             raise _refuse(file, f"this is {kind}, not a CSV file")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_other_nul(content):
+    halves = content[:200:2], content[1:200:2]
+    every_other_nul = len(content) > 3 and max(half.count(0) / len(half) for half in halves) > 0.7
+    if every_other_nul or content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _refuse(file, "the file looks like UTF-16; save it as UTF-8")
     if b"\0" in content:
         raise _refuse(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
@@ -260,11 +259,6 @@ def _decoded(content: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         rule = "the file is not UTF-8; it looks like Latin-1 or Windows-1252; save it as UTF-8"
         raise _refuse(file, rule, _line_of(content, error.start)) from None
-
-
-def _every_other_nul(content: bytes) -> bool:
-    start = content[:200]
-    return len(start) > 3 and max(start[::2].count(0) / len(start[::2]), start[1::2].count(0) / len(start[1::2])) > 0.7
 
 
 def _line_of(content: bytes, position: int) -> int:
@@ -314,20 +308,15 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
 
 
 def _ragged(lines: list[int], rows: list[list[str]], width: int) -> list[Problem]:
-    if all(len(row) == width for row in rows):
-        return []
     problems = []
     for line, row in zip(lines, rows, strict=True):
         if not row:
             problems.append(Problem("", "a blank line inside the table", line))
         elif len(row) != width:
             hint = " (an unquoted comma, or a decimal comma?)" if len(row) > width else ""
-            problems.append(Problem("", f"{_cells(len(row))} where the header has {width}{hint}", line))
+            cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
+            problems.append(Problem("", f"{cells} where the header has {width}{hint}", line))
     return problems
-
-
-def _cells(n: int) -> str:
-    return f"{n} cell{'s' * (n != 1)}"
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
@@ -338,7 +327,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
         yield line
 
 
-def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
+def read_pieces(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
     """`read_strict` some rows at a time, in bounded memory; the index goes on counting lines.
 
     What is wrong is said when the piece is reached in which it stands. A file whose lines end in carriage returns,
@@ -351,7 +340,7 @@ def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -
             each = _lines(file, path.name)
             header, line = next(each, b""), 1
             if b"\r" in header.rstrip(b"\r\n") or header.count(b'"') % 2:  # the first line is no line of this kind
-                yield read_strict(path, missing)
+                yield read_strict(path)
                 return
             while piece := list(islice(each, rows)):
                 # a quoted cell may hold line breaks: go on until the quotes are even
@@ -359,11 +348,11 @@ def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -
                 while quotes % 2 and size < LONGEST_LINE and (more := next(each, b"")):
                     piece.append(more)
                     quotes, size = quotes + more.count(b'"'), size + len(more)
-                read = parse(header + b"".join(piece), path.name, missing)
+                read = parse(header + b"".join(piece), path.name)
                 yield read.set_axis(read.index + line - 1)
                 line += len(piece)
             if line == 1:
-                parse(header, path.name, missing)
+                parse(header, path.name)
     except OSError as error:
         raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
     except ContractError as error:

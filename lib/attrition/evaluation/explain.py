@@ -89,26 +89,10 @@ def permutation_importance(
     columns: Sequence[str],
     n_permutations: int = 5,
 ) -> pd.DataFrame:
-    """Loss of held-out AUROC when a column is shuffled, with bootstrap intervals over patients.
+    """Loss of held-out AUROC when a column is shuffled, with intervals: ``column, importance, ci_low, ci_high``.
 
-    Parameters
-    ----------
-    predictors : sequence of (rows, predict)
-        Positions of held-out patients and the prediction of a model that has not seen them; together every
-        patient once.
-    X : pandas.DataFrame of shape (n_patients, ...)
-        What `predict` takes.
-    y_true : array of shape (n_patients,)
-    weights : array of shape (n_patients, n_resamples)
-    rng : numpy.random.Generator
-    columns : sequence of str
-        To be shuffled, one at a time, among the held-out patients of a model.
-    n_permutations : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``column, importance, ci_low, ci_high``: AUROC as it is less AUROC after shuffling.
+    `predictors` are positions of held-out patients with the prediction of a model that has not seen them, together
+    every patient once; `weights` are of shape (n_patients, n_resamples).
 
     References
     ----------
@@ -304,21 +288,7 @@ def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[floa
 
 
 def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, float]:
-    """Instability over all patients.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `instability`.
-    often : float
-        A patient is called unsteady when more than this share of models changes their class.
-
-    Returns
-    -------
-    dict
-        ``mape`` (mean absolute prediction error over patients and models), ``median_width`` and
-        ``largest_width`` of the range of a patient's predictions, ``changes_band`` (share of patient-model
-        pairs in another band), ``changes_at_<t>`` likewise and ``unsteady_at_<t>`` (share of patients).
+    """Instability over all patients, from `instability`: unsteady is whose class a share `often` of models changes.
 
     Examples
     --------

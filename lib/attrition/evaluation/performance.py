@@ -55,18 +55,7 @@ def read_predictions(path: Path | None = None) -> Predictions:
 
 
 def arrange(oof: pd.DataFrame) -> Predictions:
-    """Turn long out-of-fold rows into one row a patient and one column a repeat.
-
-    Parameters
-    ----------
-    oof : pandas.DataFrame
-        ``model, repeat, patient_id, y, y_prob, true_probability``. The oracle is made from ``true_probability`` when
-        it has no rows.
-
-    Raises
-    ------
-    ValueError
-        When a model lacks a patient in some repeat.
+    """Turn long out-of-fold rows into one row a patient and one column a repeat; the oracle is made where it has none.
 
     Examples
     --------

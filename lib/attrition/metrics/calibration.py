@@ -52,11 +52,8 @@ def inverse_logit(eta: NDArray) -> NDArray:
 def fit_logistic(X: NDArray, y: NDArray, weights: NDArray, offset: NDArray | float = 0.0) -> tuple[NDArray, NDArray]:
     """Maximum likelihood by Newton steps, for every column of weights (n_patients, n_columns) at once.
 
-    Returns
-    -------
-    coefficients : array of shape (n_terms, n_columns)
-        NaN where the information matrix is singular or the fit does not settle (separation).
-    information : array of shape (n_columns, n_terms, n_terms)
+    Coefficients (n_terms, n_columns) are NaN where the information (n_columns, n_terms, n_terms), which is given as
+    well, is singular or the fit does not settle (separation).
 
     Examples
     --------

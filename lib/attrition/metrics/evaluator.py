@@ -114,11 +114,10 @@ def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Metrics = MEASU
     >>> expected([0.2, 0.8], [0.5, 0.5], {"brier_score": MEASURES["brier_score"]})
     {'brier_score': 0.25}
     """
-    own = (
-        {"auroc": float(ranks.soft_auroc(np.asarray(probability), np.asarray(y_prob))[0])} if "auroc" in metrics else {}
-    )
-    others = {name: metric for name, metric in metrics.items() if name != "auroc"}
-    return own | {name: float(over_outcomes(metric, probability, y_prob)) for name, metric in others.items()}
+    found = {name: float(over_outcomes(metric, probability, y_prob)) for name, metric in metrics.items()}
+    if "auroc" in found:
+        found["auroc"] = float(ranks.soft_auroc(np.asarray(probability), np.asarray(y_prob))[0])
+    return found
 
 
 def compare(

@@ -111,11 +111,6 @@ def delong(y_true: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = Non
 
     With `weights`, patients stand for others too; the covariance takes them for known. DeLong et al. (1988), Biometrics
     44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
-
-    Raises
-    ------
-    ValueError
-        With fewer than two events or two non-events.
     """
     event, w = np.asarray(y_true) == 1, measures.columns(weights, np.size(y_true))[:, 0]
     up, down = event & (w > 0), ~event & (w > 0)

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from attrition.metrics import ranks
-from attrition.metrics.ranks import settled
 
 # What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error
 # of a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared
@@ -274,7 +273,7 @@ def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDAr
     events, others = (part if weights is None else weights * part for part in (y_true, 1 - y_true))
     for k in np.unique(fold):
         up, down = events[:, fold == k], others[:, fold == k]
-        won += ranks.concordance(up, down, settled(y_prob[:, fold == k]))
+        won += ranks.concordance(up, down, ranks.settled(y_prob[:, fold == k]))
         pairs += up.sum(axis=1) * down.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 

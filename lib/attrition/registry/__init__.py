@@ -82,17 +82,10 @@ def train(model: str, trial: pd.DataFrame, data: Path, n_bootstraps: int, seed: 
     seed : int
     """
     fitted = models.pipeline(model, VERSION, STRATEGY, seed).fit(trial, trial["dropout"])
-    card = {
-        "model": model,
-        "feature_version": VERSION,
-        "imbalance_strategy": STRATEGY,
-        "n_patients": len(trial),
-        "n_dropouts": int(trial["dropout"].sum()),
-        "data": data.name,
-        "data_sha256": file_digest(data),
-        "seed": seed,
-        "known_at": "after the follow-up: rates are taken over a patient's whole time in the trial",
-    }
+    card: dict[str, Any] = {"model": model, "feature_version": VERSION, "imbalance_strategy": STRATEGY, "seed": seed}
+    card |= {"n_patients": len(trial), "n_dropouts": int(trial["dropout"].sum())}
+    card |= {"data": data.name, "data_sha256": file_digest(data)}
+    card["known_at"] = "after the follow-up: rates are taken over a patient's whole time in the trial"
     ensemble = refits(trial, n_bootstraps, seed) if model == "lr" else None
     return score.Scorer(fitted, score.Support.of(trial), ensemble, card)
 
