@@ -170,7 +170,7 @@ class Command:
 
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date."""
-        from notebook_report import driver, rendering
+        from notebook_report import driver
         from notebook_report.state import State
 
         started = time.perf_counter()
@@ -199,13 +199,13 @@ class Command:
                 if outcome.failed:
                     return errors.gravest(outcome.failed.values())
                 outdated = driver.outdated(request, state, known)
-                report = rendering.render(request, outdated)
+                report = driver.render(request, outdated)
             more = self.last_lines(args, out) if report and not outdated else []
         took = driver.spoken(time.perf_counter() - started)
         missing = f"no report yet: not all chapters have been run ({project.command()} runs the rest)"
         show.line(f"{report or missing}  (total {took})")
         if report and outdated:
-            show.line(f"{rendering.told(outdated)} {project.command()} redoes what is needed.")
+            show.line(f"{driver.told(outdated)} {project.command()} redoes what is needed.")
         for line in more:
             show.line(line)
         return errors.OK

@@ -152,7 +152,7 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
             numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
             if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
                 raise results.MissingResult(f"{where}: {reference} is not a number but {numbers['value']!r}")
-            return Measure(*(numbers.get(key) for key in ("value", "ci_low", "ci_high", "mc_se")))
+            return Measure(numbers["value"], *(numbers.get(key) for key in ("ci_low", "ci_high", "mc_se")))
         ((operation, terms),) = source.items()
         return _combined(operation, [read(term) for term in terms])
 

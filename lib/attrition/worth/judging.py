@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
+
 NOBODY, EVERYBODY, ORACLE, RETRIEVE = "nobody", "everybody", "oracle", "retrieve"
 FEWEST = 10
 """Addressable leavers below which nothing is judged."""
 BINS = 20
-LEVEL = 0.95
 Array = np.ndarray
 Draws = Mapping[str, Array]
 
 
-def ends(drawn: Array, value: float | None = None) -> dict[str, float]:
+def ends(drawn: Array, value: float | None = None) -> Interval:
     """Mean (or a given value) with the interval between the quantiles of its draws."""
-    low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]).tolist()
-    return {"value": float(np.mean(drawn)) if value is None else value, "ci_low": low, "ci_high": high}
+    return percentile_interval(float(np.mean(drawn)) if value is None else value, drawn)
 
 
 def perfect_information(worth: Draws) -> dict[str, float]:
