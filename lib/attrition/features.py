@@ -139,8 +139,6 @@ class FeatureVersion(TransformerMixin, BaseEstimator):
 
     It learns nothing from the data, so that it may stand anywhere in a pipeline without leaking.
 
-    Examples
-    --------
     >>> trial = simulate.published_trial()
     >>> FeatureVersion("v3_causal").fit_transform(trial).shape
     (1000, 9)

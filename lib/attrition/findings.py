@@ -45,8 +45,6 @@ def _effect(row: Row) -> Row:
 def better_than_chance(at: Row, model: str) -> bool:
     """Whether a model ranks better than chance at a landmark: the permutation test of chapter 06, adjusted.
 
-    Examples
-    --------
     >>> better_than_chance({"permutation_p": {"all": {"raw": 0.02, "holm": 0.06}}}, "all")
     False
     """

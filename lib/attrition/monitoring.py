@@ -219,8 +219,6 @@ def decide(p: Mapping[str, float], alpha: float = 0.05, inputs_first: bool = Tru
     ranking for recalibration only. `p` has p-values ``performance``, ``calibration`` and ``covariates``; without
     `inputs_first` it is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
 
-    Examples
-    --------
     >>> decide({"performance": 0.4, "calibration": 0.01, "covariates": 0.2})
     'recalibrate'
     """

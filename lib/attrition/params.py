@@ -52,10 +52,9 @@ class Evaluation(Section):
 RANGES = settings.read(Path(__file__).with_name("ranges.yaml"), ParamsError)
 # What a section of ``params.yaml`` may hold
 SHAPES: dict[str, Keys] = {name: shape(keys, RANGES["words"]) for name, keys in RANGES["chapters"].items()}
+KINDS = dict.fromkeys(SHAPES, Section) | {"05_evaluation": Evaluation}
 SECTIONS: dict[str, Any] = {
-    name: dataclasses.make_dataclass(
-        "Section", keys.needed, bases=(Evaluation if name == "05_evaluation" else Section,), frozen=True
-    )
+    name: dataclasses.make_dataclass("Section", keys.needed, bases=(KINDS[name],), frozen=True)
     for name, keys in SHAPES.items()
 }
 PROFILES = ("full", "quick")

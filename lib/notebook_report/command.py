@@ -80,11 +80,8 @@ class Command:
 
     def __init__(self, examples: str = "") -> None:
         self.examples = examples
-        self.sub_commands: dict[str, Callable[[list[str]], int]] = {
-            "test": self._tests,
-            "lab": self._lab,
-            "verify": self._verify,
-        }
+        own: dict[str, Callable[[list[str]], int]] = {"test": self._tests, "lab": self._lab, "verify": self._verify}
+        self.sub_commands = own
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Add the project's own options."""
@@ -222,12 +219,8 @@ class Command:
         os.environ[project.current.variable("COMMAND")] = told
         own = {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
         print(f"what notebooks write goes to {project.out()}, where {told} leaves what they need", flush=True)
-        settings = {
-            "ip": "127.0.0.1",
-            "root_dir": project.current.root,
-            "default_url": f"/lab/tree/{project.current.notebooks}",
-            "contents_manager_class": "notebook_report.lab.Sources",
-        }
+        settings = {"ip": "127.0.0.1", "contents_manager_class": "notebook_report.lab.Sources"}
+        settings |= {"root_dir": project.current.root, "default_url": f"/lab/tree/{project.current.notebooks}"}
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
         scratch = os.environ | project.current.environment() | own
         return subprocess.call([sys.executable, "-m", "jupyterlab", *words, *rest], env=scratch)

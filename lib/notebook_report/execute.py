@@ -155,12 +155,8 @@ def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Pat
     logs.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
         *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, partial)),
-        parameters=parameters,
-        engine_name=ENGINE,
-        kernel_name="python3",
-        progress_bar=False,
-        request_save_on_cell_execute=False,
+        **{"parameters": parameters, "engine_name": ENGINE, "kernel_name": "python3"},
+        **{"progress_bar": False, "request_save_on_cell_execute": False, "out": out},
         env=environment(notebook.stem, out),
         log=Path(os.devnull) if private else logs / f"{notebook.stem}.log",
-        out=out,
     )

@@ -166,12 +166,8 @@ HOMES = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)[^\s/\\'\"<>:,;)]+")
 
 @cache
 def _roots() -> tuple[tuple[str, str], ...]:
-    known = {
-        str(project.current.root): "",
-        str(Path(sys.prefix)): "<environment>",
-        str(Path.home()): "~",
-        tempfile.gettempdir(): "<temporary>",
-    }
+    known = {str(project.current.root): "", str(Path(sys.prefix)): "<environment>"}
+    known |= {str(Path.home()): "~", tempfile.gettempdir(): "<temporary>"}
     usable = {root: name for root, name in known.items() if root.count("/") + root.count("\\") > 1}
     return tuple(sorted(usable.items(), key=lambda item: -len(item[0])))
 

@@ -179,12 +179,9 @@ def _combined(operation: str, terms: Sequence[Measure]) -> Measure:
 def _judged(claim: Claim, found: Mapping[str, Any], prevalence: str | None) -> tuple[str, list[dict[str, Any]]]:
     """Verdict of a claim in one setting, and the rows of its statements."""
     read = reader(found, f"claims.yaml, {claim.id}", prevalence)
-    outcomes = [RULES[statement.rule].decide(statement.args, read) for statement in claim.statements]
-    rows = [
-        row(statement.label, statement.rule, outcome)
-        for statement, outcome in zip(claim.statements, outcomes, strict=True)
-    ]
-    return joint([outcome.options for outcome in outcomes]), rows
+    outcomes = [(one, RULES[one.rule].decide(one.args, read)) for one in claim.statements]
+    rows = [row(statement.label, statement.rule, outcome) for statement, outcome in outcomes]
+    return joint([outcome.options for _, outcome in outcomes]), rows
 
 
 def _measured(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -205,19 +202,14 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         beside = {"prevalence": other, "verdict": overall, "verdicts": [one["verdict"] for one in there]}
         beside |= _measured(there)
     about = ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin", "prevalence")
-    return {
-        **{key: getattr(claim, key) for key in about},
-        "entered": claim.entered and claim.entered.isoformat(),
-        **_measured(rows),
-        "rule": " + ".join(dict.fromkeys(one["rule"] for one in rows)),
-        "verdict": verdict,
-        "evidence": list(claim.evidence),
-        "beside": beside,
-        "statements": [
-            {**one, "args": dict(statement.args), "arithmetic": RULES[statement.rule].arithmetic}
-            for one, statement in zip(rows, claim.statements, strict=True)
-        ],
-    }
+    statements = [
+        {**one, "args": dict(statement.args), "arithmetic": RULES[statement.rule].arithmetic}
+        for one, statement in zip(rows, claim.statements, strict=True)
+    ]
+    made = {key: getattr(claim, key) for key in about} | _measured(rows)
+    made |= {"entered": claim.entered and claim.entered.isoformat(), "evidence": list(claim.evidence)}
+    made |= {"rule": " + ".join(dict.fromkeys(one["rule"] for one in rows)), "verdict": verdict}
+    return made | {"beside": beside, "statements": statements}
 
 
 def verdict_of(id: str, found: Mapping[str, Any]) -> str:

@@ -152,8 +152,6 @@ def worst(verdicts: Sequence[str]) -> str:
 def joint(options: Sequence[Sequence[str]]) -> str:
     """Verdict of statements each of which may have any of its options: of the weakest, where all choices agree on it.
 
-    Examples
-    --------
     >>> joint([["supported"], ["supported", "direction only"]])
     'not settled'
     >>> joint([["not supported"], ["supported", "direction only"]])
@@ -228,8 +226,6 @@ def _size(effect: float, published: float, margin: float) -> str:
 def grade_effect(measure: Measure, published: float, margin: float) -> str:
     """Verdict on an effect (published size positive); *not settled* when a limit lies inside its interval.
 
-    Examples
-    --------
     >>> effect = Measure(0.004, mc_se=0.0002)
     >>> grade_effect(effect, published=0.042, margin=0.01), grade_effect(effect, published=0.006, margin=0.003)
     ('not supported', 'supported')

@@ -56,8 +56,6 @@ def law_coefficients(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW
 
     Features that the law does not know have 0, and so has age: the law knows only whether a patient is young.
 
-    Examples
-    --------
     >>> X = features.matrix(simulate.published_trial(), "v3_causal")
     >>> law_coefficients(X).round(2)[["visit_rate", "burden"]].tolist()
     [-0.17, 0.0]
@@ -198,8 +196,6 @@ def contributions(classifier: Any, X: pd.DataFrame) -> pd.DataFrame:
 def contribution_shares(contributions: pd.DataFrame) -> pd.Series:
     """Share of each feature in the mean absolute contribution.
 
-    Examples
-    --------
     >>> contribution_shares(pd.DataFrame({"a": [3.0, -3.0], "b": [1.0, 1.0], "base": [9.0, 9.0]})).tolist()
     [0.75, 0.25]
     """
@@ -290,8 +286,6 @@ def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[floa
 def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, float]:
     """Instability over all patients, from `instability`: unsteady is whose class a share `often` of models changes.
 
-    Examples
-    --------
     >>> instability_summary(instability(np.array([0.4]), np.array([[0.3, 0.6]]), [0.5]))["unsteady_at_0.5"]
     1.0
     """

@@ -57,8 +57,6 @@ def read_predictions(path: Path | None = None) -> Predictions:
 def arrange(oof: pd.DataFrame) -> Predictions:
     """Turn long out-of-fold rows into one row a patient and one column a repeat; the oracle is made where it has none.
 
-    Examples
-    --------
     >>> rows = {"model": "lr", "repeat": 0, "patient_id": ["b", "a"], "y": [1, 0], "y_prob": [0.8, 0.3]}
     >>> arrange(pd.DataFrame(rows | {"true_probability": [0.7, 0.2]})).y_prob["lr"].tolist()
     [[0.3], [0.8]]

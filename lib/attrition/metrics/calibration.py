@@ -40,8 +40,6 @@ def inverse_logit(eta: NDArray) -> NDArray:
 
     Numpy's exponential goes over many numbers at once.
 
-    Examples
-    --------
     >>> inverse_logit(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -55,8 +53,6 @@ def fit_logistic(X: NDArray, y: NDArray, weights: NDArray, offset: NDArray | flo
     Coefficients (n_terms, n_columns) are NaN where the information (n_columns, n_terms, n_terms), which is given as
     well, is singular or the fit does not settle (separation).
 
-    Examples
-    --------
     >>> beta, _ = fit_logistic(np.ones((4, 1)), np.array([0, 1, 1, 1.0]), np.ones((4, 1)))
     >>> round(float(np.exp(beta[0, 0])), 6)
     3.0
@@ -172,8 +168,6 @@ def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
 
     Harrell (2015), Regression Modeling Strategies, section 2.4.5.
 
-    Examples
-    --------
     >>> spline_basis([0.0, 1.0, 2.0], [0, 1, 2]).round(3).tolist()
     [[0.0, 0.0], [1.0, 0.25], [2.0, 1.5]]
     """
@@ -258,8 +252,6 @@ def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly differ, the distance
     of their mean from the event rate. Austin and Steyerberg (2019), Statistics in Medicine 38, 4051-4065.
 
-    Examples
-    --------
     >>> ici([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5])
     0.25
     """

@@ -211,8 +211,6 @@ def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVE
     An estimate at the end of its range (the scaled Brier score of the event rate itself is 0 and every resample
     is below) would lie outside; the interval is then extended to it.
 
-    Examples
-    --------
     >>> percentile_interval(40.0, np.arange(101.0), level=0.5)
     {'value': 40.0, 'ci_low': 25.0, 'ci_high': 75.0}
     """
@@ -235,8 +233,6 @@ def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, 
     For measures such as the ICI that cannot be negative: resampling adds noise to a curve that is noisy already,
     so the plain percentiles lie above the estimate.
 
-    Examples
-    --------
     >>> centred_interval(1.0, np.arange(101.0), level=0.5)
     {'value': 1.0, 'ci_low': 0.0, 'ci_high': 26.0}
     """
@@ -302,8 +298,6 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL, variance: float = 0.0) 
     that all trials share is added to that of the mean; a spread of rounding (`ranks.settled`) is none. Morris, White
     and Crowther (2019), Statistics in Medicine 38, 2074-2102.
 
-    Examples
-    --------
     >>> found = monte_carlo([1.0, 2.0, 3.0])
     >>> found["value"], round(found["ci_high"], 3), round(found["mc_se"], 3)
     (2.0, 4.484, 0.577)

@@ -217,8 +217,6 @@ def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDA
 def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
     """Recall at given false-positive rates (`grid`), linear between the points of the ROC curve.
 
-    Examples
-    --------
     >>> roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.0, 0.5, 1.0])
     array([0.5, 1. , 1. ])
     """
@@ -233,8 +231,6 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
 def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
     """Precision at given recalls in (0, 1]: of the highest threshold whose recall is at least that.
 
-    Examples
-    --------
     >>> precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.5, 1.0]).round(3)
     array([1.   , 0.667])
     """
@@ -264,8 +260,6 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike, weights:
 def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDArray | None = None) -> NDArray:
     """`auroc_within` of many outcomes and scores of the same folds, by ranks; arrays of shape (n_sets, n_patients).
 
-    Examples
-    --------
     >>> aurocs_within(np.array([[0, 1, 1], [1, 0, 0]]), np.array([[0.1, 0.2, 0.3]] * 2), np.zeros(3)).tolist()
     [1.0, 0.0]
     """

@@ -256,12 +256,11 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
         try:
             folder, sealed = _fetched(name, alias or ALIAS, place)
         except Exception as error:  # a store fails with what its database or server raises
-            unknown = getattr(error, "error_code", None) in UNKNOWN
-            why = (
-                f"neither a folder with card.json nor a registered name@alias; {paths.command()} registers {model}"
-                if unknown
-                else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
-            )
+            why = f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
+            if getattr(error, "error_code", None) in UNKNOWN:
+                why = (
+                    f"neither a folder with card.json nor a registered name@alias; {paths.command()} registers {model}"
+                )
             raise FileNotFoundError(f"no model {model!r}: {why}") from None
         if _digest(folder) != sealed:
             raise saving.UnsafeModel(f"{model}: its files are not those that were registered; register it again")
