@@ -219,7 +219,7 @@ class Command:
         os.environ[project.current.variable("COMMAND")] = told
         own = {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
         print(f"what notebooks write goes to {project.out()}, where {told} leaves what they need", flush=True)
-        settings = {"ip": "127.0.0.1", "contents_manager_class": "notebook_report.lab.Sources"}
+        settings: dict[str, Any] = {"ip": "127.0.0.1", "contents_manager_class": "notebook_report.lab.Sources"}
         settings |= {"root_dir": project.current.root, "default_url": f"/lab/tree/{project.current.notebooks}"}
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
         scratch = os.environ | project.current.environment() | own
