@@ -126,13 +126,11 @@ class TrialCommand(Command):
     @contextlib.contextmanager
     def chapters(self, args: argparse.Namespace, needed: bool) -> Iterator[None]:
         """Choose the engine for the kernels; start a Dask cluster for the run unless one is named."""
-        if args.engine == "dask" and not args.scheduler and needed:
-            with engine.cluster(args.workers) as address:
-                engine.choose("dask", args.workers, address)
-                yield
-            return
-        engine.choose(args.engine, args.workers, args.scheduler)
-        yield
+        with contextlib.ExitStack() as stack:
+            own = args.engine == "dask" and not args.scheduler and needed
+            address = stack.enter_context(engine.cluster(args.workers)) if own else args.scheduler
+            engine.choose(args.engine, args.workers, address)
+            yield
 
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date; after a full run DVC's files are true as well."""

@@ -188,8 +188,7 @@ class Scorer:
             stale.unlink()  # of another model that was saved there
         name, version = self.card["model"], self.card["feature_version"]
         saving.save(name, self.model, version, folder)
-        support = {"ranges": self.support.ranges, "levels": self.support.levels}
-        for file, content in (("card.json", self.card), ("support.json", support)):
+        for file, content in (("card.json", self.card), ("support.json", vars(self.support))):
             results.publish(folder / file, json.dumps(content, indent=1, sort_keys=True) + "\n")
         if self.ensemble:
             arrays = {k: getattr(self.ensemble, k).tolist() for k in ("mean", "scale", "coefficient", "intercept")}
@@ -218,11 +217,11 @@ def as_text(patients: pd.DataFrame) -> pd.DataFrame:
     >>> as_text(pd.DataFrame({"patient_id": ["007"], "age": [61], "name": ["Jane"]})).loc[2].tolist()
     ['007', '61']
     """
+    why = "there is no patient in it" if patients.empty else ""
     if not isinstance(patients.index, pd.RangeIndex):
-        rule = "the rows must be numbered from 0; does a row have more cells than the header?"
-        raise strict.ContractError("table", [strict.Problem("", rule)])
-    if patients.empty:
-        raise strict.ContractError("table", [strict.Problem("", "there is no patient in it")])
+        why = "the rows must be numbered from 0; does a row have more cells than the header?"
+    if why:
+        raise strict.ContractError("table", [strict.Problem("", why)])
     known = [name for name in INPUT.names if name in patients]
     lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(patients), name="line")
     return pd.DataFrame({name: [_cell(cell) for cell in patients[name]] for name in known}, index=lines, dtype="str")

@@ -21,16 +21,13 @@ from typing import Any, TextIO
 
 import psutil
 
-from notebook_report import project, sources, state
+from notebook_report import project, sources, state, text
 
 Keys = dict[str, tuple[str, str]]  # code key and own key by chapter, see `sources`
 # Modules that execute and render, which no chapter reaches
 MAKERS = ("notebook_report.execute", "notebook_report.book")
 # What a package is called where it is installed, if not as it is imported
-CALLED = {
-    "IPython": "ipython", "PIL": "pillow", "bs4": "beautifulsoup4", "imblearn": "imbalanced-learn",
-    "sklearn": "scikit-learn", "yaml": "pyyaml",
-}  # fmt: skip
+CALLED = text.VOCABULARY["called"]
 
 
 @dataclass(frozen=True)

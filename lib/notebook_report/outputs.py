@@ -43,7 +43,6 @@ class Outputs:
             "file_name": lambda id, csv: f"{id}.csv" + ".gz" * (len(csv) > PACKED_FROM),
             "layout": layout,
             "paper": _paper,
-            "made_in": self._made_in,
         }
 
     def render(self, output: dict[str, Any], cell: Cell) -> str:
@@ -91,15 +90,6 @@ class Outputs:
                 took = f"{len(made[-1]) / 1024:.0f} KiB; at most {checks.FIGURE_LIMIT // 1024}"
                 raise BuildError(f"{name} takes {took}. Draw fewer points, or with rasterized=True", item.cell.where)
         return made
-
-    def _made_in(self, item: Item) -> str:
-        """Links to the cells that made a finding and its evidence, named once a chapter."""
-        makers = {cell.anchor: cell for cell in (item.cell, *(self.items[n].cell for n in item.about["evidence"]))}
-        links: dict[str, list[str]] = {}
-        for anchor, cell in sorted(makers.items()):
-            place = "" if cell.where[:2] == item.cell.where[:2] else f"chapter {int(cell.where[:2])}: "
-            links.setdefault(place, []).append(f'<a href="#{anchor}">cell {cell.number}</a>')
-        return "; ".join(place + ", ".join(own) for place, own in links.items())
 
     def _other(self, data: dict[str, str], cell: Cell) -> str:
         """Outputs of other libraries, by the report's own order of mime types."""
