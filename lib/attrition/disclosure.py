@@ -162,7 +162,7 @@ def _curves(id: str, table: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     import matplotlib.pyplot as plt
 
     from attrition.plots import incidence, style
-    from notebook_report import display, outputs
+    from notebook_report import display
 
     if "steps" not in rule:
         return ""
@@ -170,7 +170,7 @@ def _curves(id: str, table: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     picture = display.draw(plt.gcf())
     plt.close()
     told = f"{rule['title']}: the numbers of the table below"
-    return outputs.inline(outputs.themed(picture, style), id, told, "wide")
+    return display.inline(display.themed(picture, style), id, told, "wide")
 
 
 def _summary(out: Path, fewest: int) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _summary(out: Path, fewest: int) -> dict[str, Any]:
 def release(out: Path, fewest: int = FEWEST) -> Path:
     """Make ``release/`` in an output folder anew: a report without small cells and its tables, nothing else."""
     from attrition.plots import style
-    from notebook_report import book, checks, outputs
+    from notebook_report import book, checks, display
 
     target, fresh = out / FOLDER, out / ".state" / FOLDER
     shutil.rmtree(fresh, ignore_errors=True)
@@ -208,7 +208,7 @@ def release(out: Path, fewest: int = FEWEST) -> Path:
             parts.append((id, rule["title"], _curves(id, table, rule), table.columns, zip(*cells, strict=True)))
     kept = {part[0] for part in parts}
     absent = [path.stem for path in sorted((out / "tables").glob("*.csv")) if path.stem not in kept]
-    css, js = book.asset("report.css") + outputs.palette(style), book.asset("report.js")
+    css, js = book.asset("report.css") + display.palette(style), book.asset("report.js")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         Path(__file__).with_suffix(".html.j2").read_text(encoding="utf-8")
     )

@@ -13,6 +13,7 @@ import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ PAD = 0.04  # inches around a figure, so that no label touches the edge of a scr
 LONG_PATH = 150  # lines of more points are drawn to a tenth of a point
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
+SPOKEN = {"black": "#1f2429", "#000000": "#1f2429", "white": "#fefefe", "#ffffff": "#fefefe"}
 Forms = Mapping[str, str | Callable[[Any], str]]
 
 project.style().use()
@@ -245,6 +247,40 @@ def _webp(match: re.Match[str]) -> str:
     picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"\s", "", match[1]))))
     picture.save(buffer, "WEBP", lossless=True, quality=100, method=4, exact=False)
     return f'"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"'
+
+
+def themed(picture: str, look: Any) -> str:
+    """Swap the colours of the light theme for the page's variables, see `palette`."""
+    names = {hexa: name for name, hexa in look.LIGHT.items()}
+
+    def variable(match: re.Match[str]) -> str:
+        name = names.get(SPOKEN.get(match[2].lower(), match[2].lower()))
+        return f"{match[1]}:var(--c-{name})" if name else match[0]
+
+    return re.sub(r"\b(fill|stroke|stop-color|color):\s*(#[0-9a-fA-F]{6}|black|white)\b", variable, picture)
+
+
+def palette(look: Any) -> str:
+    """Style rules with a variable for each colour of figures, light and dark."""
+    plain = "".join(f"--c-{name}:{colour};" for name, colour in look.LIGHT.items())
+    both = "".join(f"--c-{name}:light-dark({colour},{look.DARK[name]});" for name, colour in look.LIGHT.items())
+    return f":root{{{plain}}}@supports (color:light-dark(red,red)){{:root{{{both}}}}}"
+
+
+def inline(picture: str, name: str, alt: str, kind: str) -> str:
+    """A picture as part of the page: no style of its own, names that nothing else has, as wide as it is drawn."""
+    width, height = size(picture)
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<style.*?</style>", "", picture, flags=re.S)
+    used = set(re.findall(r"""(?:href="|url\()#([^")]+)""", body))
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r"""((?:href="|url\()#)""", rf"\g<1>{name}-", body)
+    body = re.sub(r"<g>\s*</g>", "", body).replace("xlink:href=", "href=")
+    look = f"max-width:{width * 4 / 3:.0f}px"
+    start = (
+        f'<svg class="{kind}" role="img" aria-label="{escape(" ".join(alt.split()))}" style="{look}" '
+        f'viewBox="0 0 {width:g} {height:g}">'
+    )
+    return re.sub(r"<svg\b[^>]*>", lambda _: start, body, count=1)
 
 
 def figure(

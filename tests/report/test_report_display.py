@@ -18,7 +18,7 @@ from PIL import Image
 import notebook_report as report
 from attrition import paths
 from attrition.plots.style import LIGHT
-from notebook_report import book, display, markdown, outputs, project, sources, text
+from notebook_report import book, display, markdown, project, sources, text
 from notebook_report.said import said
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
@@ -156,7 +156,7 @@ def test_rounded_corners_survive_the_shortening():
 
 
 def test_figures_of_the_page_have_its_colours_and_no_style_of_their_own():
-    picture = outputs.inline(outputs.themed(display.draw(line().figure), project.style()), "fig-a", 'an "alt"', "wide")
+    picture = display.inline(display.themed(display.draw(line().figure), project.style()), "fig-a", 'an "alt"', "wide")
     assert not [hexa for hexa in LIGHT.values() if hexa in picture]
     assert "stroke:var(--c-blue)" in picture
     assert "<style" not in picture
