@@ -86,10 +86,8 @@ def law_risks(law: Law, prevalence_offset: float = 0.0) -> dict[str, Any]:
     weight = oracle.weight_grid(law)
     p = oracle.probability(law, oracle.score_grid(law), prevalence_offset)
     by_phase, by_arm = ((p * weight).sum(axis=axes) * 3 for axes in ((0, 1, 2, 3, 5), (0, 1, 2, 3, 4)))
-    risk = {
-        "trial_phase": dict(zip(laws.PHASES, by_phase, strict=True)),
-        "treatment_group": dict(zip(laws.ARMS, by_arm, strict=True)),
-    }
+    risk = {"trial_phase": dict(zip(laws.PHASES, by_phase, strict=True))}
+    risk["treatment_group"] = dict(zip(laws.ARMS, by_arm, strict=True))
     days = oracle.DAYS[:, None, None, None, None, None]
     rate = laws.adverse_event_rate(oracle.EVENTS[:, None, None, None], days)
     kept = laws.visit_rate(oracle.VISITS[:, None, None, None, None], days)

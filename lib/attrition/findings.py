@@ -273,10 +273,8 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     pilot: list[Facts] = [{"step": "screened", "n": real["screened"], "events": real["screen_failures"]}]
     competing = real["deaths"] + real["sponsor"]
     pilot += [{"step": "randomised", "n": real["randomised"], "events": real["primary"], "competing": competing}]
-    pilot += [
-        {"step": "landmark", "day": day, "n": at[str(day)]["at_risk"], "events": at[str(day)]["primary"]}
-        for day in landmarks
-    ]
+    for day, own in ((day, at[str(day)]) for day in landmarks):
+        pilot.append({"step": "landmark", "day": day, "n": own["at_risk"], "events": own["primary"]})
     columns = {"Simulated trial": simulated, "CDISC pilot": pilot}
     return [{"study": study, "day": None} | step for study, steps in columns.items() for step in steps]
 
@@ -286,9 +284,8 @@ COMMITTED = paths.ROOT / "reports" / "results"
 
 def _judged() -> tuple[list[Facts], Facts, params.Section]:
     """The ledger's rows, the chapters' committed results and the parameters of the front page."""
-    chapters = {
-        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("[0-9]*.json"))
-    }
+    files = sorted(COMMITTED.glob("[0-9]*.json"))
+    chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
     return claims.evaluate(claims.load(), chapters), chapters, params.load("00_findings")
 
 

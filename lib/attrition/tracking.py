@@ -31,6 +31,9 @@ SIMULATED = "simulated trial"
 PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}  # of a chapter of which the file says nothing
 
 
+Given = Mapping[str, Any] | None
+
+
 class TrackingWarning(UserWarning):
     """The store did not take a run; the report goes on without it."""
 
@@ -149,13 +152,7 @@ def taken(out: Path) -> Iterator[str]:
             results.publish(out / ".state" / "tracked.json", json.dumps(_tracked(out) | {name: key}))
 
 
-def annotate(
-    client: Any,
-    run_id: str,
-    params: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, float] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
+def annotate(client: Any, run_id: str, params: Given = None, metrics: Given = None, tags: Given = None) -> None:
     """Add to a run, in one request.
 
     Parameters

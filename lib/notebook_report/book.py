@@ -418,9 +418,8 @@ def _words(text: str) -> set[str]:
 def _files(manuscript: Manuscript, chapter: Chapter) -> list[File]:
     """The files that a chapter's figures and tables have, each taken apart once."""
     texts = {id: item.about.get("csv") or "" for id, item in manuscript.items.items() if item.chapter is chapter}
-    return [
-        File(manuscript.items[id], set(re.split(r"[,\n]", csv)), _words(f"{id} {csv}")) for id, csv in texts.items()
-    ]
+    items = manuscript.items
+    return [File(items[id], set(re.split(r"[,\n]", csv)), _words(f"{id} {csv}")) for id, csv in texts.items()]
 
 
 def _holder(number: Number, files: list[File]) -> Item | None:

@@ -85,9 +85,7 @@ def differences(old: Leaves, new: Leaves) -> Iterator[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Print every difference, or that there is none; 0 without a difference, 1 with one, 2 for unreadable folders."""
-    parser = argparse.ArgumentParser(
-        prog="python -m notebook_report.compare", description="Compare results of two runs"
-    )
+    parser = argparse.ArgumentParser("python -m notebook_report.compare", description="Compare results of two runs")
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of results, such as reports/results")
     parser.add_argument("new", type=Path, metavar="NEW")
     args = parser.parse_args(argv)

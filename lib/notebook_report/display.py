@@ -47,6 +47,7 @@ NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
 SPOKEN = {"black": "#1f2429", "#000000": "#1f2429", "white": "#fefefe", "#ffffff": "#fefefe"}
 Forms = Mapping[str, str | Callable[[Any], str]]
+Words = Mapping[str, str] | None
 
 project.style().use()
 _captured: list[list[dict[str, Any]]] = []
@@ -341,12 +342,7 @@ def _side(values: list[str], raw: pd.Series) -> str:
     return "right" if numeric or (filled and all(map(text.is_number, filled))) else "left"
 
 
-def _spec(
-    df: pd.DataFrame,
-    formats: Forms | None = None,
-    labels: Mapping[str, str] | None = None,
-    align: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+def _spec(df: pd.DataFrame, formats: Forms | None = None, labels: Words = None, align: Words = None) -> dict[str, Any]:
     """A table as text: headings with their side, and rows of cells."""
     columns, cells = [], []
     forms = {**text.columns()["formats"], **(formats or {})}
@@ -365,8 +361,8 @@ def table(
     caption: str | None = None,
     formats: Forms | None = None,
     notes: str | None = None,
-    labels: Mapping[str, str] | None = None,
-    align: Mapping[str, str] | None = None,
+    labels: Words = None,
+    align: Words = None,
     **values: Any,
 ) -> None:
     """Show a table and write it to ``tables/<id>.csv``.

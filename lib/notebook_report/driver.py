@@ -93,11 +93,8 @@ def keys(request: Request) -> Keys:
 
 def stale(request: Request, left: state.State, known: Keys) -> list[project.Chapter]:
     """Requested chapters that have to be redone, in order."""
-    return [
-        chapter
-        for chapter in project.in_order(request.chapters)
-        if chapter.name in request.forced or not left.up_to_date(chapter.name, known[chapter.name][1])
-    ]
+    kept = {c.name for c in request.chapters if left.up_to_date(c.name, known[c.name][1])} - request.forced
+    return [chapter for chapter in project.in_order(request.chapters) if chapter.name not in kept]
 
 
 def outdated(request: Request, left: state.State, known: Keys) -> list[str]:

@@ -50,10 +50,8 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     """
     committed = project.current.reports
     if project.current.profile == "quick" and project.out() == committed and path.is_relative_to(committed):
-        raise OtherProfile(
-            f'profile = "quick" does not write over the committed report; open notebooks with '
-            f"{project.current.command} lab"
-        )
+        why = 'profile = "quick" does not write over the committed report; open notebooks with'
+        raise OtherProfile(f"{why} {project.current.command} lab")
     try:
         (at or path).parent.mkdir(parents=True, exist_ok=True)
         with replacing(at or path) as file:
@@ -152,9 +150,8 @@ def needed(chapter: str, path: Path) -> Path:
     """`path`, which `chapter` writes; if it is not there, or was made at other sizes, an error says how to make it."""
     file, note, profile = f"{path.parent.name}/{path.name}", _made_with(chapter), project.current.profile
     if not path.exists():
-        raise MissingResult(
-            f"{file} is not there yet: chapter {chapter} makes it; run {project.command()} --only {chapter}"
-        )
+        how = f"run {project.command()} --only {chapter}"
+        raise MissingResult(f"{file} is not there yet: chapter {chapter} makes it; {how}")
     made = note.read_text(encoding="utf-8", errors="replace") if note.exists() else profile
     if profile and made != profile:
         raise OtherProfile(

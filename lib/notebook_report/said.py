@@ -59,9 +59,7 @@ def _within(context: jinja2.runtime.Context, template: str, facts: Mapping[str, 
     return said(template, context.get_all() | dict(facts or {}))
 
 
-ENVIRONMENT = SandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False
-)
+ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True)
 ENVIRONMENT.filters.update(FILTERS)
 ENVIRONMENT.globals["said"] = _within
 

@@ -284,9 +284,8 @@ def order(args: Args, read: Source) -> Outcome:
 
 def _ranking(outcomes: Mapping[str, Sequence[Outcome]], choose: Callable[..., str]) -> str:
     """Verdict of a ranking when each difference gets the best (`min`) or worst (`max`) of its options."""
-    steps, leads = (
-        {choose(outcome.options, key=VERDICTS.index) for outcome in outcomes[key]} for key in ("steps", "leads")
-    )
+    each = (outcomes["steps"], outcomes["leads"])
+    steps, leads = ({choose(one.options, key=VERDICTS.index) for one in own} for own in each)
     if "not testable" in steps | leads:
         return "not testable"
     if steps == {"supported"}:

@@ -151,10 +151,8 @@ def _why_not_a_count(cell: str) -> str | None:
     >>> [_why_not_a_count(cell) for cell in ("7", "1.9", "2024-01-31")]
     [None, 'not written as a whole number', 'a date where a number belongs']
     """
-    found = (
-        reason for pattern, reason in FILE["not_a_count"] if re.fullmatch(pattern, cell, re.IGNORECASE | re.DOTALL)
-    )
-    return next(found, "not a number")
+    known, flags = FILE["not_a_count"], re.IGNORECASE | re.DOTALL
+    return next((reason for pattern, reason in known if re.fullmatch(pattern, cell, flags)), "not a number")
 
 
 def _whole(cells: pd.Series) -> np.ndarray:

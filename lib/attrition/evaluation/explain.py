@@ -136,9 +136,8 @@ def importances(
         The same with ``model`` first; all models see the same shuffles.
     """
     X, y = features.matrix(trial, "v3_causal"), trial["dropout"].to_numpy()
-    fitted = {
-        m: [models.pipeline(m).fit(trial.iloc[fold.train], y[fold.train]) for fold in folds] for m in models.FITTED
-    }
+    parts = [(trial.iloc[fold.train], y[fold.train]) for fold in folds]
+    fitted = {name: [models.pipeline(name).fit(*part) for part in parts] for name in models.FITTED}
 
     def lost(predicts: Sequence[Predict], of: pd.DataFrame, columns: Sequence[str], *stream: str) -> pd.DataFrame:
         held_out = [(fold.test, predict) for fold, predict in zip(folds, predicts, strict=True)]

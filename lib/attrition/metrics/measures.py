@@ -220,9 +220,8 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
     >>> roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.0, 0.5, 1.0])
     array([0.5, 1. , 1. ])
     """
-    _, found, alarms = (
-        np.vstack([np.zeros((1, part.shape[1])), part]) for part in _from_above(y_true, y_prob, weights)
-    )
+    parts = _from_above(y_true, y_prob, weights)[1:]
+    found, alarms = (np.vstack([np.zeros((1, part.shape[1])), part]) for part in parts)
     points = zip((alarms / alarms[-1]).T, (found / found[-1]).T, strict=True)
     curves = np.column_stack([np.interp(np.asarray(grid), *point) for point in points])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
@@ -380,8 +379,7 @@ def riley(n_parameters: int, prevalence: float, r2: float) -> pd.DataFrame:
         "shrinkage": (SHRINKAGE, _for_shrinkage(n_parameters, r2, SHRINKAGE)),
         "optimism": (OPTIMISM, _for_shrinkage(n_parameters, r2, small_optimism)),
     }
-    table = pd.DataFrame(
-        [{"criterion": name, "target": target, "n_patients": math.ceil(n)} for name, (target, n) in rows.items()]
-    )
+    columns = ["criterion", "target", "n_patients"]
+    table = pd.DataFrame([(name, target, math.ceil(n)) for name, (target, n) in rows.items()], columns=columns)
     events = table["n_patients"] * prevalence
     return table.assign(n_events=np.ceil(events).astype(int), events_per_parameter=events / n_parameters)
