@@ -6,6 +6,7 @@ with ``--check`` it says everything that would stop a run.
 
 import argparse
 import contextlib
+import importlib.util
 import math
 import os
 import re
@@ -36,13 +37,8 @@ def normal(name: str) -> str:
 
 
 def _applies(marker: str) -> bool:
-    try:
-        from packaging.markers import Marker
-    except ImportError:
-        from pip._vendor.packaging.markers import Marker as Bundled
-
-        return Bundled(marker).evaluate()
-    return Marker(marker).evaluate()
+    own = "packaging.markers" if importlib.util.find_spec("packaging") else "pip._vendor.packaging.markers"
+    return importlib.import_module(own).Marker(marker).evaluate()
 
 
 def pins(lock: Path = LOCK) -> dict[str, str]:

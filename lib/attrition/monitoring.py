@@ -149,20 +149,9 @@ def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> tuple
     The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
     by its own mean over all deals), so looking at many columns costs no extra false alarms.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape (n_batches, 1 + permutations, n_cells)
-        From `cell_counts`.
-    total : numpy.ndarray, shape (n_batches, n_cells)
-        Patients of reference and batch in each cell.
-    n_batch : int
-    cells : Cells
-
-    Returns
-    -------
-    statistic, p : numpy.ndarray, shape (n_batches, n_methods, n_columns)
-        Rows as in `METHODS`; NaN where a method does not apply (KS to categories).
-    overall : numpy.ndarray, shape (n_batches, n_methods)
+    From `cell_counts` (n_batches, 1 + permutations, n_cells) and the patients of reference and batch in each cell:
+    statistic and p (n_batches, n_methods, n_columns), NaN where a method does not apply (KS to categories), and the
+    overall p (n_batches, n_methods); methods as in `METHODS`.
     """
     counts, total = counts.astype(float), total.astype(float)[:, None]
     n_reference = int(total[0, 0, cells.slices[0]].sum()) - n_batch

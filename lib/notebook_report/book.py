@@ -359,9 +359,8 @@ class Book:
 
     def part(self, kind: str, **values: Any) -> str:
         """A part of the book by its kind, as the template has it."""
-        return self.template("outputs").render(
-            values, kind=kind, items=self.manuscript.items, verdicts=text.VERDICTS, sorted_from=SORTED_FROM
-        )
+        known = {"items": self.manuscript.items, "verdicts": text.VERDICTS, "sorted_from": SORTED_FROM}
+        return self.template("outputs").render(values, kind=kind, **known)
 
     def _text(self, source: str, where: str) -> str:
         return markdown.render(source, markdown.Renderer(where, self.label))

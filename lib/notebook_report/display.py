@@ -276,11 +276,8 @@ def inline(picture: str, name: str, alt: str, kind: str) -> str:
     body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
     body = re.sub(r"""((?:href="|url\()#)""", rf"\g<1>{name}-", body)
     body = re.sub(r"<g>\s*</g>", "", body).replace("xlink:href=", "href=")
-    look = f"max-width:{width * 4 / 3:.0f}px"
-    start = (
-        f'<svg class="{kind}" role="img" aria-label="{escape(" ".join(alt.split()))}" style="{look}" '
-        f'viewBox="0 0 {width:g} {height:g}">'
-    )
+    label, box = escape(" ".join(alt.split())), f'viewBox="0 0 {width:g} {height:g}"'
+    start = f'<svg class="{kind}" role="img" aria-label="{label}" style="max-width:{width * 4 / 3:.0f}px" {box}>'
     return re.sub(r"<svg\b[^>]*>", lambda _: start, body, count=1)
 
 

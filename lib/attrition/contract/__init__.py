@@ -135,12 +135,10 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
 
 
 def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:
-    reasons = {
-        LEVELS: lambda cell: None if cell in column.levels else f"not one of {', '.join(column.levels)}",
-        COUNT: _why_not_a_count,
-    }
     known = [] if column.kind == ID else cells.dropna().unique()
-    why = {cell: reason for cell in known if (reason := reasons[column.kind](cell))}
+    why = {cell: f"not one of {', '.join(column.levels)}" for cell in known if cell not in column.levels}
+    if column.kind == COUNT:
+        why = {cell: reason for cell in known if (reason := _why_not_a_count(cell))}
     bad = cells[cells.isin(list(why)) | cells.isna()]
     return [Problem(column.name, why.get(cell, "the cell is empty"), line) for line, cell in bad.items()]
 

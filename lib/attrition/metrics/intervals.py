@@ -246,24 +246,9 @@ def replicates(
 ) -> tuple[float, NDArray]:
     """Estimate and bootstrap replicates of a measure, taken a repeat of cross-validation and then averaged.
 
-    Parameters
-    ----------
-    metric : callable
-        ``metric(y_true, y_prob, weights=None)``.
-    y_true : array of shape (n_patients,)
-    y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
-    weights : array of shape (n_patients, n_resamples)
-        From `bootstrap_weights`; the same weights make measures and models paired.
-    base : array of shape (n_patients,), optional
-        Weights of the estimate itself.
+    `y_prob` has a column a repeat, `weights` (of `bootstrap_weights`) one a resample: the same ones make measures and
+    models paired. `base` weighs the estimate itself.
 
-    Returns
-    -------
-    value : float
-    replicates : array of shape (n_resamples,)
-
-    Examples
-    --------
     >>> value, drawn = replicates(measures.brier_score, [0, 1], [0.5, 1.0], np.array([[1.0, 2], [1, 0]]))
     >>> value, drawn.tolist()
     (0.125, [0.125, 0.25])
