@@ -85,17 +85,6 @@ def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             yield from _statements(getattr(node, name, ()))
 
 
-def _taken(source: str) -> set[str]:
-    """Full names of modules, and of what is taken from a module, that a piece of Python imports at any depth."""
-    names: set[str] = set()
-    for node in _statements(ast.parse(source).body):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
-
-
 @functools.cache
 def _ours(package: str) -> bool:
     return module_file(package) is not None
@@ -103,7 +92,12 @@ def _ours(package: str) -> bool:
 
 def imports(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """What a piece of Python imports, at once or later inside a function: our modules, and names of others."""
-    taken = _taken(source)
+    taken: set[str] = set()
+    for node in _statements(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            taken.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            taken.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {name for name in taken if _ours(name.partition(".")[0])}
     parents = {name.rsplit(".", i)[0] for name in ours for i in range(name.count(".") + 1)}
     return frozenset(filter(module_file, parents)), frozenset(taken - ours)
