@@ -119,8 +119,7 @@ class Pages:
         self.numbers: dict[tuple[str, str], Number] = {}
         self.cited: list[str] = []
         self.references = references()
-        files = [file for name in (*chapters, "claims") if (file := folder / f"{name}.json").exists()]
-        found = {file.stem: traced(json.loads(file.read_bytes()), f"{file.stem}: ") for file in files}
+        found = _results([*chapters, "claims"], folder)
         self.context = {"results": found, "params": traced(dict(params), "params.yaml: ")}
         self.context |= {"show": self._show, "bar": self._bar, "block": self._fence}
         self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=self._final, trim_blocks=True)
@@ -191,6 +190,11 @@ class Pages:
             mark = MARK.fullmatch(piece)
             if mark or piece.strip():
                 yield self.parts[int(mark[1])] if mark else Block("markdown", piece.strip())
+
+
+def _results(chapters: Iterable[str], folder: Path) -> dict[str, Any]:
+    files = [file for name in chapters if (file := folder / f"{name}.json").exists()]
+    return {file.stem: traced(json.loads(file.read_bytes()), f"{file.stem}: ") for file in files}
 
 
 def printed(number: Number) -> str:
