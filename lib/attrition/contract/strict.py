@@ -110,6 +110,9 @@ class ContractError(errors.Refusal, ValueError):
         self.problems = tuple(sorted(set(problems)))
         super().__init__(_message(file, self.problems))
 
+    def __reduce__(self):
+        return type(self), (self.file, self.problems)
+
 
 def _message(file: str, problems: Sequence[Problem]) -> str:
     told = [f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"]
