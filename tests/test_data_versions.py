@@ -36,7 +36,7 @@ def test_the_checksums_in_git_are_those_of_the_published_data(data):
 
 
 def test_the_pointer_in_git_fits_what_the_run_makes(data):
-    assert (DATA / "raw.dvc").read_text() == versions.pointer(data / "raw")
+    assert (DATA / "raw.dvc").read_text() == versions.pointers(data)[data / "raw.dvc"]
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
@@ -135,7 +135,10 @@ def test_push_and_pull_bring_back_the_same_bytes(dvc, checkout, tmp_path):
     digests = {p: file_digest(p) for p in (checkout / "data").rglob("*") if p.is_file() and p.suffix != ".dvc"}
     dvc("remote", "modify", "--local", "storage", "url", str(tmp_path / "remote"))
     dvc("add", "-q", "data/raw", "data/processed")
-    assert versions.pointer(checkout / "data" / "processed") == (checkout / "data" / "processed.dvc").read_text()
+    assert (
+        versions.pointers(checkout / "data")[checkout / "data" / "processed.dvc"]
+        == (checkout / "data" / "processed.dvc").read_text()
+    )
     dvc("push", "-q")
     for lost in ("data/raw", "data/processed", ".dvc/cache"):
         shutil.rmtree(checkout / lost)

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from attrition import claims, findings, paths, resampling, simulate
-from attrition.claims import schema
 from attrition.metrics import evaluator, intervals, measures
 from attrition.registry import modelcard
 from attrition.studies import imbalance
@@ -101,7 +100,7 @@ def test_an_added_metric_reaches_every_chapter_that_evaluates(monkeypatch):
 
 
 def test_a_new_claim_in_one_file_gets_a_verdict_and_stands_in_every_table(tmp_path):
-    ledger = schema.section("claims")
+    ledger = claims.section("claims")
     new = {
         "id": "C99",
         "claim": "The published trial has 1,000 patients",

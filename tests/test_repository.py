@@ -11,7 +11,7 @@ import yaml
 
 import attrition
 from attrition import environment, paths
-from notebook_report import rendering, sources
+from notebook_report import driver, sources
 
 LIBRARY = paths.ROOT / "lib" / "attrition"
 
@@ -60,10 +60,9 @@ def test_every_declared_package_is_imported(project):
     texts = [path.read_text(encoding="utf-8") for path in (paths.ROOT / "lib").rglob("*.py")]
     for path in paths.NOTEBOOKS.glob("*.ipynb"):
         texts += [text for kind, text, _ in sources.cells(path.read_bytes()) if kind == "code"]
-    taken = set().union(*map(sources.packages, texts))
+    taken = set().union(*(sources.imports(text)[1] for text in texts))
     used = {
-        rendering.CALLED.get(module, environment.normal(module))
-        for module in (name.partition(".")[0] for name in taken)
+        driver.CALLED.get(module, environment.normal(module)) for module in (name.partition(".")[0] for name in taken)
     }
     declared = {name.removesuffix("-cpu") for name in names(project["dependencies"])}
     assert declared - used == PROGRAMS

@@ -99,11 +99,11 @@ def test_each_chapter_has_metrics_and_figures_that_it_makes():
     """Of the committed results: no place or figure that the file names is missing, and ten numbers at most."""
     for name, spec in tracking.MLFLOW["chapters"].items():
         found = results.read(name)
-        assert all(tracking._at(found, path) is not None for path in spec["metrics"]), name
+        assert all(results.look_up(found, path) is not None for path in spec["metrics"]), name
         assert len(spec["metrics"]) <= 10
         assert all((paths.tables() / f"{figure}.csv").exists() for figure in spec["figures"]), name
         which = spec.get("candidates")
-        for one in (tracking._at(found, which["at"]) or {}).values() if which else ():
+        for one in (results.look_up(found, which["at"]) or {}).values() if which else ():
             assert not isinstance(one, dict) or len(tracking._numbers(one, which["metric"])) <= 10, name
     assert set(tracking.MLFLOW["chapters"]) == {chapter.name for chapter in project.STUDY}
 

@@ -15,7 +15,6 @@ import gc
 import json
 import os
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterable
@@ -101,23 +100,18 @@ def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
 
 def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
-    counts = {"rows": 0, "refused": 0, "outside": 0}
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    told = time.perf_counter()
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            for piece in pieces:
-                _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
-                counts["rows"] += len(piece)
-                counts["refused"] += int((piece["refused"] != "").sum())
-                counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
-                if time.perf_counter() - told > 2:
-                    told = time.perf_counter()
-                    print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    from notebook_report import results
+
+    counts, told = {"rows": 0, "refused": 0, "outside": 0}, time.perf_counter()
+    with results.replacing(target) as file:
+        for piece in pieces:
+            _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n", mode="wb")
+            counts["rows"] += len(piece)
+            counts["refused"] += int((piece["refused"] != "").sum())
+            counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
+            if time.perf_counter() - told > 2:
+                told = time.perf_counter()
+                print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
     return counts
 
 

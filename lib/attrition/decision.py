@@ -20,12 +20,10 @@ from attrition import metrics, settings
 from attrition.metrics.evaluator import Predicted
 from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, replicates, wilson
 
-BESIDE = 10
-"""Fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation."""
-ADDED = 2.0
-"""Events, and non-events, added to a group for its standard error: a group without an event has one too."""
+BESIDE = 10  # fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation
+ADDED = 2.0  # events, and non-events, added to a group for its standard error: a group without an event has one too
+# The seed's risk bands: lower end, dollars a patient, action
 BANDS: list[dict[str, Any]] = settings.read(Path(__file__).with_name("decision.yaml"), ValueError)["bands"]
-"""The seed's risk bands: lower end, dollars a patient, action."""
 
 
 def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):
@@ -83,10 +81,6 @@ def threshold_grid(low: float, high: float) -> NDArray:
 
 def _repeats(y_prob: ArrayLike) -> NDArray:
     return np.asarray(y_prob, dtype=float).reshape(np.shape(y_prob)[0], -1).T
-
-
-def _mean_net_benefit(y: ArrayLike, y_prob: ArrayLike, thresholds: NDArray, weights: NDArray | None) -> NDArray:
-    return np.mean([net_benefit(y, repeat, thresholds, weights) for repeat in _repeats(y_prob)], axis=0)
 
 
 def net_benefit_interval(y_true: ArrayLike, y_prob: ArrayLike, threshold: float, weights: NDArray) -> Interval:
@@ -208,7 +202,8 @@ def decision_curve(
     references = {"all": treat_all(y_true, t, base), "none": 0.0}
     frames = []
     for (model, y_prob), half in zip(predictions.items(), np.split(halves, len(predictions), axis=1), strict=True):
-        value, drawn = (_mean_net_benefit(y_true, y_prob, t, w) for w in (base, weights))
+        repeats = _repeats(y_prob)
+        value, drawn = (np.mean([net_benefit(y_true, p, t, w) for p in repeats], axis=0) for w in (base, weights))
         low, high = np.where(np.isnan(half[0]), np.nan, np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=1))
         frame = {"model": model, "threshold": t, "net_benefit": value, "ci_low": low, "ci_high": high}
         for (name, reference), width in zip(references.items(), half, strict=True):

@@ -20,8 +20,8 @@ import pandas as pd
 from attrition import settings
 from notebook_report import errors, results, text
 
+# Patients in the smallest cell that is shown unless another number is asked for; multiples that counts come as
 FEWEST, BASE, WEEK = 8, 5, 7
-"""Patients in the smallest cell that is shown unless another number is asked for; multiples that counts come as."""
 POOLED = "pooled: fewer than {} patients each"
 FOLDER = "release"
 RULES = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
@@ -162,15 +162,15 @@ def _curves(id: str, table: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     import matplotlib.pyplot as plt
 
     from attrition.plots import incidence, style
-    from notebook_report import outputs, svg
+    from notebook_report import display
 
     if "steps" not in rule:
         return ""
     incidence.curves(table, rule["steps"][0], [])
-    picture = svg.draw(plt.gcf())
+    picture = display.draw(plt.gcf())
     plt.close()
     told = f"{rule['title']}: the numbers of the table below"
-    return outputs.inline(outputs.themed(picture, style), id, told, "wide")
+    return display.inline(display.themed(picture, style), id, told, "wide")
 
 
 def _summary(out: Path, fewest: int) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _summary(out: Path, fewest: int) -> dict[str, Any]:
 def release(out: Path, fewest: int = FEWEST) -> Path:
     """Make ``release/`` in an output folder anew: a report without small cells and its tables, nothing else."""
     from attrition.plots import style
-    from notebook_report import book, checks, outputs
+    from notebook_report import book, checks, display
 
     target, fresh = out / FOLDER, out / ".state" / FOLDER
     shutil.rmtree(fresh, ignore_errors=True)
@@ -208,7 +208,7 @@ def release(out: Path, fewest: int = FEWEST) -> Path:
             parts.append((id, rule["title"], _curves(id, table, rule), table.columns, zip(*cells, strict=True)))
     kept = {part[0] for part in parts}
     absent = [path.stem for path in sorted((out / "tables").glob("*.csv")) if path.stem not in kept]
-    css, js = book.asset("report.css") + outputs.palette(style), book.asset("report.js")
+    css, js = book.asset("report.css") + display.palette(style), book.asset("report.js")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         Path(__file__).with_suffix(".html.j2").read_text(encoding="utf-8")
     )

@@ -19,6 +19,7 @@ from attrition.metrics.evaluator import nested
 from attrition.simulate import law as laws
 from attrition.simulate import oracle
 from attrition.simulate.law import Law
+from notebook_report import results
 from notebook_report.text import interval_text
 
 PUBLISHED = settings.read(Path(__file__).with_name("eda.yaml"), ValueError)
@@ -27,8 +28,7 @@ RATE = functools.partial(intervals.of_row, value="rate")
 DERIVED, DESCRIBED, CATEGORIES = (PUBLISHED[name] for name in ("derived", "described", "categories"))
 RATE_CUT, VISIT_CUT = 0.1, 0.5
 FIRST_MONTH = 30
-LARGE_SMD = 0.1
-"""Standardised mean difference above which groups are usually called unlike (Austin 2009)."""
+LARGE_SMD = 0.1  # standardised mean difference above which groups are usually called unlike (Austin 2009)
 
 
 def descriptives(trial: pd.DataFrame) -> dict[str, Any]:
@@ -62,9 +62,9 @@ def descriptives_table(found: Mapping[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(FIGURES, orient="index", columns=["place", "published"])
     half = 0.5 * 10.0 ** -table["published"].str.partition(".")[2].str.len()
     table["published"] = table["published"].astype(float)
-    parts = [functools.reduce(lambda part, key: part[key], place.split("."), found) for place in table["place"]]
-    near = (pd.Series(parts, table.index, float) - table["published"]).abs() <= half + 1e-12
-    table = table.assign(found=np.array(parts, float), agrees=np.where(near, "yes", "no"))
+    table["found"] = [float(results.look_up(found, place)) for place in table["place"]]
+    near = (table["found"] - table["published"]).abs() <= half + 1e-12
+    table["agrees"] = np.where(near, "yes", "no")
     return table.drop(columns="place").rename_axis("quantity").reset_index()
 
 
@@ -86,10 +86,8 @@ def law_risks(law: Law, prevalence_offset: float = 0.0) -> dict[str, Any]:
     weight = oracle.weight_grid(law)
     p = oracle.probability(law, oracle.score_grid(law), prevalence_offset)
     by_phase, by_arm = ((p * weight).sum(axis=axes) * 3 for axes in ((0, 1, 2, 3, 5), (0, 1, 2, 3, 4)))
-    risk = {
-        "trial_phase": dict(zip(laws.PHASES, by_phase, strict=True)),
-        "treatment_group": dict(zip(laws.ARMS, by_arm, strict=True)),
-    }
+    risk = {"trial_phase": dict(zip(laws.PHASES, by_phase, strict=True))}
+    risk["treatment_group"] = dict(zip(laws.ARMS, by_arm, strict=True))
     days = oracle.DAYS[:, None, None, None, None, None]
     rate = laws.adverse_event_rate(oracle.EVENTS[:, None, None, None], days)
     kept = laws.visit_rate(oracle.VISITS[:, None, None, None, None], days)

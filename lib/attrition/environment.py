@@ -5,6 +5,9 @@ with ``--check`` it says everything that would stop a run.
 """
 
 import argparse
+import contextlib
+import importlib.util
+import math
 import os
 import re
 import shutil
@@ -17,10 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 OLDEST, NEWEST = (3, 11, 5), (3, 14)
 DISK_GIB, MEMORY_GIB, FILE_GIB = 1.0, 3.0, 0.25
+# With less than that by ``ulimit -v`` the packages cannot be loaded, and some end the process rather than say so
 LEAST_MEMORY_GIB = 1.0
-"""With less than that by ``ulimit -v`` the packages cannot be loaded, and some end the process rather than say so."""
-SHOWN = 12
-"""Problems that are told one by one."""
+SHOWN = 12  # problems that are told one by one
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*([^\\]+))?")
 
@@ -35,13 +37,8 @@ def normal(name: str) -> str:
 
 
 def _applies(marker: str) -> bool:
-    try:
-        from packaging.markers import Marker
-    except ImportError:
-        from pip._vendor.packaging.markers import Marker as Bundled
-
-        return Bundled(marker).evaluate()
-    return Marker(marker).evaluate()
+    own = "packaging.markers" if importlib.util.find_spec("packaging") else "pip._vendor.packaging.markers"
+    return importlib.import_module(own).Marker(marker).evaluate()
 
 
 def pins(lock: Path = LOCK) -> dict[str, str]:
@@ -81,62 +78,58 @@ def _there(folder: Path) -> Path:
     return next(p for p in [folder, *folder.parents] if p.exists())
 
 
-def disk_problem(folder: Path, needed: float = DISK_GIB) -> str | None:
+def disk_problem(folder: Path) -> str | None:
     """Whether the output folder's disk has room."""
     free = shutil.disk_usage(_there(folder)).free
-    return None if free >= needed * 2**30 else f"only {_gib(free)} free for {folder}; needed: {needed} GiB"
+    return f"only {_gib(free)} free for {folder}; needed: {DISK_GIB} GiB" if free < DISK_GIB * 2**30 else None
 
 
-def _number(file: Path, pattern: str = r"\s*(\d+)\s*", unit: int = 1) -> float | None:
+def _number(file: Path, pattern: str = r"\s*(\d+)\s*", unit: int = 1) -> float:
+    """A number in a file of the system; infinite where it is not told."""
     try:
         found = re.search(pattern, file.read_text(encoding="ascii", errors="replace"))
     except OSError:
-        return None
-    return float(found[1]) * unit if found else None
+        return math.inf
+    return float(found[1]) * unit if found else math.inf
 
 
-def _limit(name: str) -> float | None:
-    """A limit of this process, as ``ulimit`` sets it; None where there is none."""
-    try:
+def _limit(name: str) -> float:
+    """A limit of this process, as ``ulimit`` sets it; infinite where there is none."""
+    with contextlib.suppress(ImportError):
         import resource
-    except ImportError:
-        return None
-    soft = resource.getrlimit(getattr(resource, name))[0]
-    return None if soft == resource.RLIM_INFINITY else float(soft)
+
+        soft = resource.getrlimit(getattr(resource, name))[0]
+        return math.inf if soft == resource.RLIM_INFINITY else float(soft)
+    return math.inf
 
 
 def memory_limits() -> dict[str, float]:
     """Bytes that a run may take, by what says so: the machine, its container, ``ulimit -v``; empty where unknown."""
     group, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
-    known = {
-        "available": _number(MEMINFO, r"MemAvailable:\s+(\d+)", 1024),
-        "left in this container": group - used if group is not None and used is not None else None,
-        "allowed by ulimit -v": _limit("RLIMIT_AS"),
-    }
-    return {what: value for what, value in known.items() if value is not None}
+    known = {"available": _number(MEMINFO, r"MemAvailable:\s+(\d+)", 1024), "left in this container": group - used}
+    known["allowed by ulimit -v"] = _limit("RLIMIT_AS")
+    return {what: value for what, value in known.items() if math.isfinite(value)}
 
 
-def memory_problem(needed: float = MEMORY_GIB) -> str | None:
+def memory_problem() -> str | None:
     """Whether there is memory to spare, where it can be told."""
-    short = {what: value for what, value in memory_limits().items() if value < needed * 2**30}
+    short = {what: value for what, value in memory_limits().items() if value < MEMORY_GIB * 2**30}
     told = ", ".join(f"{_gib(value)} of memory {what}" for what, value in short.items())
-    return f"only {told}; needed: {needed} GiB" if short else None
+    return f"only {told}; needed: {MEMORY_GIB} GiB" if short else None
 
 
 def hopeless() -> str | None:
     """Why no package should be loaded at all, if that is so: a limit on memory that even loading exceeds."""
-    limit = _limit("RLIMIT_AS")
-    if limit is None or limit >= LEAST_MEMORY_GIB * 2**30:
-        return None
-    return f"only {_gib(limit)} of memory allowed by ulimit -v; needed: {MEMORY_GIB} GiB"
+    limit, least = _limit("RLIMIT_AS"), LEAST_MEMORY_GIB * 2**30
+    told = f"only {_gib(limit)} of memory allowed by ulimit -v; needed: {MEMORY_GIB} GiB"
+    return told if limit < least else None
 
 
-def file_size_problem(needed: float = FILE_GIB) -> str | None:
+def file_size_problem() -> str | None:
     """Whether files may become as large as those of a run."""
     limit = _limit("RLIMIT_FSIZE")
-    if limit is None or limit >= needed * 2**30:
-        return None
-    return f"files may not exceed {limit / 2**20:.1f} MiB (ulimit -f); needed: {needed} GiB"
+    told = f"files may not exceed {limit / 2**20:.1f} MiB (ulimit -f); needed: {FILE_GIB} GiB"
+    return told if limit < FILE_GIB * 2**30 else None
 
 
 def write_problem(folder: Path | None) -> str | None:

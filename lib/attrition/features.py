@@ -49,30 +49,25 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
     return simulate.adverse_event_rate(_column("adverse_events")(trial), _column("days_in_trial")(trial))
 
 
-def _time_since_last_visit(trial: pd.DataFrame) -> np.ndarray:
-    return _column("days_in_trial")(trial) - _column("last_visit_day")(trial)
-
-
 _DECLARED = settings.read(Path(__file__).with_name("features.yaml"), ValueError)
+# How a feature is computed that is no column of the trial
 _COMPUTED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "visit_rate": _visit_rate,
     "adverse_event_rate": _adverse_event_rate,
-    "time_since_last_visit": _time_since_last_visit,
+    "time_since_last_visit": lambda trial: _column("days_in_trial")(trial) - _column("last_visit_day")(trial),
     "burden": lambda trial: _adverse_event_rate(trial) * (1 - _visit_rate(trial)),
     "age_adverse_risk": lambda trial: _column("age")(trial) / 85 * _adverse_event_rate(trial),
     "trial_phase_risk": lambda trial: simulate.phase_risk(PUBLISHED_LAW, trial["trial_phase"]),
     "treatment_risk": lambda trial: simulate.arm_risk(PUBLISHED_LAW, trial["treatment_group"]),
 }
-"""How a feature is computed that is no column of the trial."""
 FEATURES: dict[str, Feature] = {
     name: Feature(name, formula, groups, known_at, unit, _COMPUTED.get(name) or _column(name))
     for name, (formula, groups, known_at, unit) in _DECLARED["features"].items()
 }
 
+# Published versions, by name, of which the last is the final one
 VERSIONS: dict[str, tuple[str, ...]] = {name: tuple(members) for name, members in _DECLARED["versions"].items()}
-"""Published versions, by name, of which the last is the final one."""
-GROUP_LABELS: dict[str, str] = _DECLARED["groups"]
-"""Groups of features, in the order of tables, and their names there."""
+GROUP_LABELS: dict[str, str] = _DECLARED["groups"]  # groups of features, in the order of tables, and their names there
 GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(name for name, feature in FEATURES.items() if group in feature.groups) for group in GROUP_LABELS
 }
@@ -144,13 +139,6 @@ class FeatureVersion(TransformerMixin, BaseEstimator):
 
     It learns nothing from the data, so that it may stand anywhere in a pipeline without leaking.
 
-    Parameters
-    ----------
-    version : str
-        A key of `VERSIONS`.
-
-    Examples
-    --------
     >>> trial = simulate.published_trial()
     >>> FeatureVersion("v3_causal").fit_transform(trial).shape
     (1000, 9)

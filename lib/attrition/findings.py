@@ -45,8 +45,6 @@ def _effect(row: Row) -> Row:
 def better_than_chance(at: Row, model: str) -> bool:
     """Whether a model ranks better than chance at a landmark: the permutation test of chapter 06, adjusted.
 
-    Examples
-    --------
     >>> better_than_chance({"permutation_p": {"all": {"raw": 0.02, "holm": 0.06}}}, "all")
     False
     """
@@ -66,13 +64,10 @@ def of_trial(trial: Trial, numbers: Facts, day: int | None) -> Facts:
     """
     at = numbers["landmarks"].get(str(day), {})
     leaks = [{"name": name.replace("_", " "), **leak} for name, leak in numbers["leaks"].items()]
-    strategies = [name for name in STRATEGIES.values() if at.get("auroc", {}).get(name)]
-    return {
-        **{"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day},
-        "auroc": {name: at["auroc"][name] for name in strategies},
-        "better": {name: better_than_chance(at, name) for name in at.get("permutation_p", {})},
-        "leak": max(leaks, key=lambda leak: leak["difference"], default=None),
-    }
+    found: Facts = {"title": trial.definitions.title, "arms": list(trial.arms), "landmark": day}
+    found["auroc"] = {name: area for name in STRATEGIES.values() if (area := at.get("auroc", {}).get(name))}
+    found["better"] = {name: better_than_chance(at, name) for name in at.get("permutation_p", {})}
+    return found | {"leak": max(leaks, key=lambda leak: leak["difference"], default=None)}
 
 
 def of_ledger(rows: Sequence[Row]) -> Facts:
@@ -80,16 +75,11 @@ def of_ledger(rows: Sequence[Row]) -> Facts:
     first = [row for row in rows if not row.get("entered")]
     all_, before = _counts(rows), _counts(first)
     share = all_["holding"] / len(rows)
-    return {
-        "verdict": "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported",
-        "evidence": ["tbl-ledger", "tbl-arithmetic"],
-        **all_,
-        "statements": sum(len(row["statements"]) for row in rows),
-        "n_first": len(first),
-        "n_late": len(rows) - len(first),
-        "holding_first": before["holding"],
-        "impossible_first": before["counts"]["impossible"],
-    }
+    verdict = "supported" if share > 0.5 else "direction only" if share >= 0.25 else "not supported"
+    found = {"verdict": verdict, "evidence": ["tbl-ledger", "tbl-arithmetic"], **all_}
+    found |= {"statements": sum(len(row["statements"]) for row in rows), "holding_first": before["holding"]}
+    found |= {"n_first": len(first), "n_late": len(rows) - len(first)}
+    return found | {"impossible_first": before["counts"]["impossible"]}
 
 
 def of_engineering(rows: Sequence[Row]) -> Facts:
@@ -126,20 +116,16 @@ def of_models(rows: Sequence[Row], lr: Row, oracle: float) -> Facts:
 def of_pilot(rows: Sequence[Row], known: Facts, verdict: str) -> Facts:
     """What can be predicted at one landmark day of the real trial, with and without the treatment arm."""
     row, tested = by_id(rows)["C53"], by_id(rows)["C54"]
-    first, *rest = row["statements"]
-    attempts = [{"label": "logistic regression", "claimed": 0.5 + first["published"]}]
-    attempts += [
-        {"label": part["label"], "claimed": 0.5 + part["published"], "found": _interval(part, 0.5)} for part in rest
-    ]
     auroc = known["auroc"]
-    return {
-        "verdict": verdict,
-        "evidence": list(row["evidence"]),
-        **{key: known[key] for key in ("day", "at_risk", "events", "p", "better", "blinded_better")},
-        **{"found": auroc["all"], "blinded": auroc["all_without_arm"], "arm": auroc["arm_only"]},
-        **{"attempts": attempts, "attempt_verdict": row["verdict"]},
-        "tested": [0.5 + part["published"] for part in tested["statements"]],
-    }
+    attempts = [{"label": part["label"], "claimed": 0.5 + part["published"]} for part in row["statements"]]
+    attempts[0]["label"] = "logistic regression"
+    for attempt, part in zip(attempts[1:], row["statements"][1:], strict=True):
+        attempt["found"] = _interval(part, 0.5)
+    found = {key: known[key] for key in ("day", "at_risk", "events", "p", "better", "blinded_better")}
+    found |= {"verdict": verdict, "evidence": list(row["evidence"])}
+    found |= {"found": auroc["all"], "blinded": auroc["all_without_arm"], "arm": auroc["arm_only"]}
+    found |= {"attempts": attempts, "attempt_verdict": row["verdict"]}
+    return found | {"tested": [0.5 + part["published"] for part in tested["statements"]]}
 
 
 def of_worth(known: Facts, decision: Row) -> Facts:
@@ -157,16 +143,12 @@ def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
     """The leak that gains most on the real trial; its verdict is that of the gain, by the smallest difference."""
     name = max(sorted(leaks), key=lambda key: leaks[key]["difference"])
     price = of_row(leaks[name], "difference")
-    return {
-        "verdict": grade(price, smallest).verdict,
-        "evidence": ["fig-leaks"],
-        **{"n": len(leaks), "harmful": sum(leak["ci_low"] > 0 for leak in leaks.values())},
-        **{"name": name.replace("_", " "), "price": price},
-        **{key: leaks[name][key] for key in ("honest", "leaky")},
-    }
+    found = {"verdict": grade(price, smallest).verdict, "evidence": ["fig-leaks"], "n": len(leaks), "price": price}
+    found |= {"harmful": sum(leak["ci_low"] > 0 for leak in leaks.values()), "name": name.replace("_", " ")}
+    return found | {key: leaks[name][key] for key in ("honest", "leaky")}
 
 
-def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
+def facts(rows: Sequence[Row], found: Row, p: params.Section) -> Facts:
     """What the answer, the abstract, the lesson and the notes on the ledger state.
 
     Parameters
@@ -175,7 +157,7 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
         From `attrition.claims.evaluate`.
     found : mapping
         Chapter name to its results.
-    p : attrition.params.Findings
+    p : attrition.params.Section
     """
     real, generated = found["06_real_trial"], found["01_generation"]
     at, decided, conclusions = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
@@ -208,24 +190,20 @@ def facts(rows: Sequence[Row], found: Row, p: params.Findings) -> Facts:
     }
 
 
+# What patients are contacted by, and its name in the results of chapter 06
 STRATEGIES = {"full": "all", "arm": "arm_only", "blinded": "all_without_arm"}
-"""What patients are contacted by, and its name in the results of chapter 06."""
 
 
 def _on_the_ledger(rows: Sequence[Row]) -> Facts:
     """How much a single split says, which verdicts depend on the event rate, and which are open."""
     compared = [row for row in rows if row["beside"]]
-    split = by_id(rows)["C42"]["statements"][0]
-    one, other = (by_id(rows)[key]["statements"][0]["published"] for key in ("C01", "C10"))
-    return {
-        "noise": {
-            **{"spread": split["measured"], "claimed": split["published"], "one": one, "other": other},
-            "ratio": abs(one - other) / (2**0.5 * split["measured"]),
-        },
-        "n_simulated": len(compared),
-        "differ": [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]],
-        "open": [row["id"] for row in rows if row["verdict"] == "not settled"],
-    }
+    split, first, second = (by_id(rows)[key]["statements"][0] for key in ("C42", "C01", "C10"))
+    noise = {"spread": split["measured"], "claimed": split["published"]}
+    noise |= {"one": first["published"], "other": second["published"]}
+    noise["ratio"] = abs(noise["one"] - noise["other"]) / (2**0.5 * noise["spread"])
+    found: Facts = {"noise": noise, "n_simulated": len(compared)}
+    found["differ"] = [row["id"] for row in compared if row["beside"]["verdict"] != row["verdict"]]
+    return found | {"open": [row["id"] for row in rows if row["verdict"] == "not settled"]}
 
 
 def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
@@ -244,16 +222,13 @@ def _public_attempt(rows: Sequence[Row], real: Row) -> Facts:
 def of_running(run: Row) -> Facts:
     """Whether the number of leavers can be told while a trial runs: the pilot put back, and the gate in simulation."""
     end, past, gate = run["projection"]["planned"], run["backtest"], run["gate"]
-    return {
-        "verdict": gate["verdict"],
-        "evidence": ["fig-past", "fig-running-coverage"],
-        **{"day": run["as_at"], "gone": run["gone"], "begun": run["states"]["enrolled"], "came": run["came"]},
-        **{"expected": end["gone"], "planned": end["n"], "cuts": past["cuts"], "inside": past["inside"]},
-        **{"least": gate["lowest"]["pit"], "most": gate["highest"]["pit"], "trials": gate["trials"]},
-    }
+    found = {"verdict": gate["verdict"], "evidence": ["fig-past", "fig-running-coverage"], "day": run["as_at"]}
+    found |= {"gone": run["gone"], "begun": run["states"]["enrolled"], "came": run["came"]}
+    found |= {"expected": end["gone"], "planned": end["n"], "cuts": past["cuts"], "inside": past["inside"]}
+    return found | {"least": gate["lowest"]["pit"], "most": gate["highest"]["pit"], "trials": gate["trials"]}
 
 
-def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings) -> dict[str, Facts]:
+def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Section) -> dict[str, Facts]:
     """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
 
     Parameters
@@ -264,7 +239,7 @@ def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Findings
         From `attrition.claims.evaluate`.
     found : mapping
         Chapter name to its results.
-    p : attrition.params.Findings
+    p : attrition.params.Section
     """
     real = found["06_real_trial"]
     lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], known["ceiling"]
@@ -292,17 +267,14 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     drawn, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
     real, at = found["06_real_trial"]["flow"], found["06_real_trial"]["landmarks"]
     simulated = [{"step": "drawn", "n": drawn["n_patients"], "events": drawn["n_dropouts"]}]
-    simulated += [
-        {"step": part, "n": sizes[f"{part}_0"] + sizes[f"{part}_1"], "events": sizes[f"{part}_1"]}
-        for part in ("train", "test")
-    ]
+    for part in ("train", "test"):
+        stayed, left = sizes[f"{part}_0"], sizes[f"{part}_1"]
+        simulated.append({"step": part, "n": stayed + left, "events": left})
     pilot: list[Facts] = [{"step": "screened", "n": real["screened"], "events": real["screen_failures"]}]
     competing = real["deaths"] + real["sponsor"]
     pilot += [{"step": "randomised", "n": real["randomised"], "events": real["primary"], "competing": competing}]
-    pilot += [
-        {"step": "landmark", "day": day, "n": at[str(day)]["at_risk"], "events": at[str(day)]["primary"]}
-        for day in landmarks
-    ]
+    for day, own in ((day, at[str(day)]) for day in landmarks):
+        pilot.append({"step": "landmark", "day": day, "n": own["at_risk"], "events": own["primary"]})
     columns = {"Simulated trial": simulated, "CDISC pilot": pilot}
     return [{"study": study, "day": None} | step for study, steps in columns.items() for step in steps]
 
@@ -310,11 +282,10 @@ def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
 COMMITTED = paths.ROOT / "reports" / "results"
 
 
-def _judged() -> tuple[list[Facts], Facts, params.Findings]:
+def _judged() -> tuple[list[Facts], Facts, params.Section]:
     """The ledger's rows, the chapters' committed results and the parameters of the front page."""
-    chapters = {
-        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COMMITTED.glob("[0-9]*.json"))
-    }
+    files = sorted(COMMITTED.glob("[0-9]*.json"))
+    chapters = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
     return claims.evaluate(claims.load(), chapters), chapters, params.load("00_findings")
 
 
@@ -343,11 +314,11 @@ def listed_figures() -> str:
     return "\n".join(rows)
 
 
+# What is generated on a page, between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how.
 GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
     paths.ROOT / "README.md": {"answer": answer, "findings": listed_findings},
     paths.ROOT / "docs" / "figures.md": {"figures": listed_figures},
 }
-"""What is generated on a page, between ``<!-- NAME: ... -->`` and ``<!-- end of NAME -->``, and how."""
 
 
 def pages() -> dict[Path, str]:

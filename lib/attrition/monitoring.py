@@ -31,33 +31,25 @@ from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW, Law
 
 METHODS = ("psi", "ks", "chi2")
 NUMERIC_BINS = 10
-FLOOR = 1e-3
-"""Share that an empty cell counts as in the population stability index."""
+FLOOR = 1e-3  # share that an empty cell counts as in the population stability index
 SAID = settings.read(Path(__file__).with_name("monitoring.yaml"), ValueError)
+# Alarms, actions and worlds to their names in figures, tables and sentences
 NAMES, ACTIONS, WORLDS = SAID["alarms"], SAID["actions"], SAID["scenarios"]
-"""Alarms, actions and worlds to their names in figures, tables and sentences."""
 RULES, WATCHED = SAID["rules"], SAID["watched"]
 WITHOUT_NULL = ("psi_customary", "seed_rule")
+# Cut-off above which a population stability index is customarily called a shift, at any batch size
 CUSTOMARY_PSI = 0.25
-"""Cut-off above which a population stability index is customarily called a shift, at any batch size."""
-REFITS = ("recalibrate", "retrain")
-"""Actions that fit to the new data, whatever is in them."""
+REFITS = ("recalibrate", "retrain")  # actions that fit to the new data, whatever is in them
 TEXT = {"gender": GENDERS, "treatment_group": ARMS, "trial_phase": PHASES}
 VERSION = "v3_causal"
 THRESHOLD = 0.5
 ALPHA = 0.05
-ENOUGH = 0.8
-"""Power that sample sizes are customarily planned for."""
-N_DEVELOPMENT = 1000
-"""Patients that a model is fitted to, before it is frozen."""
-AT_ONCE = 200
-"""Replicates that share one task, and are held in memory at a time."""
-Patients = dict[str, NDArray]
-"""A trial as `attrition.simulate.draw_arrays` draws it."""
-Outcome = dict[tuple[str, str], bool]
-"""What one look sets off, by kind and name; see `study`."""
-World = tuple[str, int, int]
-"""A scenario, a batch size, and how many replicates are drawn of it."""
+ENOUGH = 0.8  # power that sample sizes are customarily planned for
+N_DEVELOPMENT = 1000  # patients that a model is fitted to, before it is frozen
+AT_ONCE = 200  # replicates that share one task, and are held in memory at a time
+Patients = dict[str, NDArray]  # a trial as `attrition.simulate.draw_arrays` draws it
+Outcome = dict[tuple[str, str], bool]  # what one look sets off, by kind and name; see `study`
+World = tuple[str, int, int]  # a scenario, a batch size, and how many replicates are drawn of it
 
 
 class Cells:
@@ -157,20 +149,9 @@ def drifts(counts: NDArray, total: NDArray, n_batch: int, cells: Cells) -> tuple
     The overall p-value of a method belongs to its largest standing over all columns (each column's statistic divided
     by its own mean over all deals), so looking at many columns costs no extra false alarms.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape (n_batches, 1 + permutations, n_cells)
-        From `cell_counts`.
-    total : numpy.ndarray, shape (n_batches, n_cells)
-        Patients of reference and batch in each cell.
-    n_batch : int
-    cells : Cells
-
-    Returns
-    -------
-    statistic, p : numpy.ndarray, shape (n_batches, n_methods, n_columns)
-        Rows as in `METHODS`; NaN where a method does not apply (KS to categories).
-    overall : numpy.ndarray, shape (n_batches, n_methods)
+    From `cell_counts` (n_batches, 1 + permutations, n_cells) and the patients of reference and batch in each cell:
+    statistic and p (n_batches, n_methods, n_columns), NaN where a method does not apply (KS to categories), and the
+    overall p (n_batches, n_methods); methods as in `METHODS`.
     """
     counts, total = counts.astype(float), total.astype(float)[:, None]
     n_reference = int(total[0, 0, cells.slices[0]].sum()) - n_batch
@@ -224,19 +205,9 @@ def decide(p: Mapping[str, float], alpha: float = 0.05, inputs_first: bool = Tru
 
     Inputs that look different ask a person to find out why before anything is fitted to them: they may be recorded
     otherwise. With inputs as they were, worse ranking asks for a new model, and a shifted event rate with intact
-    ranking for recalibration only.
+    ranking for recalibration only. `p` has p-values ``performance``, ``calibration`` and ``covariates``; without
+    `inputs_first` it is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
 
-    Parameters
-    ----------
-    p : mapping
-        p-values ``performance``, ``calibration`` and ``covariates``.
-    alpha : float
-        Level of each.
-    inputs_first : bool
-        False is the wrong way, for comparison: the inputs are looked at when nothing else is amiss.
-
-    Examples
-    --------
     >>> decide({"performance": 0.4, "calibration": 0.01, "covariates": 0.2})
     'recalibrate'
     """
@@ -255,23 +226,21 @@ def _new_sites(law: Law, n: int, rng: np.random.Generator, offset: float) -> Pat
     return {name: values[order] for name, values in drawn.items()}
 
 
-def _doubled(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
-    return simulate.draw_arrays(law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE))
-
-
 def _under_reported(law: Law, n: int, rng: np.random.Generator, offset: float) -> Patients:
     """Every second adverse event is no longer written down; patients are as before."""
     drawn = simulate.draw_arrays(law, n, rng, offset)
     return drawn | {"adverse_events": rng.binomial(drawn["adverse_events"], 0.5)}
 
 
+# Ways in which the world may change after a model was made: name to what draws such patients
 SCENARIOS: dict[str, Callable[[Law, int, np.random.Generator, float], Patients]] = {
     "none": simulate.draw_arrays,
     "new_sites": _new_sites,
-    "event_rate_doubled": _doubled,
+    "event_rate_doubled": lambda law, n, rng, _: simulate.draw_arrays(
+        law, n, rng, oracle.offset_for_prevalence(law, 2 * oracle.BELIEVED_PREVALENCE)
+    ),
     "adverse_event_reporting": _under_reported,
 }
-"""Ways in which the world may change after a model was made: name to what draws such patients."""
 
 
 def model_inputs(patients: Patients) -> NDArray:
@@ -285,8 +254,8 @@ def watched(patients: Patients) -> pd.DataFrame:
     return pd.DataFrame({name: named.get(name, patients[name]) for name in WATCHED})
 
 
+# Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published
 Models = tuple[batched.LogisticFit, batched.LogisticFit]
-"""Logistic regressions, one a replicate, each fitted once: without class weights, and with, as was published."""
 
 
 def freeze(patients: Patients, n_models: int) -> Models:

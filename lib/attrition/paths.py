@@ -10,9 +10,8 @@ NOTEBOOKS = ROOT / PROJECT.notebooks
 PARAMS = ROOT / "params.yaml"
 CLAIMS = ROOT / "claims.yaml"
 LOCK = ROOT / "requirements.lock"
-COST = ROOT / "benchmarks" / "cost.csv"
-"""Cost by number of patients, as measured by ``benchmarks/curves.py``."""
+COST = ROOT / "benchmarks" / "cost.csv"  # cost by number of patients, as measured by ``benchmarks/curves.py``
+# Committed results of studies that are too long for a run, see `attrition.studies`
 STUDIES = ROOT / "reports" / "studies"
-"""Committed results of studies that are too long for a run, see `attrition.studies`."""
+# In an output folder: a reader's trials that the run is about, see `attrition.trials`
 REGISTER = Path(".state") / "trials.json"
-"""In an output folder: a reader's trials that the run is about, see `attrition.trials`."""

@@ -60,13 +60,8 @@ class TrialCommand(Command):
         """A reader's own trials, and where simulated trials run."""
         add = parser.add_argument
         add("--trial", metavar="PATH", nargs="+", default=[], help="your own trial: a CDISC folder, or a flat table")
-        add(
-            "--mapping",
-            metavar="FILE",
-            nargs="+",
-            default=[],
-            help="which column of a table is what; a folder's choices",
-        )
+        help = "which column of a table is what; a folder's choices"
+        add("--mapping", metavar="FILE", nargs="+", default=[], help=help)
         add("--cut", metavar="DATE", default="", help="put --trial back to this day: nothing dated later is read")
         help = "also a report of --trial to hand on, without cells of fewer than N patients (8 unless N is given)"
         add("--release", metavar="N", nargs="?", type=int, const=0, help=help)
@@ -131,22 +126,17 @@ class TrialCommand(Command):
     @contextlib.contextmanager
     def chapters(self, args: argparse.Namespace, needed: bool) -> Iterator[None]:
         """Choose the engine for the kernels; start a Dask cluster for the run unless one is named."""
-        if args.engine == "dask" and not args.scheduler and needed:
-            with engine.cluster(args.workers) as address:
-                engine.choose("dask", args.workers, address)
-                yield
-            return
-        engine.choose(args.engine, args.workers, args.scheduler)
-        yield
+        with contextlib.ExitStack() as stack:
+            own = args.engine == "dask" and not args.scheduler and needed
+            address = stack.enter_context(engine.cluster(args.workers)) if own else args.scheduler
+            engine.choose(args.engine, args.workers, address)
+            yield
 
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date; after a full run DVC's files are true as well."""
         code = super().run(args)
-        if (
-            code == OK
-            and not (args.trial or args.list or args.only or args.quick)
-            and output_folder(args) == paths.ROOT / "reports"
-        ):
+        whole = not (args.trial or args.list or args.only or args.quick)
+        if code == OK and whole and output_folder(args) == paths.ROOT / "reports":
             from attrition import versions
             from notebook_report import results
 

@@ -22,21 +22,16 @@ from notebook_report import errors, results
 CHUNK = 20_000
 ROWS_AT_ONCE = 2_000
 AGAIN = "patient_id: the patient stands in an earlier row already"
-FIRST_LINE = 2
-"""Line of the first patient in a file with a header."""
-FEWEST = 5
-"""Patients at or beyond each end of the training range."""
+FIRST_LINE = 2  # line of the first patient in a file with a header
+FEWEST = 5  # patients at or beyond each end of the training range
 INPUT = Contract(
     columns=tuple(c for c in TRIAL.columns if c.name in ("patient_id", *features.RAW_COLUMNS)),
-    rules=(
-        "last_visit_day lies within the follow-up",
-        "last_visit_day is 0 exactly when there are no visits",
-    ),
+    rules=("last_visit_day lies within the follow-up", "last_visit_day is 0 exactly when there are no visits"),
     unique_patients=False,
 )
+# Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
+# also by its older name
 PRESETS = {"even": 0.5, "published": 0.35, "seed": 0.35}
-"""Named thresholds: one half (a missed dropout costs as much as a needless contact), and the published document's,
-also by its older name."""
 OUTPUT = ("patient_id", "probability", "ci_low", "ci_high", "band", "action", "flagged", "outside_training", "refused")
 
 
@@ -73,17 +68,13 @@ class Support:
     def outside(self, patients: pd.DataFrame) -> pd.Series:
         """Columns in which each patient lies outside, as text; empty where none."""
         told = np.full(len(patients), "", dtype=object)
-        for words, where in self._deviations(patients):
-            told[where] += f"; {words}"
-        return pd.Series(told, index=patients.index, dtype="str").str.removeprefix("; ")
-
-    def _deviations(self, patients: pd.DataFrame) -> Iterator[tuple[str, NDArray]]:
+        beyond: dict[str, pd.Series] = {}
         for name, (low, high) in self.ranges.items():
-            value = patients[name].to_numpy()
-            yield f"{name} below {low}", value < low
-            yield f"{name} above {high}", value > high
-        for name, known in self.levels.items():
-            yield f"{name} not seen in training", ~patients[name].isin(known).to_numpy()
+            beyond |= {f"{name} below {low}": patients[name] < low, f"{name} above {high}": patients[name] > high}
+        beyond |= {f"{name} not seen in training": ~patients[name].isin(known) for name, known in self.levels.items()}
+        for words, where in beyond.items():
+            told[where.to_numpy()] += f"; {words}"
+        return pd.Series(told, index=patients.index, dtype="str").str.removeprefix("; ")
 
 
 @dataclass(frozen=True)
@@ -197,8 +188,7 @@ class Scorer:
             stale.unlink()  # of another model that was saved there
         name, version = self.card["model"], self.card["feature_version"]
         saving.save(name, self.model, version, folder)
-        support = {"ranges": self.support.ranges, "levels": self.support.levels}
-        for file, content in (("card.json", self.card), ("support.json", support)):
+        for file, content in (("card.json", self.card), ("support.json", vars(self.support))):
             results.publish(folder / file, json.dumps(content, indent=1, sort_keys=True) + "\n")
         if self.ensemble:
             arrays = {k: getattr(self.ensemble, k).tolist() for k in ("mean", "scale", "coefficient", "intercept")}
@@ -227,11 +217,11 @@ def as_text(patients: pd.DataFrame) -> pd.DataFrame:
     >>> as_text(pd.DataFrame({"patient_id": ["007"], "age": [61], "name": ["Jane"]})).loc[2].tolist()
     ['007', '61']
     """
+    why = "there is no patient in it" if patients.empty else ""
     if not isinstance(patients.index, pd.RangeIndex):
-        rule = "the rows must be numbered from 0; does a row have more cells than the header?"
-        raise strict.ContractError("table", [strict.Problem("", rule)])
-    if patients.empty:
-        raise strict.ContractError("table", [strict.Problem("", "there is no patient in it")])
+        why = "the rows must be numbered from 0; does a row have more cells than the header?"
+    if why:
+        raise strict.ContractError("table", [strict.Problem("", why)])
     known = [name for name in INPUT.names if name in patients]
     lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(patients), name="line")
     return pd.DataFrame({name: [_cell(cell) for cell in patients[name]] for name in known}, index=lines, dtype="str")
@@ -258,18 +248,13 @@ def admit(
         try:
             return contract.validate(rest, INPUT, file).set_axis(rest.index), reasons
         except strict.ContractError as error:
+            if any(problem.line <= 1 for problem in error.problems):
+                raise
             # a row with a bad cell never reaches the rules across columns: the rest is looked at again
-            reasons |= _by_line(error)
+            for problem in error.problems:
+                told = f"{problem.column}: {problem.rule}".removeprefix(": ")
+                reasons[problem.line] = f"{reasons[problem.line]}; {told}" if problem.line in reasons else told
     return pd.DataFrame(columns=INPUT.names), reasons
-
-
-def _by_line(error: strict.ContractError) -> dict[int, str]:
-    if any(problem.line <= 1 for problem in error.problems):
-        raise error
-    told: dict[int, list[str]] = {}
-    for problem in error.problems:
-        told.setdefault(problem.line, []).append(f"{problem.column}: {problem.rule}".removeprefix(": "))
-    return {line: "; ".join(rules) for line, rules in told.items()}
 
 
 class Seen:

@@ -25,11 +25,13 @@ from notebook_report.state import State
 
 NAME = re.compile(r"[^\w.\-/ ]")
 LONGEST_PARAMETER = 500
+# Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
-"""Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter."""
 SIMULATED = "simulated trial"
-PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}
-"""Of a chapter of which the file says nothing."""
+PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}  # of a chapter of which the file says nothing
+
+
+Given = Mapping[str, Any] | None
 
 
 class TrackingWarning(UserWarning):
@@ -99,13 +101,6 @@ def warn_of(what: str, error: Exception) -> None:
     warnings.warn(f"{what}: {type(error).__name__}", TrackingWarning, stacklevel=3)
 
 
-def _at(facts: Any, path: str) -> Any:
-    """What stands at a dotted path of nested results; None where it does not."""
-    for key in path.split("."):
-        facts = (facts or {}).get(key)
-    return facts
-
-
 def _flat(given: Mapping[str, Any]) -> dict[str, str]:
     """Nested parameters as one level of text, lists as JSON.
 
@@ -157,13 +152,7 @@ def taken(out: Path) -> Iterator[str]:
             results.publish(out / ".state" / "tracked.json", json.dumps(_tracked(out) | {name: key}))
 
 
-def annotate(
-    client: Any,
-    run_id: str,
-    params: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, float] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
+def annotate(client: Any, run_id: str, params: Given = None, metrics: Given = None, tags: Given = None) -> None:
     """Add to a run, in one request.
 
     Parameters
@@ -215,12 +204,12 @@ def _told_of(chapter: str, spec: Mapping[str, Any]) -> tuple[dict[str, Any], dic
         table = paths.tables() / f"{name}.csv"
         files |= {f"figures/{name}.svg": drawn[name]} if name in drawn else {}
         files |= {f"figures/{name}.csv": table.read_text(encoding="utf-8")} if table.exists() else {}
-    at = {path.removesuffix(".value"): _at(found, path) for path in spec["metrics"]}
+    at = {path.removesuffix(".value"): results.look_up(found, path) for path in spec["metrics"]}
     settings_of = given | params.as_dict(params.load(chapter, given["profile"]))
     told = {"params": _flat(settings_of), "metrics": _numbers(at), "files": files}
     if not (which := spec.get("candidates")):
         return told, {}
-    several = _at(found, which["at"]) or {}
+    several = results.look_up(found, which["at"]) or {}
     among = {name: one for name, one in several.items() if name in which.get("names", several)}
     return told, {name: _numbers(one, which["metric"]) for name, one in among.items()}
 

@@ -14,7 +14,6 @@ import yaml
 
 from attrition import paths
 from notebook_report import project
-from notebook_report.project import Chapter
 from notebook_report.sources import file_digest
 
 TRACKED = ("raw", "processed")
@@ -25,17 +24,6 @@ PLOTS = [
     {"reports/tables/fig-roc.csv": {"x": "false_positive_rate", "y": "recall"}},
     {"reports/tables/fig-calibration.csv": {"x": "predicted", "y": "observed"}},
 ]
-
-
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors, which DVC's own files do not have."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _yaml(content: Any) -> str:
-    return yaml.dump(content, Dumper=_Plain, sort_keys=False)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -68,28 +56,15 @@ def _entry(path: Path, name: str) -> dict[str, Any]:
     return {"md5": digest, "size": size, "nfiles": len(files), "hash": "md5", "path": name}
 
 
-def pointer(folder: Path) -> str:
-    """Content of the ``.dvc`` file that ``dvc add`` writes for a folder."""
-    return yaml.safe_dump({"outs": [_entry(folder, folder.name)]}, sort_keys=False)
-
-
 def pointers(data: Path) -> dict[Path, str]:
     """What the files that git keeps should hold for the data as they are now: path to content."""
-    there = [name for name in TRACKED if _files(data / name)]
-    found = {data / f"{name}.dvc": pointer(data / name) for name in there}
+    there = {name: {"outs": [_entry(data / name, name)]} for name in TRACKED if _files(data / name)}
+    found = {data / f"{name}.dvc": yaml.safe_dump(outs, sort_keys=False) for name, outs in there.items()}
     return found | ({data / CHECKSUMS: checksums(data)} if "raw" in there else {})
 
 
 def _result(chapter: str) -> str:
     return f"reports/results/{chapter}.json"
-
-
-def _reads(chapter: Chapter, root: Path) -> list[str]:
-    """Files and folders that a chapter's results depend on."""
-    patterns = ["lib", "params.yaml", "requirements.lock", f"notebooks/{chapter.name}.ipynb"]
-    patterns += [f"notebooks/captions/{chapter.name}.yaml", f"notebooks/words/{chapter.name}.md", *chapter.reads]
-    found = (path.relative_to(root).as_posix() for pattern in patterns for path in sorted(root.glob(pattern)))
-    return [*found, *map(_result, chapter.needs)]
 
 
 def pipeline(root: Path) -> dict[Path, str]:
@@ -99,9 +74,12 @@ def pipeline(root: Path) -> dict[Path, str]:
     """
     stages: dict[str, Any] = {}
     for chapter in project.current.chapters:
-        made = {_result(chapter.name): {"cache": False, "persist": True}}
-        stages[chapter.name] = {"cmd": f"./run_all.sh --only {chapter.name}", "deps": _reads(chapter, root)}
-        stages[chapter.name]["outs"] = [made]
+        name, made = chapter.name, {_result(chapter.name): {"cache": False, "persist": True}}
+        patterns = ["lib", "params.yaml", "requirements.lock", f"notebooks/{name}.ipynb"]
+        patterns += [f"notebooks/captions/{name}.yaml", f"notebooks/words/{name}.md", *chapter.reads]
+        found = (path.relative_to(root).as_posix() for pattern in patterns for path in sorted(root.glob(pattern)))
+        deps = [*found, *map(_result, chapter.needs)]
+        stages[name] = {"cmd": f"./run_all.sh --only {name}", "deps": deps, "outs": [made]}
     metrics = [_result(name) for name in stages]
     if not all((root / path).exists() for path in metrics):
         return {}
@@ -112,7 +90,9 @@ def pipeline(root: Path) -> dict[Path, str]:
     }
     plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": PLOTS}
     contents = {"dvc.yaml": plan, "dvc.lock": {"schema": "2.0", "stages": noted}}
-    return {root / name: HEAD + _yaml(content) for name, content in contents.items()}
+    # by way of JSON nothing is shared, so that there are no anchors, which DVC's own files do not have
+    apart = {name: json.loads(json.dumps(content)) for name, content in contents.items()}
+    return {root / name: HEAD + yaml.safe_dump(content, sort_keys=False) for name, content in apart.items()}
 
 
 def everything() -> dict[Path, str]:

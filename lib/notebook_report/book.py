@@ -1,7 +1,12 @@
-"""Pages and chapters in one HTML file: each by nbconvert under the book's templates, bound and checked."""
+"""Pages and chapters in one HTML file: each by nbconvert under the book's templates, bound and checked.
 
+An output is a figure, table, ledger, finding, sentence, box or plain text; its form is in ``outputs.html.j2``.
+"""
+
+import base64
 import dataclasses
 import functools
+import gzip
 import importlib
 import itertools
 import operator
@@ -10,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat.v4 import new_notebook
@@ -17,10 +23,9 @@ from pygments import lex, token
 from pygments.lexers.python import PythonLexer
 from traitlets.config import Config
 
-from notebook_report import checks, markdown, project, results, text
+from notebook_report import checks, display, markdown, project, results, text
 from notebook_report.errors import BuildError
-from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, gather
-from notebook_report.outputs import Outputs, palette
+from notebook_report.manuscript import Cell, Chapter, Item, Manuscript, about, gather
 from notebook_report.pages import FRONT, Block, Number, Pages, printed
 
 HERE = Path(__file__).parent
@@ -30,14 +35,16 @@ ELSEWHERE = "the published report"
 NUMBER = re.compile(r'<a href="(#(?:n-\d+|ref-\w+))">')
 TOKENS = {token.string_to_tokentype(kind): name for kind, name in text.VOCABULARY["coloured"].items()}
 LEXER = PythonLexer(stripnl=False)
+SORTED_FROM = 10  # tables of fewer rows need no sorting
+# Files of more characters are offered packed: spreadsheets and pandas open them, and the report stays small
+PACKED_FROM = 8_000
+# What a printed page holds of the longest words of a table's columns, in characters, at the usual and a smaller size.
+# At 8 points a character with its share of the cells' padding takes up to 6.2 of the page's 672 pixels.
+UPRIGHT, SMALLER = 105, 125
 
 
 def build(
-    executed: Iterable[Path],
-    out: Path,
-    made: Mapping[str, Any] | None = None,
-    quick: bool = False,
-    outdated: str = "",
+    executed: Iterable[Path], out: Path, made: Mapping[str, Any] | None = None, quick: bool = False, outdated: str = ""
 ) -> Path:
     """Build ``report.html`` from executed notebooks ``NN_name.ipynb`` and the pages; a failure leaves an earlier one.
 
@@ -60,28 +67,24 @@ def compose(
     files = list(executed)
     if not files:
         raise BuildError("there is no executed notebook to make a report of")
-    folder = files[0].parent.parent / "results"
-    pages = Pages([file.stem for file in files], folder, _params("quick" if quick else "full"))
+    folder, params = files[0].parent.parent / "results", {}
+    if project.current.params:
+        read = importlib.import_module(project.current.params).read("quick" if quick else "full")
+        params = {name: vars(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
+    pages = Pages([file.stem for file in files], folder, params)
     book = Book(gather(files, pages.shown), pages, {MADE: "How it was made"} if made else {})
     values: dict[str, Any] = {name: book.page(name) for name in pages.blocks}
     values |= {"chapters": [book.chapter_page(chapter) for chapter in book.manuscript.chapters]}
     values |= {"numbers": book.numbers(), "references": book.listed_references()}
     values = book.settle(values)
     head = project.current.title.replace("\\", "").replace('"', "")
-    css = f'{asset("report.css")}{palette(project.style())}@page{{@top-left{{content:"{head}";font:8pt sans-serif}}}}'
+    printed_head = f'@page{{@top-left{{content:"{head}";font:8pt sans-serif}}}}'
+    css = asset("report.css") + display.palette(project.style()) + printed_head
     js = asset("report.js")
     return book.template("shell").render(
         values, css=css, js=js, csp=checks.policy(css, js), made=made, quick=quick, outdated=outdated,
         name=project.current.title,
     )  # fmt: skip
-
-
-def _params(profile: str) -> dict[str, Any]:
-    """Sections of the parameters as plain mappings."""
-    if not project.current.params:
-        return {}
-    read = importlib.import_module(project.current.params).read(profile)
-    return {name: vars(part) if dataclasses.is_dataclass(part) else part for name, part in read.items()}
 
 
 def asset(name: str) -> str:
@@ -107,6 +110,69 @@ def coloured(code: str) -> str:
         (name, "".join(words for _, words in run)) for name, run in itertools.groupby(pieces, operator.itemgetter(0))
     )
     return "".join(f'<i class="{name}">{words}</i>' if name else words for name, words in runs).rstrip("\n")
+
+
+def said(value: Any) -> str:
+    """Words or a list of them, escaped, without traces of the machine."""
+    return escape(markdown.scrub(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
+
+
+def csv_address(csv: str) -> str:
+    """A table as the address of a download, packed if it is long."""
+    if len(csv) > PACKED_FROM:
+        return "data:application/gzip;base64," + base64.b64encode(gzip.compress(csv.encode(), mtime=0)).decode()
+    return "data:text/csv;charset=utf-8," + quote(csv, safe=",.:;/()=+-_'!*\u2013")
+
+
+def _paper(spec: dict[str, Any]) -> str:
+    """Class of a table that does not fit a printed page as it is: set smaller, or on a page that is turned.
+
+    >>> [_paper({"columns": [{"label": "x" * 9}] * n, "rows": [["1"] * n]}) for n in (10, 11, 13)]
+    ['', ' wide', ' turned']
+    """
+    columns = zip(*[[column["label"] for column in spec["columns"]], *spec["rows"]], strict=True)
+    words = [max(len(word) for cell in column for word in re.split("[ \n]", text.typeset(cell))) for column in columns]
+    needed = sum(words) + 1.35 * len(words)
+    return "" if needed <= UPRIGHT else " wide" if needed <= SMALLER else " turned"
+
+
+def _width(label: str, cells: tuple[str, ...]) -> str:
+    """Class of a column that must not be squeezed on a phone."""
+    longest = max(map(len, cells), default=0)
+    steps = ((90, " xx"), (28, " x"), (17, " v"))
+    return next((name for least, name in steps if longest > least), " w" if max(longest, len(label)) > 12 else "")
+
+
+def _key(rows: list[list[str]]) -> int:
+    """Place of the column that tells a row from the others beside the first: 1 or 2, or 0 where none is needed or does.
+
+    >>> [_key(rows) for rows in ([["a", "x"], ["b", "x"]], [["a", "x"], ["a", "y"]], [["a", "x"], ["a", "x"]])]
+    [0, 1, 0]
+    >>> _key([["0.35", "call", "LightGBM"], ["0.35", "call", "XGBoost"]])
+    2
+    """
+    if len({row[0] for row in rows}) == len(rows):
+        return 0
+    return next((at for at in (1, 2) if len({(row[0], *row[at : at + 1]) for row in rows}) == len(rows)), 0)
+
+
+def layout(spec: dict[str, Any]) -> dict[str, Any]:
+    """Classes of a table's cells and headings, and whether the first column names its rows."""
+    columns, rows = spec["columns"], spec["rows"]
+    key, names = _key(rows), [row[0] for row in rows]
+    marks = [column["align"][0] + " k" * (0 < at == key) for at, column in enumerate(columns)]
+    named = len(columns) > 1 and marks[0] == "l" and all(names) and len(set(names)) == len(names)
+    each = zip(marks, columns, zip(*rows, strict=True), strict=True)
+    heads = [f"{mark}{_width(column['label'], cells)}" for mark, column, cells in each]
+    return {"marks": marks, "heads": heads, "named": named}
+
+
+# What the templates of the book use, beside methods of `Book`
+FILTERS = {
+    **{"e": escape, "said": said, "csv_address": csv_address, "layout": layout, "paper": _paper, "coloured": coloured},
+    "shown": lambda words: escape(text.typeset(words)),
+    "file_name": lambda id, csv: f"{id}.csv" + ".gz" * (len(csv) > PACKED_FROM),
+}
 
 
 def slug(heading: str) -> str:
@@ -150,11 +216,10 @@ class Book:
         self.reached: set[str] = set()
         self.at: str | None = None
         self.rendered: set[tuple[str, int]] = set()
-        self.outputs = Outputs(manuscript, self.label, lambda: self.template("outputs"), project.style())
         self.exporter = TemplateExporter(
             config=Config({"Exporter": {"optimistic_validation": True}}),
             template_name="book", template_file="chapter.html.j2", extra_template_basedirs=[str(TEMPLATES)],
-            filters={**self.outputs.filters(), "prose": self.prose, "coloured": coloured, "output": self.output},
+            filters={**FILTERS, "inline": self._line, "block": self._text, "prose": self.prose, "output": self.output},
         )  # fmt: skip
 
     def template(self, name: str) -> Any:
@@ -214,10 +279,10 @@ class Book:
         if kind == "shown":
             item = self.manuscript.items[content["id"]]
             self.rendered |= {(item.cell.anchor, at) for at, out in enumerate(item.cell.outputs) if out is item.output}
-            return self.outputs.shown(item, content["title"])
+            return self.shown(item, content["title"])
         if kind == "bar":
             parts = [(n, markdown.inline(link, renderer), words, tone) for n, link, words, tone in content["parts"]]
-            return self.outputs.part("bar", parts=parts)
+            return self.part("bar", parts=parts)
         return f'<div class="{escape(content["name"])}">' if kind == "begin" else "</div>"
 
     def numbers(self) -> list[dict[str, Any]]:
@@ -266,9 +331,72 @@ class Book:
         return f'<h{deeper} id="{name}">{text}{more}</h{deeper}>\n'
 
     def output(self, output: dict[str, Any], cell: Cell, index: int) -> str:
-        """HTML of one output of a cell."""
+        """HTML of one output of a cell in its chapter; never empty."""
         self.rendered.add((cell.anchor, index))
-        return self.outputs.render(output, cell)
+        html = self._html(output, about(output), cell)
+        if not re.sub(r"<(?!svg|math)[^>]*>", "", html).strip():
+            raise BuildError("an output would be empty in the report", cell.where)
+        return html
+
+    def _html(self, output: dict[str, Any], known: dict[str, Any], cell: Cell) -> str:
+        kind, item = known.get("kind"), self.manuscript.items.get(known.get("id", ""))
+        if kind == "prose":
+            return self._text(known["markdown"], cell.where)
+        if kind == "callout":
+            return self.part(kind, known=known, where=cell.where)
+        if item is None:
+            return self._other(output["data"], cell)
+        if item.id in self.manuscript.placed:
+            return self.part("elsewhere", item=item)
+        if item.file_only:
+            return self.part("file", item=item, known=known, where=cell.where)
+        return self.shown(item)
+
+    def shown(self, item: Item, title: str = "") -> str:
+        """HTML of a figure, table, ledger or finding where it stands; with a `title` that says what was found."""
+        more = {"drawings": self._drawings(item)} if item.kind == "figure" else {}
+        return self.part(item.kind, known=item.about, item=item, title=title, where=item.cell.where, **more)
+
+    def part(self, kind: str, **values: Any) -> str:
+        """A part of the book by its kind, as the template has it."""
+        known = {"items": self.manuscript.items, "verdicts": text.VERDICTS, "sorted_from": SORTED_FROM}
+        return self.template("outputs").render(values, kind=kind, **known)
+
+    def _text(self, source: str, where: str) -> str:
+        return markdown.render(source, markdown.Renderer(where, self.label))
+
+    def _drawings(self, item: Item) -> list[str]:
+        """The drawing for screens, and the one for phones."""
+        made = []
+        for place, drawing in enumerate((item.output["data"].get("image/svg+xml"), item.about.get("phone"))):
+            if not drawing:
+                raise BuildError(f"{item.id} has lost its picture", item.cell.where)
+            name, themed = f"{item.id}{'-phone' * place}", display.themed(drawing, project.style())
+            made.append(display.inline(themed, name, item.about["alt"], "narrow" if place else "wide"))
+            if len(made[-1]) > checks.FIGURE_LIMIT:
+                took = f"{len(made[-1]) / 1024:.0f} KiB; at most {checks.FIGURE_LIMIT // 1024}"
+                raise BuildError(f"{name} takes {took}. Draw fewer points, or with rasterized=True", item.cell.where)
+        return made
+
+    def _other(self, data: dict[str, str], cell: Cell) -> str:
+        """Outputs of other libraries, by the report's own order of mime types."""
+        if any(mime.startswith("image/") for mime in data):
+            raise BuildError("a picture without caption and alternative text; use report.figure", cell.where)
+        if "<table" in data.get("text/html", ""):
+            raise BuildError("a table without caption; use report.table", cell.where)
+        if "text/html" in data:
+            return f'<div class="html scroll">{markdown.sanitised(data["text/html"])}</div>'
+        if "text/markdown" in data:
+            return self._text(data["text/markdown"], cell.where)
+        if "text/latex" in data:
+            latex = data["text/latex"].strip().strip("$")
+            return f'<div class="math scroll">{markdown.formula(latex, cell.where, display=True)}</div>'
+        if "text/plain" not in data:
+            raise BuildError(f"an output of a kind the report cannot show ({', '.join(data)})", cell.where)
+        return f'<pre class="text scroll">{escape(data["text/plain"])}</pre>'
+
+    def _line(self, source: str, where: str) -> str:
+        return markdown.inline(source, markdown.Renderer(where, self.label))
 
     def render(self, chapter: Chapter) -> str:
         """HTML of a chapter without its title; an output that did not reach it is an error."""
@@ -289,9 +417,8 @@ def _words(text: str) -> set[str]:
 def _files(manuscript: Manuscript, chapter: Chapter) -> list[File]:
     """The files that a chapter's figures and tables have, each taken apart once."""
     texts = {id: item.about.get("csv") or "" for id, item in manuscript.items.items() if item.chapter is chapter}
-    return [
-        File(manuscript.items[id], set(re.split(r"[,\n]", csv)), _words(f"{id} {csv}")) for id, csv in texts.items()
-    ]
+    items = manuscript.items
+    return [File(items[id], set(re.split(r"[,\n]", csv)), _words(f"{id} {csv}")) for id, csv in texts.items()]
 
 
 def _holder(number: Number, files: list[File]) -> Item | None:

@@ -21,11 +21,6 @@ SCRIPT_LIMIT = 5_000
 FILLER = "No description has been provided"
 
 
-def _said(page: Any, *tags: str) -> Iterator[tuple[Any, str]]:
-    """Elements of these kinds with their text."""
-    yield from ((one, one.get_text()) for one in page.find_all(tags))
-
-
 def _addresses(page: Any) -> Iterator[str]:
     pointers = markdown.names("pointers")
     ids = Counter(one["id"] for one in page.find_all(id=True))
@@ -75,17 +70,17 @@ def _figures(page: Any) -> Iterator[str]:
             yield f"figure {figure.get('id', '')!r} has no caption"
         if not figure.find(["img", "svg", "table"]):
             yield f"figure {figure.get('id', '')!r} is empty"
-    for part, text in _said(page, "div"):
-        if part.get("class", "").split()[:1] == ["out"] and not text.strip() and not part.find(["img", "svg"]):
+    for part in page.find_all("div", class_=re.compile(r"^out\b")):
+        if not part.get_text(strip=True) and not part.find(["img", "svg"]):
             yield "an output is empty"
 
 
 def _words(page: Any) -> Iterator[str]:
-    never_empty = _said(page, *markdown.names("never_empty"))
-    yield from [f"an empty <{one.name}>" for one, text in never_empty if not text.strip()]
+    never_empty = page.find_all(list(markdown.names("never_empty")))
+    yield from [f"an empty <{one.name}>" for one in never_empty if not one.get_text(strip=True)]
     yield from [f"the text shows {trace!r}" for trace in dict.fromkeys(markdown.traces(page.get_text(" ")))]
-    for one, said in _said(page, "td", "p", "figcaption", "li"):
-        if re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said):
+    for one in page.find_all(["td", "p", "figcaption", "li"]):
+        if re.search(r"(?<![\w.])(?:nan|NaN|NaT|<NA>)(?!\w)", said := one.get_text()):
             yield f"a missing value in <{one.name}>: {said.strip()[:60]!r}"
     if page.find("merror"):
         yield "a broken formula"
@@ -118,7 +113,7 @@ def _policy(page: Any) -> Iterator[str]:
     if "default-src 'none'" not in policy:
         yield "no content security policy that forbids loading"
     for tag, limit, directive in (("style", STYLE_LIMIT, "style-src "), ("script", SCRIPT_LIMIT, "script-src ")):
-        texts = [text for _, text in _said(page, tag)]
+        texts = [one.get_text() for one in page.find_all(tag)]
         if len(texts) != 1:
             yield f"{len(texts)} <{tag}> elements instead of one"
         rule = next((part for part in policy.split(";") if part.strip().startswith(directive)), "")

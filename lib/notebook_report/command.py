@@ -12,12 +12,11 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from notebook_report import errors, project
-from notebook_report.errors import ENVIRONMENT, INTERRUPTED, OK, OUTPUT, USAGE
 from notebook_report.project import Chapter
 
 # jsonschema, which nbformat loads, would load a grammar with it for two seconds, to check links that no notebook has
@@ -25,16 +24,16 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 BUG = 1
 LONGEST_NAME = 80
+Context = contextlib.AbstractContextManager[None]
+# How a run is asked to stop: Ctrl-C, a polite kill, a terminal that goes away
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""How a run is asked to stop: Ctrl-C, a polite kill, a terminal that goes away."""
-_asked = threading.Event()
-"""Whether it was: a package that is being loaded may make another error of it."""
+_asked = threading.Event()  # whether it was: a package that is being loaded may make another error of it
 
 
 class Misused(errors.Refusal, ValueError):
     """Words on the command line that mean nothing, or not together."""
 
-    exit_code = USAGE
+    exit_code = errors.USAGE
 
 
 class Interrupted(KeyboardInterrupt):
@@ -81,11 +80,8 @@ class Command:
 
     def __init__(self, examples: str = "") -> None:
         self.examples = examples
-        self.sub_commands: dict[str, Callable[[list[str]], int]] = {
-            "test": self._tests,
-            "lab": self._lab,
-            "verify": self._verify,
-        }
+        own: dict[str, Callable[[list[str]], int]] = {"test": self._tests, "lab": self._lab, "verify": self._verify}
+        self.sub_commands = own
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Add the project's own options."""
@@ -103,7 +99,7 @@ class Command:
 
     def check(self, out: Path) -> int:
         """Say what is wrong with this environment, if anything, and give the exit code."""
-        return OK
+        return errors.OK
 
     def own(self, args: argparse.Namespace) -> Any:
         """A reader's own data (`driver.Own`), checked, if the options name some."""
@@ -112,15 +108,13 @@ class Command:
     def prepare(self, args: argparse.Namespace, out: Path) -> None:
         """Leave in the output folder, which is locked, what notebooks must find there."""
 
-    @contextlib.contextmanager
-    def chapters(self, args: argparse.Namespace, needed: bool) -> Iterator[None]:
+    def chapters(self, args: argparse.Namespace, needed: bool) -> Context:
         """Around the chapters' run."""
-        yield
+        return contextlib.nullcontext()
 
-    @contextlib.contextmanager
-    def report(self, out: Path) -> Iterator[None]:
+    def report(self, out: Path) -> Context:
         """Around the making of the report."""
-        yield
+        return contextlib.nullcontext()
 
     def last_lines(self, args: argparse.Namespace, out: Path) -> list[str]:
         """What to say, and before that to do, once the report is made and up to date."""
@@ -173,7 +167,7 @@ class Command:
 
     def run(self, args: argparse.Namespace) -> int:
         """Bring chapters and report up to date."""
-        from notebook_report import driver, rendering
+        from notebook_report import driver
         from notebook_report.state import State
 
         started = time.perf_counter()
@@ -182,20 +176,14 @@ class Command:
         own = self.own(args)
         chapters, forced = self._selection(args, project.on_own_data() if own else project.current.chapters)
         os.environ[project.current.variable("COMMAND")] = self.told_as(args)
-        request = driver.Request(
-            out=output_folder(args, "-".join([own.words[0].lstrip("-"), *own.words[1:]]) if own else ""),
-            profile="quick" if args.quick else "full",
-            chapters=chapters,
-            forced=forced,
-            jobs=args.jobs,
-            own=own,
-        )
-        state = State(request.out)
+        out = output_folder(args, "-".join([own.words[0].lstrip("-"), *own.words[1:]]) if own else "")
+        request = driver.Request(out, "quick" if args.quick else "full", chapters, forced, args.jobs, own)
+        state = State(out)
         if args.list:
             return _list(request, state)
         show = driver.Progress()
         with state.locked():
-            self.prepare(args, request.out)
+            self.prepare(args, out)
             known = driver.keys(request)
             waiting = driver.stale(request, state, known)
             expected = {c.name: state.seconds(c.name, c.seconds) for c in waiting}
@@ -204,20 +192,20 @@ class Command:
                 outcome = driver.Runner(request, state, show.tell).run(waiting, known)
             for chapter, error in outcome.failed.items():
                 complain(error if isinstance(error, errors.Refusal) else f"{chapter}: {_told(error)[0]}")
-            with self.report(request.out):
+            with self.report(out):
                 if outcome.failed:
                     return errors.gravest(outcome.failed.values())
                 outdated = driver.outdated(request, state, known)
-                report = rendering.render(request, outdated)
-            more = self.last_lines(args, request.out) if report and not outdated else []
+                report = driver.render(request, outdated)
+            more = self.last_lines(args, out) if report and not outdated else []
         took = driver.spoken(time.perf_counter() - started)
         missing = f"no report yet: not all chapters have been run ({project.command()} runs the rest)"
         show.line(f"{report or missing}  (total {took})")
         if report and outdated:
-            show.line(f"{rendering.told(outdated)} {project.command()} redoes what is needed.")
+            show.line(f"{driver.told(outdated)} {project.command()} redoes what is needed.")
         for line in more:
             show.line(line)
-        return OK
+        return errors.OK
 
     def _tests(self, rest: list[str]) -> int:
         side_by_side = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] if not rest else []
@@ -229,19 +217,12 @@ class Command:
         elsewhere = [] if project.out() == usual else ["--out", str(project.out())]
         told = shlex.join([project.current.command, "--quick", *elsewhere])
         os.environ[project.current.variable("COMMAND")] = told
-        scratch = {
-            **os.environ,
-            **project.current.environment(),
-            "JUPYTER_PREFER_ENV_PATH": "1",
-        }  # no kernel of the user's own
+        own = {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
         print(f"what notebooks write goes to {project.out()}, where {told} leaves what they need", flush=True)
-        settings = {
-            "ip": "127.0.0.1",
-            "root_dir": project.current.root,
-            "default_url": f"/lab/tree/{project.current.notebooks}",
-            "contents_manager_class": "notebook_report.lab.Sources",
-        }
+        settings: dict[str, Any] = {"ip": "127.0.0.1", "contents_manager_class": "notebook_report.lab.Sources"}
+        settings |= {"root_dir": project.current.root, "default_url": f"/lab/tree/{project.current.notebooks}"}
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
+        scratch = os.environ | project.current.environment() | own
         return subprocess.call([sys.executable, "-m", "jupyterlab", *words, *rest], env=scratch)
 
     def _verify(self, rest: list[str]) -> int:
@@ -278,7 +259,7 @@ class Command:
         except KeyboardInterrupt:
             return _interrupted()
         except SystemExit as end:  # argparse has said what is wrong
-            return end.code if isinstance(end.code, int) else USAGE
+            return end.code if isinstance(end.code, int) else errors.USAGE
         except Exception as error:
             if _asked.is_set():
                 return _interrupted()
@@ -307,7 +288,7 @@ def _list(request, state) -> int:
         reads = ", ".join(name[:2] for name in chapter.needs) or "nothing"
         seconds = state.seconds(chapter.name, chapter.seconds)
         print(f"{chapter.name:<22} {status:<11} about {seconds:4.0f} s, reads {reads}")
-    return OK
+    return errors.OK
 
 
 def _told(error: Exception) -> tuple[str, int]:
@@ -317,11 +298,11 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError | ImportError | SystemError):  # the last: an extension that found no memory
         which = getattr(error, "name", None) or "too little memory?"
         what = f"a package cannot be loaded ({which})" if isinstance(error, ImportError) else "memory ran out"
-        return f"{what}; {project.current.command} --check says what is missing", ENVIRONMENT
+        return f"{what}; {project.current.command} --check says what is missing", errors.ENVIRONMENT
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         what = "cannot write" if error.errno in errors.FULL else "cannot read or write"
-        return f"{what}: {error.strerror or type(error).__name__}{place}", OUTPUT
+        return f"{what}: {error.strerror or type(error).__name__}{place}", errors.OUTPUT
     return f"this is a fault of the program: {type(error).__name__} at {_origin(error)}", BUG
 
 
@@ -338,4 +319,4 @@ def _interrupted() -> int:
 
         driver.stop_kernels()
     complain("interrupted; finished chapters stay, the rest is redone next time")
-    return INTERRUPTED
+    return errors.INTERRUPTED

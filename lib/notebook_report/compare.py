@@ -16,13 +16,11 @@ from typing import Any
 from notebook_report import errors
 
 RELATIVE = 1e-6
-FLOOR = 1e-9
-"""Two numbers this close to each other are equal, whatever their size."""
+FLOOR = 1e-9  # two numbers this close to each other are equal, whatever their size
 ABSENT = "(absent)"
 DIFFERENT = 1
 
-Leaves = dict[tuple[str, str], Any]
-"""Number or text by file and key."""
+Leaves = dict[tuple[str, str], Any]  # number or text by file and key
 
 
 class Unreadable(errors.Refusal, ValueError):
@@ -87,9 +85,7 @@ def differences(old: Leaves, new: Leaves) -> Iterator[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Print every difference, or that there is none; 0 without a difference, 1 with one, 2 for unreadable folders."""
-    parser = argparse.ArgumentParser(
-        prog="python -m notebook_report.compare", description="Compare results of two runs"
-    )
+    parser = argparse.ArgumentParser("python -m notebook_report.compare", description="Compare results of two runs")
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of results, such as reports/results")
     parser.add_argument("new", type=Path, metavar="NEW")
     args = parser.parse_args(argv)

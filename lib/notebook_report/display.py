@@ -5,37 +5,49 @@ caption, alternative text, data) into the metadata of that output, where Papermi
 built from the metadata: text from data never passes through as markup.
 """
 
+import base64
+import io
 import re
 import sys
 import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import matplotlib as mpl
 import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from notebook_report import project, results, text
 from notebook_report.said import Said
 from notebook_report.said import said as wording
 
-DATA_ROWS = 40
-"""Longer data behind a figure are offered as CSV only."""
-SMALLEST = 8.95
-"""Smallest text of a figure, in points."""
-PHONE = 3.7
-"""Width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more."""
+DATA_ROWS = 40  # longer data behind a figure are offered as CSV only
+SMALLEST = 8.95  # smallest text of a figure, in points
+PHONE = 3.7  # width of a drawing for phones, in inches: its smallest text is shown at eleven pixels or more
+# How often a drawing for phones is made narrower because its labels stand out, and down to which width
 TRIES, NARROWEST = 3, 3.2
-"""How often a drawing for phones is made narrower because its labels stand out, and down to which width."""
-TALLER = 0.22
-"""By how much a drawing for phones grows for each line of a row's name beyond the second."""
+TALLER = 0.22  # by how much a drawing for phones grows for each line of a row's name beyond the second
+# Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds
 LONG_NAME, LONG_TITLE, LEGEND = 18, 34, 52
-"""Characters of a row's name, of a title, and of a line of a legend, that a drawing for phones holds."""
 LEDGER = ("id", "claim", "published", "found", "verdict")
 PREVIEW = jinja2.Template((Path(__file__).with_name("templates") / "preview.html.j2").read_text(encoding="utf-8"))
+# Text stays text, at a fraction of the bytes of outlines; Verdana has the widths of the computed layout
+FONTS = "DejaVu Sans,Verdana,Segoe UI,Roboto,sans-serif"
+RASTER_DPI = 192  # of what matplotlib was asked to rasterise (``rasterized=True``): a lossless picture among vectors
+PAD = 0.04  # inches around a figure, so that no label touches the edge of a screen
+LONG_PATH = 150  # lines of more points are drawn to a tenth of a point
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+SIZE = re.compile(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
+SPOKEN = {"black": "#1f2429", "#000000": "#1f2429", "white": "#fefefe", "#ffffff": "#fefefe"}
 Forms = Mapping[str, str | Callable[[Any], str]]
+Words = Mapping[str, str] | None
 
 project.style().use()
 _captured: list[list[dict[str, Any]]] = []
@@ -148,8 +160,6 @@ def _figure_of(drawn: Any) -> Any:
 
 def _legible(drawn: Any, id: str) -> None:
     """Refuse a figure that is wider than the report or whose text is too small."""
-    from matplotlib.text import Text
-
     (width, _), widest = drawn.get_size_inches(), project.style().WIDTH
     if width > widest + 1e-6:
         raise ValueError(f"{id}: {width:.1f} inches wide; at most {widest}")
@@ -181,17 +191,94 @@ def _narrowed(drawn: Any) -> float:
 
 def _for_phones(drawn: Any) -> str:
     """The figure drawn once more, as narrow as a phone, with text of the same size."""
-    from notebook_report import svg
-
     width, height = PHONE, _narrowed(drawn) * drawn.get_size_inches()[1]
     for _ in range(TRIES):
         drawn.set_size_inches(width, height)
-        picture = svg.draw(drawn)
-        excess = svg.size(picture)[0] / 72 - PHONE
+        picture = draw(drawn)
+        excess = size(picture)[0] / 72 - PHONE
         if excess < 0.05:
             break
         width = max(width - excess, NARROWEST)
     return picture
+
+
+def draw(figure: Figure) -> str:
+    """SVG of a figure in the light theme, without metadata or generated names: equal figures give equal text."""
+    buffer = io.StringIO()
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": project.current.name}
+    with mpl.rc_context(settings):
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, bbox_inches="tight", pad_inches=PAD, dpi=RASTER_DPI)
+    return tidy(buffer.getvalue())
+
+
+def size(svg: str) -> tuple[float, float]:
+    """Width and height of a picture, in points; raises where it does not say so."""
+    found = SIZE.search(svg)
+    if found is None:
+        raise ValueError("the picture does not say how large it is")
+    return float(found[1]), float(found[2])
+
+
+def _short(match: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a point, of long lines to a tenth, without spare zeros and blanks."""
+    digits = 1 if match[2].count("L") > LONG_PATH else 2
+
+    def shorter(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.{digits}f}".rstrip("0").rstrip(".").replace("-0.", "-.").removeprefix("0") or "0"
+
+    numbers = re.sub(r"-?\d+\.\d+", shorter, match[2].strip())
+    return match[1] + re.sub(r"\s*([A-Za-z])\s*", r"\1", numbers) + '"'
+
+
+def tidy(svg: str) -> str:
+    """SVG as matplotlib writes it without what no reader sees, coordinates to a hundredth of a point, fonts named."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"font-family: [^;\"]*", f"font-family: {FONTS}", svg)
+    svg = re.sub(r'(\b(?:d|x|y|cx|cy|r|transform|points)=")([^"]*)"', _short, svg)
+    svg = re.sub(r'(style="[^"]*)"', lambda m: m[1].replace("; ", ";").replace(": ", ":") + '"', svg)
+    svg = re.sub(r'"data:image/png;base64,([^"]*)"', _webp, svg)
+    return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg)).strip()
+
+
+def _webp(match: re.Match[str]) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(re.sub(r"\s", "", match[1]))))
+    picture.save(buffer, "WEBP", lossless=True, quality=100, method=4, exact=False)
+    return f'"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"'
+
+
+def themed(picture: str, look: Any) -> str:
+    """Swap the colours of the light theme for the page's variables, see `palette`."""
+    names = {hexa: name for name, hexa in look.LIGHT.items()}
+
+    def variable(match: re.Match[str]) -> str:
+        name = names.get(SPOKEN.get(match[2].lower(), match[2].lower()))
+        return f"{match[1]}:var(--c-{name})" if name else match[0]
+
+    return re.sub(r"\b(fill|stroke|stop-color|color):\s*(#[0-9a-fA-F]{6}|black|white)\b", variable, picture)
+
+
+def palette(look: Any) -> str:
+    """Style rules with a variable for each colour of figures, light and dark."""
+    plain = "".join(f"--c-{name}:{colour};" for name, colour in look.LIGHT.items())
+    both = "".join(f"--c-{name}:light-dark({colour},{look.DARK[name]});" for name, colour in look.LIGHT.items())
+    return f":root{{{plain}}}@supports (color:light-dark(red,red)){{:root{{{both}}}}}"
+
+
+def inline(picture: str, name: str, alt: str, kind: str) -> str:
+    """A picture as part of the page: no style of its own, names that nothing else has, as wide as it is drawn."""
+    width, height = size(picture)
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<style.*?</style>", "", picture, flags=re.S)
+    used = set(re.findall(r"""(?:href="|url\()#([^")]+)""", body))
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r"""((?:href="|url\()#)""", rf"\g<1>{name}-", body)
+    body = re.sub(r"<g>\s*</g>", "", body).replace("xlink:href=", "href=")
+    label, box = escape(" ".join(alt.split())), f'viewBox="0 0 {width:g} {height:g}"'
+    start = f'<svg class="{kind}" role="img" aria-label="{label}" style="max-width:{width * 4 / 3:.0f}px" {box}>'
+    return re.sub(r"<svg\b[^>]*>", lambda _: start, body, count=1)
 
 
 def figure(
@@ -224,10 +311,6 @@ def figure(
     ValueError
         Missing id, caption or alternative text, both texts equal, wider than 5.5 inches, text below 9 points.
     """
-    import matplotlib.pyplot as plt
-
-    from notebook_report import svg
-
     _identity(id, "fig")
     if ax_or_fig is None:
         return _absent(id)
@@ -237,7 +320,7 @@ def figure(
         raise ValueError(f"{id}: the alternative text repeats the caption; say what the picture shows")
     drawn = _figure_of(ax_or_fig)
     _legible(drawn, id)
-    picture = svg.draw(drawn)
+    picture = draw(drawn)
     phone = _for_phones(drawn)
     plt.close(drawn)
     source = _csv(id, data) if data is not None else {}
@@ -256,12 +339,7 @@ def _side(values: list[str], raw: pd.Series) -> str:
     return "right" if numeric or (filled and all(map(text.is_number, filled))) else "left"
 
 
-def _spec(
-    df: pd.DataFrame,
-    formats: Forms | None = None,
-    labels: Mapping[str, str] | None = None,
-    align: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+def _spec(df: pd.DataFrame, formats: Forms | None = None, labels: Words = None, align: Words = None) -> dict[str, Any]:
     """A table as text: headings with their side, and rows of cells."""
     columns, cells = [], []
     forms = {**text.columns()["formats"], **(formats or {})}
@@ -280,8 +358,8 @@ def table(
     caption: str | None = None,
     formats: Forms | None = None,
     notes: str | None = None,
-    labels: Mapping[str, str] | None = None,
-    align: Mapping[str, str] | None = None,
+    labels: Words = None,
+    align: Words = None,
     **values: Any,
 ) -> None:
     """Show a table and write it to ``tables/<id>.csv``.

@@ -1,25 +1,33 @@
-"""Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind."""
+"""Many notebooks, side by side, then the report: one process, threads, a lock, and no kernel left behind.
+
+Also what the report says of how it was made.
+"""
 
 import contextlib
-import dataclasses
 import importlib
+import platform
+import re
+import shutil
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
 
-from notebook_report import project, sources
-from notebook_report.project import Chapter
-from notebook_report.state import State
+from notebook_report import project, sources, state, text
 
-Keys = dict[str, tuple[str, str]]
-"""Code key and own key by chapter, see `sources`."""
+Keys = dict[str, tuple[str, str]]  # code key and own key by chapter, see `sources`
+# Modules that execute and render, which no chapter reaches
+MAKERS = ("notebook_report.execute", "notebook_report.book")
+# What a package is called where it is installed, if not as it is imported
+CALLED = text.VOCABULARY["called"]
 
 
 @dataclass(frozen=True)
@@ -41,23 +49,21 @@ class Request:
 
     out: Path
     profile: str = "full"
-    chapters: tuple[Chapter, ...] = ()
+    chapters: tuple[project.Chapter, ...] = ()
     forced: frozenset[str] = frozenset()
     jobs: int = 2
     own: Own | None = None
 
     @property
-    def book(self) -> tuple[Chapter, ...]:
+    def book(self) -> tuple[project.Chapter, ...]:
         """Chapters of the report: all, or those that run on a reader's own data."""
         return project.on_own_data() if self.own else project.current.chapters
 
-    def parameters(self, chapter: Chapter, seed: int) -> dict[str, Any]:
+    def parameters(self, chapter: project.Chapter, seed: int) -> dict[str, Any]:
         """Values for the notebook's parameter cell."""
-        given: dict[str, Any] = {"profile": self.profile, "seed": seed}
-        if chapter.own:
-            name, usual = chapter.own
-            given[name] = self.own.name if self.own else usual
-        return given
+        name, usual = chapter.own or ("", None)
+        own = {name: self.own.name if self.own else usual} if name else {}
+        return {"profile": self.profile, "seed": seed} | own
 
     def resolved(self) -> dict[str, Any]:
         """The project's parameters for this profile."""
@@ -78,34 +84,27 @@ def keys(request: Request) -> Keys:
     resolved = request.resolved()
     found: Keys = {}
     for chapter in project.with_needs((*request.chapters, *request.book)):
-        values = request.parameters(chapter, resolved["seed"]) | dataclasses.asdict(resolved[chapter.name])
+        values = request.parameters(chapter, resolved["seed"]) | asdict(resolved[chapter.name])
         inputs = request.own.inputs if request.own and chapter.own else ""
         key = sources.code_key(chapter, values, [found[name][0] for name in chapter.needs], inputs)
         found[chapter.name] = key, sources.own_key(chapter, key)
     return found
 
 
-def stale(request: Request, state: State, known: Keys) -> list[Chapter]:
+def stale(request: Request, left: state.State, known: Keys) -> list[project.Chapter]:
     """Requested chapters that have to be redone, in order."""
-    return [
-        chapter
-        for chapter in project.in_order(request.chapters)
-        if chapter.name in request.forced or not state.up_to_date(chapter.name, known[chapter.name][1])
-    ]
+    kept = {c.name for c in request.chapters if left.up_to_date(c.name, known[c.name][1])} - request.forced
+    return [chapter for chapter in project.in_order(request.chapters) if chapter.name not in kept]
 
 
-def outdated(request: Request, state: State, known: Keys) -> list[str]:
+def outdated(request: Request, left: state.State, known: Keys) -> list[str]:
     """Names of the report's chapters that are not as the sources have them: made before a change, or elsewhere."""
-    return [c.name for c in request.book if not state.up_to_date(c.name, known[c.name][1])]
+    return [c.name for c in request.book if not left.up_to_date(c.name, known[c.name][1])]
 
 
 def stop_kernels() -> None:
     """End every process that this one started."""
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
-            child.kill()
-    psutil.wait_procs(children, timeout=3)
+    state.end(psutil.Process().children(recursive=True))
 
 
 class Runner:
@@ -115,11 +114,11 @@ class Runner:
     ``skipped``, and ``tick`` when nothing has happened for a while.
     """
 
-    def __init__(self, request: Request, state: State, tell: Callable[[str, str, Any], None]):
-        self.request, self.state, self.tell = request, state, tell
+    def __init__(self, request: Request, left: state.State, tell: Callable[[str, str, Any], None]):
+        self.request, self.state, self.tell = request, left, tell
         self.seed = request.resolved()["seed"]
 
-    def _run(self, chapter: Chapter, key: str) -> float:
+    def _run(self, chapter: project.Chapter, key: str) -> float:
         from notebook_report.execute import run_notebook
 
         started = time.perf_counter()
@@ -137,11 +136,11 @@ class Runner:
         self.state.record(chapter.name, key, [*self.state.written(chapter.name), target], seconds)
         return seconds
 
-    def run(self, chapters: list[Chapter], known: Keys) -> Outcome:
+    def run(self, chapters: list[project.Chapter], known: Keys) -> Outcome:
         """Run `chapters`; what depends on a failed one is skipped, the rest still runs."""
         way = project.longest_way(chapters, {c.name: self.state.seconds(c.name, c.seconds) for c in chapters})
         outcome, waiting = Outcome(), sorted(chapters, key=lambda c: -way[c.name])
-        running: dict[Future, Chapter] = {}
+        running: dict[Future, project.Chapter] = {}
         pool = ThreadPoolExecutor(self.request.jobs)
         try:
             while waiting or running:
@@ -160,7 +159,7 @@ class Runner:
         pool.shutdown()
         return outcome
 
-    def _skip_hopeless(self, waiting: list[Chapter], outcome: Outcome) -> None:
+    def _skip_hopeless(self, waiting: list[project.Chapter], outcome: Outcome) -> None:
         lost = {*outcome.failed, *outcome.skipped}
         for chapter in project.in_order(waiting):
             if lost.intersection(chapter.needs):
@@ -169,7 +168,7 @@ class Runner:
                 outcome.skipped.append(chapter.name)
                 self.tell("skipped", chapter.name, None)
 
-    def _collect(self, running: dict[Future, Chapter], outcome: Outcome) -> None:
+    def _collect(self, running: dict[Future, project.Chapter], outcome: Outcome) -> None:
         finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
         if not finished:
             self.tell("tick", "", None)
@@ -183,6 +182,96 @@ class Runner:
                 self.tell("failed", name, error)
             else:
                 raise error
+
+
+def _git(*words: str) -> str | None:
+    root = project.current.root
+    if not shutil.which("git") or not (root / ".git").exists():
+        return None
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _same_cells(name: str) -> bool:
+    committed, file = _git("show", f"HEAD:./{name}"), project.current.root / name
+    return bool(committed and file.exists() and sources.cells(committed) == sources.cells(file.read_bytes()))
+
+
+def commit() -> str | None:
+    """Last commit that touched what the report is made from, if it is made from exactly that; of notebooks cells count.
+
+    Committing the report itself changes nothing here, so a rerun gives the same bytes.
+    """
+    places = ("lib", project.current.notebooks, *project.current.made_from)
+    if _git("ls-files", "--others", "--exclude-standard", "--", *places):
+        return None
+    names = (_git("diff", "--name-only", "-z", "--relative", "HEAD", "--", *places) or "").split("\0")[:-1]
+    if not all(name.endswith(".ipynb") and _same_cells(name) for name in names):
+        return None
+    return _git("log", "-1", "--format=%h", "--", *places) or None
+
+
+def versions(chapters: Iterable[project.Chapter]) -> list[dict[str, str]]:
+    """Interpreter, and the locked packages that the chapters and what makes the report import, as installed."""
+    taken = set().union(*map(sources.loaded, chapters), *(sources.module(name)[2] for name in MAKERS))
+    called = {CALLED.get(module, module) for module in {name.partition(".")[0] for name in taken}}
+    called = {name.replace("_", "-").lower() for name in called}
+    lock = (project.current.root / "requirements.lock").read_text(encoding="utf-8")
+    locked = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", lock)}
+    rows = [{"package": "Python", "version": platform.python_version()}]
+    for name in sorted(locked.intersection(called | {f"{name}-cpu" for name in called})):
+        with contextlib.suppress(metadata.PackageNotFoundError):  # locked for other machines
+            rows.append({"package": name, "version": metadata.version(name)})
+    return rows
+
+
+def how_it_was_made(request: Request, outdated: Sequence[str] = ()) -> dict[str, Any]:
+    """Seed, profile, checksums, versions: all that a reader needs to make the report again. No time of day."""
+    quick = ["--quick"] if request.profile == "quick" else []
+    run = {
+        "command": " ".join([project.current.command, *quick, *(request.own.words if request.own else ())]),
+        "profile": request.profile,
+        "seed": str(request.resolved()["seed"]),
+        "sources (sha-256)": sources.everything()[:16],
+        "lock (sha-256)": sources.file_digest(project.current.root / "requirements.lock")[:16],
+    }
+    if outdated:
+        run["not up to date"] = ", ".join(outdated)
+    elif known := commit():
+        run["commit"] = known
+    raw = (p for p in (project.data(request.out) / "raw").glob("*") if p.is_file() and not p.name.startswith("."))
+    files = request.own.files if request.own else sorted(raw)
+    data = [{"file": path.name, "sha-256": sources.file_digest(path)} for path in files]
+    return {"The run": run, **({"Data": data} if data else {}), "Software": versions(request.book)}
+
+
+def told(outdated: Sequence[str]) -> str:
+    """Sentence on chapters that are not up to date; empty where all are.
+
+    >>> told(["04_modelling"])
+    'Made before the last change of what it is made from: 04_modelling.'
+    """
+    return f"Made before the last change of what it is made from: {', '.join(outdated)}." if outdated else ""
+
+
+def render(request: Request, outdated: Sequence[str] = ()) -> Path | None:
+    """Build the report if anything that goes into it has changed; None while a chapter has not been executed yet.
+
+    The `outdated` chapters are bound in as they are, though the sources now say something else.
+    """
+    chapters = [request.out / "executed" / f"{chapter.name}.ipynb" for chapter in request.book]
+    if not all(path.exists() for path in chapters):
+        return None
+    left, target = state.State(request.out), request.out / "report.html"
+    made = how_it_was_made(request, outdated)
+    parts = sorted(p for p in Path(__file__).parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    key = sources.digest(str(made), *(sources.file_digest(path) for path in [*chapters, *parts, *sources.bound()]))
+    if not left.up_to_date("report", key) or not target.exists():
+        from notebook_report import book
+
+        book.build(chapters, request.out, made, quick=request.profile == "quick", outdated=told(outdated))
+        left.record("report", key, [target], 0)
+    return target
 
 
 def spoken(seconds: float) -> str:
@@ -211,7 +300,7 @@ class Progress:
         clear = "\r\033[K" if self.live else ""
         print(f"{clear}{text}", file=self.stream, flush=True)
 
-    def plan(self, chapters: list[Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
+    def plan(self, chapters: list[project.Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
         """Say what will be done and how long it should take."""
         self.total = len(chapters)
         if not chapters:

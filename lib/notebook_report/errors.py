@@ -18,12 +18,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 OK, USAGE, CONTRACT, ENVIRONMENT, NOTEBOOK, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
-GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)
-"""Which code a run ends with when several things went wrong."""
+GRAVEST = (CONTRACT, OUTPUT, USAGE, ENVIRONMENT, NOTEBOOK)  # which code a run ends with when several things went wrong
+# What the system says when nothing more fits: the disk, a quota, ``ulimit -f``
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says when nothing more fits: the disk, a quota, ``ulimit -f``."""
-PACKAGES = {__name__.partition(".")[0]}
-"""Whose errors are ours: this package, and that of the project in use."""
+PACKAGES = {__name__.partition(".")[0]}  # whose errors are ours: this package, and that of the project in use
 NAMED = re.compile(r"((\w+)(?:\.\w+)*)\.(\w+)(?=:|$)")
 
 

@@ -30,10 +30,9 @@ from notebook_report import errors, project, state
 ENGINE = "notebook_report"
 WITHHELD = "message withheld: it could hold private data"
 VARIABLES = yaml.safe_load(Path(__file__).with_name("kernel.yaml").read_text(encoding="utf-8"))
+# Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done
 SHUTDOWN = 1.0
-"""Seconds for a kernel to end: one in fifteen hangs there (two of ipykernel's threads), with all of its work done."""
-LONGEST_SOCKET = 70
-"""Characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)."""
+LONGEST_SOCKET = 70  # characters of a folder whose sockets every system accepts (the whole path may have 103 on macOS)
 
 
 @dataclass(eq=False)
@@ -93,18 +92,12 @@ class KernelEngine(Engine):
 papermill_engines.register(ENGINE, KernelEngine)
 
 
-def _line(error: PapermillExecutionError, private: bool) -> str:
-    if private and not errors.shown_as(error.traceback):
-        return f"{error.ename} ({WITHHELD})"
-    return f"{error.ename}: {error.evalue.strip()}"
-
-
-def _code(error: PapermillExecutionError) -> int:
-    ours = errors.shown_as(error.traceback)
-    if ours:
-        return ours.exit_code
-    number = re.match(r"\[Errno (\d+)\]", error.evalue)
-    return errors.OUTPUT if number and int(number[1]) in errors.FULL else errors.NOTEBOOK
+def _told(error: PapermillExecutionError, private: bool) -> tuple[str, int]:
+    """What to say of a failed cell, and the exit code."""
+    ours, number = errors.shown_as(error.traceback), re.match(r"\[Errno (\d+)\]", error.evalue)
+    line = f"{error.ename} ({WITHHELD})" if private and not ours else f"{error.ename}: {error.evalue.strip()}"
+    full = number and int(number[1]) in errors.FULL
+    return line, ours.exit_code if ours else errors.OUTPUT if full else errors.NOTEBOOK
 
 
 def _withhold(path: Path) -> None:
@@ -148,7 +141,7 @@ def run_notebook(notebook: Path, target: Path, parameters: dict[str, Any], out: 
         if private:
             _withhold(partial)
         cell = max(error.exec_count - 1, 1)  # Papermill's injected parameters are a cell of their own
-        line, code = _line(error, private), _code(error)
+        line, code = _told(error, private)
         raise NotebookError(notebook.stem, line, cell, partial.replace(failed), code) from None
     except RuntimeError:  # what nbclient and jupyter_client say of a kernel that has ended
         line = "its process was ended from outside, most likely for want of memory; --jobs 1 needs the least"
@@ -162,12 +155,8 @@ def _execute(notebook: Path, partial: Path, parameters: dict[str, Any], out: Pat
     logs.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
         *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, partial)),
-        parameters=parameters,
-        engine_name=ENGINE,
-        kernel_name="python3",
-        progress_bar=False,
-        request_save_on_cell_execute=False,
+        **{"parameters": parameters, "engine_name": ENGINE, "kernel_name": "python3"},
+        **{"progress_bar": False, "request_save_on_cell_execute": False, "out": out},
         env=environment(notebook.stem, out),
         log=Path(os.devnull) if private else logs / f"{notebook.stem}.log",
-        out=out,
     )

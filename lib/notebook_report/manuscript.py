@@ -13,14 +13,13 @@ import nbformat
 from notebook_report import markdown, project, text
 from notebook_report.errors import BuildError
 
-LAST = "00"
-"""The chapter on all others comes after them."""
+LAST = "00"  # the chapter on all others comes after them
 HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
 SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
 
 
+# What a last line without semicolon leaves behind: nothing a reader wants
 NOISE = re.compile(r"(Posix|Windows)Path\(|\[?<(Axes|Figure|matplotlib|seaborn)\b|Text\(")
-"""What a last line without semicolon leaves behind: nothing a reader wants."""
 
 
 @dataclass
@@ -103,12 +102,6 @@ def _kept(output: dict[str, Any], where: str) -> dict[str, Any] | None:
     return {"output_type": kind, "data": cleaned, "metadata": {project.current.name: markdown.scrub_all(known)}}
 
 
-def _cell(raw: dict[str, Any], number: int, name: str) -> Cell:
-    where = f"{name}, cell {number}"
-    outputs = [kept for output in raw.get("outputs", []) if (kept := _kept(output, where))]
-    return Cell(number, raw["cell_type"], raw["source"].strip(), where, f"cell-{name[:2]}-{number:02d}", outputs)
-
-
 def _shows_all(cell: Cell, outputs: list[dict[str, Any]]) -> None:
     """Refuse a cell that names a figure, table or finding but neither gave it nor left it out on purpose."""
     code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith("#"))
@@ -127,9 +120,10 @@ def read(path: Path) -> Chapter:
         hidden = HIDDEN_TAGS & set(raw.metadata.get("tags", []))
         if hidden or raw.cell_type == "raw" or (not raw.source.strip() and not raw.get("outputs")):
             continue
-        cell = _cell(raw, number, name)
-        _shows_all(cell, raw.get("outputs", []))
-        cells.append(cell)
+        where, outputs = f"{name}, cell {number}", raw.get("outputs", [])
+        kept = [one for output in outputs if (one := _kept(output, where))]
+        cells.append(Cell(number, raw.cell_type, raw.source.strip(), where, f"cell-{name[:2]}-{number:02d}", kept))
+        _shows_all(cells[-1], outputs)
     first = cells[0].source if cells and cells[0].kind == "markdown" else ""
     title = re.match(r"(?:#\s+)+(.+)", first)
     if title is None:

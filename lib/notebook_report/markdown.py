@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,14 @@ class Renderer(mistune.HTMLRenderer):
         return f'<div class="math scroll">{formula(text, self.where, display=True)}</div>\n'
 
 
+def _formula(kind: str, _: Any, match: Any, state: Any) -> int:
+    state.append_token({"type": kind, "raw": match[f"{kind}_text"]})
+    return match.end()
+
+
 def _math_plugin(md: mistune.Markdown) -> None:
-    def inline(parser, match, state):
-        state.append_token({"type": "inline_math", "raw": match["inline_math_text"]})
-        return match.end()
-
-    def block(parser, match, state):
-        state.append_token({"type": "block_math", "raw": match["block_math_text"]})
-        return match.end()
-
-    md.inline.register("inline_math", INLINE_MATH, inline, before="link")
-    md.block.register("block_math", BLOCK_MATH, block, before="list")
+    md.inline.register("inline_math", INLINE_MATH, partial(_formula, "inline_math"), before="link")
+    md.block.register("block_math", BLOCK_MATH, partial(_formula, "block_math"), before="list")
 
 
 def render(source: str, renderer: Renderer) -> str:
@@ -169,12 +166,8 @@ HOMES = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)[^\s/\\'\"<>:,;)]+")
 
 @cache
 def _roots() -> tuple[tuple[str, str], ...]:
-    known = {
-        str(project.current.root): "",
-        str(Path(sys.prefix)): "<environment>",
-        str(Path.home()): "~",
-        tempfile.gettempdir(): "<temporary>",
-    }
+    known = {str(project.current.root): "", str(Path(sys.prefix)): "<environment>"}
+    known |= {str(Path.home()): "~", tempfile.gettempdir(): "<temporary>"}
     usable = {root: name for root, name in known.items() if root.count("/") + root.count("\\") > 1}
     return tuple(sorted(usable.items(), key=lambda item: -len(item[0])))
 

@@ -24,10 +24,8 @@ import yaml
 from notebook_report import project, said, text
 from notebook_report.errors import BuildError
 
-FRONT = "front"
-"""The page that a report on a reader's own data has as well; the others are about all chapters."""
-WORDS = ("listed", "markdown")
-"""Filters that write words, which nobody traces."""
+FRONT = "front"  # the page that a report on a reader's own data has as well; the others are about all chapters
+WORDS = ("listed", "markdown")  # filters that write words, which nobody traces
 MARK = re.compile(r"\x02(\d+)\x03")
 FENCE = re.compile(r"(?m)^::: *([a-z ]*)$")
 CITED = re.compile(r"\[((?:@\w+(?:; )?)+)\]")
@@ -113,17 +111,7 @@ class Block(NamedTuple):
 
 
 class Pages:
-    """The pages of a report: filled, cut into blocks, with what they show, cite and count.
-
-    Parameters
-    ----------
-    chapters : iterable of str
-        Chapters of the report, whose results may be named.
-    folder : pathlib.Path
-        Of the result files.
-    params : mapping
-        Sections of the parameters.
-    """
+    """The pages of a report: filled, cut into blocks, with what they show, cite and count."""
 
     def __init__(self, chapters: Iterable[str], folder: Path, params: Mapping[str, Any]) -> None:
         chapters = list(chapters)
@@ -131,11 +119,9 @@ class Pages:
         self.numbers: dict[tuple[str, str], Number] = {}
         self.cited: list[str] = []
         self.references = references()
-        self.context = {
-            "results": _results([*chapters, "claims"], folder),
-            "params": traced(dict(params), "params.yaml: "),
-            **{"show": self._show, "bar": self._bar, "block": self._fence},
-        }
+        found = _results([*chapters, "claims"], folder)
+        self.context = {"results": found, "params": traced(dict(params), "params.yaml: ")}
+        self.context |= {"show": self._show, "bar": self._bar, "block": self._fence}
         self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=self._final, trim_blocks=True)
         for name, write in {**said.FILTERS, "of100": of100}.items():
             self.environment.filters[name] = write if name in WORDS else self._linked(write)
@@ -207,9 +193,8 @@ class Pages:
 
 
 def _results(chapters: Iterable[str], folder: Path) -> dict[str, Any]:
-    files = [folder / f"{name}.json" for name in chapters]
-    there = {file.stem: file.read_text(encoding="utf-8") for file in files if file.exists()}
-    return {name: traced(json.loads(content), f"{name}: ") for name, content in there.items()}
+    files = [file for name in chapters if (file := folder / f"{name}.json").exists()]
+    return {file.stem: traced(json.loads(file.read_bytes()), f"{file.stem}: ") for file in files}
 
 
 def printed(number: Number) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 
 from notebook_report import errors
 
+# Look of figures in a project that names no style
 PLAIN = SimpleNamespace(LIGHT={"ink": "#1f2429"}, DARK={"ink": "#e8ebee"}, WIDTH=5.5, use=lambda: None)
-"""Look of figures in a project that names no style."""
 
 
 @dataclass(frozen=True)

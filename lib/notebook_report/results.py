@@ -7,9 +7,10 @@ same bytes. Tables are CSV. Both are published by rename: a reader never meets h
 import json
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,7 @@ import pandas as pd
 from notebook_report import errors, project
 
 DIGITS = 10
-ZERO = 1e-12
-"""A number of smaller size is rounding error."""
+ZERO = 1e-12  # a number of smaller size is rounding error
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -50,12 +50,12 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
     """
     committed = project.current.reports
     if project.current.profile == "quick" and project.out() == committed and path.is_relative_to(committed):
-        raise OtherProfile(
-            f'profile = "quick" does not write over the committed report; open notebooks with '
-            f"{project.current.command} lab"
-        )
+        why = 'profile = "quick" does not write over the committed report; open notebooks with'
+        raise OtherProfile(f"{why} {project.current.command} lab")
     try:
-        _replace(at or path, text.encode() if isinstance(text, str) else text)
+        (at or path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(at or path) as file:
+            file.write(text.encode() if isinstance(text, str) else text)
         _note(path)
     except OSError as error:
         raise OutputError(error.errno, error.strerror or str(error), _place(path)) from None
@@ -70,12 +70,13 @@ def renew(files: Mapping[Path, str], check: bool = False) -> list[str]:
     return [path.name for path in stale]
 
 
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its place when all is in it."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:  # readable by whom the umask says
-            file.write(content)
+            yield file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -125,22 +126,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return _rounded(value) if math.isfinite(value) else None
+        digits = 0.0 if abs(value) < ZERO else float(f"{value:.{DIGITS}g}")
+        return digits if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):
         return value
     raise TypeError(f"a result must be made of numbers, text, lists and mappings, not {type(value).__name__}")
 
 
-def _rounded(value: float) -> float:
-    return 0.0 if abs(value) < ZERO else float(f"{value:.{DIGITS}g}")
-
-
-def write(chapter: str, numbers: Mapping[str, Any]) -> None:
+def write(chapter: str, numbers: Mapping[str, Any] | Sequence[Any]) -> Path:
     """Write ``results/<chapter>.json``: a nested mapping of numbers, text and lists, by the notebook's name."""
-    text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    publish(project.results() / f"{chapter}.json", text + "\n")
     if project.current.profile:
         publish(_made_with(chapter), project.current.profile)
+    text = json.dumps(plain(numbers), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return publish(project.results() / f"{chapter}.json", text + "\n")
 
 
 def _made_with(chapter: str) -> Path:
@@ -152,9 +150,8 @@ def needed(chapter: str, path: Path) -> Path:
     """`path`, which `chapter` writes; if it is not there, or was made at other sizes, an error says how to make it."""
     file, note, profile = f"{path.parent.name}/{path.name}", _made_with(chapter), project.current.profile
     if not path.exists():
-        raise MissingResult(
-            f"{file} is not there yet: chapter {chapter} makes it; run {project.command()} --only {chapter}"
-        )
+        how = f"run {project.command()} --only {chapter}"
+        raise MissingResult(f"{file} is not there yet: chapter {chapter} makes it; {how}")
     made = note.read_text(encoding="utf-8", errors="replace") if note.exists() else profile
     if profile and made != profile:
         raise OtherProfile(
@@ -168,6 +165,19 @@ def read(chapter: str) -> dict[str, Any]:
     """Read ``results/<chapter>.json``; raises as `needed` when the chapter has not run, or at other sizes."""
     path = needed(chapter, project.results() / f"{chapter}.json")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def look_up(found: Any, dotted: str, where: str = "") -> Any:
+    """What stands at a dotted path of nested results; None, or after `where` an error that names the closest key."""
+    for key in dotted.split("."):
+        parts = {str(place): part for place, part in enumerate(found)} if isinstance(found, list) else found
+        if not isinstance(parts, Mapping) or key not in parts:
+            if not where:
+                return None
+            hint = errors.closest(key, sorted(found) if isinstance(found, Mapping) else [], 0.4)
+            raise MissingResult(f"{where} has no {dotted!r} (at {key!r}){hint}")
+        found = parts[key]
+    return found
 
 
 def _inert(value: Any) -> Any:

@@ -30,6 +30,7 @@ def _listed(parts: Any) -> Said:
     return Said(text.listed([part if isinstance(part, Said) else text.escape(str(part)) for part in parts]))
 
 
+# How a value is written: ``{{ auroc | f3 }}`` also takes an interval and gives *value (low to high)*
 FILTERS = {
     **{f"f{n}": _formatted(f".{n}f") for n in range(5)},
     **{f"signed{n}": _formatted(f"+.{n}f") for n in range(5)},
@@ -42,7 +43,6 @@ FILTERS = {
     "listed": _listed,
     "markdown": Said,
 }
-"""How a value is written: ``{{ auroc | f3 }}`` also takes an interval and gives *value (low to high)*."""
 
 
 def _final(value: Any) -> Any:
@@ -59,9 +59,7 @@ def _within(context: jinja2.runtime.Context, template: str, facts: Mapping[str, 
     return said(template, context.get_all() | dict(facts or {}))
 
 
-ENVIRONMENT = SandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True, autoescape=False
-)
+ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_final, trim_blocks=True)
 ENVIRONMENT.filters.update(FILTERS)
 ENVIRONMENT.globals["said"] = _within
 

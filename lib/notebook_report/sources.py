@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from notebook_report import project
-from notebook_report.project import Chapter
 
-SHARED = ("columns.yaml", "words/shared.md")
-"""Beside the notebooks: what every chapter may show."""
+SHARED = ("columns.yaml", "words/shared.md")  # beside the notebooks: what every chapter may show
+# Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made
 PAGES = ("pages/*.md", "references.yaml", "captions/*.yaml", "columns.yaml")
-"""Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made."""
-BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')
-"""How a module names a file of data that stands beside it."""
+BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')  # how a module names a file of data that stands beside it
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 
@@ -78,14 +75,6 @@ def module_file(name: str) -> Path | None:
     return next((file for file in found if file.exists()), None)
 
 
-def text_of(name: str) -> str:
-    """Source of a module of the project's own packages."""
-    file = module_file(name)
-    if file is None:
-        raise ModuleNotFoundError(name)
-    return file.read_text(encoding="utf-8")
-
-
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Statements at any depth; expressions hold no import and are left out, as is what only types need."""
     for node in nodes:
@@ -96,79 +85,60 @@ def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             yield from _statements(getattr(node, name, ()))
 
 
-def _taken(source: str) -> set[str]:
-    """Full names of modules, and of what is taken from a module, that a piece of Python imports at any depth."""
-    names: set[str] = set()
-    for node in _statements(ast.parse(source).body):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
-
-
 @functools.cache
 def _ours(package: str) -> bool:
     return module_file(package) is not None
 
 
-def _parted(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """What a piece of Python imports: modules of the project's packages, and names of others."""
-    taken = _taken(source)
+def imports(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a piece of Python imports, at once or later inside a function: our modules, and names of others."""
+    taken: set[str] = set()
+    for node in _statements(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            taken.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            taken.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {name for name in taken if _ours(name.partition(".")[0])}
     parents = {name.rsplit(".", i)[0] for name in ours for i in range(name.count(".") + 1)}
     return frozenset(filter(module_file, parents)), frozenset(taken - ours)
 
 
-def imported(source: str) -> frozenset[str]:
-    """Names of the project's own modules that a piece of Python imports."""
-    return _parted(source)[0]
-
-
-def packages(source: str) -> frozenset[str]:
-    """What a piece of Python takes from other packages, at once or later inside a function."""
-    return _parted(source)[1]
-
-
 @functools.cache
-def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
+def module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """Digest of a library module and its data, the modules and the packages that it imports."""
-    text = text_of(name)
     file = module_file(name)
-    beside = [file.with_name(other) for other in BESIDE.findall(text)] if file else []
-    return digest(text, *(path.read_bytes() for path in beside if path.is_file())), *_parted(text)
-
-
-def packages_of(name: str) -> frozenset[str]:
-    """`packages` of a module of the project's own packages."""
-    return _module(name)[2]
+    if file is None:
+        raise ModuleNotFoundError(name)
+    text = file.read_text(encoding="utf-8")
+    beside = [path for path in map(file.with_name, BESIDE.findall(text)) if path.is_file()]
+    return digest(text, *(path.read_bytes() for path in beside)), *imports(text)
 
 
 def modules(source: str) -> dict[str, str]:
     """The project's own modules that `source` reaches, directly or not: name to hash."""
     found: dict[str, str] = {}
-    waiting = sorted(imported(source))
+    waiting = sorted(imports(source)[0])
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name], further, _ = _module(name)
+            found[name], further, _ = module(name)
             waiting.extend(further)
     return dict(sorted(found.items()))
 
 
-def reached(chapter: Chapter) -> dict[str, str]:
+def reached(chapter: project.Chapter) -> dict[str, str]:
     """The project's own modules that a chapter runs, `display` and the look of figures included: name to hash."""
     look = "\nimport notebook_report.display" + (f"\nimport {project.current.style}" if project.current.style else "")
     return modules(code(chapter.notebook) + look)
 
 
-def loaded(chapter: Chapter) -> frozenset[str]:
+def loaded(chapter: project.Chapter) -> frozenset[str]:
     """Library modules that the notebook reaches, and what these and it take from packages, sooner or later."""
     ours = reached(chapter)
-    return packages(code(chapter.notebook)).union(ours, *map(packages_of, ours))
+    return imports(code(chapter.notebook))[1].union(ours, *(module(name)[2] for name in ours))
 
 
-def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
+def code_key(chapter: project.Chapter, parameters: dict[str, Any], needs: Iterable[str], inputs: str = "") -> str:
     """Hash of all that can change what a chapter computes.
 
     That is its own code, the library it reaches, its resolved `parameters`, the keys of the chapters that it `needs`,
@@ -180,7 +150,7 @@ def code_key(chapter: Chapter, parameters: dict[str, Any], needs: Iterable[str],
     return digest(*parts, file_digest(lock), *sorted(needs), *map(_content, _found(chapter.reads)))
 
 
-def own_key(chapter: Chapter, key: str) -> str:
+def own_key(chapter: project.Chapter, key: str) -> str:
     """`code_key` together with the prose, captions and sentences included."""
     texts = (f"captions/{chapter.name}.yaml", f"words/{chapter.name}.md", *SHARED)
     beside = [path for path in (project.notebooks() / name for name in texts) if path.exists()]

@@ -10,20 +10,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import filelock
+import psutil
 
 from notebook_report import errors, project, results
 from notebook_report.sources import file_digest
 
-PREFIX = "nbr-"
-"""Of the private folders of kernels."""
-HALF_WRITTEN = re.compile(r"\..+\.\w+\.[a-z0-9_]{8}")
-"""Temporary names of `results.publish`."""
+PREFIX = "nbr-"  # of the private folders of kernels
+HALF_WRITTEN = re.compile(r"\..+\.\w+\.[a-z0-9_]{8}")  # temporary names of `results.publish`
 CONNECTION = "k.json"
 
 
@@ -40,13 +39,10 @@ class State:
         self.out = out
         self.folder = out / ".state"
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.json"
-
     def read(self, name: str) -> dict[str, Any]:
         """Record of a chapter (empty when there is none, or none that can be read: the chapter is then redone)."""
         try:
-            record = json.loads(self._path(name).read_text(encoding="utf-8"))
+            record = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
             sound = isinstance(record["key"], str) and isinstance(record["files"], dict)
             return record | {"seconds": float(record["seconds"])} if sound else {}
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -64,15 +60,11 @@ class State:
         """Remember a finished chapter; files as seen from the output folder, so that a checkout may be moved."""
         written = {os.path.relpath(p, self.out): file_digest(p) for p in sorted(set(files)) if p.exists()}
         content = {"key": key, "files": written, "seconds": round(seconds, 1)}
-        results.publish(self._path(name), json.dumps(content, indent=1))
-
-    def _journal(self, name: str) -> Path:
-        """Where a running chapter notes the files that it publishes."""
-        return self.folder / f"{name}.files"
+        results.publish(self.folder / f"{name}.json", json.dumps(content, indent=1))
 
     def start_journal(self, name: str) -> None:
-        """Empty the journal of a chapter that is about to run."""
-        self._journal(name).unlink(missing_ok=True)
+        """Empty the journal, in which a chapter that is about to run will note the files that it publishes."""
+        (self.folder / f"{name}.files").unlink(missing_ok=True)
         self.discard_tables(name)
 
     def _waiting(self, name: str) -> Path:
@@ -89,7 +81,7 @@ class State:
 
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""
-        journal = self._journal(name)
+        journal = self.folder / f"{name}.files"
         lines = journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
         return [Path(line) for line in lines if line]
 
@@ -149,19 +141,17 @@ def noted(out: Path) -> list[Path]:
 
 def end_kernels(folders: Iterable[Path]) -> None:
     """End the kernels that were started on a connection file in one of the folders."""
-    connections = {str(folder / CONNECTION) for folder in folders}
-    if not connections:
-        return
-    import psutil
+    if connections := {str(folder / CONNECTION) for folder in folders}:
+        psutil.process_iter.cache_clear()  # its cache refuses to end a process whose number another one had before
+        end([p for p in psutil.process_iter(["cmdline"]) if connections.intersection(p.info["cmdline"] or ())])
 
-    psutil.process_iter.cache_clear()  # its cache refuses to end a process whose number another one had before
-    found = [p for p in psutil.process_iter(["cmdline"]) if connections.intersection(p.info["cmdline"] or ())]
-    for process in found:
-        try:
+
+def end(processes: Sequence[psutil.Process]) -> None:
+    """End processes, of which some may have ended by themselves."""
+    for process in processes:
+        with suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            continue
-    psutil.wait_procs(found, timeout=3)
+    psutil.wait_procs(processes, timeout=3)
 
 
 def sweep(out: Path) -> None:

@@ -22,8 +22,8 @@ MINUS = re.compile(
     r"(?<![\w.−–-])-(?=\.?\d)"  # a sign before a number
     r"|(?<=\d )-(?= [^\W\d])|(?<=[^\W\d] )-(?= \d)|(?<=\w )-(?= [a-z]+_)"  # between a term and a number or a name
 )
+# Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit
 SMALL, SMALLEST = 5e-4, 5e-7
-"""Below `SMALL` three decimals show nothing; from `SMALLEST` on a column without exponents shows a digit."""
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -20,14 +20,14 @@ from sklearn.model_selection import StratifiedKFold
 
 import notebook_report as report
 from attrition import claims, findings, paths
-from attrition.claims import arithmetic, rules, schema
+from attrition.claims import arithmetic, rules
 from attrition.studies import published
 from notebook_report import results, sources
 from notebook_report.said import said
 from tests.notebooks import cells
 
 LEDGER = claims.load()
-WRITTEN = {name: schema.section(name) for name in ("claims", "amendments")}
+WRITTEN = {name: claims.section(name) for name in ("claims", "amendments")}
 PRINTED = yaml.safe_load(paths.CLAIMS.read_text(encoding="utf-8"))["printed"]
 RAW = {entry["id"]: entry for entry in WRITTEN["claims"]}
 ORDER = {
@@ -53,7 +53,7 @@ def put(found, reference, value):
 
 def all_references():
     written = {text for texts in claims.references(LEDGER).values() for text in texts}
-    return sorted({text.replace("{prevalence}", name) for text in written for name in schema.PREVALENCES})
+    return sorted({text.replace("{prevalence}", name) for text in written for name in claims.PREVALENCES})
 
 
 def made_up(rng):
@@ -252,7 +252,7 @@ def sizes_of(found):
 # --- tests -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [claims, rules, schema])
+@pytest.mark.parametrize("module", [claims, rules])
 def test_doctests(module):
     assert doctest.testmod(module).failed == 0
 
@@ -478,7 +478,7 @@ def amended(tmp_path, monkeypatch):
 
     def table(rows, entries=WRITTEN["amendments"]):
         read = SimpleNamespace(section={"amendments": entries}.__getitem__)
-        names = {"schema": read, "judged": pd.DataFrame(rows), "pd": pd, "said": said, "report": report}
+        names = {"claims": read, "judged": pd.DataFrame(rows), "pd": pd, "said": said, "report": report}
         return cells.run("00", "amendments", **names)["amended"]
 
     return table
@@ -687,7 +687,7 @@ def an_effect(published=1, measured=1):
     ],
 )
 def test_a_faulty_ledger_is_refused(tmp_path, changed, message):
-    with pytest.raises(schema.LedgerError, match=re.escape(message)):
+    with pytest.raises(claims.LedgerError, match=re.escape(message)):
         claims.load(written(tmp_path, entry(**changed)))
 
 
@@ -705,7 +705,7 @@ def test_a_faulty_ledger_is_refused(tmp_path, changed, message):
 def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, message):
     path = tmp_path / "claims.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(schema.LedgerError, match=re.escape(message)):
+    with pytest.raises(claims.LedgerError, match=re.escape(message)):
         claims.load(path)
 
 
@@ -724,8 +724,8 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_line(tmp_path, text, messa
 def test_a_faulty_amendment_is_refused(tmp_path, name, entry, message):
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump({name: [entry]}), encoding="utf-8")
-    with pytest.raises(schema.LedgerError, match=re.escape(message)):
-        schema.section(name, path)
+    with pytest.raises(claims.LedgerError, match=re.escape(message)):
+        claims.section(name, path)
 
 
 def test_every_argument_of_every_rule_has_a_kind():
@@ -734,14 +734,14 @@ def test_every_argument_of_every_rule_has_a_kind():
 
 
 def test_an_id_used_twice_is_refused(tmp_path):
-    with pytest.raises(schema.LedgerError, match="used 2 times"):
+    with pytest.raises(claims.LedgerError, match="used 2 times"):
         claims.load(written(tmp_path, entry(), entry()))
 
 
 def test_a_claim_without_evidence_gets_no_verdict(tmp_path):
     (claim,) = claims.load(written(tmp_path, entry()))
-    bare = schema.Claim(**vars(claim) | {"evidence": ()})
-    with pytest.raises(schema.LedgerError, match="without evidence"):
+    bare = claims.Claim(**vars(claim) | {"evidence": ()})
+    with pytest.raises(claims.LedgerError, match="without evidence"):
         claims.evaluate([bare], {"04_modelling": {"auroc": 0.6}})
 
 

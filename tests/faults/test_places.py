@@ -1,5 +1,6 @@
 """Places: no git, no network, read-only checkouts, odd paths, other locales and time zones, little memory."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -179,7 +180,7 @@ def test_check_tells_many_packages_in_a_few_lines(sound, capsys, monkeypatch):
 
 def test_check_tells_disk(sound, capsys, monkeypatch):
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**40, 2**40, 2**20))
-    monkeypatch.setattr(environment.disk_problem, "__defaults__", (1.0,))
+    monkeypatch.setattr(environment, "DISK_GIB", 1.0)
     code, told = check(capsys, sound)
     assert code == 4
     assert "only 0.0 GiB free" in told
@@ -198,14 +199,14 @@ def test_a_hopeless_limit_on_memory_is_refused_before_anything_is_loaded(monkeyp
     assert environment.hopeless() == "only 0.2 GiB of memory allowed by ulimit -v; needed: 3.0 GiB"
     monkeypatch.setattr(environment, "_limit", lambda _: 2.0**30)
     assert environment.hopeless() is None
-    monkeypatch.setattr(environment, "_limit", lambda _: None)
+    monkeypatch.setattr(environment, "_limit", lambda _: math.inf)
     assert environment.hopeless() is None
 
 
 def test_memory_limits_are_read_from_the_system(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(environment, "CGROUP", tmp_path)
-    monkeypatch.setattr(environment, "_limit", lambda _: None)
+    monkeypatch.setattr(environment, "_limit", lambda _: math.inf)
     assert environment.memory_limits() == {}
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\n")
     (tmp_path / "memory.max").write_text("max\n")

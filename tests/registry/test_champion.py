@@ -225,7 +225,7 @@ def test_the_pinned_packages_are_those_that_scoring_imports():
     known = packages_distributions()
     wanted = set()
     for name in sources.modules(Path(registry.__file__).with_name("serving.py").read_text()):
-        tree = ast.parse(sources.text_of(name))
+        tree = ast.parse(sources.module_file(name).read_text(encoding="utf-8"))
         for node in tree.body:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []

@@ -12,8 +12,8 @@ import pytest
 from nbformat import v4
 
 from notebook_report import checks, markdown
+from notebook_report.book import PACKED_FROM
 from notebook_report.errors import BuildError
-from notebook_report.outputs import PACKED_FROM
 from tests.report import books
 from tests.report.conftest import MADE
 

@@ -18,7 +18,7 @@ from PIL import Image
 import notebook_report as report
 from attrition import paths
 from attrition.plots.style import LIGHT
-from notebook_report import book, display, markdown, outputs, project, sources, svg, text
+from notebook_report import book, display, markdown, project, sources, text
 from notebook_report.said import said
 
 CAPTION, ALT = "Two points.", "A line rises from left to right."
@@ -111,7 +111,7 @@ def test_figure_refuses_what_a_phone_cannot_show():
 
 
 def test_equal_figures_have_equal_bytes_and_nothing_of_the_day():
-    first, second = (svg.draw(line().figure) for _ in range(2))
+    first, second = (display.draw(line().figure) for _ in range(2))
     assert first == second
     assert "metadata" not in first
     assert "<!--" not in first
@@ -119,7 +119,7 @@ def test_equal_figures_have_equal_bytes_and_nothing_of_the_day():
 
 
 def test_text_of_figures_stays_text():
-    picture = svg.draw(line().figure)
+    picture = display.draw(line().figure)
     assert 'it\'s &lt; &amp; "so"' in picture
     assert len(picture) < 12_000
     plt.close("all")
@@ -129,7 +129,7 @@ def test_marks_that_matplotlib_rasterises_are_a_lossless_picture():
     rng = np.random.default_rng(1)
     fig, ax = plt.subplots()
     ax.scatter(rng.normal(size=2000), rng.normal(size=2000), s=4, color=LIGHT["blue"], rasterized=True)
-    (code,) = re.findall(r"data:image/webp;base64,([^\"]+)", svg.draw(fig))
+    (code,) = re.findall(r"data:image/webp;base64,([^\"]+)", display.draw(fig))
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(code))).convert("RGBA"))
     assert LIGHT["blue"] in {"#" + bytes(p[:3]).hex() for p in pixels[pixels[..., 3] == 255]}
     plt.close("all")
@@ -146,7 +146,7 @@ def test_rounded_corners_survive_the_shortening():
     fig, ax = plt.subplots()
     ax.axis("off")
     ax.text(0.5, 0.5, "node", bbox={"boxstyle": "round"})
-    path = re.search(r' d="(M[^"]*Q[^"]*)"', svg.draw(fig))[1]
+    path = re.search(r' d="(M[^"]*Q[^"]*)"', display.draw(fig))[1]
     numbers = {"M": 2, "L": 2, "Q": 4, "z": 0}
     told = re.findall(r"([MLQz])([^MLQz]*)", path)
     steps = [(letter, len(re.findall(r"-?\d*\.?\d+", rest))) for letter, rest in told]
@@ -156,7 +156,7 @@ def test_rounded_corners_survive_the_shortening():
 
 
 def test_figures_of_the_page_have_its_colours_and_no_style_of_their_own():
-    picture = outputs.inline(outputs.themed(svg.draw(line().figure), project.style()), "fig-a", 'an "alt"', "wide")
+    picture = display.inline(display.themed(display.draw(line().figure), project.style()), "fig-a", 'an "alt"', "wide")
     assert not [hexa for hexa in LIGHT.values() if hexa in picture]
     assert "stroke:var(--c-blue)" in picture
     assert "<style" not in picture
@@ -167,10 +167,10 @@ def test_figures_of_the_page_have_its_colours_and_no_style_of_their_own():
 def test_a_figure_is_drawn_again_for_phones_with_letters_of_the_same_size():
     first, _ = shown(report.figure, line(figsize=(5.5, 3)), id="fig-a", caption=CAPTION, alt=ALT)
     wide, phone = first["data"]["image/svg+xml"], first["metadata"]["attrition"]["phone"]
-    widths = [svg.size(picture)[0] / 72 for picture in (wide, phone)]
-    assert widths[0] == pytest.approx(5.5 + 2 * svg.PAD, abs=0.1)
+    widths = [display.size(picture)[0] / 72 for picture in (wide, phone)]
+    assert widths[0] == pytest.approx(5.5 + 2 * display.PAD, abs=0.1)
     assert widths[1] <= display.PHONE + 0.05
-    assert svg.size(phone)[1] == pytest.approx(svg.size(wide)[1], abs=8)
+    assert display.size(phone)[1] == pytest.approx(display.size(wide)[1], abs=8)
     letters = [re.findall(r"font: ?([\d.]+)px|font-size: ?([\d.]+)px", picture) for picture in (wide, phone)]
     assert set(letters[0]) == set(letters[1])
 
@@ -179,7 +179,7 @@ def test_what_stands_out_of_a_drawing_for_phones_makes_it_narrower():
     ax = line(figsize=(5.5, 3))
     ax.text(1.0, 0.5, "a label that stands out", transform=ax.transAxes, fontsize=9)
     first, _ = shown(report.figure, ax, id="fig-a", caption=CAPTION, alt=ALT)
-    assert svg.size(first["metadata"]["attrition"]["phone"])[0] / 72 < 5.5
+    assert display.size(first["metadata"]["attrition"]["phone"])[0] / 72 < 5.5
 
 
 def test_a_drawing_for_phones_folds_long_names_of_rows_and_a_legend():
@@ -194,7 +194,7 @@ def test_a_drawing_for_phones_folds_long_names_of_rows_and_a_legend():
     assert name in wide
     assert name not in phone
     assert {"far too long for a", "a name of a row"} & set(re.findall(r">([^<]+)</t", phone))
-    assert svg.size(phone)[0] / 72 <= display.PHONE + 0.05
+    assert display.size(phone)[0] / 72 <= display.PHONE + 0.05
     assert all(words in phone for words in names)
 
 

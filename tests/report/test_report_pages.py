@@ -213,7 +213,7 @@ def test_traces_reach_into_lists_and_leave_truth_and_words_alone():
 
 
 def test_packed_files_are_the_same_bytes_every_time(html):
-    from notebook_report.outputs import csv_address
+    from notebook_report.book import csv_address
 
     assert csv_address("a\n" * 9000) == csv_address("a\n" * 9000)
     assert gzip.compress(b"x", mtime=0)[4:8] == b"\0\0\0\0"

@@ -6,7 +6,7 @@ import pytest
 
 from attrition import paths
 from attrition.run import TrialCommand
-from notebook_report import errors, project, rendering
+from notebook_report import driver, errors, project
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_the_software_of_the_report_is_what_is_imported():
     from attrition import environment
     from notebook_report import project, sources
 
-    listed = {row["package"] for row in rendering.versions(project.current.chapters)} - {"Python"}
+    listed = {row["package"] for row in driver.versions(project.current.chapters)} - {"Python"}
     taken = set().union(
-        *(sources.loaded(c) for c in project.current.chapters), *map(sources.packages_of, rendering.MAKERS)
+        *(sources.loaded(c) for c in project.current.chapters), *(sources.module(name)[2] for name in driver.MAKERS)
     )
     modules = {name.partition(".")[0] for name in taken} - set(sys.stdlib_module_names)
     holders = importlib.metadata.packages_distributions()
@@ -100,4 +100,4 @@ def test_the_software_of_the_report_is_what_is_imported():
     assert {module for module, names in found.items() if names and not names & listed} == set()
     assert listed <= set().union(*found.values())
     assert "seaborn" in {name.partition(".")[0] for name in sources.loaded(project.find("02"))}
-    assert [row["package"] for row in rendering.versions([project.find("02")])].count("skops") == 0
+    assert [row["package"] for row in driver.versions([project.find("02")])].count("skops") == 0

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from notebook_report import project, rendering, sources
+from notebook_report import driver, project, sources
 from tests.run.conftest import write_notebook
 
 
@@ -55,8 +55,8 @@ def repository(study, monkeypatch):
     git("init", "-q")
     git("add", "notebooks", "params.yaml", "requirements.lock")
     git("commit", "-qm", "first")
-    assert rendering.commit() == git("log", "-1", "--format=%h").strip()
-    return rendering.commit
+    assert driver.commit() == git("log", "-1", "--format=%h").strip()
+    return driver.commit
 
 
 def test_a_notebook_that_was_opened_and_saved_is_the_same(study):

@@ -8,46 +8,131 @@ and the other setting is evaluated beside it. Nothing here looks at data: a verd
 ``results/claims.json`` alone.
 """
 
+import datetime
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from attrition import paths
-from attrition.claims.rules import RULES, VERDICTS, Measure, Source, joint, row
-from attrition.claims.schema import CHAPTER_SEPARATOR, PREVALENCES, Claim, LedgerError, load
-from notebook_report import errors, results
+from attrition import paths, settings
+from attrition.claims.rules import ARGUMENTS, RULES, SCHEMA, VERDICTS, Measure, Source, joint, row
+from attrition.settings import TEXT, Keys, Kind, problems, refuse, shape, unknown
+from notebook_report import errors, results, sources
 
-WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')
-"""A reference among the arguments of a statement, as JSON."""
+WRITTEN = re.compile(r'"(\d\d[^"]*: [^"]*)"')  # a reference among the arguments of a statement, as JSON
+PREVALENCES = ("default", "p24")
+CHAPTER_SEPARATOR = ": "
+ID = Kind("an id such as C01", lambda value: isinstance(value, str) and re.fullmatch(r"C\d{2,}", value))
+DATE = Kind("a date", lambda value: isinstance(value, datetime.date))
+STATEMENT = Kind("a statement with a rule", lambda value: isinstance(value, dict) and "rule" in value)
+WORDS = {"id": ID, "date": DATE, "statement": STATEMENT, "prevalence": PREVALENCES, "verdict": (*VERDICTS, "no result")}
+# What an entry of each list may hold
+SECTIONS: dict[str, Keys] = {name: shape(keys, WORDS) for name, keys in SCHEMA["sections"].items()}
+
+
+class LedgerError(errors.Refusal, ValueError):
+    """The ledger holds something that cannot be evaluated; the message says which claim and what was meant."""
+
+    exit_code = errors.USAGE
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One figure of a claim and the rule that settles it."""
+
+    rule: str
+    args: Mapping[str, Any]
+    label: str = ""
+
+
+class Claim(SimpleNamespace):
+    """One row of the ledger by the keys of `SECTIONS`; what its entry does not say is None, and its origin empty."""
+
+
+def _statement(entry: dict[str, Any], where: str, margin: float | None) -> Statement:
+    refuse(unknown([entry["rule"]], RULES, where, "rule"), LedgerError)
+    rule, where = RULES[entry["rule"]], f"{where.removesuffix(': ')}, {entry['rule']}: "
+    needed, optional = ({key: (ARGUMENTS | rule.kinds)[key] for key in keys} for keys in (rule.required, rule.optional))
+    refuse(problems(entry, Keys({"rule": TEXT} | needed, {"label": TEXT} | optional), where), LedgerError)
+    given = {key: value for key, value in entry.items() if key not in ("rule", "label")}
+    if "margin" in rule.optional and "margin" not in given:
+        if margin is None:
+            raise LedgerError(f"{where}a measured effect needs a margin and its origin")
+        given["margin"] = margin
+    return Statement(entry["rule"], given, entry.get("label", ""))
+
+
+def _claim(entry: dict[str, Any]) -> Claim:
+    where = f"claims.yaml, {entry['id']}: "
+    if "margin" in entry and "origin" not in entry:
+        raise LedgerError(f"{where}'origin' is missing")
+    statements = tuple(_statement(item, where, entry.get("margin")) for item in entry["statements"])
+    unsaid = dict.fromkeys(SECTIONS["claims"].optional) | {"origin": ""}
+    return Claim(**unsaid | entry | {"statements": statements, "evidence": tuple(entry["evidence"])})
+
+
+def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
+    """Entries of one list of ``claims.yaml``, ``claims`` or ``amendments``, with their keys checked.
+
+    Examples
+    --------
+    >>> section("amendments")[0]["date"].isoformat()
+    '2026-11-23'
+    """
+    content = settings.read(path or paths.CLAIMS, LedgerError)
+    refuse(unknown(content, [*SECTIONS, "printed"], "claims.yaml: "), LedgerError)
+    entries = content.get(name)
+    if not isinstance(entries, list):
+        raise LedgerError(f"claims.yaml: {name!r} must be a list of entries")
+    for place, entry in enumerate(entries, 1):
+        label = entry.get("id") if isinstance(entry, dict) else None
+        refuse(problems(entry, SECTIONS[name], f"claims.yaml, {label or f'{name} {place}'}: "), LedgerError)
+    return entries
+
+
+def load(path: Path | None = None) -> tuple[Claim, ...]:
+    """Read and check the ledger.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        Another ledger than ``claims.yaml``.
+
+    Returns
+    -------
+    tuple of Claim
+
+    Raises
+    ------
+    LedgerError
+        What is not as ``schema.yaml`` has it: the claim's id, the key, what it must be.
+
+    Examples
+    --------
+    >>> load()[0].id
+    'C01'
+    """
+    ledger = tuple(_claim(entry) for entry in section("claims", path))
+    shown = [identifier for identifiers in sources.shown().values() for identifier in identifiers]
+    for claim in ledger:
+        refuse(unknown(claim.evidence, shown, f"claims.yaml, {claim.id}: ", "evidence"), LedgerError)
+    for identifier, uses in Counter(claim.id for claim in ledger).items():
+        if uses > 1:
+            raise LedgerError(f"claims.yaml, {identifier}: this id is used {uses} times")
+    return ledger
 
 
 def look_up(found: Mapping[str, Any], reference: str, where: str = "") -> Any:
     """Value at ``chapter: dotted.path`` of the results; an error, after `where`, names the closest key."""
     chapter, _, dotted = reference.partition(CHAPTER_SEPARATOR)
+    file = f"{where}: results/{chapter}.json"
     if chapter not in found:
-        raise results.MissingResult(
-            f"{where}: results/{chapter}.json is not there; run {paths.command()} --only {chapter}"
-        )
-    value = found[chapter]
-    for key in dotted.split("."):
-        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-            continue
-        if not isinstance(value, Mapping) or key not in value:
-            hint = errors.closest(key, sorted(value) if isinstance(value, Mapping) else [], 0.4)
-            raise results.MissingResult(f"{where}: results/{chapter}.json has no {dotted!r} (at {key!r}){hint}")
-        value = value[key]
-    return value
-
-
-def _as_measure(value: Any, where: str) -> Measure:
-    numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
-    if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
-        raise results.MissingResult(f"{where} is not a number but {numbers['value']!r}")
-    return Measure(numbers["value"], *(numbers.get(key) for key in ("ci_low", "ci_high", "mc_se")))
+        raise results.MissingResult(f"{file} is not there; run {paths.command()} --only {chapter}")
+    return results.look_up(found[chapter], dotted, file)
 
 
 def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) -> Source:
@@ -63,7 +148,11 @@ def reader(found: Mapping[str, Any], where: str, prevalence: str | None = None) 
             return Measure(source)
         if isinstance(source, str):
             reference = source.replace("{prevalence}", prevalence or "default")
-            return _as_measure(look_up(found, reference, where), f"{where}: {reference}")
+            value = look_up(found, reference, where)
+            numbers = value if isinstance(value, Mapping) and "value" in value else {"value": value}
+            if isinstance(numbers["value"], bool) or not isinstance(numbers["value"], (int, float)):
+                raise results.MissingResult(f"{where}: {reference} is not a number but {numbers['value']!r}")
+            return Measure(numbers["value"], *(numbers.get(key) for key in ("ci_low", "ci_high", "mc_se")))
         ((operation, terms),) = source.items()
         return _combined(operation, [read(term) for term in terms])
 
@@ -90,12 +179,9 @@ def _combined(operation: str, terms: Sequence[Measure]) -> Measure:
 def _judged(claim: Claim, found: Mapping[str, Any], prevalence: str | None) -> tuple[str, list[dict[str, Any]]]:
     """Verdict of a claim in one setting, and the rows of its statements."""
     read = reader(found, f"claims.yaml, {claim.id}", prevalence)
-    outcomes = [RULES[statement.rule].decide(statement.args, read) for statement in claim.statements]
-    rows = [
-        row(statement.label, statement.rule, outcome)
-        for statement, outcome in zip(claim.statements, outcomes, strict=True)
-    ]
-    return joint([outcome.options for outcome in outcomes]), rows
+    outcomes = [(one, RULES[one.rule].decide(one.args, read)) for one in claim.statements]
+    rows = [row(statement.label, statement.rule, outcome) for statement, outcome in outcomes]
+    return joint([outcome.options for _, outcome in outcomes]), rows
 
 
 def _measured(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -116,19 +202,14 @@ def evaluate_one(claim: Claim, found: Mapping[str, Any]) -> dict[str, Any]:
         beside = {"prevalence": other, "verdict": overall, "verdicts": [one["verdict"] for one in there]}
         beside |= _measured(there)
     about = ("id", "claim", "published", "where", "kind", "estimand", "margin", "origin", "prevalence")
-    return {
-        **{key: getattr(claim, key) for key in about},
-        "entered": claim.entered and claim.entered.isoformat(),
-        **_measured(rows),
-        "rule": " + ".join(dict.fromkeys(one["rule"] for one in rows)),
-        "verdict": verdict,
-        "evidence": list(claim.evidence),
-        "beside": beside,
-        "statements": [
-            {**one, "args": dict(statement.args), "arithmetic": RULES[statement.rule].arithmetic}
-            for one, statement in zip(rows, claim.statements, strict=True)
-        ],
-    }
+    statements = [
+        {**one, "args": dict(statement.args), "arithmetic": RULES[statement.rule].arithmetic}
+        for one, statement in zip(rows, claim.statements, strict=True)
+    ]
+    made = {key: getattr(claim, key) for key in about} | _measured(rows)
+    made |= {"entered": claim.entered and claim.entered.isoformat(), "evidence": list(claim.evidence)}
+    made |= {"rule": " + ".join(dict.fromkeys(one["rule"] for one in rows)), "verdict": verdict}
+    return made | {"beside": beside, "statements": statements}
 
 
 def verdict_of(id: str, found: Mapping[str, Any]) -> str:
@@ -182,5 +263,4 @@ def count_verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def write(rows: Sequence[Mapping[str, Any]]) -> Path:
     """Write ``results/claims.json``, a list with one entry a claim."""
-    text = json.dumps(results.plain(list(rows)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return results.publish(paths.results() / "claims.json", text + "\n")
+    return results.write("claims", rows)

@@ -205,8 +205,6 @@ def joint(
     Only whole patients count: the claim needs a confusion matrix of the test part that fits, and a curve through it
     whose area rounds to the printed one. Without a matrix the bounds of the rounding box are reported.
 
-    Examples
-    --------
     >>> claim = joint(0.85, 0.55, 0.643, 48, 152, decimals=2)
     >>> len(claim.fits), round(claim.least_auc, 3), claim.possible
     (2, 0.663, False)

@@ -33,8 +33,7 @@ from attrition.settings import ANY, Number, problems, shape, unknown
 
 VERDICTS = ("reproduced", "supported", "not testable", "not settled", "direction only", "not supported", "impossible")
 Z = 1.959963984540054
-RESOLUTION = 5
-"""The Monte-Carlo standard error must be below the margin divided by this."""
+RESOLUTION = 5  # the Monte-Carlo standard error must be below the margin divided by this
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,6 @@ class Measure:
         return {"measured": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high, "mc_se": self.mc_se}
 
 
-NOTHING = Measure(math.nan)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of one statement: the verdicts that the interval leaves open, and the numbers that they rest on."""
@@ -86,8 +82,7 @@ class Outcome:
 
 
 Args = Mapping[str, Any]
-Source = Callable[[Any], Measure]
-"""Reads a number, or a reference to one in the results, as a `Measure`."""
+Source = Callable[[Any], Measure]  # reads a number, or a reference to one in the results, as a `Measure`
 Decide = Callable[[Args, Source], Outcome]
 
 OPERATIONS = ("minus", "plus", "over", "times", "largest")
@@ -118,8 +113,8 @@ class Figure:
 
 SOURCE = Figure()
 SCHEMA = settings.read(Path(__file__).with_name("schema.yaml"), ValueError)
+# What an argument may be, by its name, as a shape of `attrition.settings`
 ARGUMENTS: dict[str, Any] = {name: shape(kind, {"source": SOURCE}) for name, kind in SCHEMA["arguments"].items()}
-"""What an argument may be, by its name, as a shape of `attrition.settings`."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +131,7 @@ class Rule:
     kinds: dict[str, Any]
 
 
-RULES: dict[str, Rule] = {}
-"""The rules by name, each entered by `rule`."""
+RULES: dict[str, Rule] = {}  # the rules by name, each entered by `rule`
 
 
 def rule(required: str, optional: str = "", arithmetic: bool = False, **kinds: Any) -> Callable[[Decide], Decide]:
@@ -158,8 +152,6 @@ def worst(verdicts: Sequence[str]) -> str:
 def joint(options: Sequence[Sequence[str]]) -> str:
     """Verdict of statements each of which may have any of its options: of the weakest, where all choices agree on it.
 
-    Examples
-    --------
     >>> joint([["supported"], ["supported", "direction only"]])
     'not settled'
     >>> joint([["not supported"], ["supported", "direction only"]])
@@ -234,8 +226,6 @@ def _size(effect: float, published: float, margin: float) -> str:
 def grade_effect(measure: Measure, published: float, margin: float) -> str:
     """Verdict on an effect (published size positive); *not settled* when a limit lies inside its interval.
 
-    Examples
-    --------
     >>> effect = Measure(0.004, mc_se=0.0002)
     >>> grade_effect(effect, published=0.042, margin=0.01), grade_effect(effect, published=0.006, margin=0.003)
     ('not supported', 'supported')
@@ -294,9 +284,8 @@ def order(args: Args, read: Source) -> Outcome:
 
 def _ranking(outcomes: Mapping[str, Sequence[Outcome]], choose: Callable[..., str]) -> str:
     """Verdict of a ranking when each difference gets the best (`min`) or worst (`max`) of its options."""
-    steps, leads = (
-        {choose(outcome.options, key=VERDICTS.index) for outcome in outcomes[key]} for key in ("steps", "leads")
-    )
+    each = (outcomes["steps"], outcomes["leads"])
+    steps, leads = ({choose(one.options, key=VERDICTS.index) for one in own} for own in each)
     if "not testable" in steps | leads:
         return "not testable"
     if steps == {"supported"}:
@@ -455,6 +444,6 @@ def not_testable(args: Args, read: Source) -> Outcome:
 
 def row(label: str, name: str, outcome: Outcome) -> dict[str, Any]:
     """A statement's row of the ledger: its label, the name of its rule, and its `Outcome` as plain numbers."""
-    measured = (outcome.measured or NOTHING).stored()
+    measured = (outcome.measured or Measure(math.nan)).stored()
     about = {"label": label, "rule": name, "published": outcome.published, "verdict": outcome.verdict}
     return about | measured | outcome.facts

@@ -18,8 +18,8 @@ from attrition.contract.strict import ContractError, Problem, lines_of, read_str
 
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
 FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
+# Rules across columns: what messages say, and an expression of columns that must hold
 RULES: dict[str, str] = FILE["rules"]
-"""Rules across columns: what messages say, and an expression of columns that must hold."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,11 @@ def read_trial(path: str | Path, contract: Contract = TRIAL) -> pd.DataFrame:
 
 def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table") -> pd.DataFrame:
     """Hold a table of text, whose index gives the lines, against a contract; messages call it `file`."""
-    _refuse_missing_columns(text, contract, file)
+    missing = [name for name in contract.names if name not in text.columns]
+    if len(missing) == len(contract.names):
+        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
+    if missing:
+        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
     text = text[contract.names]
     problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
     if contract.unique_patients:
@@ -130,21 +134,11 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
     return numbers.reset_index(drop=True)
 
 
-def _refuse_missing_columns(text: pd.DataFrame, contract: Contract, file: str) -> None:
-    missing = [name for name in contract.names if name not in text.columns]
-    if len(missing) == len(contract.names):
-        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
-    if missing:
-        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
-
-
 def _text_problems(cells: pd.Series, column: Column) -> list[Problem]:
-    reasons = {
-        LEVELS: lambda cell: None if cell in column.levels else f"not one of {', '.join(column.levels)}",
-        COUNT: _why_not_a_count,
-    }
     known = [] if column.kind == ID else cells.dropna().unique()
-    why = {cell: reason for cell in known if (reason := reasons[column.kind](cell))}
+    why = {cell: f"not one of {', '.join(column.levels)}" for cell in known if cell not in column.levels}
+    if column.kind == COUNT:
+        why = {cell: reason for cell in known if (reason := _why_not_a_count(cell))}
     bad = cells[cells.isin(list(why)) | cells.isna()]
     return [Problem(column.name, why.get(cell, "the cell is empty"), line) for line, cell in bad.items()]
 
@@ -155,10 +149,8 @@ def _why_not_a_count(cell: str) -> str | None:
     >>> [_why_not_a_count(cell) for cell in ("7", "1.9", "2024-01-31")]
     [None, 'not written as a whole number', 'a date where a number belongs']
     """
-    found = (
-        reason for pattern, reason in FILE["not_a_count"] if re.fullmatch(pattern, cell, re.IGNORECASE | re.DOTALL)
-    )
-    return next(found, "not a number")
+    known, flags = FILE["not_a_count"], re.IGNORECASE | re.DOTALL
+    return next((reason for pattern, reason in known if re.fullmatch(pattern, cell, flags)), "not a number")
 
 
 def _whole(cells: pd.Series) -> np.ndarray:

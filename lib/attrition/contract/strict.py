@@ -23,26 +23,26 @@ import pyarrow as pa
 from notebook_report import errors
 
 SHOWN_LINES = 8
+# More than anybody's table has: columns, and bytes of a file that is read at once and of a line
 MOST_COLUMNS, LARGEST, LONGEST_LINE = 10_000, 4 * 2**30, 2**26
-"""More than anybody's table has: columns, and bytes of a file that is read at once and of a line."""
+# Names of files whose rows are counted, from 1, because nobody sees their lines
 WITHOUT_LINES = re.compile(r"\.(parquet|xpt|sas7bdat|json|ndjson|dta|sav|zsav)(\.gz)?$", re.IGNORECASE)
-"""Names of files whose rows are counted, from 1, because nobody sees their lines."""
 MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gzip file", b"PAR1": "a parquet file"}
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?|\d{4}-\d\d(-\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 TITLE_ROW = "is there a title row above the header?"
 HEADER_NAME = re.compile(r"(?!.*\d{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+# What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it
 ROW_NAMES = "\0"
-"""What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it."""
 QUOTED_HEADER = re.compile(r'(?:"(?:[^"]|"")*",)*"(?:[^"]|"")*"(?:\r\n|\r|\n)')
 CELL = re.compile(r'("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n|\r|\n|\Z)')
+# What R leaves without quotes: numbers, dates, and its NA
 BARE = re.compile(r"|NA|NaN|-?Inf|TRUE|FALSE|[+-]?\.?[0-9][0-9.eE+\-:TZ ]*")
-"""What R leaves without quotes: numbers, dates, and its NA."""
+# Spellings of an empty cell, and whose they are
 SPELLINGS = {
     **dict.fromkeys(("NaN", "nan", "None"), "Python's"), "NA": "R's", "<NA>": "pandas'", "NULL": "a database's",
     "N/A": "a spreadsheet's", "#N/A": "a spreadsheet's", ".": "SAS's",
 }  # fmt: skip
-"""Spellings of an empty cell, and whose they are."""
 
 
 @dataclass(frozen=True, order=True)
@@ -82,17 +82,16 @@ def spelled(column: str, rule: str, cells: pd.Series, bad: pd.Series) -> list[Pr
     return found + lines_of(column, rule, bad & ~cells.isin(list(SPELLINGS)))
 
 
-def _letter(letter: str) -> str:
-    return "" if unicodedata.category(letter) == "Cf" else letter
-
-
 def tidied(text: str) -> str:
     r"""A text in composed form (NFC), without invisible characters and blanks around it.
 
     >>> tidied("\ufeffe\u0301\u200b ") == "\u00e9"
     True
     """
-    return text.strip() if text.isascii() else unicodedata.normalize("NFC", "".join(map(_letter, text))).strip()
+    if not text.isascii():
+        seen = (letter for letter in text if unicodedata.category(letter) != "Cf")
+        text = unicodedata.normalize("NFC", "".join(seen))
+    return text.strip()
 
 
 def plain(text: str) -> str:
@@ -119,18 +118,15 @@ class ContractError(errors.Refusal, ValueError):
 
 
 def _message(file: str, problems: Sequence[Problem]) -> str:
-    head = f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"
-    kinds = groupby(problems, key=lambda problem: (problem.column, problem.rule))
+    told = [f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"]
     word = "row" if WITHOUT_LINES.search(file) else "line"
-    return "\n".join([head, *(_where(column, rule, [p.line for p in group], word) for (column, rule), group in kinds)])
-
-
-def _where(column: str, rule: str, lines: list[int], word: str) -> str:
-    known = [str(line) for line in lines if line]
-    more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
-    place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
-    place += [f"column {column}"] if column else []
-    return f"  {', '.join(place) or 'file'}: {rule}"
+    for (column, rule), group in groupby(problems, key=lambda problem: (problem.column, problem.rule)):
+        known = [str(problem.line) for problem in group if problem.line]
+        more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
+        place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
+        place += [f"column {column}"] if column else []
+        told.append(f"  {', '.join(place) or 'file'}: {rule}")
+    return "\n".join(told)
 
 
 def shown(name: str, position: int) -> str:
@@ -213,7 +209,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     if problems:
         raise ContractError(file, problems)
     if not len(first):
-        raise ContractError(file, [Problem("", "there is a header and no row below it")])
+        raise _refuse(file, "there is a header and no row below it")
     index = pd.Index(lines, name="line")
     columns = [pd.Series(pa.array(column, pa.large_string()), dtype="str", index=index) for column in cells]
     table = pd.concat(columns, axis=1, keys=header)
@@ -270,7 +266,9 @@ def _decoded(content: bytes, file: str) -> str:
     for magic, kind in MAGIC.items():
         if content.startswith(magic):
             raise _refuse(file, f"this is {kind}, not a CSV file")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_other_nul(content):
+    halves = content[:200:2], content[1:200:2]
+    every_other_nul = len(content) > 3 and max(half.count(0) / len(half) for half in halves) > 0.7
+    if every_other_nul or content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _refuse(file, "the file looks like UTF-16; save it as UTF-8")
     if b"\0" in content:
         raise _refuse(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
@@ -279,11 +277,6 @@ def _decoded(content: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         rule = "the file is not UTF-8; it looks like Latin-1 or Windows-1252; save it as UTF-8"
         raise _refuse(file, rule, _line_of(content, error.start)) from None
-
-
-def _every_other_nul(content: bytes) -> bool:
-    start = content[:200]
-    return len(start) > 3 and max(start[::2].count(0) / len(start[::2]), start[1::2].count(0) / len(start[1::2])) > 0.7
 
 
 def _line_of(content: bytes, position: int) -> int:
@@ -359,12 +352,9 @@ def _ragged(lines: Sequence[int], rows: list[list[str]], width: int) -> list[Pro
             problems.append(Problem("", "a blank line inside the table", line))
         elif len(row) != width:
             hint = " (an unquoted comma, or a decimal comma?)" if len(row) > width else ""
-            problems.append(Problem("", f"{_cells(len(row))} where the header has {width}{hint}", line))
+            cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
+            problems.append(Problem("", f"{cells} where the header has {width}{hint}", line))
     return problems
-
-
-def _cells(n: int) -> str:
-    return f"{n} cell{'s' * (n != 1)}"
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
@@ -375,7 +365,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
         yield line
 
 
-def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -> Iterator[pd.DataFrame]:
+def read_pieces(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
     """`read_strict` some rows at a time, in bounded memory; the index goes on counting lines.
 
     What is wrong is said when the piece is reached in which it stands. A file whose lines end in carriage returns,
@@ -388,7 +378,7 @@ def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -
             each = _lines(file, path.name)
             header, line = next(each, b""), 1
             if b"\r" in header.rstrip(b"\r\n") or header.count(b'"') % 2:  # the first line is no line of this kind
-                yield read_strict(path, missing)
+                yield read_strict(path)
                 return
             while piece := list(islice(each, rows)):
                 # a quoted cell may hold line breaks: go on until the quotes are even
@@ -396,11 +386,11 @@ def read_pieces(path: str | Path, rows: int, missing: Collection[str] = ("",)) -
                 while quotes % 2 and size < LONGEST_LINE and (more := next(each, b"")):
                     piece.append(more)
                     quotes, size = quotes + more.count(b'"'), size + len(more)
-                read = parse(header + b"".join(piece), path.name, missing)
+                read = parse(header + b"".join(piece), path.name)
                 yield read.set_axis(read.index + line - 1)
                 line += len(piece)
             if line == 1:
-                parse(header, path.name, missing)
+                parse(header, path.name)
     except OSError as error:
         raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
     except ContractError as error:

@@ -18,12 +18,11 @@ from scipy.special import ndtri
 from attrition import decision, metrics, seeds
 from attrition.metrics import evaluator, intervals
 from attrition.metrics.calibration import expit
-from attrition.metrics.intervals import LEVEL
 
 THRESHOLD = 0.5
 
 
-def expected_range(n_trials: int, level: float = LEVEL) -> tuple[float, float]:
+def expected_range(n_trials: int, level: float = intervals.LEVEL) -> tuple[float, float]:
     """Range of observed coverage, in 95 of 100 runs of `n_trials` trials, of a method that covers exactly."""
     noise = 1.96 * (level * (1 - level) / n_trials) ** 0.5
     return level - noise, level + noise
@@ -46,8 +45,7 @@ def truth(metric: Callable, members: pd.DataFrame, name: str) -> Any:
     return evaluator.over_outcomes(metric, members["true"], members[name])
 
 
-def _net_benefit(y_true, y_prob, weights=None):
-    return decision.net_benefit(y_true, y_prob, THRESHOLD, weights)
+_net_benefit = partial(decision.net_benefit, thresholds=THRESHOLD)
 
 
 BOOTSTRAPPED: dict[str, Callable] = {

@@ -56,8 +56,6 @@ def law_coefficients(X: pd.DataFrame, law: simulate.Law = simulate.PUBLISHED_LAW
 
     Features that the law does not know have 0, and so has age: the law knows only whether a patient is young.
 
-    Examples
-    --------
     >>> X = features.matrix(simulate.published_trial(), "v3_causal")
     >>> law_coefficients(X).round(2)[["visit_rate", "burden"]].tolist()
     [-0.17, 0.0]
@@ -89,26 +87,10 @@ def permutation_importance(
     columns: Sequence[str],
     n_permutations: int = 5,
 ) -> pd.DataFrame:
-    """Loss of held-out AUROC when a column is shuffled, with bootstrap intervals over patients.
+    """Loss of held-out AUROC when a column is shuffled, with intervals: ``column, importance, ci_low, ci_high``.
 
-    Parameters
-    ----------
-    predictors : sequence of (rows, predict)
-        Positions of held-out patients and the prediction of a model that has not seen them; together every
-        patient once.
-    X : pandas.DataFrame of shape (n_patients, ...)
-        What `predict` takes.
-    y_true : array of shape (n_patients,)
-    weights : array of shape (n_patients, n_resamples)
-    rng : numpy.random.Generator
-    columns : sequence of str
-        To be shuffled, one at a time, among the held-out patients of a model.
-    n_permutations : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``column, importance, ci_low, ci_high``: AUROC as it is less AUROC after shuffling.
+    `predictors` are positions of held-out patients with the prediction of a model that has not seen them, together
+    every patient once; `weights` are of shape (n_patients, n_resamples).
 
     References
     ----------
@@ -154,9 +136,8 @@ def importances(
         The same with ``model`` first; all models see the same shuffles.
     """
     X, y = features.matrix(trial, "v3_causal"), trial["dropout"].to_numpy()
-    fitted = {
-        m: [models.pipeline(m).fit(trial.iloc[fold.train], y[fold.train]) for fold in folds] for m in models.FITTED
-    }
+    parts = [(trial.iloc[fold.train], y[fold.train]) for fold in folds]
+    fitted = {name: [models.pipeline(name).fit(*part) for part in parts] for name in models.FITTED}
 
     def lost(predicts: Sequence[Predict], of: pd.DataFrame, columns: Sequence[str], *stream: str) -> pd.DataFrame:
         held_out = [(fold.test, predict) for fold, predict in zip(folds, predicts, strict=True)]
@@ -214,8 +195,6 @@ def contributions(classifier: Any, X: pd.DataFrame) -> pd.DataFrame:
 def contribution_shares(contributions: pd.DataFrame) -> pd.Series:
     """Share of each feature in the mean absolute contribution.
 
-    Examples
-    --------
     >>> contribution_shares(pd.DataFrame({"a": [3.0, -3.0], "b": [1.0, 1.0], "base": [9.0, 9.0]})).tolist()
     [0.75, 0.25]
     """
@@ -304,24 +283,8 @@ def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[floa
 
 
 def instability_summary(table: pd.DataFrame, often: float = 0.1) -> dict[str, float]:
-    """Instability over all patients.
+    """Instability over all patients, from `instability`: unsteady is whose class a share `often` of models changes.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `instability`.
-    often : float
-        A patient is called unsteady when more than this share of models changes their class.
-
-    Returns
-    -------
-    dict
-        ``mape`` (mean absolute prediction error over patients and models), ``median_width`` and
-        ``largest_width`` of the range of a patient's predictions, ``changes_band`` (share of patient-model
-        pairs in another band), ``changes_at_<t>`` likewise and ``unsteady_at_<t>`` (share of patients).
-
-    Examples
-    --------
     >>> instability_summary(instability(np.array([0.4]), np.array([[0.3, 0.6]]), [0.5]))["unsteady_at_0.5"]
     1.0
     """

@@ -55,21 +55,8 @@ def read_predictions(path: Path | None = None) -> Predictions:
 
 
 def arrange(oof: pd.DataFrame) -> Predictions:
-    """Turn long out-of-fold rows into one row a patient and one column a repeat.
+    """Turn long out-of-fold rows into one row a patient and one column a repeat; the oracle is made where it has none.
 
-    Parameters
-    ----------
-    oof : pandas.DataFrame
-        ``model, repeat, patient_id, y, y_prob, true_probability``. The oracle is made from ``true_probability`` when
-        it has no rows.
-
-    Raises
-    ------
-    ValueError
-        When a model lacks a patient in some repeat.
-
-    Examples
-    --------
     >>> rows = {"model": "lr", "repeat": 0, "patient_id": ["b", "a"], "y": [1, 0], "y_prob": [0.8, 0.3]}
     >>> arrange(pd.DataFrame(rows | {"true_probability": [0.7, 0.2]})).y_prob["lr"].tolist()
     [[0.3], [0.8]]

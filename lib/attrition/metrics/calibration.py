@@ -13,14 +13,11 @@ from scipy.special import expit
 from attrition.metrics.measures import columns, plain
 
 EDGE = 1e-12
+# Quantiles of the predicted logit at which Harrell puts so many knots
 KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
-"""Quantiles of the predicted logit at which Harrell puts so many knots."""
-BAND = 1.959964
-"""Half width of the pointwise band of a curve in standard errors, on the logit scale."""
-N_STEPS = 30
-"""Most Newton steps of a fit."""
-MIN_SPREAD = 0.01
-"""Least standard deviation of the predicted logits for which a slope is defined."""
+BAND = 1.959964  # half width of the pointwise band of a curve in standard errors, on the logit scale
+N_STEPS = 30  # most Newton steps of a fit
+MIN_SPREAD = 0.01  # least standard deviation of the predicted logits for which a slope is defined
 
 
 class CalibrationCurve(NamedTuple):
@@ -43,8 +40,6 @@ def inverse_logit(eta: NDArray) -> NDArray:
 
     Numpy's exponential goes over many numbers at once.
 
-    Examples
-    --------
     >>> inverse_logit(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -55,14 +50,9 @@ def inverse_logit(eta: NDArray) -> NDArray:
 def fit_logistic(X: NDArray, y: NDArray, weights: NDArray, offset: NDArray | float = 0.0) -> tuple[NDArray, NDArray]:
     """Maximum likelihood by Newton steps, for every column of weights (n_patients, n_columns) at once.
 
-    Returns
-    -------
-    coefficients : array of shape (n_terms, n_columns)
-        NaN where the information matrix is singular or the fit does not settle (separation).
-    information : array of shape (n_columns, n_terms, n_terms)
+    Coefficients (n_terms, n_columns) are NaN where the information (n_columns, n_terms, n_terms), which is given as
+    well, is singular or the fit does not settle (separation).
 
-    Examples
-    --------
     >>> beta, _ = fit_logistic(np.ones((4, 1)), np.array([0, 1, 1, 1.0]), np.ones((4, 1)))
     >>> round(float(np.exp(beta[0, 0])), 6)
     3.0
@@ -178,8 +168,6 @@ def spline_basis(x: ArrayLike, knots: ArrayLike) -> NDArray:
 
     Harrell (2015), Regression Modeling Strategies, section 2.4.5.
 
-    Examples
-    --------
     >>> spline_basis([0.0, 1.0, 2.0], [0, 1, 2]).round(3).tolist()
     [[0.0, 0.0], [1.0, 0.25], [2.0, 1.5]]
     """
@@ -264,8 +252,6 @@ def ici(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     Never negative, hence biased upwards for a well-calibrated model. For predictions that hardly differ, the distance
     of their mean from the event rate. Austin and Steyerberg (2019), Statistics in Medicine 38, 4051-4065.
 
-    Examples
-    --------
     >>> ici([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5])
     0.25
     """

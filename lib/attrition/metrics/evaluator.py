@@ -23,8 +23,8 @@ from notebook_report.text import interval_text
 
 Metric = Callable[..., Any]
 Metrics = Mapping[str, Metric]
-Predicted = Mapping[str, NDArray]
-"""Predictions by model, (n_patients,) or (n_patients, n_repeats)."""
+Predicted = Mapping[str, NDArray]  # predictions by model, (n_patients,) or (n_patients, n_repeats)
+# Measures by name; a further one stands in the tables and results of every chapter that evaluates
 MEASURES: dict[str, Metric] = {
     "auroc": measures.auroc,
     "average_precision": measures.average_precision,
@@ -34,20 +34,18 @@ MEASURES: dict[str, Metric] = {
     "calibration_in_the_large": calibration.calibration_in_the_large,
     "ici": calibration.ici,
 }
-"""Measures by name; a further one stands in the tables and results of every chapter that evaluates."""
+# Takes long to resample, and cannot be negative: its interval is centred and rests on a third of the resamples
 SLOW = "ici"
-"""Takes long to resample, and cannot be negative: its interval is centred and rests on a third of the resamples."""
+# Measures whose interval needs no resamples, of one prediction a patient
 BY_FORMULA: dict[str, Callable[[NDArray, NDArray], Interval]] = {
     "auroc": intervals.auroc_interval,
     "brier_score": lambda y, p: intervals.mean_interval((y - p) ** 2),
     "calibration_slope": intervals.calibration_slope_interval,
     "calibration_in_the_large": intervals.calibration_in_the_large_interval,
 }
-"""Measures whose interval needs no resamples, of one prediction a patient."""
 OF_INTERVAL = ("measure", "value", "ci_low", "ci_high")
 IN_SUBGROUPS = ("auroc", "calibration_in_the_large")
-FEWEST = 50
-"""Events, and non-events, below which a subgroup is marked small."""
+FEWEST = 50  # events, and non-events, below which a subgroup is marked small
 
 
 def _interval(name: str, metric: Metric, y: NDArray, p: NDArray, weights: NDArray | None) -> Interval:
@@ -116,11 +114,10 @@ def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Metrics = MEASU
     >>> expected([0.2, 0.8], [0.5, 0.5], {"brier_score": MEASURES["brier_score"]})
     {'brier_score': 0.25}
     """
-    own = (
-        {"auroc": float(ranks.soft_auroc(np.asarray(probability), np.asarray(y_prob))[0])} if "auroc" in metrics else {}
-    )
-    others = {name: metric for name, metric in metrics.items() if name != "auroc"}
-    return own | {name: float(over_outcomes(metric, probability, y_prob)) for name, metric in others.items()}
+    found = {name: float(over_outcomes(metric, probability, y_prob)) for name, metric in metrics.items()}
+    if "auroc" in found:
+        found["auroc"] = float(ranks.soft_auroc(np.asarray(probability), np.asarray(y_prob))[0])
+    return found
 
 
 def compare(

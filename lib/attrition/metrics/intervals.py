@@ -16,12 +16,10 @@ from attrition.metrics import measures, ranks
 from attrition.metrics.calibration import MIN_SPREAD, expit, logit, recalibration_covariance
 
 LEVEL = 0.95
-CHANCE = 0.05
-"""Level of the tests of chapter 06 against chance, over all landmarks together."""
+CHANCE = 0.05  # level of the tests of chapter 06 against chance, over all landmarks together
 
 
-NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)
-"""A standard deviation over trials below it is that of settling the scores."""
+NO_SPREAD = 10.0 ** (1 - ranks.DECIMALS)  # a standard deviation over trials below it is that of settling the scores
 
 
 class Interval(TypedDict):
@@ -113,11 +111,6 @@ def delong(y_true: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = Non
 
     With `weights`, patients stand for others too; the covariance takes them for known. DeLong et al. (1988), Biometrics
     44, 837-845; Sun and Xu (2014), IEEE Signal Process Lett 21, 1389-1393.
-
-    Raises
-    ------
-    ValueError
-        With fewer than two events or two non-events.
     """
     event, w = np.asarray(y_true) == 1, measures.columns(weights, np.size(y_true))[:, 0]
     up, down = event & (w > 0), ~event & (w > 0)
@@ -218,8 +211,6 @@ def percentile_interval(value: float, replicates: ArrayLike, level: float = LEVE
     An estimate at the end of its range (the scaled Brier score of the event rate itself is 0 and every resample
     is below) would lie outside; the interval is then extended to it.
 
-    Examples
-    --------
     >>> percentile_interval(40.0, np.arange(101.0), level=0.5)
     {'value': 40.0, 'ci_low': 25.0, 'ci_high': 75.0}
     """
@@ -242,8 +233,6 @@ def centred_interval(value: float, replicates: ArrayLike, level: float = LEVEL, 
     For measures such as the ICI that cannot be negative: resampling adds noise to a curve that is noisy already,
     so the plain percentiles lie above the estimate.
 
-    Examples
-    --------
     >>> centred_interval(1.0, np.arange(101.0), level=0.5)
     {'value': 1.0, 'ci_low': 0.0, 'ci_high': 26.0}
     """
@@ -257,24 +246,9 @@ def replicates(
 ) -> tuple[float, NDArray]:
     """Estimate and bootstrap replicates of a measure, taken a repeat of cross-validation and then averaged.
 
-    Parameters
-    ----------
-    metric : callable
-        ``metric(y_true, y_prob, weights=None)``.
-    y_true : array of shape (n_patients,)
-    y_prob : array of shape (n_patients,) or (n_patients, n_repeats)
-    weights : array of shape (n_patients, n_resamples)
-        From `bootstrap_weights`; the same weights make measures and models paired.
-    base : array of shape (n_patients,), optional
-        Weights of the estimate itself.
+    `y_prob` has a column a repeat, `weights` (of `bootstrap_weights`) one a resample: the same ones make measures and
+    models paired. `base` weighs the estimate itself.
 
-    Returns
-    -------
-    value : float
-    replicates : array of shape (n_resamples,)
-
-    Examples
-    --------
     >>> value, drawn = replicates(measures.brier_score, [0, 1], [0.5, 1.0], np.array([[1.0, 2], [1, 0]]))
     >>> value, drawn.tolist()
     (0.125, [0.125, 0.25])
@@ -309,8 +283,6 @@ def monte_carlo(values: ArrayLike, level: float = LEVEL, variance: float = 0.0) 
     that all trials share is added to that of the mean; a spread of rounding (`ranks.settled`) is none. Morris, White
     and Crowther (2019), Statistics in Medicine 38, 2074-2102.
 
-    Examples
-    --------
     >>> found = monte_carlo([1.0, 2.0, 3.0])
     >>> found["value"], round(found["ci_high"], 3), round(found["mc_se"], 3)
     (2.0, 4.484, 0.577)

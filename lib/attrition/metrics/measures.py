@@ -15,11 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from attrition.metrics import ranks
-from attrition.metrics.ranks import settled
 
+# What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error
+# of a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared
 SHRINKAGE, MARGIN, ERROR, OPTIMISM = 0.9, 0.05, 0.05, 0.05
-"""What `riley` asks for: uniform shrinkage, half width of the 95 % interval of the overall risk, mean absolute error of
-a predicted probability, and difference of apparent and adjusted Nagelkerke R-squared."""
 
 
 def _outcome_and_weights(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None) -> tuple:
@@ -218,14 +217,11 @@ def share_of_attainable_lift(value: ArrayLike, oracle: ArrayLike) -> float | NDA
 def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
     """Recall at given false-positive rates (`grid`), linear between the points of the ROC curve.
 
-    Examples
-    --------
     >>> roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.0, 0.5, 1.0])
     array([0.5, 1. , 1. ])
     """
-    _, found, alarms = (
-        np.vstack([np.zeros((1, part.shape[1])), part]) for part in _from_above(y_true, y_prob, weights)
-    )
+    parts = _from_above(y_true, y_prob, weights)[1:]
+    found, alarms = (np.vstack([np.zeros((1, part.shape[1])), part]) for part in parts)
     points = zip((alarms / alarms[-1]).T, (found / found[-1]).T, strict=True)
     curves = np.column_stack([np.interp(np.asarray(grid), *point) for point in points])
     return curves if weights is not None and np.ndim(weights) == 2 else curves[:, 0]
@@ -234,8 +230,6 @@ def roc_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: Ar
 def precision_recall_curve(y_true: ArrayLike, y_prob: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None):
     """Precision at given recalls in (0, 1]: of the highest threshold whose recall is at least that.
 
-    Examples
-    --------
     >>> precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.5, 1.0]).round(3)
     array([1.   , 0.667])
     """
@@ -265,8 +259,6 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike, weights:
 def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDArray | None = None) -> NDArray:
     """`auroc_within` of many outcomes and scores of the same folds, by ranks; arrays of shape (n_sets, n_patients).
 
-    Examples
-    --------
     >>> aurocs_within(np.array([[0, 1, 1], [1, 0, 0]]), np.array([[0.1, 0.2, 0.3]] * 2), np.zeros(3)).tolist()
     [1.0, 0.0]
     """
@@ -274,7 +266,7 @@ def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDAr
     events, others = (part if weights is None else weights * part for part in (y_true, 1 - y_true))
     for k in np.unique(fold):
         up, down = events[:, fold == k], others[:, fold == k]
-        won += ranks.concordance(up, down, settled(y_prob[:, fold == k]))
+        won += ranks.concordance(up, down, ranks.settled(y_prob[:, fold == k]))
         pairs += up.sum(axis=1) * down.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
@@ -387,8 +379,7 @@ def riley(n_parameters: int, prevalence: float, r2: float) -> pd.DataFrame:
         "shrinkage": (SHRINKAGE, _for_shrinkage(n_parameters, r2, SHRINKAGE)),
         "optimism": (OPTIMISM, _for_shrinkage(n_parameters, r2, small_optimism)),
     }
-    table = pd.DataFrame(
-        [{"criterion": name, "target": target, "n_patients": math.ceil(n)} for name, (target, n) in rows.items()]
-    )
+    columns = ["criterion", "target", "n_patients"]
+    table = pd.DataFrame([(name, target, math.ceil(n)) for name, (target, n) in rows.items()], columns=columns)
     events = table["n_patients"] * prevalence
     return table.assign(n_events=np.ceil(events).astype(int), events_per_parameter=events / n_parameters)

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 Array = np.ndarray
-DECIMALS = 8
-"""Decimals of a score that count when scores are ranked or compared."""
+DECIMALS = 8  # decimals of a score that count when scores are ranked or compared
 
 
 def settled(score: ArrayLike) -> Array:

@@ -24,8 +24,8 @@ ALIAS = "champion"
 CHAPTER = "08_monitoring"
 VERSION = "v3_causal"
 STRATEGY = "none"
+# The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked
 SERVED = settings.read(Path(__file__).with_name("served.yaml"), ValueError)
-"""The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked."""
 
 
 def folder() -> Path:
@@ -82,17 +82,10 @@ def train(model: str, trial: pd.DataFrame, data: Path, n_bootstraps: int, seed: 
     seed : int
     """
     fitted = models.pipeline(model, VERSION, STRATEGY, seed).fit(trial, trial["dropout"])
-    card = {
-        "model": model,
-        "feature_version": VERSION,
-        "imbalance_strategy": STRATEGY,
-        "n_patients": len(trial),
-        "n_dropouts": int(trial["dropout"].sum()),
-        "data": data.name,
-        "data_sha256": file_digest(data),
-        "seed": seed,
-        "known_at": "after the follow-up: rates are taken over a patient's whole time in the trial",
-    }
+    card: dict[str, Any] = {"model": model, "feature_version": VERSION, "imbalance_strategy": STRATEGY, "seed": seed}
+    card |= {"n_patients": len(trial), "n_dropouts": int(trial["dropout"].sum())}
+    card |= {"data": data.name, "data_sha256": file_digest(data)}
+    card["known_at"] = "after the follow-up: rates are taken over a patient's whole time in the trial"
     ensemble = refits(trial, n_bootstraps, seed) if model == "lr" else None
     return score.Scorer(fitted, score.Support.of(trial), ensemble, card)
 
@@ -157,20 +150,14 @@ def register(
     """
     try:
         client, tags = tracking.client(), traces(saved)
-        version = _known_version(client, tags["identity"]) or _new_version(
-            client, saved, tags, run_id, alias, metrics or {}
-        )
+        known, ours = client.search_model_versions(f"name = '{NAME}'"), tags["identity"]
+        same = [int(v.version) for v in known if v.tags.get("identity") == ours and v.status == "READY"]
+        version = str(max(same)) if same else _new_version(client, saved, tags, run_id, alias, metrics or {})
         client.set_registered_model_alias(NAME, alias, version)
         return version
     except Exception as error:  # any store, any failure: the report must not be lost
         tracking.warn_of("the champion was not registered", error)
         return None
-
-
-def _known_version(client: Any, identity: str) -> str | None:
-    found = client.search_model_versions(f"name = '{NAME}'")
-    same = [int(v.version) for v in found if v.tags.get("identity") == identity and v.status == "READY"]
-    return str(max(same)) if same else None
 
 
 def _new_version(
@@ -216,11 +203,10 @@ def signature() -> Any:
 
     numbers = ("probability", "ci_low", "ci_high")
     given: list[Any] = [ColSpec(DataType.string, name, required=False) for name in score.INPUT.names]
-    made: list[Any] = [
-        ColSpec(DataType.double if c in numbers else DataType.string, c, required=False) for c in score.OUTPUT
-    ]
+    kinds = {name: DataType.double if name in numbers else DataType.string for name in score.OUTPUT[:-1]}
+    made: list[Any] = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
     params = ParamSchema([ParamSpec("threshold", DataType.double, score.PRESETS["published"])])
-    return ModelSignature(inputs=Schema(given), outputs=Schema(made[:-1]), params=params)
+    return ModelSignature(inputs=Schema(given), outputs=Schema(made), params=params)
 
 
 def requirements() -> list[str]:
@@ -239,8 +225,8 @@ def code_digest() -> str:
     return digest(*(f"{name}={made}" for name, made in reached.items()))
 
 
+# What MLflow answers when a name or alias is not registered, or could not be one
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers when a name or alias is not registered, or could not be one."""
 
 
 def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
@@ -263,12 +249,10 @@ def load(model: str = f"{NAME}@{ALIAS}") -> score.Scorer:
         try:
             folder, sealed = _fetched(name, alias or ALIAS, place)
         except Exception as error:  # a store fails with what its database or server raises
-            unknown = getattr(error, "error_code", None) in UNKNOWN
-            why = (
-                f"neither a folder with card.json nor a registered name@alias; {paths.command()} registers {model}"
-                if unknown
-                else f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
-            )
+            why = f"the store of tracked runs cannot be read ({type(error).__name__}); MLFLOW_TRACKING_URI names it"
+            if getattr(error, "error_code", None) in UNKNOWN:
+                how = f"{paths.command()} registers {model}"
+                why = f"neither a folder with card.json nor a registered name@alias; {how}"
             raise FileNotFoundError(f"no model {model!r}: {why}") from None
         if _digest(folder) != sealed:
             raise saving.UnsafeModel(f"{model}: its files are not those that were registered; register it again")

@@ -30,10 +30,8 @@ def candidates(performance: Mapping[str, Mapping[str, Any]], rule: Mapping[str, 
     >>> candidates(figures, rule)[["behind", "chosen"]].to_dict("records")
     [{'behind': 0.0, 'chosen': 'yes'}]
     """
-    rows = [
-        {"model": name, "label": models.LABELS[name], **performance[name][rule["metric"]]} for name in rule["among"]
-    ]
-    table = pd.DataFrame(rows)
+    of = {name: performance[name][rule["metric"]] for name in rule["among"]}
+    table = pd.DataFrame([{"model": name, "label": models.LABELS[name], **one} for name, one in of.items()])
     best = table["value"].max() if rule["better"] == "higher" else table["value"].min()
     table["behind"] = (table["value"] - best).abs()
     table["chosen"] = np.where(table["model"] == registry.choose(performance, rule), "yes", "no")

@@ -5,7 +5,6 @@ threshold. Standardising before splitting is part of the protocol, so it is kept
 towards the published figures.
 """
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from attrition import features, metrics, models, resampling, seeds, settings
 from attrition.metrics import ranks
 from attrition.models import batched
 from attrition.studies.ablation import FINAL, feature_sets, positions, stratified_split
+from notebook_report import results
 
 SEED = 42
 TEST_SHARE = 0.2
@@ -238,17 +238,12 @@ def comparison(found: Mapping[str, Any]) -> pd.DataFrame:
     printed = [(name, measure, f"{name}.{measure}", value, SAID["decimals"][measure]) for name, measure, value in each]
     table = pd.DataFrame([*printed, *SAID["others"]], columns=["key", "measure", "place", "published", "decimals"])
     table.insert(1, "model", table["key"].map(SAID["labels"]))
-    table["found"] = [_look_up(found, place) for place in table["place"]]
-    table["from_file"] = [_look_up(found["from_csv"], place) for place in table["place"]]
+    for name, own in (("found", found), ("from_file", found["from_csv"])):
+        table[name] = pd.Series([results.look_up(own, place) for place in table["place"]], dtype=float)
     either = [table[key].combine(table["decimals"], round) for key in ("found", "from_file")]
     agrees = np.any([np.isclose(rounded, table["published"]) for rounded in either], axis=0)
     shown = table.assign(difference=table["found"] - table["published"], reproduces=agrees)
     return shown.drop(columns=["place", "decimals"])
-
-
-def _look_up(found: Mapping[str, Any], place: str) -> float:
-    value = functools.reduce(lambda part, key: part.get(key, {}), place.split("."), found)
-    return float("nan") if isinstance(value, Mapping) else float(value)
 
 
 def reproduced(table: pd.DataFrame) -> dict[str, Any]:

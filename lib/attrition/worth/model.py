@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from attrition.decision import net_benefit
+from attrition.metrics.intervals import LEVEL, Interval, percentile_interval
 
 STAYED, ADDRESSABLE, OTHER, ADVERSE, COMPETING = range(5)
 CAUSES = {"addressable": ADDRESSABLE, "other": OTHER, "adverse event": ADVERSE, "competing": COMPETING}
@@ -22,7 +23,6 @@ NOBODY, EVERYBODY, ORACLE, RETRIEVE = "nobody", "everybody", "oracle", "retrieve
 FEWEST = 10
 """Addressable leavers below which nothing is judged."""
 BINS = 20
-LEVEL = 0.95
 Array = np.ndarray
 
 
@@ -224,10 +224,9 @@ def ceilings(time: Array, cause: Array, stratum: Array, ratios: Mapping[str, flo
     return found
 
 
-def ends(drawn: Array, value: float | None = None) -> dict[str, float]:
+def ends(drawn: Array, value: float | None = None) -> Interval:
     """Mean (or a given value) with the interval between the quantiles of its draws."""
-    low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]).tolist()
-    return {"value": float(np.mean(drawn)) if value is None else value, "ci_low": low, "ci_high": high}
+    return percentile_interval(float(np.mean(drawn)) if value is None else value, drawn)
 
 
 def perfect_information(worth: Mapping[str, Array]) -> dict[str, float]:
