@@ -1,5 +1,5 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave;
-``disclose OUT``: which cells of a report are about few patients.
+"""``python -m attrition score PATIENTS.csv``: score new patients, or those of a trial by a model of one's own;
+``project TRIAL --cut DATE``: how many will leave; ``disclose OUT``: which cells of a report are about few patients.
 
 ``simulate --out FILE``: a simulated trial; ``monitor BATCH.csv``: is the model still right for these patients;
 ``retrain DATA.csv --out FOLDER``: a model of new data, champion if it is better.
@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -37,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
         "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
     )
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
+    task.add_argument("--cut", metavar="DATE", default="", help="of a trial: nothing that is dated later is read")
+    task.add_argument("--anyway", action="store_true", help="of a trial: score even if there is reason not to")
     drawn = tasks.add_parser("simulate", help="write a simulated trial; by default the published one")
     drawn.add_argument("--n", type=int, default=1000, metavar="N", help="patients (default 1000)")
     drawn.add_argument("--seed", type=int, default=42, help="same seed, same bytes (default 42)")
@@ -51,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     renewed.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="for the new version; must be new")
     for each in (watch, renewed):
         each.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
+    for each in (task, watch):
+        each.add_argument("--mapping", metavar="FILE", help="of a trial, with --model OUT/model of a run on your own")
+        each.add_argument("--unblinded", action="store_true", help="of a trial: by the model that knows the arm")
     kept = tasks.add_parser("versions", help="bring checksums, DVC pointers and dvc.yaml up to date; a full run does")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
@@ -99,31 +105,37 @@ def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
-    """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
-    counts = {"rows": 0, "refused": 0, "outside": 0}
+@contextlib.contextmanager
+def _private(target: Path) -> Iterator[TextIO]:
+    """A file that nobody else may read, under a temporary name until it is whole."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    told = time.perf_counter()
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            for piece in pieces:
-                _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
-                counts["rows"] += len(piece)
-                counts["refused"] += int((piece["refused"] != "").sum())
-                counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
-                if time.perf_counter() - told > 2:
-                    told = time.perf_counter()
-                    print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
+            yield file
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
+    """Write pieces to a file; count rows on the way."""
+    counts = {"rows": 0, "refused": 0, "outside": 0}
+    told = time.perf_counter()
+    with _private(target) as file:
+        for piece in pieces:
+            _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
+            counts["rows"] += len(piece)
+            counts["refused"] += int((piece["refused"] != "").sum())
+            counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
+            if time.perf_counter() - told > 2:
+                told = time.perf_counter()
+                print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
     return counts
 
 
-def _refuse_to_lose(target: Path, *given: Path) -> None:
+def _refuse_to_lose(target: Path, columns: Iterable[str], *given: Path) -> None:
     """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
-    from attrition.score import OUTPUT
     from notebook_report.results import OutputError
 
     why = errors.endless(target)
@@ -131,7 +143,7 @@ def _refuse_to_lose(target: Path, *given: Path) -> None:
         why = "it is what is read"
     elif not why and target.is_file() and target.stat().st_size:
         with target.open("rb") as file:
-            why = "" if file.readline(200).strip() == ",".join(OUTPUT).encode() else "it is there, and holds no scores"
+            why = "" if file.readline(200).strip() == ",".join(columns).encode() else "it is there, and holds no scores"
     if why:
         raise OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
 
@@ -141,13 +153,15 @@ def score(args: argparse.Namespace) -> int:
     from attrition import registry
     from attrition import score as scoring
 
+    if _of_own_trial(args):
+        return score_trial(args)
     if not args.patients.exists():
         print(f"{args.patients.name}: there is no such file", file=sys.stderr)
         return errors.USAGE
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
-        _refuse_to_lose(target, args.patients)
+        _refuse_to_lose(target, scoring.OUTPUT, args.patients)
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
     except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
@@ -159,6 +173,46 @@ def score(args: argparse.Namespace) -> int:
     rate = counts["rows"] / (time.perf_counter() - started)
     print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second\n{scoring.late(scorer.card)}")
     return errors.CONTRACT if counts["refused"] else errors.OK
+
+
+def _of_own_trial(args: argparse.Namespace) -> bool:
+    """Whether the model is one of a reader's own trial; else options that are about trials are refused."""
+    from attrition import own
+
+    if (Path(args.model) / own.CARD).is_file():
+        return True
+    if args.mapping or args.unblinded or getattr(args, "cut", "") or getattr(args, "anyway", False):
+        parser().error(
+            "--mapping, --unblinded, --cut and --anyway go with --model OUT/model of a run on your own trial"
+        )
+    return False
+
+
+def score_trial(args: argparse.Namespace) -> int:
+    """Score the patients of a trial who are at the landmark of a model; what it cannot do is told first."""
+    from attrition import own
+    from attrition.registry import upkeep
+    from notebook_report import results
+
+    model, target = (
+        own.Kept.load(Path(args.model), args.unblinded),
+        args.out or args.patients.with_suffix(".scored.csv"),
+    )
+    files, trial = own.read(str(args.patients), args.mapping, args.cut, model.card["horizon"])
+    _refuse_to_lose(target, own.OUTPUT, *files.files())
+    scored, found = model.score(trial)
+    found |= {"file": target, "fitted": own.data_of(files) == model.card["data_sha256"]}
+    doubts = upkeep.told("doubts", found)
+    if doubts and not args.anyway:
+        print(f"{doubts}\nnothing was written; --anyway writes it", file=sys.stderr)
+        return errors.CONTRACT
+    try:
+        with _private(target) as file:
+            results.inert(scored).to_csv(file, index=False, lineterminator="\n", float_format="%.6f")
+    except OSError as error:
+        raise results.OutputError(error.errno, error.strerror, target.name) from None
+    print(*filter(None, [doubts, upkeep.told("scored", found)]), upkeep.told("limits", found), sep="\n")
+    return errors.OK
 
 
 def _new(out: Path, same: bool = False) -> None:
@@ -187,12 +241,17 @@ def simulate(args: argparse.Namespace) -> int:
 
 def monitor(args: argparse.Namespace) -> int:
     """Look at a batch; the exit code is the advice."""
-    from attrition import registry
+    from attrition import own, registry
     from attrition.registry import upkeep
     from notebook_report import results
 
-    scorer = registry.load(args.model)
-    found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))
+    if _of_own_trial(args):
+        model = own.Kept.load(Path(args.model), args.unblinded)
+        held = upkeep.reference_trial(model, args.reference, Path(args.model))
+        found = upkeep.monitor_trial(model, own.read(str(args.batch), args.mapping)[1], *held)
+    else:
+        scorer = registry.load(args.model)
+        found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))
     print(json.dumps(results.plain(found), indent=1) if args.json else upkeep.told("monitor", found))
     return upkeep.CODES[found["advice"]]
 

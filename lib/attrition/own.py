@@ -1,0 +1,268 @@
+"""The model of a reader's own trial, kept beside its report: asked about other patients on the day of its landmark.
+
+Kept are coefficients, medians, ranges, and the limits that chapter 06 measured, in one file of JSON with its checksum;
+no row of a patient, and no category that fewer than `FEWEST` patients have, in words. Without the arm unless asked
+otherwise, as in a blinded trial.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from attrition import models, paths, trials
+from attrition.cdisc import CdiscError, Trial
+from attrition.cdisc.sources import PACKAGED
+from attrition.cdisc.trial import CENSORED
+from attrition.landmark import cohort, evaluation, prediction
+from attrition.landmark.evaluation import Evaluation
+from attrition.metrics.intervals import CHANCE
+from attrition.models import saving
+from attrition.models.ridge import Design, RidgeLogistic
+from attrition.score import Support
+from attrition.trials import TrialFiles, mapping
+from notebook_report import results
+from notebook_report.sources import digest, file_digest
+
+FOLDER, CARD = "model", "landmark.json"
+FEWEST = 8
+"""Patients at or beyond each end of a range, and of a category that is kept by its name: as in a released report."""
+MARGIN = 0.25
+"""Of a range, that a value may lie beyond it: with many features most patients are at the end of one."""
+MODELS = ("all_without_arm", "all")
+LIMITS = ("auroc", "calibration_slope", "calibration_in_the_large", "scaled_brier")
+OUTPUT = ("patient_id", "risk", "missing", "outside_training")
+OF_EVENTS = "adverse events"
+
+
+def read(place: str, mapped: str | None = None, cut: str = "", horizon: int | None = None) -> tuple[TrialFiles, Trial]:
+    """A trial to be asked about: nobody in it need have left yet."""
+    one = replace(trials.named([place], [mapped] if mapped else [])[0], cut=cut)
+    return one, one.load(horizon=horizon)
+
+
+def data_of(one: TrialFiles) -> str:
+    """Digest of what a trial is read from, whatever it is called: its files but for the mapping, and its cut."""
+    files = [file_digest(path) for path in one.files() if path.suffix not in mapping.ENDINGS]
+    return digest(*([one.place] if one.place in PACKAGED else []), *files, one.cut)
+
+
+def _built_by() -> str:
+    """Digest of what says how features are made."""
+    source = Path(cohort.__file__)
+    return digest(file_digest(source), file_digest(source.with_suffix(".py").with_name("landmark.yaml")))
+
+
+def _told_apart(values: pd.Series, named: list[str]) -> pd.Series:
+    """Categories as they are kept: by name, or by a digest of the name."""
+    text = values.astype("str").astype(object)
+    hidden = text.map(lambda level: level if level in named else f"#{digest(str(level))[:16]}")
+    return hidden.where(values.notna(), None)
+
+
+def _columns(of: prediction.Problem, tables: Mapping[str, pd.DataFrame]) -> tuple[dict[str, Any], Support]:
+    """Of each column of a problem its feature, group, rule and level; and what the patients looked like."""
+    found: dict[str, Any] = {}
+    support = Support({}, {})
+    for group, table in tables.items():
+        for feature, values in table.items():
+            levels: list[Any] = [None]
+            if pd.api.types.is_numeric_dtype(values):
+                known = np.sort(values.dropna().to_numpy(float))
+                if len(known) >= 2 * FEWEST:
+                    low, high = known[[FEWEST - 1, -FEWEST]].tolist()
+                    support.ranges[str(feature)] = [low - MARGIN * (high - low), high + MARGIN * (high - low)]
+            else:
+                ordered, sizes = values.astype("category").cat.categories, values.value_counts()
+                named = [level for level in ordered if sizes[level] >= FEWEST]
+                support.levels[str(feature)] = levels = _told_apart(pd.Series(ordered), named).tolist()
+            about = {"feature": feature, "group": group, "rule": cohort.WORDS["groups"][group]}
+            own = [name for name in of.groups[group] if of.origins[name] == feature]  # the first of levels has none
+            found |= {name: about | {"level": level} for name, level in zip(own, levels[-len(own) :], strict=True)}
+    return found, support
+
+
+def _kept(of: prediction.Problem, name: str, seed: int) -> dict[str, Any]:
+    """The ridge regression on all patients of a problem, as numbers that are about all of them."""
+    fitted = prediction.ridge(of, name, seed).fit(of.X[of.columns(name)].to_numpy(), of.y, of.base)
+    design = fitted.design_
+    middle = design.medians(np.ones((1, len(design.table))), np.arange(len(design.marks)))[0]
+    numbers = {"centre": design.centre, "scale": design.scale, "middle": middle, "marks": design.marks}
+    return {key: value.tolist() for key, value in (numbers | {"coef": fitted.coef_[0]}).items()}
+
+
+def keep(trial: Trial, named: str, found: Evaluation, p: Any, seed: int) -> dict[str, Any]:
+    """Keep the ridge regressions of the main landmark in ``model/`` of the output folder; without one, keep none.
+
+    Parameters
+    ----------
+    trial : Trial
+    named : str
+        Its name in the run.
+    found : Evaluation
+    p : attrition.params.RealTrial
+    seed : int
+
+    Returns
+    -------
+    dict
+        day (None without a model), and the labels of the models.
+    """
+    folder, day = paths.out() / FOLDER, found.main
+    for stale in (folder / CARD, folder / saving.MANIFEST):
+        stale.unlink(missing_ok=True)
+    if day is None:
+        return {"day": None}
+    of, developed = found.problems[day], found.developed[day]
+    columns, support = _columns(of, cohort.features_by_group(trial, day))
+    best = {name: developed.interval(name, "auroc")["value"] for name in MODELS if name in developed.predictions}
+    leak = max(best.values()) >= p.suspicious_auroc and evaluation.excuse(found, day, p.suspicious_auroc) is None
+    files = next((one for one in trials.registered() if one.name == named), None)
+    files = TrialFiles(named, named) if named in PACKAGED else files
+    name = files.name if files else trial.name
+    card: dict[str, Any] = {"trial": name, "title": trial.definitions.title, "day": day, "horizon": trial.horizon}
+    card |= {"estimand": trial.definitions.estimand, "arms": list(trial.arms), "seed": seed, "leak": bool(leak)}
+    card |= {"n_patients": len(of.y), "n_events": of.n_events, "n_half_samples": p.n_half_samples}
+    card |= {
+        "data_sha256": data_of(files) if files else "",
+        "features_sha256": _built_by(),
+        "columns": list(columns.values()),
+    }
+    card |= {"ranges": support.ranges, "levels": support.levels, "n_folds": p.n_folds, "models": {}}
+    for name in best:
+        limits = {measure: developed.interval(name, measure) for measure in LIMITS}
+        told = {"limits": results.plain(limits), "p": found.chance[day][name]["holm"]}
+        places = [list(columns).index(column) for column in of.columns(name)]  # names of columns hold categories
+        card["models"][name] = {"columns": places, **told, **_kept(of, name, seed)}
+    results.publish(folder / CARD, json.dumps(card, indent=1, allow_nan=False) + "\n")
+    saving.seal(folder)
+    return {"day": day, "labels": [prediction.LABELS[name] for name in best]}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One of the models that `keep` has left: its card, and its name there."""
+
+    card: dict[str, Any]
+    name: str
+
+    @classmethod
+    def load(cls, folder: Path, unblinded: bool = False) -> Self:
+        """Read the model without the arm, or with it; refused is a file that is not as it was kept."""
+        saving.verify(folder)
+        try:
+            found = cls(json.loads((folder / CARD).read_text(encoding="utf-8")), MODELS[unblinded])
+            if found.name in found.card["models"]:
+                found.fitted.predict_proba(np.full((1, len(found.columns)), np.nan))
+                return found
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError):
+            raise saving.UnsafeModel(f"{folder.name}/{CARD}: no model that this program has kept") from None
+        raise CdiscError(f"{folder.name}: its trial told nothing beside the arm, so --unblinded is needed")
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The entry of this model in the card."""
+        return self.card["models"][self.name]
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """Feature, group, rule and level of each of its columns."""
+        return [self.card["columns"][place] for place in self.own["columns"]]
+
+    @property
+    def fitted(self) -> RidgeLogistic:
+        """The regression; of the patients whom it was fitted to it has one with the median of everything."""
+        numbers = {key: np.array(self.own[key], dtype=float) for key in ("centre", "scale", "middle", "coef")}
+        marks = np.array(self.own["marks"], dtype=int)
+        row = np.concatenate([[1.0], numbers["middle"], np.zeros(len(np.unique(marks[marks > 0])))])
+        none = np.zeros(len(marks), dtype=bool)
+        model = RidgeLogistic()
+        model.design_ = Design(row[None], numbers["centre"], numbers["scale"], none[None], marks, none)
+        model.coef_, model.classes_ = numbers["coef"][None], np.array([0, 1])
+        return model
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What was measured of it: facts for sentences."""
+        told = {
+            key: self.card[key] for key in ("trial", "day", "horizon", "estimand", "n_patients", "n_events", "leak")
+        }
+        told |= {"n_half_samples": self.card["n_half_samples"], **self.own["limits"], "p": self.own["p"]}
+        return told | {"blinded": self.name == MODELS[0], "chance": self.own["p"] > CHANCE}
+
+    @property
+    def stale(self) -> bool:
+        """Whether the library makes features in another way than when the model was fitted, as far as it can tell."""
+        return self.card["features_sha256"] != _built_by()
+
+    def features(self, trial: Trial) -> tuple[pd.DataFrame, list[str]]:
+        """Its features of the patients at risk on its day, from what was known by then; and those that nobody has.
+
+        No value depends on other patients, nor on anything that is dated later.
+        """
+        view = cohort.known(trial, self.card["day"])
+        if trial.definitions.estimand != self.card["estimand"]:
+            raise CdiscError(f"{trial.name}: the model is about leaving the {self.card['estimand']}")
+        if self.name == "all" and (other := set(trial.arms) - set(self.card["arms"])):
+            raise CdiscError(f"{trial.name}: {len(other)} of its arms the model does not know; leave out --unblinded")
+        if not len(view.ids):
+            raise CdiscError(f"{trial.name}: no patient is known to be at risk on day {self.card['day']}")
+        chosen = {one["feature"]: one for one in self.columns}
+        groups = {group: [name for name, one in chosen.items() if one["group"] == group] for group in cohort.GROUPS}
+        built = {group: _built(view, group, names) for group, names in groups.items() if names}
+        nobody = pd.Series(np.nan, index=view.ids)
+        table = {name: self._as_kept(built[one["group"]].get(name, nobody), one) for name, one in chosen.items()}
+        return pd.DataFrame(table, index=view.ids), [name for name, values in table.items() if values.isna().all()]
+
+    def _as_kept(self, values: pd.Series, one: Mapping[str, Any]) -> pd.Series:
+        """Values of a feature as the card has them; a number where it has a category, or the other way, is unknown."""
+        category = one["level"] is not None
+        if pd.api.types.is_numeric_dtype(values) == category:
+            return pd.Series(np.nan, index=values.index)
+        return _told_apart(values, self.card["levels"][one["feature"]]) if category else values
+
+    def risks(self, table: pd.DataFrame, absent: list[str]) -> np.ndarray:
+        """Risk of leaving by the horizon; what is `absent` is taken to be as in the median patient."""
+        pairs = [(table[one["feature"]], one["level"]) for one in self.columns]
+        X = np.column_stack([cells if level is None else cells.eq(level) for cells, level in pairs]).astype(float)
+        median = np.array(self.own["centre"]) + np.array(self.own["scale"]) * np.array(self.own["middle"])
+        gone = np.array([one["feature"] in absent for one in self.columns])
+        return models.probability(self.fitted, np.where(gone, median, X))
+
+    def outside(self, table: pd.DataFrame) -> pd.Series:
+        """Inputs in which each patient lies outside those of its trial, as text; a missing one never does."""
+        ranges, levels = (
+            {name: known for name, known in self.card[kind].items() if name in table} for kind in ("ranges", "levels")
+        )
+        return Support(ranges, levels).outside(
+            table.assign(**{n: table[n].fillna(known[0]) for n, known in levels.items()})
+        )
+
+    def score(self, trial: Trial) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """A row `OUTPUT` a patient at risk, and what there is to say of them all."""
+        table, absent = self.features(trial)
+        made = {"patient_id": table.index, "risk": self.risks(table, absent), "missing": table.isna().sum(axis=1)}
+        scored = pd.DataFrame(made | {"outside_training": self.outside(table)}).reset_index(drop=True)
+        patients = trial.patients[~trial.patients["id"].isin(table.index)]
+        unseen = int(patients["reason_group"].eq(CENSORED).sum())
+        facts = {"of": trial.name, "n": len(scored), "absent": absent, "unseen": unseen, "gone": len(patients) - unseen}
+        facts |= {"outside": int(scored["outside_training"].ne("").sum()), "gaps": int((scored["missing"] > 0).sum())}
+        return scored[list(OUTPUT)], facts | self.limits | {"stale": self.stale}
+
+
+def _built(view: cohort.Known, group: str, wanted: list[str]) -> pd.DataFrame:
+    """Features of a group without regard to how common or constant they are; empty where nothing of it was recorded."""
+    kind = cohort.WORDS["kinds"].get(group)
+    if kind and view.kind(kind).empty:
+        return pd.DataFrame(index=view.ids)
+    table = cohort.BUILDERS[group](view)
+    if group != OF_EVENTS or table.columns.empty:
+        return table.reindex(view.ids)
+    for _, own in view.kind(kind).groupby("detail"):  # of a cohort only its own commonest body systems have columns
+        one = cohort.BUILDERS[group](replace(view, events=own))
+        table = table.assign(**{name: one[name] for name in one.columns.difference(table.columns)})
+    return table.reindex(index=view.ids, columns=wanted, fill_value=0.0)
