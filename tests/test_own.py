@@ -305,7 +305,7 @@ def watched(folder, trial):
 )
 def test_the_advice_follows_what_changed(watched, changes, advice):
     model, held = watched
-    found = upkeep.monitor_trial(model, made(12, **changes), held, True)
+    found = upkeep.monitor_trial(model, made(12, **changes), held)
     assert found["advice"] == advice
     assert set(found["alarms"]) == {"psi", "ks", "chi2", "cusum", "auroc", "psi_customary"}
     told = upkeep.told("monitor", found)
@@ -318,15 +318,15 @@ def test_nobody_is_held_against_a_fit_that_saw_them(watched, trial):
     model, held = watched
     assert not np.allclose(held["probability"], model.score(trial)[0]["risk"], atol=1e-3)
     with pytest.raises(ContractError, match="20 to 20,000 patients are needed at the landmark"):
-        upkeep.monitor_trial(model, trial, held, True)
+        upkeep.monitor_trial(model, trial, held)
     more = made(12)
     both = dataclasses.replace(
         trial, patients=pd.concat([trial.patients, more.patients], ignore_index=True),
         events=pd.concat([trial.events, more.events], ignore_index=True),
     )  # fmt: skip
-    found = upkeep.monitor_trial(model, both, held, True)
+    found = upkeep.monitor_trial(model, both, held)
     assert (found["again"], found["patients"]) == (len(held), len(model.score(more)[0]))
-    assert f"{len(held)} of the model's own patients are left out" in upkeep.told("monitor", found)
+    assert f"{len(held)} of its patients are left out" in upkeep.told("monitor", found)
 
 
 def test_with_an_outcome_to_come_only_inputs_are_looked_at(watched):
@@ -334,7 +334,7 @@ def test_with_an_outcome_to_come_only_inputs_are_looked_at(watched):
     trial = made(12)
     patients = trial.patients.copy()
     patients.loc[patients["event_day"] > 168, ["event_day", "reason_group"]] = [100.0, "ongoing"]
-    found = upkeep.monitor_trial(model, dataclasses.replace(trial, patients=patients), held, True)
+    found = upkeep.monitor_trial(model, dataclasses.replace(trial, patients=patients), held)
     assert (found["left"], set(found["alarms"])) == (None, {"psi", "ks", "chi2", "psi_customary"})
     assert "not everybody's outcome is known" in upkeep.told("monitor", found)
 
@@ -346,12 +346,10 @@ def test_the_models_own_trial_is_found_where_its_run_has_registered_it(trial, fo
     own.keep(trial, "mine", found, p, SEED)
     folder = tmp_path / "out" / own.FOLDER
     model = own.Kept.load(folder)
-    held, fitted = upkeep.reference_trial(model, None, folder)
-    assert fitted
+    held = upkeep.reference_trial(model, None, folder)
     pd.testing.assert_frame_equal(held, upkeep.at_landmark(model, trial, fitted=True), check_dtype=False)
     assert command.main(["monitor", str(table(made(12))), "--model", str(folder)]) == 0
-    other, fitted = upkeep.reference_trial(model, table(made(13), "third"), folder)
-    assert not fitted
+    other = upkeep.reference_trial(model, table(made(13), "third"), folder)
     assert np.allclose(other["probability"], model.score(made(13))[0]["risk"])
     table(made(14), "mine")
     with pytest.raises(FileNotFoundError, match="not here as it was"):

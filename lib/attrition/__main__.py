@@ -183,7 +183,7 @@ def _of_own_trial(args: argparse.Namespace) -> bool:
         return True
     if args.mapping or args.unblinded or getattr(args, "cut", "") or getattr(args, "anyway", False):
         parser().error(
-            "--mapping, --unblinded, --cut and --anyway go with --model OUT/model of a run on your own trial"
+            "--mapping, --cut, --unblinded and --anyway go with --model OUT/model, of a run on your own trial"
         )
     return False
 
@@ -194,10 +194,8 @@ def score_trial(args: argparse.Namespace) -> int:
     from attrition.registry import upkeep
     from notebook_report import results
 
-    model, target = (
-        own.Kept.load(Path(args.model), args.unblinded),
-        args.out or args.patients.with_suffix(".scored.csv"),
-    )
+    model = own.Kept.load(Path(args.model), args.unblinded)
+    target = args.out or args.patients.with_suffix(".scored.csv")
     files, trial = own.read(str(args.patients), args.mapping, args.cut, model.card["horizon"])
     _refuse_to_lose(target, own.OUTPUT, *files.files())
     scored, found = model.score(trial)
@@ -248,7 +246,7 @@ def monitor(args: argparse.Namespace) -> int:
     if _of_own_trial(args):
         model = own.Kept.load(Path(args.model), args.unblinded)
         held = upkeep.reference_trial(model, args.reference, Path(args.model))
-        found = upkeep.monitor_trial(model, own.read(str(args.batch), args.mapping)[1], *held)
+        found = upkeep.monitor_trial(model, own.read(str(args.batch), args.mapping)[1], held)
     else:
         scorer = registry.load(args.model)
         found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))

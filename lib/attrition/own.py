@@ -7,7 +7,7 @@ otherwise, as in a blinded trial.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,6 +45,12 @@ def read(place: str, mapped: str | None = None, cut: str = "", horizon: int | No
     return one, one.load(horizon=horizon)
 
 
+def files_of(name: str, out: Path | None = None) -> TrialFiles | None:
+    """The trial that a run knows by this name, or a packaged one."""
+    packaged = [TrialFiles(name, name)] if name in PACKAGED else []
+    return next((one for one in (*packaged, *trials.registered(out)) if one.name == name), None)
+
+
 def data_of(one: TrialFiles) -> str:
     """Digest of what a trial is read from, whatever it is called: its files but for the mapping, and its cut."""
     files = [file_digest(path) for path in one.files() if path.suffix not in mapping.ENDINGS]
@@ -53,8 +59,7 @@ def data_of(one: TrialFiles) -> str:
 
 def _built_by() -> str:
     """Digest of what says how features are made."""
-    source = Path(cohort.__file__)
-    return digest(file_digest(source), file_digest(source.with_suffix(".py").with_name("landmark.yaml")))
+    return digest(*(file_digest(Path(cohort.__file__).with_name(name)) for name in ("cohort.py", "landmark.yaml")))
 
 
 def _told_apart(values: pd.Series, named: list[str]) -> pd.Series:
@@ -87,12 +92,13 @@ def _columns(of: prediction.Problem, tables: Mapping[str, pd.DataFrame]) -> tupl
 
 
 def _kept(of: prediction.Problem, name: str, seed: int) -> dict[str, Any]:
-    """The ridge regression on all patients of a problem, as numbers that are about all of them."""
+    """The ridge regression on all patients of a problem, with one in their place who has the median of everything."""
     fitted = prediction.ridge(of, name, seed).fit(of.X[of.columns(name)].to_numpy(), of.y, of.base)
-    design = fitted.design_
-    middle = design.medians(np.ones((1, len(design.table))), np.arange(len(design.marks)))[0]
-    numbers = {"centre": design.centre, "scale": design.scale, "middle": middle, "marks": design.marks}
-    return {key: value.tolist() for key, value in (numbers | {"coef": fitted.coef_[0]}).items()}
+    design, row = fitted.design_, np.zeros((1, fitted.coef_.shape[1]))
+    everybody, features = np.ones((1, len(design.table))), np.arange(len(design.marks))
+    row[0, 0], row[0, 1 + features] = 1.0, design.medians(everybody, features)[0]
+    one = replace(design, table=row, gaps=np.zeros_like(design.gaps[:1]))
+    return {key: value.tolist() for key, value in vars(one).items()} | {"coef": fitted.coef_[0].tolist()}
 
 
 def keep(trial: Trial, named: str, found: Evaluation, p: Any, seed: int) -> dict[str, Any]:
@@ -121,18 +127,12 @@ def keep(trial: Trial, named: str, found: Evaluation, p: Any, seed: int) -> dict
     columns, support = _columns(of, cohort.features_by_group(trial, day))
     best = {name: developed.interval(name, "auroc")["value"] for name in MODELS if name in developed.predictions}
     leak = max(best.values()) >= p.suspicious_auroc and evaluation.excuse(found, day, p.suspicious_auroc) is None
-    files = next((one for one in trials.registered() if one.name == named), None)
-    files = TrialFiles(named, named) if named in PACKAGED else files
-    name = files.name if files else trial.name
-    card: dict[str, Any] = {"trial": name, "title": trial.definitions.title, "day": day, "horizon": trial.horizon}
-    card |= {"estimand": trial.definitions.estimand, "arms": list(trial.arms), "seed": seed, "leak": bool(leak)}
-    card |= {"n_patients": len(of.y), "n_events": of.n_events, "n_half_samples": p.n_half_samples}
-    card |= {
-        "data_sha256": data_of(files) if files else "",
-        "features_sha256": _built_by(),
-        "columns": list(columns.values()),
-    }
-    card |= {"ranges": support.ranges, "levels": support.levels, "n_folds": p.n_folds, "models": {}}
+    files = files_of(named)
+    card = {key: getattr(trial.definitions, key) for key in ("horizon", "estimand", "arms")}
+    card |= {"trial": named if files else trial.name, "day": day, "seed": seed, "leak": bool(leak)}
+    card |= {"n_patients": len(of.y), "n_events": of.n_events, "n_half_samples": p.n_half_samples, "n_folds": p.n_folds}
+    card |= {"data_sha256": data_of(files) if files else "", "features_sha256": _built_by()}
+    card |= {"columns": list(columns.values()), "ranges": support.ranges, "levels": support.levels, "models": {}}
     for name in best:
         limits = {measure: developed.interval(name, measure) for measure in LIMITS}
         told = {"limits": results.plain(limits), "p": found.chance[day][name]["holm"]}
@@ -175,29 +175,18 @@ class Kept:
 
     @property
     def fitted(self) -> RidgeLogistic:
-        """The regression; of the patients whom it was fitted to it has one with the median of everything."""
-        numbers = {key: np.array(self.own[key], dtype=float) for key in ("centre", "scale", "middle", "coef")}
-        marks = np.array(self.own["marks"], dtype=int)
-        row = np.concatenate([[1.0], numbers["middle"], np.zeros(len(np.unique(marks[marks > 0])))])
-        none = np.zeros(len(marks), dtype=bool)
+        """The regression, see `_kept`."""
         model = RidgeLogistic()
-        model.design_ = Design(row[None], numbers["centre"], numbers["scale"], none[None], marks, none)
-        model.coef_, model.classes_ = numbers["coef"][None], np.array([0, 1])
+        model.design_ = Design(**{field.name: np.array(self.own[field.name]) for field in fields(Design)})
+        model.coef_ = np.array([self.own["coef"]])
         return model
 
     @property
     def limits(self) -> dict[str, Any]:
         """What was measured of it: facts for sentences."""
-        told = {
-            key: self.card[key] for key in ("trial", "day", "horizon", "estimand", "n_patients", "n_events", "leak")
-        }
-        told |= {"n_half_samples": self.card["n_half_samples"], **self.own["limits"], "p": self.own["p"]}
-        return told | {"blinded": self.name == MODELS[0], "chance": self.own["p"] > CHANCE}
-
-    @property
-    def stale(self) -> bool:
-        """Whether the library makes features in another way than when the model was fitted, as far as it can tell."""
-        return self.card["features_sha256"] != _built_by()
+        told = {key: value for key, value in self.card.items() if not isinstance(value, list | dict)}
+        told |= {"blinded": self.name == MODELS[0], "stale": self.card["features_sha256"] != _built_by()}
+        return told | self.own["limits"] | {"p": self.own["p"], "chance": self.own["p"] > CHANCE}
 
     def features(self, trial: Trial) -> tuple[pd.DataFrame, list[str]]:
         """Its features of the patients at risk on its day, from what was known by then; and those that nobody has.
@@ -229,18 +218,16 @@ class Kept:
         """Risk of leaving by the horizon; what is `absent` is taken to be as in the median patient."""
         pairs = [(table[one["feature"]], one["level"]) for one in self.columns]
         X = np.column_stack([cells if level is None else cells.eq(level) for cells, level in pairs]).astype(float)
-        median = np.array(self.own["centre"]) + np.array(self.own["scale"]) * np.array(self.own["middle"])
+        design = self.fitted.design_
+        median = design.centre + design.scale * design.table[0, 1 : 1 + len(pairs)]
         gone = np.array([one["feature"] in absent for one in self.columns])
         return models.probability(self.fitted, np.where(gone, median, X))
 
     def outside(self, table: pd.DataFrame) -> pd.Series:
         """Inputs in which each patient lies outside those of its trial, as text; a missing one never does."""
-        ranges, levels = (
-            {name: known for name, known in self.card[kind].items() if name in table} for kind in ("ranges", "levels")
-        )
-        return Support(ranges, levels).outside(
-            table.assign(**{n: table[n].fillna(known[0]) for n, known in levels.items()})
-        )
+        ranges, levels = self.card["ranges"], self.card["levels"]
+        wanted = table.reindex(columns=[*ranges, *levels]).astype(dict.fromkeys(levels, object))
+        return Support(ranges, levels).outside(wanted.fillna({name: known[0] for name, known in levels.items()}))
 
     def score(self, trial: Trial) -> tuple[pd.DataFrame, dict[str, Any]]:
         """A row `OUTPUT` a patient at risk, and what there is to say of them all."""
@@ -251,7 +238,7 @@ class Kept:
         unseen = int(patients["reason_group"].eq(CENSORED).sum())
         facts = {"of": trial.name, "n": len(scored), "absent": absent, "unseen": unseen, "gone": len(patients) - unseen}
         facts |= {"outside": int(scored["outside_training"].ne("").sum()), "gaps": int((scored["missing"] > 0).sum())}
-        return scored[list(OUTPUT)], facts | self.limits | {"stale": self.stale}
+        return scored[list(OUTPUT)], facts | self.limits
 
 
 def _built(view: cohort.Known, group: str, wanted: list[str]) -> pd.DataFrame:

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import contract, models, monitoring, own, params, paths, registry, score, seeds, settings, trials
+from attrition import contract, models, monitoring, own, params, paths, registry, score, seeds, settings
 from attrition.cdisc import Trial
 from attrition.contract.strict import ContractError, Problem, lines_of, read_pieces
-from attrition.landmark import cohort, prediction
+from attrition.landmark import cohort, prediction, transport
 from attrition.metrics import evaluator, intervals
 from attrition.registry import modelcard
 from notebook_report import errors, results
@@ -93,9 +93,15 @@ def compare(scorer: score.Scorer, batch: pd.DataFrame, held: pd.DataFrame) -> tu
     twin.fit(held, held["dropout"])
     y, probability = both["dropout"].to_numpy(float), both["probability"].to_numpy()
     seen = cells.onehot(both[WATCHED]), y, probability, models.probability(twin, both)
-    before, now = (monitoring.Seen(*(part[rows] for part in seen)) for rows in np.split(both.index, [len(held)]))
-    dealt = monitoring.deal(len(batch), len(both), DEALS, seeds.stream(card["seed"], "monitor"))
-    return monitoring.looks([before], [now], cells, [dealt])[0], cells.columns
+    return _look(seen, len(batch), cells, card["seed"]), cells.columns
+
+
+def _look(seen: tuple[NDArray, ...], n_batch: int, cells: monitoring.Cells, seed: int) -> monitoring.Look:
+    """One look of chapter 08 at the last patients of what monitoring sees, beside the others."""
+    order = np.split(np.arange(len(seen[0])), [-n_batch])
+    before, now = (monitoring.Seen(*(part[rows] for part in seen)) for rows in order)
+    dealt = monitoring.deal(n_batch, len(seen[0]), DEALS, seeds.stream(seed, "monitor"))
+    return monitoring.looks([before], [now], cells, [dealt])[0]
 
 
 def false_alarms(n_patients: int) -> tuple[str, dict[str, float]]:
@@ -149,8 +155,8 @@ def _seen(look: monitoring.Look, columns: list[str], rates: Mapping[str, float])
     return found | {"most": [alone["p_chi2"].idxmin(), alone["p_chi2"].min()]}
 
 
-def reference_trial(model: own.Kept, given: Path | None, folder: Path) -> tuple[pd.DataFrame, bool]:
-    """Patients at the landmark to hold others against, see `at_landmark`, and whether the model was fitted to them.
+def reference_trial(model: own.Kept, given: Path | None, folder: Path) -> pd.DataFrame:
+    """Patients at the landmark to hold others against, see `at_landmark`.
 
     Parameters
     ----------
@@ -165,14 +171,11 @@ def reference_trial(model: own.Kept, given: Path | None, folder: Path) -> tuple[
     FileNotFoundError
         When no trial is given, and the model's own is not where it was, or not as it was.
     """
-    places = [one for one in trials.registered(folder.resolve().parent) if one.name == model.card["trial"]]
-    if given or model.card["trial"] in own.PACKAGED:
-        places = [own.read(str(given or model.card["trial"]))[0]]
+    one = own.read(str(given))[0] if given else own.files_of(model.card["trial"], folder.resolve().parent)
     with contextlib.suppress(FileNotFoundError):
-        for one in places:
-            fitted = own.data_of(one) == model.card["data_sha256"]
-            if given or fitted:
-                return at_landmark(model, one.load(), fitted), fitted
+        fitted = one is not None and own.data_of(one) == model.card["data_sha256"]
+        if one and (given or fitted):
+            return at_landmark(model, one.load(), fitted)
     told = "the trial that the model was fitted to is not here as it was; --reference names it, or another one"
     raise FileNotFoundError(f"{model.card['trial']}: {told} with outcomes")
 
@@ -186,19 +189,19 @@ def at_landmark(model: own.Kept, trial: Trial, fitted: bool = False) -> pd.DataF
     table, absent = model.features(trial)
     if absent:
         raise ContractError(trial.name, [Problem(name, "nobody in the trial has this input") for name in absent])
-    probability, day = model.risks(table, absent), model.card["day"]
+    probability, day, horizon = model.risks(table, absent), model.card["day"], model.card["horizon"]
     if fitted:
-        of, seed = prediction.problem(trial, day), model.card["seed"]
+        of, seed = prediction.problem(transport.aligned(trial, horizon, (day,)), day), model.card["seed"]
         folds = prediction.folds_of(of, model.card["n_folds"], 1, seed)
         probability = prediction.out_of_fold(of, model.name, prediction.ridge(of, model.name, seed), folds)[:, 0]
-    return table.assign(dropout=cohort.target(trial, day, model.card["horizon"]), probability=probability)
+    return table.assign(dropout=cohort.target(trial, day, horizon), probability=probability)
 
 
-def monitor_trial(model: own.Kept, trial: Trial, held: pd.DataFrame, fitted: bool) -> dict[str, Any]:
+def monitor_trial(model: own.Kept, trial: Trial, held: pd.DataFrame) -> dict[str, Any]:
     """The alarms of chapter 08 for the patients of a trial at the landmark of a model; as `monitor` has them.
 
-    Patients of a reference to whom the model was `fitted` are left out of the trial. Calibration and ranking are looked
-    at where everybody's outcome is known, in both: who leaves is known sooner than who stays.
+    Patients who stand in the reference (`reference_trial`) are left out. Calibration and ranking are looked at where
+    everybody's outcome is known, in both: who leaves is known sooner than who stays.
     """
     batch = at_landmark(model, trial)
     rows, known = (pd.util.hash_pandas_object(side.drop(columns=["dropout", "probability"])) for side in (batch, held))
@@ -207,22 +210,17 @@ def monitor_trial(model: own.Kept, trial: Trial, held: pd.DataFrame, fitted: boo
         rule = f"{FEWEST} to {MOST:,} patients are needed at the landmark whom the model was not fitted to"
         raise ContractError(trial.name, [Problem("", rule)])
     both = pd.concat([held, batch])
-    seen = bool(both["dropout"].notna().all())
-    inputs = both.drop(columns=["dropout", "probability"])
-    below = inputs.select_dtypes("number").min() - 1  # a gap has a cell of its own, if it is common enough
-    cells = monitoring.Cells(inputs := inputs.fillna(below.to_dict()).fillna(""))
-    y = both["dropout"].to_numpy(float) if seen else np.full(len(both), np.nan)
-    parts = cells.onehot(inputs), y, both["probability"].to_numpy(), both["probability"].to_numpy()
-    before, now = (
-        monitoring.Seen(*(part[rows] for part in parts)) for rows in np.split(np.arange(len(both)), [len(held)])
-    )
-    dealt = monitoring.deal(len(batch), len(both), DEALS, seeds.stream(model.card["seed"], "monitor"))
-    look = monitoring.looks([before], [now], cells, [dealt])[0]._replace(figures={})
+    y, probability = both.pop("dropout").to_numpy(float), both.pop("probability").to_numpy()
+    seen = not np.isnan(y).any()
+    below = both.select_dtypes("number").min() - 1  # a gap has a cell of its own, if it is common enough
+    cells = monitoring.Cells(inputs := both.fillna(below.to_dict()).fillna(""))
+    parts = cells.onehot(inputs), y if seen else np.full(len(y), np.nan), probability, probability
+    look = _look(parts, len(batch), cells, model.card["seed"])._replace(figures={})
     found = {"file": trial.name, "patients": len(batch), "left": int(batch["dropout"].sum()) if seen else None}
     found |= {"reference": len(held), "again": again, "outside": int((model.outside(batch) != "").sum())}
     found |= {"unseen": "not everybody's outcome is known", "counted_at": "any size", "false_advice": None}
-    rates = dict.fromkeys(look.p, monitoring.ALPHA)
-    return found | _seen(look, cells.columns, rates) | {"known": told("limits", model.limits)}
+    alarms = _seen(look, cells.columns, dict.fromkeys(look.p, monitoring.ALPHA))
+    return found | alarms | {"known": told("limits", model.limits)}
 
 
 def told(task: str, found: Mapping[str, Any]) -> str:
