@@ -24,7 +24,7 @@ SIZES = {"n_folds": 2, "n_half_samples": 4}
 RECORDS = ["id", "kind", "name", "value", "detail", "day", "known_day"]
 
 
-def made(seed=3, n=240, arms=("A", "B"), effect=1.5, older=0.0, gone_early=0.0, drop=()):
+def made(seed=3, n=240, arms=("A", "B"), effect=1.5, older=0.0, gone_early=0.0, drop=(), ongoing=()):
     """A trial in which the older ones leave: visits, adverse events of two body systems, a weight with gaps."""
     rng = np.random.default_rng(seed)
     ids, age = [f"{seed}-{i:03d}" for i in range(n)], rng.normal(60 + older, 10, n).round()
@@ -34,6 +34,8 @@ def made(seed=3, n=240, arms=("A", "B"), effect=1.5, older=0.0, gone_early=0.0, 
     table["sex"] = rng.choice(["F", "M", None], n, p=[0.45, 0.45, 0.1])
     table.loc[:1, "sex"] = CANARY
     table["reason"] = np.where(gone, rng.choice(["ADVERSE EVENT", "DEATH", "LOST TO FOLLOW-UP"], n), "COMPLETED")
+    for last in ongoing:
+        table.loc[table.index[table["event_day"].eq(190)][:30], ["event_day", "reason"]] = [last, None]
     rows = [(i, "visit", "V", w, None, w, w) for i, d in zip(ids, day, strict=True) for w in (14, 42, 70) if w <= d]
     for i, weight in zip(ids, rng.normal(70, 9, n), strict=True):
         rows += [(i, "vital sign", "WEIGHT", weight, None, 1, 1)] * (rng.random() < 0.8)
@@ -100,6 +102,22 @@ def test_what_is_kept_predicts_what_was_fitted(folder, trial, found, unblinded):
     assert np.abs(scored["risk"] - fitted).max() <= 1e-12
     assert np.isnan(X).any(), "gaps are part of it"
     assert ("arm" in [one["feature"] for one in model.columns]) == unblinded
+
+
+def test_a_running_trial_is_fitted_with_the_weights_of_censoring(folder, p):
+    running = made(ongoing=(100.0, 20.0))
+    found = judged(running)
+    own.keep(running, "made", found, p, SEED)
+    of, (scored, about) = found.problems[DAY], own.Kept.load(folder, True).score(running)
+    X = of.X[of.columns("all")].to_numpy()
+    weighted, plain = (
+        models.probability(prediction.ridge(of, "all", SEED).fit(X, of.y, w), X) for w in (of.base, None)
+    )
+    assert np.abs(scored["risk"] - weighted).max() <= 1e-12
+    assert not np.allclose(weighted, plain, atol=1e-3)
+    assert about["unseen"] == 30
+    assert about["gone"] == (running.patients["event_day"] <= DAY).sum() - 30
+    assert "30 are not known to have reached it" in upkeep.told("scored", about | {"file": "f"})
 
 
 def test_nothing_later_and_nobody_else_changes_a_score(folder, trial):
@@ -205,6 +223,17 @@ def test_inputs_that_a_trial_lacks_are_those_of_the_median_patient(folder, trial
     median |= {name: of_trial[name].median() for name in absent if name.startswith("ae_")}
     assert np.allclose(model.risks(table.assign(**median), []), scored["risk"], atol=1e-9)
     assert not np.allclose(model.risks(table, []), scored["risk"], atol=1e-4), "a gap is something else"
+
+
+def test_what_is_recorded_by_other_names_is_no_input(folder, trial):
+    model = own.Kept.load(folder)
+    sexes = trial.patients.assign(sex=trial.patients["sex"].map({"F": "Female", "M": "Male"}))
+    assert model.features(dataclasses.replace(trial, patients=sexes))[1] == ["sex"]
+    assert model.features(dataclasses.replace(trial, patients=sexes.assign(sex=1.0)))[1] == ["sex"]
+    words = trial.patients.assign(age="old")
+    assert model.features(dataclasses.replace(trial, patients=words))[1] == ["age"]
+    some = trial.patients.assign(sex=trial.patients["sex"].replace({"F": "Female"}))
+    assert model.features(dataclasses.replace(trial, patients=some))[1] == []
 
 
 def test_a_body_system_that_is_rare_in_another_trial_is_counted(folder):

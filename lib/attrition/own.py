@@ -208,11 +208,14 @@ class Kept:
         return pd.DataFrame(table, index=view.ids), [name for name, values in table.items() if values.isna().all()]
 
     def _as_kept(self, values: pd.Series, one: Mapping[str, Any]) -> pd.Series:
-        """Values of a feature as the card has them; a number where it has a category, or the other way, is unknown."""
-        category = one["level"] is not None
-        if pd.api.types.is_numeric_dtype(values) == category:
-            return pd.Series(np.nan, index=values.index)
-        return _told_apart(values, self.card["levels"][one["feature"]]) if category else values
+        """Values of a feature as the card has them; missing, if the trial records it otherwise.
+
+        That is by categories of which the model knows none, by categories instead of numbers, or the other way.
+        """
+        category, levels = one["level"] is not None, self.card["levels"].get(one["feature"], [])
+        told = _told_apart(values, levels) if category else values
+        recorded = told.isin(levels).any() if category else pd.api.types.is_numeric_dtype(values)
+        return told if recorded else pd.Series(np.nan, index=values.index)
 
     def risks(self, table: pd.DataFrame, absent: list[str]) -> np.ndarray:
         """Risk of leaving by the horizon; what is `absent` is taken to be as in the median patient."""
