@@ -36,11 +36,13 @@ def made(seed=3, n=240, arms=("A", "B"), effect=1.5, older=0.0, gone_early=0.0, 
     table["reason"] = np.where(gone, rng.choice(["ADVERSE EVENT", "DEATH", "LOST TO FOLLOW-UP"], n), "COMPLETED")
     for last in ongoing:
         table.loc[table.index[table["event_day"].eq(190)][:30], ["event_day", "reason"]] = [last, None]
-    rows = [(i, "visit", "V", w, None, w, w) for i, d in zip(ids, day, strict=True) for w in (14, 42, 70) if w <= d]
+    rows: list[tuple] = []
     for i, weight in zip(ids, rng.normal(70, 9, n), strict=True):
         rows += [(i, "vital sign", "WEIGHT", weight, None, 1, 1)] * (rng.random() < 0.8)
         system = rng.choice(["Skin disorders", "Cardiac disorders"])
         rows += [(i, "adverse event", "Rash", None, system, 10, int(rng.integers(10, 60)))]
+    for i, d in zip(ids, day, strict=True):
+        rows += [(i, "visit", "V", w, None, w, w) for w in (14, 42, 70) if w <= d and rng.random() < 0.8]
     events = pd.DataFrame(rows, columns=RECORDS).astype({"detail": "str", "value": float, "day": float})
     events = events[~events["kind"].isin(drop)]
     definitions = Definitions(name="made", horizon=168, landmarks=(DAY,))
@@ -234,6 +236,10 @@ def test_what_is_recorded_by_other_names_is_no_input(folder, trial):
     assert model.features(dataclasses.replace(trial, patients=words))[1] == ["age"]
     some = trial.patients.assign(sex=trial.patients["sex"].replace({"F": "Female"}))
     assert model.features(dataclasses.replace(trial, patients=some))[1] == []
+
+
+def test_a_trial_whose_visits_are_not_recorded_has_no_patients_without_visits(folder):
+    assert own.Kept.load(folder).features(made(9, drop=("visit",)))[1] == ["visits_attended", "days_since_visit"]
 
 
 def test_a_body_system_that_is_rare_in_another_trial_is_counted(folder):

@@ -18,9 +18,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
 
 import pandas as pd
 
@@ -105,32 +104,25 @@ def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-@contextlib.contextmanager
-def _private(target: Path) -> Iterator[TextIO]:
-    """A file that nobody else may read, under a temporary name until it is whole."""
+def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
+    """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
+    counts = {"rows": 0, "refused": 0, "outside": 0}
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    told = time.perf_counter()
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
+            for piece in pieces:
+                _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
+                counts["rows"] += len(piece)
+                counts["refused"] += int((piece["refused"] != "").sum())
+                counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
+                if time.perf_counter() - told > 2:
+                    told = time.perf_counter()
+                    print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
-    """Write pieces to a file; count rows on the way."""
-    counts = {"rows": 0, "refused": 0, "outside": 0}
-    told = time.perf_counter()
-    with _private(target) as file:
-        for piece in pieces:
-            _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n")
-            counts["rows"] += len(piece)
-            counts["refused"] += int((piece["refused"] != "").sum())
-            counts["outside"] += int((piece["outside_training"].fillna("") != "").sum())
-            if time.perf_counter() - told > 2:
-                told = time.perf_counter()
-                print(f"  {counts['rows']:,} rows", file=sys.stderr, flush=True)
     return counts
 
 
@@ -204,11 +196,12 @@ def score_trial(args: argparse.Namespace) -> int:
     if doubts and not args.anyway:
         print(f"{doubts}\nnothing was written; --anyway writes it", file=sys.stderr)
         return errors.CONTRACT
+    before = os.umask(0o077)  # for nobody else's eyes
     try:
-        with _private(target) as file:
-            results.inert(scored).to_csv(file, index=False, lineterminator="\n", float_format="%.6f")
-    except OSError as error:
-        raise results.OutputError(error.errno, error.strerror, target.name) from None
+        text = results.inert(scored).to_csv(index=False, lineterminator="\n", float_format="%.6f")
+        results.publish(target, text)
+    finally:
+        os.umask(before)
     print(*filter(None, [doubts, upkeep.told("scored", found)]), upkeep.told("limits", found), sep="\n")
     return errors.OK
 

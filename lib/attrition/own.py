@@ -201,8 +201,8 @@ class Kept:
         if not len(view.ids):
             raise CdiscError(f"{trial.name}: no patient is known to be at risk on day {self.card['day']}")
         chosen = {one["feature"]: one for one in self.columns}
-        groups = {group: [name for name, one in chosen.items() if one["group"] == group] for group in cohort.GROUPS}
-        built = {group: _built(view, group, names) for group, names in groups.items() if names}
+        wanted = pd.Series({name: one["group"] for name, one in chosen.items()})
+        built = {group: _built(view, str(group), list(names)) for group, names in wanted.groupby(wanted).groups.items()}
         nobody = pd.Series(np.nan, index=view.ids)
         table = {name: self._as_kept(built[one["group"]].get(name, nobody), one) for name, one in chosen.items()}
         return pd.DataFrame(table, index=view.ids), [name for name, values in table.items() if values.isna().all()]
@@ -247,9 +247,8 @@ class Kept:
 def _built(view: cohort.Known, group: str, wanted: list[str]) -> pd.DataFrame:
     """Features of a group without regard to how common or constant they are; empty where nothing of it was recorded."""
     kind = cohort.WORDS["kinds"].get(group)
-    if kind and view.kind(kind).empty:
-        return pd.DataFrame(index=view.ids)
-    table = cohort.BUILDERS[group](view)
+    recorded = not kind or len(view.kind(kind)) > 0
+    table = cohort.BUILDERS[group](view) if recorded else pd.DataFrame(index=view.ids)
     if group != OF_EVENTS or table.columns.empty:
         return table.reindex(view.ids)
     for _, own in view.kind(kind).groupby("detail"):  # of a cohort only its own commonest body systems have columns
