@@ -250,6 +250,8 @@ def test_a_body_system_that_is_rare_in_another_trial_is_counted(folder):
     table, absent = own.Kept.load(folder).features(dataclasses.replace(other, events=events))
     assert absent == []
     assert 0.1 < table["ae_skin_disorders"].mean() < 0.5
+    heart = events[events["detail"] != "Skin disorders"]
+    assert own.Kept.load(folder).features(dataclasses.replace(other, events=heart))[0]["ae_skin_disorders"].eq(0).all()
 
 
 def test_a_question_about_the_treatment_is_not_answered(folder, trial):
@@ -372,11 +374,15 @@ def test_with_an_outcome_to_come_only_inputs_are_looked_at(watched):
     found = upkeep.monitor_trial(model, dataclasses.replace(trial, patients=patients), held)
     assert (found["left"], set(found["alarms"])) == (None, {"psi", "ks", "chi2", "psi_customary"})
     assert "not everybody's outcome is known" in upkeep.told("monitor", found)
+    unseen = held.assign(dropout=held["dropout"].mask(held.index == held.index[0]))
+    assert set(upkeep.monitor_trial(model, made(12), unseen)["alarms"]) == set(found["alarms"])
 
 
 def test_the_models_own_trial_is_found_where_its_run_has_registered_it(trial, found, p, table, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
     place = table(trial, "mine")
+    one, _ = own.read(str(place))
+    assert own.data_of(dataclasses.replace(one, cut="2020-01-01")) != own.data_of(one)
     trials.register(trials.named([str(place)]), tmp_path / "out")
     own.keep(trial, "mine", found, p, SEED)
     folder = tmp_path / "out" / own.FOLDER
