@@ -65,7 +65,7 @@ def words(line):
 def test_the_quick_start_has_all_that_was_published_and_help_shows_it():
     lines = [line for line, _ in QUICK_START]
     tasks = [line.split()[3] if line.startswith("python") else line for line in lines]
-    assert tasks == ["simulate", "./run_all.sh", "./run_all.sh ui", "score", "simulate", "monitor", "retrain"]
+    assert tasks == ["simulate", "./run_all.sh", "./run_all.sh ui", "score", "simulate", "monitor", "retrain", "score"]
     told = TrialCommand().parser().format_help()
     assert [line for line in lines if f"  {line}\n" not in told] == []
 
@@ -77,6 +77,7 @@ def test_every_line_of_the_quick_start_prints_what_the_page_says(tmp_path, monke
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "data").symlink_to(paths.ROOT / "data")
+    (tmp_path / "reports").symlink_to(tmp_path / "out")
     for line, printed in QUICK_START:
         pattern = re.escape(printed).replace("…", ".*")
         if line.endswith(" ui"):

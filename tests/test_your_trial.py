@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import cdisc, paths, trials
+from attrition import cdisc, own, paths, trials
 from attrition.landmark import cohort
+from attrition.registry import upkeep
 from attrition.run import TrialCommand
 from attrition.trials import mapping
 from tests.cdisc.folders import adam, date
@@ -178,6 +179,20 @@ def test_what_the_mapping_does_not_name_is_found_nowhere(example):
 
 
 @pytest.mark.slow
+def test_the_model_of_a_report_scores_its_trial_and_another_one(example):
+    folder, _, _ = example
+    model = own.Kept.load(folder / "out" / own.FOLDER)
+    held = upkeep.reference_trial(model, None, folder / "out" / own.FOLDER)
+    numbers = results_of(folder / "out", "06_real_trial")["landmarks"][str(model.card["day"])]
+    assert len(held) == numbers["at_risk"]
+    assert model.limits["auroc"] == numbers["auroc"]["all_without_arm"]
+    assert model.limits["p"] == numbers["permutation_p"]["all_without_arm"]["holm"]
+    said = json.loads((folder / "out" / "executed" / "06_real_trial.ipynb").read_text(encoding="utf-8"))
+    assert "Kept in the folder" in json.dumps(said)
+    assert str(folder) not in (folder / "out" / own.FOLDER / own.CARD).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_no_place_of_this_machine_is_in_the_report(example):
     folder, _, _ = example
     assert str(folder) not in (folder / "out" / "report.html").read_text(encoding="utf-8")
@@ -211,6 +226,8 @@ def test_a_hundred_patients_with_few_events_still_have_flow_and_incidence(tmp_pa
     numbers = results_of(out, "06_real_trial")
     assert all(set(entry["auroc"].values()) == {None} for entry in numbers["landmarks"].values())
     assert CANARY not in report
+    assert "No model is kept" in report
+    assert not (out / own.FOLDER / own.CARD).exists()
 
 
 @pytest.mark.slow

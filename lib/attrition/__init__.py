@@ -18,7 +18,7 @@ named after it:
     worth                                   chapter 10: what acting on an early leaver can be worth
     studies                                 one module a study over simulated trials, or of what is published or leaks
     monitoring                              chapter 08: drift, and how often its alarms sound
-    score, registry                         scoring; the champion, saved and served
+    score, own, registry                    scoring; the model of a reader's own trial; the champion, saved and served
     plots                                   figures
     disclosure                              what of a report on patients can be handed on
     findings                                what the front page and the README state

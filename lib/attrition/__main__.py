@@ -1,5 +1,5 @@
-"""``python -m attrition score PATIENTS.csv``: score new patients; ``project TRIAL --cut DATE``: how many will leave;
-``disclose OUT``: which cells of a report are about few patients.
+"""``python -m attrition score PATIENTS.csv``: score new patients, or those of a trial by a model of one's own;
+``project TRIAL --cut DATE``: how many will leave; ``disclose OUT``: which cells of a report are about few patients.
 
 ``simulate --out FILE``: a simulated trial; ``monitor BATCH.csv``: is the model still right for these patients;
 ``retrain DATA.csv --out FOLDER``: a model of new data, champion if it is better.
@@ -36,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
         "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
     )
     task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
+    task.add_argument("--cut", metavar="DATE", default="", help="of a trial: nothing that is dated later is read")
+    task.add_argument("--anyway", action="store_true", help="of a trial: score even if there is reason not to")
     drawn = tasks.add_parser("simulate", help="write a simulated trial; by default the published one")
     drawn.add_argument("--n", type=int, default=1000, metavar="N", help="patients (default 1000)")
     drawn.add_argument("--seed", type=int, default=42, help="same seed, same bytes (default 42)")
@@ -50,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     renewed.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="for the new version; must be new")
     for each in (watch, renewed):
         each.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
+    for each in (task, watch):
+        each.add_argument("--mapping", metavar="FILE", help="of a trial, with --model OUT/model of a run on your own")
+        each.add_argument("--unblinded", action="store_true", help="of a trial: by the model that knows the arm")
     kept = tasks.add_parser("versions", help="bring checksums, DVC pointers and dvc.yaml up to date; a full run does")
     kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
     pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
@@ -115,9 +120,8 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     return counts
 
 
-def _refuse_to_lose(target: Path, *given: Path) -> None:
+def _refuse_to_lose(target: Path, columns: Iterable[str], *given: Path) -> None:
     """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
-    from attrition.score import OUTPUT
     from notebook_report.results import OutputError
 
     why = errors.endless(target)
@@ -125,7 +129,7 @@ def _refuse_to_lose(target: Path, *given: Path) -> None:
         why = "it is what is read"
     elif not why and target.is_file() and target.stat().st_size:
         with target.open("rb") as file:
-            why = "" if file.readline(200).strip() == ",".join(OUTPUT).encode() else "it is there, and holds no scores"
+            why = "" if file.readline(200).strip() == ",".join(columns).encode() else "it is there, and holds no scores"
     if why:
         raise OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
 
@@ -135,13 +139,15 @@ def score(args: argparse.Namespace) -> int:
     from attrition import registry
     from attrition import score as scoring
 
+    if _of_own_trial(args):
+        return score_trial(args)
     if not args.patients.exists():
         print(f"{args.patients.name}: there is no such file", file=sys.stderr)
         return errors.USAGE
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
-        _refuse_to_lose(target, args.patients)
+        _refuse_to_lose(target, scoring.OUTPUT, args.patients)
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
     except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
@@ -153,6 +159,45 @@ def score(args: argparse.Namespace) -> int:
     rate = counts["rows"] / (time.perf_counter() - started)
     print(f"{target}: {scoring.summary(counts)}; {rate:,.0f} rows a second\n{scoring.late(scorer.card)}")
     return errors.CONTRACT if counts["refused"] else errors.OK
+
+
+def _of_own_trial(args: argparse.Namespace) -> bool:
+    """Whether the model is one of a reader's own trial; else options that are about trials are refused."""
+    from attrition import own
+
+    if (Path(args.model) / own.CARD).is_file():
+        return True
+    if args.mapping or args.unblinded or getattr(args, "cut", "") or getattr(args, "anyway", False):
+        parser().error(
+            "--mapping, --cut, --unblinded and --anyway go with --model OUT/model, of a run on your own trial"
+        )
+    return False
+
+
+def score_trial(args: argparse.Namespace) -> int:
+    """Score the patients of a trial who are at the landmark of a model; what it cannot do is told first."""
+    from attrition import own
+    from attrition.registry import upkeep
+    from notebook_report import results
+
+    model = own.Kept.load(Path(args.model), args.unblinded)
+    target = args.out or args.patients.with_suffix(".scored.csv")
+    files, trial = own.read(str(args.patients), args.mapping, args.cut, model.card["horizon"])
+    _refuse_to_lose(target, own.OUTPUT, *files.files())
+    scored, found = model.score(trial)
+    found |= {"file": target, "fitted": own.data_of(files) == model.card["data_sha256"]}
+    doubts = upkeep.told("doubts", found)
+    if doubts and not args.anyway:
+        print(f"{doubts}\nnothing was written; --anyway writes it", file=sys.stderr)
+        return errors.CONTRACT
+    before = os.umask(0o077)  # for nobody else's eyes
+    try:
+        text = results.inert(scored).to_csv(index=False, lineterminator="\n", float_format="%.6f")
+        results.publish(target, text)
+    finally:
+        os.umask(before)
+    print(*filter(None, [doubts, upkeep.told("scored", found)]), upkeep.told("limits", found), sep="\n")
+    return errors.OK
 
 
 def _new(out: Path, same: bool = False) -> None:
@@ -181,12 +226,17 @@ def simulate(args: argparse.Namespace) -> int:
 
 def monitor(args: argparse.Namespace) -> int:
     """Look at a batch; the exit code is the advice."""
-    from attrition import registry
+    from attrition import own, registry
     from attrition.registry import upkeep
     from notebook_report import results
 
-    scorer = registry.load(args.model)
-    found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))
+    if _of_own_trial(args):
+        model = own.Kept.load(Path(args.model), args.unblinded)
+        held = upkeep.reference_trial(model, args.reference, Path(args.model))
+        found = upkeep.monitor_trial(model, own.read(str(args.batch), args.mapping)[1], held)
+    else:
+        scorer = registry.load(args.model)
+        found = upkeep.monitor(scorer, args.batch, upkeep.reference(scorer, args.reference, Path(args.model)))
     print(json.dumps(results.plain(found), indent=1) if args.json else upkeep.told("monitor", found))
     return upkeep.CODES[found["advice"]]
 

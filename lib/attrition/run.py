@@ -29,6 +29,7 @@ the published quick start, see docs/using.md:
   python -m attrition simulate --n 200 --seed 43 --out batch.csv
   python -m attrition monitor batch.csv
   python -m attrition retrain batch.csv --out retrained
+  python -m attrition score pilot --model reports/model --anyway --out risks.csv
 
 exit codes: 0 ok, 2 usage or parameters, 3 data contract, 4 environment, 5 notebook failed, 6 output, 130 interrupted
 """

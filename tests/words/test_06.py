@@ -1042,6 +1042,14 @@ CASES: dict = {
             ),
         ),
     ],
+    "kept": [
+        ({"day": None}, "No model is kept: at no landmark could one be judged."),
+        (
+            {"day": 28, "labels": ["All, arm blinded", "All"]},
+            "Kept in the folder `model` of the output: *All, arm blinded* and *All*, "
+            "fitted to everybody at risk on day 28.",
+        ),
+    ],
     turns.inline("06_real_trial", "ch06-04b"): [
         (
             {"study": SimpleNamespace(source="table")},

@@ -4,6 +4,7 @@ What a batch is held against must not have been fitted to: of the champion's own
 by a fit that has not seen them (`modelcard.out_of_fold`). Nothing that is returned is about a single patient.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attrition import contract, models, monitoring, params, paths, registry, score, seeds, settings
+from attrition import contract, models, monitoring, own, params, paths, registry, score, seeds, settings
+from attrition.cdisc import Trial
 from attrition.contract.strict import ContractError, Problem, lines_of, read_pieces
+from attrition.landmark import cohort, prediction, transport
 from attrition.metrics import evaluator, intervals
 from attrition.registry import modelcard
 from notebook_report import errors, results
@@ -90,9 +93,15 @@ def compare(scorer: score.Scorer, batch: pd.DataFrame, held: pd.DataFrame) -> tu
     twin.fit(held, held["dropout"])
     y, probability = both["dropout"].to_numpy(float), both["probability"].to_numpy()
     seen = cells.onehot(both[WATCHED]), y, probability, models.probability(twin, both)
-    before, now = (monitoring.Seen(*(part[rows] for part in seen)) for rows in np.split(both.index, [len(held)]))
-    dealt = monitoring.deal(len(batch), len(both), DEALS, seeds.stream(card["seed"], "monitor"))
-    return monitoring.looks([before], [now], cells, [dealt])[0], cells.columns
+    return _look(seen, len(batch), cells, card["seed"]), cells.columns
+
+
+def _look(seen: tuple[NDArray, ...], n_batch: int, cells: monitoring.Cells, seed: int) -> monitoring.Look:
+    """One look of chapter 08 at the last patients of what monitoring sees, beside the others."""
+    order = np.split(np.arange(len(seen[0])), [-n_batch])
+    before, now = (monitoring.Seen(*(part[rows] for part in seen)) for rows in order)
+    dealt = monitoring.deal(n_batch, len(seen[0]), DEALS, seeds.stream(seed, "monitor"))
+    return monitoring.looks([before], [now], cells, [dealt])[0]
 
 
 def false_alarms(n_patients: int) -> tuple[str, dict[str, float]]:
@@ -128,23 +137,97 @@ def monitor(scorer: score.Scorer, path: Path, held: pd.DataFrame) -> dict[str, A
     left = int(batch["dropout"].sum()) if "dropout" in batch else None
     look, columns = compare(scorer, batch if left is not None else batch.assign(dropout=np.nan), held)
     size, rates = false_alarms(len(batch))
+    found: dict[str, Any] = {"file": path.name, "patients": len(batch), "left": left, "reference": len(held)}
+    found |= {"outside": int((scorer.support.outside(batch) != "").sum()), "counted_at": size}
+    found |= {"known": score.late(scorer.card), "false_advice": rates.get("chi2" if left is None else "advice")}
+    return found | _seen(look, columns, rates)
+
+
+def _seen(look: monitoring.Look, columns: list[str], rates: Mapping[str, float]) -> dict[str, Any]:
+    """Alarms, figures, inputs and advice of a look."""
     sounds = {name: look.outcome()["alarm", name] for name in (*look.p, "psi_customary")}
     sounds |= {"seed_rule": look.outcome()["alarm", "seed_rule"]} if look.figures else {}
     alone = look.table(columns).set_index("column")
     known = {name: {"p": look.p.get(name), "false_alarm_rate": rates.get(name)} for name in sounds}
-    found: dict[str, Any] = {"file": path.name, "patients": len(batch), "left": left, "reference": len(held)}
-    found |= {"outside": int((scorer.support.outside(batch) != "").sum()), "inputs": alone.reset_index()}
-    found |= {"figures": look.figures | {"psi": alone["psi"].max()}, "counted_at": size, "advice": look.action()}
+    found: dict[str, Any] = {"inputs": alone.reset_index(), "advice": look.action()}
+    found |= {"figures": look.figures | {"psi": alone["psi"].max()}}
     found |= {"alarms": {name: about | {"alarm": sounds[name]} for name, about in known.items()}}
-    found |= {"most": [alone["p_chi2"].idxmin(), alone["p_chi2"].min()], "known": score.late(scorer.card)}
-    return found | {"false_advice": rates.get("chi2" if left is None else "advice")}
+    return found | {"most": [alone["p_chi2"].idxmin(), alone["p_chi2"].min()]}
+
+
+def reference_trial(model: own.Kept, given: Path | None, folder: Path) -> pd.DataFrame:
+    """Patients at the landmark to hold others against, see `at_landmark`.
+
+    Parameters
+    ----------
+    model : attrition.own.Kept
+    given : pathlib.Path, optional
+        A trial with outcomes; default: the model's own, as the run that kept it has registered it.
+    folder : pathlib.Path
+        Where the model lies.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no trial is given, and the model's own is not where it was, or not as it was.
+    """
+    one = own.read(str(given))[0] if given else own.files_of(model.card["trial"], folder.resolve().parent)
+    with contextlib.suppress(FileNotFoundError):
+        fitted = one is not None and own.data_of(one) == model.card["data_sha256"]
+        if one and (given or fitted):
+            return at_landmark(model, one.load(), fitted)
+    told = "the trial that the model was fitted to is not here as it was; --reference names it, or another one"
+    raise FileNotFoundError(f"{model.card['trial']}: {told} with outcomes")
+
+
+def at_landmark(model: own.Kept, trial: Trial, fitted: bool = False) -> pd.DataFrame:
+    """Patients at risk at a model's landmark: its inputs, ``dropout`` and a ``probability`` that no fit has seen.
+
+    The outcome is missing where it is not known yet. Of the model's own trial (`fitted`) each probability is that of a
+    fit to the others.
+    """
+    table, absent = model.features(trial)
+    if absent:
+        raise ContractError(trial.name, [Problem(name, "nobody in the trial has this input") for name in absent])
+    probability, day, horizon = model.risks(table, absent), model.card["day"], model.card["horizon"]
+    if fitted:
+        of, seed = prediction.problem(transport.aligned(trial, horizon, (day,)), day), model.card["seed"]
+        folds = prediction.folds_of(of, model.card["n_folds"], 1, seed)
+        probability = prediction.out_of_fold(of, model.name, prediction.ridge(of, model.name, seed), folds)[:, 0]
+    return table.assign(dropout=cohort.target(trial, day, horizon), probability=probability)
+
+
+def monitor_trial(model: own.Kept, trial: Trial, held: pd.DataFrame) -> dict[str, Any]:
+    """The alarms of chapter 08 for the patients of a trial at the landmark of a model; as `monitor` has them.
+
+    Patients who stand in the reference (`reference_trial`) are left out. Calibration and ranking are looked at where
+    everybody's outcome is known, in both: who leaves is known sooner than who stays.
+    """
+    batch = at_landmark(model, trial)
+    rows, known = (pd.util.hash_pandas_object(side.drop(columns=["dropout", "probability"])) for side in (batch, held))
+    batch, again = batch[~rows.isin(known)], int(rows.isin(known).sum())
+    if not FEWEST <= len(batch) <= MOST or len(held) < FEWEST:
+        rule = f"{FEWEST} to {MOST:,} patients are needed at the landmark whom the model was not fitted to"
+        raise ContractError(trial.name, [Problem("", rule)])
+    both = pd.concat([held, batch])
+    y, probability = both.pop("dropout").to_numpy(float), both.pop("probability").to_numpy()
+    seen = not np.isnan(y).any()
+    below = both.select_dtypes("number").min() - 1  # a gap has a cell of its own, if it is common enough
+    cells = monitoring.Cells(inputs := both.fillna(below.to_dict()).fillna(""))
+    parts = cells.onehot(inputs), y if seen else np.full(len(y), np.nan), probability, probability
+    look = _look(parts, len(batch), cells, model.card["seed"])._replace(figures={})
+    found = {"file": trial.name, "patients": len(batch), "left": int(batch["dropout"].sum()) if seen else None}
+    found |= {"reference": len(held), "again": again, "outside": int((model.outside(batch) != "").sum())}
+    found |= {"unseen": "not everybody's outcome is known", "counted_at": "any size", "false_advice": None}
+    alarms = _seen(look, cells.columns, dict.fromkeys(look.p, monitoring.ALPHA))
+    return found | alarms | {"known": told("limits", model.limits)}
 
 
 def told(task: str, found: Mapping[str, Any]) -> str:
-    """What `monitor` or `retrain` found, in lines."""
+    """What was found, in lines: `task` is a key of ``upkeep.yaml``."""
     words = {"names": monitoring.NAMES, "actions": monitoring.ACTIONS, "measures": modelcard.METRIC_NAMES}
     page = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(SAID[task])
-    return page.render({**found, **words})
+    return page.render({**found, **words}).strip()
 
 
 def retrain(scorer: score.Scorer, path: Path, folder: Path, seen: pd.DataFrame | None, named: bool) -> dict[str, Any]:
