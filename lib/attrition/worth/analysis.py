@@ -191,7 +191,7 @@ def table(at: Landmark, money: Money | None) -> pd.DataFrame:
 def _ends(drawn: Array, value: float | None = None, name: str = "completers") -> dict[str, float]:
     """`model.ends` as columns of a table."""
     found = model.ends(drawn, value)
-    return {name: found.pop("value")} | found
+    return {name: found["value"], "ci_low": found["ci_low"], "ci_high": found["ci_high"]}
 
 
 def shown(at: Landmark, money: Money | None, power: Mapping[str, Any] | None) -> pd.DataFrame:
