@@ -362,8 +362,8 @@ def main() -> None:
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("--all", action="store_true", help="whole reports as well")
     args = command.parse_args()
-    if not execute.KEEP_MEMORY.keys() <= os.environ.keys():  # as kernels have it; read by the C library at the start
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **execute.KEEP_MEMORY})
+    if not execute.VARIABLES["usual"].keys() <= os.environ.keys():  # as kernels have it; read by the C library at the start
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **execute.VARIABLES["usual"]})
     measurements = [generator, ranking, regression, bootstrap, net_benefit, decision_curve, scores, memory]
     if args.all:
         measurements.append(reports)
