@@ -491,3 +491,13 @@ def test_of_many_sites_the_largest_stand_alone(monkeypatch):
     arm = pd.Series(list("xy" * 9 + "x"))
     groups = trial_module.pool_sites(site, arm, trial_module.Definitions(smallest_site_arm=1))
     assert dict(zip(site, groups, strict=True)) == {"A": "A", "B": "pooled", "C": "C", "D": "pooled"}
+
+
+def test_a_folder_of_a_table_and_its_mapping_says_what_to_give(tmp_path):
+    (tmp_path / "patients.csv").write_text("id,arm\n1,A\n", encoding="utf-8")
+    with pytest.raises(cdisc.CdiscError) as told:
+        open_source(tmp_path)
+    assert "--trial" not in str(told.value)
+    (tmp_path / "trial-mapping.toml").write_text("", encoding="utf-8")
+    with pytest.raises(cdisc.CdiscError, match=f"--trial {tmp_path.name}/trial-mapping.toml"):
+        open_source(tmp_path)

