@@ -6,7 +6,7 @@ WORKDIR /app
 COPY requirements-serving.lock .
 RUN sed -n '/^uv==/,/[^\\]$/p' requirements-serving.lock > uv.lock \
     && pip install --no-cache-dir --require-hashes -r uv.lock \
-    && uv venv /venv \
+    && uv venv --python "$(command -v python)" /venv \
     && uv pip install --no-cache --python /venv/bin/python --require-hashes --compile-bytecode -r requirements-serving.lock
 COPY pyproject.toml README.md LICENSE params.yaml claims.yaml ./
 COPY lib lib

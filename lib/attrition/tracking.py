@@ -21,7 +21,6 @@ import pandas as pd
 from attrition import params, paths, settings
 from notebook_report import project, results
 from notebook_report.sources import file_digest
-from notebook_report.state import State
 
 NAME = re.compile(r"[^\w.\-/ ]")
 LONGEST_PARAMETER = 500
@@ -138,6 +137,8 @@ def _tracked(out: Path) -> dict[str, str]:
 
 def waiting(out: Path) -> dict[str, str]:
     """Chapters that have been run and are not in the store yet, with the key of what they were run from."""
+    from notebook_report.state import State  # not at the top: a served model has no runs, and not what this needs
+
     state = State(out)
     done, keys = _tracked(out), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
     return {name: key for name, key in keys.items() if key and done.get(name) != key}

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -401,3 +404,51 @@ def test_a_packed_folder_is_a_model_without_any_store(champion, tmp_path):
     assert (
         made["probability"].tolist() == champion.check_and_score(score.as_text(as_patients()))["probability"].tolist()
     )
+
+
+OFFLINE = re.compile(
+    r"NewConnectionError|ConnectTimeout|Failed to fetch|error sending request|Temporary failure in name"
+)
+
+
+def built(folder):
+    """Run COPY and RUN of the first stage of the Dockerfile as written, with a folder in place of the root."""
+    first = instructions()[1:]
+    first = first[: [kind for kind, _ in first].index("FROM")]
+    subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
+    app_folder, found = folder / "app", {"PATH": f"{folder / 'python' / 'bin'}:/usr/bin:/bin", "HOME": str(folder)}
+    found |= {name: value for name, value in os.environ.items() if re.match(r"(?i)(pip|uv|https?|no)_|ssl_cert", name)}
+    app_folder.mkdir()
+    for kind, rest in first:
+        if kind == "COPY":
+            *sources, target = rest.split()
+            for source in sources:
+                place = app_folder / target / (Path(source).name if target.endswith("./") or target == "." else "")
+                copy = shutil.copytree if (paths.ROOT / source).is_dir() else shutil.copy
+                copy(registry.folder() if source == "data/processed/champion" else paths.ROOT / source, place)
+        elif kind == "RUN":
+            command = re.sub(r"(?<![\w.])/venv\b", str(folder / "venv"), rest)
+            done = subprocess.run(["bash", "-ec", command], cwd=app_folder, env=found, capture_output=True, text=True)
+            if done.returncode and OFFLINE.search(done.stderr):
+                pytest.skip("no package registry is reachable")
+            assert done.returncode == 0, done.stderr[-2000:]
+    return app_folder, folder / "venv" / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_steps_of_the_image_serve_without_a_container(champion, tmp_path):
+    """What the image holds answers as the scorer does, and has neither notebooks nor MLflow."""
+    app_folder, python = built(tmp_path)
+    for name in ("mlflow", "IPython", "pytest", "dvc"):
+        assert subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 1
+    words = json.loads(next(rest for kind, rest in instructions() if kind == "CMD"))
+    words = [str(python), *(word.replace("/app", str(app_folder)) for word in words[1:-2]), "--host", "127.0.0.1"]
+    port, env = services.free_port(), {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": ""}
+    with services.running(
+        [*words, "--port", port], f"http://127.0.0.1:{port}/ping", tmp_path / "log", env, cwd=tmp_path
+    ):
+        status, answer = services.request(f"http://127.0.0.1:{port}/invocations", sent())
+    assert status == 200
+    expected = champion.check_and_score(score.as_text(as_patients()))["probability"].tolist()
+    assert [row["probability"] for row in json.loads(answer)["predictions"]] == pytest.approx(expected, abs=1e-12)
