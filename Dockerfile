@@ -1,7 +1,7 @@
 # Serves trial-dropout@champion on port 8080, by the names localhost and 127.0.0.1 (others: --name).
 # First ./run_all.sh (it makes data/processed/champion), then
 #   docker build -t attrition . && docker run --rm -p 127.0.0.1:8080:8080 attrition
-FROM python:3.11.7-slim AS build
+FROM python:3.11.16-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7 AS build
 WORKDIR /app
 COPY requirements-serving.lock .
 RUN sed -n '/^uv==/,/[^\\]$/p' requirements-serving.lock > uv.lock \
@@ -13,7 +13,7 @@ COPY lib lib
 RUN uv pip install --no-cache --python /venv/bin/python --offline --no-deps --no-build-isolation -e .
 COPY data/processed/champion champion
 
-FROM python:3.11.7-slim
+FROM python:3.11.16-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \

@@ -363,7 +363,9 @@ def test_the_image_is_pinned_unprivileged_and_watched():
     found = instructions()
     kinds = [kind for kind, _ in found]
     assert set(kinds) <= {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
-    assert all(re.match(r"python:3\.11\.\d+-slim\b", rest) for kind, rest in found if kind == "FROM")
+    bases = [rest.split(" AS ")[0] for kind, rest in found if kind == "FROM"]
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.11\.\d+-slim@sha256:[0-9a-f]{64}", bases[0])
     last = found[len(kinds) - kinds[::-1].index("FROM") :]
     users = [rest for kind, rest in last if kind == "USER"]
     assert users, "the served image must not run as root"
