@@ -102,6 +102,20 @@ def test_an_arm_without_events_does_not_run_away(rng):
     assert p[arm == 1].max() < 1e-3
 
 
+@pytest.mark.parametrize("share", [0.5, 0.02])
+def test_where_rows_are_plenty_an_arm_without_events_ends_where_newton_does(rng, monkeypatch, share):
+    X, _ = made(rng, 2000)
+    arm = (rng.random(2000) < share).astype(int)
+    y = np.where(arm == 1, 0, rng.integers(0, 2, 2000))
+    model = ridge.RidgeLogistic(free=[True] + [False] * 6)
+    found = model.fit(np.column_stack([arm, X]), y)
+    p, C = found.predict_proba(np.column_stack([arm, X]))[:, 1], found.C_[0]
+    monkeypatch.setattr(ridge, "PLENTY", np.inf)
+    exact = ridge.RidgeLogistic(grid=(C,), free=[True] + [False] * 6).fit(np.column_stack([arm, X]), y)
+    np.testing.assert_allclose(p, exact.predict_proba(np.column_stack([arm, X]))[:, 1], atol=1e-6)
+    assert p[arm == 1].max() < 1e-3
+
+
 def test_inner_folds_are_balanced_and_never_part_a_group(rng):
     group = np.repeat(np.arange(40), 3)
     counts = rng.integers(0, 3, (5, 40))[:, group].astype(float)
