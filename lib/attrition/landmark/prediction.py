@@ -279,9 +279,8 @@ def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resample
     weights = [of.weights_of(rows) for rows in draws]
     cases = [(rows, everybody) for rows in (everybody, *draws)]
     first, *found = fitted_on(estimator, X, of.y, cases, [of.weight, *weights])
-    drawn = zip(draws, found, weights, strict=True)
-    own = [metrics.auroc(of.y[rows], y_prob[rows], weight) for rows, y_prob, weight in drawn]
-    gained = float(np.mean(np.array(own) - [metrics.auroc(of.y, y_prob, of.weight) for y_prob in found]))
+    counts = np.stack([np.bincount(rows, w, len(of.y)) for rows, w in zip(draws, weights, strict=True)])
+    gained = float(np.mean(ranks.auroc(of.y, np.stack(found), counts) - ranks.auroc(of.y, np.stack(found), of.weight)))
     apparent = metrics.auroc(of.y, first, of.weight)
     return {"apparent": apparent, "optimism": gained, "corrected": apparent - gained}
 
