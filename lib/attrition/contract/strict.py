@@ -298,7 +298,7 @@ def _unquoted(text: str) -> Records | None:
     return (
         header,
         [cells[place :: len(header)] for place in range(len(header) if rows[1:] else 0)],
-        range(2, len(rows) + 1),
+        list(range(2, len(rows) + 1)),
         [],
     )
 
