@@ -47,6 +47,7 @@ def test_the_longest_way_starts_first():
 
 
 def test_what_chapters_need_comes_along_and_a_readers_own_data_have_theirs():
-    assert [c.name for c in project.with_needs([project.find("07")])] == ["06_real_trial", "07_time_to_dropout"]
+    assert [c.name for c in project.with_needs([project.find("10")])] == ["06_real_trial", "10_worth"]
+    assert [c.name for c in project.with_needs([project.find("07")])] == ["07_time_to_dropout"]
     own = ["06_real_trial", "07_time_to_dropout", "09_running_trial", "10_worth"]
     assert [c.name for c in project.on_own_data()] == own

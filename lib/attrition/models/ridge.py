@@ -203,9 +203,7 @@ def _stepped_search(
     .. math:: \delta_f = -\{C (H - H_f) + P\}^{-1} \{C (g - g_f) + P b\}, \qquad
               \ell_f(b) + g_f'\delta_f + \tfrac12 \delta_f' H_f \delta_f
 
-    References
-    ----------
-    Giordano R et al. (2019), A Swiss Army infinitesimal jackknife, AISTATS, 1139-1147.
+    This is the infinitesimal jackknife of Giordano and others (2019), with the remaining rows' second derivatives.
     """
     total, rate = counts.sum(axis=1), (counts * y).sum(axis=1) / counts.sum(axis=1)
     path = np.zeros((len(grid), len(counts), tables.q))
