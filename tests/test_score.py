@@ -1,6 +1,7 @@
 """Scoring: what is saved is what was fitted, what cannot be scored is refused row by row."""
 
 import json
+import stat
 import subprocess
 import sys
 
@@ -199,6 +200,11 @@ def test_the_command_writes_scores_and_says_what_it_did(saved, patients, tmp_pat
     written = pd.read_csv(tmp_path / "patients.scored.csv", dtype=str)
     assert written["patient_id"].tolist()[0] == "P-0001"
     assert written["probability"].notna().sum() == 9
+
+
+def test_scores_are_for_nobody_elses_eyes(saved, patients, tmp_path):
+    assert command.main(["score", str(patients(n=3)), "--model", str(saved)]) == 0
+    assert stat.S_IMODE((tmp_path / "patients.scored.csv").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(

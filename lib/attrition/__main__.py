@@ -108,7 +108,7 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     from notebook_report import results
 
     counts, told = {"rows": 0, "refused": 0, "outside": 0}, time.perf_counter()
-    with results.replacing(target) as file:
+    with results.replacing(target, private=True) as file:
         for piece in pieces:
             _as_text(piece).to_csv(file, index=False, header=not counts["rows"], lineterminator="\n", mode="wb")
             counts["rows"] += len(piece)
@@ -163,9 +163,9 @@ def score(args: argparse.Namespace) -> int:
 
 def _of_own_trial(args: argparse.Namespace) -> bool:
     """Whether the model is one of a reader's own trial; else options that are about trials are refused."""
-    from attrition import own
+    from attrition.models import saving
 
-    if (Path(args.model) / own.CARD).is_file():
+    if (Path(args.model) / saving.LANDMARK).is_file():
         return True
     if args.mapping or args.unblinded or getattr(args, "cut", "") or getattr(args, "anyway", False):
         parser().error(
@@ -190,12 +190,8 @@ def score_trial(args: argparse.Namespace) -> int:
     if doubts and not args.anyway:
         print(f"{doubts}\nnothing was written; --anyway writes it", file=sys.stderr)
         return errors.CONTRACT
-    before = os.umask(0o077)  # for nobody else's eyes
-    try:
-        text = results.inert(scored).to_csv(index=False, lineterminator="\n", float_format="%.6f")
-        results.publish(target, text)
-    finally:
-        os.umask(before)
+    text = results.inert(scored).to_csv(index=False, lineterminator="\n", float_format="%.6f")
+    results.publish(target, text, private=True)
     print(*filter(None, [doubts, upkeep.told("scored", found)]), upkeep.told("limits", found), sep="\n")
     return errors.OK
 

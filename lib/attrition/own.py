@@ -28,7 +28,7 @@ from attrition.trials import TrialFiles, mapping
 from notebook_report import results
 from notebook_report.sources import digest, file_digest
 
-FOLDER, CARD = "model", "landmark.json"
+FOLDER, CARD = "model", saving.LANDMARK
 FEWEST = 8
 """Patients at or beyond each end of a range, and of a category that is kept by its name: as in a released report."""
 MARGIN = 0.25
@@ -219,12 +219,12 @@ class Kept:
 
     def risks(self, table: pd.DataFrame, absent: list[str]) -> np.ndarray:
         """Risk of leaving by the horizon; what is `absent` is taken to be as in the median patient."""
-        pairs = [(table[one["feature"]], one["level"]) for one in self.columns]
+        pairs, fitted = [(table[one["feature"]], one["level"]) for one in self.columns], self.fitted
         X = np.column_stack([cells if level is None else cells.eq(level) for cells, level in pairs]).astype(float)
-        design = self.fitted.design_
+        design = fitted.design_
         median = design.centre + design.scale * design.table[0, 1 : 1 + len(pairs)]
         gone = np.array([one["feature"] in absent for one in self.columns])
-        return models.probability(self.fitted, np.where(gone, median, X))
+        return models.probability(fitted, np.where(gone, median, X))
 
     def outside(self, table: pd.DataFrame) -> pd.Series:
         """Inputs in which each patient lies outside those of its trial, as text; a missing one never does."""

@@ -6,6 +6,7 @@ same bytes. Tables are CSV. Both are published by rename: a reader never meets h
 
 import json
 import math
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,12 +42,12 @@ class OutputError(errors.Refusal, OSError):
         return f"cannot write {self.filename}: {self.strerror}"
 
 
-def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
+def publish(path: Path, text: str | bytes, at: Path | None = None, private: bool = False) -> Path:
     """Write a file under a temporary name in the same folder, then rename it; text as UTF-8 with LF line ends.
 
-    With `at` the file waits there until the driver moves it to `path`. Gives the place where it stands now. When it
-    cannot be written, what stood at `path` is untouched. A notebook at small sizes that was opened by itself does not
-    write over the committed report.
+    With `at` the file waits there until the driver moves it to `path`; for `private` see `replacing`. Gives the place
+    where it stands now. When it cannot be written, what stood at `path` is untouched. A notebook at small sizes that
+    was opened by itself does not write over the committed report.
     """
     committed = project.current.reports
     if project.current.profile == "quick" and project.out() == committed and path.is_relative_to(committed):
@@ -54,7 +55,7 @@ def publish(path: Path, text: str | bytes, at: Path | None = None) -> Path:
         raise OtherProfile(f"{why} {project.current.command} lab")
     try:
         (at or path).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(at or path) as file:
+        with replacing(at or path, private) as file:
             file.write(text.encode() if isinstance(text, str) else text)
         _note(path)
     except OSError as error:
@@ -71,11 +72,12 @@ def renew(files: Mapping[Path, str], check: bool = False) -> list[str]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes its place when all is in it."""
+def replacing(path: Path, private: bool = False) -> Iterator[BinaryIO]:
+    """A file to write that takes its place when all is in it; readable by whom the umask says, or the owner alone."""
+    mode = 0o600 if private else 0o666
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as file:  # readable by whom the umask says
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
         temporary.replace(path)
     except BaseException:

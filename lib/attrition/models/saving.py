@@ -59,6 +59,7 @@ def save(model: str, fitted: Pipeline, version: str, folder: Path) -> None:
 
 
 MANIFEST = "manifest.json"
+LANDMARK = "landmark.json"  # in the folder of a model of a trial of one's own, see `attrition.own`
 
 
 def _digests(folder: Path) -> dict[str, str]:
