@@ -25,13 +25,14 @@ from notebook_report import results
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "data" / "example_trial"
+MADE = runpy.run_path(str(EXAMPLE / "make.py"))
 MEASURED = {"Systolic blood pressure": "vital sign", "Pulse rate": "vital sign", "Total score": "questionnaire"}
 PATIENTS_A_SITE = 75
 
 
 def patients(n: int, rng: np.random.Generator) -> pd.DataFrame:
     """The example's patients, as many as asked for."""
-    made = runpy.run_path(str(EXAMPLE / "make.py"), {"__name__": "example"})["patients"]
+    made = MADE["patients"]
     made.__globals__["N"] = n
     sites = [f"S{number:04d}" for number in range(max(4, n // PATIENTS_A_SITE))]
     return made(rng).assign(patient_id=[f"{number:06d}" for number in range(1, n + 1)], site=rng.choice(sites, n))
@@ -39,7 +40,6 @@ def patients(n: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def records(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Dated records of all patients, some fifty each."""
-    terms = runpy.run_path(str(EXAMPLE / "make.py"), {"__name__": "example"})["TERMS"]
     last, usual = people["last_day"].to_numpy(), rng.normal(size=len(people))
     who, week = np.meshgrid(np.arange(len(people)), np.arange(2, 25, 2), indexing="ij")
     seen = (7 * week + 3 < last[who]) & (rng.random(who.shape) < 0.9)
@@ -53,8 +53,8 @@ def records(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     range_of = rng.choice(["NORMAL", "HIGH", "LOW"], len(at), p=[0.85, 0.1, 0.05])
     parts.append({"who": at, "kind": "lab", "term": "Alanine aminotransferase", "day": when, "body_system": range_of})
     of = np.repeat(np.arange(len(people)), rng.poisson(np.where(people["arm"] == "Active", 0.02, 0.01) * last))
-    term = rng.choice(list(terms), len(of))
-    named = {"term": term, "body_system": pd.Series(term).map(terms).to_numpy()}
+    term = rng.choice(list(MADE["TERMS"]), len(of))
+    named = {"term": term, "body_system": pd.Series(term).map(MADE["TERMS"]).to_numpy()}
     parts.append({"who": of, "kind": "adverse event", "day": rng.integers(1, last[of]), **named})
     table = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
     table.insert(0, "patient_id", people["patient_id"].to_numpy()[table.pop("who")])

@@ -13,5 +13,6 @@ LOCK = ROOT / "requirements.lock"
 COST = ROOT / "benchmarks" / "cost.csv"  # cost by number of patients, as measured by ``benchmarks/curves.py``
 # Committed results of studies that are too long for a run, see `attrition.studies`
 STUDIES = ROOT / "reports" / "studies"
+MAPPING = "trial-mapping.toml"  # the mapping of a table, as the template has it
 # In an output folder: a reader's trials that the run is about, see `attrition.trials`
 REGISTER = Path(".state") / "trials.json"

@@ -91,7 +91,7 @@ class TrialCommand(Command):
         if args.describe:
             from attrition import trials
 
-            print(trials.describe(args.trial, args.mapping, Path.cwd() / "trial-mapping.toml"))
+            print(trials.describe(args.trial, args.mapping, Path.cwd() / paths.MAPPING))
             return OK
         return write_template() if args.trial == ["template"] else None
 
@@ -210,7 +210,7 @@ def write_template() -> int:
     from attrition.trials import mapping
     from notebook_report import results
 
-    target = Path.cwd() / "trial-mapping.toml"
+    target = Path.cwd() / paths.MAPPING
     if target.exists():
         complain(f"{target} is there already and stays as it is; move it away for a new one")
         return OUTPUT

@@ -28,8 +28,6 @@ LONGEST_PARAMETER = 500
 MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
 SIMULATED = "simulated trial"
 PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}  # of a chapter of which the file says nothing
-
-
 Given = Mapping[str, Any] | None
 
 

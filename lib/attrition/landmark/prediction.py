@@ -280,7 +280,8 @@ def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resample
     cases = [(rows, everybody) for rows in (everybody, *draws)]
     first, *found = fitted_on(estimator, X, of.y, cases, [of.weight, *weights])
     counts = np.stack([np.bincount(rows, w, len(of.y)) for rows, w in zip(draws, weights, strict=True)])
-    gained = float(np.mean(ranks.auroc(of.y, np.stack(found), counts) - ranks.auroc(of.y, np.stack(found), of.weight)))
+    everyone = np.stack(found)
+    gained = float(np.mean(ranks.auroc(of.y, everyone, counts) - ranks.auroc(of.y, everyone, of.weight)))
     apparent = metrics.auroc(of.y, first, of.weight)
     return {"apparent": apparent, "optimism": gained, "corrected": apparent - gained}
 

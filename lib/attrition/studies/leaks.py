@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from attrition import features, metrics, params, seeds, settings, simulate
+from attrition import features, metrics, params, seeds, settings, simulate, studies
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, uncertainty
 from attrition.landmark.prediction import Problem, enough, problem
@@ -428,5 +428,4 @@ def simulated_price_list(p, seed: int) -> pd.DataFrame:
 def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     """The study by name: `simulated_price_list` with the parameters of the full report."""
     rows = simulated_price_list(params.load("06_real_trial").but(leak_trials=n_trials), seed)
-    command = f"python -m attrition study {NAME} --trials {n_trials}"
-    return {"command": command, "seed": seed, "n_trials": n_trials, "rows": rows.to_dict("records")}
+    return studies.about(NAME, seed, n_trials) | {"rows": rows.to_dict("records")}

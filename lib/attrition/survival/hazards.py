@@ -86,18 +86,12 @@ def _ordered(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, _O
     return X[o.order], o
 
 
-def log_likelihood(time: ArrayLike, event: ArrayLike, X: ArrayLike, beta: Array) -> float:
-    """Partial log-likelihood of coefficients (Efron's for ties), the predictors centred.
+def _likelihood(x: Array, o: _Order, beta: Array) -> float:
+    """Partial log-likelihood of coefficients (Efron's for ties).
 
-    Examples
-    --------
-    >>> round(log_likelihood([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]], np.zeros(1)), 4)
+    >>> round(_likelihood(*_ordered([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]]), np.zeros(1)), 4)
     -1.7918
     """
-    return _likelihood(*_ordered(time, event, X), beta)
-
-
-def _likelihood(x: Array, o: _Order, beta: Array) -> float:
     return float(x[o.rows].sum(axis=0) @ beta - np.log(_at_risk(np.exp(x @ beta), o)).sum())
 
 
