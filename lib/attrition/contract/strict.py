@@ -210,7 +210,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
         raise ContractError(file, problems)
     if not len(first):
         raise _refuse(file, "there is a header and no row below it")
-    index = pd.Index(lines, name="line")
+    index = pd.Index(list(lines), name="line")
     columns = [pd.Series(pa.array(column, pa.large_string()), dtype="str", index=index) for column in cells]
     table = pd.concat(columns, axis=1, keys=header)
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
@@ -295,12 +295,8 @@ def _unquoted(text: str) -> Records | None:
     if len({row.count(",") for row in rows}) > 1 or not all(rows) or max(map(len, rows)) > csv.field_size_limit():
         return None
     header, cells = rows[0].split(","), ",".join(rows[1:]).split(",")
-    return (
-        header,
-        [cells[place :: len(header)] for place in range(len(header) if rows[1:] else 0)],
-        list(range(2, len(rows) + 1)),
-        [],
-    )
+    columns = [cells[place :: len(header)] for place in range(len(header))] if rows[1:] else []
+    return header, columns, range(2, len(rows) + 1), []
 
 
 def _records(text: str, file: str) -> Records:

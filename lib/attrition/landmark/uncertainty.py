@@ -222,11 +222,8 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
         p (one-sided: the share of outcomes, the observed ones among them, with an AUROC at least as high), and of the
         permuted outcomes mean, low and high (95 % range): what the procedure gives where nothing can be predicted.
     """
-    rng, everybody, folds = (
-        seeds.stream(seed, "permutation", of.landmark, feature_set),
-        np.arange(len(of.y)),
-        np.unique(fold),
-    )
+    rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
+    everybody, folds = np.arange(len(of.y)), np.unique(fold)
     design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
     labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
     found, size = np.empty(n + 1), max(1, AT_ONCE // len(of.y))
