@@ -93,8 +93,10 @@ def evaluated(own: Course, one: Strategy, weight: Array, start: Array, log_h: Ma
 
     Strata are the arms, small ones together where only those count who are contacted.
     """
-    contacted = pd.Series(np.isfinite(one.start).mean(axis=1)).groupby(own.arm).transform("sum").to_numpy()
-    stratum = model.merged(own.arm, contacted) if one.at_once else own.arm
+    stratum = own.arm
+    if one.at_once:
+        contacted = pd.Series(np.isfinite(one.start).mean(axis=1)).groupby(own.arm).transform("sum")
+        stratum = model.merged(own.arm, contacted.to_numpy())
     found = _gained(own, one, stratum, weight, start, log_h, *effect)
     shares = (weight * np.isfinite(start)).sum(axis=0), found["completers"], found["prevented"]
     return Draws(*(100 * value / weight.sum(axis=0) for value in shares))
