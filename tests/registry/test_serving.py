@@ -426,8 +426,8 @@ def built(folder):
             *sources, target = rest.split()
             for source in sources:
                 place = app_folder / target / (Path(source).name if target.endswith("./") or target == "." else "")
-                copy = shutil.copytree if (paths.ROOT / source).is_dir() else shutil.copy
-                copy(registry.folder() if source == "data/processed/champion" else paths.ROOT / source, place)
+                origin = registry.folder() if source == "data/processed/champion" else paths.ROOT / source
+                (shutil.copytree if origin.is_dir() else shutil.copy)(origin, place)
         elif kind == "RUN":
             command = re.sub(r"(?<![\w.])/venv\b", str(folder / "venv"), rest)
             done = subprocess.run(["bash", "-ec", command], cwd=app_folder, env=found, capture_output=True, text=True)
