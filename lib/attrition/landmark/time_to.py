@@ -65,10 +65,9 @@ def penalty_of(time: Array, cause: Array, X: Array, free: Array, seed: int) -> A
 
     The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
     """
-    outcome = np.column_stack([cause == 1, time])
     if free.all() or not (cause == 1).any():
         return np.full(X.shape[1], hazards.HELD)
-    return ~free / hazards.RidgeCox(free, seed).fit(X, outcome).C_ + hazards.HELD
+    return hazards.RidgeCox(free, seed).penalty(X, cause == 1, time)[0]
 
 
 def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, Array]]:

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from imblearn.over_sampling import SMOTE
-from imblearn.pipeline import Pipeline as ResamplingPipeline
-from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier
@@ -180,9 +177,12 @@ def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, *
     if strategy == "recalibrated":
         last = Recalibrated(last, seed=seed)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())] if entry.scaled else []
-    samplers = {"smote": SMOTE, "undersample": RandomUnderSampler}
-    if strategy in samplers:
-        return ResamplingPipeline([*steps, ("resample", samplers[strategy](random_state=seed)), ("classify", last)])
+    if strategy in ("smote", "undersample"):
+        from imblearn import over_sampling, under_sampling  # takes a second, which most kernels do without
+        from imblearn.pipeline import Pipeline as ResamplingPipeline
+
+        sampler = over_sampling.SMOTE if strategy == "smote" else under_sampling.RandomUnderSampler
+        return ResamplingPipeline([*steps, ("resample", sampler(random_state=seed)), ("classify", last)])
     return Pipeline([*steps, ("classify", last)])
 
 

@@ -77,8 +77,11 @@ def concordance(
         days, uncensored = _censoring(time, event.astype(int), np.ones(len(time)))
         weight = 1 / _just_before(days, uncensored, time) ** 2
     cases = np.flatnonzero(event & (time <= (np.inf if horizon is None else horizon)))
-    day, own = time[cases][:, None], risk[cases][:, None]
-    later = (time > day) | ((time == day) & ~event)
-    won = np.count_nonzero(later & (risk < own), axis=1) + 0.5 * np.count_nonzero(later & (risk == own), axis=1)
-    pairs = weight[cases] @ np.count_nonzero(later, axis=1)
-    return float(weight[cases] @ won / pairs) if pairs else float("nan")
+    cases = cases[np.argsort(time[cases], kind="stable")]
+    (levels, level), won, pairs = np.unique(risk, return_inverse=True), 0.0, 0.0
+    for own in np.split(cases, np.unique(time[cases], return_index=True)[1][1:]) if len(cases) else ():
+        later = (time > time[own[0]]) | ((time == time[own[0]]) & ~event)
+        mass = np.bincount(level[later], minlength=len(levels))
+        won += weight[own[0]] * (np.cumsum(mass) - mass / 2)[level[own]].sum()
+        pairs += weight[own[0]] * len(own) * mass.sum()
+    return float(won / pairs) if pairs else float("nan")

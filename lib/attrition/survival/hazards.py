@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from attrition.models.batched import Shared, newton
-from attrition.models.ridge import GRID, INNER_FOLDS, best_of_grid, inner_labels
+from attrition.models.ridge import GRID, INNER_FOLDS, PLENTY, SETTLED, best_of_grid, inner_labels
 
 Array = np.ndarray
 
@@ -60,18 +60,35 @@ def _at_risk(part: Array, o: _Order) -> Array:
     return np.cumsum(part, axis=0)[o.last] - o.share.reshape((-1,) + (1,) * (part.ndim - 1)) * ties
 
 
-def _moments(x: Array, beta: Array, o: _Order) -> tuple[Array, Array, Array]:
-    relative = np.exp(x @ beta)
-    weight = _at_risk(relative, o)
-    return relative, weight, _at_risk(relative[:, None] * x, o) / weight[:, None]
-
-
-def _information(x: Array, o: _Order, relative: Array, weight: Array, mean: Array) -> Array:
-    """Sum of the variances over the risk sets, without forming each: every patient's weight over all of them."""
-    visits = np.bincount(o.last, weights=1 / weight, minlength=len(x))
-    total = np.cumsum(visits[::-1])[::-1]
+def _visited(o: _Order, weight: Array, n: int) -> Array:
+    """Sum over the risk sets that a patient is in of one over their weight, for each of `n` patients."""
+    total = np.cumsum(np.bincount(o.last, weights=1 / weight, minlength=n)[::-1])[::-1]
     total[o.rows] -= np.bincount(o.group, weights=o.share / weight)[o.group]
-    return x.T @ ((relative * total)[:, None] * x) - mean.T @ mean
+    return total
+
+
+def _derivatives(x: Array, o: _Order, beta: Array, curved: bool = True) -> tuple[float, Array, Array | None]:
+    """Partial log-likelihood, its first derivatives and, with a minus, its second ones.
+
+    The variances over the risk sets are summed without forming each: every patient's weight over all of them, less the
+    squares of their means, which on a day of several events differ by Efron's share alone.
+    """
+    relative, observed = np.exp(x @ beta), x[o.rows].sum(axis=0)
+    weight = _at_risk(relative, o)
+    often = relative * _visited(o, weight, len(x))
+    value, slope = float(observed @ beta - np.log(weight).sum()), observed - x.T @ often
+    if not curved:
+        return value, slope, None
+    counted, last = relative[:, None] * x, o.last[o.first]
+    whole = np.cumsum(np.add.reduceat(counted, np.append(0, last[:-1] + 1), axis=0), axis=0)
+    ties = np.add.reduceat(counted[o.rows], o.first, axis=0)
+    first, mixed, second = (np.bincount(o.group, o.share**k / weight**2)[:, None] for k in (0, 1, 2))
+    cross = whole.T @ (mixed * ties)
+    return (
+        value,
+        slope,
+        x.T @ (often[:, None] * x) - whole.T @ (first * whole) + cross + cross.T - ties.T @ (second * ties),
+    )
 
 
 def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, Array, Array]:
@@ -92,7 +109,7 @@ def _likelihood(x: Array, o: _Order, beta: Array) -> float:
     >>> round(_likelihood(*_ordered([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]]), np.zeros(1)), 4)
     -1.7918
     """
-    return float(x[o.rows].sum(axis=0) @ beta - np.log(_at_risk(np.exp(x @ beta), o)).sum())
+    return _derivatives(x, o, beta, curved=False)[0]
 
 
 def fit_cox(
@@ -120,17 +137,15 @@ def fit_cox(
 def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) -> Array:
     previous, step, moved = -np.inf, np.zeros(x.shape[1]), np.inf
     beta = np.zeros(x.shape[1]) if start is None else start.copy()
-    observed = x[o.rows].sum(axis=0)
     for _ in range(STEPS):
-        relative, weight, mean = _moments(x, beta, o)
-        gain = observed @ beta - np.log(weight).sum() - (ridge * beta) @ beta / 2
+        value, slope, curvature = _derivatives(x, o, beta)
+        gain, slope = value - (ridge * beta) @ beta / 2, slope - ridge * beta
         if not gain > previous - ROUNDING * max(1.0, abs(gain)):
             step /= 2
             beta = beta - step
             continue
         previous = gain
-        slope = observed - mean.sum(axis=0) - ridge * beta
-        curvature = _information(x, o, relative, weight, mean) + np.diag(np.broadcast_to(ridge, beta.shape))
+        curvature = curvature + np.diag(np.broadcast_to(ridge, beta.shape))
         held = np.min(ridge) > 0
         step = np.linalg.solve(curvature, slope) if held else np.linalg.lstsq(curvature, slope, rcond=None)[0]
         beta, moved = beta + step, np.ptp(x @ step)  # of coefficients that hardly differ in likelihood nothing is asked
@@ -139,6 +154,23 @@ def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) 
     if np.ptp(x @ beta) > SEPARATED or moved >= tol:
         raise ValueError("a predictor separates those who left from those who stayed: drop it or add a ridge")
     return beta
+
+
+def _left_out(whole: tuple[Array, _Order], parts: Sequence[tuple[Array, _Order]], ridge: Array, beta: Array) -> float:
+    r"""Cross-validated partial log-likelihood, with a minus, of parts that are one Newton step from the fit of all.
+
+    With the share :math:`s` of the events of a part, its derivatives :math:`g_k` and those of all, :math:`g` and
+    :math:`-H`, it is to the second order
+
+    .. math:: \delta_k = (s H + P)^{-1} (g_k - P b), \qquad
+              \ell(b) - \ell_k(b) + (g - g_k)' \delta_k - \tfrac12 (1 - s) \delta_k' H \delta_k
+    """
+    (value, slope, curve), found = _derivatives(*whole, beta), 0.0
+    for part in parts:
+        share, (value_k, slope_k, _) = len(part[1].rows) / len(whole[1].rows), _derivatives(*part, beta, curved=False)
+        step = np.linalg.solve(share * curve + np.diag(ridge), slope_k - ridge * beta)
+        found += value_k - value - (slope - slope_k) @ step + (1 - share) / 2 * step @ curve @ step
+    return found
 
 
 def cause_specific_cox(time: ArrayLike, event: ArrayLike, X: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -168,7 +200,9 @@ def _looks(time: Array, event: Array, X: Array) -> tuple[Array, Array, Array, Ar
     """Coefficients; of each event, in order of the days, its patient; and mean and variance over those at risk then."""
     beta, o = fit_cox(time, event, X), _sorted(time, event)
     x = X[o.order]
-    relative, weight, mean = _moments(x, beta, o)
+    relative = np.exp(x @ beta)
+    weight = _at_risk(relative, o)
+    mean = _at_risk(relative[:, None] * x, o) / weight[:, None]
     square = _at_risk(relative[:, None, None] * x[:, :, None] * x[:, None, :], o)
     variance = square / weight[:, None, None] - mean[:, :, None] * mean[:, None, :]
     return beta, o.order[o.rows][::-1], mean[::-1], variance[::-1]
@@ -269,30 +303,39 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Array) -> Self:
         """Fit on ``y`` of shape (n_patients, 2): event, time."""
         X, (event, time) = np.asarray(X, dtype=float), np.asarray(y, dtype=float).T
-        held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
-        held[: len(free)] = ~free
-        self.C_ = self._chosen(X, event == 1, time, held)
-        self.coef_ = fit_cox(time, event == 1, X, ridge=held / self.C_ + HELD)
+        ridge, start = self.penalty(X, event == 1, time)
+        self.coef_ = fit_cox(time, event == 1, X, ridge, start)
         self.classes_, self.centre_ = np.array([0, 1]), X.mean(axis=0)
         return self
 
-    def _chosen(self, X: Array, event: Array, time: Array, held: Array) -> float:
+    def penalty(self, X: Array, event: Array, time: Array) -> tuple[Array, Array]:
+        """The penalty of every feature, and coefficients that a fit may start from.
+
+        Where rows are plenty (`attrition.models.ridge.PLENTY`) an inner fold is left out by one step, see `_left_out`.
+        """
+        held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
+        held[: len(free)] = ~free
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
-        beta, whole = np.zeros((len(kept), X.shape[1])), _ordered(time, event, X)
+        start, whole = np.zeros(X.shape[1]), _ordered(time, event, X)
         parts = [_ordered(time[rows], event[rows], X[rows]) for rows in kept]
+        beta, plenty = np.zeros((len(kept), X.shape[1])), len(X) >= PLENTY * X.shape[1]
 
         def losses(C: float, going: Array) -> Array:
-            lost = 0.0
-            for k, part in enumerate(parts):
-                try:
-                    beta[k] = _fitted(*part, held / C + HELD, beta[k], 1e-2)
-                except ValueError:  # so weak a penalty lets a predictor separate the patients
-                    return np.array([np.inf])
-                lost += _likelihood(*part, beta[k]) - _likelihood(*whole, beta[k])
+            ridge, lost = held / C + HELD, 0.0
+            try:
+                if plenty:
+                    start[:] = _fitted(*whole, ridge, start, SETTLED)
+                    return np.array([_left_out(whole, parts, ridge, start)])
+                for k, part in enumerate(parts):
+                    beta[k] = _fitted(*part, ridge, beta[k], 1e-2)
+                    lost += _likelihood(*part, beta[k]) - _likelihood(*whole, beta[k])
+            except ValueError:  # so weak a penalty lets a predictor separate the patients
+                return np.array([np.inf])
             return np.array([lost])
 
-        return float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
+        self.C_ = float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
+        return held / self.C_ + HELD, start
 
     def predict_proba(self, X: Any) -> Array:
         """Two columns, the second increasing in the hazard."""
