@@ -26,7 +26,7 @@ ENOUGH = 5e-4
 """Change of a coefficient before the last step, which keeps the second derivatives (error: about its third power)."""
 MAX_STEPS = 200
 KEPT = 2**25
-"""Bytes of the products of a table's columns that are kept; larger ones are made anew, by the part."""
+"""Bytes of the products of a table's columns up to which they are made, and kept, for many replicates."""
 CACHED = 2**22
 """Bytes of the tables that are worked on together: fewer are dearer by the call, more by the memory."""
 
@@ -41,10 +41,7 @@ class Shared:
     @functools.cached_property
     def pairs(self) -> Array:
         """Products of columns, (q (q + 1) / 2, n): worth their memory for more than one replicate."""
-        return self._products(slice(None))
-
-    def _products(self, rows: slice) -> Array:
-        columns = np.ascontiguousarray(self.design[rows].T)
+        columns = np.ascontiguousarray(self.design.T)
         return np.concatenate([columns[first] * columns[first:] for first in range(self.q)])
 
     def linear(self, beta: Array, of: Rows) -> Array:
@@ -56,16 +53,10 @@ class Shared:
         return rows @ self.design
 
     def gram(self, v: Array, of: Rows) -> Array:
-        """X' diag(v) X of some replicates: a single product of v with products of columns."""
-        if len(v) == 1:
-            return ((self.design * v[0, :, None]).T @ self.design)[None]
-        n, bytes_a_row = v.shape[1], 8 * len(self.upper[0])
-        if n * bytes_a_row <= KEPT:
-            sums = v @ self.pairs.T
-        else:
-            size = max(1, CACHED // bytes_a_row)
-            parts = (slice(first, first + size) for first in range(0, n, size))
-            sums = np.sum([v[:, rows] @ self._products(rows).T for rows in parts], axis=0)
+        """X' diag(v) X of some replicates: for many, a single product of v with products of columns."""
+        if len(v) == 1 or 8 * v.shape[1] * len(self.upper[0]) > KEPT:
+            return np.stack([(self.design * own[:, None]).T @ self.design for own in v])
+        sums = v @ self.pairs.T
         found = np.empty((len(v), self.q, self.q))
         found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = sums
         return found

@@ -279,16 +279,17 @@ def out_of_fold_outcomes(
     over the patients of each inner fold depends on the outcome. With `weights`, of the shape of the outcomes, the
     derivatives are those of a patient's mean weight.
     """
-    found, w = np.empty(Y.shape), np.ones(Y.shape) if weights is None else weights
-    usual, table = w.mean(axis=0), design.table
+    found, table, w = np.empty(Y.shape), design.table, np.ones((1, Y.shape[1])) if weights is None else weights
+    events, usual = Y if weights is None else w * Y, w.mean(axis=0)
     for k, label in enumerate(labels):
         train, test = fold != k, fold == k
-        rate = np.average(Y[:, train], axis=1, weights=w[:, train])[:, None]
-        variance, parts = float((rate * (1 - rate)).mean()), [train & (label == f) for f in range(INNER_FOLDS)]
-        slopes = np.stack([(w[:, rows] * (Y[:, rows] - rate)) @ table[rows] for rows in parts])
+        parts = [np.flatnonzero(train & (label == f)) for f in range(INNER_FOLDS)]
+        had, seen = (np.stack([each[:, rows] @ table[rows] for rows in parts]) for each in (events, w))
+        rate = (had.sum(axis=0) / seen.sum(axis=0))[:, :1]  # the first column is the constant
+        variance, slopes = float((rate * (1 - rate)).mean()), had - rate * seen
         bends = np.stack([variance * (usual[rows, None] * table[rows]).T @ table[rows] for rows in parts])
         slope, bend = slopes.sum(axis=0), bends.sum(axis=0)
-        forms = design.penalty(usual * np.stack([train, *(train & ~rows for rows in parts)]))
+        forms = design.penalty(usual * np.stack([train, *(train & (label != f) for f in range(INNER_FOLDS))]))
         best = best_of_grid(grid, len(Y), functools.partial(_left_out, slopes, bends, forms[1:]))
         for position in np.unique(best):
             rows, C = np.flatnonzero(best == position), grid[position]
