@@ -76,7 +76,7 @@ def configured() -> Iterator[None]:
         if engine == "dask":
             stack.enter_context(_dask(scheduler or stack.enter_context(cluster(workers))))
         elif engine == "processes" and workers > 1:
-            stack.enter_context(joblib.parallel_config("loky", n_jobs=workers))
+            stack.enter_context(joblib.parallel_config("loky", n_jobs=workers, max_nbytes=None))  # no files
         yield
 
 

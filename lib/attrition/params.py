@@ -7,7 +7,7 @@ Whatever passes, every chapter can be run with.
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrition import paths, settings
 from attrition.settings import Keys, Kind, Number, problems, refuse, shape, unknown
@@ -21,7 +21,9 @@ class ParamsError(errors.Refusal, ValueError):
 
 
 class Section:
-    """Parameters of one chapter."""
+    """Parameters of one chapter; `chapter` names it, in a worker's copy of the class as well."""
+
+    chapter: ClassVar[str]
 
     if TYPE_CHECKING:
 
@@ -35,8 +37,7 @@ class Section:
         >>> load("08_monitoring").but(n_permutations=199).n_permutations
         199
         """
-        name = next(name for name, kind in SECTIONS.items() if isinstance(self, kind))
-        return _section(name, as_dict(self) | changes, "but")
+        return _section(self.chapter, as_dict(self) | changes, "but")
 
 
 class Evaluation(Section):
@@ -54,7 +55,9 @@ RANGES = settings.read(Path(__file__).with_name("ranges.yaml"), ParamsError)
 SHAPES: dict[str, Keys] = {name: shape(keys, RANGES["words"]) for name, keys in RANGES["chapters"].items()}
 KINDS = dict.fromkeys(SHAPES, Section) | {"05_evaluation": Evaluation}
 SECTIONS: dict[str, Any] = {
-    name: dataclasses.make_dataclass("Section", keys.needed, bases=(KINDS[name],), frozen=True)
+    name: dataclasses.make_dataclass(
+        "Section", keys.needed, bases=(KINDS[name],), namespace={"chapter": name}, frozen=True
+    )
     for name, keys in SHAPES.items()
 }
 PROFILES = ("full", "quick")

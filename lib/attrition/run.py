@@ -67,8 +67,8 @@ class TrialCommand(Command):
         help = "also a report of --trial to hand on, without cells of fewer than N patients (8 unless N is given)"
         add("--release", metavar="N", nargs="?", type=int, const=0, help=help)
         add("--describe", action="store_true", help="say what is understood of --trial, write a mapping, run nothing")
-        where = "where simulated trials run (same numbers)"
-        add("--engine", choices=engine.ENGINES, default="serial", help=where)
+        where = "where independent tasks run: processes with --trial, else serial (same numbers)"
+        add("--engine", choices=engine.ENGINES, help=where)
         add("--workers", metavar="N", type=int, default=os.cpu_count() or 2, help="of the engine")
         add("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it one is started here")
 
@@ -130,7 +130,7 @@ class TrialCommand(Command):
         with contextlib.ExitStack() as stack:
             own = args.engine == "dask" and not args.scheduler and needed
             address = stack.enter_context(engine.cluster(args.workers)) if own else args.scheduler
-            engine.choose(args.engine, args.workers, address)
+            engine.choose(args.engine or ("processes" if args.trial else "serial"), args.workers, address)
             yield
 
     def run(self, args: argparse.Namespace) -> int:

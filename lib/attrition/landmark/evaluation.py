@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 
-from attrition import decision, seeds
+from attrition import decision, engine, seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, guard, prediction, uncertainty
 from attrition.landmark.prediction import LABELS, LEARNERS, Problem
@@ -124,6 +125,8 @@ def declared(trial: Trial, problems: Mapping[int, Problem]) -> pd.DataFrame:
 def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     """Fit and evaluate every model at landmark 0 and at each landmark of the trial, after the leak guard.
 
+    Landmarks, and what is repeated at them, are tasks of `attrition.engine`.
+
     Parameters
     ----------
     trial : Trial
@@ -140,10 +143,10 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     }
     later = {day: of for day, of in problems.items() if day > 0}
     stack = uncertainty.stacked(later) if len(later) > 1 else None
-    developed = {
-        day: develop(of, p, seed, with_forest=day == trial.landmarks[0], stack=stack if day else None)
-        for day, of in problems.items()
-    }
+    models = [
+        delayed(develop)(of, p, seed, day == trial.landmarks[0], stack if day else None) for day, of in problems.items()
+    ]
+    developed = dict(zip(problems, engine.compute(models, "models by landmark"), strict=True))
     weights = {
         day: of.resampled(intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps))
         for day, of in problems.items()
@@ -179,24 +182,32 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
 def _tested(after: dict[int, Developed], permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
     """Permutation tests against chance at every landmark after day 0, with Holm's adjustment for their number."""
     tests: dict[int, dict[str, dict[str, float]]] = {day: {} for day in after}
+    cases = [(day, name) for name in TESTED for day, one in after.items() if name in one.predictions]
+    against = delayed(uncertainty.against_chance)
+    tasks = [against(after[day].of, name, after[day].fold[:, 0], permutations, seed) for day, name in cases]
+    for (day, name), found in zip(cases, engine.compute(tasks, "permutation tests"), strict=True):
+        tests[day][name] = found
     for name in TESTED:
-        having = {day: one for day, one in after.items() if name in one.predictions}
-        for day, one in having.items():
-            tests[day][name] = uncertainty.against_chance(one.of, name, one.fold[:, 0], permutations, seed)
-        for day, adjusted in uncertainty.holm({day: tests[day][name]["p"] for day in having}).items():
+        raw = {day: found[name]["p"] for day, found in tests.items() if name in found}
+        for day, adjusted in uncertainty.holm(raw).items():
             tests[day][name]["holm"] = adjusted
     return tests
 
 
+def _elsewhere(of: Problem, n_bootstraps: int, seed: int) -> tuple[dict[str, float], pd.DataFrame | None]:
+    """How the full model ranks among other patients: optimism, and in site groups that it has not seen."""
+    model = prediction.ridge(of, "all", seed)
+    corrected = prediction.corrected_auroc(of, "all", model, n_bootstraps, seed)
+    several, day = len(set(of.site_group)) > 1, {"landmark": of.landmark}
+    sites = prediction.leave_one_site_group_out(of, "all", model).assign(**day) if several else None
+    return day | corrected | of.size, sites
+
+
 def _tables(developed: dict[int, Developed], p: Any, seed: int) -> dict[str, pd.DataFrame]:
     """Summary, differences, optimism and sites."""
-    optimism, sites, after = [], [], [one.of for day, one in developed.items() if day > 0]
-    for of in after:
-        model = prediction.ridge(of, "all", seed)
-        corrected = prediction.corrected_auroc(of, "all", model, p.optimism_bootstraps, seed)
-        optimism.append({"landmark": of.landmark} | corrected | of.size)
-        if len(set(of.site_group)) > 1:
-            sites.append(prediction.leave_one_site_group_out(of, "all", model).assign(landmark=of.landmark))
+    after = [one.of for day, one in developed.items() if day > 0]
+    held = engine.compute([delayed(_elsewhere)(of, p.optimism_bootstraps, seed) for of in after], "optimism and sites")
+    optimism, sites = [one for one, _ in held], [one for _, one in held if one is not None]
     tables = {
         "summary": [uncertainty.summary(one) for one in developed.values()],
         "differences": [uncertainty.differences(one, PAIRS, max(1, len(after))) for one in developed.values()],

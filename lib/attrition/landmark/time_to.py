@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from attrition import resampling, seeds
+from attrition import engine, resampling, seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, prediction, uncertainty
 from attrition.landmark.prediction import Problem
@@ -166,8 +167,20 @@ def score(developed: Developed) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**of.size)
 
 
+def _compared(of: Problem, p: Any, seed: int) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """`score` at a landmark, and what each model gains over `REFERENCE`; nothing with too few events."""
+    if not prediction.enough(of, p.fewest_landmark_events):
+        nothing = {"landmark": of.landmark, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
+        return pd.DataFrame([nothing]).assign(**of.size), []
+    developed = develop(of, p, seed)
+    floor = REFERENCE if REFERENCE in developed.predictions else "null"
+    others = [name for name in developed.predictions if name != floor]
+    gains = [{"landmark": of.landmark, "model": name, **developed.difference(name, floor)} for name in others]
+    return score(developed), gains
+
+
 def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-validated accuracy of every model at every landmark.
+    """Cross-validated accuracy of every model at every landmark, a task of `attrition.engine` each.
 
     Parameters
     ----------
@@ -185,18 +198,10 @@ def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.D
     gains : pandas.DataFrame
         ``landmark``, ``model``, ``value``, ``ci_low``, ``ci_high``: within-fold AUROC less that of `REFERENCE`, paired.
     """
-    tables, found = [], []
-    for of in (sample(trial, int(day)) for day in days):
-        if not prediction.enough(of, p.fewest_landmark_events):
-            nothing = {"landmark": of.landmark, "model": "null", "measure": "auroc", "value": np.nan} | NO_ENDS
-            tables.append(pd.DataFrame([nothing]).assign(**of.size))
-            continue
-        developed = develop(of, p, seed)
-        tables.append(score(developed))
-        floor = REFERENCE if REFERENCE in developed.predictions else "null"
-        others = [name for name in developed.predictions if name != floor]
-        found += [{"landmark": of.landmark, "model": name, **developed.difference(name, floor)} for name in others]
-    gains = pd.DataFrame(found, columns=["landmark", "model", "value", "ci_low", "ci_high"])
+    tasks = [delayed(_compared)(sample(trial, int(day)), p, seed) for day in days]
+    tables, found = zip(*engine.compute(tasks, "models by landmark"), strict=True)
+    rows = [row for each in found for row in each]
+    gains = pd.DataFrame(rows, columns=["landmark", "model", "value", "ci_low", "ci_high"])
     return pd.concat(tables, ignore_index=True), gains
 
 

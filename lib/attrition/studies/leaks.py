@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from scipy.special import expit
 
-from attrition import features, metrics, params, seeds, settings, simulate, studies
+from attrition import engine, features, metrics, params, seeds, settings, simulate, studies
 from attrition.cdisc.trial import Trial
 from attrition.landmark import cohort, uncertainty
 from attrition.landmark.prediction import Problem, enough, problem
@@ -347,6 +348,10 @@ def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array, Array]:
     return X[order], y, patient[order], weight
 
 
+def _priced(leak: Callable, task: Task, draws: Any) -> dict[str, Any]:
+    return price(leak.__name__, leak(task, True), leak(task, False), *draws)
+
+
 def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     """Price of every leak on a trial, with 95 % intervals of a patient bootstrap; empty without a landmark to judge at.
 
@@ -371,10 +376,9 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     draws = {name: _draws(of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
     planted = _of_features(_known(most, p, seed), _added(trial, most))
     rows = [price(*sides, *draws["most"]) for sides in planted]
-    for leak in PROCEDURES:
-        name = where.get(leak.__name__, "most")
-        rows.append(price(leak.__name__, leak(tasks[name], True), leak(tasks[name], False), *draws[name]))
-    return pd.DataFrame(rows).join(SAID, on="leak")[list(COLUMNS)]
+    on = {leak: where.get(leak.__name__, "most") for leak in PROCEDURES}
+    priced = [delayed(_priced)(leak, tasks[name], draws[name]) for leak, name in on.items()]
+    return pd.DataFrame(rows + engine.compute(priced, "prices of leaks")).join(SAID, on="leak")[list(COLUMNS)]
 
 
 def _features(trial: pd.DataFrame, names: Sequence[str]) -> Array:

@@ -67,7 +67,7 @@ def _visited(o: _Order, weight: Array, n: int) -> Array:
     return total
 
 
-def _derivatives(x: Array, o: _Order, beta: Array, curved: bool = True) -> tuple[float, Array, Array | None]:
+def _derivatives(x: Array, o: _Order, beta: Array, curved: bool = True) -> tuple[float, Array, Any]:
     """Partial log-likelihood, its first derivatives and, with a minus, its second ones.
 
     The variances over the risk sets are summed without forming each: every patient's weight over all of them, less the
@@ -139,7 +139,7 @@ def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) 
     beta = np.zeros(x.shape[1]) if start is None else start.copy()
     for _ in range(STEPS):
         value, slope, curvature = _derivatives(x, o, beta)
-        gain, slope = value - (ridge * beta) @ beta / 2, slope - ridge * beta
+        gain, slope = value - float((ridge * beta) @ beta) / 2, slope - ridge * beta
         if not gain > previous - ROUNDING * max(1.0, abs(gain)):
             step /= 2
             beta = beta - step
