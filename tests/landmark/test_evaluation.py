@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 
 from attrition import decision, metrics, params
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
-from attrition.landmark import cohort, evaluation, guard, prediction, uncertainty
+from attrition.landmark import cohort, evaluation, guard, prediction, time_to, uncertainty
 from attrition.landmark.guard import LeakError
 from attrition.metrics import evaluator, measures
 from attrition.metrics.intervals import bootstrap_weights
@@ -88,6 +88,23 @@ def test_a_small_trial_runs_whole(made, study, prices, p):
     assert {"all", "arm_only", "baseline", "all_without_arm", "xgb", "lgbm", "cox"} <= set(
         numbers["landmarks"]["28"]["auroc"]
     )
+
+
+@pytest.mark.slow
+def test_processes_find_the_same(made, study, prices, p, monkeypatch):
+    monkeypatch.setenv("ATTRITION_ENGINE", "processes")
+    monkeypatch.setenv("ATTRITION_WORKERS", "2")
+    sized = p.but(n_repeats=2)  # made anew in a worker, which has classes of its own
+    found = evaluation.run(made, sized, 1), leaks.price_list(made, p, 1)
+    assert json.dumps(results.plain(evaluation.numbers(made, *found))) == json.dumps(
+        results.plain(evaluation.numbers(made, study, prices))
+    )
+    settings = params.load("07_time_to_dropout", "quick")
+    tables = [time_to.accuracy(made, [28, 84], settings, 1)]
+    monkeypatch.setenv("ATTRITION_ENGINE", "serial")
+    tables.append(time_to.accuracy(made, [28, 84], settings, 1))
+    for one, other in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.slow

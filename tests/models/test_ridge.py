@@ -7,6 +7,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from attrition.models import ridge
+from attrition.survival import hazards
 from attrition.survival.hazards import RidgeCox
 
 
@@ -204,6 +205,27 @@ def test_the_loss_of_an_inner_fold_left_out_by_one_step_is_near_that_of_a_fit(rn
     steps, fits = seen
     np.testing.assert_allclose(steps, fits, rtol=0, atol=0.15)
     assert np.ptp(fits) > 10
+
+
+def test_the_cox_penalty_of_one_step_is_that_of_the_fits(rng, monkeypatch):
+    X, seen = rng.standard_normal((900, 6)), []
+    time = np.ceil(rng.exponential(60 * np.exp(-X @ [0.6, -0.3, 0.0, 0.0, 0.0, 0.1])))
+    event, search = time < 120, hazards.best_of_grid
+
+    def spied(grid, n, losses):
+        seen.append(np.array([losses(C, np.ones(n, dtype=bool)) for C in grid]).ravel())
+        return search(grid, n, losses)
+
+    monkeypatch.setattr(hazards, "best_of_grid", spied)
+    outcome, chosen = np.column_stack([event, np.minimum(time, 120)]), []
+    for plenty in (1, np.inf):
+        monkeypatch.setattr(hazards, "PLENTY", plenty)
+        chosen.append(RidgeCox(seed=1).fit(X, outcome))
+    steps, fits = seen
+    np.testing.assert_allclose(steps, fits, rtol=0, atol=0.15)
+    assert np.ptp(fits) > 50
+    assert chosen[0].C_ == chosen[1].C_
+    np.testing.assert_allclose(chosen[0].coef_, chosen[1].coef_, atol=1e-9)
 
 
 def test_the_cox_penalty_is_chosen_and_the_arm_is_free(rng):
