@@ -121,3 +121,14 @@ def test_columns_that_hardly_differ_in_likelihood_settle():
     plain = hazards.fit_cox(time, event, level[:, :1])
     assert np.ptp((X @ beta)[level[:, 0] == 1]) == pytest.approx(0, abs=1e-6)
     assert (X @ beta)[level[:, 0] == 1][0] - (X @ beta)[level[:, 0] == 0].mean() == pytest.approx(plain[0], abs=0.03)
+
+
+def test_derivatives_of_the_partial_likelihood_are_its_slopes():
+    rng = seeds.stream(5, "derivatives")
+    X, time, event = rng.standard_normal((60, 3)), rng.integers(1, 12, 60), rng.random(60) < 0.6
+    part, beta, step = hazards._ordered(time, event, X), np.array([0.4, -0.2, 0.1]), 1e-5
+    value, slope, curve = hazards._derivatives(*part, beta)
+    assert value == hazards._likelihood(*part, beta)
+    moved = [[hazards._derivatives(*part, beta + sign * step * unit) for sign in (1, -1)] for unit in np.eye(3)]
+    np.testing.assert_allclose(slope, [(up[0] - down[0]) / (2 * step) for up, down in moved], rtol=1e-6)
+    np.testing.assert_allclose(-curve, [(up[1] - down[1]) / (2 * step) for up, down in moved], rtol=1e-6)
