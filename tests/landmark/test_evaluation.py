@@ -13,7 +13,6 @@ from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
 from attrition.landmark import cohort, evaluation, guard, prediction, time_to, uncertainty
 from attrition.landmark.guard import LeakError
 from attrition.metrics import evaluator, measures
-from attrition.metrics.intervals import bootstrap_weights
 from attrition.plots import curves as benefit
 from attrition.plots import diagrams, rows, style
 from attrition.studies import leaks
@@ -297,7 +296,7 @@ def test_a_full_model_that_is_judged_nowhere_has_no_verdict():
 
 def test_bands_of_the_decision_curves_cover_and_are_missing_where_nothing_is_judged(study):
     names, n = ("all", "all_without_arm", "arm_only"), len(study.problems[28].y)
-    more = dataclasses.replace(study, weights={28: bootstrap_weights(np.random.default_rng(0), n, 200)})
+    more = dataclasses.replace(study, n_bootstraps=200)
     held = evaluation.band_coverage(more, 28, 100, 1)
     assert held["ci_low"] <= 0.95 <= held["ci_high"]
     curve = evaluation.decisions(more, 28)

@@ -28,6 +28,8 @@ TESTED = ("all", "all_without_arm")
 """Feature sets that are tested against chance."""
 STRATEGIES = ("all", "all_without_arm", "arm_only")
 """Models by whose risk patients may be contacted."""
+MOST_RESAMPLES = 500
+"""Bootstrap resamples of decision curves at most."""
 GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
 Facts = dict[str, Any]
 
@@ -38,8 +40,8 @@ class Evaluation:
 
     Attributes
     ----------
-    developed, weights : dict by landmark
-        The models on all patients and in half-samples; patient-bootstrap weights for decision curves.
+    developed : dict by landmark
+        The models on all patients and in half-samples.
     skipped : dict of int to dict
         Landmarks with too few events: their size, who is known to have stayed, and how many of each are needed.
     chance : dict of int to dict of str to dict
@@ -48,10 +50,11 @@ class Evaluation:
         Long tables of `attrition.metrics.evaluator`, and see `prediction`; empty when no landmark has enough events.
     declared : pandas.DataFrame
         See `declared`.
+    n_bootstraps, seed : int
+        Of the resamples for decision curves.
     """
 
     developed: dict[int, Developed] = field(default_factory=dict)
-    weights: dict[int, np.ndarray] = field(default_factory=dict)
     skipped: dict[int, dict[str, int]] = field(default_factory=dict)
     chance: dict[int, dict[str, dict[str, float]]] = field(default_factory=dict)
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -59,6 +62,14 @@ class Evaluation:
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
     sites: pd.DataFrame = field(default_factory=pd.DataFrame)
     declared: pd.DataFrame = field(default_factory=pd.DataFrame)
+    n_bootstraps: int = 0
+    seed: int = 0
+
+    def weights(self, day: int) -> np.ndarray:
+        """Patient-bootstrap weights of a landmark, (n_patients, n_resamples), for decision curves."""
+        of, n = self.problems[day], len(self.problems[day].y)
+        drawn = intervals.bootstrap_weights(seeds.stream(self.seed, "bootstrap", day), n, self.n_bootstraps)
+        return of.resampled(drawn[:, :MOST_RESAMPLES])
 
     @property
     def problems(self) -> dict[int, Problem]:
@@ -147,13 +158,12 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
         delayed(develop)(of, p, seed, day == trial.landmarks[0], stack if day else None) for day, of in problems.items()
     ]
     developed = dict(zip(problems, engine.compute(models, "models by landmark"), strict=True))
-    weights = {
-        day: of.resampled(intervals.bootstrap_weights(seeds.stream(seed, "bootstrap", day), len(of.y), p.n_bootstraps))
-        for day, of in problems.items()
-    }
     chance = _tested({day: developed[day] for day in later}, p.n_permutations, seed)
     known = declared(trial, problems)
-    return Evaluation(developed, weights, skipped, chance, **_tables(developed, p, seed), declared=known)
+    n = min(p.n_bootstraps, max([MOST_RESAMPLES, *(uncertainty.sized(p, of).n_bootstraps for of in problems.values())]))
+    return Evaluation(
+        developed, skipped, chance, **_tables(developed, p, seed), declared=known, n_bootstraps=n, seed=seed
+    )
 
 
 def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertainty.Stack | None) -> Developed:
@@ -249,8 +259,8 @@ def _strategies(found: Evaluation, day: int) -> dict[str, np.ndarray]:
 @unless_missing
 def decisions(found: Evaluation, day: int) -> pd.DataFrame:
     """Decision curves of the strategies at the thresholds `GRID`."""
-    of, drawn = found.problems[day], found.weights[day][:, :500]
-    return decision.decision_curve(of.y, _strategies(found, day), GRID, drawn, base=of.base)
+    of = found.problems[day]
+    return decision.decision_curve(of.y, _strategies(found, day), GRID, found.weights(day), base=of.base)
 
 
 @unless_missing
@@ -264,7 +274,7 @@ def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> inte
     chosen = _strategies(found, day)
     risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
     rng = seeds.stream(seed, "decision bands", str(day))
-    return decision.coverage(chosen, risk, GRID, found.weights[day][:, :200], n_trials, rng)
+    return decision.coverage(chosen, risk, GRID, found.weights(day)[:, :200], n_trials, rng)
 
 
 def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | None:
