@@ -23,40 +23,49 @@ def cohort(rng, n=90, horizon=60, ties=True):
     return time.astype(float), cause, rng.integers(0, 3, n)
 
 
-def by_hand(time, cause, stratum, weight, factor):
-    """`model.gained` for one draw, patient by patient."""
-    total = 0.0
+def by_hand(time, cause, stratum, weight, start, log_h, delta=7, halving=np.inf):
+    """`model.gained` for one draw, patient by patient: completers, and leavers prevented for the reasons moved."""
+    n, gains, prevented = range(len(time)), 0.0, 0.0
+    since = [time[i] - start[i] for i in n]
+    moved = [cause[i] in log_h and since[i] > delta for i in n]
+    factor = [np.exp(log_h[cause[i]] * 0.5 ** (since[i] / halving)) if moved[i] else 1.0 for i in n]
     for one in np.unique(stratum):
-        rows = [i for i in range(len(time)) if stratum[i] == one]
-        stay = under = 1.0
+        rows = [i for i in n if stratum[i] == one]
+        size, stay, under = sum(weight[i] for i in rows), 1.0, 1.0
         for day in sorted({time[i] for i in rows}):
             there = sum(weight[i] for i in rows if time[i] >= day)
             left = [i for i in rows if time[i] == day and cause[i] != STAYED]
             if there > 0:
+                own = [i for i in left if moved[i]]
+                prevented += size * stay * sum(weight[i] for i in own) / there
+                prevented -= size * under * sum(weight[i] * factor[i] for i in own) / there
                 stay *= 1 - sum(weight[i] for i in left) / there
                 under *= max(1 - sum(weight[i] * factor[i] for i in left) / there, 0.0)
-        total += sum(weight[i] for i in rows) * (under - stay)
-    return total
+        gains += size * (under - stay)
+    return gains, prevented
 
 
-@pytest.mark.parametrize("h", [0.5, 0.8, 1.0, 1.3])
-def test_completers_gained_are_those_of_a_loop_over_patients(rng, h):
+@pytest.mark.parametrize("halving", [np.inf, 20])
+@pytest.mark.parametrize("h", [0.5, 0.8, 1.0, 1.3, 99.0])
+def test_completers_gained_are_those_of_a_loop_over_patients(rng, h, halving):
     time, cause, stratum = cohort(rng)
     start = np.where(rng.random(len(time)) < 0.6, rng.integers(0, 20, len(time)), np.inf)
     weight = rng.integers(0, 3, len(time)).astype(float)
-    factor = model.multipliers(time, cause, start, {ADDRESSABLE: np.log(h)}, 7)
-    found = model.gained(time, cause, stratum, weight, factor)
-    expected = by_hand(time, cause, stratum, weight, factor[:, 0])
-    np.testing.assert_allclose(found["completers"], expected, atol=1e-10)
-    np.testing.assert_allclose(found["by_stratum"].sum(axis=0), found["completers"])
+    weight[stratum == 1] *= time[stratum == 1] < 30  # nobody is left at the end of one stratum
+    log_h = {ADDRESSABLE: np.log(h), ADVERSE: -0.1}
+    found = model.gained(time, cause, stratum, weight, start, log_h, 7, halving)
+    completers, prevented = by_hand(time, cause, stratum, weight, start, log_h, 7, halving)
+    np.testing.assert_allclose(found["completers"], [completers], atol=1e-10)
+    np.testing.assert_allclose(found["prevented"], [prevented], atol=1e-10)
+    each = [by_hand(time, cause, stratum, weight * (stratum == k), start, log_h, 7, halving)[0] for k in range(3)]
+    np.testing.assert_allclose(found["by_stratum"][:, 0], each, atol=1e-10)
 
 
 def test_without_censoring_an_effect_of_none_on_stayers_is_a_difference_of_shares(rng):
     """h = 0 for the only reason there is: everybody who would have left late enough stays."""
     time, cause, stratum = cohort(rng)
     cause = np.where(cause == STAYED, STAYED, ADDRESSABLE)
-    factor = model.multipliers(time, cause, np.zeros(len(time)), {ADDRESSABLE: -np.inf}, 0)
-    found = model.gained(time, cause, stratum, np.ones(len(time)), factor)
+    found = model.gained(time, cause, stratum, np.ones(len(time)), 0.0, {ADDRESSABLE: -np.inf}, 0)
     assert found["completers"][0] == pytest.approx((cause == ADDRESSABLE).sum())
     assert found["prevented"][0] == pytest.approx((cause == ADDRESSABLE).sum())
 
@@ -64,9 +73,8 @@ def test_without_censoring_an_effect_of_none_on_stayers_is_a_difference_of_share
 def test_no_effect_gains_nothing_to_the_last_digit_and_gains_rise_as_the_hazard_falls(rng):
     time, cause, stratum = cohort(rng)
     log_h = np.log([1.0, 0.95, 0.8, 0.6, 0.3])
-    factor = model.multipliers(time, cause, np.zeros(len(time)), {ADDRESSABLE: log_h}, 7)
-    found = model.gained(time, cause, stratum, np.ones(len(time)), factor)
-    assert found["completers"][0] == 0
+    found = model.gained(time, cause, stratum, np.ones(len(time)), 0.0, {ADDRESSABLE: log_h})
+    assert found["completers"][0] == found["prevented"][0] == 0
     assert (np.diff(found["completers"]) > 0).all()
     late = ((cause == ADDRESSABLE) & (time > 7)).sum()
     assert (found["completers"] <= found["prevented"] + 1e-12).all()
@@ -79,40 +87,37 @@ def test_choosing_keeps_no_more_than_everybody_in_the_same_strata(rng):
         contacted = rng.random(len(time)) < 0.4
         stratum = arm * 2 + contacted
         some, every = (np.where(who, 0.0, np.inf) for who in (contacted, np.ones(len(time), dtype=bool)))
-        gains = [
-            model.gained(
-                time, cause, stratum, np.ones(len(time)), model.multipliers(time, cause, s, {ADDRESSABLE: -0.3}, 3)
-            )["completers"][0]
-            for s in (some, every)
+        found = [
+            model.gained(time, cause, stratum, np.ones(len(time)), s, {ADDRESSABLE: -0.3}, 3) for s in (some, every)
         ]
-        assert gains[0] <= gains[1] + 1e-12
+        assert found[0]["completers"] <= found[1]["completers"] + 1e-12
 
 
 def test_a_later_effect_gains_no_more(rng):
     time, cause, stratum = cohort(rng)
     gains = []
     for delta in (0, 7, 14, 28):
-        factor = model.multipliers(time, cause, np.zeros(len(time)), {ADDRESSABLE: np.log(0.7)}, delta)
-        gains.append(model.gained(time, cause, stratum, np.ones(len(time)), factor)["completers"][0])
+        found = model.gained(time, cause, stratum, np.ones(len(time)), 0.0, {ADDRESSABLE: np.log(0.7)}, delta)
+        gains.append(found["completers"][0])
     assert (np.diff(gains) <= 1e-12).all()
 
 
-def test_an_effect_that_halves_counts_by_the_days_since_the_contact():
-    time, cause = np.array([10.0, 66.0, 66.0]), np.array([ADDRESSABLE, ADDRESSABLE, OTHER])
-    factor = model.multipliers(time, cause, np.array([10.0, 10.0, 10.0]), {ADDRESSABLE: np.log(0.8)}, 7, halving=56)
-    np.testing.assert_allclose(factor[:, 0], [1.0, np.sqrt(0.8), 1.0])
-
-
-def test_draws_and_columns_agree(rng):
+def test_draws_are_of_their_half(rng):
+    """Four halves, seven draws: each takes its column of the weights and its own hazard ratio."""
     time, cause, stratum = cohort(rng)
-    weight = rng.integers(0, 2, (len(time), 5)).astype(float)
-    start = np.where(rng.random((len(time), 5)) < 0.5, 0.0, np.inf)
-    log_h = rng.normal(-0.1, 0.2, 5)
-    factor = model.multipliers(time, cause, start, {ADDRESSABLE: log_h, ADVERSE: np.full(5, -0.05)}, 7)
-    together = model.gained(time, cause, stratum, weight, factor)["completers"]
-    for k in range(5):
-        alone = model.gained(time, cause, stratum, weight[:, k], factor[:, [k]])["completers"]
-        assert together[k] == pytest.approx(alone[0], abs=1e-12)
+    start = np.where(rng.random(len(time)) < 0.6, rng.integers(0, 20, len(time)), np.inf)
+    weight, log_h, half = (
+        rng.integers(0, 2, (len(time), 4)).astype(float),
+        rng.normal(-0.1, 0.2, 7),
+        [3, 0, 0, 2, 1, 3, 0],
+    )
+    both = {ADDRESSABLE: log_h, ADVERSE: -0.05}
+    found = model.gained(time, cause, stratum, weight, start, both, half=np.array(half))
+    for k, column in enumerate(half):
+        own = {ADDRESSABLE: log_h[k], ADVERSE: -0.05}
+        completers, prevented = by_hand(time, cause, stratum, weight[:, column], start, own)
+        assert found["completers"][k] == pytest.approx(completers, abs=1e-12)
+        assert found["prevented"][k] == pytest.approx(prevented, abs=1e-12)
 
 
 @settings(deadline=None)

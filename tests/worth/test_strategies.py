@@ -131,6 +131,38 @@ def test_draws_and_results_hold_together(found):
     assert numbers["verdict"]["grade"] in ("not shown", "everybody", "choosing", "targeting")
 
 
+@pytest.mark.parametrize(("delta", "h_adverse"), [(7, 1.0), (28, 0.9)])
+def test_every_draw_is_what_its_half_and_its_effect_alone_give(found, delta, h_adverse):
+    _, _, worth = found
+    at = worth.here
+    drawn = analysis.draws(at.own, at.every, at.halves, at.psi, delta, h_adverse)
+    moved = {name for name, one in drawn.items() if one.completers.any()}
+    assert moved >= {"everybody", "all_cause_30", "addressable_30", "missed_visit", "silent_14", "arm"}
+    for k in (0, 7, 100):
+        half, effect = at.halves[:, [at.psi.half[k]]], {model.ADDRESSABLE: at.psi.log_h[k]}
+        effect |= {model.ADVERSE: np.log(h_adverse)} if h_adverse < 1 else {}
+        for one in at.every:
+            start = one.start[:, [0]] if one.drawn is None else one.drawn[:, [at.psi.half[k]]]
+            alone = analysis.evaluated(at.own, one, half, start, effect, model.EACH, delta)
+            for name, value in vars(drawn[one.name]).items():
+                np.testing.assert_allclose(value[k], getattr(alone, name)[0], rtol=1e-10, atol=1e-12)
+            if not one.at_once:  # all patients count, from the day of the contact on
+                own = model.gained(at.own.time, at.own.cause, at.own.arm, half, start[:, 0], effect, delta)
+                assert alone.completers[0] == pytest.approx(100 * own["completers"][0] / half.sum(), abs=1e-12)
+        assert drawn["oracle"].contacts[k] == pytest.approx(100 * half[at.own.late(delta)].sum() / half.sum())
+
+
+def test_leavers_without_an_outcome_are_asked_for_it(found):
+    at = found[2].here
+    known = np.arange(len(at.own.ids)) % 3 == 0
+    asked = analysis.retrieval(at.own, at.halves, at.psi, known)
+    for k in (0, 7, 100):
+        half = at.halves[:, at.psi.half[k]]
+        contacts = 100 * half[at.own.leaves & ~known].sum() / half.sum()
+        assert asked.contacts[k] == pytest.approx(contacts)
+        assert asked.completers[k] == pytest.approx(at.psi.retrieved[k] * contacts)
+
+
 def test_lead_time_only_shrinks_what_can_be_gained_per_100_randomised(found):
     pilot, _, _ = found
     lead = analysis.lead_time(pilot, (0, *pilot.landmarks), 0.8)

@@ -73,10 +73,8 @@ class World:
 
     def estimated(self, contacted: Array, log_h: ArrayLike, weight: Array, strata: Array | None = None) -> Array:
         """`model.gained` per 100 patients in every column of the weights, by arms where nothing else is said."""
-        start, strata = np.where(contacted, 0.0, np.inf), self.arm if strata is None else strata
-        factor = model.multipliers(self.time, self.cause, start, {model.ADDRESSABLE: log_h}, DELTA)
-        counts = weight * contacted[:, None]
-        found = model.gained(self.time, self.cause, strata, counts, np.broadcast_to(factor, counts.shape))
+        counts, strata = weight * contacted[:, None], self.arm if strata is None else strata
+        found = model.gained(self.time, self.cause, strata, counts, 0.0, {model.ADDRESSABLE: log_h}, DELTA)
         return 100 * found["completers"] / weight.sum(axis=0)
 
 

@@ -13,7 +13,7 @@ from attrition.cdisc.trial import Trial
 from attrition.landmark import prediction, uncertainty
 from attrition.survival.incidence import aalen_johansen
 from attrition.worth import evidence, model, strategies
-from attrition.worth.model import EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
+from attrition.worth.model import EACH, EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
 from attrition.worth.strategies import Course, Strategy, family, label
 from notebook_report.text import INTERVAL, interval_text
 
@@ -79,17 +79,23 @@ class Psi:
         return cls(np.arange(n) % n_halves, log_h, rng.beta(a, b, n))
 
 
+def _per_100(weight: Array, some: Array) -> Array:
+    """How many of 100 patients are some of them, in every column of the weights."""
+    return 100 * (weight * some).sum(axis=0) / weight.sum(axis=0)
+
+
 def _gained(
-    own: Course, one: Strategy, stratum: Array, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any
+    own: Course, one: Strategy, stratum: Array, weight: Array, start: Array, log_h: Any, half: Any, *effect: Any
 ) -> dict[str, Array]:
-    """`model.gained` by a strategy, in every column of the weights; `effect`: delay, and days in which it halves."""
-    factor = model.multipliers(own.time, own.cause, start, log_h, *effect)
-    counted = weight * np.isfinite(start) if one.at_once else np.broadcast_to(weight, factor.shape)
-    return model.gained(own.time, own.cause, stratum, counted, factor)
+    """`model.gained` by a strategy; `half` is the column of the weights, `effect` delay and days in which it halves."""
+    counted, day = (weight * np.isfinite(start), 0.0) if one.at_once else (weight, start[:, 0])
+    return model.gained(own.time, own.cause, stratum, counted, day, log_h, *effect, half=half)
 
 
-def evaluated(own: Course, one: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], *effect: Any) -> Draws:
-    """Contacts, completers gained and leavers prevented per 100 at risk, in every column of the weights.
+def evaluated(
+    own: Course, one: Strategy, weight: Array, start: Array, log_h: Mapping[int, Any], half: Any, *effect: Any
+) -> Draws:
+    """Contacts, completers gained and leavers prevented per 100 at risk, in every draw: a column of the weights each.
 
     Strata are the arms, small ones together where only those count who are contacted.
     """
@@ -97,14 +103,15 @@ def evaluated(own: Course, one: Strategy, weight: Array, start: Array, log_h: Ma
     if one.at_once:
         contacted = pd.Series(np.isfinite(one.start).mean(axis=1)).groupby(own.arm).transform("sum")
         stratum = model.merged(own.arm, contacted.to_numpy())
-    found = _gained(own, one, stratum, weight, start, log_h, *effect)
-    shares = (weight * np.isfinite(start)).sum(axis=0), found["completers"], found["prevented"]
-    return Draws(*(100 * value / weight.sum(axis=0) for value in shares))
+    found = _gained(own, one, stratum, weight, start, log_h, half, *effect)
+    gains = (100 * found[name] / weight.sum(axis=0)[half] for name in ("completers", "prevented"))
+    return Draws(_per_100(weight, np.isfinite(start))[half], *gains)
 
 
 def at_ratio(own: Course, one: Strategy, ratio: float, *effect: Any) -> dict[str, float]:
     """`evaluated` on all patients with a fixed hazard ratio of the addressable reasons, the mean over repeats."""
-    found = evaluated(own, one, np.ones((len(own.time), 1)), one.start, {model.ADDRESSABLE: np.log(ratio)}, *effect)
+    everyone, log_h = np.ones((len(own.time), 1)), {model.ADDRESSABLE: np.log(ratio)}
+    found = evaluated(own, one, everyone, one.start, log_h, EACH, *effect)
     return {name: float(np.mean(value)) for name, value in vars(found).items()}
 
 
@@ -114,26 +121,20 @@ def draws(
     """`Draws` of every strategy and of the oracle, which contacts neither a stayer nor whom a contact drives away."""
     log_h: dict[int, Any] = {model.ADDRESSABLE: psi.log_h}
     if h_adverse != 1:
-        log_h[model.ADVERSE] = np.full(len(psi.log_h), np.log(h_adverse))
-    weight, found = halves[:, psi.half], {}
+        log_h[model.ADVERSE] = np.log(h_adverse)
+    found = {}
     for one in every:
-        if one.name == NOBODY:
-            found[NOBODY] = Draws(*np.zeros((3, len(psi.half))))
-            continue
-        start = one.start[:, :1] if one.drawn is None else one.drawn[:, psi.half]
-        found[one.name] = evaluated(own, one, weight, start, log_h, delta)
-    to_come = weight * own.late(delta)[:, None]
+        start = one.start[:, :1] if one.drawn is None else one.drawn
+        found[one.name] = evaluated(own, one, halves, start, log_h, psi.half, delta)
     everybody = found[EVERYBODY]
     gains = [np.maximum(one, 0.0) for one in (everybody.completers, everybody.prevented)]
-    found[ORACLE] = Draws(100 * to_come.sum(axis=0) / weight.sum(axis=0), *gains)
+    found[ORACLE] = Draws(_per_100(halves, own.late(delta)[:, None])[psi.half], *gains)
     return found
 
 
 def retrieval(own: Course, halves: Array, psi: Psi, has_outcome: Array) -> Draws:
     """Leavers (of no competing reason) asked for the final outcome: outcomes gained stand where completers do."""
-    asked = (own.leaves & ~has_outcome)[:, None]
-    weight = halves[:, psi.half]
-    contacts = 100 * (weight * asked).sum(axis=0) / weight.sum(axis=0)
+    contacts = _per_100(halves, (own.leaves & ~has_outcome)[:, None])[psi.half]
     return Draws(contacts, psi.retrieved * contacts, np.zeros(len(contacts)))
 
 
@@ -275,7 +276,7 @@ def power(trial: Trial, at: Landmark, p: Any, rho: float, n_earlier: Mapping[str
 
     def gain(one: Strategy, ratio: float) -> list[float]:
         everyone, log_h = np.ones((len(at.own.time), 1)), {model.ADDRESSABLE: np.log(ratio)}
-        by = _gained(at.own, one, at.own.arm, everyone, one.start, log_h, p.delta)["by_stratum"].mean(axis=1)
+        by = _gained(at.own, one, at.own.arm, everyone, one.start, log_h, EACH, p.delta)["by_stratum"].mean(axis=1)
         known = dict(zip(np.unique(at.own.arm).tolist(), by.tolist(), strict=True))
         return [known.get(arm, 0.0) for arm in arms]
 

@@ -2,7 +2,7 @@
 
 A contact multiplies the hazard of leaving for a reason by h from some days after it on. Who is prevented from leaving
 for one reason can still leave for another, so fewer are gained than prevented. Estimates are in hindsight: product
-limits in strata, with the leavers of contacted patients counted h times. Shapes: patients by draws.
+limits in strata, with the leavers of contacted patients counted h times. Arrays end in the axis of halves or draws.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,41 +23,8 @@ NOBODY, EVERYBODY, ORACLE, RETRIEVE = "nobody", "everybody", "oracle", "retrieve
 FEWEST = 10
 """Addressable leavers below which nothing is judged."""
 BINS = 20
+EACH = slice(None)
 Array = np.ndarray
-
-
-def multipliers(
-    time: Array,
-    cause: Array,
-    start: Array,
-    log_h: Mapping[int, ArrayLike],
-    delta: float = 7,
-    halving: float | None = None,
-) -> Array:
-    """By how much the leaving of each patient counts when contacted on day `start` (inf: never), (n, n_draws).
-
-    Parameters
-    ----------
-    time, cause : array of shape (n,)
-        Days from the landmark to leaving, and why; see `CAUSES`.
-    start : array of shape (n,) or (n, n_draws)
-        Day of the contact, from the landmark on.
-    log_h : mapping of int to float or array of shape (n_draws,)
-        Log hazard ratio of each cause that a contact moves.
-    delta : float
-        Days after the contact from which on it has an effect.
-    halving : float, optional
-        Days in which the log hazard ratio halves; default: never.
-    """
-    since = time[:, None] - (start if start.ndim > 1 else start[:, None])
-    power = (since > delta).astype(float)
-    if halving:
-        power = power * 0.5 ** (np.where(np.isfinite(since), since, 0.0) / halving)
-    found = np.ones((len(time), max([power.shape[1], *(np.size(log) for log in log_h.values())])))
-    for moved, log in log_h.items():
-        rows = np.flatnonzero(cause == moved)
-        found[rows] = np.exp(power[rows] * np.atleast_1d(log))
-    return found
 
 
 def merged(stratum: Array, counts: Array, smallest: int = SMALLEST_STRATUM) -> Array:
@@ -80,16 +47,34 @@ def merged(stratum: Array, counts: Array, smallest: int = SMALLEST_STRATUM) -> A
     return np.where(np.isin(stratum, together), min(together), stratum)
 
 
-def gained(time: Array, cause: Array, stratum: Array, weight: Array, factor: Array) -> dict[str, Array]:
-    """Completers gained when the leaving of some patients counts `factor` times, by stratum and in all.
+def gained(
+    time: Array,
+    cause: Array,
+    stratum: Array,
+    weight: Array,
+    start: ArrayLike,
+    log_h: Mapping[int, ArrayLike],
+    delta: float = 7,
+    halving: float = np.inf,
+    *,
+    half: Any = EACH,
+) -> dict[str, Array]:
+    """Completers gained by contacts on day `start` (inf: never), by stratum and in all.
 
     Parameters
     ----------
     time, cause, stratum : array of shape (n,)
-    weight : array of shape (n,) or (n, n_draws)
-        How often each patient stands in each draw; 0 where it is none of those that are counted.
-    factor : array of shape (n, n_draws)
-        Of `multipliers`.
+        Days from the landmark to leaving, and why; see `CAUSES`.
+    weight : array of shape (n,) or (n, n_halves)
+        How often each patient stands in each half-sample; 0 where it is none of those that are counted.
+    start : float or array of shape (n,)
+        Day of the contact, from the landmark on.
+    log_h : mapping of int to float or array of shape (n_draws,)
+        Log hazard ratio of each cause that a contact moves.
+    delta, halving : float
+        Days after the contact from which on it has an effect, and in which the log hazard ratio halves.
+    half : array of shape (n_draws,), optional
+        Column of the weights that each draw takes; default: its own, or the only one.
 
     Returns
     -------
@@ -97,27 +82,33 @@ def gained(time: Array, cause: Array, stratum: Array, weight: Array, factor: Arr
         completers (n_draws,): sum over strata of n (S^h - S); by_stratum (n_strata, n_draws), in the order of the
         sorted strata; prevented (n_draws,): fewer leavers for the reasons that are moved, others not set off.
     """
-    weight = weight if weight.ndim > 1 else weight[:, None]
-    kept, prevented = [], 0.0
-    for own in (np.flatnonzero(stratum == one) for one in np.unique(stratum)):
-        rows = own[np.argsort(time[own], kind="stable")]
-        w, left, moved = weight[rows], (cause[rows] != STAYED)[:, None], (factor[rows] != 1).any(axis=1)[:, None]
-        days = np.flatnonzero(np.append(True, np.diff(time[rows]) > 0))
-        risk = np.cumsum(w[::-1], axis=0)[::-1][days]
+    since = np.maximum(time - np.asarray(start), 0.0)
+    power = (since > delta) * 0.5 ** (since / halving)
+    (strata, of), (days, on) = (np.unique(each, return_inverse=True) for each in (stratum, time))
+    cell = of * len(days) + on
 
-        def hazards(events: Array, days: Array = days, risk: Array = risk) -> Array:
-            summed = np.add.reduceat(np.broadcast_to(events, (len(events), events.shape[1])), days, axis=0)
-            return np.divide(summed, risk, out=np.zeros(np.broadcast_shapes(summed.shape, risk.shape)), where=risk > 0)
+    def counts(some: Any) -> Array:
+        """Sums by stratum, day and half: what draws take up, however many patients there are."""
+        sums = [np.bincount(cell[some], one[some], len(strata) * len(days)) for one in np.atleast_2d(weight.T)]
+        return np.stack(sums, axis=-1).reshape(len(strata), len(days), -1)
 
-        events = w * left
-        without, under = hazards(events), np.minimum(hazards(events * factor[rows]), 1.0)
-        stay, stay_under = np.cumprod(1 - without, axis=0), np.cumprod(1 - under, axis=0)
-        own_without, own_under = hazards(events * moved), hazards(events * moved * factor[rows])
-        before, before_under = (np.vstack([np.ones((1, s.shape[1])), s[:-1]]) for s in (stay, stay_under))
-        kept.append(risk[0] * (stay_under[-1] - stay[-1]))
-        prevented = prevented + risk[0] * ((before * own_without).sum(axis=0) - (before_under * own_under).sum(axis=0))
-    by = np.stack([np.broadcast_to(one, factor.shape[1]) for one in kept])
-    return {"completers": by.sum(axis=0), "by_stratum": by, "prevented": np.asarray(prevented)}
+    risk = counts(EACH)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    there, moved, under = np.where(risk > 0, risk, 1.0), np.zeros_like(risk), np.zeros(1)
+    for why, log in log_h.items():
+        for share in np.unique(power[(cause == why) & (power > 0)]):
+            some = counts((cause == why) & (power == share))
+            moved, under = moved + some, under + some[..., half] * np.exp(np.multiply(share, log))
+
+    def incidence(hazard: Array, own: Array) -> tuple[Array, Array]:
+        stay = np.cumprod(1 - hazard, axis=1)
+        return stay[:, -1], (np.hstack([np.ones_like(stay[:, :1]), stay[:, :-1]]) * own).sum(axis=1)
+
+    hazard, own, own_under = counts(cause != STAYED) / there, moved / there, under / there[..., half]
+    stay, lost = (one[:, half] for one in incidence(hazard, own))
+    hazard_under = np.minimum(hazard[..., half] + (own_under - own[..., half]), 1.0)
+    stay_under, lost_under = incidence(hazard_under, own_under)
+    by, prevented = (risk[:, 0][:, half] * fewer for fewer in (stay_under - stay, lost - lost_under))
+    return {"completers": by.sum(axis=0), "by_stratum": by, "prevented": prevented.sum(axis=0)}
 
 
 def effective(n_completers: ArrayLike, n_earlier: ArrayLike, rho: float = 0.0) -> Array:
@@ -216,8 +207,7 @@ def ceilings(time: Array, cause: Array, stratum: Array, ratios: Mapping[str, flo
         oracle = float(100 * (np.isin(cause, moved) & (time > delta)).mean())
         found[name] = {}
         for label, ratio in ratios.items():
-            factor = multipliers(time, cause, np.zeros(n), dict.fromkeys(moved, np.array(np.log(ratio))), delta)
-            one = gained(time, cause, stratum, np.ones(n), factor)
+            one = gained(time, cause, stratum, np.ones(n), 0.0, dict.fromkeys(moved, float(np.log(ratio))), delta)
             both = {"prevented": one["prevented"], "completers_gained": one["completers"]}
             numbers = {key: float(100 * value[0] / n) for key, value in both.items()}
             found[name][label] = numbers | {"contacts_everybody": 100.0, "contacts_oracle": oracle}
