@@ -92,6 +92,25 @@ def test_a_missed_visit_is_known_once_its_window_has_passed(pilot):
         assert not any(abs(day - planned) <= cohort.VISIT_WINDOW for day in visits[own.ids[k]])
 
 
+@pytest.mark.parametrize("gap", [3, 14])
+@pytest.mark.parametrize("day", [0, 28])
+def test_silence_and_missed_visits_are_those_of_a_loop_over_patients(pilot, day, gap):
+    own = strategies.course(pilot, day)
+    ends = pilot.patients.set_index("id")["event_day"]
+    events = dict(list(pilot.events.groupby("id")))
+    quiet, missed = strategies.silent(pilot, own.ids, day, gap), strategies.missed_visit(pilot, own.ids, day)
+    assert np.isfinite(quiet).any()
+    assert np.isfinite(missed).any()
+    for k, name in list(enumerate(own.ids))[::4]:
+        records = events[name][events[name]["kind"].isin(strategies.SEEN)]
+        heard = [0.0, *np.fmax(records["day"], records["known_day"]).dropna()]
+        days = (d for d in range(day, int(ends[name])) if max(h for h in heard if h <= d) + gap <= d)
+        assert quiet[k] == next(days, np.inf) - day
+        visits = events[name].loc[events[name]["kind"] == "visit", "day"]
+        late = (d + 7 for d in sorted(pilot.schedule) if d <= 168 and not visits.between(d - 7, d + 7).any())
+        assert missed[k] == next((d for d in late if day < d < ends[name]), np.inf) - day
+
+
 def test_the_highest_scores_are_contacted():
     scores = np.array([[0.1, np.nan], [0.4, 0.2], [0.3, 0.9], [0.2, 0.5], [0.5, 0.1]])
     found = strategies.top(scores, 40) == 0

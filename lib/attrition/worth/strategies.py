@@ -55,8 +55,8 @@ def reasons(trial: Trial) -> pd.Series:
     group, reason = patients["event_group"].fillna(NO_EVENT), patients["reason"].fillna("").astype(str)
     usual = reason.str.upper().map(STANDARD["reasons"]).fillna("")
     told = (reason + "; " + group + "; " + usual).str.lower()
-    kinds = told.map(lambda text: [kind for kind in words if any(word in text for word in words[kind])])
-    found = kinds.map(lambda kinds: kinds[0] if kinds else "other")
+    kinds = {text: [kind for kind in words if any(word in text for word in words[kind])] for text in told.unique()}
+    found = told.map({text: [*own, "other"][0] for text, own in kinds.items()})
     return found.mask(group.eq(COMPETING_GROUP), "competing").mask(group.eq(NO_EVENT), "stayed")
 
 
@@ -111,29 +111,23 @@ class Strategy:
 
 def missed_visit(trial: Trial, ids: pd.Index, day: int, window: int = cohort.VISIT_WINDOW) -> Array:
     """Day, from the landmark on, on which the first planned visit counts as missed; inf where none is, or too late."""
-    seen = trial.events[trial.events["kind"].eq("visit")].groupby("id")["day"].agg(list).reindex(ids)
+    visits = trial.events[trial.events["kind"].eq("visit")]
     ends = trial.patients.set_index("id")["event_day"].loc[ids].to_numpy(float)
     start = np.full(len(ids), np.inf)
     for planned in sorted((d for d in trial.schedule if d + window > day and d <= trial.horizon), reverse=True):
-        near = [isinstance(days, list) and any(abs(d - planned) <= window for d in days) for days in seen]
-        missed = ~np.array(near, dtype=bool) & (ends > planned + window)
-        start[missed] = planned + window - day
+        seen = ids.isin(visits["id"][(visits["day"] - planned).abs() <= window])
+        start[~seen & (ends > planned + window)] = planned + window - day
     return start
 
 
 def silent(trial: Trial, ids: pd.Index, day: int, gap: int) -> Array:
-    """Day, from the landmark on, on which a patient has first not been heard of for `gap` days; inf: never."""
+    """Day, from the landmark on, of the first `gap` days without being heard of, as all are on day 0; inf: never."""
     heard = trial.events[trial.events["kind"].isin(SEEN)]
-    known = heard[["day", "known_day"]].max(axis=1)
-    days = known.groupby(heard["id"]).agg(lambda d: np.unique(d.dropna())).reindex(ids)
-    ends = trial.patients.set_index("id")["event_day"].loc[ids].to_numpy(float)
-    start = np.full(len(ids), np.inf)
-    for k, (own, end) in enumerate(zip(days, ends, strict=True)):
-        records = np.append(0.0, own if isinstance(own, np.ndarray) else [])
-        begins, until = np.maximum(records + gap, day), np.append(records[1:], np.inf)
-        quiet = begins[(begins < until) & (begins < end)]
-        start[k] = quiet.min() - day if quiet.size else np.inf
-    return start
+    days = heard.assign(day=heard[["day", "known_day"]].max(axis=1))[["id", "day"]].dropna().drop_duplicates()
+    known = pd.concat([pd.Series(0.0, ids), days.set_index("id")["day"]]).sort_values(kind="stable")
+    begins, until = np.maximum(known + gap, day), known.groupby(level=0).shift(-1, fill_value=np.inf)
+    first = begins[begins < until].groupby(level=0).min().reindex(ids)
+    return np.where(first < trial.patients.set_index("id")["event_day"].loc[ids], first - day, np.inf)
 
 
 def top(scores: Array, per_100: float) -> Array:
