@@ -11,6 +11,7 @@ import pandas as pd
 from attrition import seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import prediction, uncertainty
+from attrition.landmark.prediction import Problem
 from attrition.survival.incidence import aalen_johansen
 from attrition.worth import evidence, model, strategies
 from attrition.worth.model import EACH, EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
@@ -159,9 +160,11 @@ class Landmark:
         return {name: model.worth(one.completers, one.contacts, value, cost) for name, one in able.items()}
 
 
-def at_landmark(trial: Trial, own: Course, p: Any, seed: int, n_halves: int, has_outcome: Collection[str]) -> Landmark:
+def at_landmark(
+    trial: Trial, of: Problem, own: Course, p: Any, seed: int, n_halves: int, has_outcome: Collection[str]
+) -> Landmark:
     """Scores, strategies and draws at a landmark."""
-    scored = strategies.scores(trial, own, p, n_halves, seed)
+    scored = strategies.scores(of, own, p, n_halves, seed)
     every, halves = strategies.strategies(trial, own, scored), scored.inside
     psi = Psi.drawn(p.n_draws, halves.shape[1], seed, own.landmark)
     found = draws(own, every, halves, psi, p.delta)
@@ -387,9 +390,10 @@ def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: Collection
     courses = {day: strategies.course(trial, day) for day in trial.landmarks}
     courses = {day: own for day, own in courses.items() if len(own.ids) >= 2} or {0: strategies.course(trial, 0)}
     main = max(courses, key=lambda day: ((courses[day].cause > 0).sum(), -day))
-    own = uncertainty.sized(p, prediction.problem(trial, main))
+    problems = {day: prediction.problem(trial, day) for day in courses}
+    own = uncertainty.sized(p, problems[main])
     halves = {day: own.n_half_samples if day == main else own.n_half_samples_other for day in courses}
-    at = {day: at_landmark(trial, courses[day], own, seed, n, has_outcome) for day, n in halves.items()}
+    at = {day: at_landmark(trial, problems[day], courses[day], own, seed, n, has_outcome) for day, n in halves.items()}
     all_left = (trial.patients["status"].isin(["primary", "competing"])).to_numpy()
     dropout = 1 - float(aalen_johansen(trial.patients["time"], all_left.astype(int), 1).event_free[-1])
     return Worth(at, main, money(trial, p, dropout, defaults), dropout)

@@ -152,9 +152,8 @@ class Scores:
     developed: dict[str, uncertainty.Developed] = field(default_factory=dict)
 
 
-def scores(trial: Trial, own: Course, p: Any, n_halves: int, seed: int) -> Scores:
+def scores(of: Problem, own: Course, p: Any, n_halves: int, seed: int) -> Scores:
     """`Scores` at a landmark; no score where a regression has too few events, or nothing to know."""
-    of = prediction.problem(trial, own.landmark)
     problems = {"all_cause": of, "addressable": addressable(of, own)}
     fewest = max(prediction.MINIMUM_EVENTS, p.n_folds)
     usable = {name: one for name, one in problems.items() if prediction.enough(one, fewest) and one.columns(SCORE)}
