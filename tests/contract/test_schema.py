@@ -326,6 +326,38 @@ def test_any_table_comes_back_as_written(data, width, n):
     assert again.shape == table.shape
 
 
+UNQUOTED = st.text(alphabet=st.characters(exclude_characters='\x00\r\n,"', exclude_categories=["Cs"]), max_size=8)
+ENDS = st.sampled_from(["\n", "\r\n"])
+
+
+def told(records):
+    header, columns, lines, ragged = records
+    return header, [column.to_pylist() for column in columns], list(lines), ragged
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data(), st.integers(2, 4), st.integers(2, 5), ENDS, st.sampled_from(["", "\n", "\r\n\r\n"]))
+def test_rows_without_quotes_are_read_at_once_as_one_by_one(data, width, n, end, last):
+    rows = data.draw(st.lists(st.lists(UNQUOTED, min_size=width, max_size=width), min_size=n, max_size=n))
+    for text in (end.join(map(",".join, rows)) + last, "\ufeff" + end.join(map(",".join, rows))):
+        assert told(strict._unquoted(text)) == told(strict._records(text, "fuzz.csv"))
+
+
+@pytest.mark.parametrize("text", ["a\n1\n", "a,b\n1\n", "a,b\n\n1,2\n", "\na,b\n1,2\n", 'a,b\n"1",2\n', "a,b\r1,2\r"])
+def test_what_is_unusual_is_read_row_by_row(text):
+    assert strict._unquoted(text) is None
+
+
+def test_a_row_may_be_longer_than_any_cell_may_be():
+    most = csv.field_size_limit()
+    for cells in (["x" * most, "y"], ["x" * (most // 2)] * 5):
+        names = [f"c{i}" for i in range(len(cells))]
+        table = strict.parse(f"{','.join(names)}\n{','.join(cells)}\n".encode(), "long.csv")
+        assert table.loc[2].tolist() == cells
+    with pytest.raises(ContractError, match="line 3: a quote that is not closed or not doubled, or a cell beyond all"):
+        strict.parse(f"a,b\n1,2\n3,{'x' * (most + 1)}\n".encode(), "long.csv")
+
+
 @pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(st.integers(0, 13), st.integers(0, 29), CELL | st.integers(-5, 400).map(str))
@@ -336,7 +368,7 @@ def test_any_cell_is_kept_exactly_or_refused_without_being_shown(column, row, ce
     try:
         trial = contract.validate(strict.parse(table.to_csv(index=False).encode(), "fuzz.csv"))
     except ContractError as error:
-        assert len(cell) < 4 or cell.strip() not in str(error)  # noqa: PT017
+        assert len(cell.strip()) < 4 or cell.strip() not in str(error)  # noqa: PT017
     else:
         assert str(trial.loc[row, name]) == (cell.lstrip("0") or "0" if trial[name].dtype == "int64" else cell)
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
 from notebook_report import errors
 
@@ -195,7 +196,8 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     """
     text = _decoded(content, file)
     marked = _marked(text)
-    header, cells, lines, ragged = _unquoted(marked or text) or _records(marked or text, file)
+    header, columns, lines, ragged = _unquoted(marked or text) or _records(marked or text, file)
+    cells = [pd.array(column, dtype="str") for column in columns]
     notes, first = [], cells[0] if cells else [row[0] for row in ragged if row]
     if len(header) > MOST_COLUMNS:
         raise _refuse(file, f"{len(header):,} columns; at most {MOST_COLUMNS:,} are read", 1)
@@ -210,13 +212,12 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
         raise ContractError(file, problems)
     if not len(first):
         raise _refuse(file, "there is a header and no row below it")
-    index = pd.Index(list(lines), name="line")
-    columns = [pd.Series(pa.array(column, pa.large_string()), dtype="str", index=index) for column in cells]
-    table = pd.concat(columns, axis=1, keys=header)
+    index = pd.Index(lines, name="line")
+    table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=index)
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
     if named and QUOTED_HEADER.match(text):
         absent |= table.eq("NA") & [table[name].map(BARE.fullmatch).notna().all() for name in header]
-    if "NA" not in missing and (table.isin(["NA", ROW_NAMES]) & absent).any(axis=None):
+    if (marked or named) and "NA" not in missing and (table.isin(["NA", ROW_NAMES]) & absent).any(axis=None):
         notes.append(f"{file}: NA is missing, as R writes it.")
     table, absent = (part.drop(columns=ROW_NAMES) if named else part for part in (table, absent))
     table = table.mask(absent) if absent.any(axis=None) else table
@@ -249,7 +250,7 @@ def _row_names(header: list[str], first: Sequence[str]) -> bool:
     return unnamed and len(first) == len({*first}) > 0 and all(first)
 
 
-def _no_header(header: list[str], cells: Sequence[Sequence[str]]) -> list[Problem]:
+def _no_header(header: list[str], cells: Sequence[Any]) -> list[Problem]:
     """A first line that looks like the rows below it: most of its names stand again in their own columns."""
     again = sum(name in column[:1000] for name, column in zip(header, cells, strict=False))
     rule = "the first line looks like the rows below it; is the header missing?"
@@ -283,20 +284,25 @@ def _line_of(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 
 
-Records = tuple[list[str], Sequence[Sequence[str]], Sequence[int], list[list[str]]]
+Records = tuple[list[str], Sequence[pa.Array], Sequence[int], list[list[str]]]
 """Header, cells by column, line on which each row begins; rows, and no columns, where rows are uneven."""
 
 
 def _unquoted(text: str) -> Records | None:
-    """The records of a text without quotes whose rows all have as many cells: cut at its commas, many at once."""
+    """The records of a text without quotes whose rows all have as many cells, two or more: read many at once."""
     if '"' in text or text.count("\r") != text.count("\r\n"):
         return None
-    rows = text.replace("\r\n", "\n").rstrip("\n").split("\n")
-    if len({row.count(",") for row in rows}) > 1 or not all(rows) or max(map(len, rows)) > csv.field_size_limit():
+    text = text.rstrip("\r\n")
+    # no row goes beyond two blocks, so no cell of it beyond all size
+    read = ReadOptions(use_threads=False, block_size=csv.field_size_limit() // 2, autogenerate_column_names=True)
+    cells = ParseOptions(quote_char=False), ConvertOptions(default_column_type=pa.large_string())
+    try:
+        rows = read_csv(pa.BufferReader(text.encode("utf-8-sig")), read, *cells).combine_chunks()
+    except pa.ArrowInvalid:
         return None
-    header, cells = rows[0].split(","), ",".join(rows[1:]).split(",")
-    columns = [cells[place :: len(header)] for place in range(len(header))] if rows[1:] else []
-    return header, columns, range(2, len(rows) + 1), []
+    if rows.num_columns == 1 or len(rows) <= text.count("\n"):  # blank lines are left out
+        return None
+    return [name[0].as_py() for name in rows.columns], rows.slice(1).columns, range(2, len(rows) + 1), []
 
 
 def _records(text: str, file: str) -> Records:
@@ -315,7 +321,8 @@ def _records(text: str, file: str) -> Records:
     if not rows or not rows[0]:
         raise _refuse(file, "the first line must be the header", 1)
     even = all(len(row) == len(rows[0]) for row in rows)
-    return rows[0], list(zip(*rows[1:], strict=True)) if even else [], lines[1:], [] if even else rows[1:]
+    columns = [pa.array(cells, pa.large_string()) for cells in zip(*rows[1:], strict=True)] if even else []
+    return rows[0], columns, lines[1:], [] if even else rows[1:]
 
 
 def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
