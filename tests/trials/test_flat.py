@@ -240,7 +240,9 @@ BAD = [
     ({"why": ["Done"] * 6 + ["ae"] * 6}, "the mapping's term 'done' does not occur, but one spelled much like it does"),
     ({"why": ["finished"] * 6 + ["ae"] * 6}, "no patient completed"),
     ({"sex": ["F", "M", "m"] * 4}, "lines 4, 7, 10, 13, column sex: two values differ only in case or spaces"),
-    ({"sex": ["F", "F\u00a0"] * 6}, "column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", "F\u00a0"] * 6}, "lines 3, 5, 7, 9, 11, 13, column sex: two values differ only in case or spaces"),
+    ({"sex": ["F", *["f"] * 11]}, "line 2, column sex: two values differ only in case or spaces"),
+    ({"sex": ["f", "F"] * 6}, "lines 2, 4, 6, 8, 10, 12, column sex: two values differ only in case or spaces"),
     ({"sex": ["F", "M", "F "] + ["M"] * 9}, "line 4, column sex: two values differ only in case or spaces"),
     ({"sex": ["not said", "Not_said"] * 6}, "column sex: two values differ only in case or spaces"),
     ({"arm": ["Placebo", "drug 10 mg", "Drug\u00a010  mg"] * 4}, "column arm: two values differ only in case or"),
@@ -354,6 +356,7 @@ def test_records_without_a_day_are_left_out_and_counted(tmp_path):
     ("changes", "said"),
     [
         ({"pid": ["001", "001", "999"]}, "line 4, column pid: no patient of the other table has this id"),
+        ({"pid": ["001 ", "", "999"]}, "lines 3, 4, column pid: no patient of the other table has this id"),
         ({"pid": ["001", "001 ", "002"]}, "line 3, column pid: differs from an id of the other table only in case"),
         ({"kind": ["visit", "death", "visit"]}, "line 3, column kind: must be one of adverse event, visit"),
         ({"day": ["2014-03", "5", "9"]}, "line 2, column day: must be a whole study day"),

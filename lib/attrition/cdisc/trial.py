@@ -425,7 +425,7 @@ def _complete(patients: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tidy(events: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    events = events[events["id"].isin(ids) & events["day"].notna()]
+    events = events[events["id"].astype("category").isin(ids) & events["day"].notna()]
     events = events.reindex(columns=list(EVENT_COLUMNS))
     return events.sort_values(["id", "kind", "day", "name", "value", "detail"], kind="stable").reset_index(drop=True)
 

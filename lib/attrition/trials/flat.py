@@ -114,7 +114,7 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
 
 def _composed(table: pd.DataFrame) -> pd.DataFrame:
     """The table with each text in composed form and without invisible characters; how many cells changed is kept."""
-    if all("".join(column.dropna().to_numpy(object)).isascii() for _, column in table.items()):
+    if all(column.dropna().str.isascii().all() for _, column in table.items()):
         return table
     tidy = table.map(composed, na_action="ignore")
     changed = int((tidy.ne(table) & table.notna()).to_numpy().sum())
@@ -135,6 +135,12 @@ def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
             problems.append(Problem(column, f"not in the file{f'; did you mean {near[0]}?' if near else ''}", 1))
     if problems:
         raise ContractError(file, problems)
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Cells as numbers, NaN for what is none; each distinct cell is converted once."""
+    place, known = pd.factorize(cells, use_na_sentinel=False)
+    return pd.Series(pd.to_numeric(known, errors="coerce").astype(float)[place], cells.index)
 
 
 class Cells:
@@ -164,7 +170,7 @@ class Cells:
         """Numbers; missing without a column."""
         if column is None:
             return pd.Series(np.nan, index=self.table.index)
-        numbers = pd.to_numeric(self.table[column], errors="coerce").astype(float)
+        numbers = _numbers(self.table[column])
         bad = self.table[column].notna() & ~np.isfinite(numbers)
         self.problems += spelled(column, "must be a number (with a decimal point)", self.table[column], bad)
         return numbers
@@ -172,7 +178,7 @@ class Cells:
     def day(self, column: str, low: int, needed: bool = False) -> pd.Series:
         """Study days from `low` on."""
         cells = self.table[column]
-        days = pd.to_numeric(cells, errors="coerce").astype(float)
+        days = _numbers(cells)
         bad = cells.notna() & ~(days.between(low, LONGEST_STUDY) & (days % 1 == 0))
         self.problems += spelled(column, f"must be a whole study day from {low} to {LONGEST_STUDY}", cells, bad)
         self.note(column, "is empty", cells.isna() & needed)
@@ -203,10 +209,10 @@ class Cells:
         The names of a model's columns also take an underscore for a space.
         """
         known = self.table[column].dropna()
-        forms = known.map(lambda value: plain(value).replace("_", " "))
-        usual = known.groupby(forms).transform(lambda same: same.mode().iloc[0])
+        sizes = known.groupby(known).size()
+        usual = sizes.groupby([plain(value).replace("_", " ") for value in sizes.index]).idxmax()
         rule = "two values differ only in case or spaces (an underscore counts as one)"
-        self.note(column, rule, known.ne(usual))
+        self.note(column, rule, ~known.isin(usual))
         return self.table[column]
 
     def category(self, column: str, most: int) -> pd.Series:
@@ -360,15 +366,16 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
     adverse = kind.eq("adverse event")
     told = cells.day(e.known_day, -LONGEST_STUDY) if e.known_day else day.mask(adverse)
     value, found = cells.number(e.value), cells.table[e.id]
-    unknown = ~found.isin(ids)
-    alike = unknown & found.where(unknown).map(plain, na_action="ignore").isin(ids.map(plain))
+    who = found.astype("category")  # each patient is looked up once
+    unknown = ~who.isin(ids)
+    alike = found[unknown].map(plain, na_action="ignore").isin(ids.map(plain)).reindex(found.index, fill_value=False)
     cells.note(e.id, "no patient of the other table has this id", unknown & ~alike)
     cells.note(e.id, "differs from an id of the other table only in case or spaces", alike)
     cells.refuse(e.table.name)
     name, detail = cells.text(e.name).fillna("unnamed"), cells.text(e.detail)
     columns = (found, kind, name, value, detail, day, np.maximum(day, told))
     made = pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)))
-    made = made[~(day > found.map(until.set_axis(ids)))]
+    made = made[~(day > who.map(until.set_axis(ids)).astype(float))]
     adverse, told, kind = (column[made.index] for column in (adverse, told, kind))
     known, notes = known_days(made[adverse], told[adverse], made[kind.eq("visit")], definitions(m, ""))
     made.loc[adverse, "known_day"] = known
