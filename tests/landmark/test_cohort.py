@@ -130,6 +130,14 @@ def test_changes_are_last_less_baseline(pilot):
         assert table.loc[patient, "pulse_change"] == pytest.approx(last - first)
 
 
+def test_who_was_measured_at_baseline_only_has_no_last_value(pilot):
+    patient = cohort.at_risk(pilot, 84)[0]
+    later = pilot.events["id"].eq(patient) & (pilot.events["day"] > 1)
+    trial = dataclasses.replace(pilot, events=pilot.events[~later].reset_index(drop=True))
+    found = cohort.features(trial, 84).loc[patient].notna()
+    assert found[["pulse_baseline", "pulse_last", "pulse_change"]].tolist() == [True, False, False]
+
+
 def test_missed_visits_agree_with_a_loop(pilot):
     table = cohort.features(pilot, 84, groups=["visits"])
     visits = pilot.events[(pilot.events["kind"] == "visit") & (pilot.events["day"] > 1)]
@@ -151,6 +159,9 @@ def test_dictionary_declares_every_feature(pilot):
         declared = cohort.dictionary(pilot, day)
         assert declared["feature"].tolist() == list(cohort.features(pilot, day))
         assert (declared["known_day"] <= cohort.cut_day(day)).all()
+        seen = cohort.known(pilot, day)
+        days = {group: seen.kind(kind)["known_day"].max() for group, kind in cohort.WORDS["kinds"].items()}
+        assert declared["known_day"].equals(declared["group"].map(days).fillna(1.0))
 
 
 def test_follow_up_that_ends_early_has_no_target(small):

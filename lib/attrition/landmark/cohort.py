@@ -7,6 +7,7 @@ describe a cohort in hindsight (flow, visits, who had stopped treatment); none o
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,13 +93,19 @@ class Known:
         """Records per patient at risk, 0 included."""
         return records.groupby("id").size().reindex(self.ids, fill_value=0).astype(float)
 
+    @functools.cached_property
+    def followed(self) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Baseline values (up to day 1) and last values after it, of what is measured again and again, by kind."""
+        records = {kind: self.kind(kind) for kind in ("vital sign", "questionnaire")}
+        return {kind: (last_values(r[r["day"] <= 1]), last_values(r[r["day"] > 1])) for kind, r in records.items()}
+
 
 def known(trial: Trial, landmark: int) -> Known:
     """Restrict a trial to the patients at risk at a landmark and the records known by then."""
     ids = pd.Index(at_risk(trial, landmark), name="id")
     cut = cut_day(landmark)
     events = trial.events
-    seen = (events["known_day"] <= cut) & (events["day"] <= cut) & events["id"].isin(ids)
+    seen = (events["known_day"] <= cut) & (events["day"] <= cut) & events["id"].astype("category").isin(ids)
     patients = trial.patients.set_index("id").loc[ids, ["arm", *trial.baseline]]
     schedule = tuple(day for day in trial.schedule if day <= landmark)
     return Known(landmark, ids, patients, events[seen], schedule, trial.arms)
@@ -111,20 +118,13 @@ def last_values(records: pd.DataFrame) -> pd.DataFrame:
     return records[records["day"].eq(latest)].pivot_table(index="id", columns="name", values="value", aggfunc="mean")
 
 
-def _followed(view: Known, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Baseline values (up to day 1) and last values after it."""
-    records = view.kind(kind)
-    return last_values(records[records["day"] <= 1]), last_values(records[records["day"] > 1])
-
-
 def _slug(text: str, words: int = 9) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()[:words])
 
 
 def _baseline(view: Known) -> pd.DataFrame:
     table = view.patients.drop(columns="arm")
-    for kind in ("vital sign", "questionnaire"):
-        before, _ = _followed(view, kind)
+    for before, _ in view.followed.values():
         table = table.join(before.rename(columns=lambda name: f"{_slug(name)}_baseline"))
     return table
 
@@ -163,7 +163,7 @@ def _visits(view: Known) -> pd.DataFrame:
 
 def _last_and_change(view: Known, kind: str, only_repeated: bool) -> pd.DataFrame:
     """Last value after the baseline of each name, and its change; optionally of names with a baseline value only."""
-    before, after = _followed(view, kind)
+    before, after = view.followed[kind]
     table = pd.DataFrame(index=view.ids)
     for name in [name for name in after if name in before or not only_repeated]:
         table[f"{_slug(name)}_last"] = after[name]
@@ -256,11 +256,10 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
         feature, group, rule (when it is known), known_day (day of the latest record of its kind that was used, at most
         `cut_day`), missing (share of patients at risk).
     """
-    view = known(trial, landmark)
-    rows = []
+    days, rows = known(trial, landmark).events.groupby("kind")["known_day"].max(), []
     for group, table in features_by_group(trial, landmark).items():
         kind = WORDS["kinds"].get(group)
-        day = view.kind(kind)["known_day"].max() if kind else 1.0
+        day = days.get(kind, np.nan) if kind else 1.0
         named = {"group": group, "rule": WORDS["groups"][group], "known_day": day}
         rows.append(pd.DataFrame({"feature": list(table), **named, "missing": table.isna().mean().to_numpy()}))
     return pd.concat(rows, ignore_index=True)

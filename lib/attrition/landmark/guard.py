@@ -89,8 +89,10 @@ def alone(values: pd.Series, y: Array, weights: Array | None = None) -> interval
 
 
 def _suspicious(y: Array, score: Array, value: float, suspicious: float, weights: Array | None) -> bool:
+    if not value >= suspicious:
+        return False
     low = 1.0 if value > 1 - 1e-9 else intervals.auroc_interval(y, score, SCREEN_LEVEL, weights)["ci_low"]
-    return bool(value >= suspicious and low > SCREEN_FLOOR)
+    return bool(low > SCREEN_FLOOR)
 
 
 def level_rates(values: pd.Series, y: Array, weights: Array | None = None) -> Array:
