@@ -20,6 +20,7 @@ from notebook_report import display as report
 from notebook_report import results
 from notebook_report.said import said
 from tests.notebooks import cells
+from tests.test_engine import needs_loopback
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,9 @@ def test_a_small_trial_runs_whole(made, study, prices, p):
 
 
 @pytest.mark.slow
-def test_processes_find_the_same(made, study, prices, p, monkeypatch):
-    monkeypatch.setenv("ATTRITION_ENGINE", "processes")
+@pytest.mark.parametrize("where", ["processes", pytest.param("dask", marks=needs_loopback)])
+def test_any_engine_finds_the_same(made, study, prices, p, monkeypatch, where):
+    monkeypatch.setenv("ATTRITION_ENGINE", where)
     monkeypatch.setenv("ATTRITION_WORKERS", "2")
     sized = p.but(n_repeats=2)  # made anew in a worker, which has classes of its own
     found = evaluation.run(made, sized, 1), leaks.price_list(made, p, 1)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from attrition import paths
+from attrition import engine, paths
 from attrition.run import TrialCommand
 from notebook_report import driver, errors, project
 
@@ -29,6 +29,18 @@ def test_an_unknown_word_gets_a_suggestion(said, words, meant):
 
 def test_a_word_like_no_other_leads_to_help(said):
     assert said("--zzzzzz") == (errors.USAGE, "run_all.sh: unknown: --zzzzzz; ./run_all.sh help lists what there is\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [((), "serial"), (("--trial", "pilot"), "processes"), (("--trial", "x", "--engine", "serial"), "serial")],
+)
+def test_landmarks_of_a_readers_trial_run_in_processes(words, where, monkeypatch):
+    for name in ("ENGINE", "WORKERS", "SCHEDULER"):
+        monkeypatch.setenv(f"ATTRITION_{name}", "")
+    command = TrialCommand()
+    with command.chapters(command.parser().parse_args([*words, "--workers", "3"]), needed=True):
+        assert engine.chosen() == (where, 3, None)
 
 
 def test_only_and_from_exclude_one_another(said):
