@@ -86,10 +86,10 @@ def reported(mapping: Path, out: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one row a size, and by which power of the patients the processor time grows from size to size."""
+    """Print one row a size, by which power of the patients the processor time grows, and a drawing of it (Mermaid)."""
     command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("patients", type=int, nargs="+", help="sizes, from the smallest on")
-    args, before = command.parse_args(), None
+    args, before, spent = command.parse_args(), None, []
     print(machine(), "| patients | wall, s | processor, s | share of the cores | peak, GiB | slope |", sep="\n")
     print("|---|---|---|---|---|---|", flush=True)
     for n in args.patients:
@@ -97,8 +97,14 @@ def main() -> None:
             found = reported(write(n, Path(place) / "trial"), Path(place) / "out")
         slope = "" if before is None else f"{np.log(found['processor_s'] / before[1]) / np.log(n / before[0]):.2f}"
         before = n, found["processor_s"]
+        spent.append(f"{found['processor_s']:.0f}")
         shown = " | ".join(f"{found[name]:.2f}" for name in ("share", "peak_gib"))
         print(f"| {n:,} | {found['wall_s']:.0f} | {found['processor_s']:.0f} | {shown} | {slope} |", flush=True)
+    sizes = ", ".join(f'"{n:,}"' for n in args.patients)
+    print(
+        "\n```mermaid", "xychart-beta", f'    x-axis "patients" [{sizes}]', '    y-axis "processor seconds"', sep="\n"
+    )
+    print(f"    line [{', '.join(spent)}]", "```", sep="\n")
 
 
 if __name__ == "__main__":
