@@ -49,7 +49,8 @@ def cluster(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
-    with LocalCluster(**local) as made:
+    memory = {f"distributed.worker.memory.{when}": False for when in ("target", "spill")}  # no rows in files
+    with LocalCluster(**local, config=memory) as made:
         yield made.scheduler_address
 
 
@@ -76,7 +77,7 @@ def configured() -> Iterator[None]:
         if engine == "dask":
             stack.enter_context(_dask(scheduler or stack.enter_context(cluster(workers))))
         elif engine == "processes" and workers > 1:
-            stack.enter_context(joblib.parallel_config("loky", n_jobs=workers, max_nbytes=None))  # no files
+            stack.enter_context(joblib.parallel_config("loky", n_jobs=workers, max_nbytes=None))  # no rows in files
         yield
 
 

@@ -126,9 +126,18 @@ def test_columns_that_hardly_differ_in_likelihood_settle():
 def test_derivatives_of_the_partial_likelihood_are_its_slopes():
     rng = seeds.stream(5, "derivatives")
     X, time, event = rng.standard_normal((60, 3)), rng.integers(1, 12, 60), rng.random(60) < 0.6
+    event &= time > 3  # who is gone before the first event is in no risk set
     part, beta, step = hazards._ordered(time, event, X), np.array([0.4, -0.2, 0.1]), 1e-5
     value, slope, curve = hazards._derivatives(*part, beta)
     assert value == hazards._likelihood(*part, beta)
     moved = [[hazards._derivatives(*part, beta + sign * step * unit) for sign in (1, -1)] for unit in np.eye(3)]
     np.testing.assert_allclose(slope, [(up[0] - down[0]) / (2 * step) for up, down in moved], rtol=1e-6)
     np.testing.assert_allclose(-curve, [(up[1] - down[1]) / (2 * step) for up, down in moved], rtol=1e-6)
+
+
+def test_who_is_gone_before_the_first_event_changes_nothing():
+    x, time = np.append(np.full(20, 5.0), np.resize([0.0, 0.0, 1.0], 20)), np.append(np.ones(20), np.arange(2, 22))
+    event = np.append(np.zeros(20, dtype=bool), np.resize([True, False], 20))
+    found = hazards.fit_cox(time, event, x[:, None])
+    np.testing.assert_allclose(found, hazards.fit_cox(time[20:], event[20:], x[20:, None]), atol=1e-9)
+    assert found == pytest.approx(0.1558, abs=1e-4)

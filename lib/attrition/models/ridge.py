@@ -28,7 +28,8 @@ NEAR = 0.1
 AT_ONCE = 40
 """Developments that run together: memory stays small."""
 PLENTY, TOGETHER = 40, 10
-"""Rows for each column from which inner folds are left out by one step, and how many developments then run together."""
+"""Rows (events of a Cox model) for each column from which inner folds are left out by one step, and how many
+developments then run together."""
 SETTLED, EXACT = 1e-3, 1e-8
 """Change of a log odds below which a fit is good enough to step away from, and to be the last."""
 NO_SPREAD = 1e-12
@@ -285,7 +286,7 @@ def out_of_fold_outcomes(
         train, test = fold != k, fold == k
         parts = [np.flatnonzero(train & (label == f)) for f in range(INNER_FOLDS)]
         had, seen = (np.stack([each[:, rows] @ table[rows] for rows in parts]) for each in (events, w))
-        rate = (had.sum(axis=0) / seen.sum(axis=0))[:, :1]  # the first column is the constant
+        rate = had.sum(axis=0)[:, :1] / seen.sum(axis=0)[:, :1]  # the first column is the constant
         variance, slopes = float((rate * (1 - rate)).mean()), had - rate * seen
         bends = np.stack([variance * (usual[rows, None] * table[rows]).T @ table[rows] for rows in parts])
         slope, bend = slopes.sum(axis=0), bends.sum(axis=0)

@@ -80,7 +80,8 @@ def _derivatives(x: Array, o: _Order, beta: Array, curved: bool = True) -> tuple
     if not curved:
         return value, slope, None
     counted, last = relative[:, None] * x, o.last[o.first]
-    whole = np.cumsum(np.add.reduceat(counted, np.append(0, last[:-1] + 1), axis=0), axis=0)
+    at_risk = counted[: last[-1] + 1]  # not who is gone before the first event
+    whole = np.cumsum(np.add.reduceat(at_risk, np.append(0, last[:-1] + 1), axis=0), axis=0)
     ties = np.add.reduceat(counted[o.rows], o.first, axis=0)
     first, mixed, second = (np.bincount(o.group, o.share**k / weight**2)[:, None] for k in (0, 1, 2))
     cross = whole.T @ (mixed * ties)
@@ -311,7 +312,7 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def penalty(self, X: Array, event: Array, time: Array) -> tuple[Array, Array]:
         """The penalty of every feature, and coefficients that a fit may start from.
 
-        Where rows are plenty (`attrition.models.ridge.PLENTY`) an inner fold is left out by one step, see `_left_out`.
+        Where events are plenty (`attrition.models.ridge.PLENTY`), an inner fold is left out by one step (`_left_out`).
         """
         held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
         held[: len(free)] = ~free
@@ -319,7 +320,7 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
         start, whole = np.zeros(X.shape[1]), _ordered(time, event, X)
         parts = [_ordered(time[rows], event[rows], X[rows]) for rows in kept]
-        beta, plenty = np.zeros((len(kept), X.shape[1])), len(X) >= PLENTY * X.shape[1]
+        beta, plenty = np.zeros((len(kept), X.shape[1])), np.count_nonzero(event) >= PLENTY * X.shape[1]
 
         def losses(C: float, going: Array) -> Array:
             ridge, lost = held / C + HELD, 0.0
