@@ -17,6 +17,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
@@ -212,7 +213,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
         raise ContractError(file, problems)
     if not len(first):
         raise _refuse(file, "there is a header and no row below it")
-    index = pd.Index(lines, name="line")
+    index = pd.Index(np.asarray(lines), name="line")
     table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=index)
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
     if named and QUOTED_HEADER.match(text):
