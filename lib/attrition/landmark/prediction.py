@@ -275,7 +275,7 @@ def corrected_auroc(of: Problem, name: str, estimator: BaseEstimator, n_resample
     X = of.X[of.columns(name)].to_numpy()
     rng, everybody = seeds.stream(seed, "optimism", of.landmark, name), np.arange(len(of.y))
     classes = [np.flatnonzero(of.y == k) for k in (0, 1)]
-    draws = [np.concatenate([rng.choice(own, len(own)) for own in classes]) for _ in range(n_resamples)]
+    draws = [np.concatenate([own[rng.integers(0, len(own), len(own))] for own in classes]) for _ in range(n_resamples)]
     weights = [of.weights_of(rows) for rows in draws]
     cases = [(rows, everybody) for rows in (everybody, *draws)]
     first, *found = fitted_on(estimator, X, of.y, cases, [of.weight, *weights])
