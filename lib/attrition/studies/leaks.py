@@ -107,7 +107,7 @@ class Task:
 
         X has shape (n_folds, n_rows, p) where a feature is learned within the fold.
         """
-        return _probabilities(X, self.y, folds, self.C, self.w)[0]
+        return _probabilities(X, self.y, folds, self.C, self.w)
 
     def folds(self, y: Array | None = None) -> list[Fold]:
         """Folds of the rows (not of the patients)."""
@@ -115,14 +115,11 @@ class Task:
         return repeated_folds(outcome, self.n_folds, self.n_repeats, seeds.integer(self.seed, "folds"))
 
 
-def _probabilities(
-    X: Array, y: Array, folds: Sequence[Fold], C: float | Array, w: Array | float = 1.0, n_settings: int = 1
-) -> Array:
-    """Out-of-fold probabilities of each setting, (n_settings, n_rows, n_repeats)."""
-    fit = batched.fit_pipeline(X, y, counts=np.tile(w * (1 - masks(folds, len(y))), (n_settings, 1)), C=C)
-    found = expit(fit.decision_function(X)).reshape(n_settings, len(folds), len(y))
-    tested = ([p[fold.test] for p, fold in zip(each, folds, strict=True)] for each in found)
-    return np.stack([placed(folds, parts, len(y)) for parts in tested])
+def _probabilities(X: Array, y: Array, folds: Sequence[Fold], C: float, w: Array) -> Array:
+    """Out-of-fold probabilities, (n_rows, n_repeats)."""
+    fit = batched.fit_pipeline(X, y, counts=w * (1 - masks(folds, len(y))), C=C)
+    found = zip(expit(fit.decision_function(X)), folds, strict=True)
+    return placed(folds, [p[fold.test] for p, fold in found], len(y))
 
 
 def _boosted_oof(X: Array, y: Array, folds: Sequence[Fold], w: Array, rows_of: Callable | None = None) -> Array:
@@ -204,9 +201,8 @@ def _settings_oof(task: Task, rows: Array, folds: Sequence[Fold]) -> Array:
     """
     rng, y, half = seeds.stream(task.seed, "settings"), task.y[rows], max(1, task.X.shape[1] // 2)
     settings = [(np.sort(rng.permutation(task.X.shape[1])[:half]), C) for C in (0.01, 10.0) for _ in range(20)]
-    tables = np.repeat(np.stack([task.X[rows][:, columns] for columns, _ in settings]), len(folds), axis=0)
-    C = np.repeat([C for _, C in settings], len(folds))[:, None]
-    return _probabilities(tables, y, folds, C, task.w[rows], len(settings))
+    own = (task.X[np.ix_(rows, columns)] for columns, _ in settings)  # one at a time: large trials have large tables
+    return np.stack([_probabilities(X, y, folds, C, task.w[rows]) for X, (_, C) in zip(own, settings, strict=True)])
 
 
 def _aurocs(y: Array, tables: Array, w: Array) -> Array:
