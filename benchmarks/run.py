@@ -31,8 +31,10 @@ from attrition import decision, features, metrics, paths, project, seeds, simula
 from attrition.landmark import prediction
 from attrition.metrics import intervals, ranks
 from attrition.models import batched, ridge
+from attrition.running import hazards
 from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
+from attrition.survival import censored
 from notebook_report import execute
 from notebook_report import project as publishing
 
@@ -266,6 +268,19 @@ def decision_curve() -> Iterator[Row]:
     yield Row("decision curves of three strategies a second", 1 / seconds(curves, 20), 1 / seconds(theirs), note=note)
 
 
+def in_r(script: str, table: pd.DataFrame, package: str) -> list[float] | None:
+    """Numbers that R prints of a table; None, with a line that says so, where R or its package is not installed."""
+    known = ["Rscript", "-e", f"library({package})"]
+    if not shutil.which("Rscript") or subprocess.run(known, capture_output=True).returncode:
+        print(f"(R with {package} is not installed: left out)", file=sys.stderr)
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        table.to_csv(Path(place) / "table.csv", index=False)
+        words = ["Rscript", "-e", script, str(Path(place) / "table.csv")]
+        told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        return [*map(float, told.splitlines()[-1].split())]
+
+
 FEWEST = 20
 """Patients that have another value than the commonest one of a column; with fewer R's fits are singular."""
 VALIDATE = """
@@ -274,14 +289,23 @@ table <- read.csv(commandArgs(TRUE)[1])
 fit <- lrm(y ~ ., data = table, x = TRUE, y = TRUE)
 begun <- proc.time()
 found <- validate(fit, B = 500)
-cat(sum((proc.time() - begun)[1:2]), found["Dxy", "optimism"] / 2, found["Dxy", "index.corrected"] / 2 + .5)
+cat("\\n", sum((proc.time() - begun)[1:2]), found["Dxy", "index.corrected"] / 2 + .5)
+"""
+SCORE = """
+suppressMessages({library(survival); library(prodlim); library(riskRegression)}); options(digits = 15)
+table <- read.csv(commandArgs(TRUE)[1]); set.seed(42)
+score <- function(part) Score(list(score = part$score), Hist(time, cause) ~ 1, data = part, times = 168.5, cause = 1,
+  cens.model = "km", metrics = c("auc", "brier"), se.fit = FALSE, null.model = FALSE)
+begun <- proc.time()
+for (k in 1:20) score(table[sample(nrow(table), replace = TRUE), ])
+spent <- sum((proc.time() - begun)[1:2]) / 20
+found <- score(table)
+cat("\\n", spent, found$AUC$score$AUC, found$Brier$score$Brier)
 """
 
 
 def optimism() -> Iterator[Row]:
-    """Harrell's optimism-corrected AUROC with 500 resamples on the pilot, against rms in R where that is installed."""
-    if not shutil.which("Rscript") or subprocess.run(["Rscript", "-e", "library(rms)"], capture_output=True).returncode:
-        return
+    """Harrell's optimism-corrected AUROC with 500 resamples on the pilot, against rms in R."""
     of = prediction.problem(trials.load("pilot"), 28)
     table = of.X[of.columns("adverse_events")]
     varied = table.loc[:, [table[name].value_counts().iloc[1:].sum() >= FEWEST for name in table]]
@@ -291,16 +315,98 @@ def optimism() -> Iterator[Row]:
     def corrected(seed: int = SEED) -> dict[str, float]:
         return prediction.corrected_auroc(whole, "baseline", model, 500, seed)
 
-    with tempfile.TemporaryDirectory() as place:
-        data = Path(place) / "pilot.csv"
-        whole.X.assign(y=of.y).to_csv(data, index=False)
-        words = ["Rscript", "-e", VALIDATE, str(data)]
-        told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    theirs, _, their_auroc = map(float, told.split()[-3:])
+    if (told := in_r(VALIDATE, whole.X.assign(y=of.y), "rms")) is None:
+        return
+    theirs, their_auroc = told
     found = [corrected(SEED + number)["corrected"] for number in range(10)]
     apart = abs(float(np.mean(found)) - their_auroc)
     note = f"rms::validate; corrected AUROCs {apart:.4f} apart, Monte-Carlo error of one {np.std(found, ddof=1):.4f}"
     yield Row("optimism by 500 resamples, a second", 1 / seconds(corrected), 1 / theirs, target=20, note=note)
+
+
+def under_censoring() -> Iterator[Row]:
+    """Resamples of an AUROC and a Brier score with weights of censoring, against riskRegression in R."""
+    table = pd.read_csv(paths.ROOT / "tests" / "golden" / "survival_data.csv")
+    if (told := in_r(SCORE, table, "riskRegression")) is None:
+        return
+    time_, cause, score = (table[name].to_numpy() for name in ("time", "cause", "score"))
+    y, measures = (cause == 1) & (time_ <= 168.5), (metrics.auroc, metrics.brier_score)
+    drawn = intervals.bootstrap_weights(seeds.stream(SEED, "benchmark", "censoring"), len(y), 500)
+
+    def resampled() -> list[np.ndarray]:
+        weights = [counts * censored.censoring_weights(time_, cause, 168.5, counts) for counts in drawn.T]
+        return [measure(y, score, np.column_stack(weights)) for measure in measures]
+
+    whole = censored.censoring_weights(time_, cause, 168.5)
+    worst = max(abs(measure(y, score, whole) - their) for measure, their in zip(measures, told[1:], strict=True))
+    note = f"riskRegression::Score, equal to {worst:.0e}"
+    yield Row("AUROC and Brier score under censoring a second", 500 / seconds(resampled), 1 / told[0], note=note)
+
+
+def nested() -> Iterator[Row]:
+    """Penalties chosen by inner folds, on the pilot, against scikit-learn's search on the same folds."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    of = prediction.problem(trials.load("pilot"), 28)
+    X, folds = of.X[of.columns("all")].to_numpy(float), prediction.folds_of(of, 5, 2, SEED)
+    X = np.where(np.isnan(X), np.nanmedian(X, axis=0), X)
+    trainings, model = [fold.train for fold in folds], ridge.RidgeLogistic(seed=SEED)
+    counts = np.stack([np.bincount(rows, minlength=len(X)) for rows in trainings]).astype(float)
+    labels = ridge.inner_labels(np.random.default_rng(SEED), counts)
+
+    def theirs() -> np.ndarray:
+        found = []
+        for rows, label in zip(trainings, labels, strict=True):
+            own = label[rows]
+            inner = [(np.flatnonzero(own != k), np.flatnonzero(own == k)) for k in range(ridge.INNER_FOLDS)]
+            fit = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky", tol=1e-8))
+            grid = {"logisticregression__C": ridge.GRID}
+            search = GridSearchCV(fit, grid, cv=inner, scoring="neg_log_loss").fit(X[rows], of.y[rows])
+            found.append(search.predict_proba(X)[:, 1])
+        return np.stack(found)
+
+    worst = np.abs(theirs() - model.probabilities(X, of.y, trainings)).max()
+    ours = seconds(lambda: model.probabilities(X, of.y, trainings)) / len(folds)
+    note = f"GridSearchCV on the same inner folds, probabilities equal to {worst:.0e}"
+    yield Row("developments with inner folds a second", 1 / ours, len(folds) / seconds(theirs, 1), note=note)
+
+
+def prediction_of_events() -> Iterator[Row]:
+    """Draws of who is still to leave, from posterior hazards, against a loop over draws and patients."""
+    rng = seeds.stream(SEED, "benchmark", "events")
+    edges, n = np.array([0.0, 28, 84, 168]), 2000
+    leave, compete = rng.gamma(20, 1e-4, (n, 3)), rng.gamma(5, 1e-4, (n, 3))
+    entry = rng.uniform(0, 150, 120)
+
+    def one_by_one(n_draws: int) -> float:
+        counts = []
+        for draw in range(n_draws):
+            left = 0
+            for day in entry:
+                for k in range(3):
+                    if day < edges[k + 1]:
+                        ahead = max(day, edges[k]) + rng.exponential(1 / (leave[draw, k] + compete[draw, k]))
+                        if ahead < edges[k + 1]:
+                            left += rng.random() < leave[draw, k] / (leave[draw, k] + compete[draw, k])
+                            break
+            counts.append(left)
+        return float(np.mean(counts))
+
+    def ours() -> np.ndarray:
+        return hazards.ahead(leave, compete, edges, entry, rng)[1].sum(axis=1)
+
+    drawn, theirs = ours(), one_by_one(400)
+    error = drawn.std(ddof=1) * np.sqrt(1 / 400 + 1 / n)
+    note = f"plain loop; mean number {abs(drawn.mean() - theirs):.2f} apart, Monte-Carlo error {error:.2f}"
+    yield Row(
+        "draws of 120 patients' events a second",
+        n / seconds(ours),
+        400 / seconds(lambda: one_by_one(400), 1),
+        note=note,
+    )
 
 
 MEMORY = """
@@ -406,7 +512,10 @@ def main() -> None:
         not execute.VARIABLES["usual"].keys() <= os.environ.keys()
     ):  # as kernels have it; read by the C library at the start
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **execute.VARIABLES["usual"]})
-    measurements = [generator, ranking, regression, bootstrap, optimism, net_benefit, decision_curve, scores, memory]
+    measurements = [
+        generator, ranking, regression, bootstrap, optimism, under_censoring, nested, prediction_of_events,
+        net_benefit, decision_curve, scores, memory,
+    ]  # fmt: skip
     if args.all:
         measurements.append(reports)
     print(machine(), "", line(COLUMNS), line(tuple("-" * max(width, 3) for width in WIDTHS)), sep="\n", flush=True)
