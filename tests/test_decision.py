@@ -184,6 +184,7 @@ def strategies(rng, n=229, repeats=3):
     return predictions, {"informative": 1 / (1 + np.exp(-effect - 0.5 * z)), "none": np.full(n, 0.45)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["informative", "none"])
 def test_bands_hold_all_differences_together_about_as_often_as_they_say(law):
     rng = np.random.default_rng(4)

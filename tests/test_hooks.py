@@ -55,6 +55,7 @@ def search_path():
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HOOKS if name != "notebooks"])
 def test_the_hook_passes_on_the_whole_repository(name):
     done = run(HOOKS[name], tracked())
@@ -87,6 +88,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_the_hook_finds_what_it_is_there_for(name, tmp_path):
     file, text = WRONG[name]

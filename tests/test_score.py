@@ -207,6 +207,7 @@ def test_scores_are_for_nobody_elses_eyes(saved, patients, tmp_path):
     assert stat.S_IMODE((tmp_path / "patients.scored.csv").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

@@ -63,6 +63,7 @@ def hundred(folder, ending=".csv", arms=("NA", "None"), leave=0.45, last=80, **c
     return folder
 
 
+@pytest.mark.slow
 def test_the_template_is_written_once_and_says_where(tmp_path):
     code, said = run("--trial", "template", cwd=tmp_path)
     target = tmp_path / "trial-mapping.toml"
@@ -87,6 +88,7 @@ def test_a_hundred_awkward_patients_are_read(tmp_path, ending):
     assert cohort.counts(trial, max(trial.landmarks))["primary"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -109,6 +111,7 @@ def test_what_cannot_be_read_is_refused_once_and_touches_nothing(tmp_path, chang
     assert [path.name for path in out.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

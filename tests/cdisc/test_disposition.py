@@ -167,6 +167,7 @@ def test_a_month_alone_never_ends_before_the_first_dose(tmp_path):
     assert of(load(adsl, partial_exits="middle")) == (46, "withdrawal by subject")
 
 
+@pytest.mark.slow
 def test_who_has_a_study_day_of_leaving_was_dosed(tmp_path):
     rows = [row | {"DSSTDY": None} for row in everybody(12)]
     rows[0] |= {"DSDECOD": LEFT, "DSSTDY": 40, "DSSTDTC": date(50)}

@@ -314,6 +314,7 @@ def test_any_bytes_are_read_or_refused(content):
         assert [list(row) for row in table.fillna("").to_numpy()] == [row for row in rows[1:] if row]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data(), st.integers(2, 4), st.integers(1, 5))
 def test_any_table_comes_back_as_written(data, width, n):
@@ -335,6 +336,7 @@ def told(records):
     return header, [column.to_pylist() for column in columns], list(lines), ragged
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data(), st.integers(2, 4), st.integers(2, 5), ENDS, st.sampled_from(["", "\n", "\r\n\r\n"]))
 def test_rows_without_quotes_are_read_at_once_as_one_by_one(data, width, n, end, last):

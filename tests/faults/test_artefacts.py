@@ -316,6 +316,7 @@ def test_an_open_quote_in_a_long_file_is_told_in_time(tmp_path):
         list(strict.read_pieces(path, 20_000))
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_columns_are_refused_in_time(tmp_path):
     names = [f"c{i}" for i in range(200_000)]
     line = (",".join(names) + "\n").encode()

@@ -313,6 +313,7 @@ def test_the_independent_reading_agrees_with_the_csv_module_on_sound_files():
         assert cells_of(text.getvalue()) == rows == list(csv.reader(io.StringIO(text.getvalue(), newline="")))
 
 
+@pytest.mark.slow
 def test_a_few_fuzzed_inputs_are_refused_cleanly_or_read_correctly(tmp_path):
     fuzz(300, 60, 60, 40, tmp_path, seed=7)
 

@@ -178,6 +178,7 @@ def check(kind, rng, folder):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sdtm", "adam"])
 @pytest.mark.timeout(3600 if N > 1000 else 120)
 def test_generated_folders_are_refused_cleanly_or_lose_nobody(tmp_path, kind):

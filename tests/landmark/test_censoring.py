@@ -158,6 +158,7 @@ def p():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_staggered_trial_runs_whole_with_everybody_in_it(made, p):
     found, n = evaluation.run(made, p, 1), len(cohort.at_risk(made, 28))
     for table in (found.summary, found.differences, found.optimism):
@@ -216,6 +217,7 @@ def running():
     return staggered(reach=(20, 120))[0]
 
 
+@pytest.mark.slow
 def test_a_running_trial_says_not_yet():
     trial = running()
     assert incidence.followed(trial) == trial.patients["event_day"].max() < HORIZON
@@ -246,6 +248,7 @@ def test_the_flow_counts_apart_who_left_and_who_was_seen_no_further(made):
     assert flow["censored"].sum() == made.flow["censored"]
 
 
+@pytest.mark.slow
 def test_an_arm_that_works_is_no_leak_and_a_declared_column_is_shown():
     told = {"worse": lambda leaves: {"arm": np.where(leaves ^ (np.arange(len(leaves)) % 12 == 0), "B", "A")}}
     told["severity"] = lambda leaves: {"severity": leaves + 0.3 * np.arange(len(leaves)) / len(leaves)}

@@ -62,6 +62,7 @@ def test_deleting_everything_later_leaves_the_features_identical(pilot, day):
     assert as_bytes(cohort.features(cut, day)) == as_bytes(cohort.features(pilot, day))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), day=st.sampled_from([0, *LANDMARKS]))
 def test_deleting_or_changing_any_later_record_changes_no_byte(small, data, day):
@@ -80,6 +81,7 @@ def test_deleting_or_changing_any_later_record_changes_no_byte(small, data, day)
     assert as_bytes(cohort.features(dataclasses.replace(small, events=events), day)) == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), day=st.sampled_from(LANDMARKS))
 def test_when_and_why_a_patient_leaves_later_changes_no_byte(small, data, day):

@@ -213,6 +213,7 @@ def test_the_guard_knows_that_a_rebuilt_feature_changed(made):
     assert guard.changed_by_the_future(build, made, 28) == ["event_day"]
 
 
+@pytest.mark.slow
 def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(made, p):
     found = evaluation.run(made, dataclasses.replace(p, n_repeats=3, n_repeats_slow=2), 1)
     predictions = {day: developed.predictions for day, developed in found.developed.items()}

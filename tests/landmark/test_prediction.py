@@ -90,6 +90,7 @@ def test_no_patient_helps_to_predict_itself(rng):
     assert all(not trained & tested for trained, tested in Spy.seen)
 
 
+@pytest.mark.slow
 def test_every_patient_is_predicted_once_a_repeat(day28, folds, p):
     chosen = {
         name: model
@@ -173,6 +174,7 @@ def test_too_few_events_are_not_enough(rng):
     assert not prediction.enough(dataclasses.replace(of, y=1 - rare.y))
 
 
+@pytest.mark.slow
 def test_before_the_first_dose_only_baseline_and_arm_exist(p):
     of = prediction.problem(cdisc.load("pilot"), 0)
     assert set(of.groups) == {"baseline", "arm"}

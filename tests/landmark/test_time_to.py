@@ -114,6 +114,7 @@ def test_a_patients_own_outcome_does_not_reach_its_prediction(trial):
     assert max(found.measured(name, "auroc")[0].mean() for name in found.predictions) < 0.62
 
 
+@pytest.mark.slow
 def test_scores_are_means_over_the_repeats(trial):
     developed = time_to.develop(time_to.sample(trial, 30), SIZES, 1)
     of, risks, folds = developed.of, developed.predictions, developed.fold
@@ -153,6 +154,7 @@ def test_within_a_fold_a_score_without_information_has_auroc_one_half_and_pooled
     assert arm["auroc_within"] == pytest.approx(0.5, abs=0.025)
 
 
+@pytest.mark.slow
 def test_the_arm_is_found_and_blinding_loses_it():
     table, gains = time_to.accuracy(made(n=400, effect=1.2), [0], SIZES, 42)
     auroc = table.query("measure == 'auroc'").set_index("model")["value"]
@@ -170,6 +172,7 @@ def test_too_few_events_leave_the_counts_and_a_sentence(trial):
     assert time_to.without_arm(table) == {"n": 0, "verdict": "not testable"}
 
 
+@pytest.mark.slow
 def test_what_is_said_of_predictions_states_numbers_and_leaves_the_verdict_to_chapter_06(trial):
     table, gains = time_to.accuracy(trial, [0, 30], SIZES, 42)
     found = time_to.predictions(table, gains)
@@ -193,6 +196,7 @@ def test_one_arm_leaves_nothing_to_blind():
     assert time_to.without_arm(table)["n"] == 0
 
 
+@pytest.mark.slow
 def test_censored_trial_runs():
     trial = made(n=300, censoring=True)
     table, _ = time_to.accuracy(trial, [0, 30], SIZES, 42)

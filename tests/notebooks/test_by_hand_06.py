@@ -65,6 +65,7 @@ def test_nothing_in_the_honest_table_comes_from_after_the_landmark(by_hand):
     assert by_hand["in_time"].to_numpy().sum() < by_hand["final"].to_numpy().sum()
 
 
+@pytest.mark.slow
 def test_a_trial_with_few_events_is_taught_on_the_pilot():
     few = made_trial(leave=0.05)
     p = params.load("06_real_trial", "quick")

@@ -184,6 +184,7 @@ def test_a_store_that_fails_costs_a_warning(store, monkeypatch, uri):
         assert registry.register(registry.folder()) is None
 
 
+@pytest.mark.slow
 def test_a_model_that_nobody_registered_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no model 'nobody@champion'"):
@@ -199,6 +200,7 @@ def test_a_store_that_cannot_be_read_is_not_told_as_a_missing_model(monkeypatch)
         registry.load("trial-dropout@champion")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["lr", "lgbm", "xgb"])
 def test_a_champion_is_saved_as_the_same_bytes(model, tmp_path):
     trial = simulate.published_trial()

@@ -215,6 +215,7 @@ def test_neither_is_judged_on_what_the_present_one_was_fitted_to(scorer, held, t
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_is_wrong_in_one_line(tmp_path, capsys):
     assert command.main(["monitor", str(tmp_path / "no.csv"), "--model", str(tmp_path)]) == 2
     assert "neither a folder with card.json" in capsys.readouterr().err

@@ -21,6 +21,7 @@ def test_it_imports_nothing_of_the_project(path):
     assert "attrition" not in source
 
 
+@pytest.mark.slow
 def test_it_works_without_the_project(tmp_path):
     """Another project: one chapter shown, rendered and checked."""
     script = """

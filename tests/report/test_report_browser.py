@@ -100,6 +100,7 @@ CONTRAST = """() => {
 """Texts whose contrast, computed over the backgrounds below them, is too low: axe leaves texts over gradients open."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folded", [True, False], ids=["folded", "unfolded"])
 @pytest.mark.parametrize("size", [DESK, PHONE, SMALL], ids=["1440", "390", "320"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -183,6 +183,7 @@ def test_a_page_of_the_whole_book_is_not_left_out_for_want_of_a_result(executed,
         file.write_bytes(kept)
 
 
+@pytest.mark.slow
 def test_a_removed_table_fails_the_build_of_a_page_that_shows_it(out):
     cells = [cell for cell in books.EVALUATION if "tbl-models" not in cell]
     folder = books.write(out / "removed", {**books.CHAPTERS, "05_evaluation": cells})

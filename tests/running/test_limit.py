@@ -40,6 +40,7 @@ def test_above_adds_two_weighted_posteriors():
     assert found == pytest.approx(0.5 * 0 + 0.5 * 0.75)
 
 
+@pytest.mark.slow
 def test_rule_a_rings_falsely_in_a_twentieth_of_trials():
     table = study.seen("constant", range(600), 5, with_b=False)
     rung = np.isfinite(study.first(table, study.boundary(), 3.0)["A"]).mean()

@@ -43,6 +43,7 @@ def test_median_and_bounds_equal_those_of_weighted_prior_draws(known, cut):
     assert np.abs(found - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_nothing_of_the_future_is_in_the_bytes(pilot):
     cut = pd.Timestamp("2013-03-15")
     deleted = summary.read("pilot", "2013-03-15")
@@ -59,6 +60,7 @@ def test_nothing_of_the_future_is_in_the_bytes(pilot):
     assert '"01-7' not in first
 
 
+@pytest.mark.slow
 def test_the_pilot_held_against_what_came(known):
     rows = backtest.before(known, "2015-06-01", 168, {"dropout": 0.3})
     found = backtest.measures(rows, 168)
@@ -69,6 +71,7 @@ def test_the_pilot_held_against_what_came(known):
     assert (rows["mid_pit"] < 0.95).all()
 
 
+@pytest.mark.slow
 def test_more_may_have_begun_than_planned_in_months_that_are_looked_back_on(known):
     few, usual = (backtest.before(known, "2013-12-01", 168, plan) for plan in ({"patients": 60}, {}))
     pd.testing.assert_frame_equal(few[["cut", "median", "low", "high"]], usual[["cut", "median", "low", "high"]])
@@ -149,6 +152,7 @@ def test_a_dated_change_of_hazard_is_told():
         assert found["changes"] == (ratio > 1)
 
 
+@pytest.mark.slow
 def test_a_trial_without_dates_is_projected_by_study_day():
     trial = summary.read("pilot", "2013-06-01")
     bare = dataclasses.replace(trial, exits=trial.exits.assign(start=pd.NaT))
@@ -163,6 +167,7 @@ def test_a_trial_without_dates_is_projected_by_study_day():
         remaining.course(bare)
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_lines_and_in_json(capsys, tmp_path):
     mapping = tmp_path / "plan.toml"
     mapping.write_text("[plan]\npatients = 254\ndropout = 0.3\nhorizon = 168\neffect = 2.0\nsd = 6.0\npower = 0.8\n")
@@ -204,6 +209,7 @@ def test_further_starts_keep_the_completers_as_often_as_asked(known):
     assert projection.project(p.now).to_start(None) is None
 
 
+@pytest.mark.slow
 def test_the_rings_number_rings_and_one_fewer_does_not(known):
     found = limit.monitor(known, "2013-06-01", 168, {"patients": 254, "dropout": 0.4})
     look = found["looks"].iloc[-1]

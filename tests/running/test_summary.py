@@ -48,6 +48,7 @@ def test_of_a_running_trial_the_cut_is_its_data_cut(pilot):
     assert summary.usual_cut(bare, 0.3) == pd.Timestamp(summary.NO_CALENDAR)
 
 
+@pytest.mark.slow
 def test_a_trial_put_back_is_the_same_as_one_that_was_cut(pilot):
     cut = summary.usual_cut(pilot, 0.3)
     later, then = (summary.summary(one, cut, plan=PLAN) for one in (pilot, trials.load("pilot", cut=cut)))
@@ -114,6 +115,7 @@ def test_a_list_needs_a_model_that_separates_on_the_same_day():
     assert summary.order({"asked": asked | {"landmark": None}, "landmarks": {}}) == {"day": None, "separates": False}
 
 
+@pytest.mark.slow
 def test_the_overdue_are_projected_as_gone():
     then = trials.load("pilot", cut="2013-06-01")
     usual = summary.summary(then, "2013-06-01", plan=PLAN)
@@ -129,6 +131,7 @@ def test_the_overdue_are_projected_as_gone():
     assert (lost["cause"] == remaining.LEFT).sum() == (plain["cause"] == remaining.LEFT).sum() + silent.sum()
 
 
+@pytest.mark.slow
 def test_an_earlier_summary_is_held_against_todays_data(tmp_path, capsys):
     old, base = tmp_path / "old.json", ["project", "pilot", "--cut"]
     assert command.main([*base, "2013-05-01", "--json"]) == 0
@@ -144,17 +147,20 @@ def test_an_earlier_summary_is_held_against_todays_data(tmp_path, capsys):
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_cut_before_the_first_patient_is_refused():
     with pytest.raises(CdiscError, match="no patient had begun by 2010-01-01, the data cut"):
         summary.read("pilot", "2010-01-01")
 
 
+@pytest.mark.slow
 def test_a_cut_that_is_no_date_is_refused_before_anything_is_read():
     with pytest.raises(CdiscError, match="YYYY-MM-DD"):
         trials.checked(["pilot"], cut="01.06.2013")
     assert trials.inputs(trials.checked(["pilot"], cut="2013-06-01")) != trials.inputs(trials.checked(["pilot"]))
 
 
+@pytest.mark.slow
 def test_an_exit_is_known_from_the_day_on_which_it_was_collected(tmp_path):
     rows = everybody(12)
     rows[0] |= {"DSDECOD": "WITHDRAWAL BY SUBJECT", "DSSTDTC": date(40), "DSDTC": date(60)}

@@ -162,6 +162,7 @@ def test_intervals_are_left_out_where_there_are_none():
     assert shown["n_trials"].tolist() == [1, 5]
 
 
+@pytest.mark.slow
 def test_intervals_tell_what_another_run_would_give():
     """Levels of independent runs scatter as their intervals say, the draw of the population included."""
     setting = imbalance.event_rates({"p24": 0.24})[0]

@@ -148,6 +148,7 @@ def test_columns_are_counted_as_the_file_has_them(trial):
     )
 
 
+@pytest.mark.slow
 def test_comparison_marks_what_rounds_to_the_printed_figure(trial):
     table = published.comparison(published.replicate(trial, simulate.random_baseline(), n_candidates=2))
     assert len(table) == 15 + len(published.SAID["others"])

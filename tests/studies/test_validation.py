@@ -84,6 +84,7 @@ def test_conclusion_turns_with_the_numbers():
     assert (validation.COVERAGE_RANGE, validation.NOMINAL) == ((0.93, 0.97), 0.95), "the sentence says so"
 
 
+@pytest.mark.slow
 def test_firmness_is_how_often_the_rule_chooses_when_trials_are_drawn_again(rows, rng):
     found = validation.firmness(rows, 400, rng)
     trials = rows["trial"].unique()

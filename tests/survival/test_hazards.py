@@ -79,6 +79,7 @@ def test_ridge_shrinks_to_nothing(trial):
     assert sizes[2] < 1e-3
 
 
+@pytest.mark.slow
 def test_score_test_keeps_its_level_and_finds_a_reversal():
     rejected = []
     for draw in range(300):

@@ -369,6 +369,7 @@ def test_records_that_break_the_contract(tmp_path, changes, said):
     assert said in refused(tmp_path, events=records(**changes))
 
 
+@pytest.mark.slow
 def test_the_flat_pilot_is_the_pilot(tmp_path):
     """Patients of the pilot written as a flat table give its counts and its landmark table."""
     pilot = cdisc.load("pilot")
@@ -485,6 +486,7 @@ def test_inputs_follow_the_content_and_not_the_time(tmp_path):
         (tmp_path / name).write_bytes(content)
 
 
+@pytest.mark.slow
 def test_the_register_tells_notebooks_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
     put(tmp_path)

@@ -5,7 +5,6 @@ import functools
 import json
 import re
 
-import jinja2
 import pytest
 from jinja2 import nodes
 
@@ -599,6 +598,12 @@ AS_IT_IS = [
 ]
 
 
+@functools.cache
+def compiled():
+    """The front's template."""
+    return front_environment().from_string(SOURCE.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def front(tmp_path_factory):
     """The front page's text over the facts as a case turns them, from the file or a template."""
@@ -616,9 +621,8 @@ def front(tmp_path_factory):
             return pages.Pages(list(facts), folder, PARAMS)
 
     def said(turn=as_it_is, template=None):
-        made = template or page(turn).environment.from_string(SOURCE.read_text(encoding="utf-8"))
         page(turn).parts.clear()
-        return text(page(turn), made.render(page(turn).context))
+        return text(page(turn), (template or compiled()).render(page(turn).context))
 
     return said
 
@@ -654,41 +658,17 @@ def test_who_competes_is_no_reason_to_act_on(front):
     assert front(competing) == front(own)
 
 
-def kept(tree):
-    """Conditions of a template, and parts of them: each made always true, then never true."""
-    for node in list(tree.find_all(nodes.Node)):
-        for what, put, now in turns._in_condition(node):
-            for value in (True, False):
-                put(nodes.Const(value, lineno=node.lineno))
-                yield f"line {node.lineno}: {what} always {value}"
-            put(now)
-
-
 def test_every_condition_is_held_by_a_case(front):
-    environment = front_environment()
-    tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
     cases = [as_it_is, competing, one_to_come, *(turn for turn, _, _ in CASES.values())]
-    before = {turn: front(turn) for turn in cases}
-
-    def held(turn, template):
-        try:
-            return front(turn, template) != before[turn]
-        except (jinja2.TemplateError, ValueError, TypeError, KeyError):
-            return True
-
-    free = []
-    for what in kept(tree):
-        made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
-        if not any(held(turn, made) for turn in cases):
-            free.append(what)
-    assert not free, free
+    assert turns.free_conditions(front_environment(), SOURCE.read_text(encoding="utf-8"), front, cases) == []
 
 
+@functools.cache
 def front_environment():
-    """That of the pages, without the optimizer, which would change the tree."""
+    """That of the pages."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project, "notebooks", lambda: paths.ROOT / "nowhere")
-        return pages.Pages([], paths.ROOT, {}).environment.overlay(optimized=False)
+        return pages.Pages([], paths.ROOT, {}).environment
 
 
 def test_no_digit_is_typed():

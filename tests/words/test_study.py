@@ -310,40 +310,10 @@ def test_words_turn_with_the_results(study, name):
         assert words not in turned
 
 
-def conditions(tree, function):
-    """Put each condition and choice of a template through a function of its number, and say where they stand."""
-    places = []
-    for node in list(tree.find_all(nodes.Node)):
-        for what, put, now in turns._in_condition(node):
-            name = nodes.Name(function, "load", lineno=node.lineno)
-            put(nodes.Call(name, [nodes.Const(len(places)), now], [], None, None, lineno=node.lineno))
-            places.append(f"line {node.lineno}: {what}")
-    return places
-
-
 def test_every_condition_is_held_by_a_case(study):
-    chosen = {}
-    environment = study("").environment.overlay(optimized=False)
-    environment.globals = environment.globals | {"turned": lambda number, is_so: chosen.get(number, is_so)}
-    tree = environment.parse(SOURCE.read_text(encoding="utf-8"))
-    places = conditions(tree, "turned")
-    made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
-    before = {name: text(study(name), made) for name in ("", *CASES)}
-    order = list(before)
-
-    def held(name):
-        try:
-            return text(study(name), made) != before[name]
-        except (jinja2.TemplateError, ValueError, TypeError, KeyError):
-            return True
-
-    for number, place in enumerate(places):
-        for value in (True, False):
-            chosen.clear()
-            chosen[number] = value
-            first = next((name for name in order if held(name)), None)
-            assert first is not None, f"{place} may always be {value}"
-            order.insert(0, order.pop(order.index(first)))
+    source, cases = SOURCE.read_text(encoding="utf-8"), ["", *CASES]
+    free = turns.free_conditions(study("").environment, source, lambda name, made: text(study(name), made), cases)
+    assert free == []
 
 
 def at(place):

@@ -38,6 +38,7 @@ def test_a_turn_that_no_case_takes_is_named(left_out, said):
     assert any(said in what for _, what in found)
 
 
+@pytest.mark.slow
 def test_every_turn_of_every_sentence_is_held(tmp_path):
     found = turns.places(tmp_path)
     assert found == [], "\n".join(found)

@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from attrition import paths
 from notebook_report import display
 from notebook_report import said as saying
 
+PAGES = "tests/words/test_turns.py", "tests/words/test_front.py", "tests/words/test_study.py"
+"""Tests here that render no sentence of a chapter."""
 Case = tuple[Mapping[str, Any], str]
 
 
@@ -136,14 +138,23 @@ def _renderer(tree: nodes.Template, name: str | None) -> Callable[[Mapping[str, 
     return lambda values: saying._one_line("".join(made.blocks[name](made.new_context({**values, **within}))))
 
 
+def _reached(blocks: Mapping[str, nodes.Block], name: str) -> list[str]:
+    """A block and those that it says within it, ``{{ self.other() }}``; nested ones come with it."""
+    names = [name]
+    for each in names:
+        asked = (node.attr for node in blocks[each].find_all(nodes.Getattr) if getattr(node.node, "name", "") == "self")
+        names += [one for one in dict.fromkeys(asked) if one not in names]
+    return names
+
+
 def unheld(source: str, name: str | None, cases: list[Mapping[str, Any]]) -> list[tuple[int, str]]:
     """Changes of a block, or of a whole template, after which every case reads as before."""
     tree = _environment().parse(source)
     part: nodes.Node = tree
     if name is not None:
-        part = next(block for block in tree.find_all(nodes.Block) if block.name == name)
-        if "self." not in source:
-            tree = nodes.Template([part], lineno=1)
+        blocks = {block.name: block for block in tree.find_all(nodes.Block)}
+        part = blocks[name]
+        tree = nodes.Template([blocks[each] for each in _reached(blocks, name)], lineno=1)
     before = [(values, _renderer(tree, name)(values)) for values in cases]
 
     def held() -> bool:
@@ -154,6 +165,47 @@ def unheld(source: str, name: str | None, cases: list[Mapping[str, Any]]) -> lis
             return True
 
     return sorted({found for found in changes(part) if not held()})
+
+
+def _asked(tree: nodes.Node, function: str) -> list[str]:
+    """Put each condition of a template through a function of its number, and say where they stand."""
+    places: list[str] = []
+    for node in list(tree.find_all(nodes.Node)):
+        for what, put, now in _in_condition(node):
+            name = nodes.Name(function, "load", lineno=node.lineno)
+            put(nodes.Call(name, [nodes.Const(len(places)), now], [], None, None, lineno=node.lineno))
+            places.append(f"line {node.lineno}: {what}")
+    return places
+
+
+def free_conditions(
+    environment: jinja2.Environment, source: str, render: Callable[[Any, jinja2.Template], str], cases: Sequence[Any]
+) -> list[str]:
+    """Conditions of a page that may always be true, or never, while each case reads as before; compiled only once."""
+    chosen: dict[int, bool] = {}
+    environment = environment.overlay(optimized=False)  # the optimizer would change the tree
+    environment.globals = environment.globals | {"turned": lambda number, is_so: chosen.get(number, is_so)}
+    tree = environment.parse(source)
+    places = _asked(tree, "turned")
+    made = jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+    before, order, free = [render(case, made) for case in cases], list(range(len(cases))), []
+
+    def held(position: int) -> bool:
+        try:
+            return render(cases[position], made) != before[position]
+        except (jinja2.TemplateError, ValueError, TypeError, KeyError):
+            return True
+
+    for number, place in enumerate(places):
+        for value in (True, False):
+            chosen.clear()
+            chosen[number] = value
+            first = next((position for position in order if held(position)), None)
+            if first is None:
+                free.append(f"{place} may always be {value}")
+            else:  # it is likely to hold the next one as well
+                order.insert(0, order.pop(order.index(first)))
+    return free
 
 
 def report(cases: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
@@ -191,7 +243,7 @@ class Recorder:
 
 def places(folder: Path) -> list[str]:
     """Run the tests of ``tests/words`` once more, and give the places that they do not hold."""
-    words = sorted(set((paths.ROOT / "tests" / "words").glob("test_*.py")) - {paths.ROOT / "tests/words/test_turns.py"})
+    words = sorted(set((paths.ROOT / "tests" / "words").glob("test_*.py")) - {paths.ROOT / place for place in PAGES})
     if not words:
         return list(report({}))
     run = [sys.executable, "-m", "tests.words.turns", "--record", "-p", "no:cacheprovider", *map(str, words)]
