@@ -69,6 +69,22 @@ def test_an_interval_for_all_of_several_is_wider():
     assert np.isnan(uncertainty.interval(np.array([0.6]), np.empty((0, 2)))["ci_low"])
 
 
+@pytest.mark.slow
+def test_intervals_of_four_half_samples_cover():
+    """Of large trials no more are taken: Student's quantile makes up for so few, at the price of wide intervals."""
+    found = []
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        of = problem(rng, 400, 0.5)
+        chosen = {"ridge": ("baseline", ridge.RidgeLogistic(grid=(0.1,)))}
+        folds = prediction.folds_of(of, 5, 1, number)
+        found.append(
+            uncertainty.develop(of, chosen, folds, uncertainty.halves(of.y, 4, 5, rng)).interval("ridge", "auroc")
+        )
+    value, low, high = (np.array([one[key] for one in found]) for key in ("value", "ci_low", "ci_high"))
+    assert 0.92 <= np.mean((low <= value.mean()) & (value.mean() <= high)) <= 0.99
+
+
 def test_pairs_of_one_fold_are_what_the_auroc_counts(rng):
     y, p, fold = rng.integers(0, 2, 90), rng.random(90).round(1), rng.integers(0, 3, 90)
     each = [(y[fold == k], p[fold == k]) for k in range(3)]
