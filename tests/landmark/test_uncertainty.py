@@ -62,6 +62,16 @@ def test_the_noise_of_the_split_is_taken_off_and_averaged(rng):
     assert found == pytest.approx(1 + full.var(ddof=1) / 50, rel=0.15)
 
 
+def test_the_noise_of_a_single_split_stays_in(rng):
+    half = rng.normal(0, 1, (4000, 1))
+    assert uncertainty.standard_error(np.zeros(1), half) == pytest.approx(1, rel=0.05)
+
+
+def test_a_half_has_one_cross_validation_where_the_sample_has_one(rng):
+    labels = uncertainty.fold_labels(uncertainty.halves(rng.integers(0, 2, 101), 4, 5, rng, n_splits=1), 101)
+    assert len({tuple(label < 0) for label in labels.T}) == labels.shape[1] == 4
+
+
 def test_an_interval_for_all_of_several_is_wider():
     half = np.random.default_rng(1).normal(0.6, 0.05, (30, 2))
     one, three = (uncertainty.interval(np.array([0.6]), half, k) for k in (1, 3))
@@ -70,7 +80,8 @@ def test_an_interval_for_all_of_several_is_wider():
 
 
 @pytest.mark.slow
-def test_intervals_of_four_half_samples_cover():
+@pytest.mark.parametrize("n_splits", [1, 2])
+def test_intervals_of_four_half_samples_cover(n_splits):
     """Of large trials no more are taken: Student's quantile makes up for so few, at the price of wide intervals."""
     found = []
     for number in range(200):
@@ -78,9 +89,8 @@ def test_intervals_of_four_half_samples_cover():
         of = problem(rng, 400, 0.5)
         chosen = {"ridge": ("baseline", ridge.RidgeLogistic(grid=(0.1,)))}
         folds = prediction.folds_of(of, 5, 1, number)
-        found.append(
-            uncertainty.develop(of, chosen, folds, uncertainty.halves(of.y, 4, 5, rng)).interval("ridge", "auroc")
-        )
+        drawn = uncertainty.halves(of.y, 4, 5, rng, n_splits=n_splits)
+        found.append(uncertainty.develop(of, chosen, folds, drawn, n_splits=n_splits).interval("ridge", "auroc"))
     value, low, high = (np.array([one[key] for one in found]) for key in ("value", "ci_low", "ci_high"))
     assert 0.92 <= np.mean((low <= value.mean()) & (value.mean() <= high)) <= 0.99
 

@@ -173,17 +173,17 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
     """
     p = uncertainty.sized(p, of)
     folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
-    rng = seeds.stream(seed, "halves", of.landmark)
-    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0)
+    rng, n_splits = seeds.stream(seed, "halves", of.landmark), min(uncertainty.TWICE, p.n_repeats)
+    drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0, n_splits)
     fewer = dict.fromkeys(LEARNERS, (p.n_repeats_slow, p.n_half_samples_slow))
     fewer["forest"] = (p.n_repeats_slow, p.n_half_samples_forest)
     chosen = prediction.estimators(p, seed, of)
     chosen = {name: model for name, model in chosen.items() if with_forest or name != "forest"}
-    found = uncertainty.develop(of, chosen, folds, drawn, fewer)
+    found = uncertainty.develop(of, chosen, folds, drawn, fewer, n_splits)
     predictions, halves = dict(found.predictions), dict(found.halves)
     if stack is not None:
         few = uncertainty.up_to(folds, p.n_repeats_slow)
-        few_halves = uncertainty.up_to(drawn, uncertainty.TWICE * p.n_half_samples_slow)
+        few_halves = uncertainty.up_to(drawn, n_splits * p.n_half_samples_slow)
         predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, few, few_halves, seed)
     ordered = {name: predictions[name] for name in LABELS if name in predictions}
     return replace(found, predictions=ordered, halves=halves)

@@ -37,7 +37,7 @@ from attrition.resampling import Fold, placed, repeated_folds
 Array = np.ndarray
 
 TWICE = 2
-"""Cross-validations of a half-sample."""
+"""Cross-validations of a half-sample; one, where the sample itself has one: its split hardly moves the estimate."""
 LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
@@ -85,8 +85,10 @@ def fold_labels(folds: Sequence[Fold], n_patients: int) -> Array:
     return np.nan_to_num(placed(folds, [fold.fold for fold in folds], n_patients), nan=-1).astype(int)
 
 
-def halves(y: Array, n_halves: int, n_folds: int, rng: np.random.Generator, known: Array | None = None) -> list[Fold]:
-    """Random halves of the patients, each with two cross-validations of its own: a repeat each, one behind the other.
+def halves(
+    y: Array, n_halves: int, n_folds: int, rng: np.random.Generator, known: Array | None = None, n_splits: int = TWICE
+) -> list[Fold]:
+    """Random halves of the patients, each with cross-validations of its own: a repeat each, one behind the other.
 
     A half whose smaller class has too few patients for the folds takes as many folds as it can; where outcomes are not
     `known`, those count that are.
@@ -94,12 +96,12 @@ def halves(y: Array, n_halves: int, n_folds: int, rng: np.random.Generator, know
     stayed = 1 - y if known is None else (1 - y) * known
     found: list[Fold] = []
     number = 0
-    while number < TWICE * n_halves:
+    while number < n_splits * n_halves:
         rows = np.sort(rng.permutation(len(y))[: len(y) // 2])
         fewest = min(int(y[rows].sum()), int(stayed[rows].sum()))
         if fewest < 2:
             continue
-        for _ in range(TWICE):
+        for _ in range(n_splits):
             folds = repeated_folds(y[rows], min(n_folds, fewest), 1, int(rng.integers(2**31)))
             found += [Fold(number, one.fold, rows[one.train], rows[one.test]) for one in folds]
             number += 1
@@ -107,18 +109,18 @@ def halves(y: Array, n_halves: int, n_folds: int, rng: np.random.Generator, know
 
 
 def standard_error(full: Array, half: Array) -> float:
-    """Standard error of the mean over repeats, from the same measure in the two cross-validations of each half.
+    """Standard error of the mean over repeats, from the same measure in the cross-validations of each half.
 
-    Shapes: `full` (n_repeats,), `half` (n_halves, 2).
+    Shapes: `full` (n_repeats,), `half` (n_halves, n_splits). With one split its noise stays in, and is small.
     """
-    between = np.nanvar(np.nanmean(half, axis=1), ddof=1)
-    split = np.nanmean((half[:, 0] - half[:, 1]) ** 2) / 2
+    between, n_splits = np.nanvar(np.nanmean(half, axis=1), ddof=1), half.shape[1]
+    split = np.nanmean(np.nanvar(half, axis=1, ddof=1)) if n_splits > 1 else 0.0
     own = np.var(full, ddof=1) / len(full) if len(full) > 1 else split / 2
-    return float(np.sqrt(max(between - split / TWICE, LEAST * between) + own))
+    return float(np.sqrt(max(between - split / n_splits, LEAST * between) + own))
 
 
 def interval(full: Array, half: Array, comparisons: int = 1, bounds: tuple[float, float] = ANY) -> dict[str, float]:
-    """Mean over repeats with Student's 95 % interval from half-samples; `full` is (n_repeats,), `half` (n_halves, 2).
+    """Mean over repeats, `full` (n_repeats,), with Student's 95 % interval from `half`-samples (n_halves, n_splits).
 
     It is widened to hold for a number of comparisons (Bonferroni) and does not go beyond the bounds of the measure.
 
@@ -148,9 +150,10 @@ class Developed:
     fold: Array
     halves: Mapping[str, Array]
     half_fold: Array
+    n_splits: int = TWICE
 
     def measured(self, model: str, measure: str, among: Array | None = None) -> tuple[Array, Array]:
-        """A measure in every repeat, and in every half-sample (n_halves, 2); of all patients or some."""
+        """A measure in every repeat, and in every half-sample (n_halves, n_splits); of all patients or some."""
         among = np.ones(len(self.of.y), dtype=bool) if among is None else among
 
         def each(tables: Mapping[str, Array], folds: Array) -> Array:
@@ -161,7 +164,7 @@ class Developed:
                 found.append(measured(measure, self.of.y[rows], p[rows], fold[rows], weight))
             return np.array(found)
 
-        return each(self.predictions, self.fold), each(self.halves, self.half_fold).reshape(-1, TWICE)
+        return each(self.predictions, self.fold), each(self.halves, self.half_fold).reshape(-1, self.n_splits)
 
     def interval(self, model: str, measure: str, among: Array | None = None) -> dict[str, float]:
         """A measure with its interval."""
@@ -175,19 +178,24 @@ class Developed:
 
 
 def develop(
-    of: Problem, chosen: Chosen, folds: list[Fold], drawn: list[Fold], fewer: dict[str, tuple[int, int]] | None = None
+    of: Problem,
+    chosen: Chosen,
+    folds: list[Fold],
+    drawn: list[Fold],
+    fewer: dict[str, tuple[int, int]] | None = None,
+    n_splits: int = TWICE,
 ) -> Developed:
     """Every model of `prediction.estimators` on all patients, and anew in half-samples for its intervals.
 
-    The mapping `fewer` has repeats and half-samples of models that take long.
+    The mapping `fewer` has repeats and half-samples of models that take long; `drawn` has `n_splits` a half-sample.
     """
     predictions, halved = {"null": prediction.event_rates(of, folds)}, {}
     for name, (feature_set, estimator) in chosen.items():
         n_repeats, n_halves = (fewer or {}).get(name, (len(folds), len(drawn)))
         predictions[name] = prediction.out_of_fold(of, feature_set, estimator, up_to(folds, n_repeats))
-        halved[name] = prediction.out_of_fold(of, feature_set, estimator, up_to(drawn, TWICE * n_halves))
+        halved[name] = prediction.out_of_fold(of, feature_set, estimator, up_to(drawn, n_splits * n_halves))
     labels, half_labels = (fold_labels(each, len(of.y)) for each in (folds, drawn))
-    return Developed(of, predictions, labels, halved, half_labels)
+    return Developed(of, predictions, labels, halved, half_labels, n_splits)
 
 
 def sized(p: Any, of: Problem) -> Any:
