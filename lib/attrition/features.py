@@ -116,8 +116,6 @@ def array(trial: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
 def without(version: str, *names: str) -> tuple[str, ...]:
     """Features of a version except some features or groups, for leave-one-out.
 
-    Examples
-    --------
     >>> without("v3_causal", "interactions", "domain") == VERSIONS["v2_rates"]
     True
     """

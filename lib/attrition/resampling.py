@@ -79,8 +79,6 @@ def masks(folds: Sequence[Fold], n_rows: int) -> np.ndarray:
 def placed(folds: Sequence[Fold], parts: Iterable[np.ndarray | float], n_rows: int) -> np.ndarray:
     """What belongs to the test part of each fold, in one table (n_rows, n_repeats).
 
-    Examples
-    --------
     >>> folds = unshuffled_folds(np.array([0, 1, 0, 1]), n_folds=2)
     >>> placed(folds, [[0.1, 0.2], [0.3, 0.4]], 4).ravel().tolist()
     [0.1, 0.2, 0.3, 0.4]
@@ -238,8 +236,6 @@ def _spread(values: list[Any], n: int) -> list[Any]:
 def search(model: str, strategy: str = "none", seed: int = 42, budget: Budget | None = None) -> BaseEstimator:
     """Unfitted search over the settings of one model: a grid, or successive halving over the number of trees.
 
-    Examples
-    --------
     >>> search("lr", budget=Budget(n_candidates=3)).param_grid
     {'classify__C': [0.0001, 0.1, 100.0]}
     """

@@ -32,8 +32,6 @@ MOSTLY = 0.5
 def cut_day(landmark: int) -> int:
     """Last day whose records count as known: the landmark; at landmark 0 the baseline visit of day 1 before dosing.
 
-    Examples
-    --------
     >>> cut_day(28), cut_day(0)
     (28, 1)
     """
@@ -201,8 +199,6 @@ BUILDERS: dict[str, Callable[[Known], pd.DataFrame]] = dict(zip(GROUPS, MADE, st
 def groups_at(landmark: int) -> tuple[str, ...]:
     """Feature groups that exist at a landmark: before the first dose only baseline and arm.
 
-    Examples
-    --------
     >>> groups_at(0)
     ('baseline', 'arm')
     """

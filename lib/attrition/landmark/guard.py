@@ -40,8 +40,6 @@ class LeakError(errors.Refusal, ValueError):
 def derived_from_outcome(names: Sequence[str]) -> list[str]:
     """Names that are a CDISC variable derived from the outcome, also as one of its 0/1 columns.
 
-    Examples
-    --------
     >>> derived_from_outcome(["age", "TRTDURD", "comp24fl_y", "ae_count"])
     ['TRTDURD', 'comp24fl_y']
     """
@@ -54,8 +52,6 @@ def screen(X: pd.DataFrame, y: Array, suspicious: float = SUSPICIOUS, weights: A
     Missing values count as a value of their own when they tell more than the numbers; a category is taken as a whole,
     see `level_rates`.
 
-    Examples
-    --------
     >>> y = np.repeat([0, 1], 50)
     >>> screen(pd.DataFrame({"leak": y + 0.0, "noise": np.tile([0.0, 1.0], 50)}), y).to_dict()
     {'leak': 1.0}
@@ -101,8 +97,6 @@ def level_rates(values: pd.Series, y: Array, weights: Array | None = None) -> Ar
     One 0/1 column a level would miss a category that tells the outcome by several levels together. A missing value is a
     level like the others; a level that the other folds do not have gets the rate of all.
 
-    Examples
-    --------
     >>> level_rates(pd.Series(list("aabbaabb")), np.array([0, 0, 1, 1, 0, 0, 1, 1])).round(3).tolist()
     [0.125, 0.125, 0.875, 0.875, 0.125, 0.125, 0.875, 0.875]
     """

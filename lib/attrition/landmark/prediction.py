@@ -131,8 +131,6 @@ def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFr
 
     The first level, or the other of two, is the reference; numbers come first and stay as they are.
 
-    Examples
-    --------
     >>> columns, origins = encoded(pd.DataFrame({"SEX": ["F", "M", "m"], "age": [1.0, 2.0, 3.0]}))
     >>> origins
     {'age': 'age', 'sex_m': 'SEX', 'sex_m_2': 'SEX'}

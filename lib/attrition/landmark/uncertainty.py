@@ -252,8 +252,6 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
 def holm(p: Mapping[int, float]) -> dict[int, float]:
     """P-values adjusted for their number (Holm 1979).
 
-    Examples
-    --------
     >>> holm({28: 0.01, 56: 0.04, 84: 0.03})
     {28: 0.03, 56: 0.06, 84: 0.06}
     """

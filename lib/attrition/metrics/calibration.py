@@ -130,8 +130,6 @@ def calibration_in_the_large(y_true: ArrayLike, y_prob: ArrayLike, weights: Arra
 
     NaN when all or none have the event. Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
 
-    Examples
-    --------
     >>> round(calibration_in_the_large([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5]), 4)  # log(3)
     1.0986
     """

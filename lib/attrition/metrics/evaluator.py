@@ -109,8 +109,6 @@ def over_outcomes(metric: Metric, probability: ArrayLike, y_prob: ArrayLike) -> 
 def expected(probability: ArrayLike, y_prob: ArrayLike, metrics: Metrics = MEASURES) -> dict[str, float]:
     """Every measure `over_outcomes`; the AUROC leaves out the pairs of a patient with itself.
 
-    Examples
-    --------
     >>> expected([0.2, 0.8], [0.5, 0.5], {"brier_score": MEASURES["brier_score"]})
     {'brier_score': 0.25}
     """
@@ -237,8 +235,6 @@ def nested(table: pd.DataFrame, *levels: str, leaf: Callable[[dict[str, Any]], A
 def flat(found: Mapping[str, Any], *levels: str) -> pd.DataFrame:
     """The table of nested results, a row a mapping below these levels, whose names become columns.
 
-    Examples
-    --------
     >>> flat({"lr": {"auroc": {"value": 0.7}}}, "model", "measure").to_dict("records")
     [{'model': 'lr', 'measure': 'auroc', 'value': 0.7}]
     """

@@ -246,8 +246,6 @@ def auroc_within(y_true: ArrayLike, y_prob: ArrayLike, fold: ArrayLike, weights:
 
     Parker, Gunter and Bedo (2007), BMC Bioinformatics 8:326.
 
-    Examples
-    --------
     >>> auroc_within([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
     1.0
     """

@@ -24,8 +24,6 @@ def settled(score: ArrayLike) -> Array:
     are far above that noise (about 1e-16: it moves one score in 1e8 across a rounding edge) and far below any
     difference between patients that means something (an AUROC moves by less than 1e-8).
 
-    Examples
-    --------
     >>> score = settled([0.1 + 0.2, 0.3])
     >>> bool(score[0] == score[1])
     True
@@ -71,8 +69,6 @@ def auroc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> 
 
     Outcomes, scores and weights (bootstrap counts or fold masks) are of shape (n,) or (R, n).
 
-    Examples
-    --------
     >>> auroc(np.array([0, 0, 1, 1]), np.array([[.1, .4, .35, .8], [.5, .5, .5, .5]]))
     array([0.75, 0.5 ])
     """

@@ -167,8 +167,6 @@ def classifier(model: str, strategy: str = PUBLISHED_STRATEGY, seed: int = 42, *
 
     A moved threshold leaves the probabilities alone.
 
-    Examples
-    --------
     >>> [name for name, _ in classifier("lr", "smote").steps]
     ['scale', 'resample', 'classify']
     """

@@ -173,8 +173,6 @@ class LogisticFit:
 def balanced_weight(y: Array, counts: Array | None = None) -> Array:
     r"""Row weights of ``class_weight="balanced"``: :math:`n / (2 n_k)` for class k, times the row counts.
 
-    Examples
-    --------
     >>> balanced_weight(np.array([1, 0, 0, 0]))
     array([2.        , 0.66666667, 0.66666667, 0.66666667])
     """
@@ -208,8 +206,6 @@ def fit_logistic(
 
     .. math:: C \sum_i w_i \log(1 + e^{-s_i (a + x_i'b)}) + \tfrac12 b'b, \qquad s_i = 2 y_i - 1.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(3, 200, 2)); y = (rng.random((3, 200)) < inverse_logit(X[..., 0])).astype(int)
     >>> fit_logistic(X, y).coef.shape

@@ -137,8 +137,6 @@ def _positive(variance: Array) -> Array:
 def inner_labels(rng: np.random.Generator, counts: Array, group: Array | None = None) -> Array:
     """Inner fold of every counted row, -1 for the others; all rows of a group, or of a patient, in one fold.
 
-    Examples
-    --------
     >>> inner_labels(np.random.default_rng(1), np.array([[1, 1, 0, 2, 1, 1]]), np.array([0, 0, 1, 2, 3, 4])).tolist()
     [[2, 2, -1, 0, 3, 1]]
     """

@@ -52,8 +52,6 @@ def day(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarr
     A uniform of 53 bits is stretched over the days and rounded down: each day's probability is right to
     $2^{-53}$ times the number of days, and the product never reaches `high`.
 
-    Examples
-    --------
     >>> day(np.array([3, 90]), np.array([4, 91]), np.random.default_rng(1)).tolist()
     [3, 90]
     """
@@ -103,8 +101,6 @@ def draw_published(
 def spell(codes: np.ndarray, names: Sequence[str]) -> Text:
     """Names by their places in `names`, as a column of text.
 
-    Examples
-    --------
     >>> spell(np.array([1, 0, 1]), ("no", "yes")).tolist()
     ['yes', 'no', 'yes']
     """
@@ -115,8 +111,6 @@ def spell(codes: np.ndarray, names: Sequence[str]) -> Text:
 def patient_ids(n: int, start: int = 1) -> Text:
     """Identifiers of `n` patients as text, in order, the first with the number `start`.
 
-    Examples
-    --------
     >>> patient_ids(2).tolist()
     ['P-0001', 'P-0002']
     >>> patient_ids(2, 9_999).tolist()

@@ -160,8 +160,6 @@ def weighted(p: np.ndarray, weight: np.ndarray) -> dict[str, float]:
 def offset_for_prevalence(law: Law = PUBLISHED_LAW, target: float = BELIEVED_PREVALENCE) -> float:
     """Offset on the logit at which a share `target` of patients drops out, solved over `cells` to 1e-10.
 
-    Examples
-    --------
     >>> round(exact(Law(), offset_for_prevalence(Law(), 0.24))["prevalence"], 8)
     0.24
     """

@@ -35,8 +35,6 @@ def censoring_weights(time: ArrayLike, cause: ArrayLike, horizon: float, counts:
     In a resample, whose patients stand there `counts` times each, it is estimated anew.
     Graf E et al. (1999), Stat Med 18:2529-2545. Schoop R et al. (2011), Biom J 53:88-112.
 
-    Examples
-    --------
     >>> censoring_weights([5, 10, 20, 30], [1, 0, 2, 0], horizon=25).tolist()
     [1.0, 0.0, 1.5, 1.5]
     """

@@ -350,8 +350,6 @@ def person_periods(time: ArrayLike, cause: ArrayLike, edges: ArrayLike) -> tuple
     The `edges` are the ends of the periods, from 0 to the horizon; a period holds its last day and not its first. Gives
     patient (position), period and cause in it; a period in which a patient is censored is left out.
 
-    Examples
-    --------
     >>> [column.tolist() for column in person_periods([40, 20, 56], [1, 0, 0], [0, 28, 56])]
     [[0, 0, 2, 2], [0, 1, 0, 1], [0, 1, 0, 0]]
     """
@@ -393,8 +391,6 @@ def discrete_risk(time: ArrayLike, cause: ArrayLike, X: Array, X_new: Array, edg
 def period_edges(ahead: float, length: float) -> Array:
     """Ends of the periods from a landmark to the horizon; a short rest joins the last full period.
 
-    Examples
-    --------
     >>> period_edges(84, 28).tolist(), period_edges(60, 28).tolist()
     ([0.0, 28.0, 56.0, 84.0], [0.0, 28.0, 60.0])
     """

@@ -125,8 +125,6 @@ def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = Non
 def risk_by(time: ArrayLike, cause: ArrayLike, horizon: float, of: int = 1) -> float:
     """Risk of one cause by a day; NaN where patients are still in the trial and none of them was seen through it.
 
-    Examples
-    --------
     >>> risk_by([5, 10, 20], [1, 0, 0], 20), risk_by([5, 10, 19], [1, 0, 0], 20)
     (0.3333333333333333, nan)
     """
@@ -166,8 +164,6 @@ def _on_days(steps: Array, days: Array, asked: ArrayLike, start: float) -> Array
 def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> Array:
     """Patients still in the trial just before each day.
 
-    Examples
-    --------
     >>> numbers_at_risk([10, 20, 20, 40], [0, 20, 21]).tolist()
     [4, 3, 1]
     """
@@ -214,8 +210,6 @@ def risk_on(fit: Incidence, days: ArrayLike) -> Array:
 def at_days(fit: Incidence, days: ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Cumulative incidence with its pointwise band on given days, one row a reason and day.
 
-    Examples
-    --------
     >>> table = at_days(aalen_johansen([10, 20, 30, 40], [1, 2, 1, 0]), [25])
     >>> table[["cause", "at_risk", "value"]].to_numpy().tolist()
     [[1.0, 2.0, 0.25], [2.0, 2.0, 0.25]]

@@ -33,8 +33,6 @@ def table() -> pd.DataFrame:
 def hazard_ratio(counts: tuple[int, int, int, int]) -> tuple[float, float]:
     """Log hazard ratio of not attending, and its standard error, from attended and all of two arms.
 
-    Examples
-    --------
     >>> log_ratio, error = hazard_ratio((129, 147, 125, 144))
     >>> round(float(np.exp(log_ratio)), 2), round(error, 2)
     (0.92, 0.33)

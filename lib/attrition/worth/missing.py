@@ -102,8 +102,6 @@ def _with_interval(value: float, error: float, df: float) -> dict[str, float]:
 def pooled(found: Sequence[tuple[float, float, int]]) -> dict[str, float]:
     """Rubin's rules, with the degrees of freedom of Barnard and Rubin.
 
-    Examples
-    --------
     >>> round(pooled([(1.0, 0.5, 100), (2.0, 0.5, 100)])["value"], 2)
     1.5
     """

@@ -30,8 +30,6 @@ Array = np.ndarray
 def merged(stratum: Array, counts: Array, smallest: int = SMALLEST_STRATUM) -> Array:
     """Strata with at least so many patients each, as far as there are: small ones together, and with the next.
 
-    Examples
-    --------
     >>> merged(np.array([0, 1, 2, 2]), np.array([5, 10, 20, 20]), 15).tolist()
     [0, 0, 2, 2]
     >>> merged(np.array([0, 1, 2]), np.array([5, 20, 30]), 15).tolist()
@@ -114,8 +112,6 @@ def gained(
 def effective(n_completers: ArrayLike, n_earlier: ArrayLike, rho: float = 0.0) -> Array:
     """Effective sample size of an arm whose earlier measurement, correlated by `rho`, is there for more patients.
 
-    Examples
-    --------
     >>> effective(50, 80).item(), round(effective(50, 80, 0.8).item(), 1)
     (50.0, 65.8)
     """
@@ -131,8 +127,6 @@ def information(n_0: ArrayLike, n_1: ArrayLike) -> Array:
 def effect_for(power: float, information: float, alpha: float = 0.05) -> float:
     """Standardised effect that has this power, the other tail left out.
 
-    Examples
-    --------
     >>> round(power_of(effect_for(0.9, 42.0), 42.0).item(), 4)
     0.9
     """
@@ -148,8 +142,6 @@ def power_of(effect: float, information: ArrayLike, alpha: float = 0.05) -> Arra
 def value_of_completer(patient_cost: float, dropout: float) -> float:
     """What a completer costs that is bought by recruiting: the price of a patient over the share that completes.
 
-    Examples
-    --------
     >>> round(value_of_completer(6533, 0.54))
     14202
     """
