@@ -1,9 +1,8 @@
 """Does a 95 % interval cover in 95 % of trials? Simulated, with the true values known exactly.
 
-Trials are drawn from a finite population of predictions with known true probabilities. Every true value is
-then an exact weighted sum over that population: each member counts once as an event, with its true
-probability, and once as a non-event. One prediction is miscalibrated on purpose, so that no true value
-sits at a convenient place.
+Trials are drawn from a finite population of predictions with known true probabilities. Every true value is then an
+exact weighted sum over that population: each member counts once as an event, with its true probability, and once as a
+non-event. One prediction is miscalibrated on purpose, so that no true value sits at a convenient place.
 """
 
 from collections.abc import Callable
@@ -104,21 +103,16 @@ def coverage_table(
     Parameters
     ----------
     seed : int
-    n_simulations : int
-        Trials for the intervals by formula.
-    n_patients : int
-        Patients a trial.
-    n_bootstraps : int
-        Resamples an interval.
+    n_simulations, n_patients, n_bootstraps : int
+        Trials for the intervals by formula, patients a trial, and resamples an interval.
     n_bootstrapped : int, optional
         Trials for the bootstrap intervals; all when left out.
 
     Returns
     -------
     pandas.DataFrame
-        ``measure, method, true_value, n_patients, n_trials, coverage, ci_low, ci_high, mean_width``: the
-        interval of the coverage is Wilson's over trials. A trial where an interval is undefined counts as
-        not covered.
+        ``measure, method, true_value, n_patients, n_trials, coverage, ci_low, ci_high, mean_width``: the interval of
+        the coverage is Wilson's over trials. A trial where an interval is undefined counts as not covered.
     """
     members = population()
     values = _true_values(members)

@@ -30,13 +30,8 @@ Refits = Mapping[str, tuple[NDArray, NDArray]]
 def coefficients(X: pd.DataFrame, y_true: ArrayLike, weights: NDArray, class_weight: str | None = None) -> pd.DataFrame:
     """Logistic regression coefficients a standard deviation, with bootstrap intervals, beside the law's.
 
-    Parameters
-    ----------
-    X : pandas.DataFrame of shape (n_patients, n_features)
-        Features of `attrition.features` on their own scale.
-    y_true : array of shape (n_patients,)
-    weights : array of shape (n_patients, n_resamples)
-    class_weight : {None, "balanced"}
+    `X` has features of `attrition.features` on their own scale, `weights` the shape (n_patients, n_resamples), and
+    `class_weight` is None or ``"balanced"``.
 
     Returns
     -------
@@ -130,10 +125,8 @@ def importances(
 
     Returns
     -------
-    by_feature : pandas.DataFrame
-        ``column, importance, ci_low, ci_high``.
-    by_column : pandas.DataFrame
-        The same with ``model`` first; all models see the same shuffles.
+    by_feature, by_column : pandas.DataFrame
+        ``column, importance, ci_low, ci_high``, the second with ``model`` first; all models see the same shuffles.
     """
     X, y = features.matrix(trial, "v3_causal"), trial["dropout"].to_numpy()
     parts = [(trial.iloc[fold.train], y[fold.train]) for fold in folds]
@@ -227,11 +220,7 @@ def bootstrap_logistic(
 ) -> tuple[NDArray, NDArray]:
     """Logistic regression developed on all patients, and on every bootstrap sample, standardised inside each.
 
-    Returns
-    -------
-    original : array of shape (n_patients,)
-    resampled : array of shape (n_patients, n_resamples)
-        Predictions for the original patients.
+    Gives both predictions for the original patients, (n_patients,) and (n_patients, n_resamples).
     """
     X, counts = np.asarray(X, dtype=float), np.vstack([np.ones(len(weights)), weights.T])
     p = batched.fit_pipeline(X, np.asarray(y_true), counts, class_weight).predict_proba(X)
@@ -248,13 +237,7 @@ def bootstrap_model(X: pd.DataFrame, y: NDArray, weights: NDArray, name: str = "
 
 
 def instability(original: NDArray, resampled: NDArray, thresholds: Sequence[float]) -> pd.DataFrame:
-    """Instability of each patient's prediction, class and band.
-
-    Parameters
-    ----------
-    original : array of shape (n_patients,)
-    resampled : array of shape (n_patients, n_resamples)
-    thresholds : sequence of float
+    """Instability of each patient's prediction, class and band; `resampled` is (n_patients, n_resamples).
 
     Returns
     -------

@@ -29,13 +29,8 @@ Nested = Mapping[str, Mapping[str, Interval]]
 class Predictions(NamedTuple):
     """Out-of-fold predictions, one row a patient in the order of `patient_id`.
 
-    Attributes
-    ----------
-    y : array of shape (n_patients,)
-    true : array of shape (n_patients,)
-        P(dropout | features) under the law.
-    y_prob : dict of str to array of shape (n_patients, n_repeats)
-        One column where all repeats are alike.
+    `true` is P(dropout | features) under the law; arrays in `y_prob` are (n_patients, n_repeats), with one column where
+    all repeats are alike.
     """
 
     y: NDArray
@@ -98,14 +93,8 @@ def auroc_by_repeat(held_out: Predictions) -> pd.DataFrame:
 def discrimination(found: Nested, differences: Nested, margin: float, expected: Mapping[str, float]) -> Facts:
     """Which model ranks best, by how much, and how much of the attainable it reaches.
 
-    Parameters
-    ----------
-    found, differences : mapping
-        `attrition.metrics.evaluator.nested` of all models and of `pairs`.
-    margin : float
-        Smallest difference of interest in AUROC.
-    expected : mapping of str to float
-        `expected_auroc`: without the luck of the outcomes drawn.
+    `found` and `differences` are `attrition.metrics.evaluator.nested` of all models and of `pairs`; `margin` is the
+    smallest difference of interest in AUROC, `expected` is `expected_auroc`: without the luck of the outcomes drawn.
     """
     best, second, *_ = order = sorted(models.FITTED, key=lambda model: -found[model]["auroc"]["value"])
     gap = differences[f"{best}_minus_{second}"]["auroc"]
@@ -156,12 +145,7 @@ def class_weight_study(
 ) -> dict[tuple[str, str], tuple[NDArray, NDArray]]:
     """Logistic regression with and without class weights, cross-validated on trials of other event rates.
 
-    Parameters
-    ----------
-    seed : int
-    n_patients, n_folds : int
-    settings : mapping of str to float
-        Name of the trial to its event rate; 0 is the published trial itself.
+    `settings` has the event rate of each trial by its name; 0 is the published trial itself.
 
     Returns
     -------
@@ -346,10 +330,7 @@ def subgroup_names(table: pd.DataFrame) -> list[str]:
 def heterogeneity(level: pd.DataFrame) -> Facts:
     """Subgroups whose interval excludes perfect calibration-in-the-large, not counting small ones.
 
-    Parameters
-    ----------
-    level : pandas.DataFrame
-        Rows of calibration-in-the-large of one model, from `attrition.metrics.evaluator.by_subgroup`.
+    `level` has the rows of this measure of one model, from `attrition.metrics.evaluator.by_subgroup`.
     """
     own = level[level["characteristic"] != "all"]
     large = own[~own["small"].astype(bool)]

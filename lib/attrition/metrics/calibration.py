@@ -93,18 +93,8 @@ def _solve(information: NDArray, score: NDArray) -> NDArray:
 def calibration_slope(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     r"""Slope b of :math:`\mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)`: below 1 predictions are too extreme.
 
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-    y_prob : array of shape (n_patients,)
-        Probabilities.
-    weights : array of shape (n_patients,) or (n_patients, n_resamples), optional
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-        NaN when predictions hardly differ (standard deviation of the logits below `MIN_SPREAD`, as for a null
-        model), or when the predictions separate the outcome.
+    A float, or with `weights` (n_patients, n_resamples) one a resample; NaN when predictions hardly differ (standard
+    deviation of the logits below `MIN_SPREAD`, as for a null model), or when they separate the outcome.
 
     References
     ----------
@@ -199,25 +189,17 @@ def calibration_curve(
 ) -> CalibrationCurve:
     """Flexible calibration curve: logistic regression on a restricted cubic spline of the predicted logit.
 
+    Frequencies are all NaN when predictions hardly differ. Van Calster et al. (2016), as for `calibration_slope`.
+
     Parameters
     ----------
     y_true, y_prob : array of shape (n_patients,)
     grid : array of shape (n_grid,), optional
-        Probabilities at which to draw; 61 between the 1st and 99th percentile of the predictions when left
-        out.
+        Probabilities at which to draw; by default 61 between the 1st and 99th percentile of the predictions.
     n_knots : {3, 4, 5}
         At Harrell's quantiles of the predicted logit.
     weights : array of shape (n_patients,), optional
         Of patients who stand for censored ones; the standard errors are then robust ones.
-
-    Returns
-    -------
-    CalibrationCurve
-        All-NaN frequencies when predictions hardly differ.
-
-    References
-    ----------
-    Van Calster et al. (2016), J Clin Epidemiol 74, 167-176.
 
     Examples
     --------

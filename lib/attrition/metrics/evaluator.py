@@ -123,17 +123,14 @@ def compare(
 ) -> pd.DataFrame:
     """Differences between models on the same patients, first less second, with paired bootstrap intervals.
 
+    Columns ``first, second, measure, value, ci_low, ci_high, n_patients, n_events``.
+
     Parameters
     ----------
     y_true, predictions, weights, metrics
         As in `evaluate`.
     pairs : sequence of (str, str)
         Models to be compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``first, second, measure, value, ci_low, ci_high, n_patients, n_events``.
 
     Examples
     --------
@@ -157,6 +154,8 @@ def by_subgroup(
 ) -> pd.DataFrame:
     """AUROC and calibration-in-the-large, by `evaluate`, in subgroups that were fixed beforehand, everybody first.
 
+    Subgroups are not ranked: their intervals are to be read, not their point estimates.
+
     Parameters
     ----------
     y_true, predictions, weights
@@ -171,10 +170,6 @@ def by_subgroup(
     -------
     pandas.DataFrame
         ``characteristic, subgroup, small`` and the columns of `evaluate`.
-
-    Notes
-    -----
-    Subgroups are not ranked: their intervals are to be read, not their point estimates.
 
     Examples
     --------

@@ -66,22 +66,11 @@ class Grade(StrEnum):
 def grade(interval: Mapping[str, Any], smallest: float = 0.0) -> Grade:
     """Where an interval lies to zero and to the smallest difference of interest; positive is better.
 
-    Parameters
-    ----------
-    interval : mapping
-        ``value, ci_low, ci_high``; a mapping, or a row of a table.
-    smallest : float
-        Smallest difference of interest, in the unit of the interval.
+    The `interval` is a mapping or a row of a table, with ``value, ci_low, ci_high``; `smallest` is in its unit. It is
+    ``large``: above zero, and even its lower end is at least `smallest`; ``clear``: above zero, and the estimate is
+    at least `smallest`; ``small``: above zero, the estimate is less; ``reversed``: below zero; ``open``: holds zero,
+    or has no ends. A grade's ``verdict`` and ``strict_verdict`` are words of a finding.
 
-    Returns
-    -------
-    Grade
-        ``large``: above zero, and even its lower end is at least `smallest`; ``clear``: above zero, and the estimate
-        is at least `smallest`; ``small``: above zero, the estimate is less; ``reversed``: below zero; ``open``: holds
-        zero, or has no ends. Its ``verdict`` and ``strict_verdict`` are words of a finding.
-
-    Examples
-    --------
     >>> found = {"value": 0.06, "ci_low": 0.01, "ci_high": 0.1}
     >>> str(grade(found, 0.05)), grade(found, 0.05).verdict, grade(found, 0.05).strict_verdict
     ('clear', 'supported', 'direction only')
@@ -169,26 +158,13 @@ def logit_interval(value: float, se: float, level: float = LEVEL) -> Interval:
 
 
 def auroc_difference(y_true: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
-    """AUROC of `a` less that of `b` on the same patients, and its variance.
-
-    DeLong et al. (1988), Biometrics 44, 837-845.
-    """
+    """AUROC of `a` less that of `b` on the same patients, and its variance, by `delong`."""
     (first, second), covariance = delong(y_true, np.column_stack([a, b]))
     return float(first - second), max(float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), 0.0)
 
 
 def bootstrap_weights(rng: np.random.Generator, n_patients: int, n_resamples: int) -> NDArray:
-    """How often each patient is drawn in each bootstrap resample.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    n_patients, n_resamples : int
-
-    Returns
-    -------
-    array of shape (n_patients, n_resamples)
-        Integers as floats; columns sum to `n_patients`.
+    """How often each patient is drawn in each bootstrap resample: whole numbers as floats, (n_patients, n_resamples).
 
     Examples
     --------

@@ -59,23 +59,10 @@ def _from_above(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None)
 def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None) -> Any:
     r"""Area under the ROC curve: the chance that an event is ranked above a non-event, ties counted half.
 
-    Parameters
-    ----------
-    y_true : array of shape (n_patients,)
-        Outcome, 0 or 1.
-    y_prob : array of shape (n_patients,)
-        Any score; only its order matters.
-    weights : array of shape (n_patients,) or (n_patients, n_resamples), optional
-        How often each patient counts.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-        NaN where a column has no event or no non-event.
-
-    Notes
-    -----
     .. math:: P(s_1 > s_0) + P(s_1 = s_0) / 2
+
+    `y_prob` may be any score, since only its order matters; `weights` are (n_patients,) or (n_patients, n_resamples).
+    NaN where a column has no event or no non-event.
 
     References
     ----------
@@ -95,15 +82,7 @@ def auroc(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None
 def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     r"""Area under the precision-recall curve as a sum of steps, :math:`\sum_k (R_k - R_{k-1}) P_k`.
 
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `auroc`.
-
-    Returns
-    -------
-    float or array of shape (n_resamples,)
-        Its chance level is the share of events, not one half.
+    Its chance level is the share of events, not one half.
 
     References
     ----------
@@ -118,11 +97,6 @@ def average_precision(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike |
 
 def brier_score(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None = None):
     """Mean squared distance between probability and outcome; proper, smaller is better.
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `auroc`, `y_prob` in [0, 1].
 
     References
     ----------
@@ -141,11 +115,6 @@ def scaled_brier(y_true: ArrayLike, y_prob: ArrayLike, weights: ArrayLike | None
     r"""Brier score against a constant at the event rate: 0 is no better than that, 1 is perfect.
 
     .. math:: 1 - B / (\bar y (1 - \bar y))
-
-    Parameters
-    ----------
-    y_true, y_prob, weights
-        As in `brier_score`.
 
     References
     ----------
@@ -175,14 +144,9 @@ def classification(
 ) -> dict[str, float | NDArray]:
     """What a threshold does: counts, rates, and patients flagged per 100; who is at or above it is flagged.
 
-    Returns
-    -------
-    dict
-        ``tp, fp, fn, tn`` (summed weights), ``recall, precision, specificity, f1`` (NaN where nobody is
-        concerned), ``flagged_per_100, found_per_100, missed_per_100``.
+    Gives ``tp, fp, fn, tn`` (summed weights), ``recall, precision, specificity, f1`` (NaN where nobody is concerned),
+    ``flagged_per_100, found_per_100, missed_per_100``.
 
-    Examples
-    --------
     >>> at_half = classification([0, 0, 1, 1], [0.1, 0.6, 0.35, 0.8], 0.5)
     >>> at_half["recall"], at_half["precision"], at_half["flagged_per_100"]
     (0.5, 0.5, 50.0)
@@ -299,16 +263,7 @@ def _for_shrinkage(n_parameters: int, r2: float, shrinkage: float) -> float:
 def expected_shrinkage(n_patients: int, n_parameters: int, r2: float) -> float:
     """Expected uniform shrinkage of a model developed on `n_patients`: the calibration slope to look forward to.
 
-    Parameters
-    ----------
-    n_patients, n_parameters : int
-    r2 : float
-        Anticipated Cox-Snell R-squared.
-
-    Returns
-    -------
-    float
-        NaN when no shrinkage between `r2` and 1 fits.
+    `r2` is the anticipated Cox-Snell R-squared; NaN when no shrinkage between it and 1 fits.
     """
 
     def excess(shrinkage: float) -> float:
@@ -324,15 +279,6 @@ def expected_shrinkage(n_patients: int, n_parameters: int, r2: float) -> float:
 def riley(n_parameters: int, prevalence: float, r2: float) -> pd.DataFrame:
     r"""Smallest sample size by each criterion.
 
-    Parameters
-    ----------
-    n_parameters : int
-        Candidate predictor parameters.
-    prevalence : float
-        Anticipated event rate.
-    r2 : float
-        Anticipated Cox-Snell R-squared.
-
     Returns
     -------
     pandas.DataFrame
@@ -346,7 +292,8 @@ def riley(n_parameters: int, prevalence: float, r2: float) -> pd.DataFrame:
 
     Notes
     -----
-    With :math:`\phi` the event rate, P parameters, R² of Cox and Snell and S the shrinkage:
+    With P candidate predictor parameters, :math:`\phi` the anticipated event rate, R² of Cox and Snell, anticipated
+    too, and S the shrinkage:
 
     .. math::
         n_1 = (1.96/\delta)^2 \phi (1 - \phi), \quad

@@ -101,7 +101,7 @@ def _of_one_score(y: Array, score: Array, weight: Array) -> Array:
 
 
 def soft_auroc(probability: Array, y_score: Array, weight: Array | float | None = None) -> Array:
-    r"""AUROC over all outcomes that could have been: the outcome is replaced by its exact probability.
+    r"""AUROC over all outcomes that could have been, shape (R,): the outcome is replaced by its exact probability.
 
     With independent outcomes :math:`y_i \sim` Bernoulli(:math:`p_i`) it is the ratio of expected concordant
     pairs to expected pairs. A patient is never paired with itself.
@@ -109,17 +109,8 @@ def soft_auroc(probability: Array, y_score: Array, weight: Array | float | None 
     .. math:: \frac{\sum_{i \ne j} p_i (1-p_j) (1[s_i > s_j] + \tfrac12 1[s_i = s_j])}
               {\sum_{i \ne j} p_i (1-p_j)}
 
-    Parameters
-    ----------
-    probability : ndarray of shape (n,) or (R, n)
-        P(event | features).
-    y_score : ndarray of shape (n,) or (R, n)
-    weight : ndarray of shape (n,), or float, optional
-        Rows are groups with these shares of a large population; patients of one group are paired with one another.
-
-    Returns
-    -------
-    ndarray of shape (R,)
+    Probabilities, P(event | features), and scores are (n,) or (R, n). With a `weight`, (n,) or a float, rows are groups
+    with these shares of a large population; patients of one group are paired with one another.
 
     Examples
     --------
