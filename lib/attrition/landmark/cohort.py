@@ -46,16 +46,9 @@ def at_risk(trial: Trial, landmark: int) -> pd.Series:
 
 
 def target(trial: Trial, landmark: int, horizon: int | None = None, event: str = "primary") -> pd.Series:
-    """Whether each patient at risk has the event in (landmark, horizon].
+    """Whether each patient at risk has the event in (landmark, horizon], by default the trial's horizon.
 
-    Parameters
-    ----------
-    trial : Trial
-    landmark : int
-    horizon : int, optional
-        Default: the trial's.
-    event : str
-        ``"primary"``, ``"all_cause"``, ``"competing"`` or one reason group.
+    The event is ``"primary"``, ``"all_cause"``, ``"competing"`` or one reason group.
 
     Returns
     -------
@@ -223,15 +216,9 @@ def features_by_group(trial: Trial, landmark: int, groups: Sequence[str] | None 
 
 
 def features(trial: Trial, landmark: int, groups: Sequence[str] | None = None) -> pd.DataFrame:
-    """Features of the patients at risk, from records known at the landmark only.
+    """Features of the patients at risk, from records known at the landmark (a study day) only.
 
-    Parameters
-    ----------
-    trial : Trial
-    landmark : int
-        Study day.
-    groups : sequence of str, optional
-        Of `GROUPS`; default: all that exist at the landmark.
+    The groups are some of `GROUPS`; default: all that exist at the landmark.
 
     Returns
     -------

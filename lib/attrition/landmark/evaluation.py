@@ -136,13 +136,7 @@ def declared(trial: Trial, problems: Mapping[int, Problem]) -> pd.DataFrame:
 def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     """Fit and evaluate every model at landmark 0 and at each landmark of the trial, after the leak guard.
 
-    Landmarks, and what is repeated at them, are tasks of `attrition.engine`.
-
-    Parameters
-    ----------
-    trial : Trial
-    p : attrition.params.RealTrial
-    seed : int
+    Landmarks, and what is repeated at them, are tasks of `attrition.engine`; `p` has the parameters of the chapter.
     """
     needed = max(prediction.MINIMUM_EVENTS, p.n_folds)
     every = {day: prediction.problem(trial, day) for day in (0, *trial.landmarks)}
@@ -280,10 +274,8 @@ def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> inte
 def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | None:
     """AUROC of the full model among the patients at risk who had not had their last dose by the landmark.
 
-    Returns
-    -------
-    dict or None
-        auroc (an interval), n_patients, n_events; None where nothing was fitted or no source tells when dosing ended.
+    Gives auroc (an interval), n_patients, n_events and n_censored; None where nothing was fitted or no source tells
+    when dosing ended.
     """
     ended = None if day is None else cohort.stopped(trial, day)
     if ended is None or day not in found.problems:

@@ -181,16 +181,9 @@ def _compared(of: Problem, p: Any, seed: int) -> tuple[pd.DataFrame, list[dict[s
 
 
 def accuracy(trial: Trial, days: Iterable[int], p: Any, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-validated accuracy of every model at every landmark, a task of `attrition.engine` each.
+    """Cross-validated accuracy of every model at every landmark (0 is the start), a task of `attrition.engine` each.
 
-    Parameters
-    ----------
-    trial : Trial
-    days : iterable of int
-        Landmarks; 0 is the start.
-    p : attrition.params.Section
-        ``fewest_landmark_events``, ``period_days``, ``n_folds``, ``n_repeats``, ``n_half_samples``.
-    seed : int
+    The parameters used are ``fewest_landmark_events``, ``period_days``, ``n_folds``, ``n_repeats``, ``n_half_samples``.
 
     Returns
     -------

@@ -89,12 +89,8 @@ def leave_one_trial_out(
 ) -> pd.DataFrame:
     """Train on all other trials, judge in the one left out.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a trial: trial, n_patients, n_events, n_censored, n_features, and with enough events (of it and of the
-        others) auroc, calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after
-        recalibration.
+    A row a trial: trial, n_patients, n_events, n_censored, n_features, and with enough events (of it and of the others)
+    auroc, calibration_in_the_large, calibration_slope, each with ``_se``, scaled_brier before and after recalibration.
     """
     rows, features, w = [], X.to_numpy(), np.ones(len(y)) if weights is None else weights
     for name in dict.fromkeys(trial):
@@ -116,19 +112,13 @@ def leave_one_trial_out(
 def random_effects(values: ArrayLike, errors: ArrayLike, level: float = 0.95) -> dict[str, float]:
     r"""Random-effects meta-analysis with REML, an ad hoc Hartung-Knapp interval, and a prediction interval.
 
-    Returns
-    -------
-    dict
-        value, ci_low, ci_high (t with k - 1 degrees of freedom), tau, pi_low, pi_high (t with k - 2; missing for fewer
-        than three trials), n_trials.
-
-    Notes
-    -----
     .. math::
         \widehat{\mathrm{Var}}(\hat\mu) = \max(1, q) / \sum w_i, \quad q = \sum w_i (y_i - \hat\mu)^2 / (k - 1), \quad
         \hat\mu \pm t_{k-2} \sqrt{\hat\tau^2 + \widehat{\mathrm{Var}}(\hat\mu)}
 
-    Without the truncation at 1, trials that happen to agree give an interval narrower than the common-effect one.
+    Without the truncation at 1, trials that happen to agree give an interval narrower than the common-effect one. Gives
+    value, ci_low, ci_high (t with k - 1 degrees of freedom), tau, pi_low, pi_high (t with k - 2; missing for fewer than
+    three trials), n_trials.
 
     References
     ----------
@@ -195,11 +185,7 @@ class Carried:
 def study(trials: Mapping[str, Trial], seed: int) -> Carried | None:
     """Leave-one-trial-out at the landmark of the first trial that has most events over all trials; None for one trial.
 
-    Parameters
-    ----------
-    trials : mapping of str to Trial
-        The first one gives the landmarks; the shortest horizon is everybody's.
-    seed : int
+    The first trial gives the landmarks; the shortest horizon is everybody's.
     """
     if len(trials) < 2:
         return None

@@ -224,11 +224,8 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
     training parts stay the same; each outcome keeps its weight. Every fit is one Newton step, that of the observed
     outcome like the others, so that the test is exact.
 
-    Returns
-    -------
-    dict
-        p (one-sided: the share of outcomes, the observed ones among them, with an AUROC at least as high), and of the
-        permuted outcomes mean, low and high (95 % range): what the procedure gives where nothing can be predicted.
+    Gives p (one-sided: the share of outcomes, the observed ones among them, with an AUROC at least as high), and of the
+    permuted outcomes mean, low and high (95 % range): what the procedure gives where nothing can be predicted.
     """
     rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
     everybody, folds = np.arange(len(of.y)), np.unique(fold)

@@ -81,12 +81,6 @@ def draw_trial(
     -------
     DataFrame (n, 14)
         Columns `COLUMNS`; days in days since enrolment, dropout columns 0 for patients who stayed.
-
-    Examples
-    --------
-    >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
-    >>> trial.shape
-    (5, 14)
     """
     drawn = draw_arrays(law, n, rng, prevalence_offset)
     return _frame(drawn | {"patient_id": patient_ids(n, start)}, COLUMNS)
@@ -95,14 +89,9 @@ def draw_trial(
 def draw_arrays(law: Law, n: int, rng: np.random.Generator, prevalence_offset: float = 0.0) -> dict[str, np.ndarray]:
     """`draw_trial` as bare arrays, for studies of many small trials, where tables of text cost more than drawing.
 
-    Returns
-    -------
-    dict of array (n,)
-        The columns of `draw_trial` but patient_id; gender, arm and phase as places in `GENDERS`, `ARMS` and
-        `PHASES`, which `attrition.simulate.law.risk` and `attrition.features.array` take as well.
+    The columns of `draw_trial` but patient_id, shape (n,); gender, arm and phase as places in `GENDERS`, `ARMS` and
+    `PHASES`, which `attrition.simulate.law.risk` and `attrition.features.array` take as well.
 
-    Examples
-    --------
     >>> drawn = draw_arrays(Law(), 5, np.random.default_rng(1))
     >>> trial = draw_trial(Law(), 5, np.random.default_rng(1))
     >>> trial["trial_phase"].tolist() == [laws.PHASES[code] for code in drawn["trial_phase"]]

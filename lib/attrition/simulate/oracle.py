@@ -1,9 +1,8 @@
 """What the best possible model would know: the exact probability of dropout given the features.
 
 The law hides one thing from every model, a normal noise in the risk score. Integrating it out gives
-P(dropout | features); no model can beat its auroc, log loss or Brier score. Performance is computed with
-exact probabilities in place of drawn outcomes ("soft outcomes"): same expectation, a fraction of the
-variance.
+P(dropout | features); no model can beat its auroc, log loss or Brier score. Performance is computed with exact
+probabilities in place of drawn outcomes ("soft outcomes"): same expectation, a fraction of the variance.
 
 Two routes lead to each number: `monte_carlo` over drawn patients, with its error, and `exact` over `cells`,
 the finite table of all distinct risk scores. `attrition.simulate.ceiling` has the oracles that know less.

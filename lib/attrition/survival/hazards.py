@@ -228,15 +228,9 @@ def scaled_schoenfeld(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.
 def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> pd.DataFrame:
     r"""Is a hazard ratio constant over time? Score test of :math:`\beta(t) = \beta + \theta\,g(t)`, g a rank of days.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a predictor and a last one ``GLOBAL``: ``term``, ``statistic``, ``df``, ``p``, and ``correlation`` of
-        the scaled Schoenfeld residuals with g (its sign says which way the effect moves).
-
-    References
-    ----------
-    Grambsch PM, Therneau TM (1994), Biometrika 81:515-526; the test as in ``cox.zph`` of the R package survival 3.
+    The test of Grambsch and Therneau as in ``cox.zph`` of the R package survival 3. One row a predictor and a last one
+    ``GLOBAL``: ``term``, ``statistic``, ``df``, ``p``, and ``correlation`` of the scaled Schoenfeld residuals with g
+    (its sign says which way the effect moves).
     """
     names, (time, event, values) = list(X.columns), _arrays(time, event, X)
     _, of, mean, variance = _looks(time, event, values)

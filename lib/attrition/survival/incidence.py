@@ -88,17 +88,8 @@ def aalen_johansen(time: ArrayLike, cause: ArrayLike, n_causes: int | None = Non
     .. math:: \hat F_k(t) = \sum_{s \le t} \hat S(s-) \frac{d_k(s)}{n(s)}, \qquad
               \hat S(t) = \prod_{s \le t} \Bigl(1 - \frac{d(s)}{n(s)}\Bigr)
 
-    The variance is of Greenwood type (multinomial increments): it equals the infinitesimal jackknife and,
-    without censoring, the binomial :math:`F(1 - F)/n`.
-
-    Parameters
-    ----------
-    time : array_like, shape (n_patients,)
-        Day of leaving, or of the end of observation.
-    cause : array_like of int, shape (n_patients,)
-        0 censored, 1 to `n_causes` the reasons.
-    n_causes : int, optional
-        Number of reasons; the largest `cause` by default.
+    The variance is of Greenwood type (multinomial increments): it equals the infinitesimal jackknife and, without
+    censoring, the binomial :math:`F(1 - F)/n`. The number of reasons is by default the largest `cause`.
 
     References
     ----------
@@ -172,15 +163,12 @@ def numbers_at_risk(time: ArrayLike, days: ArrayLike) -> Array:
 
 
 def loglog_band(value: ArrayLike, variance: ArrayLike, at_risk: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
-    r"""Pointwise log-log interval of a cumulative incidence.
+    r"""Pointwise log-log interval of a cumulative incidence: its limits hold day by day, not for the curve at once.
 
     .. math:: F^{\exp(\pm z\, \sigma / (F \log F))}
 
-    Where nobody has left yet for the reason, the upper limit is the exact binomial one of 0 out of the
-    patients at risk, :math:`1 - (\alpha/2)^{1/n}`, instead of a band of width zero; likewise below a risk
-    of one.
-
-    The limits hold day by day, not for the curve at once.
+    Where nobody has left yet for the reason, the upper limit is the exact binomial one of 0 out of the patients at
+    risk, :math:`1 - (\alpha/2)^{1/n}`, instead of a band of width zero; likewise below a risk of one.
 
     References
     ----------
@@ -299,11 +287,8 @@ def time_lost(fit: Incidence, cause: int, horizon: float, level: float = 0.95) -
 def coded(trial: Trial) -> pd.DataFrame:
     """Patients as the estimators take them.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``id``, ``arm``, ``time`` (day, at most the horizon), ``reason`` (a reason group, or ``"none"``), ``status``
-        (``"primary"``, ``"competing"``, ``"none"`` or ``"censored"``) and ``cause`` (0, 1 primary, 2 competing).
+    Columns ``id``, ``arm``, ``time`` (day, at most the horizon), ``reason`` (a reason group, or ``"none"``), ``status``
+    (``"primary"``, ``"competing"``, ``"none"`` or ``"censored"``) and ``cause`` (0, 1 primary, 2 competing).
     """
     patients = trial.patients
     table = patients[["id", "arm", "time", "status"]].assign(
@@ -383,11 +368,7 @@ def arm_differences(trial: Trial, level: float = 0.95) -> pd.DataFrame:
     pandas.DataFrame
         ``arm``, ``n``, ``events``, ``risk``, ``days_lost``, each with ``_low`` and ``_high``, and the same for
         ``risk_difference`` and ``days_difference`` (missing for the reference). Intervals of differences are made from
-        those of the two arms by square-and-add.
-
-    References
-    ----------
-    Newcombe RG (1998), Stat Med 17:873-890.
+        those of the two arms by square-and-add, see `risk_difference`.
     """
     patients, last, rows, first = coded(trial), followed(trial), [], None
     for arm in [arm for arm in patients["arm"].cat.categories if (patients["arm"] == arm).any()]:
@@ -440,11 +421,7 @@ def arm_columns(trial: Trial) -> pd.DataFrame:
 def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cause-specific hazard ratios of the arms, and the proportional-hazards check of each model.
 
-    Parameters
-    ----------
-    trial : Trial
-    fewest : int
-        A reason with fewer events, or with none in an arm, gets no model: its rows hold the counts only.
+    A reason with fewer than `fewest` events, or with none in an arm, gets no model: its rows hold the counts only.
 
     Returns
     -------
@@ -474,13 +451,7 @@ def arm_hazards(trial: Trial, fewest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def effect_over_time(trial: Trial, checks: pd.DataFrame) -> tuple:
     """Scaled Schoenfeld residuals of the reason with the most events among those with a model; Nones without one.
 
-    Returns
-    -------
-    reason : str
-    residuals : pandas.DataFrame
-        ``day`` and one column an arm.
-    coefficients : dict of str to float
-        Log hazard ratio of each arm, constant over time.
+    Gives the reason, its residuals (``day`` and a column an arm), and each arm's log hazard ratio, constant over time.
     """
     if checks.empty:
         return None, None, None
