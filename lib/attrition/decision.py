@@ -29,20 +29,10 @@ BANDS: list[dict[str, Any]] = settings.read(Path(__file__).with_name("decision.y
 def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):
     r"""Net benefit at each threshold: net true positives a patient.
 
-    Parameters
-    ----------
-    y_true, y_prob : array of shape (n_patients,)
-    thresholds : float or array of shape (n_thresholds,)
-        In [0, 1); a patient at or above one is contacted.
-    weights : array of shape (n_patients,) or (n_patients, n_resamples), optional
-
-    Returns
-    -------
-    float, array of shape (n_thresholds,) or (n_thresholds, n_resamples)
-
-    Notes
-    -----
     .. math:: TP/n - FP/n \cdot t/(1 - t)
+
+    A patient at or above a threshold, which is in [0, 1), is contacted. The result has the shape of `thresholds`, and
+    with `weights` (n_patients, n_resamples) a last axis of resamples.
 
     References
     ----------
@@ -216,11 +206,7 @@ def decision_curve(
 def conclude(curve: pd.DataFrame, model: str) -> dict[str, Any]:
     """Whether to use a model, chosen from its decision curve: where both simultaneous bands lie above zero.
 
-    Parameters
-    ----------
-    curve : pandas.DataFrame
-        From `decision_curve`, over the thresholds that are under consideration.
-    model : str
+    The `curve` is that of `decision_curve`, over the thresholds that are under consideration.
 
     Returns
     -------
@@ -323,10 +309,6 @@ def band_of(y_prob: ArrayLike) -> NDArray:
 
 def band_table(y_true: ArrayLike, y_prob: ArrayLike) -> pd.DataFrame:
     """Patients, events and cost of each band, with the observed event rate and Wilson's interval.
-
-    Parameters
-    ----------
-    y_true, y_prob : array of shape (n_patients,)
 
     Returns
     -------

@@ -34,10 +34,6 @@ LARGE_SMD = 0.1  # standardised mean difference above which groups are usually c
 def descriptives(trial: pd.DataFrame) -> dict[str, Any]:
     """Every descriptive figure that was published, measured on a trial.
 
-    Parameters
-    ----------
-    trial : DataFrame (n, 14)
-
     Returns
     -------
     dict

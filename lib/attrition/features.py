@@ -77,11 +77,7 @@ RAW_COLUMNS: tuple[str, ...] = tuple(_DECLARED["raw columns"])
 def matrix(trial: pd.DataFrame, version: str) -> pd.DataFrame:
     """Model inputs of one feature version (a key of `VERSIONS`), floats (n, k) in the published order.
 
-    Parameters
-    ----------
-    trial : DataFrame (n, ...)
-        Raw contract columns; `RAW_COLUMNS` are needed, and a missing one is named in the error.
-    version : str
+    The trial has the raw columns of the contract; of these `RAW_COLUMNS` are needed, and the error names a missing one.
 
     Examples
     --------

@@ -54,13 +54,7 @@ def better_than_chance(at: Row, model: str) -> bool:
 def of_trial(trial: Trial, numbers: Facts, day: int | None) -> Facts:
     """What the first page asks of a trial: the models at a landmark, which beat chance, and the dearest mistake.
 
-    Parameters
-    ----------
-    trial : attrition.cdisc.trial.Trial
-    numbers : dict
-        Results of chapter 06.
-    day : int, optional
-        The landmark; None where too few leave to fit anything.
+    The numbers are the results of chapter 06; the landmark is None where too few leave to fit anything.
     """
     at = numbers["landmarks"].get(str(day), {})
     leaks = [{"name": name.replace("_", " "), **leak} for name, leak in numbers["leaks"].items()]
@@ -151,13 +145,7 @@ def of_leaks(leaks: Mapping[str, Row], smallest: float) -> Facts:
 def facts(rows: Sequence[Row], found: Row, p: params.Section) -> Facts:
     """What the answer, the abstract, the lesson and the notes on the ledger state.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        From `attrition.claims.evaluate`.
-    found : mapping
-        Chapter name to its results.
-    p : attrition.params.Section
+    `rows` are those of `attrition.claims.evaluate`, `found` has each chapter's results by its name.
     """
     real, generated = found["06_real_trial"], found["01_generation"]
     at, decided, conclusions = real["landmarks"][str(p.landmark)], real["decisions"], real["conclusions"]
@@ -231,15 +219,7 @@ def of_running(run: Row) -> Facts:
 def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Section) -> dict[str, Facts]:
     """Facts of the front page's findings by id, in order, each with its ``verdict`` and ``evidence``.
 
-    Parameters
-    ----------
-    known : mapping
-        From `facts`.
-    rows : sequence of mapping
-        From `attrition.claims.evaluate`.
-    found : mapping
-        Chapter name to its results.
-    p : attrition.params.Section
+    They are made from `facts`, the rows of `attrition.claims.evaluate`, and each chapter's results by its name.
     """
     real = found["06_real_trial"]
     lr, oracle = found["03_feature_ablation"]["models"]["default"]["lr"], known["ceiling"]
@@ -257,12 +237,8 @@ def front_page(known: Facts, rows: Sequence[Row], found: Row, p: params.Section)
 def flow(found: Row, landmarks: Sequence[int] = (28, 56, 84)) -> list[Facts]:
     """Participant flow of both trials: study, step, its n patients and the events among them.
 
-    Parameters
-    ----------
-    found : mapping
-        Results of chapters 01, 04 and 06.
-    landmarks : sequence of int
-        Days at which patients still in the real trial are counted.
+    The results are those of chapters 01, 04 and 06; `landmarks` are the days at which patients still in the real trial
+    are counted.
     """
     drawn, sizes = found["01_generation"]["published"], found["04_modelling"]["published_split"]["sizes"]
     real, at = found["06_real_trial"]["flow"], found["06_real_trial"]["landmarks"]

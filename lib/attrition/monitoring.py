@@ -83,13 +83,8 @@ def psi(share: NDArray, reference: NDArray) -> NDArray:
 
     .. math:: \sum_k (q_k - p_k) \log (q_k / p_k) = \mathrm{KL}(q \| p) + \mathrm{KL}(p \| q)
 
-    Parameters
-    ----------
-    share, reference : numpy.ndarray, shape (..., n_cells)
-        Shares of the batch and of the reference; an empty cell counts as `FLOOR`.
+    Shares of the batch and of the reference are (..., n_cells); an empty cell counts as `FLOOR`.
 
-    Examples
-    --------
     >>> float(psi(np.array([0.5, 0.5]), np.array([0.5, 0.5])))
     0.0
     """
@@ -514,10 +509,7 @@ def refits(table: pd.DataFrame, scenario: str) -> pd.DataFrame:
 def published_rule(null: pd.DataFrame, parts: pd.DataFrame) -> dict[str, Any]:
     """The chapter's finding: is the published rule usable, at the largest batch, or why does it alarm for nothing?
 
-    Parameters
-    ----------
-    null, parts : pandas.DataFrame
-        Alarms, and figures below their bounds, of unchanged batches; rows of `study`.
+    Both tables are rows of `study` on unchanged batches: alarms, and figures below their bounds.
 
     Returns
     -------

@@ -95,16 +95,7 @@ def section(name: str, path: Path | None = None) -> list[dict[str, Any]]:
 
 
 def load(path: Path | None = None) -> tuple[Claim, ...]:
-    """Read and check the ledger.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        Another ledger than ``claims.yaml``.
-
-    Returns
-    -------
-    tuple of Claim
+    """Read and check the ledger: ``claims.yaml``, or that at `path`.
 
     Raises
     ------
@@ -218,14 +209,7 @@ def verdict_of(id: str, found: Mapping[str, Any]) -> str:
 
 
 def evaluate(ledger: Sequence[Claim], found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Verdict of every claim.
-
-    Parameters
-    ----------
-    ledger : sequence of Claim
-        From `load`.
-    found : mapping
-        Chapter name to its results; `read_chapters` makes it.
+    """Verdict of every claim of a ledger, on chapters' results by name (`read_chapters`).
 
     Returns
     -------

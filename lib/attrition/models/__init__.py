@@ -150,12 +150,7 @@ IN_TEXT = {name: MODELS[name].in_text for name in FITTED} | {"oracle": "oracle",
 def add(name: str, model: Model) -> None:
     """Declare a further model in a cell: from there on it is compared, tabled and drawn like the others.
 
-    Parameters
-    ----------
-    name : str
-        By which it is asked for, as in `MODELS`; a cell that is run again replaces it.
-    model : Model
-        With a hue that no other model has.
+    It is asked for by its `name`, as in `MODELS`; a cell that is run again replaces it. It has a hue that no other has.
     """
     if name not in MODELS:
         FITTED.append(name)
@@ -191,7 +186,7 @@ def pipeline(
     seed: int = 42,
     **chosen: Any,
 ) -> Pipeline:
-    """Pipeline from raw contract columns to a probability of dropout.
+    """Pipeline from raw contract columns to a probability of dropout: a step ``features``, then those of `classifier`.
 
     Parameters
     ----------
@@ -201,11 +196,6 @@ def pipeline(
         Feature version, or a transformer from raw columns to the model's inputs.
     strategy, seed, **chosen
         As in `classifier`.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        Step ``features`` and the steps of `classifier`.
 
     Examples
     --------

@@ -162,12 +162,7 @@ def developed(
     The inner log loss is followed from the strongest penalty on; the search ends when two values in a row were worse
     than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step.
 
-    Returns
-    -------
-    coef : ndarray, shape (R, q)
-        On the columns of the design.
-    chosen : ndarray, shape (R,)
-        Inverse penalty of each.
+    Gives coefficients on the columns of the design, (R, q), and the inverse penalty that each chose, (R,).
     """
     y, values = np.broadcast_to(y, counts.shape), np.asarray(grid)
     searched = len(values) > 1 and (not design.free.all() or design.marks.any())
@@ -316,14 +311,8 @@ def _left_out(slopes: Array, bends: Array, forms: Array, C: float, going: Array)
 class RidgeLogistic(ClassifierMixin, BaseEstimator):
     """Median and mark of gaps, scaling, ridge logistic regression: all learned on the rows it is fitted on.
 
-    Parameters
-    ----------
-    grid : sequence of float
-        Inverse penalties to choose from by inner folds; a single one is taken as it is.
-    free : sequence of bool, optional
-        Features without a penalty.
-    seed : int
-        Of the inner folds.
+    The `grid` has the inverse penalties to choose from by inner folds, which `seed` draws; a single one is taken as it
+    is. Features that are `free` have no penalty.
     """
 
     def __init__(self, grid: Sequence[float] = GRID, free: Sequence[bool] | Array | None = None, seed: int = 0):

@@ -382,10 +382,6 @@ def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: Collection
         Whether costs that the trial's plan has not are the report's.
     has_outcome : collection of str
         Patients whose final outcome is there, although they left.
-
-    Returns
-    -------
-    Worth
     """
     courses = {day: strategies.course(trial, day) for day in trial.landmarks}
     courses = {day: own for day, own in courses.items() if len(own.ids) >= 2} or {0: strategies.course(trial, 0)}
