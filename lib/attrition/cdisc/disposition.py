@@ -12,7 +12,7 @@ import pandas as pd
 
 from attrition.cdisc.sources import ID, TERMS, WHOLE, Source, as_dates, counted, first_known, in_month, study_day
 from attrition.cdisc.trial import Definitions, days_until
-from attrition.contract.strict import ContractError, Problem, lines_of
+from attrition.contract.strict import Problem, lines_of, refuse
 
 CELL = ["DSCAT", "DSSCAT", "EPOCH", "DSDECOD"]
 DISPOSITION = "DISPOSITION EVENT"
@@ -75,8 +75,7 @@ def _unclear(source: Source, frame: pd.DataFrame, known: pd.Series) -> None:
     problems += lines_of("DSCAT", "is empty, and DSDECOD is no term that is known for a disposition", bare)
     if (found := frame["DSDECOD"].nunique()) > MOST_TERMS:
         problems.append(Problem("DSDECOD", f"{found} different terms, at most {MOST_TERMS}: it looks like free text"))
-    if problems:
-        raise ContractError(source.file("ds"), problems)
+    refuse(source.file("ds"), problems)
 
 
 def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
@@ -159,9 +158,7 @@ def _undated(source: Source, chosen: pd.DataFrame) -> None:
     rule = f"{WHOLE}, where DSSTDY is empty: it tells when the patient left"
     undated = chosen[chosen["event_day"].isna()].set_index("line")["DSSTDTC"]
     month = undated.astype("str").str.fullmatch(r"\d{4}-\d\d-*").fillna(False).astype(bool)
-    problems = lines_of("DSSTDTC", rule, ~month) + lines_of("DSSTDTC", f"{rule} {PARTIAL}", month)
-    if problems:
-        raise ContractError(source.file("ds"), problems)
+    refuse(source.file("ds"), lines_of("DSSTDTC", rule, ~month) + lines_of("DSSTDTC", f"{rule} {PARTIAL}", month))
 
 
 def _what(row: pd.Series) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from attrition import settings
 from attrition.contract import strict
-from attrition.contract.strict import ContractError, Problem
+from attrition.contract.strict import ContractError, Problem, refused
 from notebook_report import errors
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv", ".json", ".ndjson", ".dta", ".sav", ".zsav")
@@ -113,7 +113,7 @@ def content(entry: Any, most: int | None = None) -> bytes:
         found = (gzip.GzipFile(fileobj=raw) if packed else raw).read(most if most is not None else limit + 1)
     if len(found) > limit:
         why = f"it grows {BOMB}" if limit < LARGEST else f"more than {LARGEST >> 30} GB once it is unpacked"
-        raise ContractError(entry.name, [Problem("", why)])
+        raise refused(entry.name, why)
     return found
 
 
@@ -134,22 +134,21 @@ def readable(entry: Any, reader: Callable, *arguments: Any) -> Any:
         rule = "there is no such file"
     except Exception as error:
         rule = f"this is no {ending(entry.name).removeprefix('.')} file that can be read ({type(error).__name__})"
-    raise ContractError(entry.name, [Problem("", rule)])
+    raise refused(entry.name, rule)
 
 
 def header(entry: Any) -> list[str]:
     """Names of the columns, as the file spells them."""
     names = _KINDS[ending(entry.name)][0](entry)
     if len(names) > strict.MOST_COLUMNS:
-        rule = f"{len(names):,} columns; at most {strict.MOST_COLUMNS:,} are read"
-        raise ContractError(entry.name, [Problem("", rule)])
+        raise refused(entry.name, f"{len(names):,} columns; at most {strict.MOST_COLUMNS:,} are read")
     return names
 
 
 def _bounded(entry: Any, rows: int | None, columns: int) -> None:
     """Refuse a table that says it is larger than any: repeated cells pack a billion rows into a kilobyte."""
     if (rows or 0) * max(columns, 1) > MOST_CELLS:
-        raise ContractError(entry.name, [Problem("", f"{rows:,} rows; at most {MOST_CELLS:,} cells are read")])
+        raise refused(entry.name, f"{rows:,} rows; at most {MOST_CELLS:,} cells are read")
 
 
 def table(entry: Any, columns: list[str], missing: tuple[str, ...] = ("",), text: Collection[str] = ()) -> pd.DataFrame:
@@ -189,7 +188,7 @@ def _partitions(way: str) -> dict[str, str]:
 def _parts(entry: Any) -> list[tuple[str, Any]]:
     found = [(way, part) for way, part in within(entry) if not way or way.lower().endswith(".parquet")]
     if not found:
-        raise ContractError(entry.name, [Problem("", "no parquet file in this folder")])
+        raise refused(entry.name, "no parquet file in this folder")
     return found
 
 
@@ -242,13 +241,13 @@ def _stats_table(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd
     frame, about = _stats(entry, usecols=columns)
     rows = _rows_of_xpt(entry) if ending(entry.name) == ".xpt" else about.number_rows
     if rows is not None and rows != len(frame):
-        _cut(entry, f"{len(frame)} rows of {rows}")
+        raise _cut(entry, f"{len(frame)} rows of {rows}")
     frame.attrs["labels"] = {name: each for name, each in about.variable_value_labels.items() if name in columns}
     return frame
 
 
-def _cut(entry: Any, why: str) -> None:
-    raise ContractError(entry.name, [Problem("", f"the file was cut short: {why}")])
+def _cut(entry: Any, why: str) -> ContractError:
+    return refused(entry.name, f"the file was cut short: {why}")
 
 
 def _rows_of_xpt(entry: Any) -> int | None:
@@ -257,14 +256,14 @@ def _rows_of_xpt(entry: Any) -> int | None:
     names, rows = (list(re.finditer(rb"HEADER RECORD\*{7}" + mark, found)) for mark in (rb"NAM\w+", rb"OBS[ V]"))
     if len(names) != 1 or len(rows) != 1:
         several = "the file holds several data sets; export each into a file of its own"
-        raise ContractError(entry.name, [Problem("", several if rows else "its header is not whole: it was cut short")])
+        raise refused(entry.name, several if rows else "its header is not whole: it was cut short")
     start, first, after = names[0].start(), names[0].start() + RECORD, rows[0].start() + RECORD
     end = first + NAMESTR * int(found[start + 54 : start + 58])
     widths = [found[at + 4 : at + 6] for at in range(first, end, NAMESTR)]
     width, data = sum(int.from_bytes(two, "big") for two in widths), found[after:]
     over = len(data) % width if width else 0
     if len(found) % RECORD or over >= RECORD or data[len(data) - over :].strip(b" "):
-        _cut(entry, "its last row is not whole")
+        raise _cut(entry, "its last row is not whole")
     said = found[after - RECORD + 48 : after - RECORD + 63].strip()
     return int(said) if rows[0].group().endswith(b"V") and said.isdigit() else None
 
@@ -285,14 +284,13 @@ def _dataset(entry: Any) -> tuple[list[dict[str, Any]], list[list[Any]]]:
         rows = about.get("rows", about.get("itemData", []))
     columns = about.get("columns", about.get("items"))
     if not isinstance(columns, list):
-        raise ContractError(entry.name, [Problem("", "JSON without columns and rows: this is no CDISC Dataset-JSON")])
+        raise refused(entry.name, "JSON without columns and rows: this is no CDISC Dataset-JSON")
     if about.get("records", len(rows)) != len(rows):
-        _cut(entry, f"{len(rows)} rows of {about['records']}")
+        raise _cut(entry, f"{len(rows)} rows of {about['records']}")
     whole = [isinstance(row, list) and len(row) == len(columns) for row in rows]
     sound = [ok and not any(isinstance(cell, list | dict) for cell in row) for ok, row in zip(whole, rows, strict=True)]
-    if not all(sound):
-        rule = f"must be a list of {len(columns)} cells, one a column"
-        raise ContractError(entry.name, [Problem("", rule, i) for i, ok in enumerate(sound, 1) if not ok])
+    rule = f"must be a list of {len(columns)} cells, one a column"
+    strict.refuse(entry.name, (Problem("", rule, i) for i, ok in enumerate(sound, 1) if not ok))
     return columns, rows
 
 
@@ -315,8 +313,6 @@ def _json(entry: Any, columns: list[str], missing: tuple[str, ...]) -> pd.DataFr
     return frame
 
 
-_STATS = (_stats_header, _stats_table)
-_JSON = (_json_header, _json)
-_KINDS: dict[str, tuple[Callable, Callable]] = dict.fromkeys(ENDINGS, _STATS) | {
-    ".parquet": (_parquet_header, _parquet), ".csv": (_csv_header, _csv), ".json": _JSON, ".ndjson": _JSON
-}  # fmt: skip
+_KINDS: dict[str, tuple[Callable, Callable]] = dict.fromkeys(ENDINGS, (_stats_header, _stats_table))
+_KINDS |= {".parquet": (_parquet_header, _parquet), ".csv": (_csv_header, _csv)}
+_KINDS |= dict.fromkeys((".json", ".ndjson"), (_json_header, _json))

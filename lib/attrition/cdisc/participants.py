@@ -6,7 +6,7 @@ import pandas as pd
 from attrition.cdisc.disposition import phase, terms
 from attrition.cdisc.sources import ID, TERMS, WHOLE, CdiscError, Source, as_dates, counted
 from attrition.cdisc.trial import Definitions
-from attrition.contract.strict import ContractError, lines_of
+from attrition.contract.strict import lines_of, refuse
 
 ARMS = ["ARM", "ARMCD", "ACTARM", "ACTARMCD", "ARMNRS"]
 
@@ -31,8 +31,8 @@ def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> p
         empty = f"column {column} is empty for all randomised patients, so none was dosed"
         raise CdiscError(f"{source.file(name)}: {empty}; day 1 is the first dose")
     start = as_dates(frame[column])
-    if partial := lines_of(column, f"{WHOLE}: day 1 is the first dose", start.isna() & frame[column].notna()):
-        raise ContractError(source.file(name), partial)
+    partial = start.isna() & frame[column].notna()
+    refuse(source.file(name), lines_of(column, f"{WHOLE}: day 1 is the first dose", partial))
     return start.set_axis(frame[ID])
 
 
@@ -108,15 +108,10 @@ def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Defini
     chosen = [*definitions.numbers, *definitions.categories]
     if not chosen:
         return frame[list(TERMS["baseline"][usual])].rename(columns=TERMS["baseline"][usual])
-    table, rule = (
-        frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1),
-        "must be a number: the mapping ",
-    )
-    problems, numbers = [], table[list(definitions.numbers)].apply(pd.to_numeric, errors="coerce").astype(float)
-    for column in definitions.numbers:
-        problems += lines_of(column, f"{rule} says so", ~np.isfinite(numbers[column]) & table[column].notna())
-    if problems:
-        raise ContractError(source.file(name), problems)
+    table = frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1)
+    numbers = table[list(definitions.numbers)].apply(pd.to_numeric, errors="coerce").astype(float)
+    bad, rule = ~np.isfinite(numbers) & table[numbers.columns].notna(), "must be a number: the mapping  says so"
+    refuse(source.file(name), (problem for column in bad for problem in lines_of(column, rule, bad[column])))
     return table.astype(dict.fromkeys(definitions.categories, "str")).assign(**numbers)
 
 

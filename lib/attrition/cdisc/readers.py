@@ -9,22 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import participants
+from attrition.cdisc import participants, sources
 from attrition.cdisc.disposition import CELL, Disposition, sdtm, terms, with_deaths
-from attrition.cdisc.sources import (
-    ID,
-    WHOLE,
-    CdiscError,
-    Source,
-    as_dates,
-    counted,
-    first_known,
-    in_month,
-    latest_dates,
-    study_day,
-)
+from attrition.cdisc.sources import ID, WHOLE, Source, as_dates, counted, first_known, in_month, study_day
 from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, EXITS_OF, Definitions, Trial, assemble, days_until
-from attrition.contract.strict import ContractError, lines_of
+from attrition.contract.strict import lines_of, refuse
 
 MONTH = 365.25 / 12
 OF_DAY = ["id", "kind", "name", "day", "known_day"]
@@ -126,8 +115,8 @@ def adverse_events(
     frame = frame.drop_duplicates([ID, "AESEQ"]) if frame["AESEQ"].notna().all() else frame
     definitions = definitions or Definitions()
     first = frame[ID].map(reference)
-    collected = _day(frame, reference, "AEDY", "AEDTC").fillna(study_day(latest_dates(frame["AEDTC"]), first))
-    bound = study_day(latest_dates(frame["AESTDTC"]), first)
+    collected = _day(frame, reference, "AEDY", "AEDTC").fillna(study_day(sources.latest_dates(frame["AEDTC"]), first))
+    bound = study_day(sources.latest_dates(frame["AESTDTC"]), first)
     dated = _day(frame, reference, "AESTDY", "AESTDTC")
     onset = dated.fillna(np.fmin(bound, collected)).fillna(collected)
     made = _records(frame, "adverse event", frame["AEDECOD"], onset, detail=frame["AEBODSYS"])
@@ -269,7 +258,8 @@ def _adam_disposition(
     end = "EOSDT" if frame["EOSDT"].notna().any() or frame["EOSSTT"].eq("ONGOING").any() else "RFENDT"
     dosed = as_dates(frame["TRTSDT"]).notna()
     if dosed.any() and frame[[end, "LSTALVDT"]].isna().all(axis=None):
-        raise CdiscError(f"{source.file('adsl')}: neither EOSDT nor RFENDT tells when a patient left: both are empty")
+        empty = "neither EOSDT nor RFENDT tells when a patient left: both are empty"
+        raise sources.CdiscError(f"{source.file('adsl')}: {empty}")
     stopped = "EOTDT" if frame["EOTDT"].notna().any() else "TRTEDT"
     study, notes = _ended(frame, "EOSSTT", frame["DCDECOD"].fillna(frame["DCSREAS"]), definitions)
     treatment, more = _ended(frame, "EOTSTT", frame["DCTREAS"], definitions)
@@ -280,8 +270,7 @@ def _adam_disposition(
         if definitions.partial_exits:
             date = date.fillna(in_month(frame[column], definitions.partial_exits, as_dates(frame["TRTSDT"])))
         rule = f"{WHOLE}: it tells when the patient {'left' if name == 'study' else 'stopped treatment'}"
-        if undated := lines_of(column, rule, dosed & reason.notna() & date.isna()):
-            raise ContractError(source.file("adsl"), undated)
+        refuse(source.file("adsl"), lines_of(column, rule, dosed & reason.notna() & date.isna()))
         day = study_day(date, frame[ID].map(reference))
         columns |= {f"{name}_day": day.where(reason.notna()), f"{name}_reason": reason}
     exits = pd.DataFrame(columns).set_axis(frame[ID])

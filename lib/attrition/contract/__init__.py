@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attrition import settings
-from attrition.contract.strict import ContractError, Problem, lines_of, read_strict
+from attrition.contract.strict import ContractError, Problem, lines_of, read_strict, refuse, refused
 
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
 FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
@@ -117,20 +117,17 @@ def validate(text: pd.DataFrame, contract: Contract = TRIAL, file: str = "table"
     """Hold a table of text, whose index gives the lines, against a contract; messages call it `file`."""
     missing = [name for name in contract.names if name not in text.columns]
     if len(missing) == len(contract.names):
-        raise ContractError(file, [Problem("", "no column of the contract is there; is the header missing?", 1)])
-    if missing:
-        raise ContractError(file, [Problem(name, "the column is missing", 1) for name in missing])
+        raise refused(file, "no column of the contract is there; is the header missing?", 1)
+    refuse(file, (Problem(name, "the column is missing", 1) for name in missing))
     text = text[contract.names]
     problems = [problem for column in contract.columns for problem in _text_problems(text[column.name], column)]
     if contract.unique_patients:
         again = text["patient_id"].duplicated() & text["patient_id"].notna()
         problems += lines_of("patient_id", "the patient stands in an earlier row already", again)
-    bad = {problem.line for problem in problems}
-    sound = text.loc[~text.index.isin(bad)]
+    sound = text.loc[~text.index.isin({problem.line for problem in problems})]
     numbers = sound.assign(**{c.name: _whole(sound[c.name]) for c in contract.columns if c.kind == COUNT})
     problems += _schema_problems(numbers, contract)
-    if problems:
-        raise ContractError(file, problems)
+    refuse(file, problems)
     return numbers.reset_index(drop=True)
 
 

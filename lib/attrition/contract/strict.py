@@ -119,13 +119,29 @@ class ContractError(errors.Refusal, ValueError):
         return type(self), (self.file, self.problems)
 
 
+def refused(file: str, rule: str, line: int = 0) -> ContractError:
+    """A refusal for one reason that is about no column."""
+    return ContractError(file, [Problem("", rule, line)])
+
+
+def refuse(file: str, problems: Iterable[Problem]) -> None:
+    """Refuse a file if anything is wrong with it."""
+    if found := list(problems):
+        raise ContractError(file, found)
+
+
+def some(lines: Sequence[Any]) -> str:
+    """The first of some lines, and how many more there are."""
+    more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
+    return ", ".join(map(str, lines[:SHOWN_LINES])) + more
+
+
 def _message(file: str, problems: Sequence[Problem]) -> str:
     told = [f"{file}: refused, {len(problems)} problem{'s' * (len(problems) != 1)}"]
     word = "row" if WITHOUT_LINES.search(file) else "line"
     for (column, rule), group in groupby(problems, key=lambda problem: (problem.column, problem.rule)):
-        known = [str(problem.line) for problem in group if problem.line]
-        more = f" and {len(known) - SHOWN_LINES} more" if len(known) > SHOWN_LINES else ""
-        place = [f"{word}{'s' * (len(known) > 1)} {', '.join(known[:SHOWN_LINES])}{more}"] if known else []
+        known = [problem.line for problem in group if problem.line]
+        place = [f"{word}{'s' * (len(known) > 1)} {some(known)}"] if known else []
         place += [f"column {column}"] if column else []
         told.append(f"  {', '.join(place) or 'file'}: {rule}")
     return "\n".join(told)
@@ -153,17 +169,17 @@ def read_strict(path: str | Path, missing: Collection[str] = ("",)) -> pd.DataFr
     refuse_endless(path)
     try:
         if path.stat().st_size > LARGEST:
-            raise _refuse(path.name, f"more than {LARGEST >> 30} GB")
+            raise refused(path.name, f"more than {LARGEST >> 30} GB")
         content = path.read_bytes()
     except OSError as error:
-        raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
+        raise refused(path.name, _unreadable(error)) from None
     return parse(content, path.name, missing)
 
 
 def refuse_endless(path: Any) -> None:
     """Refuse a pipe or a device before it is opened; members of an archive are neither."""
     if isinstance(path, Path) and (why := errors.endless(path)):
-        raise _refuse(path.name, why)
+        raise refused(path.name, why)
 
 
 def _unreadable(error: OSError) -> str:
@@ -201,20 +217,17 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     cells = [pd.array(column, dtype="str") for column in columns]
     notes, first = [], cells[0] if cells else [row[0] for row in ragged if row]
     if len(header) > MOST_COLUMNS:
-        raise _refuse(file, f"{len(header):,} columns; at most {MOST_COLUMNS:,} are read", 1)
+        raise refused(file, f"{len(header):,} columns; at most {MOST_COLUMNS:,} are read", 1)
     if named := _row_names(header, first):
         header = [ROW_NAMES, *header[1:]]
         notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
     # with the wrong line as header every row below it is wrong as well: that is said once
     narrowest = min((len(row) for row in ragged if row), default=len(header) if len(first) else 0)
-    problems = _header_problems(header, narrowest) or _ragged(lines, ragged, len(header))
-    problems = problems or _no_header(header, cells)
-    if problems:
-        raise ContractError(file, problems)
+    uneven = _ragged(lines, ragged, len(header))
+    refuse(file, _header_problems(header, narrowest) or uneven or _no_header(header, cells))
     if not len(first):
-        raise _refuse(file, "there is a header and no row below it")
-    index = pd.Index(np.asarray(lines), name="line")
-    table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=index)
+        raise refused(file, "there is a header and no row below it")
+    table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=pd.Index(np.asarray(lines), name="line"))
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
     if named and QUOTED_HEADER.match(text):
         absent |= table.eq("NA") & [table[name].map(BARE.fullmatch).notna().all() for name in header]
@@ -258,27 +271,22 @@ def _no_header(header: list[str], cells: Sequence[Any]) -> list[Problem]:
     return [Problem("", rule, 1)] if again > len(header) / 2 else []
 
 
-def _refuse(file: str, rule: str, line: int = 0) -> ContractError:
-    return ContractError(file, [Problem("", rule, line)])
-
-
 def _decoded(content: bytes, file: str) -> str:
     if not content.strip():
-        raise _refuse(file, "the file is empty")
-    for magic, kind in MAGIC.items():
-        if content.startswith(magic):
-            raise _refuse(file, f"this is {kind}, not a CSV file")
+        raise refused(file, "the file is empty")
+    if kind := next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), ""):
+        raise refused(file, f"this is {kind}, not a CSV file")
     halves = content[:200:2], content[1:200:2]
     every_other_nul = len(content) > 3 and max(half.count(0) / len(half) for half in halves) > 0.7
     if every_other_nul or content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _refuse(file, "the file looks like UTF-16; save it as UTF-8")
+        raise refused(file, "the file looks like UTF-16; save it as UTF-8")
     if b"\0" in content:
-        raise _refuse(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
+        raise refused(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         rule = "the file is not UTF-8; it looks like Latin-1 or Windows-1252; save it as UTF-8"
-        raise _refuse(file, rule, _line_of(content, error.start)) from None
+        raise refused(file, rule, _line_of(content, error.start)) from None
 
 
 def _line_of(content: bytes, position: int) -> int:
@@ -315,12 +323,12 @@ def _records(text: str, file: str) -> Records:
             rows.append(row)
             start = reader.line_num + 1
     except csv.Error:
-        raise _refuse(file, "a quote that is not closed or not doubled, or a cell beyond all size", start) from None
+        raise refused(file, "a quote that is not closed or not doubled, or a cell beyond all size", start) from None
     while rows and not rows[-1]:
         rows.pop()
         lines.pop()
     if not rows or not rows[0]:
-        raise _refuse(file, "the first line must be the header", 1)
+        raise refused(file, "the first line must be the header", 1)
     even = all(len(row) == len(rows[0]) for row in rows)
     columns = [pa.array(cells, pa.large_string()) for cells in zip(*rows[1:], strict=True)] if even else []
     return rows[0], columns, lines[1:], [] if even else rows[1:]
@@ -331,9 +339,8 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
     if header[0].lower() == "sep=" and header[1:] == [""]:
         return [Problem("", "a note for spreadsheets (sep=) stands where the header should; delete this line", 1)]
     if len(header) == 1:
-        for delimiter, word in OTHER_DELIMITERS.items():
-            if delimiter in header[0]:
-                return [Problem("", f"the cells look separated by {word}; commas are needed", 1)]
+        if word := next((word for delimiter, word in OTHER_DELIMITERS.items() if delimiter in header[0]), ""):
+            return [Problem("", f"the cells look separated by {word}; commas are needed", 1)]
         if narrowest > 1:
             return [Problem("", f"1 cell, and more in every row below; {TITLE_ROW}", 1)]
     if any(NUMBER.fullmatch(name.strip()) for name in header):
@@ -341,12 +348,9 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
     unnamed = [position for position, name in enumerate(header, 1) if not name.strip()]
     if len(unnamed) > 1:
         return [Problem("", f"{len(unnamed)} columns have no name; {TITLE_ROW}", 1)]
-    twice = [
-        Problem(shown(name, position), "the name stands twice in the header", 1)
-        for position, name in enumerate(header, 1)
-        if name.strip() and header.index(name) < position - 1
-    ]
-    return [Problem(f"no. {position}", f"the column has no name; {TITLE_ROW}", 1) for position in unnamed] + twice
+    twice = [shown(name, i) for i, name in enumerate(header, 1) if name.strip() and header.index(name) < i - 1]
+    found = [Problem(f"no. {position}", f"the column has no name; {TITLE_ROW}", 1) for position in unnamed]
+    return found + [Problem(name, "the name stands twice in the header", 1) for name in twice]
 
 
 def _ragged(lines: Sequence[int], rows: list[list[str]], width: int) -> list[Problem]:
@@ -365,7 +369,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
     """Lines of a file, none beyond all size: a device's, or a hole's, would fill the memory."""
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
-            raise _refuse(name, f"a line of more than {LONGEST_LINE >> 20} MB")
+            raise refused(name, f"a line of more than {LONGEST_LINE >> 20} MB")
         yield line
 
 
@@ -396,7 +400,7 @@ def read_pieces(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
             if line == 1:
                 parse(header, path.name)
     except OSError as error:
-        raise ContractError(path.name, [Problem("", _unreadable(error))]) from None
+        raise refused(path.name, _unreadable(error)) from None
     except ContractError as error:
         shifted = [Problem(p.column, p.rule, p.line + line - 1 if p.line > 1 else p.line) for p in error.problems]
         raise ContractError(path.name, shifted) from None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from attrition import contract, models, monitoring, own, params, paths, registry, score, seeds, settings
 from attrition.cdisc import Trial
-from attrition.contract.strict import ContractError, Problem, lines_of, read_pieces
+from attrition.contract.strict import Problem, lines_of, read_pieces, refuse, refused
 from attrition.landmark import cohort, prediction, transport
 from attrition.metrics import evaluator, intervals
 from attrition.registry import modelcard
@@ -42,7 +42,7 @@ def read(path: Path, outcomes: bool = False) -> pd.DataFrame:
     """Patients of a file as the contract wants them, with column ``dropout`` where it is there, or always if asked."""
     text = next(read_pieces(path, MOST + 1))
     if not FEWEST <= len(text) <= MOST:
-        raise ContractError(path.name, [Problem("", f"{FEWEST} to {MOST:,} patients are needed")])
+        raise refused(path.name, f"{FEWEST} to {MOST:,} patients are needed")
     return contract.validate(text, KNOWN if outcomes or "dropout" in text else ASKED, path.name)
 
 
@@ -131,9 +131,8 @@ def monitor(scorer: score.Scorer, path: Path, held: pd.DataFrame) -> dict[str, A
         `attrition.monitoring.ACTIONS` and of `CODES`; ``known``: what the model cannot do.
     """
     batch = read(path)
-    if (twice := again(batch, held)).any():
-        rule = "this very patient is one of the model's own, or of the reference"
-        raise ContractError(path.name, lines_of("", rule, twice.set_axis(twice.index + score.FIRST_LINE)))
+    twice, rule = again(batch, held), "this very patient is one of the model's own, or of the reference"
+    refuse(path.name, lines_of("", rule, twice.set_axis(twice.index + score.FIRST_LINE)))
     left = int(batch["dropout"].sum()) if "dropout" in batch else None
     look, columns = compare(scorer, batch if left is not None else batch.assign(dropout=np.nan), held)
     size, rates = false_alarms(len(batch))
@@ -187,8 +186,7 @@ def at_landmark(model: own.Kept, trial: Trial, fitted: bool = False) -> pd.DataF
     fit to the others.
     """
     table, absent = model.features(trial)
-    if absent:
-        raise ContractError(trial.name, [Problem(name, "nobody in the trial has this input") for name in absent])
+    refuse(trial.name, (Problem(name, "nobody in the trial has this input") for name in absent))
     probability, day, horizon = model.risks(table, absent), model.card["day"], model.card["horizon"]
     if fitted:
         of, seed = prediction.problem(transport.aligned(trial, horizon, (day,)), day), model.card["seed"]
@@ -208,7 +206,7 @@ def monitor_trial(model: own.Kept, trial: Trial, held: pd.DataFrame) -> dict[str
     batch, again = batch[~rows.isin(known)], int(rows.isin(known).sum())
     if not FEWEST <= len(batch) <= MOST or len(held) < FEWEST:
         rule = f"{FEWEST} to {MOST:,} patients are needed at the landmark whom the model was not fitted to"
-        raise ContractError(trial.name, [Problem("", rule)])
+        raise refused(trial.name, rule)
     both = pd.concat([held, batch])
     y, probability = both.pop("dropout").to_numpy(float), both.pop("probability").to_numpy()
     seen = not np.isnan(y).any()
@@ -261,7 +259,7 @@ def retrain(scorer: score.Scorer, path: Path, folder: Path, seen: pd.DataFrame |
     fresh = np.ones(len(trial), dtype=bool) if seen is None else ~again(trial, seen).to_numpy()
     if min(np.bincount(y[fresh], minlength=2)) < FEWEST:
         rule = f"{FEWEST} patients who left and {FEWEST} who stayed are needed that the present model was not fitted to"
-        raise ContractError(path.name, [Problem("", rule)])
+        raise refused(path.name, rule)
     unseen = modelcard.out_of_fold(model, trial, choices.champion_folds, seed)
     gain = _gained(y[fresh], unseen[fresh], scorer.probability(trial)[fresh], choices.champion, seed)
     better, margin = intervals.grade(gain, choices.champion["margin"]) in BETTER, choices.champion["margin"]
