@@ -98,7 +98,8 @@ def test_a_mapping_of_the_other_kind_is_refused_when_it_is_used(tmp_path):
         mapping.for_folder(mapping.read(written(tmp_path, SMALLEST)))
     with pytest.raises(MappingError, match=r"m\.yaml: \[columns\] is missing"):
         mapping.for_table(mapping.read(written(tmp_path, FOLDER)))
-    for section, keys in mapping.OF_FOLDERS.items():
+    of_folders = {"disposition": ("study", "treatment", "ignore", "partial"), "design": ("study", "epochs")}
+    for section, keys in of_folders.items():
         for key in keys:
             content = {section: {**SMALLEST.get(section, {}), key: FOLDER[section][key]}}
             assert f"[{section}] {key} is about a folder of CDISC files" in refused(tmp_path, **content)

@@ -15,36 +15,14 @@ import numpy as np
 import pandas as pd
 
 from attrition.cdisc import files
+from attrition.cdisc import trial as common
 from attrition.cdisc.readers import known_days
 from attrition.cdisc.sources import as_dates
-from attrition.cdisc.trial import (
-    CENSORED,
-    COMPLETED,
-    ESTIMANDS,
-    EVENT_COLUMNS,
-    EXIT_COLUMNS,
-    NO_EVENT,
-    PATIENT_COLUMNS,
-    Definitions,
-    Trial,
-    assemble,
-    completion_begins,
-    days_until,
-)
-from attrition.contract.strict import ContractError, Problem, lines_of, parse, read_strict, shown, spelled
-from attrition.trials.mapping import (
-    LONGEST_STUDY,
-    RECORDS,
-    MappingError,
-    TableMapping,
-    chosen,
-    composed,
-    for_table,
-    plain,
-    slug,
-)
+from attrition.cdisc.trial import CENSORED, COMPLETED, ESTIMANDS, Definitions, Trial, completion_begins, days_until
+from attrition.contract.strict import Problem, lines_of, parse, plain, read_strict, refuse, refused, shown, spelled
+from attrition.trials import mapping
+from attrition.trials.mapping import LONGEST_STUDY, MappingError, TableMapping, composed, slug
 
-ENDINGS = files.ENDINGS
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 COMPETES = "2"
 LEFT, STOPPED, COMPETED = "left the trial", "stopped treatment", "competing event"
@@ -54,7 +32,6 @@ MOST_ONCE = 5
 FEWEST_PATIENTS = 10
 FEWEST_FOLLOWED = 2
 UNSEEN = "and whether they would have stayed until then is not known"
-NUMBERS = ("value", "day", "known_day")
 TIDIED = "{} cells held invisible characters, or letters in decomposed form: read without, and composed."
 FREE_TEXT = "looks like free text or an identifier"
 LATE, FEW_LATE = 0.8, 2
@@ -97,7 +74,7 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
         _require(path.columns, columns, _name(path))
         table = path[columns]
     elif not files.ending(path.name):
-        raise ContractError(path.name, [Problem("", unread(path))])
+        raise refused(path.name, unread(path))
     elif files.ending(path.name) == ".csv":
         zipped = path.suffix.lower() == ".gz"
         content = files.readable(path, files.content) if zipped else b""
@@ -133,8 +110,7 @@ def _require(there: Iterable[str], columns: Sequence[str], file: str) -> None:
         if column not in there:
             near = [name for name in difflib.get_close_matches(column, there, n=1) if shown(name, 0) == name]
             problems.append(Problem(column, f"not in the file{f'; did you mean {near[0]}?' if near else ''}", 1))
-    if problems:
-        raise ContractError(file, problems)
+    refuse(file, problems)
 
 
 def _numbers(cells: pd.Series) -> pd.Series:
@@ -228,11 +204,6 @@ class Cells:
         self.note(column, "this patient stands in an earlier row", twice)
         self.note(column, "differs from the id of an earlier row only in case or spaces", alike)
         return ids
-
-    def refuse(self, file: str) -> None:
-        """Refuse the table if anything was noted."""
-        if self.problems:
-            raise ContractError(file, self.problems)
 
 
 def _terms(cells: Cells, column: str, m: TableMapping) -> pd.Series:
@@ -335,7 +306,7 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     columns |= {_own(column): cells.category(column, MOST_LEVELS) for column in m.categories}
     if len(cells.table) < FEWEST_PATIENTS:
         cells.doubt("", f"{len(cells.table)} patients; the report needs at least {FEWEST_PATIENTS}")
-    cells.refuse(_name(path))
+    refuse(_name(path), cells.problems)
     made = pd.DataFrame(columns)
     made.attrs["notes"] = cells.table.attrs.get("notes", ())
     return made
@@ -343,7 +314,7 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
 
 def _own(column: str) -> str:
     """A baseline column that has the name of one of ours keeps apart from it."""
-    taken = {*PATIENT_COLUMNS, *EXIT_COLUMNS, "time", "event_group", "status"}
+    taken = {*common.PATIENT_COLUMNS, *common.EXIT_COLUMNS, "time", "event_group", "status"}
     return f"baseline_{column}" if column in taken else column
 
 
@@ -351,7 +322,7 @@ def _kind(cells: Cells, column: str | None, all_are: str | None) -> pd.Series:
     if column is None:
         return cells.same(str(all_are))
     kind = cells.table[column].str.lower()
-    cells.note(column, f"must be one of {', '.join(RECORDS)}", ~kind.isin(RECORDS))
+    cells.note(column, f"must be one of {', '.join(mapping.RECORDS)}", ~kind.isin(mapping.RECORDS))
     return kind
 
 
@@ -359,7 +330,8 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
     """The dated records of the long table, if the mapping names one, and notes; `until` is each patient's last day."""
     e = m.events
     if e is None:
-        return pd.DataFrame(columns=EVENT_COLUMNS, dtype="str").astype(dict.fromkeys(NUMBERS, float)), []
+        numbers = dict.fromkeys(("value", "day", "known_day"), float)
+        return pd.DataFrame(columns=common.EVENT_COLUMNS, dtype="str").astype(numbers), []
     named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
     cells = Cells(read_table(e.table, [column for column in named if column], m.missing))
     day, kind = cells.day(e.day, -LONGEST_STUDY), _kind(cells, e.kind, e.all_are)
@@ -371,10 +343,10 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
     alike = found[unknown].map(plain, na_action="ignore").isin(ids.map(plain)).reindex(found.index, fill_value=False)
     cells.note(e.id, "no patient of the other table has this id", unknown & ~alike)
     cells.note(e.id, "differs from an id of the other table only in case or spaces", alike)
-    cells.refuse(e.table.name)
+    refuse(e.table.name, cells.problems)
     name, detail = cells.text(e.name).fillna("unnamed"), cells.text(e.detail)
     columns = (found, kind, name, value, detail, day, np.maximum(day, told))
-    made = pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)))
+    made = pd.DataFrame(dict(zip(common.EVENT_COLUMNS, columns, strict=True)))
     made = made[~(day > who.map(until.set_axis(ids)).astype(float))]
     adverse, told, kind = (column[made.index] for column in (adverse, told, kind))
     known, notes = known_days(made[adverse], told[adverse], made[kind.eq("visit")], definitions(m, ""))
@@ -384,7 +356,7 @@ def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFr
 
 def definitions(m: TableMapping, name: str) -> Definitions:
     """What the terms of a mapping mean, for a trial of that name."""
-    given = {"title": name} | chosen(m) | {"name": slug(name), "other": "other" if m.reason else LEFT}
+    given = {"title": name} | mapping.chosen(m) | {"name": slug(name), "other": "other" if m.reason else LEFT}
     given |= {"known_on_day_1": tuple(map(_own, m.known_on_day_1)), "numbers": (), "categories": ()}
     given |= {"completed": frozenset(m.completed), "reasons": {t: group for group, ts in m.groups.items() for t in ts}}
     competing = dict.fromkeys([*m.competing, *([COMPETED] if m.event else [])], "competing")
@@ -409,7 +381,7 @@ def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
     groups = set(trial.patients["reason_group"])
     runs = m.plan or m.data_cut or (m.reason and CENSORED in groups and COMPLETED not in groups)
     begins = completion_begins(trial.patients)
-    unseen = not trial.patients["status"].eq(NO_EVENT).any()
+    unseen = not trial.patients["status"].eq(common.NO_EVENT).any()
     early = begins is not None and begins < trial.horizon
     if unseen and runs and not early:
         return [f"Nobody has yet been seen through day {trial.horizon}, the horizon."]
@@ -424,34 +396,34 @@ def _seen_to_the_horizon(trial: Trial, m: TableMapping) -> list[str]:
     raise MappingError(f"{m.path.name}: [design] horizon = {trial.horizon}: {why}; {advice}{before}")
 
 
-def load(path: str | Path | pd.DataFrame, mapping: TableMapping, name: str | None = None) -> Trial:
+def load(path: str | Path | pd.DataFrame, m: TableMapping, name: str | None = None) -> Trial:
     """A trial from one flat table (CSV, parquet or in memory, a row a patient) and its mapping.
 
     Its name is the mapping's where none is given, else that of the file. Refused are a table that breaks its contract,
     with every problem by line and column, and a horizon that lies beyond what was seen of the patients.
     """
-    path, mapping = path if isinstance(path, pd.DataFrame) else Path(path), for_table(mapping)
-    table = patients(path, mapping)
-    until = days_until(definitions(mapping, "").data_cut, table["start"])
-    records, told = events(mapping, table["id"], until)
-    schedule, notes = _schedule(mapping, records), [*table.attrs["notes"], *told]
-    if mapping.data_cut and mapping.start_date is None:
+    path, m = path if isinstance(path, pd.DataFrame) else Path(path), mapping.for_table(m)
+    table = patients(path, m)
+    until = days_until(definitions(m, "").data_cut, table["start"])
+    records, told = events(m, table["id"], until)
+    schedule, notes = _schedule(m, records), [*table.attrs["notes"], *told]
+    if m.data_cut and m.start_date is None:
         notes.append("The mapping names a data cut and no start_date: days are taken as they stood at the cut.")
     account = [(_name(path), len(table), 0, "")]
-    if mapping.events:
+    if m.events:
         undated = int(records["day"].isna().sum())
-        account += [(mapping.events.table.name, len(records), undated, "without a day" if undated else "")]
+        account += [(m.events.table.name, len(records), undated, "without a day" if undated else "")]
     recorded: tuple[str, ...] = ESTIMANDS[:1]
     if "treatment_day" in table:
         recorded = ESTIMANDS
-    elif mapping.estimand == "treatment":  # the one exit that the table tells
+    elif m.estimand == "treatment":  # the one exit that the table tells
         recorded, day, reason = ("treatment",), table.pop("event_day"), table.pop("reason")
         table = table.assign(last_day=day, treatment_day=day.where(reason.notna()), treatment_reason=reason)
-    own, table = definitions(mapping, name or mapping.name or Path(_name(path)).stem), table.reset_index(drop=True)
+    own, table = definitions(m, name or m.name or Path(_name(path)).stem), table.reset_index(drop=True)
     more: dict[str, Any] = {"notes": tuple(notes), "estimands": recorded, "account": tuple(account)}
     unknown = {"screened": None, "screen_failures": None}
-    trial = assemble(_name(path), "table", own, table, records, unknown, schedule, **more)
-    return replace(trial, notes=(*trial.notes, *_seen_to_the_horizon(trial, mapping)))
+    trial = common.assemble(_name(path), "table", own, table, records, unknown, schedule, **more)
+    return replace(trial, notes=(*trial.notes, *_seen_to_the_horizon(trial, m)))
 
 
 def _schedule(m: TableMapping, records: pd.DataFrame) -> tuple[int, ...]:

@@ -23,11 +23,8 @@ from notebook_report import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
-RESERVED = frozenset(
-    {"completed", "ongoing", "none", "primary", "censored", "all", "all cause", "at risk", "landmark", "risk", "step"}
-    | {"n", "left", "arm", "patients", "still in", "patient days", "sum", "seen", "off treatment", "auroc", "skipped"}
-)
-"""Names that stand beside those of the reason groups in tables and results."""
+ACROSS: dict[str, Any] = settings.read(Path(__file__).with_name("across.yaml"), ValueError)
+RENAMED, RESERVED = ACROSS["renamed"], frozenset(ACROSS["reserved"])
 DAY = whole(1, LONGEST_STUDY)
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
 GROUPS = Kind("lists of texts", lambda value: isinstance(value, dict) and all(map(TEXTS.holds, value.values())))
@@ -73,14 +70,6 @@ MOMENTS = ("collected", "next visit", "onset")
 WORDS = {"day": DAY, "texts": TEXTS, "groups": GROUPS, "record": RECORDS, "date": DATE, "dropout": DROPOUT}
 WORDS |= {"pair": PAIR, "positive": POSITIVE, "moment": MOMENTS}
 OF_TABLES = ("columns", "schedule", "events")
-OF_FOLDERS = {"disposition": ("study", "treatment", "ignore", "partial"), "design": ("study", "epochs")}
-"""Keys that say something about the one or the other alone."""
-RENAMED = {
-    "columns": {"competing": "competing_event"}, "design": {"reference_arm": "reference"},
-    "disposition": {"study": "study_records", "treatment": "treatment_records", "ignore": "ignored_records"}
-    | {"partial": "partial_exits"}, "adverse_events": {"known": "adverse_events_known"},
-}  # fmt: skip
-"""Keys of sections whose name another section has, or that `Definitions` call otherwise, and their attribute."""
 FIELDS = {each.name for each in dataclasses.fields(Definitions)} - {"name", "completed", "competing", "ongoing"}
 """Choices that a mapping states as `Definitions` have them."""
 CELL = 4
@@ -153,16 +142,11 @@ def _twice(names: list[str]) -> set[str]:
 
 def _across(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     """Rules that join several keys: whether each is broken, and what it says."""
-    design, baseline, reasons, events, plan = (
-        content.get(name, {}) for name in ("design", "baseline", "reasons", "events", "plan")
-    )
+    sections = {name: content.get(name, {}) for name in SHAPE.optional}
+    rules = ACROSS["rules"] | (ACROSS["of_table"] if "columns" in content else {})
+    yield from ((not eval(holds, sections | {"content": content}), said) for said, holds in rules.items())
+    baseline, reasons = sections["baseline"], sections["reasons"]
     groups = reasons.get("groups", {})
-    horizons = [part["horizon"] for part in (design, plan) if "horizon" in part]
-    if "columns" in content:
-        yield from _across_columns(content, bool(horizons))
-    yield len(set(horizons)) > 1, "[plan] horizon is another day than that of [design]"
-    late = any(day >= horizon for day in design.get("landmarks", ()) for horizon in horizons[:1])
-    yield late, "[design] landmarks must lie before the horizon"
     lists = [reasons.get(key, ()) for key in ("completed", "ongoing", "competing")]
     for term in _twice([term for terms in (*lists, *groups.values()) for term in terms]):
         yield True, f"[reasons] the term {term!r} stands in two places"
@@ -177,30 +161,6 @@ def _across(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     for key, cell in cells:
         said = f"[disposition] {key}: {cell!r} must be a DSSCAT, or a cell DSCAT | DSSCAT | EPOCH | DSDECOD"
         yield "|" in cell and cell.count("|") != CELL - 1, said
-    yield events and ("kind" in events) == ("all_are" in events), "[events] needs one of kind and all_are, not both"
-    yield {"effect", "proportions"} <= {*plan}, "[plan] needs one of effect and proportions, not both"
-
-
-def _across_columns(content: dict[str, Any], horizon: bool) -> Iterator[tuple[Any, str]]:
-    """Rules of a flat table."""
-    columns, reasons = {*content["columns"]}, content.get("reasons", {})
-    yield not horizon, "[design] 'horizon' is missing"
-    said = "[columns] needs one of reason and event, or both: event tells who left, reason why"
-    yield not {"reason", "event"} & columns, said
-    said = "[reasons] needs the column reason (in the column event, 2 is a competing event)"
-    yield reasons and "reason" not in columns, said
-    said = "[columns] competing needs the column event; terms of a reason stand in [reasons] competing"
-    yield "competing" in columns and "event" not in columns, said
-    said = "[schedule] needs [events]: visits that took place tell which were missed"
-    yield "schedule" in content and not content.get("events"), said
-    without = "treatment_reason" in columns and "treatment_day" not in columns
-    yield without, "[columns] treatment_reason needs treatment_day"
-    finer = reasons.keys() & {"ongoing", "competing", "groups"} and not reasons.get("completed")
-    said = "[reasons] completed is missing: without it every completion would count as leaving"
-    yield finer and "event" not in columns, said
-    for section, key in ((section, key) for section, keys in OF_FOLDERS.items() for key in keys):
-        said = f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
-        yield key in content.get(section, {}), said
 
 
 def for_table(m: TableMapping) -> TableMapping:
@@ -212,10 +172,9 @@ def for_table(m: TableMapping) -> TableMapping:
 
 def for_folder(m: TableMapping) -> TableMapping:
     """The mapping, refused when it says what only a flat table needs."""
-    if said := [f"[{name}]" for name in OF_TABLES if name in m.sections]:
-        raise MappingError(
-            f"{m.path.name}: {', '.join(said)}: about the columns of a flat table; a folder of CDISC files has its own"
-        )
+    if found := ", ".join(f"[{name}]" for name in OF_TABLES if name in m.sections):
+        said = "about the columns of a flat table; a folder of CDISC files has its own"
+        raise MappingError(f"{m.path.name}: {found}: {said}")
     return m
 
 
