@@ -22,90 +22,44 @@ from pathlib import Path
 
 import pandas as pd
 
-from notebook_report import errors
+from attrition import settings
+from notebook_report import errors, results
+
+TYPES = {"int": int, "path": Path}
 
 
 def parser() -> argparse.ArgumentParser:
     """Command line of models and data in use."""
     command = argparse.ArgumentParser(prog="python -m attrition", description="Use a trained model.")
     tasks = command.add_subparsers(dest="task", required=True)
-    task = tasks.add_parser("score", help="probability, band and action for each patient of a CSV file")
-    task.add_argument("patients", type=Path, metavar="PATIENTS.csv")
-    task.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
-    task.add_argument(
-        "--threshold", default="published", help="probability from which a patient is flagged, or a preset"
-    )
-    task.add_argument("--out", type=Path, metavar="FILE", help="default: PATIENTS.scored.csv")
-    task.add_argument("--cut", metavar="DATE", default="", help="of a trial: nothing that is dated later is read")
-    task.add_argument("--anyway", action="store_true", help="of a trial: score even if there is reason not to")
-    drawn = tasks.add_parser("simulate", help="write a simulated trial; by default the published one")
-    drawn.add_argument("--n", type=int, default=1000, metavar="N", help="patients (default 1000)")
-    drawn.add_argument("--seed", type=int, default=42, help="same seed, same bytes (default 42)")
-    drawn.add_argument("--out", type=Path, metavar="FILE", required=True, help="a file with other content stays")
-    codes = "exit codes: 0 keep the model, 10 look at the inputs, 11 recalibrate, 12 retrain; 2, 3, 6 as elsewhere"
-    watch = tasks.add_parser("monitor", help="is the model still right for these patients?", epilog=codes)
-    watch.add_argument("batch", type=Path, metavar="BATCH.csv", help="column dropout, if it is there, is the outcome")
-    watch.add_argument("--reference", type=Path, metavar="FILE", help="with outcomes; default: the model's own trial")
-    watch.add_argument("--json", action="store_true", help="all numbers as JSON")
-    renewed = tasks.add_parser("retrain", help="fit the champion's recipe to new data; champion if it is better")
-    renewed.add_argument("data", type=Path, metavar="DATA.csv", help="patients as for score, with column dropout")
-    renewed.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="for the new version; must be new")
-    for each in (watch, renewed):
-        each.add_argument("--model", default="trial-dropout@champion", help="registered name@alias, or a folder")
-    for each in (task, watch):
-        each.add_argument("--mapping", metavar="FILE", help="of a trial, with --model OUT/model of a run on your own")
-        each.add_argument("--unblinded", action="store_true", help="of a trial: by the model that knows the arm")
-    kept = tasks.add_parser("versions", help="bring checksums, DVC pointers and dvc.yaml up to date; a full run does")
-    kept.add_argument("--check", action="store_true", help="only tell; exit code 1 when something does not fit")
-    pages = tasks.add_parser("readme", help="write the findings of reports/results into README.md, and docs/figures.md")
-    pages.add_argument("--check", action="store_true", help="only tell; exit code 1 when a page is not up to date")
-    tasks.add_parser("track", help="log the chapters that have been run to the store of tracked runs")
-    study = tasks.add_parser("study", help="run a study that is too long for the report, and keep its results")
-    study.add_argument("name", choices=["intervals", "leaks", "running", "worth"])
-    study.add_argument("--trials", type=int, default=500, help="simulated trials a world (default 500)")
-    study.add_argument("--every-method", type=int, default=150, help="of these, by every method, or in further worlds")
-    study.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    running = tasks.add_parser("project", help="how many will leave a trial, from what was known on a day")
-    running.add_argument("trial", metavar="TRIAL", help="folder of CDISC files, flat table, mapping, or pilot")
-    running.add_argument("--mapping", metavar="FILE", help="what is what, the horizon, and what was planned")
-    running.add_argument("--cut", metavar="DATE", required=True, help="nothing that is dated later is read")
-    running.add_argument("--since", type=Path, metavar="OLD.json", help="an earlier --json, held against today's data")
-    running.add_argument("--unblinded", action="store_true", help="arms apart, with a test between them")
-    running.add_argument("--json", action="store_true", help="all numbers as JSON")
-    small = tasks.add_parser("disclose", help="list every cell of a report that is about few patients")
-    small.add_argument("out", type=Path, metavar="OUT", help="output folder of a run")
-    small.add_argument("--fewest", type=int, default=0, metavar="N", help="patients that a cell needs (default 8)")
+    for name, about in settings.read(Path(__file__).with_name("tasks.yaml"), ValueError).items():
+        task = tasks.add_parser(name, help=about["help"], epilog=about.get("epilog"))
+        for argument, how in about.get("arguments", {}).items():
+            task.add_argument(argument, **how | ({"type": TYPES[how["type"]]} if "type" in how else {}))
+    tasks.choices["study"].set_defaults(jobs=os.cpu_count() or 1)
     return command
 
 
 def _threshold(word: str) -> float:
     from attrition.score import PRESETS
 
-    try:
+    with contextlib.suppress(ValueError):
         value = PRESETS[word] if word in PRESETS else float(word)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(
-            f"--threshold {word}: a number between 0 and 1, or one of {', '.join(PRESETS)}"
-        )
-    return value
+        if 0 < value < 1:
+            return value
+    raise argparse.ArgumentTypeError(f"--threshold {word}: a number between 0 and 1, or one of {', '.join(PRESETS)}")
 
 
 def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     """Numbers with six decimals, alike in pieces with and without refused rows (and much faster than pandas)."""
-    from notebook_report import results
 
     numbers = {name: pd.to_numeric(scored[name]).tolist() for name in ("probability", "ci_low", "ci_high")}
-    named = results.inert(scored[["patient_id"]])  # the one column whose text is not ours
-    return scored.assign(
-        **named, **{name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()}
-    )
+    texts = {name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()}
+    return scored.assign(**results.inert(scored[["patient_id"]]), **texts)  # the one column whose text is not ours
 
 
 def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
-    from notebook_report import results
 
     counts, told = {"rows": 0, "refused": 0, "outside": 0}, time.perf_counter()
     with results.replacing(target, private=True) as file:
@@ -122,8 +76,6 @@ def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
 
 def _refuse_to_lose(target: Path, columns: Iterable[str], *given: Path) -> None:
     """Refuse a place for scores at which something else stands: what is read, by any of its names, or no scores."""
-    from notebook_report.results import OutputError
-
     why = errors.endless(target)
     if any(target.exists() and target.samefile(one) for one in given):
         why = "it is what is read"
@@ -131,7 +83,7 @@ def _refuse_to_lose(target: Path, columns: Iterable[str], *given: Path) -> None:
         with target.open("rb") as file:
             why = "" if file.readline(200).strip() == ",".join(columns).encode() else "it is there, and holds no scores"
     if why:
-        raise OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
+        raise results.OutputError(errno.EEXIST, f"{why}; name another file with --out", target.name)
 
 
 def score(args: argparse.Namespace) -> int:
@@ -142,17 +94,15 @@ def score(args: argparse.Namespace) -> int:
     if _of_own_trial(args):
         return score_trial(args)
     if not args.patients.exists():
-        print(f"{args.patients.name}: there is no such file", file=sys.stderr)
-        return errors.USAGE
+        raise FileNotFoundError(f"{args.patients.name}: there is no such file")
     target = args.out or args.patients.with_suffix(".scored.csv")
     started = time.perf_counter()
     try:
         _refuse_to_lose(target, scoring.OUTPUT, args.patients)
         scorer = registry.load(args.model)
         counts = _write(scoring.file(args.patients, scorer, _threshold(args.threshold)), target)
-    except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return getattr(error, "exit_code", errors.USAGE)
+    except (errors.Refusal, FileNotFoundError):
+        raise
     except OSError as error:
         print(f"cannot write {target.name}: {error.strerror}", file=sys.stderr)
         return errors.OUTPUT
@@ -168,9 +118,8 @@ def _of_own_trial(args: argparse.Namespace) -> bool:
     if (Path(args.model) / saving.LANDMARK).is_file():
         return True
     if args.mapping or args.unblinded or getattr(args, "cut", "") or getattr(args, "anyway", False):
-        parser().error(
-            "--mapping, --cut, --unblinded and --anyway go with --model OUT/model, of a run on your own trial"
-        )
+        theirs = "--mapping, --cut, --unblinded and --anyway"
+        parser().error(f"{theirs} go with --model OUT/model, of a run on your own trial")
     return False
 
 
@@ -178,7 +127,6 @@ def score_trial(args: argparse.Namespace) -> int:
     """Score the patients of a trial who are at the landmark of a model; what it cannot do is told first."""
     from attrition import own
     from attrition.registry import upkeep
-    from notebook_report import results
 
     model = own.Kept.load(Path(args.model), args.unblinded)
     target = args.out or args.patients.with_suffix(".scored.csv")
@@ -198,7 +146,6 @@ def score_trial(args: argparse.Namespace) -> int:
 
 def _new(out: Path, same: bool = False) -> None:
     """Refuse a place that is taken, or in a folder that is not there."""
-    from notebook_report import results
 
     if not out.parent.is_dir():
         raise results.OutputError(errno.ENOENT, "there is no such folder", out.name)
@@ -209,7 +156,6 @@ def _new(out: Path, same: bool = False) -> None:
 def simulate(args: argparse.Namespace) -> int:
     """Write a simulated trial; a file that is there and holds something else stays as it is."""
     from attrition import simulate
-    from notebook_report import results
 
     if not (1 <= args.n <= 1_000_000 and 0 <= args.seed < 2**32):
         parser().error("--n must be from 1 to 1,000,000, and --seed from 0 to 4,294,967,295")
@@ -224,7 +170,6 @@ def monitor(args: argparse.Namespace) -> int:
     """Look at a batch; the exit code is the advice."""
     from attrition import own, registry
     from attrition.registry import upkeep
-    from notebook_report import results
 
     if _of_own_trial(args):
         model = own.Kept.load(Path(args.model), args.unblinded)
@@ -253,7 +198,6 @@ def retrain(args: argparse.Namespace) -> int:
 def kept(args: argparse.Namespace) -> int:
     """Tell which files do not fit what they are made from, data or results; write them unless only asked to check."""
     from attrition import findings, versions
-    from notebook_report import results
 
     of_data = args.task == "versions"
     stale = results.renew(versions.everything() if of_data else findings.pages(), args.check)
@@ -297,7 +241,6 @@ def study(args: argparse.Namespace) -> int:
 def project(args: argparse.Namespace) -> int:
     """Print where a trial stood on a day and what was to come, as lines or as JSON; nothing about single patients."""
     from attrition.running import summary
-    from notebook_report import results
 
     trial = summary.read(args.trial, args.cut, args.mapping)
     found = summary.summary(trial, args.cut, args.unblinded)
@@ -312,8 +255,7 @@ def disclose(args: argparse.Namespace) -> int:
     from attrition import disclosure
 
     if not (args.out / "results").is_dir():
-        print(f"{args.out.name}: no output folder of a run", file=sys.stderr)
-        return errors.USAGE
+        raise FileNotFoundError(f"{args.out.name}: no output folder of a run")
     cells = disclosure.listed(args.out, args.fewest or disclosure.FEWEST)
     print("\t".join(disclosure.Cell._fields), *("\t".join(map(str, cell)) for cell in cells), sep="\n")
     return int(bool(cells))
@@ -326,7 +268,7 @@ def main(argv: list[str] | None = None) -> int:
     every |= {"readme": kept, "track": track, "study": study, "project": project, "disclose": disclose}
     try:
         return every[args.task](args)
-    except (errors.Refusal, FileNotFoundError) as error:
+    except (errors.Refusal, argparse.ArgumentTypeError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return getattr(error, "exit_code", errors.USAGE)
 
