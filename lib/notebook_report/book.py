@@ -5,11 +5,9 @@ An output is a figure, table, ledger, finding, sentence, box or plain text; its 
 
 import base64
 import dataclasses
-import functools
 import gzip
 import importlib
 import itertools
-import operator
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -53,8 +51,7 @@ def build(
     `manuscript.gather`, the pages, the rendering or `checks.problems` refuse is told with its place.
     """
     html = compose(executed, made, quick, outdated)
-    found = checks.problems(html)
-    if found:
+    if found := checks.problems(html):
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         raise BuildError("; ".join(found[:5]) + more, "report.html")
     return results.publish(out / "report.html", html)
@@ -64,8 +61,7 @@ def compose(
     executed: Iterable[Path], made: Mapping[str, Any] | None = None, quick: bool = False, outdated: str = ""
 ) -> str:
     """HTML of the report, not yet checked."""
-    files = list(executed)
-    if not files:
+    if not (files := list(executed)):
         raise BuildError("there is no executed notebook to make a report of")
     folder, params = files[0].parent.parent / "results", {}
     if project.current.params:
@@ -102,14 +98,13 @@ def coloured(code: str) -> str:
     >>> coloured("x = 1  # one")
     'x = <i class="m">1</i>  <i class="c"># one</i>'
     """
-    pieces = (
-        (next((name for family, name in TOKENS.items() if kind in family), ""), escape(words))
-        for kind, words in lex(code.rstrip(), LEXER)
-    )
-    runs = (
-        (name, "".join(words for _, words in run)) for name, run in itertools.groupby(pieces, operator.itemgetter(0))
-    )
-    return "".join(f'<i class="{name}">{words}</i>' if name else words for name, words in runs).rstrip("\n")
+
+    def colour(piece: tuple[Any, str]) -> str:
+        return next((name for family, name in TOKENS.items() if piece[0] in family), "")
+
+    runs = itertools.groupby(lex(code.rstrip(), LEXER), colour)
+    told = ((name, escape("".join(words for _, words in run))) for name, run in runs)
+    return "".join(f'<i class="{name}">{words}</i>' if name else words for name, words in told).rstrip("\n")
 
 
 def said(value: Any) -> str:
@@ -243,8 +238,8 @@ class Book:
             raise BuildError(f"a reference to #{target}, which is nowhere in the book", where)
         for page in (*values["chapters"], *(values[name] for name in self.pages.blocks)):
             for target in missing:
-                link = re.compile(rf'<a href="#{re.escape(target)}">(.*?)</a>')
-                page["html"] = link.sub(functools.partial(_elsewhere, target), page["html"])
+                named = page["html"].replace(f'<a href="#{target}">{target}</a>', ELSEWHERE)
+                page["html"] = re.sub(rf'<a href="#{re.escape(target)}">(.*?)</a>', r"\1", named)
         return values
 
     def chapter_page(self, chapter: Chapter) -> dict[str, Any]:
@@ -310,19 +305,14 @@ class Book:
     def prose(self, cell: Cell) -> str:
         """HTML of a Markdown cell; the chapter's title stands above it."""
         source = re.sub(r"\A#\s+.+\n?", "", cell.source) if cell.number == self.first else cell.source
-
-        def heading(text: str, level: int) -> str:
-            return self._heading(text, max(level, 2))
-
-        html = markdown.render(source, markdown.Renderer(cell.where, self.label, heading))
+        below = markdown.Renderer(cell.where, self.label, lambda text, level: self._heading(text, max(level, 2)))
+        html = markdown.render(source, below)
         return html.replace("<p><em>Reads</em>", '<p class="meta"><em>Reads</em>')
 
     def _heading(self, text: str, level: int) -> str:
-        base = name = f"{self.prefix}-{slug(text)}"
-        count = 1
-        while name in self.anchors:
-            count += 1
-            name = f"{base}-{count}"
+        base = f"{self.prefix}-{slug(text)}"
+        names = itertools.chain([base], (f"{base}-{count}" for count in itertools.count(2)))
+        name = next(name for name in names if name not in self.anchors)
         self.anchors.add(name)
         deeper = min(level + (2 if self.chapter else self.prefix != FRONT), 6)
         if level == 2:
@@ -431,8 +421,3 @@ def _holder(number: Number, files: list[File]) -> Item | None:
         (rank, file.item) for rank, file in alike if wanted and wanted <= file.cells and (exact or words & file.words)
     ]
     return max(held, key=lambda one: one[0])[1] if held else None
-
-
-def _elsewhere(target: str, link: re.Match[str]) -> str:
-    """A link's text, or words in its place where it has none but its target's name."""
-    return ELSEWHERE if link[1] == target else link[1]

@@ -217,12 +217,12 @@ class Command:
         elsewhere = [] if project.out() == usual else ["--out", str(project.out())]
         told = shlex.join([project.current.command, "--quick", *elsewhere])
         os.environ[project.current.variable("COMMAND")] = told
-        own = {"JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's own
         print(f"what notebooks write goes to {project.out()}, where {told} leaves what they need", flush=True)
         settings: dict[str, Any] = {"ip": "127.0.0.1", "contents_manager_class": "notebook_report.lab.Sources"}
         settings |= {"root_dir": project.current.root, "default_url": f"/lab/tree/{project.current.notebooks}"}
         words = [f"--ServerApp.{name}={value}" for name, value in settings.items()]
-        scratch = os.environ | project.current.environment() | own
+        # no kernel of the user's own
+        scratch = os.environ | project.current.environment() | {"JUPYTER_PREFER_ENV_PATH": "1"}
         return subprocess.call([sys.executable, "-m", "jupyterlab", *words, *rest], env=scratch)
 
     def _verify(self, rest: list[str]) -> int:

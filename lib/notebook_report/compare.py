@@ -47,8 +47,7 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 def flatten(folder: Path) -> Leaves:
     """Every leaf of the result files (``*.json``) in a folder."""
     found: Leaves = {}
-    files = sorted(folder.glob("*.json"))
-    if not files:
+    if not (files := sorted(folder.glob("*.json"))):
         raise Unreadable(f"{folder} holds no results (*.json)")
     for path in files:
         try:

@@ -83,10 +83,9 @@ def _emit(bundle: dict[str, str], **metadata: Any) -> None:
         publish_display_data(bundle, about)
 
 
-def _identity(id: str, prefix: str) -> str:
+def _identity(id: str, prefix: str) -> None:
     if not re.fullmatch(rf"{prefix}-[a-z0-9]+(-[a-z0-9]+)*", id or ""):
         raise ValueError(f"{id!r} is not a usable id: write {prefix}-some-name in lower case")
-    return id
 
 
 def _told(value: str | None, what: str, id: str) -> str:
@@ -165,8 +164,7 @@ def _legible(drawn: Any, id: str) -> None:
         raise ValueError(f"{id}: {width:.1f} inches wide; at most {widest}")
     for item in drawn.findobj(Text):
         if item.get_visible() and item.get_text().strip() and item.get_fontsize() < SMALLEST:
-            size = item.get_fontsize()
-            raise ValueError(f"{id}: the text {item.get_text()!r} has {size:g} points; at least 9")
+            raise ValueError(f"{id}: the text {item.get_text()!r} has {item.get_fontsize():g} points; at least 9")
 
 
 def _narrowed(drawn: Any) -> float:
@@ -178,8 +176,7 @@ def _narrowed(drawn: Any) -> float:
             folded = [textwrap.fill(" ".join(name.split()), LONG_NAME) for name in names]
             ax.set_yticks(ax.get_yticks(), folded)
             most = max(most, max(name.count("\n") for name in folded))
-        title = ax.get_title(loc="left")
-        ax.set_title(textwrap.fill(title, LONG_TITLE), loc="left")
+        ax.set_title(textwrap.fill(ax.get_title(loc="left"), LONG_TITLE), loc="left")
     for legend in drawn.legends:
         words = [text.get_text() for text in legend.get_texts()]
         columns = max(1, min(len(words), LEGEND // (max(map(len, words)) + 7)))
@@ -213,8 +210,7 @@ def draw(figure: Figure) -> str:
 
 def size(svg: str) -> tuple[float, float]:
     """Width and height of a picture, in points; raises where it does not say so."""
-    found = SIZE.search(svg)
-    if found is None:
+    if (found := SIZE.search(svg)) is None:
         raise ValueError("the picture does not say how large it is")
     return float(found[1]), float(found[2])
 
@@ -403,8 +399,7 @@ def table(
             if name not in df.columns:
                 raise ValueError(f"{id}: {what} names {name!r}, which is not a column")
     spec = _spec(df, formats, labels, align)
-    shown = _preview(spec, caption, notes)
-    _emit(shown, kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df))
+    _emit(_preview(spec, caption, notes), kind="table", id=id, caption=caption, notes=notes, data=spec, **_csv(id, df))
 
 
 def finding(id: str, sentence: str, verdict: str, evidence: Sequence[str]) -> None:
@@ -447,8 +442,7 @@ def say(template: str, facts: Mapping[str, Any] | None = None, **values: Any) ->
     **values
         What the template names; what is given nowhere is looked up among the names of the notebook that calls.
     """
-    made = _ready(template, {**(facts or {}), **values})
-    if made:
+    if made := _ready(template, {**(facts or {}), **values}):
         _emit({"text/markdown": references(made), "text/plain": made}, kind="prose", markdown=made)
     return made
 
@@ -478,9 +472,8 @@ def ledger(claims: pd.DataFrame, id: str = "tbl-ledger", caption: str = "", note
         As in `table`.
     """
     _identity(id, "tbl")
-    lacking = [name for name in LEDGER if name not in claims.columns]
-    if lacking:
-        raise ValueError(f"{id}: the ledger lacks {', '.join(lacking)}")
+    if lacking := ", ".join(name for name in LEDGER if name not in claims.columns):
+        raise ValueError(f"{id}: the ledger lacks {lacking}")
     verdicts = [text.verdict(word) for word in claims["verdict"]]
     caption = _told(caption or f"The {len(claims)} published claims, and what became of each.", "caption", id)
     listed = claims["evidence"].tolist() if "evidence" in claims.columns else [""] * len(claims)

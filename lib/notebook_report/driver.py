@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import psutil
 
@@ -30,8 +30,7 @@ MAKERS = ("notebook_report.execute", "notebook_report.book")
 CALLED = text.VOCABULARY["called"]
 
 
-@dataclass(frozen=True)
-class Own:
+class Own(NamedTuple):
     """A reader's own data: value of the notebooks' parameter, words of the command as the report has them, a digest.
 
     The `files` are named with their checksums in the report; places never are.
@@ -214,8 +213,8 @@ def commit() -> str | None:
 def versions(chapters: Iterable[project.Chapter]) -> list[dict[str, str]]:
     """Interpreter, and the locked packages that the chapters and what makes the report import, as installed."""
     taken = set().union(*map(sources.loaded, chapters), *(sources.module(name)[2] for name in MAKERS))
-    called = {CALLED.get(module, module) for module in {name.partition(".")[0] for name in taken}}
-    called = {name.replace("_", "-").lower() for name in called}
+    modules = {name.partition(".")[0] for name in taken}
+    called = {CALLED.get(module, module).replace("_", "-").lower() for module in modules}
     lock = (project.current.root / "requirements.lock").read_text(encoding="utf-8")
     locked = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", lock)}
     rows = [{"package": "Python", "version": platform.python_version()}]
@@ -297,8 +296,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Print one line for good."""
-        clear = "\r\033[K" if self.live else ""
-        print(f"{clear}{text}", file=self.stream, flush=True)
+        print("\r\033[K" * self.live + text, file=self.stream, flush=True)
 
     def plan(self, chapters: list[project.Chapter], kept: int, expected: dict[str, float], jobs: int) -> None:
         """Say what will be done and how long it should take."""

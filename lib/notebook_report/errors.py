@@ -69,8 +69,7 @@ def shown_as(lines: Iterable[str]) -> type[Refusal] | None:
     >>> shown_as(["KeyError: 'age'"]) is None
     True
     """
-    found = NAMED.match(next(iter(lines), ""))
-    if not found or found[2] not in PACKAGES:
+    if not (found := NAMED.match(next(iter(lines), ""))) or found[2] not in PACKAGES:
         return None
     try:
         kind = getattr(importlib.import_module(found[1]), found[3], None)

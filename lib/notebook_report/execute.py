@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -58,12 +57,9 @@ def private_folder(out: Path) -> Iterator[Path]:
     """A folder for the sockets of one kernel, noted in `out` so that a later run can clear it."""
     usual = tempfile.gettempdir()
     short = usual if len(usual) <= LONGEST_SOCKET else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=state.PREFIX, dir=short))
-    try:
-        state.note(out, folder)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=state.PREFIX, dir=short, ignore_cleanup_errors=True) as folder:
+        state.note(out, Path(folder))
+        yield Path(folder)
 
 
 def environment(chapter: str, out: Path) -> dict[str, str]:

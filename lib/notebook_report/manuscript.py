@@ -4,9 +4,9 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
@@ -22,8 +22,7 @@ SHOWN = re.compile(r"""\bid\s*=\s*["']((?:fig|tbl|finding)-[a-z0-9-]+)["']""")
 NOISE = re.compile(r"(Posix|Windows)Path\(|\[?<(Axes|Figure|matplotlib|seaborn)\b|Text\(")
 
 
-@dataclass
-class Cell:
+class Cell(NamedTuple):
     """One cell that the report shows."""
 
     number: int
@@ -31,11 +30,10 @@ class Cell:
     source: str
     where: str
     anchor: str
-    outputs: list[dict[str, Any]] = field(default_factory=list)
+    outputs: list[dict[str, Any]]
 
 
-@dataclass
-class Chapter:
+class Chapter(NamedTuple):
     """One executed notebook."""
 
     name: str
@@ -67,8 +65,7 @@ class Item:
     file_only: bool = False
 
 
-@dataclass
-class Manuscript:
+class Manuscript(NamedTuple):
     """All chapters, and everything that can be referred to by id; `placed` are those that stand on a page."""
 
     chapters: list[Chapter]
@@ -125,8 +122,7 @@ def read(path: Path) -> Chapter:
         cells.append(Cell(number, raw.cell_type, raw.source.strip(), where, f"cell-{name[:2]}-{number:02d}", kept))
         _shows_all(cells[-1], outputs)
     first = cells[0].source if cells and cells[0].kind == "markdown" else ""
-    title = re.match(r"(?:#\s+)+(.+)", first)
-    if title is None:
+    if (title := re.match(r"(?:#\s+)+(.+)", first)) is None:
         raise BuildError("the notebook must begin with a level-1 heading", f"{name}, cell 1")
     return Chapter(name, cells, title[1].strip())
 
@@ -181,8 +177,7 @@ def gather(executed: Iterable[Path], placed: Sequence[str] = ()) -> Manuscript:
     chapters = [read(path) for path in sorted(executed, key=lambda path: (path.name[:2] == LAST, path.name))]
     items = _items(chapters)
     _evidence(items)
-    twice = [name for name, count in Counter(placed).items() if count > 1]
-    if twice:
+    if twice := [name for name, count in Counter(placed).items() if count > 1]:
         raise BuildError(f"{twice[0]} is shown on the pages twice")
     _number(items, placed)
     return Manuscript(chapters, items, frozenset(placed))

@@ -27,9 +27,7 @@ BLOCK_MATH = r"^ {0,3}\$\$(?P<block_math_text>[\s\S]+?)\$\$[ \t]*(?:\n|\Z)"
 NOTEBOOK = re.compile(r"^(?:\./)?(?P<number>\d\d)_\w+\.ipynb$")
 
 
-@cache
-def _converter() -> math_core.LatexToMathML:
-    return math_core.LatexToMathML(fancy_error=False)
+CONVERTER = math_core.LatexToMathML(fancy_error=False)
 
 
 def formula(latex: str, where: str, display: bool = False) -> str:
@@ -39,7 +37,7 @@ def formula(latex: str, where: str, display: bool = False) -> str:
     '<math><mi>p</mi></math>'
     """
     try:
-        return _converter().convert_with_local_state(latex.strip(), displaystyle=display)
+        return CONVERTER.convert_with_local_state(latex.strip(), displaystyle=display)
     except math_core.LatexError as error:
         raise BuildError(f"broken formula ${latex.strip()}$: {' '.join(str(error).split())}", where) from None
 
@@ -136,16 +134,14 @@ def names(of: str) -> set[str]:
     return set(writing.VOCABULARY[of].split())
 
 
-@cache
-def _cleaner() -> nh3.Cleaner:
-    known = {name: set(kept.split()) for name, kept in writing.VOCABULARY["attributes"].items()}
-    return nh3.Cleaner(
-        tags=names("elements") | names("math"),
-        clean_content_tags=names("dropped"),
-        attributes=known | dict.fromkeys(names("math"), names("math_attributes")),
-        url_schemes={"http", "https", "mailto"},
-        link_rel=None,
-    )
+KEPT = {name: set(kept.split()) for name, kept in writing.VOCABULARY["attributes"].items()}
+CLEANER = nh3.Cleaner(
+    tags=names("elements") | names("math"),
+    clean_content_tags=names("dropped"),
+    attributes=KEPT | dict.fromkeys(names("math"), names("math_attributes")),
+    url_schemes={"http", "https", "mailto"},
+    link_rel=None,
+)
 
 
 def sanitised(fragment: str) -> str:
@@ -154,7 +150,7 @@ def sanitised(fragment: str) -> str:
     >>> sanitised('<p onclick="x()">kept<script>dropped()</script><img src=x onerror=y></p>')
     '<p>kept</p>'
     """
-    return _cleaner().clean(fragment)
+    return CLEANER.clean(fragment)
 
 
 SUSPECT = re.compile(r"[/\\\x1b\r]|0x")

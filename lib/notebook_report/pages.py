@@ -187,8 +187,7 @@ class Pages:
 
     def _cut(self, filled: str) -> Iterable[Block]:
         for piece in re.split(r"(\x02\d+\x03)", filled):
-            mark = MARK.fullmatch(piece)
-            if mark or piece.strip():
+            if (mark := MARK.fullmatch(piece)) or piece.strip():
                 yield self.parts[int(mark[1])] if mark else Block("markdown", piece.strip())
 
 

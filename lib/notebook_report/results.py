@@ -57,7 +57,8 @@ def publish(path: Path, text: str | bytes, at: Path | None = None, private: bool
         (at or path).parent.mkdir(parents=True, exist_ok=True)
         with replacing(at or path, private) as file:
             file.write(text.encode() if isinstance(text, str) else text)
-        _note(path)
+        if chapter := project.variable("CHAPTER"):  # the driver, which runs it, is told
+            add_line(project.out() / ".state" / f"{chapter}.files", path)
     except OSError as error:
         raise OutputError(error.errno, error.strerror or str(error), _place(path)) from None
     return at or path
@@ -91,14 +92,16 @@ def _place(path: Path) -> str:
     return path.relative_to(roots[0]).as_posix() if roots else path.name
 
 
-def _note(path: Path) -> None:
-    """Tell the driver, if one is running this chapter, which file was published."""
-    chapter = project.variable("CHAPTER")
-    if chapter:
-        journal = project.out() / ".state" / f"{chapter}.files"
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
-            file.write(f"{path}\n")
+def add_line(path: Path, line: object) -> None:
+    """Add a line to a file in which a run notes something for later."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+
+
+def noted(path: Path, otherwise: str = "") -> str:
+    """What such a file holds, as far as it is text; `otherwise` where there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else otherwise
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:
@@ -156,17 +159,14 @@ def needed(chapter: str, path: Path) -> Path:
         raise MissingResult(f"{file} is not there yet: chapter {chapter} makes it; {how}")
     made = note.read_text(encoding="utf-8", errors="replace") if note.exists() else profile
     if profile and made != profile:
-        raise OtherProfile(
-            f'{file} was made with the profile "{made}", and this chapter runs with "{profile}": set profile = '
-            f'"{made}" here, or redo chapter {chapter} with "{profile}" first'
-        )
+        how = f'set profile = "{made}" here, or redo chapter {chapter} with "{profile}" first'
+        raise OtherProfile(f'{file} was made with the profile "{made}", and this chapter runs with "{profile}": {how}')
     return path
 
 
 def read(chapter: str) -> dict[str, Any]:
     """Read ``results/<chapter>.json``; raises as `needed` when the chapter has not run, or at other sizes."""
-    path = needed(chapter, project.results() / f"{chapter}.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(needed(chapter, project.results() / f"{chapter}.json").read_text(encoding="utf-8"))
 
 
 def look_up(found: Any, dotted: str, where: str = "") -> Any:

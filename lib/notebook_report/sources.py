@@ -71,8 +71,7 @@ def shown() -> dict[str, list[str]]:
 def module_file(name: str) -> Path | None:
     """File of a module of the project's own packages; None when there is none of that name."""
     place = project.library().joinpath(*name.split("."))
-    found = (place / "__init__.py", place.with_suffix(".py"))
-    return next((file for file in found if file.exists()), None)
+    return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.exists()), None)
 
 
 def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -106,8 +105,7 @@ def imports(source: str) -> tuple[frozenset[str], frozenset[str]]:
 @functools.cache
 def module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """Digest of a library module and its data, the modules and the packages that it imports."""
-    file = module_file(name)
-    if file is None:
+    if (file := module_file(name)) is None:
         raise ModuleNotFoundError(name)
     text = file.read_text(encoding="utf-8")
     beside = [path for path in map(file.with_name, BESIDE.findall(text)) if path.is_file()]
@@ -159,8 +157,7 @@ def own_key(chapter: project.Chapter, key: str) -> str:
 
 def _found(patterns: Iterable[str], folder: Path | None = None) -> list[Path]:
     """Files below a folder, by default the project's."""
-    folder = folder or project.current.root
-    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    return sorted({path for pattern in patterns for path in (folder or project.current.root).glob(pattern)})
 
 
 def _content(path: Path) -> str | bytes:

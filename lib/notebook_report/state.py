@@ -41,12 +41,11 @@ class State:
 
     def read(self, name: str) -> dict[str, Any]:
         """Record of a chapter (empty when there is none, or none that can be read: the chapter is then redone)."""
-        try:
+        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
             record = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-            sound = isinstance(record["key"], str) and isinstance(record["files"], dict)
-            return record | {"seconds": float(record["seconds"])} if sound else {}
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return {}
+            if isinstance(record["key"], str) and isinstance(record["files"], dict):
+                return record | {"seconds": float(record["seconds"])}
+        return {}
 
     def up_to_date(self, name: str, key: str) -> bool:
         """Whether a chapter was made from exactly `key` and each file it wrote is still as it was."""
@@ -67,23 +66,18 @@ class State:
         (self.folder / f"{name}.files").unlink(missing_ok=True)
         self.discard_tables(name)
 
-    def _waiting(self, name: str) -> Path:
-        return self.folder / f"{name}.tables"
-
     def publish_tables(self, name: str) -> None:
         """Put the tables of a chapter that has succeeded in their place."""
-        for path in sorted(self._waiting(name).glob("*.csv")):
+        for path in sorted((self.folder / f"{name}.tables").glob("*.csv")):
             path.replace(self.out / "tables" / path.name)
 
     def discard_tables(self, name: str) -> None:
         """Clear the tables of a chapter that has failed, or never ended."""
-        shutil.rmtree(self._waiting(name), ignore_errors=True)
+        shutil.rmtree(self.folder / f"{name}.tables", ignore_errors=True)
 
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""
-        journal = self.folder / f"{name}.files"
-        lines = journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
-        return [Path(line) for line in lines if line]
+        return [Path(line) for line in results.noted(self.folder / f"{name}.files").splitlines() if line]
 
     def seconds(self, name: str, default: float) -> float:
         """How long the chapter took last time on this machine."""
@@ -106,7 +100,7 @@ class State:
         try:
             lock.acquire()
         except filelock.Timeout:
-            who = holder.read_text(encoding="utf-8", errors="replace").strip() if holder.exists() else "another process"
+            who = results.noted(holder, "another process").strip()
             raise Busy(f"{self.out} is in use by {who}; wait for it, or choose another folder with --out") from None
         try:
             holder.write_text(f"process {os.getpid()}\n", encoding="utf-8")
@@ -124,18 +118,12 @@ def _register(out: Path) -> Path:
 
 def note(out: Path, folder: Path) -> None:
     """Remember the private folder of a kernel."""
-    register = _register(out)
-    register.parent.mkdir(parents=True, exist_ok=True)
-    with register.open("a", encoding="utf-8") as file:
-        file.write(f"{folder}\n")
+    results.add_line(_register(out), folder)
 
 
 def noted(out: Path) -> list[Path]:
     """Folders of kernels that were noted and not yet cleared."""
-    register = _register(out)
-    if not register.exists():
-        return []
-    lines = register.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = results.noted(_register(out)).splitlines()
     return [Path(line) for line in lines if Path(line).name.startswith(PREFIX)]
 
 
@@ -162,8 +150,7 @@ def sweep(out: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     _register(out).unlink(missing_ok=True)
     inside = [out / name for name in ("results", "tables", ".state", "executed")]
-    data = [project.data(out) / name for name in ("raw", "processed")]
-    for place in [out, *inside, *data]:
+    for place in [out, *inside, *(project.data(out) / name for name in ("raw", "processed"))]:
         for path in place.glob("*") if place.is_dir() else ():
             partial = place.name == "executed" and path.name.endswith(".partial.ipynb")
             if path.is_file() and (partial or HALF_WRITTEN.fullmatch(path.name)):
