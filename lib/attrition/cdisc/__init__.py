@@ -17,8 +17,7 @@ from attrition.cdisc.trial import KNOWN, Definitions, Trial
 
 def usual(source: Source, study: str = "") -> Definitions:
     """Definitions of the study that a source is of, where it is known by its STUDYID; else CDISC's terms."""
-    first = "dm" if kind(source) == "sdtm" else "adsl"
-    studies = [study] if study else source.read(first, ["STUDYID"])["STUDYID"].dropna().unique()
+    studies = [study] if study else source.read(source.of_subjects, ["STUDYID"])["STUDYID"].dropna().unique()
     known = [KNOWN[name] for name in studies if name in KNOWN]
     return known[0] if len(studies) == 1 and known else Definitions(name=source.label)
 

@@ -80,8 +80,7 @@ def _unclear(source: Source, frame: pd.DataFrame, known: pd.Series) -> None:
 
 def _read(source: Source, reference: pd.Series, definitions: Definitions) -> pd.DataFrame:
     """Records of the patients with their terms, day, scope, phase and kind."""
-    columns = [ID, *CELL, "DSSTDTC", "DSSTDY", "DSDTC"]
-    frame = source.read("ds", columns, need=[ID, "DSDECOD"])
+    frame = source.read("ds", [ID, *CELL, "DSSTDTC", "DSSTDY", "DSDTC"], need=[ID, "DSDECOD"])
     frame = frame.assign(**{name: terms(frame[name]) for name in CELL})
     category = frame["DSCAT"]
     is_term = frame["DSDECOD"].isin({*definitions.completed, *definitions.competing, *definitions.reasons})

@@ -186,8 +186,7 @@ def _partitions(way: str) -> dict[str, str]:
 
 
 def _parts(entry: Any) -> list[tuple[str, Any]]:
-    found = [(way, part) for way, part in within(entry) if not way or way.lower().endswith(".parquet")]
-    if not found:
+    if not (found := [(way, part) for way, part in within(entry) if not way or way.lower().endswith(".parquet")]):
         raise refused(entry.name, "no parquet file in this folder")
     return found
 

@@ -4,6 +4,7 @@ Of SDTM, DM and DS make the patients, and AE, SV, VS, LB, QS and EX the records;
 ADAE, ADVS, ADLB* and the rating scales the records. A domain that is absent gives no rows.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -97,9 +98,8 @@ def known_days(
         declared = found.reindex(adverse.index)
     how = f"known at the {rule}, as the mapping declares" if rule else "never counted as known at a landmark"
     hint = "" if rule else ' ([adverse_events] known = "next visit" in a mapping declares when)'
-    n = int(missing.sum())
-    note = [f"{n} of {len(adverse)} adverse events have no collection date: {how}{hint}."] if n else []
-    return np.maximum(onset, collected.fillna(declared)), note
+    note = f"of {len(adverse)} adverse events have no collection date: {how}{hint}."
+    return np.maximum(onset, collected.fillna(declared)), counted({note: missing.sum()})
 
 
 def adverse_events(
@@ -135,14 +135,12 @@ def _results(source: Source, domain: str, reference: pd.Series) -> pd.DataFrame:
     return frame.assign(day=_day(frame, reference, f"{code}DY", f"{code}DTC")).rename(columns=names)
 
 
-def _item_sums(results: pd.DataFrame, definitions: Definitions) -> list[pd.DataFrame]:
+def _item_sums(results: pd.DataFrame, definitions: Definitions) -> Iterator[pd.DataFrame]:
     """Sums of a questionnaire's items, where no total is recorded."""
-    parts = []
     for prefix, name in definitions.questionnaire_sums.items():
         items = results[results["test"].str.startswith(prefix, na=False)]
         made = _records(items, "questionnaire", pd.Series(name, index=items.index), items["day"], value=items["value"])
-        parts.append(made.groupby(OF_DAY, as_index=False)["value"].sum(min_count=1))
-    return parts
+        yield made.groupby(OF_DAY, as_index=False)["value"].sum(min_count=1)
 
 
 def _exposure(source: Source, reference: pd.Series) -> pd.DataFrame:
@@ -279,8 +277,7 @@ def _adam_disposition(
     found = Disposition(exits[dosed.to_numpy()], recorded, cells, [*notes, *more])
     died = frame.set_index(ID)[["DTHFL", "DTHDT"]].rename(columns={"DTHDT": "DTHDTC"})
     last = as_dates(frame["LSTALVDT"]).fillna(as_dates(frame[end]))
-    silent = dosed & last.isna() & terms(frame["EOSSTT"]).isin(definitions.ongoing)
-    if silent.any():
+    if (silent := dosed & last.isna() & terms(frame["EOSSTT"]).isin(definitions.ongoing)).any():
         dates = pd.concat([as_dates(frame[column]) for column in ("EOSDT", "LSTALVDT", "TRTEDT", "TRTSDT")])
         last = last.mask(silent, definitions.data_cut or dates.max())
         until = "the declared data cut" if definitions.data_cut else "the last date of ADSL"

@@ -16,7 +16,7 @@ floats, empty text is missing. Study days count from the first dose, day 1; the 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,6 @@ _TIME = r"[T ](?:\d\d|-)(?::(?:\d\d|-)){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 FULL = re.compile(rf"\d{{4}}-\d\d-\d\d(?:{_TIME})?", re.ASCII)
 PARTIAL = re.compile(rf"(?:\d{{4}}|-)(?:-(?:0[1-9]|1[0-2]|-)(?:-(?:\d\d|-))?)?-*(?:{_TIME})?", re.ASCII)
 """What SDTM lets a date leave out: day, or month and day; a hyphen stands for a part in between."""
-DATE_RULE = "must be empty or a date of ISO 8601: YYYY-MM-DD (a time may follow), or as much of it as is known"
 
 
 class CdiscError(errors.Refusal, ValueError):
@@ -52,13 +51,10 @@ class CdiscError(errors.Refusal, ValueError):
 TERMS: dict[str, Any] = settings.read(Path(__file__).with_name("terms.yaml"), CdiscError)
 COLUMNS = TERMS["columns"]
 RANGES: dict[str, Any] = settings.read(Path(__file__).with_name("ranges.yaml"), CdiscError)
+RULES: dict[str, str] = RANGES["rules"]
 ID = "USUBJID"
 WHOLE = "must be a whole date of ISO 8601, YYYY-MM-DD"
 NO_ARMS = frozenset(map(plain, (*TERMS["standard"]["not_randomised"], *TERMS["standard"]["not_treated"])))
-DAY_RULE = "must be a whole study day from {:,} to {:,}, and there is no day 0"
-RANGE_RULE = "must be a number from {:g} to {:g}"
-YEAR_RULE = "must lie between the years {} and {}"
-UNKNOWN = "no subject of {} has this id"
 SMALL = 100_000
 """Rows of a file whose columns are kept while a trial is read, for another reader of the same."""
 
@@ -183,7 +179,7 @@ def _numbers(values: pd.Series) -> tuple[pd.Series, list[Problem]]:
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     none, day = numbers.isna() & values.notna(), name.endswith(RANGES["day_ending"])
     low, high = RANGES["day"] if day else RANGES["columns"].get(name, RANGES["number"])
-    rule = (DAY_RULE if day else RANGE_RULE).format(low, high)
+    rule = RULES["day" if day else "number"].format(low, high)
     bad = ~numbers.between(low, high) | (day & (numbers.eq(0) | numbers.mod(1).ne(0)))
     return numbers, spelled(name, "must be a number", values, none) + lines_of(name, rule, bad & numbers.notna())
 
@@ -197,7 +193,7 @@ def _date_problems(values: pd.Series) -> list[Problem]:
     else:
         year = as_dates(values.mask(bad)).dt.year
         outside = year.notna() & ~year.between(*years)
-    return [*spelled(name, DATE_RULE, values, bad), *lines_of(name, YEAR_RULE.format(*years), outside)]
+    return [*spelled(name, RULES["date"], values, bad), *lines_of(name, RULES["year"].format(*years), outside)]
 
 
 def counted(told: Mapping[str, Any]) -> list[str]:
@@ -299,8 +295,7 @@ class Source:
         counted from 1.
         """
         names = self.domain(prefix) if split else [name for name in self.files if name == prefix]
-        parts = [self._one(name, list(columns), need) for name in sorted(names)]
-        if not parts:
+        if not (parts := [self._one(name, list(columns), need) for name in sorted(names)]):
             return pd.DataFrame({column: _absent(column) for column in columns})
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
@@ -392,20 +387,18 @@ class Source:
             self.note(f"{self.file(name)}: {int(unknown.sum())} rows {why} are left out.")
             self.left_out(name, int(unknown.sum()), why)
             frame, unknown = frame[~unknown], unknown[~unknown]
-        rule = UNKNOWN.format(self.of_subjects.upper())
+        rule = RULES["subject"].format(self.of_subjects.upper())
         lost = lines_of(ID, "is empty: whose record is it?", frame[ID].isna()) + lines_of(ID, rule, unknown)
-        return frame, lost + (self._elsewhere(name, rule) if unknown.any() else [])
+        return frame, lost + (list(self._elsewhere(name, rule)) if unknown.any() else [])
 
-    def _elsewhere(self, name: str, rule: str) -> list[Problem]:
+    def _elsewhere(self, name: str, rule: str) -> Iterator[Problem]:
         """The same in the other files, so that it is said once."""
-        found = []
         for other in self.files:
             if other in (name, self.of_subjects) or other.startswith(("supp", "rel")) or ID not in self.columns(other):
                 continue
             ids = self._typed(other, [ID])[0][ID].dropna()
             if lines := list(ids.index[~ids.map(plain).isin(self._forms)]):
-                found.append(Problem("", f"{self.file(other)}, lines {some(lines)}: {rule}"))
-        return found
+                yield Problem("", f"{self.file(other)}, lines {some(lines)}: {rule}")
 
     def _alike(self, name: str, frame: pd.DataFrame) -> list[Problem]:
         """Arms of DM or ADSL that differ in case or spaces alone, by the lines of the rarer spelling."""
@@ -480,9 +473,8 @@ def kind(source: Source) -> str:
     like = sorted(name for name in names if re.fullmatch(r"[a-z]{2}|ad[a-z]{2,4}|supp[a-z]{2}", name))
     found = [*like, *([f"{len(names) - len(like)} other data files"] if len(names) > len(like) else [])]
     others, mapped = files.told(source.folder), (source.folder / paths.MAPPING).is_file()
-    raise CdiscError(
-        f"{source.label}: found {', '.join(found) or 'no data files'}; needs DM and DS (SDTM) "
-        f"or ADSL (ADaM) as {', '.join(files.ENDINGS)}"
-        + (f"; not read: {others}" if others else "")
-        + (f"; for the table that its mapping names: --trial {source.label}/{paths.MAPPING}" if mapped else "")
-    )
+    told = [f"{source.label}: found {', '.join(found) or 'no data files'}"]
+    told += [f"needs DM and DS (SDTM) or ADSL (ADaM) as {', '.join(files.ENDINGS)}"]
+    told += [f"not read: {others}"] if others else []
+    told += [f"for the table that its mapping names: --trial {source.label}/{paths.MAPPING}"] if mapped else []
+    raise CdiscError("; ".join(told))

@@ -179,8 +179,7 @@ def completion_begins(patients: pd.DataFrame) -> int | None:
     170
     """
     completed = patients.loc[patients["reason_group"].eq(COMPLETED), "event_day"]
-    few = len(completed) < FEWEST_COMPLETERS
-    return None if few else int(np.quantile(completed, EARLY_SHARE, method="lower"))
+    return None if len(completed) < FEWEST_COMPLETERS else int(np.quantile(completed, EARLY_SHARE, method="lower"))
 
 
 @dataclass(frozen=True)
@@ -342,8 +341,7 @@ def _before_the_cut(
     patients = patients[here].reset_index(drop=True)
     last = days_until(cut, patients["start"])
     for name in ESTIMANDS:
-        late = patients[f"{name}_day"] > last
-        patients.loc[late, [f"{name}_day", f"{name}_reason"]] = [np.nan, None]
+        patients.loc[patients[f"{name}_day"] > last, [f"{name}_day", f"{name}_reason"]] = [np.nan, None]
     of = events["id"].map(pd.Series(last.to_numpy(), index=patients["id"]))
     events = events[(events["day"] <= of) & ~(events["known_day"] > of)]
     seen = events.groupby("id")["day"].max().reindex(patients["id"]).to_numpy()
@@ -415,8 +413,7 @@ def _both(patients: pd.DataFrame, definitions: Definitions, recorded: Sequence[s
 def _complete(patients: pd.DataFrame) -> pd.DataFrame:
     """Patients with all columns of `EXIT_COLUMNS`; a source of one exit gives event_day and reason."""
     if "event_day" in patients:
-        left = patients["reason"].notna()
-        own = {"study_day": patients["event_day"].where(left), "study_reason": patients["reason"]}
+        own = {"study_day": patients["event_day"].where(patients["reason"].notna()), "study_reason": patients["reason"]}
         patients = patients.assign(**own, last_day=patients["event_day"])
     empty = {"start": pd.NaT, "treatment_reason": pd.NA, "study_reason": pd.NA}
     return patients.assign(**{name: empty.get(name, np.nan) for name in EXIT_COLUMNS[1:] if name not in patients})
@@ -465,8 +462,7 @@ def assemble(
     if "site_group" not in patients:
         patients["site_group"] = pool_sites(patients["site"], patients["arm"], definitions)
     definitions = dataclasses.replace(resolve(definitions, patients), estimand=estimand)
-    ours = {*PATIENT_COLUMNS, *EXIT_COLUMNS}
-    baseline = tuple(c for c in patients if c not in ours and patients[c].notna().any())
+    baseline = tuple(c for c in patients if c not in PATIENT_COLUMNS + EXIT_COLUMNS and patients[c].notna().any())
     patients, notes = _outcome(patients, definitions), (*left_out_notes(left_out), *notes)
     flow = _flow(patients, definitions, screened, left_out) | _both(patients, definitions, estimands)
     table = patients[[*PATIENT_COLUMNS[:4], *baseline, *PATIENT_COLUMNS[4:], "time", "event_group", "status"]]
