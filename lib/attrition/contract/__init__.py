@@ -6,9 +6,9 @@ published trial satisfies each of them. What contradicts itself in it is counted
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,7 @@ FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
 RULES: dict[str, str] = FILE["rules"]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column of a contract: a unique text, a category of some levels, or a whole number from `low` to `high`.
 
     `known_at` says when a running trial would know it; `meaning` and `unit` are for the data dictionary.
@@ -46,8 +45,7 @@ class Column:
         return ", ".join(self.levels) if self.kind == LEVELS else "unique, not empty"
 
 
-@dataclass(frozen=True)
-class Contract:
+class Contract(NamedTuple):
     """Columns of a table, the names of its rules across columns, and whether one row is one patient."""
 
     columns: tuple[Column, ...]

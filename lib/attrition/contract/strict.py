@@ -12,10 +12,9 @@ import io
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,8 +46,7 @@ SPELLINGS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong (a rule in words, without any value), and where.
 
     `column` is empty for a whole row or file; `line` counts the header as line 1, and is 0 for the whole file.
@@ -223,7 +221,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
         notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
     # with the wrong line as header every row below it is wrong as well: that is said once
     narrowest = min((len(row) for row in ragged if row), default=len(header) if len(first) else 0)
-    uneven = _ragged(lines, ragged, len(header))
+    uneven = list(_ragged(lines, ragged, len(header)))
     refuse(file, _header_problems(header, narrowest) or uneven or _no_header(header, cells))
     if not len(first):
         raise refused(file, "there is a header and no row below it")
@@ -281,16 +279,12 @@ def _decoded(content: bytes, file: str) -> str:
     if every_other_nul or content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refused(file, "the file looks like UTF-16; save it as UTF-8")
     if b"\0" in content:
-        raise refused(file, "a NUL byte: this is no text file", _line_of(content, content.index(b"\0")))
+        raise refused(file, "a NUL byte: this is no text file", content.count(b"\n", 0, content.index(b"\0")) + 1)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         rule = "the file is not UTF-8; it looks like Latin-1 or Windows-1252; save it as UTF-8"
-        raise refused(file, rule, _line_of(content, error.start)) from None
-
-
-def _line_of(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
+        raise refused(file, rule, content.count(b"\n", 0, error.start) + 1) from None
 
 
 Records = tuple[list[str], Sequence[pa.Array], Sequence[int], list[list[str]]]
@@ -353,16 +347,14 @@ def _header_problems(header: list[str], narrowest: int) -> list[Problem]:
     return found + [Problem(name, "the name stands twice in the header", 1) for name in twice]
 
 
-def _ragged(lines: Sequence[int], rows: list[list[str]], width: int) -> list[Problem]:
-    problems = []
+def _ragged(lines: Sequence[int], rows: list[list[str]], width: int) -> Iterator[Problem]:
     for line, row in zip(lines, rows, strict=False):
         if not row:
-            problems.append(Problem("", "a blank line inside the table", line))
+            yield Problem("", "a blank line inside the table", line)
         elif len(row) != width:
             hint = " (an unquoted comma, or a decimal comma?)" if len(row) > width else ""
             cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
-            problems.append(Problem("", f"{cells} where the header has {width}{hint}", line))
-    return problems
+            yield Problem("", f"{cells} where the header has {width}{hint}", line)
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:

@@ -6,7 +6,6 @@ by a fit that has not seen them (`modelcard.out_of_fold`). Nothing that is retur
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from notebook_report.sources import file_digest
 FEWEST, MOST = 20, 20_000
 """Patients of a file, memory being bounded by it; the fewest also of those who left, and stayed, of a trial to fit."""
 DEALS, RESAMPLES = 999, 1000
-ASKED = replace(score.INPUT, unique_patients=True)
-KNOWN = replace(ASKED, columns=(*ASKED.columns, *(c for c in contract.TRIAL.columns if c.name == "dropout")))
+ASKED = score.INPUT._replace(unique_patients=True)
+KNOWN = ASKED._replace(columns=(*ASKED.columns, *(c for c in contract.TRIAL.columns if c.name == "dropout")))
 WATCHED = [name for name in monitoring.WATCHED if name in ASKED.names]
 CODES = {"none": errors.OK, "inspect": 10, "recalibrate": 11, "retrain": 12}
 """Exit codes by advice."""
