@@ -7,7 +7,7 @@ notebooks ask for a trial by its name. So no path of the reader's machine gets i
 import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -114,10 +114,8 @@ def _beside(table: Path) -> Path:
     if len(found) == 1:
         return found[0]
     several = f"several mappings beside it ({', '.join(p.name for p in found)})" if found else "no mapping"
-    raise MappingError(
-        f"{table.name}: a flat table with {several}; give one with --mapping FILE (./run_all.sh --trial template "
-        "writes an annotated one); of CDISC files give the folder"
-    )
+    how = "give one with --mapping FILE (./run_all.sh --trial template writes an annotated one)"
+    raise MappingError(f"{table.name}: a flat table with {several}; {how}; of CDISC files give the folder")
 
 
 def _kind(place: str) -> str:
@@ -180,17 +178,12 @@ def named(places: Sequence[str], mappings: Sequence[str] = ()) -> list[TrialFile
         above = Path(place).parent
         with _named(str(above), len(places) > 1 and above != Path()):
             found.append(_files(place, kind, next(each, None) if kind != "mapping" else None))
-    return _apart(found)
-
-
-def _apart(found: list[TrialFiles]) -> list[TrialFiles]:
-    """Different names for different trials: where they agree, the names of the files decide."""
-    if len({one.name for one in found}) < len(found):
+    if len({one.name for one in found}) < len(found):  # then the names of the files decide
         found = [replace(one, name=slug(Path(one.place).stem)) for one in found]
     names = [one.name for one in found]
     if twice := [name for name in names if names.count(name) > 1]:
-        same = f"two trials have the same name ({twice[0]})"
-        raise MappingError(f"{same}; name them in their mappings, or rename a folder")
+        how = "name them in their mappings, or rename a folder"
+        raise MappingError(f"two trials have the same name ({twice[0]}); {how}")
     return found
 
 
@@ -284,11 +277,10 @@ def register(trials: Sequence[TrialFiles], out: Path) -> None:
 
 def registered(out: Path | None = None) -> list[TrialFiles]:
     """Trials of a run; empty when it is about the pilot alone, or the register cannot be read."""
-    try:
+    with suppress(OSError, ValueError, TypeError, RecursionError):
         content = json.loads(((out or paths.out()) / paths.REGISTER).read_text(encoding="utf-8"))
         return [TrialFiles(**one) for one in content]
-    except (OSError, ValueError, TypeError, RecursionError):
-        return []
+    return []
 
 
 def load(

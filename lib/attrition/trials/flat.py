@@ -328,8 +328,7 @@ def _kind(cells: Cells, column: str | None, all_are: str | None) -> pd.Series:
 
 def events(m: TableMapping, ids: pd.Series, until: pd.Series) -> tuple[pd.DataFrame, list[str]]:
     """The dated records of the long table, if the mapping names one, and notes; `until` is each patient's last day."""
-    e = m.events
-    if e is None:
+    if (e := m.events) is None:
         numbers = dict.fromkeys(("value", "day", "known_day"), float)
         return pd.DataFrame(columns=common.EVENT_COLUMNS, dtype="str").astype(numbers), []
     named = [e.id, e.day, e.known_day, e.kind, e.name, e.value, e.detail]
@@ -404,8 +403,7 @@ def load(path: str | Path | pd.DataFrame, m: TableMapping, name: str | None = No
     """
     path, m = path if isinstance(path, pd.DataFrame) else Path(path), mapping.for_table(m)
     table = patients(path, m)
-    until = days_until(definitions(m, "").data_cut, table["start"])
-    records, told = events(m, table["id"], until)
+    records, told = events(m, table["id"], days_until(definitions(m, "").data_cut, table["start"]))
     schedule, notes = _schedule(m, records), [*table.attrs["notes"], *told]
     if m.data_cut and m.start_date is None:
         notes.append("The mapping names a data cut and no start_date: days are taken as they stood at the cut.")

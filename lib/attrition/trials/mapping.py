@@ -4,6 +4,7 @@ A flat table needs ``[columns]``, which column is what, and a horizon; of a fold
 key is known: another one is refused with the key that was probably meant, and all that is wrong is said at once.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -40,10 +41,8 @@ def as_date(value: Any) -> datetime.date | None:
     True
     """
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        try:
+        with contextlib.suppress(ValueError):
             return datetime.date.fromisoformat(value)
-        except ValueError:
-            return None
     return value if type(value) is datetime.date else None
 
 
@@ -217,8 +216,7 @@ def read(source: str | Path | Mapping[str, Any]) -> TableMapping:
         content = _parsed(path)
     content = _tidy(content)
     found = [re.sub(r"^(\w+): ", r"[\1] ", told) for told in settings.problems(content, SHAPE, "")]
-    found = found or [said for broken, said in _across(content) if broken]
-    if found:
+    if found := found or [said for broken, said in _across(content) if broken]:
         raise MappingError("\n  ".join([f"{path.name}: refused, {len(found)} problem(s)", *sorted(found)]))
     return _built(path, content)
 
@@ -228,8 +226,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise MappingError(f"{path.name}: a mapping ends in {', '.join(ENDINGS)}")
     if not path.exists():
         raise NoMappingError(f"{path.name}: there is no such mapping file")
-    content = settings.read(path, MappingError, settings.StrictLoader)
-    if not content:
+    if not (content := settings.read(path, MappingError, settings.StrictLoader)):
         raise MappingError(f"{path.name}: the mapping is empty; ./run_all.sh --trial template writes an annotated one")
     return content
 

@@ -16,14 +16,9 @@ from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Tria
 
 WRITTEN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 QUESTIONS: dict[str, str] = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
-TEXT = jinja2.Template(
-    Path(__file__).with_suffix(".txt.j2").read_text(encoding="utf-8"), trim_blocks=True, lstrip_blocks=True
-)
+PAGE = Path(__file__).with_suffix(".txt.j2").read_text(encoding="utf-8")
+TEXT = jinja2.Template(PAGE, trim_blocks=True, lstrip_blocks=True)
 CELLS = [*CELL, "records", "used", "taken_for"]
-
-
-def _table(frame: pd.DataFrame) -> list[str]:
-    return frame.astype(object).fillna("").to_string(index=False).splitlines()
 
 
 def _counts(terms: pd.Series) -> str:
@@ -71,7 +66,8 @@ def text(trial: Trial, label: str) -> str:
         tables = {"What every reason was taken for": told.rename(columns={"reason_group": "taken for"})}
     if trial.account:
         tables["Rows read"] = pd.DataFrame(list(trial.account), columns=["file", "rows", "left out", "why"])
-    return TEXT.render(facts, tables={title: _table(table) for title, table in tables.items()}).rstrip("\n")
+    plain = {title: table.astype(object).fillna("").to_string(index=False) for title, table in tables.items()}
+    return TEXT.render(facts, tables={title: text.splitlines() for title, text in plain.items()}).rstrip("\n")
 
 
 def mapping(trial: Trial) -> str:
