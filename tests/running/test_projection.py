@@ -205,7 +205,7 @@ def test_further_starts_keep_the_completers_as_often_as_asked(known):
         assert held[0] < sure < held[2]
         assert held[1] == pytest.approx(sure, abs=0.02)
     assert p.to_start(1) == 0
-    assert dataclasses.replace(p, stay=np.zeros_like(p.stay)).to_start(p.kept_by_plan) is None
+    assert p._replace(stay=np.zeros_like(p.stay)).to_start(p.kept_by_plan) is None
     assert projection.project(p.now).to_start(None) is None
 
 

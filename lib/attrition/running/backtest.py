@@ -49,7 +49,7 @@ def before(
         row = {"cut": date, **so_far, **judged(p.leaving[0], came)}
         row |= judged(p.leaving[0] + p.competing[0], came + competed, "_any")
         is_open = bool(then.get("ongoing", 0))
-        row |= {name: None for name in ("inside", "inside_any", "mid_pit", "mid_pit_any") if is_open}
+        row |= dict.fromkeys(("inside", "inside_any", "mid_pit", "mid_pit_any")) if is_open else {}
         row |= {"low_plain": plain["low"], "high_plain": plain["high"], "naive": so_far["left"] / len(now.patients)}
         rows.append(row | {"p_above": p.p_above, "open": is_open})
     return pd.DataFrame(rows)
@@ -89,8 +89,7 @@ def _day_of(known: pd.DataFrame) -> pd.Series:
 def path(known: pd.DataFrame, horizon: int, dates: Sequence[pd.Timestamp], counts: str = "any") -> list[int]:
     """How many were gone by these days, of all that had begun; see `Standing.gone`."""
     gone = known[known["cause"].isin([LEFT, COMPETED] if counts == "any" else [LEFT]) & (known["day"] <= horizon)]
-    when = _day_of(gone)
-    return [int((when <= date).sum()) for date in dates]
+    return [int((_day_of(gone) <= date).sum()) for date in dates]
 
 
 def calendar(

@@ -37,8 +37,7 @@ def pieces(now: Standing, visits: Sequence[int] = (), recorded: str | None = Non
 
 def days_in(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Days of each span, from `low` to `high`, in each piece, shape (..., K)."""
-    part = np.minimum(high[..., None], edges[1:]) - np.maximum(low[..., None], edges[:-1])
-    return np.maximum(part, 0)
+    return np.maximum(np.minimum(high[..., None], edges[1:]) - np.maximum(low[..., None], edges[:-1]), 0)
 
 
 def tallied(day: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -107,8 +106,7 @@ def posterior(
     for _ in range(50):
         rate = T * np.exp(theta)
         gradient = D - rate - np.einsum("gij,bgj->bgi", Q, theta - mu)
-        curvature = Q + rate[..., None] * np.eye(k)
-        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        step = np.linalg.solve(Q + rate[..., None] * np.eye(k), gradient[..., None])[..., 0]
         theta += step * np.minimum(1, 1 / np.abs(step).max(axis=2, keepdims=True).clip(1e-12))
         if np.abs(step).max() < 1e-6:
             break

@@ -149,11 +149,8 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
         rows.append(row | {"p_above": float(sure[0])})
     table = pd.DataFrame(rows, columns=["date", "enrolled", "events", "expected", "llr", "alarm_at", "p_above"])
     enough = table["events"] >= FEWEST_EVENTS
-    table = table.assign(
-        rung_a=enough & (table["llr"] >= c),
-        rung_b=enough & (table["p_above"] >= SURE),
-        rung_simple=simple(table["events"], table["enrolled"], p0),
-    )
+    table["rung_a"], table["rung_b"] = enough & (table["llr"] >= c), enough & (table["p_above"] >= SURE)
+    table["rung_simple"] = simple(table["events"], table["enrolled"], p0)
     rang = {f"rang_{rule}": next(iter(table.loc[table[f"rung_{rule}"], "date"]), None) for rule in ("a", "b", "simple")}
     rule = "A" if isinstance(plan["dropout"], list) and len(plan["dropout"]) > 1 else "B"
     found = {"looks": table, "rule": rule, "c": c, "p0": p0, "rang": rang[f"rang_{rule.lower()}"], **rang}

@@ -1,8 +1,8 @@
 """How many of the enrolled, and of the planned, will have left by the horizon: draws from what is known on a day."""
 
+import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,7 @@ def word(p: float | None) -> str:
     return "will exceed the plan" if p >= 0.95 else "probably exceeds" if p >= 0.80 else "cannot tell yet"
 
 
-@dataclass(frozen=True)
-class Projection:
+class Projection(NamedTuple):
     """Draws of what is to come: leaving, competing, without_drift (2, n: of the enrolled, and of those to be enrolled).
 
     ``events`` and ``exposure`` (2, K) are those by piece; ``stay`` is the probability that a patient who starts last is
@@ -68,8 +67,7 @@ class Projection:
     @property
     def retained(self) -> np.ndarray:
         """Patients of the planned who are neither lost nor have a competing event at the horizon, in each draw."""
-        so_far = self.now.counts
-        return self.planned - so_far["left"] - so_far["competing"] - (self.leaving + self.competing).sum(axis=0)
+        return self.planned - self.now.gone() - (self.leaving + self.competing).sum(axis=0)
 
     @property
     def kept_by_plan(self) -> int | None:
@@ -94,25 +92,18 @@ class Projection:
         """
         if completers is None:
             return None
-        missing = completers - self.retained
-        low, high = -1, 1
-        while binom.sf(missing - 1, high, self.stay).mean() < sure:
-            if high > MOST_STARTS * self.planned:
-                return None
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if binom.sf(missing - 1, middle, self.stay).mean() >= sure else (middle, high)
-        return high
+        missing, most = completers - self.retained, 1 << (MOST_STARTS * self.planned).bit_length()
+        by = range(most + 1)
+        found = bisect.bisect_left(by, sure, key=lambda n: binom.sf(missing - 1, n, self.stay).mean())
+        return found if found <= most else None
 
     def facts(self) -> dict[str, Any]:
         """Numbers of the projection for a table or a sentence; those of draws as median and 90 % interval."""
         found: dict[str, Any] = {}
-        lost = self.now.counts["left"] + self.now.counts["competing"]
         for name, parts in (("enrolled", slice(0, 1)), ("planned", slice(0, 2))):
             leaving, competing = self.leaving[parts].sum(axis=0), self.competing[parts].sum(axis=0)
             n = self.planned if name == "planned" else len(self.now.patients)
-            each = {"leaving": leaving, "competing": competing, "retained": n - lost - leaving - competing}
+            each = {"leaving": leaving, "competing": competing, "retained": n - self.now.gone() - leaving - competing}
             each["leaving_without_drift"] = self.without_drift[parts].sum(axis=0)
             each |= {"gone": self.gone} if name == "planned" else {}
             ends = {key: zip(("low", "median", "high"), quantiles(draws), strict=True) for key, draws in each.items()}
@@ -204,8 +195,7 @@ def project(
 
 def curve_of(plan: Mapping[str, Any], horizon: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Days, and the planned cumulative hazard on them, log-linear in survival between; None without a planned rate."""
-    given = plan.get("dropout")
-    if given is None:
+    if (given := plan.get("dropout")) is None:
         return None
     points = given if isinstance(given, list) else [[horizon, given]]
     days, shares = (np.array([0.0, *column]) for column in zip(*points, strict=True))
@@ -213,15 +203,14 @@ def curve_of(plan: Mapping[str, Any], horizon: int) -> tuple[np.ndarray, np.ndar
         raise CdiscError(f"[plan] dropout must rise from day 1 or later to the horizon, day {horizon}, or beyond")
     hazard = -np.log1p(-shares)
     inside = days < horizon
-    at_end = np.interp(horizon, days, hazard)
-    return np.append(days[inside], horizon), np.append(hazard[inside], at_end)
+    return np.append(days[inside], horizon), np.append(hazard[inside], np.interp(horizon, days, hazard))
 
 
 def _fan(now: Standing, months: pd.DatetimeIndex, cumulative: np.ndarray, counts: str) -> pd.DataFrame:
     so_far = now.gone(counts)
-    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
-    found = np.quantile(cumulative, shares, axis=0, method="inverted_cdf").astype(int) + so_far
-    table = pd.DataFrame(dict(zip(("low", "low_50", "median", "high_50", "high"), found, strict=True)))
+    shares = {"low": 0.05, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high": 0.95}
+    found = np.quantile(cumulative, [*shares.values()], axis=0, method="inverted_cdf").astype(int) + so_far
+    table = pd.DataFrame(dict(zip(shares, found, strict=True)))
     today = pd.DataFrame({name: [so_far] for name in table}).assign(date=[now.cut])
     return pd.concat([today, table.assign(date=months)], ignore_index=True)[["date", *table]]
 

@@ -1,8 +1,7 @@
 """States of the enrolled on a day, subjects remaining by planned visit, and the power that is left."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,8 +46,7 @@ def course(trial: Trial, cut: Any = None, lost: pd.Series | None = None) -> pd.D
     return frame.assign(arm=trial.patients["arm"]).sort_values(["start", "day", "cause", "group"], ignore_index=True)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """The enrolled on a day, each in one of `STATES`.
 
     Patients have start, day, cause, group, arm; `u` (study day of the cut), `state` and `time` (days at risk, at most
@@ -191,8 +189,7 @@ def power_left(retained: np.ndarray, plan: Mapping[str, Any], completers: int | 
     found: dict[str, Any] = dict(zip(("retained_low", "retained", "retained_high"), quantiles(retained), strict=True))
     if completers is not None:
         found["completers_planned"] = completers
-    both = power(np.append(retained, completers or 0), plan)
-    if both is None:
+    if (both := power(np.append(retained, completers or 0), plan)) is None:
         return found
     each = both[:-1]
     found["power"] = float(each.mean())

@@ -105,10 +105,9 @@ def summary(trial: Trial, cut: Any, unblinded: bool = False, plan: Mapping[str, 
     if not found["calendar"]:
         return found | {"note": f"{found['undated']} start dates missing: by study day alone, no limit or backtest"}
     then = at(known, now.cut - pd.DateOffset(months=1), H)
-    since = {
-        name: now.counts[of] - then.counts[of] for name, of in {"started": "enrolled", "through": "through"}.items()
-    }
-    found["since"] = {"date": then.cut, **since, "gone": now.gone(counts) - then.gone(counts)}
+    new = {name: n - then.counts[name] for name, n in now.counts.items()}
+    since = {"started": new["enrolled"], "through": new["through"], "gone": now.gone(counts) - then.gone(counts)}
+    found["since"] = {"date": then.cut, **since}
     found |= {"fan": p.fan, "drift": limit.drift(now)}
     found["information"] = float(now.patients["u"].clip(0, H).sum() / (p.planned * H))
     late = overdue(trial, now)
@@ -138,12 +137,10 @@ def shares(found: Mapping[str, Any]) -> pd.DataFrame | None:
     if "projection" not in found:
         return None
     end, power, p0 = found["projection"]["planned"], found["power"], found["projection"]["p0"]
-    kept, left = (
-        np.array([power.get(f"{name}{end}") for end in ("", "_low", "_high")]) for name in ("retained", "power")
-    )
-    gone = np.array([end["gone"][k] for k in ("median", "low", "high")])
-    rows = {"dropout": [*gone / end["n"], p0]}
-    rows["completers"] = [*kept / end["n"], None if p0 is None else power["completers_planned"] / end["n"]]
+    kept, left = ([power.get(name + of) for of in ("", "_low", "_high")] for name in ("retained", "power"))
+    gone = [end["gone"][k] for k in ("median", "low", "high")]
+    rows = {"dropout": [*np.divide(gone, end["n"]), p0]}
+    rows["completers"] = [*np.divide(kept, end["n"]), None if p0 is None else power["completers_planned"] / end["n"]]
     rows |= {"power left": [*left, power.get("power_planned")]} if "power" in power else {}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high", "planned"], dtype=float)
     return table.mul(100).rename_axis("label").reset_index()
