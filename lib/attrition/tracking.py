@@ -51,15 +51,12 @@ def store_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder() / 'mlflow.db'}"
 
 
-def _artifacts() -> str:
-    return (folder() / "artifacts").as_uri()
-
-
 def follow() -> None:
     """Have the local store look for its files where it stands now: MLflow knows full addresses only."""
     if not (folder() / "mlflow.db").exists():
         return
-    now, moved = _artifacts(), "WHERE artifact_location LIKE '%/mlruns/artifacts' AND artifact_location != ?"
+    now = (folder() / "artifacts").as_uri()
+    moved = "WHERE artifact_location LIKE '%/mlruns/artifacts' AND artifact_location != ?"
     with contextlib.closing(sqlite3.connect(folder() / "mlflow.db", timeout=60)) as base, base:
         if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_versions'").fetchone():
             return  # its tables are being made
@@ -86,11 +83,10 @@ def client() -> Any:
 
 def experiment(client: Any, study: str) -> str:
     """Id of a study's experiment, made when it is not there yet."""
-    found = client.get_experiment_by_name(study)
-    if found:
+    if found := client.get_experiment_by_name(study):
         return found.experiment_id
-    local = store_uri().startswith("sqlite")
-    return client.create_experiment(study, _artifacts() if local else None, {"mlflow.experimentKind": MLFLOW["kind"]})
+    place = (folder() / "artifacts").as_uri() if store_uri().startswith("sqlite") else None
+    return client.create_experiment(study, place, {"mlflow.experimentKind": MLFLOW["kind"]})
 
 
 def warn_of(what: str, error: Exception) -> None:
@@ -127,18 +123,16 @@ def _drawn(notebook: Mapping[str, Any]) -> dict[str, str]:
 
 def _tracked(out: Path) -> dict[str, str]:
     """Key of each chapter that the store has; none where the file cannot be read."""
-    try:
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         return dict(json.loads((out / ".state" / "tracked.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return {}
+    return {}
 
 
 def waiting(out: Path) -> dict[str, str]:
     """Chapters that have been run and are not in the store yet, with the key of what they were run from."""
     from notebook_report.state import State  # not at the top: a served model has no runs, and not what this needs
 
-    state = State(out)
-    done, keys = _tracked(out), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
+    done, keys = _tracked(out), {c.name: State(out).read(c.name).get("key") for c in project.current.chapters}
     return {name: key for name, key in keys.items() if key and done.get(name) != key}
 
 
@@ -166,12 +160,9 @@ def annotate(client: Any, run_id: str, params: Given = None, metrics: Given = No
     """
     from mlflow.entities import Metric, Param, RunTag
 
-    client.log_batch(
-        run_id,
-        metrics=[Metric(NAME.sub("_", name), value, 0, 0) for name, value in (metrics or {}).items()],
-        params=[Param(name, str(value)) for name, value in (params or {}).items()],
-        tags=[RunTag(*item) for item in (tags or {}).items()],
-    )
+    numbers = [Metric(NAME.sub("_", name), value, 0, 0) for name, value in (metrics or {}).items()]
+    texts = [Param(name, str(value)) for name, value in (params or {}).items()]
+    client.log_batch(run_id, metrics=numbers, params=texts, tags=[RunTag(*item) for item in (tags or {}).items()])
 
 
 def _create(client: Any, study: str, name: str, told: Mapping[str, Any], tags: Mapping[str, str]) -> str:
@@ -188,8 +179,8 @@ def _inputs(client: Any, run_id: str, data: list[Path]) -> None:
     from mlflow.entities import Dataset, DatasetInput
 
     digests = {path.name: file_digest(path) for path in data if path.exists()}
-    known = [DatasetInput(Dataset(k, v[:36], "local", json.dumps({"uri": k}))) for k, v in digests.items()]
-    client.log_inputs(run_id, known)
+    known = [Dataset(name, digest[:36], "local", json.dumps({"uri": name})) for name, digest in digests.items()]
+    client.log_inputs(run_id, list(map(DatasetInput, known)))
     annotate(client, run_id, tags={f"sha256.{name}": digest for name, digest in digests.items()})
 
 

@@ -20,10 +20,7 @@ TRACKED = ("raw", "processed")
 CHECKSUMS = "checksums.sha256"
 MADE = ("__pycache__", ".egg-info")
 HEAD = "# Written by a full ./run_all.sh, or python -m attrition versions.\n"
-PLOTS = [
-    {"reports/tables/fig-roc.csv": {"x": "false_positive_rate", "y": "recall"}},
-    {"reports/tables/fig-calibration.csv": {"x": "predicted", "y": "observed"}},
-]
+PLOTS = {"fig-roc": ("false_positive_rate", "recall"), "fig-calibration": ("predicted", "observed")}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -84,11 +81,10 @@ def pipeline(root: Path) -> dict[Path, str]:
     if not all((root / path).exists() for path in metrics):
         return {}
     entry = functools.cache(lambda name: _entry(root / name, name))
-    noted = {
-        name: {"cmd": stage["cmd"], "deps": [*map(entry, stage["deps"])], "outs": [entry(_result(name))]}
-        for name, stage in stages.items()
-    }
-    plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": PLOTS}
+    deps_of = {name: {"deps": [*map(entry, stage["deps"])]} for name, stage in stages.items()}
+    noted = {name: stages[name] | deps | {"outs": [entry(_result(name))]} for name, deps in deps_of.items()}
+    plots = [{f"reports/tables/{id}.csv": {"x": x, "y": y}} for id, (x, y) in PLOTS.items()]
+    plan = {"stages": stages, "params": ["params.yaml"], "metrics": metrics, "plots": plots}
     contents = {"dvc.yaml": plan, "dvc.lock": {"schema": "2.0", "stages": noted}}
     # by way of JSON nothing is shared, so that there are no anchors, which DVC's own files do not have
     apart = {name: json.loads(json.dumps(content)) for name, content in contents.items()}

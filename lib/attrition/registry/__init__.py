@@ -181,14 +181,9 @@ def pack(saved: Path, target: Path) -> Path:
     """Write a saved scorer to a new folder as an MLflow model: code instead of a pickle, signature, pinned packages."""
     import mlflow.pyfunc
 
-    mlflow.pyfunc.save_model(
-        target,
-        python_model=str(Path(__file__).with_name("serving.py")),
-        artifacts={"scorer": str(saved)},
-        signature=signature(),
-        input_example=pd.DataFrame([SERVED["example"]]),
-        pip_requirements=requirements(),
-    )
+    made_of: dict[str, Any] = {"artifacts": {"scorer": str(saved)}, "pip_requirements": requirements()}
+    made_of |= {"signature": signature(), "input_example": pd.DataFrame([SERVED["example"]])}
+    mlflow.pyfunc.save_model(target, python_model=str(Path(__file__).with_name("serving.py")), **made_of)
     return target
 
 

@@ -43,8 +43,7 @@ def chosen(table: pd.DataFrame, rule: Mapping[str, Any]) -> dict[str, Any]:
     champion = table[table["chosen"] == "yes"].iloc[0]
     facts = {"label": champion["label"], "value": champion["value"], "behind": champion["behind"], "second": None}
     facts |= {"metric": METRIC_NAMES.get(rule["metric"], rule["metric"]), "margin": rule["margin"]}
-    others = table[table["chosen"] == "no"].sort_values("behind")
-    if not others.empty:
+    if not (others := table[table["chosen"] == "no"].sort_values("behind")).empty:
         facts |= {"second": others["label"].iloc[0], "lead": others["behind"].iloc[0]}
     return facts
 
@@ -72,8 +71,7 @@ def newcomers(seed: int, n: int = 3) -> pd.DataFrame:
     The last one is older than any patient of the published trial, to show what scoring says of it.
     """
     drawn = simulate.draw_patients(simulate.PUBLISHED_LAW, n, seeds.stream(seed, "newcomers"))
-    drawn = drawn.assign(patient_id=[f"NEW-{i}" for i in range(1, n + 1)])
-    text = drawn[INPUT.names].astype("str")
+    text = drawn.assign(patient_id=[f"NEW-{i}" for i in range(1, n + 1)])[INPUT.names].astype("str")
     text.iloc[-1, text.columns.get_loc("age")] = "97"
     return text.set_axis(pd.RangeIndex(2, n + 2, name="line"))
 

@@ -58,8 +58,7 @@ class ScoringModel(PythonModel):
             With the rows (counted from 1), columns and rules that are broken.
         """
         try:
-            threshold = (params or {}).get("threshold", PRESETS["published"])
-            return self.scorer.answer(as_text(model_input), threshold)
+            return self.scorer.answer(as_text(model_input), (params or {}).get("threshold", PRESETS["published"]))
         except errors.Refusal as error:
             raise RefusedRequest(str(error)) from None
 
