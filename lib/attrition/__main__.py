@@ -134,8 +134,7 @@ def score_trial(args: argparse.Namespace) -> int:
     _refuse_to_lose(target, own.OUTPUT, *files.files())
     scored, found = model.score(trial)
     found |= {"file": target, "fitted": own.data_of(files) == model.card["data_sha256"]}
-    doubts = upkeep.told("doubts", found)
-    if doubts and not args.anyway:
+    if (doubts := upkeep.told("doubts", found)) and not args.anyway:
         print(f"{doubts}\nnothing was written; --anyway writes it", file=sys.stderr)
         return errors.CONTRACT
     text = results.inert(scored).to_csv(index=False, lineterminator="\n", float_format="%.6f")

@@ -69,8 +69,7 @@ def _in_table(path: Path, fewest: int) -> Iterator[Cell]:
 
 def _in_results(value: Any, path: Path, keys: tuple[str, ...], fewest: int) -> Iterator[Cell]:
     if isinstance(value, Mapping | list):
-        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, part in parts:
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
             if key not in RULES["no_patients_in"]:
                 yield from _in_results(part, path, (*keys, str(key)), fewest)
     elif isinstance(value, int) and not isinstance(value, bool) and _few(value, fewest):
@@ -209,10 +208,9 @@ def release(out: Path, fewest: int = FEWEST) -> Path:
     kept = {part[0] for part in parts}
     absent = [path.stem for path in sorted((out / "tables").glob("*.csv")) if path.stem not in kept]
     css, js = book.asset("report.css") + display.palette(style), book.asset("report.js")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
-        Path(__file__).with_suffix(".html.j2").read_text(encoding="utf-8")
-    )
-    html = template.render(
+    page = Path(__file__).with_suffix(".html.j2").read_text(encoding="utf-8")
+    pages = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    html = pages.from_string(page).render(
         _summary(out, fewest), css=css, js=js, csp=checks.policy(css, js), parts=parts, absent=absent, fewest=fewest,
         base=BASE, heading=text.heading, of100=lambda share: f"{100 * share:.0f}",
     )  # fmt: skip

@@ -43,7 +43,7 @@ def _applies(marker: str) -> bool:
 
 def pins(lock: Path = LOCK) -> dict[str, str]:
     """Packages that the lock asks for on this machine: name to version."""
-    matches = (PIN.match(line) for line in lock.read_text(encoding="utf-8").splitlines())
+    matches = map(PIN.match, lock.read_text(encoding="utf-8").splitlines())
     return {normal(m[1]): m[2] for m in matches if m and (not m[3] or _applies(m[3].strip()))}
 
 
@@ -86,11 +86,10 @@ def disk_problem(folder: Path) -> str | None:
 
 def _number(file: Path, pattern: str = r"\s*(\d+)\s*", unit: int = 1) -> float:
     """A number in a file of the system; infinite where it is not told."""
-    try:
-        found = re.search(pattern, file.read_text(encoding="ascii", errors="replace"))
-    except OSError:
-        return math.inf
-    return float(found[1]) * unit if found else math.inf
+    with contextlib.suppress(OSError):
+        if found := re.search(pattern, file.read_text(encoding="ascii", errors="replace")):
+            return float(found[1]) * unit
+    return math.inf
 
 
 def _limit(name: str) -> float:

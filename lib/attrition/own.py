@@ -7,9 +7,9 @@ otherwise, as in a blinded trial.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -143,8 +143,7 @@ def keep(trial: Trial, named: str, found: Evaluation, p: Any, seed: int) -> dict
     return {"day": day, "labels": [prediction.LABELS[name] for name in best]}
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """One of the models that `keep` has left: its card, and its name there."""
 
     card: dict[str, Any]

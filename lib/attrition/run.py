@@ -210,8 +210,7 @@ def write_template() -> int:
     from attrition.trials import mapping
     from notebook_report import results
 
-    target = Path.cwd() / paths.MAPPING
-    if target.exists():
+    if (target := Path.cwd() / paths.MAPPING).exists():
         complain(f"{target} is there already and stays as it is; move it away for a new one")
         return OUTPUT
     results.publish(target, mapping.TEMPLATE)

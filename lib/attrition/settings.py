@@ -45,8 +45,7 @@ class _OnceOnly:
         if OTHER_BASE.fullmatch(node.value):
             said = f"{node.value} would be read in another base than ten; write it out, or put it in quotes"
             raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
-        kind = node.tag.rpartition(":")[2]
-        return getattr(self, f"construct_yaml_{kind}")(node)
+        return getattr(self, f"construct_yaml_{node.tag.rpartition(':')[2]}")(node)
 
 
 class Loader(_OnceOnly, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
