@@ -287,9 +287,8 @@ VALIDATE = """
 suppressMessages(library(rms)); set.seed(42)
 table <- read.csv(commandArgs(TRUE)[1])
 fit <- lrm(y ~ ., data = table, x = TRUE, y = TRUE)
-begun <- proc.time()
-found <- validate(fit, B = 500)
-cat("\\n", sum((proc.time() - begun)[1:2]), found["Dxy", "index.corrected"] / 2 + .5)
+spent <- function(k) { begun <- proc.time(); found <<- validate(fit, B = 500); sum((proc.time() - begun)[1:2]) }
+cat("\\n", min(sapply(1:3, spent)), found["Dxy", "index.corrected"] / 2 + .5)
 """
 SCORE = """
 suppressMessages({library(survival); library(prodlim); library(riskRegression)}); options(digits = 15)
@@ -321,7 +320,7 @@ def optimism() -> Iterator[Row]:
     found = [corrected(SEED + number)["corrected"] for number in range(10)]
     apart = abs(float(np.mean(found)) - their_auroc)
     note = f"rms::validate; corrected AUROCs {apart:.4f} apart, Monte-Carlo error of one {np.std(found, ddof=1):.4f}"
-    yield Row("optimism by 500 resamples, a second", 1 / seconds(corrected), 1 / theirs, target=20, note=note)
+    yield Row("optimism by 500 resamples, a second", 1 / seconds(corrected, 9), 1 / theirs, target=20, note=note)
 
 
 def under_censoring() -> Iterator[Row]:

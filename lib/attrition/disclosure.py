@@ -145,7 +145,7 @@ def _rows(table: pd.DataFrame, rule: Mapping[str, Any], fewest: int) -> pd.DataF
         made[name] = _share(table[name], table[counts[0]]).mask(hidden)
     for name in table.columns.intersection(rule.get("estimates", [])):
         made[name] = table[name].map(lambda value: float(f"{value:.2g}")).mask(hidden)
-    return made.dropna(axis=1, how="all").fillna("")
+    return made.dropna(axis=1, how="all").astype(object).fillna("")
 
 
 def safe(table: pd.DataFrame, rule: Mapping[str, Any], fewest: int = FEWEST) -> pd.DataFrame:
