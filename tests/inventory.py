@@ -14,6 +14,8 @@ from attrition import paths
 
 GOLDEN = Path(__file__).parent / "golden" / "inventory.json"
 REPORT = paths.ROOT / "reports"
+DRAWN = re.compile(r"-[a-z]?[0-9a-f]{10}$")
+"""Ends of the ids that matplotlib gives pieces of a drawing, by their coordinates to the last bit."""
 DEPTH = 3
 """Levels of a result that are named; below them keys follow from sizes."""
 
@@ -32,7 +34,8 @@ def _keys(value: Any, name: str = "", depth: int = DEPTH) -> Iterator[str]:
 def take(report: Path = REPORT) -> dict[str, list[str]]:
     """Names of all that a folder with ``report.html``, ``results`` and ``tables`` holds, by kind."""
     html = (report / "report.html").read_text(encoding="utf-8")
-    found = {"ids": set(re.findall(r'\bid="((?:fig|tbl|finding)-[\w-]+)"', html))}
+    ids = re.findall(r'\bid="((?:fig|tbl|finding)-[\w-]+)"', html)
+    found = {"ids": {id for id in ids if not DRAWN.search(id)}}
     found["files"] = {path.name for path in (report / "tables").iterdir()}
     for path in (report / "results").glob("*.json"):
         found[path.name] = set(_keys(json.loads(path.read_text(encoding="utf-8"))))

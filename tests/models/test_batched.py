@@ -128,6 +128,12 @@ def test_weighted_auroc_equals_roc_auc_score(rng):
     np.testing.assert_allclose(ranks.auroc(y, score, weight), expected, rtol=0, atol=1e-14)
 
 
+def test_missing_scores_tie_above_all_others():
+    y, missing = np.array([0, 1, 0, 0, 1, 1]), np.nan
+    score = np.array([[missing] * 6, [0.1, missing, 0.4, missing, 0.2, 0.9]])
+    np.testing.assert_allclose(ranks.auroc(y, score), ranks.auroc(y, np.nan_to_num(score, nan=2.0)), rtol=1e-15)
+
+
 def test_auroc_of_one_class_is_not_a_number():
     assert np.isnan(ranks.auroc(np.ones(5), np.arange(5.0))[0])
 

@@ -93,6 +93,19 @@ def test_what_is_free_is_not_penalised(rng):
     np.testing.assert_allclose(held, y.mean(), atol=1e-4)
 
 
+@pytest.mark.parametrize("grid", [ridge.GRID, (0.1,)])
+def test_no_outcome_outside_a_training_part_changes_a_bit_of_its_model(rng, grid):
+    """Not even where an arm is not in the training part, and nothing but rounding holds its effect."""
+    arm = np.array([0] * 29 + [1] * 29 + [2] * 2)
+    X, trainings = np.column_stack([arm == 1, arm == 2]).astype(float), [np.arange(58), np.arange(10, 60)]
+    y, found = rng.integers(0, 2, 60), []
+    for last in (0, 1):
+        y[58:] = last
+        for free in ([True, True], [False, False]):
+            found.append(ridge.RidgeLogistic(grid=grid, free=free).probabilities(X, y, trainings)[0])
+    np.testing.assert_array_equal(found[:2], found[2:])
+
+
 def test_an_arm_without_events_does_not_run_away(rng):
     X, _ = made(rng)
     arm = rng.integers(0, 2, 160)

@@ -3,9 +3,9 @@
 Resampling patients over predictions that stay fixed leaves out that another trial would have trained other models, and
 its intervals are too short (`attrition.studies.intervals` has the coverage of this and of other methods on the pilot's
 own design). Here every step, the choice of penalties included, is repeated in random halves of the patients, drawn
-without replacement, in two cross-validations each. For an estimate whose variance is inverse to the number of patients,
-the variance between half-samples is its own variance; what two cross-validations of the same half differ by is the
-noise of the split, which the full sample averages over its repeats.
+without replacement, in two cross-validations each, or one where the sample itself has one. For an estimate whose
+variance is inverse to the number of patients, the variance between half-samples is its own variance; what two
+cross-validations of the same half differ by is the noise of the split, which the full sample averages over its repeats.
 
 Last, one model for all landmarks (the super-landmark model of van Houwelingen and Putter): the rows of all of them
 stacked, with effects that may change with the landmark. A patient gives one row a landmark at which it is at risk;
@@ -356,7 +356,7 @@ def developed_together(
     gone = np.setdiff1d(np.arange(len(stack.ids)), own)
     for fold in (*folds, *drawn):
         rows, allowed = np.sort(np.concatenate([fold.train, fold.test])), np.ones(len(stack.ids), dtype=bool)
-        if len(rows) < len(own):  # the same of those who had left in both cross-validations of a half
+        if len(rows) < len(own):  # the same of those who had left in every cross-validation of a half
             allowed[np.setdiff1d(own, own[rows])] = False
             allowed[np.random.default_rng(rows).permutation(gone)[: (len(gone) + 1) // 2]] = False
         allowed[own[fold.test]] = False

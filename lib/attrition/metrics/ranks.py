@@ -49,7 +49,7 @@ def _concordance(up: Array, down: Array, score: Array) -> Array:
     begins = score.shape[1] * np.arange(len(score))
     order = (np.argsort(score, axis=1) + begins[:, None]).ravel()
     score, up, down = (np.take(part, order) for part in (score, up, down))
-    new = np.append(True, score[1:] != score[:-1])
+    new = np.append(True, (score[1:] != score[:-1]) & ~np.isnan(score[:-1]))  # missing ones, which are last, tie
     new[begins] = True
     ties = np.flatnonzero(new)
     through = np.cumsum(down.reshape(len(begins), -1), axis=1).ravel()[np.append(ties[1:], len(order)) - 1]

@@ -168,10 +168,9 @@ def developed(
     searched = len(values) > 1 and (not design.free.all() or design.marks.any())
     plenty = (counts > 0).sum(axis=1).min() >= PLENTY * design.table.shape[1]
     size, everybody, found = TOGETHER if plenty else AT_ONCE, Shared(design.table), []
-    usual = np.zeros((1, everybody.q)) if searched else _of_all(design, everybody, y, counts, values[-1])
     for part in (slice(first, first + size) for first in range(0, len(counts), size)):
         own, outcome, label, tables = counts[part], y[part], labels[part], everybody
-        form, best, start = design.penalty(own), np.full(len(own), len(values) - 1), np.repeat(usual, len(own), axis=0)
+        form, best, start = design.penalty(own), np.full(len(own), len(values) - 1), np.zeros((len(own), everybody.q))
         if plenty:  # what no development of this part counts is left out
             rows = own.any(axis=0)
             own, outcome, label = own[:, rows], outcome[:, rows], label[:, rows]
@@ -184,13 +183,6 @@ def developed(
         C = values[best]
         found.append((newton(tables, outcome, own * C[:, None], form, start, near, inverse)[0], C))
     return np.concatenate([coef for coef, _ in found]), np.concatenate([chosen for _, chosen in found])
-
-
-def _of_all(design: Design, tables: Shared, y: Array, counts: Array, C: float) -> Array:
-    """Coefficients (1, q), roughly, of the rows of all developments together, from which each sets out."""
-    own, events = counts.mean(axis=0, keepdims=True), (counts * y).mean(axis=0, keepdims=True)
-    rate = np.divide(events, own, out=np.zeros_like(own), where=own > 0)
-    return newton(tables, rate, C * own, design.penalty(own), np.zeros((1, tables.q)), NEAR)[0]
 
 
 def _stepped_search(
