@@ -66,7 +66,7 @@ def walked(out):
         rule = disclosure.RULES["released"][id]
         days = {"day", "landmark"}.intersection(table.columns)
         shown = [[cell.get_text() for cell in row.find_all("td")] for row in page.find(id=id).find_all("tr")[1:]]
-        for cells in [*table.fillna("").map(str).to_numpy().tolist(), *shown]:
+        for cells in [*table.astype(object).fillna("").map(str).to_numpy().tolist(), *shown]:
             assert not [c for name, c in zip(table, cells, strict=True) if name not in days and SMALL.fullmatch(c)], id
         for name in rule.get("counts", []):
             whole = pd.to_numeric(table.get(name, pd.Series(dtype=float)), errors="coerce").dropna()

@@ -52,7 +52,6 @@ def _threshold(word: str) -> float:
 
 def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
     """Numbers with six decimals, alike in pieces with and without refused rows (and much faster than pandas)."""
-
     numbers = {name: pd.to_numeric(scored[name]).tolist() for name in ("probability", "ci_low", "ci_high")}
     texts = {name: ["" if x != x else f"{x:.6f}" for x in cells] for name, cells in numbers.items()}
     return scored.assign(**results.inert(scored[["patient_id"]]), **texts)  # the one column whose text is not ours
@@ -60,7 +59,6 @@ def _as_text(scored: pd.DataFrame) -> pd.DataFrame:
 
 def _write(pieces: Iterable[pd.DataFrame], target: Path) -> dict[str, int]:
     """Write pieces to a temporary file, renamed when all are there; count rows on the way."""
-
     counts, told = {"rows": 0, "refused": 0, "outside": 0}, time.perf_counter()
     with results.replacing(target, private=True) as file:
         for piece in pieces:
@@ -145,7 +143,6 @@ def score_trial(args: argparse.Namespace) -> int:
 
 def _new(out: Path, same: bool = False) -> None:
     """Refuse a place that is taken, or in a folder that is not there."""
-
     if not out.parent.is_dir():
         raise results.OutputError(errno.ENOENT, "there is no such folder", out.name)
     if os.path.lexists(out) and not same:

@@ -51,12 +51,15 @@ def store_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder() / 'mlflow.db'}"
 
 
+def _artifacts() -> str:
+    return (folder() / "artifacts").as_uri()
+
+
 def follow() -> None:
     """Have the local store look for its files where it stands now: MLflow knows full addresses only."""
     if not (folder() / "mlflow.db").exists():
         return
-    now = (folder() / "artifacts").as_uri()
-    moved = "WHERE artifact_location LIKE '%/mlruns/artifacts' AND artifact_location != ?"
+    now, moved = _artifacts(), "WHERE artifact_location LIKE '%/mlruns/artifacts' AND artifact_location != ?"
     with contextlib.closing(sqlite3.connect(folder() / "mlflow.db", timeout=60)) as base, base:
         if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'model_versions'").fetchone():
             return  # its tables are being made
@@ -85,7 +88,7 @@ def experiment(client: Any, study: str) -> str:
     """Id of a study's experiment, made when it is not there yet."""
     if found := client.get_experiment_by_name(study):
         return found.experiment_id
-    place = (folder() / "artifacts").as_uri() if store_uri().startswith("sqlite") else None
+    place = _artifacts() if store_uri().startswith("sqlite") else None
     return client.create_experiment(study, place, {"mlflow.experimentKind": MLFLOW["kind"]})
 
 
@@ -132,7 +135,8 @@ def waiting(out: Path) -> dict[str, str]:
     """Chapters that have been run and are not in the store yet, with the key of what they were run from."""
     from notebook_report.state import State  # not at the top: a served model has no runs, and not what this needs
 
-    done, keys = _tracked(out), {c.name: State(out).read(c.name).get("key") for c in project.current.chapters}
+    state = State(out)
+    done, keys = _tracked(out), {c.name: state.read(c.name).get("key") for c in project.current.chapters}
     return {name: key for name, key in keys.items() if key and done.get(name) != key}
 
 

@@ -66,14 +66,17 @@ class State:
         (self.folder / f"{name}.files").unlink(missing_ok=True)
         self.discard_tables(name)
 
+    def _waiting(self, name: str) -> Path:
+        return self.folder / f"{name}.tables"
+
     def publish_tables(self, name: str) -> None:
         """Put the tables of a chapter that has succeeded in their place."""
-        for path in sorted((self.folder / f"{name}.tables").glob("*.csv")):
+        for path in sorted(self._waiting(name).glob("*.csv")):
             path.replace(self.out / "tables" / path.name)
 
     def discard_tables(self, name: str) -> None:
         """Clear the tables of a chapter that has failed, or never ended."""
-        shutil.rmtree(self.folder / f"{name}.tables", ignore_errors=True)
+        shutil.rmtree(self._waiting(name), ignore_errors=True)
 
     def written(self, name: str) -> list[Path]:
         """Files that the chapter published."""

@@ -221,8 +221,8 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
         notes.append(f"{file}: the first column has no name and differs in every row: row names, left out.")
     # with the wrong line as header every row below it is wrong as well: that is said once
     narrowest = min((len(row) for row in ragged if row), default=len(header) if len(first) else 0)
-    uneven = list(_ragged(lines, ragged, len(header)))
-    refuse(file, _header_problems(header, narrowest) or uneven or _no_header(header, cells))
+    problems = _header_problems(header, narrowest) or [*_ragged(lines, ragged, len(header))]
+    refuse(file, problems or _no_header(header, cells))
     if not len(first):
         raise refused(file, "there is a header and no row below it")
     table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=pd.Index(np.asarray(lines), name="line"))

@@ -167,7 +167,7 @@ def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertaint
     """
     p = uncertainty.sized(p, of)
     folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
-    rng, n_splits = seeds.stream(seed, "halves", of.landmark), min(uncertainty.TWICE, p.n_repeats)
+    rng, n_splits = seeds.stream(seed, "halves", of.landmark), uncertainty.splits(p)
     drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0, n_splits)
     fewer = dict.fromkeys(LEARNERS, (p.n_repeats_slow, p.n_half_samples_slow))
     fewer["forest"] = (p.n_repeats_slow, p.n_half_samples_forest)

@@ -126,7 +126,7 @@ def develop(of: Problem, p: Any, seed: int) -> Developed:
     p = uncertainty.sized(p, of)
     predicted = functools.partial(out_of_fold, period=p.period_days, seed=seed)
     folds, rng = folds_of(of, p.n_folds, p.n_repeats, seed), seeds.stream(seed, *HALVES, of.landmark)
-    n_splits = min(uncertainty.TWICE, p.n_repeats)
+    n_splits = uncertainty.splits(p)
     halves = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0, n_splits)
     drawn = uncertainty.fold_labels(halves, len(of.y))
     return Developed(of, predicted(of, folds), folds, predicted(of, drawn), drawn, n_splits)

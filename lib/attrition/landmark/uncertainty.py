@@ -37,7 +37,7 @@ from attrition.resampling import Fold, placed, repeated_folds
 Array = np.ndarray
 
 TWICE = 2
-"""Cross-validations of a half-sample; one, where the sample itself has one: its split hardly moves the estimate."""
+"""Cross-validations of a half-sample, unless `splits` says one."""
 LEAST = 0.1
 """Smallest share of the variance between halves that is left when the noise of the split is taken off."""
 CALIBRATED = ("arm_only", "all", "xgb", "lgbm")
@@ -210,6 +210,11 @@ def sized(p: Any, of: Problem) -> Any:
     own = {name: (getattr(p, name), asked[key]) for key in SIZES for name in vars(p) if name.startswith(key)}
     fewer = {name: needed for name, (most, needed) in own.items() if needed < most}
     return p.but(**fewer) if fewer else p
+
+
+def splits(p: Any) -> int:
+    """Cross-validations of a half-sample: one, where the sample itself has one, since its split hardly moves it."""
+    return min(TWICE, p.n_repeats)
 
 
 def up_to(folds: Sequence[Fold], n_repeats: int) -> list[Fold]:

@@ -319,8 +319,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         return self
 
     def _develop(self, design: Design, y: Array, counts: Array, group: Array | None) -> tuple[Array, Array]:
-        rng, searched = np.random.default_rng(self.seed), len(self.grid) > 1
-        labels = inner_labels(rng, counts, group) if searched else np.zeros(counts.shape, dtype=int)
+        labels = inner_labels(np.random.default_rng(self.seed), counts, group)
         return developed(design, np.asarray(y, dtype=float), counts, labels, self.grid)
 
     def predict_proba(self, X: Any) -> Array:

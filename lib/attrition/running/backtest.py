@@ -89,7 +89,8 @@ def _day_of(known: pd.DataFrame) -> pd.Series:
 def path(known: pd.DataFrame, horizon: int, dates: Sequence[pd.Timestamp], counts: str = "any") -> list[int]:
     """How many were gone by these days, of all that had begun; see `Standing.gone`."""
     gone = known[known["cause"].isin([LEFT, COMPETED] if counts == "any" else [LEFT]) & (known["day"] <= horizon)]
-    return [int((_day_of(gone) <= date).sum()) for date in dates]
+    when = _day_of(gone)
+    return [int((when <= date).sum()) for date in dates]
 
 
 def calendar(

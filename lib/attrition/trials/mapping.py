@@ -144,6 +144,10 @@ def _across(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     sections = {name: content.get(name, {}) for name in SHAPE.optional}
     rules = ACROSS["rules"] | (ACROSS["of_table"] if "columns" in content else {})
     yield from ((not eval(holds, sections | {"content": content}), said) for said, holds in rules.items())
+    others = ACROSS["of_folders"] if "columns" in content else {}
+    for section, key in ((section, key) for section, keys in others.items() for key in keys):
+        said = f"[{section}] {key} is about a folder of CDISC files; [columns] is about a table"
+        yield key in sections[section], said
     baseline, reasons = sections["baseline"], sections["reasons"]
     groups = reasons.get("groups", {})
     lists = [reasons.get(key, ()) for key in ("completed", "ongoing", "competing")]
