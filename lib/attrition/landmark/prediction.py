@@ -190,8 +190,8 @@ def fitted_on(
             models.probability(_fitted(estimator, X[train], y[train], weight), X[test])
             for (train, test), weight in zip(splits, each, strict=True)
         ]
-    everybody = estimator.probabilities(X, y, [train for train, _ in splits], weights=weights)
-    return [ranks.settled(p[test]) for p, (_, test) in zip(everybody, splits, strict=True)]
+    everybody = ranks.settled(estimator.probabilities(X, y, [train for train, _ in splits], weights=weights))
+    return [p[test] for p, (_, test) in zip(everybody, splits, strict=True)]
 
 
 def _fitted(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> BaseEstimator:

@@ -19,7 +19,7 @@ Prediction in Clinical Survival Analysis, chapter 7.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -151,10 +151,17 @@ class Developed:
     halves: Mapping[str, Array]
     half_fold: Array
     n_splits: int = TWICE
+    known: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False)
 
     def measured(self, model: str, measure: str, among: Array | None = None) -> tuple[Array, Array]:
         """A measure in every repeat, and in every half-sample (n_halves, n_splits); of all patients or some."""
-        among = np.ones(len(self.of.y), dtype=bool) if among is None else among
+        if among is not None:
+            return self._measured(model, measure, among)
+        if (model, measure) not in self.known:
+            self.known[model, measure] = self._measured(model, measure, np.ones(len(self.of.y), dtype=bool))
+        return self.known[model, measure]
+
+    def _measured(self, model: str, measure: str, among: Array) -> tuple[Array, Array]:
 
         def each(tables: Mapping[str, Array], folds: Array) -> Array:
             found = []

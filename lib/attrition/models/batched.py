@@ -36,7 +36,9 @@ class Shared:
 
     def __init__(self, design: Array):
         self.design, self.q = design, design.shape[1]
-        self.upper = np.triu_indices(self.q)
+        first, second = np.triu_indices(self.q)
+        self.n_pairs, self.pair = len(first), np.empty((self.q, self.q), dtype=int)
+        self.pair[first, second] = self.pair[second, first] = np.arange(self.n_pairs)
 
     @functools.cached_property
     def pairs(self) -> Array:
@@ -54,12 +56,9 @@ class Shared:
 
     def gram(self, v: Array, of: Rows) -> Array:
         """X' diag(v) X of some replicates: for many, a single product of v with products of columns."""
-        if len(v) == 1 or 8 * v.shape[1] * len(self.upper[0]) > KEPT:
+        if len(v) == 1 or 8 * v.shape[1] * self.n_pairs > KEPT:
             return np.stack([(self.design * own[:, None]).T @ self.design for own in v])
-        sums = v @ self.pairs.T
-        found = np.empty((len(v), self.q, self.q))
-        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = sums
-        return found
+        return (v @ self.pairs.T).take(self.pair, axis=1)
 
 
 class _Own:
@@ -108,40 +107,43 @@ def newton(
     ----------
     le Cessie S, van Houwelingen JC (1992), J R Stat Soc C 41:191-201.
     """
-    going, whole = np.arange(len(start)), slice(None)
-    beta, eta = start.copy(), tables.linear(start, whole)
-    curve, last = np.empty(form.shape), np.zeros(len(start), dtype=bool)
-    before = np.full(len(start), np.inf)
+    found, going = start.copy(), np.arange(len(start))
+    eta, curve = tables.linear(start, slice(None)), form
+    beta, last, before = start, np.zeros(len(start), dtype=bool), np.full(len(start), np.inf)
     for _ in range(MAX_STEPS):
-        of = whole if len(going) == len(start) else going
-        risk = inverse_logit(eta[of])
-        gradient = tables.cross(weight[of] * (risk - y[of]), of) + (form[of] @ beta[of][:, :, None])[:, :, 0]
-        if inverse is None:
-            fresh = ~last[of]
-            if fresh.any():
-                bent = tables.gram(weight[of] * (risk * (1 - risk)), of) + form[of]
-                curve[going[fresh]] = bent[fresh]
-            step = np.linalg.solve(curve[of], gradient[:, :, None])[:, :, 0]
+        of = slice(None) if len(going) == len(start) else going
+        risk = inverse_logit(eta)
+        gradient = tables.cross(weight * (risk - y), of) + (form @ beta[:, :, None])[:, :, 0]
+        if inverse is not None:
+            step = (gradient[:, None, :] @ inverse)[:, 0]
         else:
-            step = (gradient[:, None, :] @ inverse[of])[:, 0]
-        if not near and last[of].all():
-            beta[of] -= step
-            going = going[:0]
-            break
-        ahead, now, length = tables.linear(beta[of] - step, of), eta[of], np.abs(step).max(axis=1)
-        change = np.abs(ahead - now).max(axis=1)
-        wild = change > LONGEST if near else (change > LONGEST) & (length > before[of])
+            if not last.all():
+                bent = tables.gram(weight * (risk * (1 - risk)), of) + form
+                curve = np.where(last[:, None, None], curve, bent) if last.any() else bent
+            step = np.linalg.solve(curve, gradient[:, :, None])[:, :, 0]
+        if not near and last.all():
+            found[going] = beta - step
+            return found, np.ones(len(start), dtype=bool)
+        ahead, length = tables.linear(beta - step, of), np.abs(step).max(axis=1)
+        change = np.abs(ahead - eta).max(axis=1)
+        wild = change > LONGEST if near else (change > LONGEST) & (length > before)
         if wild.any():
             share = np.where(wild, LONGEST / change, 1.0)[:, None]
-            step, ahead = share * step, now + share * (ahead - now)
-        beta[of], eta[of], before[of] = beta[of] - step, ahead, length
-        going = going[change > near if near else ~last[of]]
-        last[of] |= length < ENOUGH
-        if not len(going):
-            break
+            step, ahead = share * step, eta + share * (ahead - eta)
+        beta, eta, before = beta - step, ahead, length
+        stays = change > near if near else ~last
+        last = last | (length < ENOUGH)
+        if not stays.all():
+            found[going] = beta
+            parts = (going, y, weight, form, beta, eta, curve, last, before)
+            going, y, weight, form, beta, eta, curve, last, before = (part[stays] for part in parts)
+            inverse = None if inverse is None else inverse[stays]
+            if not len(going):
+                break
+    found[going] = beta
     converged = np.ones(len(start), dtype=bool)
     converged[going] = False
-    return beta, converged
+    return found, converged
 
 
 @dataclass(frozen=True)
