@@ -294,6 +294,16 @@ def test_a_handful_of_patients_is_refused_with_the_minimum(tmp_path):
     assert "5 patients; the report needs at least 10" in refused(tmp_path, frame=table().iloc[[0, 1, 6, 7, 8]])
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "dta", "memory"])
+def test_a_table_without_rows_is_refused_whatever_kind_it_is(tmp_path, kind):
+    put(tmp_path)
+    frame, path = table().iloc[:0], tmp_path / f"none.{kind}"
+    write = {"csv": lambda: frame.to_csv(path, index=False), "parquet": lambda: frame.to_parquet(path)}
+    write.get(kind, lambda: pyreadstat.write_dta(frame, path))()
+    with pytest.raises(ContractError, match="no row below"):
+        flat.load(frame if kind == "memory" else path, mapping.read(tmp_path / "t.toml"))
+
+
 @pytest.mark.parametrize("content", [b"\x80\x02K\x01.", b"PAR1 broken", b""])
 def test_what_is_no_parquet_is_refused(tmp_path, content):
     put(tmp_path)

@@ -32,6 +32,7 @@ MAGIC = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x1f\x8b": "a gz
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?|\d{4}-\d\d(-\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 TITLE_ROW = "is there a title row above the header?"
+NO_ROW = "there is a header and no row below it"
 HEADER_NAME = re.compile(r"(?!.*\d{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 # What the column of row names, which has no name, is called while a file is read, and R's bare NA: no text has it
 ROW_NAMES = "\0"
@@ -224,7 +225,7 @@ def parse(content: bytes, file: str, missing: Collection[str] = ("",)) -> pd.Dat
     problems = _header_problems(header, narrowest) or [*_ragged(lines, ragged, len(header))]
     refuse(file, problems or _no_header(header, cells))
     if not len(first):
-        raise refused(file, "there is a header and no row below it")
+        raise refused(file, NO_ROW)
     table = pd.DataFrame(dict(zip(header, cells, strict=True)), index=pd.Index(np.asarray(lines), name="line"))
     absent = table.isin([*missing, ROW_NAMES] if marked else list(missing))
     if named and QUOTED_HEADER.match(text):

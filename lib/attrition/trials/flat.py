@@ -19,6 +19,7 @@ from attrition.cdisc import trial as common
 from attrition.cdisc.readers import known_days
 from attrition.cdisc.sources import as_dates
 from attrition.cdisc.trial import CENSORED, COMPLETED, ESTIMANDS, Definitions, Trial, completion_begins, days_until
+from attrition.contract import strict
 from attrition.contract.strict import Problem, lines_of, parse, plain, read_strict, refuse, refused, shown, spelled
 from attrition.trials import mapping
 from attrition.trials.mapping import LONGEST_STUDY, MappingError, TableMapping, composed, slug
@@ -85,6 +86,8 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
     else:
         _require(files.readable(path, files.header), columns, path.name)
         table = files.readable(path, files.table, columns, tuple(missing), columns)
+    if table.empty:
+        raise refused(_name(path), strict.NO_ROW)
     table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
     return _composed(table.mask(table.isin(list(missing))))
 
