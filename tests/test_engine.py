@@ -32,6 +32,8 @@ def chosen(monkeypatch):
     def choose(name, workers=1):
         monkeypatch.setenv("ATTRITION_ENGINE", name)
         monkeypatch.setenv("ATTRITION_WORKERS", str(workers))
+        monkeypatch.setattr(engine, "WORTH", 0.0)
+        monkeypatch.setattr(engine, "STARTED", [])
 
     return choose
 
@@ -58,6 +60,18 @@ def test_in_order_in_this_process(chosen):
 def test_the_same_from_two_processes(chosen):
     chosen("processes", 2)
     assert engine.compute(TASKS, "numbers") == EXPECTED
+
+
+@pytest.mark.slow
+def test_processes_are_started_for_what_takes_long_and_kept(chosen, monkeypatch):
+    chosen("processes", 2)
+    asked = [joblib.delayed(os.getpid)() for _ in range(4)]
+    first, *others = engine.compute(asked, "long")
+    assert first == os.getpid() not in others
+    assert os.getpid() not in engine.compute(asked, "again")
+    monkeypatch.setattr(engine, "STARTED", [])
+    monkeypatch.setattr(engine, "WORTH", 10.0)
+    assert set(engine.compute(asked, "short")) == {os.getpid()}
 
 
 @pytest.mark.slow

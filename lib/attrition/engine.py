@@ -7,6 +7,7 @@ come out of any engine, with any number of workers, in whatever order they finis
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 from notebook_report import errors
 
 ENGINES = ("serial", "processes", "dask")
+WORTH = 10.0
+"""Seconds of work, judged by the first task, for which processes beside this one are started."""
+STARTED: list[bool] = []
+"""Not empty once they are."""
 log = logging.getLogger(__name__)
 
 
@@ -91,10 +96,25 @@ def compute(tasks: Sequence[Any], label: str) -> list[Any]:
     >>> compute([delayed(abs)(-n) for n in range(3)], "distances")
     [0, 1, 2]
     """
+    return list(_told(_each(tasks), len(tasks), label))
+
+
+def _each(tasks: Sequence[Any]) -> Iterator[Any]:
+    """Results one by one; processes are started only for what takes longer than it takes to start them."""
     import joblib
 
+    rest = list(tasks)
+    if chosen()[0] == "processes" and not STARTED:
+        begun = time.perf_counter()
+        for call, args, named in rest[:1]:
+            yield call(*args, **named)
+        del rest[:1]
+        if (time.perf_counter() - begun) * len(rest) < WORTH:
+            yield from (call(*args, **named) for call, args, named in rest)
+            return
+        STARTED.append(True)
     with configured():
-        return list(_told(joblib.Parallel(return_as="generator")(tasks), len(tasks), label))
+        yield from joblib.Parallel(return_as="generator")(rest)
 
 
 def _told(found: Iterator[Any], total: int, label: str) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from attrition import decision, metrics, params
+from attrition import decision, engine, metrics, params
 from attrition.cdisc.trial import LEFT_OUT, Definitions, assemble
 from attrition.landmark import cohort, evaluation, guard, prediction, time_to, uncertainty
 from attrition.landmark.guard import LeakError
@@ -95,6 +95,7 @@ def test_a_small_trial_runs_whole(made, study, prices, p):
 def test_any_engine_finds_the_same(made, study, prices, p, monkeypatch, where):
     monkeypatch.setenv("ATTRITION_ENGINE", where)
     monkeypatch.setenv("ATTRITION_WORKERS", "2")
+    monkeypatch.setattr(engine, "WORTH", 0.0)
     sized = p.but(n_repeats=2)  # made anew in a worker, which has classes of its own
     found = evaluation.run(made, sized, 1), leaks.price_list(made, p, 1)
     assert json.dumps(results.plain(evaluation.numbers(made, *found))) == json.dumps(

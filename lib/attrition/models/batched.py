@@ -55,9 +55,10 @@ class Shared:
         return rows @ self.design
 
     def gram(self, v: Array, of: Rows) -> Array:
-        """X' diag(v) X of some replicates: for many, a single product of v with products of columns."""
+        """X' diag(v) X of some replicates, v at least 0: for many, a single product of v with products of columns."""
         if len(v) == 1 or 8 * v.shape[1] * self.n_pairs > KEPT:
-            return np.stack([(self.design * own[:, None]).T @ self.design for own in v])
+            roots = (self.design * own[:, None] for own in np.sqrt(v))  # numpy makes half of a product with itself
+            return np.stack([root.T @ root for root in roots])
         return (v @ self.pairs.T).take(self.pair, axis=1)
 
 
