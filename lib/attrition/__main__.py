@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """Command line of models and data in use."""
     command = argparse.ArgumentParser(prog="python -m attrition", description="Use a trained model.")
     tasks = command.add_subparsers(dest="task", required=True)
-    for name, about in settings.read(Path(__file__).with_name("tasks.yaml"), ValueError).items():
+    for name, about in settings.declared(__file__, "tasks.yaml").items():
         task = tasks.add_parser(name, help=about["help"], epilog=about.get("epilog"))
         for argument, how in about.get("arguments", {}).items():
             task.add_argument(argument, **how | ({"type": TYPES[how["type"]]} if "type" in how else {}))

@@ -8,7 +8,6 @@ positives at that exchange rate, and compares a model with contacting everybody 
 import itertools
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from attrition.metrics.intervals import LEVEL, Interval, percentile_interval, re
 BESIDE = 10  # fewest patients on either side of a threshold that is judged, on average over repeats of cross-validation
 ADDED = 2.0  # events, and non-events, added to a group for its standard error: a group without an event has one too
 # The seed's risk bands: lower end, dollars a patient, action
-BANDS: list[dict[str, Any]] = settings.read(Path(__file__).with_name("decision.yaml"), ValueError)["bands"]
+BANDS: list[dict[str, Any]] = settings.declared(__file__, "decision.yaml")["bands"]
 
 
 def net_benefit(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, weights: ArrayLike | None = None):

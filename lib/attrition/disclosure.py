@@ -24,7 +24,7 @@ from notebook_report import errors, results, text
 FEWEST, BASE, WEEK = 8, 5, 7
 POOLED = "pooled: fewer than {} patients each"
 FOLDER = "release"
-RULES = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
+RULES = settings.declared(__file__, "disclosure.yaml")
 EXACT_DATE = re.compile(r"\b(\d{4}-\d\d)-\d\d\b")
 OF = re.compile(r"\b([\d,]+) of [\d,]+")
 

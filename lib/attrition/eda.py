@@ -7,7 +7,6 @@ import functools
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from attrition.simulate.law import Law
 from notebook_report import results
 from notebook_report.text import interval_text
 
-PUBLISHED = settings.read(Path(__file__).with_name("eda.yaml"), ValueError)
+PUBLISHED = settings.declared(__file__, "eda.yaml")
 FIGURES, RISKS, CUTS, PANELS = (PUBLISHED[name] for name in ("figures", "risks", "cuts", "panels"))
 RATE = functools.partial(intervals.of_row, value="rate")
 DERIVED, DESCRIBED, CATEGORIES = (PUBLISHED[name] for name in ("derived", "described", "categories"))

@@ -7,7 +7,6 @@ it. What a feature is stands in ``features.yaml`` beside this module.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -49,7 +48,7 @@ def _adverse_event_rate(trial: pd.DataFrame) -> np.ndarray:
     return simulate.adverse_event_rate(_column("adverse_events")(trial), _column("days_in_trial")(trial))
 
 
-_DECLARED = settings.read(Path(__file__).with_name("features.yaml"), ValueError)
+_DECLARED = settings.declared(__file__, "features.yaml")
 # How a feature is computed that is no column of the trial
 _COMPUTED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "visit_rate": _visit_rate,

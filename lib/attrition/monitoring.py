@@ -15,7 +15,6 @@ with an alarm, with its Wilson interval.
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
@@ -32,7 +31,7 @@ from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW, Law
 METHODS = ("psi", "ks", "chi2")
 NUMERIC_BINS = 10
 FLOOR = 1e-3  # share that an empty cell counts as in the population stability index
-SAID = settings.read(Path(__file__).with_name("monitoring.yaml"), ValueError)
+SAID = settings.declared(__file__, "monitoring.yaml")
 # Alarms, actions and worlds to their names in figures, tables and sentences
 NAMES, ACTIONS, WORLDS = SAID["alarms"], SAID["actions"], SAID["scenarios"]
 RULES, WATCHED = SAID["rules"], SAID["watched"]

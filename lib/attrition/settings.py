@@ -104,6 +104,11 @@ def read(path: Path, refusal: type[Exception], loader: Any = Loader) -> dict[str
     return content or {}
 
 
+def declared(module: str, name: str) -> dict[str, Any]:
+    """Content of a file of the project's own that lies beside a module, by the module's ``__file__``."""
+    return read(Path(module).with_name(name), ValueError)
+
+
 def _unlike_toml(text: str) -> str:
     """What TOML may hold and no reader expects, with its line: deep nesting, and numbers to another base than ten."""
     depth = 0

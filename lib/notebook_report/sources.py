@@ -19,7 +19,8 @@ from notebook_report import project
 SHARED = ("columns.yaml", "words/shared.md")  # beside the notebooks: what every chapter may show
 # Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made
 PAGES = ("pages/*.md", "references.yaml", "captions/*.yaml", "columns.yaml")
-BESIDE = re.compile(r'with_name\("([\w.-]+)"\)')  # how a module names a file of data that stands beside it
+# How a module names a file of data that stands beside it
+BESIDE = re.compile(r'(?:with_name\(|declared\(__file__, )"([\w.-]+)"\)')
 SHOWN = re.compile(r'\bid="((?:fig|tbl)-[a-z0-9-]+)"')
 
 

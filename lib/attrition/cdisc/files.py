@@ -23,7 +23,7 @@ from attrition.contract.strict import ContractError, Problem, refused
 from notebook_report import errors
 
 ENDINGS = (".parquet", ".xpt", ".sas7bdat", ".csv", ".json", ".ndjson", ".dta", ".sav", ".zsav")
-NEEDS: dict[str, str] = settings.read(Path(__file__).with_name("files.yaml"), ValueError)["needs"]
+NEEDS: dict[str, str] = settings.declared(__file__, "files.yaml")["needs"]
 LARGEST, MOST_MEMBERS = strict.LARGEST, 10_000
 """Most bytes of an archive or of a compressed file once it is unpacked, and most files in an archive."""
 HARMLESS, MOST_TIMES, MOST_CELLS = 2**28, 200, 250_000_000

@@ -24,7 +24,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from attrition import params, settings
@@ -112,7 +111,7 @@ class Figure:
 
 
 SOURCE = Figure()
-SCHEMA = settings.read(Path(__file__).with_name("schema.yaml"), ValueError)
+SCHEMA = settings.declared(__file__, "schema.yaml")
 # What an argument may be, by its name, as a shape of `attrition.settings`
 ARGUMENTS: dict[str, Any] = {name: shape(kind, {"source": SOURCE}) for name, kind in SCHEMA["arguments"].items()}
 

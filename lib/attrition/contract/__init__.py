@@ -17,7 +17,7 @@ from attrition import settings
 from attrition.contract.strict import ContractError, Problem, lines_of, read_strict, refuse, refused
 
 ID, LEVELS, COUNT = "identifier", "category", "whole number"
-FILE = settings.read(Path(__file__).with_name("trial.yaml"), ValueError)
+FILE = settings.declared(__file__, "trial.yaml")
 # Rules across columns: what messages say, and an expression of columns that must hold
 RULES: dict[str, str] = FILE["rules"]
 

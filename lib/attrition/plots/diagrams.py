@@ -1,7 +1,6 @@
 """Diagrams: the law as a graph, and who went where in a trial (CONSORT)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ from matplotlib.text import Text
 from attrition import settings
 from attrition.plots.style import axes, colour
 
-LAW = settings.read(Path(__file__).with_name("law.yaml"), ValueError)
+LAW = settings.declared(__file__, "law.yaml")
 NODES = LAW["nodes"]
 EDGES = tuple((cause, effect) for cause, effects in LAW["effects"].items() for effect in effects)
 GROUP_COLOUR = {"enrolment": "blue", "follow-up": "ochre", "hidden": "muted", "outcome": "vermilion"}

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,7 +18,7 @@ from notebook_report.text import unless_missing
 PER = 100
 ROOM = 8
 """A part of a bar is labelled from so many per cent on."""
-WORDS = settings.read(Path(__file__).with_name("front.yaml"), ValueError)
+WORDS = settings.declared(__file__, "front.yaml")
 
 
 def strategies(arms: Sequence[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ MPLSTYLE = Path(__file__).with_name("attrition.mplstyle")
 WIDTH = 5.5
 """Widest figure, in inches: on a phone its text is still legible."""
 
-COLOURS = settings.read(Path(__file__).with_name("colours.yaml"), ValueError)
+COLOURS = settings.declared(__file__, "colours.yaml")
 LIGHT, DARK = ({name: pair[k] for name, pair in COLOURS["palette"].items()} for k in (0, 1))
 MEANING: dict[str, str] = COLOURS["meaning"]
 CYCLE = ("blue", "vermilion", "green", "purple", "ochre", "teal", "red", "muted")

@@ -25,7 +25,7 @@ CHAPTER = "08_monitoring"
 VERSION = "v3_causal"
 STRATEGY = "none"
 # The packages that scoring imports, directly (see `requirements`), and an invented patient to show how it is asked
-SERVED = settings.read(Path(__file__).with_name("served.yaml"), ValueError)
+SERVED = settings.declared(__file__, "served.yaml")
 
 
 def folder() -> Path:

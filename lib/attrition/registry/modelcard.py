@@ -4,15 +4,13 @@ The facts of the card; its rows stand in ``modelcard.yaml``.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
-from attrition import models, registry, resampling, seeds, simulate
+from attrition import models, registry, resampling, seeds, settings, simulate
 from attrition.metrics import evaluator
 from attrition.score import FEWEST, INPUT, PRESETS, Scorer, late
 from notebook_report.text import interval_text
@@ -86,7 +84,7 @@ def table(scorer: Scorer, performance: Mapping[str, Any]) -> pd.DataFrame:
     facts |= {"label": models.LABELS[scorer.card["model"]], "registered": f"{registry.NAME}@{registry.ALIAS}"}
     facts |= {"known": scorer.card["known_at"].partition(":")[0], "checksum": scorer.card["data_sha256"][:16]}
     facts["late"] = late(scorer.card)
-    rows = yaml.safe_load(Path(__file__).with_name("modelcard.yaml").read_text(encoding="utf-8"))
+    rows = settings.declared(__file__, "modelcard.yaml")
     told = {fact: value.format_map(facts) for fact, value in rows.items()}
     added = [name for name in performance if name not in ("auroc", *resampling.DETAILED)]
     told |= {name.replace("_", " "): interval_text(performance[name]) or "" for name in added}

@@ -33,7 +33,7 @@ CODES = {"none": errors.OK, "inspect": 10, "recalibrate": 11, "retrain": 12}
 """Exit codes by advice."""
 CHALLENGER = "challenger"
 """Alias of a version that is not better than the champion."""
-SAID = settings.read(Path(__file__).with_name("upkeep.yaml"), ValueError)
+SAID = settings.declared(__file__, "upkeep.yaml")
 BETTER = (intervals.Grade.LARGE, intervals.Grade.CLEAR)
 
 

@@ -6,7 +6,6 @@ two candidates fitted on the same trials and evaluated on the same population.
 
 import itertools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from attrition.studies.ablation import FINAL, TREES, Study, key
 from attrition.studies.population import Population
 from notebook_report.text import interval_text
 
-SAID = settings.read(Path(__file__).with_name("contrasts.yaml"), ValueError)
+SAID = settings.declared(__file__, "contrasts.yaml")
 STEPS: dict[str, dict[str, Any]] = SAID["steps"]
 """Published comparisons: label, the feature set that is ``better``, the one that is ``worse``, the gain published."""
 MODEL_LABELS = {name: models.LABELS[name] for name in models.PUBLISHED}

@@ -14,7 +14,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -44,7 +43,7 @@ INTERVAL = ("value", "ci_low", "ci_high", "mc_se")
 SHOWN = ("auroc", "calibration_slope", "calibration_in_the_large", "brier_score", "recall", "precision")
 """Columns of tables; measures that were added to the evaluator follow."""
 INSIDE = "inside"
-WAYS: dict[str, str] = settings.read(Path(__file__).with_name("imbalance.yaml"), ValueError)["ways"]
+WAYS: dict[str, str] = settings.declared(__file__, "imbalance.yaml")["ways"]
 """Ways of cross-validating, right and wrong, and their names."""
 WORSE = 0.1
 """Log odds further from the truth, on average, that count as a loss of calibration."""

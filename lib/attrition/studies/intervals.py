@@ -10,7 +10,6 @@ estimand, and on which side it misses.
 import dataclasses
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from attrition.resampling import corrected_interval, repeated_folds
 NAME = "intervals"
 WORLDS = ((28, "null"), (28, "arm"), (28, "all"), (84, "null"), (84, "all"))
 """Landmark of the pilot, and the law of the outcome."""
-SAID = settings.read(Path(__file__).with_name("intervals.yaml"), ValueError)
+SAID = settings.declared(__file__, "intervals.yaml")
 LAWS: dict[str, str] = SAID["laws"]
 METHODS: dict[str, str] = SAID["methods"]
 MEASURES = ("auroc", "brier_score", "calibration_slope")

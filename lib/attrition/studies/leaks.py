@@ -9,7 +9,6 @@ which about one patient in four leaves and the truth is known, and is a study ru
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -247,7 +246,7 @@ PROCEDURES: tuple[Callable[[Task, bool], Scores], ...] = (
     selection_outside_folds, resampling_outside_folds, imputation_with_outcome, encoding_with_outcome, tuning_on_test,
     repeated_patients,
 )  # fmt: skip
-SAID = pd.DataFrame.from_dict(settings.read(Path(__file__).with_name("leaks.yaml"), ValueError), orient="index")
+SAID = pd.DataFrame.from_dict(settings.declared(__file__, "leaks.yaml"), orient="index")
 """Label of every leak, and how it happens in practice."""
 FOLLOW_UP: dict[str, str] = SAID["simulated"].dropna().to_dict()
 """Feature leaks of a simulated trial, and the feature of each."""

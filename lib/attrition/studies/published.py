@@ -7,7 +7,6 @@ towards the published figures.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +27,7 @@ SEED = 42
 TEST_SHARE = 0.2
 N_FOLDS = 5
 LOW_THRESHOLD = 0.35
-SAID = settings.read(Path(__file__).with_name("published.yaml"), ValueError)
+SAID = settings.declared(__file__, "published.yaml")
 PUBLISHED: dict[str, dict[str, float]] = SAID["models"]
 TEST_AUROC = {name: measures["test_auroc"] for name, measures in PUBLISHED.items()}
 MEASURES: dict[str, str] = SAID["measures"]

@@ -8,7 +8,6 @@ fractions of the patient-days; any-look false alarm, and the day of an alarm whe
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ NAME = "running"
 SEED = 261128
 N, H, ACCRUAL, LEAVE, COMPETE, SITES = 254, 168, 365, 0.30, 0.03, 20
 FRACTIONS = (0.2, 0.4, 0.6)
-WORLDS: dict[str, dict[str, str]] = settings.read(Path(__file__).with_name("running.yaml"), ValueError)
+WORLDS: dict[str, dict[str, str]] = settings.declared(__file__, "running.yaml")
 SHAPES = tuple(WORLDS["gate"])
 NAMES = {world: name for worlds in WORLDS.values() for world, name in worlds.items()}
 BLOCKS = {"peak": ((28, 1), (84, 3), (168, 0.8)), "bath": ((56, 2), (112, 0.5), (168, 2))}

@@ -9,7 +9,6 @@ bootstrap sample a count), so that all refits of a trial run as one batch of New
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -25,7 +24,7 @@ from attrition.resampling import corrected_interval
 from attrition.studies.population import Population, drawn, simulated
 
 Array = np.ndarray
-SCHEMES: dict[str, str] = settings.read(Path(__file__).with_name("validation.yaml"), ValueError)
+SCHEMES: dict[str, str] = settings.declared(__file__, "validation.yaml")
 """Scheme and its name in tables; the last two validate a model whose penalty is tuned.
 
 Intervals are DeLong's for the model at hand, which take the predictions as fixed, except: *corrected* adds what folds

@@ -24,7 +24,7 @@ from notebook_report import errors
 
 ENDINGS = (".toml", ".yaml", ".yml")
 LONGEST_STUDY = 36_500
-ACROSS: dict[str, Any] = settings.read(Path(__file__).with_name("across.yaml"), ValueError)
+ACROSS: dict[str, Any] = settings.declared(__file__, "across.yaml")
 RENAMED, RESERVED = ACROSS["renamed"], frozenset(ACROSS["reserved"])
 DAY = whole(1, LONGEST_STUDY)
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
@@ -72,7 +72,7 @@ OF_TABLES = ("columns", "schedule", "events")
 FIELDS = {each.name for each in dataclasses.fields(Definitions)} - {"name", "completed", "competing", "ongoing"}
 """Choices that a mapping states as `Definitions` have them."""
 CELL = 4
-SHAPE: Keys = shape(settings.read(Path(__file__).with_name("mapping.yaml"), ValueError), WORDS)
+SHAPE: Keys = shape(settings.declared(__file__, "mapping.yaml"), WORDS)
 TEMPLATE = Path(__file__).with_name("template.toml").read_text(encoding="utf-8")
 """An annotated mapping with every key."""
 

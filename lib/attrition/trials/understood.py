@@ -15,7 +15,7 @@ from attrition.cdisc.disposition import CELL, RULES
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, LEFT_OUT, Trial, completion_begins, left_on
 
 WRITTEN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-QUESTIONS: dict[str, str] = settings.read(Path(__file__).with_suffix(".yaml"), ValueError)
+QUESTIONS: dict[str, str] = settings.declared(__file__, "understood.yaml")
 PAGE = Path(__file__).with_suffix(".txt.j2").read_text(encoding="utf-8")
 TEXT = jinja2.Template(PAGE, trim_blocks=True, lstrip_blocks=True)
 CELLS = [*CELL, "records", "used", "taken_for"]

@@ -5,7 +5,6 @@ hazard of not attending, are pooled and multiplied by a sceptical prior around n
 """
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from attrition import settings
 @functools.cache
 def content() -> dict[str, Any]:
     """``evidence.yaml``: facts, sceptical prior, prior of retrieval, words by which reasons are told apart."""
-    return settings.read(Path(__file__).with_name("evidence.yaml"), ValueError)
+    return settings.declared(__file__, "evidence.yaml")
 
 
 def table() -> pd.DataFrame:

@@ -7,7 +7,6 @@ knows the arm, which a running trial does not know either.
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from attrition.landmark.prediction import Problem
 from attrition.worth import evidence, model
 from attrition.worth.model import Array
 
-SAID: dict[str, Any] = settings.read(Path(__file__).with_name("strategies.yaml"), ValueError)
+SAID: dict[str, Any] = settings.declared(__file__, "strategies.yaml")
 """Label and look of every family of strategies, in order."""
 SCORE = "all_without_arm"
 CAPACITIES = (10, 20, 30, 50)
