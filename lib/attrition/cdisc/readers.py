@@ -10,11 +10,130 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from attrition.cdisc import participants, sources
-from attrition.cdisc.disposition import CELL, Disposition, sdtm, terms, with_deaths
-from attrition.cdisc.sources import ID, WHOLE, Source, as_dates, counted, first_known, in_month, study_day
+from attrition.cdisc import sources
+from attrition.cdisc.disposition import CELL, Disposition, phase, sdtm, terms, with_deaths
+from attrition.cdisc.sources import ID, WHOLE, CdiscError, Source, as_dates, counted, first_known, in_month, study_day
 from attrition.cdisc.trial import ESTIMANDS, EVENT_COLUMNS, EXITS_OF, Definitions, Trial, assemble, days_until
 from attrition.contract.strict import lines_of, refuse
+
+# Who counts: which subjects were randomised, who of them was dosed, and in which study
+
+ARMS = ["ARM", "ARMCD", "ACTARM", "ACTARMCD", "ARMNRS"]
+
+
+def of_one_study(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """Subjects of one study: of the chosen one, refused where several lie in a folder and none is chosen."""
+    studies = sorted(frame["STUDYID"].dropna().unique())
+    if definitions.study:
+        if definitions.study not in studies:
+            raise CdiscError(f"{source.label}: [design] study = {definitions.study!r} is no STUDYID of its subjects")
+        return frame[frame["STUDYID"].eq(definitions.study)]
+    if len(studies) > 1:
+        of = f"subjects of {len(studies)} studies ({', '.join(studies)}), and patients and sites of different studies"
+        how = "choose one in a mapping ([design] study), or split the folder"
+        raise CdiscError(f"{source.label}: {of} are no one trial; {how}")
+    return frame
+
+
+def first_dose(source: Source, name: str, column: str, frame: pd.DataFrame) -> pd.Series:
+    """Date of the first dose of randomised patients by id; missing where the column is empty: they were never dosed."""
+    if len(frame) and frame[column].isna().all():
+        empty = f"column {column} is empty for all randomised patients, so none was dosed"
+        raise CdiscError(f"{source.file(name)}: {empty}; day 1 is the first dose")
+    start = as_dates(frame[column])
+    partial = start.isna() & frame[column].notna()
+    refuse(source.file(name), lines_of(column, f"{WHOLE}: day 1 is the first dose", partial))
+    return start.set_axis(frame[ID])
+
+
+def told_by_days(source: Source, start: pd.Series) -> pd.Series:
+    """First doses, the missing ones from a disposition that has both its date and its study day."""
+    if start.notna().all():
+        return start
+    ends = source.read("ds", [ID, "DSSTDTC", "DSSTDY"])
+    ends = ends[ends["DSSTDY"].ge(1)]
+    first = as_dates(ends["DSSTDTC"]) - pd.to_timedelta(ends["DSSTDY"] - 1, unit="D")
+    return start.fillna(first.groupby(ends[ID]).min().reindex(start.index))
+
+
+def _in(frame: pd.DataFrame, columns: list[str], names: frozenset[str]) -> pd.Series:
+    return pd.concat([terms(frame[column]).isin(names) for column in columns], axis=1).any(axis=1)
+
+
+def dosed(source: Source, frame: pd.DataFrame, definitions: Definitions) -> pd.Series:
+    """Who was dosed: by RFXSTDTC, else by EX where it covers most subjects, else by RFSTDTC.
+
+    Nobody whose actual arm says not treated (or is empty where others have one) was, unless RFXSTDTC dates a dose. Who
+    has a study day in DS and no RFSTDTC was: the day counts from it.
+    """
+    if frame["RFXSTDTC"].notna().any():
+        return frame["RFXSTDTC"].notna() & frame["RFSTDTC"].notna()
+    exposed = frame[ID].isin(source.read("ex", [ID])[ID])
+    by_records = 2 * exposed.sum() > frame["RFSTDTC"].notna().sum()
+    taken = frame["RFSTDTC"].notna() & (exposed | (not by_records))
+    actual, planned = terms(frame["ACTARM"]), terms(frame["ARM"])
+    untreated = _in(frame, ["ARMCD", "ACTARMCD", "ARMNRS"], definitions.not_treated)
+    untreated |= actual.isin(definitions.not_treated) & actual.ne(planned)
+    untreated |= actual.isna() & actual.notna().any()
+    ends = source.read("ds", [ID, "DSSTDY"])
+    by_day = frame["RFSTDTC"].isna() & frame[ID].isin(ends.loc[ends["DSSTDY"].ge(1), ID]) & ~untreated
+    for note in counted({"subjects have study days in DS and no RFSTDTC: taken as dosed.": by_day.sum()}):
+        source.note(note)
+    return taken & ~untreated | by_day
+
+
+def randomised(
+    source: Source, frame: pd.DataFrame, was_dosed: pd.Series, definitions: Definitions
+) -> tuple[pd.Series, list[str]]:
+    """Who was randomised, and notes on subjects about whom the columns disagree.
+
+    Screen failures are told by the planned arm or its code; without one by the actual arm, by the reason why it is
+    empty (ARMNRS), or by never having been dosed; a disposition SCREEN FAILURE counts for who was never dosed.
+    """
+    no_arm, out = terms(frame["ARM"]).isna(), definitions.not_randomised
+    failed = _in(frame, ["ARM", "ARMCD"], out)
+    told = _in(frame, ["ACTARM", "ACTARMCD", "ARMNRS"], out)
+    assigned = _in(frame, ["ARMNRS"], definitions.not_treated)
+    failed |= no_arm & (told | (frame["ARMNRS"].notna() & ~assigned))
+    disposed = source.read("ds", [ID, "DSDECOD", "EPOCH"])
+    ended, after = terms(disposed["DSDECOD"]), phase(terms(disposed["EPOCH"]), ()).ne("before")
+    finished = frame[ID].isin(disposed.loc[ended.isin(definitions.completed) & after, ID])
+    screened_out = frame[ID].isin(disposed.loc[ended.isin(out), ID])
+    silent = no_arm & ~failed & ~assigned & ~was_dosed
+    doubtful = ~failed & ~silent & ~was_dosed & (told | screened_out)
+    chosen = ~(failed | silent | doubtful)
+    later = chosen & (as_dates(frame["RFXSTDTC"]) > as_dates(frame["RFSTDTC"]))
+    told = {
+        "subjects of DM have no arm and no dose: taken as not randomised.": silent & ~screened_out,
+        "subjects have an arm, no dose, and are screen failures by ACTARM or DS: not randomised.": doubtful,
+        "dosed subjects are screen failures by DS: they count as having left.": was_dosed & ~failed & screened_out,
+        "patients were first dosed (RFXSTDTC) after RFSTDTC: days count from RFSTDTC, as in SDTM.": later,
+        "randomised subjects without a dose completed by DS: is its date missing?": chosen & ~was_dosed & finished,
+    }
+    return chosen, counted({what: who.sum() for what, who in told.items()})
+
+
+def baseline(source: Source, name: str, frame: pd.DataFrame, definitions: Definitions, usual: str) -> pd.DataFrame:
+    """Baseline columns of the subjects: those the definitions name, as they name them, else the usual ones."""
+    chosen = [*definitions.numbers, *definitions.categories]
+    if not chosen:
+        return frame[list(sources.TERMS["baseline"][usual])].rename(columns=sources.TERMS["baseline"][usual])
+    table = frame[[column.upper() for column in chosen]].set_axis(chosen, axis=1)
+    numbers = table[list(definitions.numbers)].apply(pd.to_numeric, errors="coerce").astype(float)
+    bad, rule = ~np.isfinite(numbers) & table[numbers.columns].notna(), "must be a number: the mapping  says so"
+    refuse(source.file(name), (problem for column in bad for problem in lines_of(column, rule, bad[column])))
+    return table.astype(dict.fromkeys(definitions.categories, "str")).assign(**numbers)
+
+
+def baseline_columns(source: Source, name: str, definitions: Definitions, usual: str) -> list[str]:
+    """Columns to read for `baseline`; refused are chosen ones that the file does not have."""
+    chosen = [column.upper() for column in (*definitions.numbers, *definitions.categories)]
+    if absent := [column for column in chosen if column not in source.columns(name)]:
+        raise CdiscError(f"{source.file(name)}: [baseline] names {', '.join(absent)}, which the file does not have")
+    return chosen or list(sources.TERMS["baseline"][usual])
+
+
+# Records
 
 MONTH = 365.25 / 12
 OF_DAY = ["id", "kind", "name", "day", "known_day"]
@@ -165,15 +284,15 @@ def _schedule(source: Source, definitions: Definitions) -> tuple[int, ...]:
 
 def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     """A trial from SDTM domains; see `attrition.cdisc.load`."""
-    columns = [ID, "STUDYID", "SITEID", *participants.ARMS, "RFSTDTC", "RFXSTDTC", "DTHFL", "DTHDTC"]
-    columns += participants.baseline_columns(source, "dm", definitions, "sdtm")
+    columns = [ID, "STUDYID", "SITEID", *ARMS, "RFSTDTC", "RFXSTDTC", "DTHFL", "DTHDTC"]
+    columns += baseline_columns(source, "dm", definitions, "sdtm")
     subjects = source.read("dm", list(dict.fromkeys(columns)), need=[ID, "ARM", "RFSTDTC"])
-    subjects = participants.of_one_study(source, subjects, definitions)
-    was_dosed = participants.dosed(source, subjects, definitions)
-    randomised, notes = participants.randomised(source, subjects, was_dosed, definitions)
-    kept, was_dosed = subjects[randomised], was_dosed[randomised]
+    subjects = of_one_study(source, subjects, definitions)
+    was_dosed = dosed(source, subjects, definitions)
+    chosen, notes = randomised(source, subjects, was_dosed, definitions)
+    kept, was_dosed = subjects[chosen], was_dosed[chosen]
     source.keep(kept[ID])
-    reference = participants.told_by_days(source, participants.first_dose(source, "dm", "RFSTDTC", kept))
+    reference = told_by_days(source, first_dose(source, "dm", "RFSTDTC", kept))
     seen = source.read("sv", [ID, "VISITNUM", "VISIT", "SVSTDTC", "SVSTDY"])
     seen = seen[~(seen["VISITNUM"] > definitions.last_visit_number)]
     visits = _records(seen, "visit", seen["VISIT"], _day(seen, reference, "SVSTDY", "SVSTDTC"), value=seen["VISITNUM"])
@@ -185,10 +304,10 @@ def load_sdtm(source: Source, definitions: Definitions) -> Trial:
     found = sdtm(source, reference[was_dosed.to_numpy()], definitions)
     found = with_deaths(found, kept.set_index(ID)[["DTHFL", "DTHDTC"]], reference, definitions)
     table = pd.DataFrame({"id": kept[ID], "arm": kept["ARM"], "site": kept["SITEID"].fillna("unknown")})
-    table = table.join(participants.baseline(source, "dm", kept, definitions, "sdtm"))
+    table = table.join(baseline(source, "dm", kept, definitions, "sdtm"))
     if not definitions.numbers and not definitions.categories:
         table = table.join(_characteristics(source, definitions), on="id")
-    screened = {"screened": len(subjects), "screen_failures": int((~randomised).sum())}
+    screened = {"screened": len(subjects), "screen_failures": int((~chosen).sum())}
     table, told = _with_exits(table, found, reference, events), _told(found, notes, doubts)
     of = source.label, "sdtm", definitions, table, events, screened, _schedule(source, definitions)
     return assemble(*of, dosed=was_dosed, **told)
@@ -214,16 +333,16 @@ def _with_exits(table: pd.DataFrame, found: Disposition, reference: pd.Series, e
 def load_adam(source: Source, definitions: Definitions) -> Trial:
     """A trial from ADaM data sets; see `attrition.cdisc.load`."""
     columns = [ID, "STUDYID", "SITEID", "SITEGR1", "TRT01P", "TRT01A", "ARM", "RANDFL", "TRTSDT", *STATUS]
-    columns += participants.baseline_columns(source, "adsl", definitions, "adam")
+    columns += baseline_columns(source, "adsl", definitions, "adam")
     frame = source.read("adsl", list(dict.fromkeys(columns)), need=[ID, "TRTSDT"])
-    frame = participants.of_one_study(source, frame, definitions)
+    frame = of_one_study(source, frame, definitions)
     arm = frame["TRT01P"].fillna(frame["ARM"])
     if arm.isna().all() and frame["TRT01A"].notna().any():
         arm = frame["TRT01A"]
         source.note("ADSL has neither TRT01P nor ARM: the arm is the treatment that was taken (TRT01A).")
     frame = frame.assign(arm=arm)[~terms(arm).isin(definitions.not_randomised) & ~terms(frame["RANDFL"]).eq("N")]
     source.keep(frame[ID])
-    reference = participants.first_dose(source, "adsl", "TRTSDT", frame)
+    reference = first_dose(source, "adsl", "TRTSDT", frame)
     results = _parameters(source, "advs", reference)
     results = results[~(results["VISITNUM"] > definitions.last_visit_number)]
     visits = _records(results, "visit", results["VISIT"], results["day"], value=results["VISITNUM"])
@@ -238,7 +357,7 @@ def load_adam(source: Source, definitions: Definitions) -> Trial:
     table = pd.DataFrame({"id": frame[ID], "arm": frame["arm"], "site": frame["SITEID"].fillna("unknown")})
     if frame["SITEGR1"].notna().all():
         table["site_group"] = frame["SITEGR1"]
-    table = table.join(participants.baseline(source, "adsl", frame, definitions, "adam"))
+    table = table.join(baseline(source, "adsl", frame, definitions, "adam"))
     table = _with_exits(table, found, reference, events)
     table["last_day"] = last.reindex(table["id"]).fillna(table.set_index("id")["last_day"]).to_numpy()
     of = source.label, "adam", definitions, table, events, {"screened": None, "screen_failures": None}
@@ -257,7 +376,7 @@ def _adam_disposition(
     dosed = as_dates(frame["TRTSDT"]).notna()
     if dosed.any() and frame[[end, "LSTALVDT"]].isna().all(axis=None):
         empty = "neither EOSDT nor RFENDT tells when a patient left: both are empty"
-        raise sources.CdiscError(f"{source.file('adsl')}: {empty}")
+        raise CdiscError(f"{source.file('adsl')}: {empty}")
     stopped = "EOTDT" if frame["EOTDT"].notna().any() else "TRTEDT"
     study, notes = _ended(frame, "EOSSTT", frame["DCDECOD"].fillna(frame["DCSREAS"]), definitions)
     treatment, more = _ended(frame, "EOTSTT", frame["DCTREAS"], definitions)
