@@ -31,7 +31,7 @@ from attrition import decision, features, metrics, paths, project, seeds, simula
 from attrition.landmark import prediction
 from attrition.metrics import intervals, ranks
 from attrition.models import batched, ridge
-from attrition.running import hazards
+from attrition.running import projection
 from attrition.simulate import draws
 from attrition.simulate.law import ARMS, GENDERS, PHASES, PUBLISHED_LAW
 from attrition.survival import censored
@@ -395,7 +395,7 @@ def prediction_of_events() -> Iterator[Row]:
         return float(np.mean(counts))
 
     def ours() -> np.ndarray:
-        return hazards.ahead(leave, compete, edges, entry, rng)[1].sum(axis=1)
+        return projection.ahead(leave, compete, edges, entry, rng)[1].sum(axis=1)
 
     drawn, theirs = ours(), one_by_one(400)
     error = drawn.std(ddof=1) * np.sqrt(1 / 400 + 1 / n)

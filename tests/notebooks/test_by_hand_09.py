@@ -8,7 +8,7 @@ import pytest
 
 import notebook_report as report
 from attrition import trials
-from attrition.running import hazards, remaining
+from attrition.running import projection, remaining
 from tests.notebooks import cells
 
 
@@ -25,10 +25,10 @@ def by_hand(tmp_path_factory):
 def test_days_and_leavers_by_piece_are_the_librarys(by_hand):
     now = remaining.at(remaining.course(by_hand["then"]), by_hand["cut"], 168)
     time, edges = now.patients["time"].to_numpy(float), by_hand["edges"].astype(float)
-    assert by_hand["watched"].tolist() == hazards.days_in(edges, np.zeros(len(time)), time).sum(axis=0).tolist()
-    assert by_hand["leavers"].tolist() == hazards.tallied(now.of("left")["day"].to_numpy(float), edges).tolist()
+    assert by_hand["watched"].tolist() == projection.days_in(edges, np.zeros(len(time)), time).sum(axis=0).tolist()
+    assert by_hand["leavers"].tolist() == projection.tallied(now.of("left")["day"].to_numpy(float), edges).tolist()
     assert by_hand["leavers"].sum() == now.counts["left"]
-    ahead = hazards.days_in(edges, now.of("ongoing")["u"].to_numpy(float), np.full(now.counts["ongoing"], 168.0))
+    ahead = projection.days_in(edges, now.of("ongoing")["u"].to_numpy(float), np.full(now.counts["ongoing"], 168.0))
     assert by_hand["ahead"].tolist() == ahead.tolist()
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from attrition.running import hazards
+from attrition.running import projection
 
 EDGES = np.linspace(0, 168, 7)
 
 
 def weighted_prior_draws(cause, events, exposure, n, rng, edges=EDGES):
     """The specification again, word by word: draws from the prior, weighted by their likelihood."""
-    share, spread = hazards.PRIORS[cause]
+    share, spread = projection.PRIORS[cause]
     k = len(edges) - 1
     x = np.log((np.arange(1, k + 1) - 0.5) / k)
     sigma = np.abs(rng.normal(0, 0.5, n))
@@ -35,10 +35,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("cause", hazards.PRIORS)
+@pytest.mark.parametrize("cause", projection.PRIORS)
 def test_the_posterior_is_that_of_weighted_prior_draws(case, cause):
     events, exposure = (np.array(part, float) for part in CASES[case])
-    hazard, weight = hazards.posterior(cause, events[None], exposure[None], EDGES)
+    hazard, weight = projection.posterior(cause, events[None], exposure[None], EDGES)
     brute, other = weighted_prior_draws(cause, events, exposure, 400_000, np.random.default_rng(5))
     assert 1 / (weight[0] ** 2).sum() > 2000
     for name, of in (("by the horizon", lambda h: -np.expm1(-h @ np.diff(EDGES))), ("last", lambda h: h[:, -1] * 28)):
@@ -48,18 +48,18 @@ def test_the_posterior_is_that_of_weighted_prior_draws(case, cause):
 
 def test_trials_of_a_batch_are_those_alone():
     events, exposure = (np.array([case[i] for case in CASES.values()], float) for i in (0, 1))
-    together = hazards.posterior("leaving", events, exposure, EDGES)
+    together = projection.posterior("leaving", events, exposure, EDGES)
     for b in range(len(CASES)):
-        alone = hazards.posterior("leaving", events[b : b + 1], exposure[b : b + 1], EDGES)
+        alone = projection.posterior("leaving", events[b : b + 1], exposure[b : b + 1], EDGES)
         np.testing.assert_allclose(together[0][b], alone[0][0], rtol=1e-6)
         np.testing.assert_allclose(together[1][b], alone[1][0], rtol=1e-5, atol=1e-12)
 
 
 def test_taken_draws_have_the_weighted_mean():
     hazard, weight = (
-        part[0] for part in hazards.posterior("leaving", *(np.array([c], float) for c in CASES["some"]), EDGES)
+        part[0] for part in projection.posterior("leaving", *(np.array([c], float) for c in CASES["some"]), EDGES)
     )
-    drawn = hazards.taken("leaving", hazard, weight)
+    drawn = projection.taken("leaving", hazard, weight)
     np.testing.assert_allclose(drawn.mean(axis=0), weight @ hazard, rtol=0.02)
 
 
@@ -67,7 +67,7 @@ def test_patients_leave_compete_and_stay_as_the_trinomial_says():
     rng = np.random.default_rng(2)
     leave, compete = np.tile([0.004, 0.001, 0.002], (20_000, 1)), np.tile([0.001, 0.002, 0.0005], (20_000, 1))
     edges, entry = np.array([0.0, 50, 100, 150]), np.array([0.0, 60.0, 149.0])
-    day, leaves = hazards.ahead(leave, compete, edges, entry, rng)
+    day, leaves = projection.ahead(leave, compete, edges, entry, rng)
     for i, u in enumerate(entry):
         stays, left, lost = 1.0, 0.0, 0.0
         for k in range(3):
@@ -84,6 +84,6 @@ def test_patients_leave_compete_and_stay_as_the_trinomial_says():
 
 
 def test_events_on_the_end_of_a_piece_belong_to_it():
-    assert hazards.tallied(np.array([1.0, 28, 29, 168]), EDGES).tolist() == [2, 1, 0, 0, 0, 1]
-    found = hazards.days_in(EDGES, np.array([0.0]), np.array([30.0]))
+    assert projection.tallied(np.array([1.0, 28, 29, 168]), EDGES).tolist() == [2, 1, 0, 0, 0, 1]
+    found = projection.days_in(EDGES, np.array([0.0]), np.array([30.0]))
     assert found.tolist() == [[28, 2, 0, 0, 0, 0]]

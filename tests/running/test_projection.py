@@ -10,7 +10,7 @@ import pytest
 
 from attrition import __main__ as command
 from attrition.cdisc.sources import CdiscError
-from attrition.running import backtest, hazards, limit, projection, remaining, summary
+from attrition.running import backtest, limit, projection, remaining, summary
 from notebook_report import results
 from tests.cdisc.folders import everybody, sdtm
 from tests.running.test_hazards import weighted_prior_draws
@@ -108,12 +108,12 @@ def test_leaving_at_visits_is_seen_and_its_pieces_end_after_them():
     frame = pd.DataFrame({"start": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 150, 80), unit="D")})
     frame = frame.assign(cause=cause, day=np.where(cause, 28.0 * rng.integers(1, 5, 80), np.nan), group="g", arm="a")
     now = remaining.at(frame, "2020-07-01", 168)
-    edges, at_visits = hazards.pieces(now, (28, 56, 84, 112, 140, 168))
+    edges, at_visits = projection.pieces(now, (28, 56, 84, 112, 140, 168))
     assert at_visits
     assert edges.tolist() == [0, 31, 59, 87, 115, 143, 168]
     assert projection.project(now, {}, (28, 56, 84, 112, 140, 168)).at_visits
-    assert not hazards.pieces(now, (28, 56, 84, 112, 140, 168), "daily")[1]
-    assert not hazards.pieces(now)[1]
+    assert not projection.pieces(now, (28, 56, 84, 112, 140, 168), "daily")[1]
+    assert not projection.pieces(now)[1]
 
 
 @pytest.mark.parametrize(

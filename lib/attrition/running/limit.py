@@ -10,8 +10,8 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from attrition.running.hazards import PRIORS, PROPOSALS, Observed, days_in, observed, pieces, posterior, tallied
-from attrition.running.projection import FEWEST, YEAR, curve_of
+from attrition.running import projection
+from attrition.running.projection import FEWEST, YEAR, curve_of, days_in, observed, pieces, posterior, tallied
 from attrition.running.remaining import Standing, at, looks
 
 LEVEL, FEWEST_EVENTS, SURE = 0.05, 3, 0.997
@@ -71,10 +71,10 @@ def above(
 ) -> np.ndarray:
     """Probability that more than `p0` leave by the horizon, of B trials: events (2, B, K), exposure (B, K)."""
     found, due, limit = np.zeros(events.shape[1]), np.arange(events.shape[1]), -np.log1p(-p0)
-    for proposals in (SCREEN, PROPOSALS):  # few draws tell most trials that are nowhere near the limit
+    for proposals in (SCREEN, projection.PROPOSALS):  # few draws tell most trials that are nowhere near the limit
         if len(due):
             sums = []
-            for i, cause in enumerate(PRIORS if counts == "any" else list(PRIORS)[:1]):
+            for i, cause in enumerate(projection.PRIORS if counts == "any" else list(projection.PRIORS)[:1]):
                 hazard, weight = posterior(cause, events[i, due], exposure[due], edges, seed, proposals)
                 sums.append((hazard @ np.diff(edges), weight))
             found[due] = [_exceeds(*(part[b] for pair in sums for part in pair), limit=limit) for b in range(len(due))]
@@ -160,7 +160,7 @@ def monitor(known: pd.DataFrame, cut: Any, horizon: int, plan: Mapping[str, Any]
     return found | {"rings_at": int(table["alarm_at"].iloc[-1]) if rule == "A" else _would_ring(seen, p0, counts)}
 
 
-def _would_ring(seen: Observed, p0: float, counts: str) -> int | None:
+def _would_ring(seen: projection.Observed, p0: float, counts: str) -> int | None:
     """Fewest events that would ring rule B, were they spread over the pieces as those that happened."""
     events, spans, edges = seen.events[:, None], seen.spans, seen.edges
     so_far = events.sum() if counts == "any" else events[0].sum()

@@ -17,8 +17,7 @@ from joblib import delayed
 from attrition import engine, seeds, settings, studies
 from attrition.metrics.intervals import Interval, wilson
 from attrition.running import limit
-from attrition.running.hazards import days_in
-from attrition.running.projection import FEWEST, project, word
+from attrition.running.projection import FEWEST, days_in, project, word
 from attrition.running.remaining import COMPETED, LEFT, at, informed, quantiles
 
 NAME = "running"
