@@ -8,7 +8,7 @@ import pytest
 
 import notebook_report as report
 from attrition import params, trials
-from attrition.worth import analysis, evidence, model, strategies
+from attrition.worth import analysis, model, strategies
 from tests.notebooks import cells
 
 
@@ -20,7 +20,7 @@ def by_hand():
 
 
 def test_the_prior_by_hand_is_the_librarys(by_hand):
-    prior = evidence.prior()
+    prior = model.prior()
     assert by_hand["mean"] == pytest.approx(prior["mean"])
     assert by_hand["sd"] == pytest.approx(prior["sd"])
     assert "0.905 (0.70 to 1.17)" in by_hand["said"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attrition.worth import evidence, model
+from attrition.worth import model
 from attrition.worth.model import ADDRESSABLE, ADVERSE, COMPETING, OTHER, STAYED
 
 
@@ -165,12 +165,12 @@ def test_small_strata_join():
 
 
 def test_priors_follow_from_the_evidence():
-    prior = evidence.prior()
+    prior = model.prior()
     assert prior["mean"] == pytest.approx(-0.0996, abs=5e-5)
     assert prior["sd"] == pytest.approx(0.1312, abs=5e-5)
     assert [round(prior[key], 2) for key in ("low", "high", "below_one")] == [0.70, 1.17, 0.78]
     assert [round(prior[key], 2) for key in ("pooled", "pooled_low", "pooled_high")] == [0.84, 0.60, 1.18]
-    ratios = [evidence.hazard_ratio(fact["counts"]) for fact in evidence.content()["facts"] if fact.get("counts")]
+    ratios = [model.hazard_ratio(fact["counts"]) for fact in model.EVIDENCE["facts"] if fact.get("counts")]
     assert [round(float(np.exp(log)), 2) for log, _ in ratios] == [0.92, 0.81]
 
 
@@ -178,10 +178,10 @@ def test_costs_of_the_parameters_stand_in_the_evidence():
     from attrition import params
 
     p = params.load("10_worth")
-    assert sorted(p.patient_costs) == sorted(evidence.cost("patient cost"))
+    assert sorted(p.patient_costs) == sorted(model.cost("patient cost"))
     assert p.patient_cost in p.patient_costs
     assert p.contact_cost in p.contact_costs
-    facts = evidence.table()
+    facts = model.facts_table()
     priors = facts[facts["used_for"] == "effect"]
     assert len(priors) == 2
     assert (priors["verified"] == "yes").all()

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from attrition import engine, seeds, studies
 from attrition.metrics.intervals import wilson
-from attrition.worth import evidence, model, strategies
+from attrition.worth import model, strategies
 from attrition.worth.model import Array
 
 NAME, SEED = "worth", 20_261_128
@@ -153,7 +153,7 @@ def run(n_trials: int, n_every_method: int, seed: int) -> dict[str, Any]:
     tasks = [delayed(alarm)(number, seed, planted) for planted in PLANTED for number in range(n_trials)]
     alarms = pd.DataFrame(engine.compute(tasks, "planted effects")).groupby("planted")["worth_it"].mean().to_dict()
     found = studies.about(NAME, seed, n_trials) | {"large": large(seed), "coverage": coverage, "worth_it": alarms}
-    return found | {"prior": evidence.prior(), "n": N, "size": SIZE, "first": trials[0]}
+    return found | {"prior": model.prior(), "n": N, "size": SIZE, "first": trials[0]}
 
 
 def shown(found: Mapping[str, Any]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from attrition.cdisc.trial import Trial
 from attrition.landmark import prediction, uncertainty
 from attrition.landmark.prediction import Problem
 from attrition.survival.incidence import aalen_johansen
-from attrition.worth import evidence, model, strategies
+from attrition.worth import model, strategies
 from attrition.worth.model import EACH, EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
 from attrition.worth.strategies import Course, Strategy, family, label
 from notebook_report.text import INTERVAL, interval_text
@@ -74,9 +74,9 @@ class Psi:
     @classmethod
     def drawn(cls, n: int, n_halves: int, seed: int, day: int) -> "Psi":
         """So many draws, the half-samples in turn."""
-        rng, prior = seeds.stream(seed, "worth psi", day), evidence.prior()
+        rng, prior = seeds.stream(seed, "worth psi", day), model.prior()
         log_h = rng.normal(prior["mean"], prior["sd"], n)
-        a, b = evidence.content()["retrieved"]
+        a, b = model.EVIDENCE["retrieved"]
         return cls(np.arange(n) % n_halves, log_h, rng.beta(a, b, n))
 
 
@@ -436,7 +436,7 @@ def numbers(trial: Trial, found: Worth, p: Any) -> dict[str, Any]:
     randomised = {str(int(row.pop("landmark"))): row for row in lead.to_dict("records")}
     facts: dict[str, Any] = {"landmark": found.main, "n_at_risk": len(at.own.ids), "n_randomised": len(trial.patients)}
     facts |= {"at_risk_by_reason": counts, "n_addressable_late": int(at.own.late(p.delta).sum())}
-    facts["prior"] = evidence.prior()
+    facts["prior"] = model.prior()
     facts["ceiling"] = model.ceilings(at.own.time, at.own.cause, at.own.arm, RATIOS, p.delta)
     facts["per_100_randomised"] = {"D": 100 * found.dropout} | randomised
     facts["auroc"] = {

@@ -13,10 +13,9 @@ from scipy.special import stdtr, stdtrit
 
 from attrition import seeds
 from attrition.cdisc.trial import Trial
-from attrition.worth import evidence
-from attrition.worth.model import Array
+from attrition.worth.model import EVIDENCE, Array
 
-ENDPOINT, WINDOW = evidence.content()["endpoint"], 28
+ENDPOINT, WINDOW = EVIDENCE["endpoint"], 28
 """Name of the outcome and the days planned for it after the baseline; how far off a value may lie."""
 VISITS = tuple(ENDPOINT["visits"])
 SHIFTS = np.arange(0.0, 15.01, 0.5)

@@ -17,7 +17,7 @@ from attrition.cdisc.trial import COMPETING as COMPETING_GROUP
 from attrition.cdisc.trial import NO_EVENT, STANDARD, Trial
 from attrition.landmark import cohort, prediction, uncertainty
 from attrition.landmark.prediction import Problem
-from attrition.worth import evidence, model
+from attrition.worth import model
 from attrition.worth.model import Array
 
 SAID: dict[str, Any] = settings.declared(__file__, "strategies.yaml")
@@ -50,7 +50,7 @@ def reasons(trial: Trial) -> pd.Series:
 
     The recorded term decides, then its group: lost to follow-up is addressable, whatever group it stands in.
     """
-    patients, words = trial.patients.set_index("id"), evidence.content()["reasons"]
+    patients, words = trial.patients.set_index("id"), model.EVIDENCE["reasons"]
     group, reason = patients["event_group"].fillna(NO_EVENT), patients["reason"].fillna("").astype(str)
     usual = reason.str.upper().map(STANDARD["reasons"]).fillna("")
     told = (reason + "; " + group + "; " + usual).str.lower()
