@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 
 from attrition import eda, features, params, simulate
 from attrition.plots import diagrams, rows
-from attrition.simulate import ceiling
+from attrition.simulate import oracle
 from attrition.simulate.law import Law
 
 LAW = Law()
@@ -37,7 +37,7 @@ def law():
 @pytest.fixture(scope="module")
 def best():
     sizes = dataclasses.replace(params.load("01_generation", "quick"), landmark_days=[30, 60, 90])
-    return ceiling.oracle_results(LAW, sizes, seed=3)
+    return oracle.oracle_results(LAW, sizes, seed=3)
 
 
 @pytest.fixture(autouse=True)
@@ -95,13 +95,13 @@ def test_risks_by_arm_are_equal_when_the_law_ignores_arms():
 
 
 def test_the_ladder_has_chance_below_and_the_whole_follow_up_on_top(best):
-    table = ceiling.oracle_table(best, [30, 60, 90])
+    table = oracle.oracle_table(best, [30, 60, 90])
     for _, part in table.groupby("prevalence"):
         assert part["known"].tolist()[0::5] == ["nothing (chance)", "whole follow-up"]
         assert part["auroc"].idxmin() == part.index[0]
         assert part["auroc"].idxmax() == part.index[-1]
         assert part["brier"].iloc[-1] < part["brier"].iloc[0]
-    lift = ceiling.early_lift(best)
+    lift = oracle.early_lift(best)
     assert 0 < lift["share_enrolment"] < lift["share_best"] < 1
 
 
@@ -117,7 +117,7 @@ def test_every_arrow_of_the_graph_is_an_arrow_of_the_law(trial):
 
 
 def test_figures_draw_what_they_are_given(best):
-    table = ceiling.oracle_table(best, [30, 60, 90])
+    table = oracle.oracle_table(best, [30, 60, 90])
     drawn = np.concatenate([line.get_xdata() for line in rows.oracle_ladder(table).lines[:2]])
     assert sorted(drawn) == pytest.approx(sorted(table["auroc"]))
     assert len(diagrams.dag().texts) >= len(diagrams.NODES) + len(diagrams.EDGES)

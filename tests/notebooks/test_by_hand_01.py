@@ -52,11 +52,11 @@ LIFT = {"full": 0.71, "full_mc_se": 0.001, "enrolment": 0.54, "best_auroc": 0.6,
 
 @pytest.mark.parametrize(("share", "much"), [(0.49, "less than half"), (0.5, "at least half")])
 def test_the_finding_says_how_much_is_there_in_time(share, much):
-    class Ceiling:
+    class Oracle:
         early_lift = staticmethod(lambda best: LIFT | {"share_best": share})
 
     best = {"p24": {"auroc": {"value": 0.72}}}
-    said = notebooks.sentence(NAME, "ch01-54", best=best, ceiling=Ceiling)
+    said = notebooks.sentence(NAME, "ch01-54", best=best, oracle=Oracle)
     assert f"day 30, 0.600: {much} of what can be gained over chance is there in time." in said.replace("\\", "")
     assert "AUROC of 0.710 (Monte-Carlo standard error 0.0010; 0.720 at 24 %)" in said
 

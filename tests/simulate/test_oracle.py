@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from attrition import features, simulate
 from attrition.metrics import ranks
-from attrition.simulate import ceiling, oracle
+from attrition.simulate import oracle
 from attrition.simulate.law import Law
 
 LAW = Law()
@@ -141,14 +141,14 @@ def _observed(day, n, offset):
 def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):
     offset = {"default": 0.0, "p24": P24}[setting]
     trial, at_risk = _observed(day, 300_000, offset)
-    states = ceiling.at_day(LAW, day, offset)
+    states = oracle.at_day(LAW, day, offset)
     assert at_risk.mean() == pytest.approx(states["weight"].sum(), abs=0.004)
     keys = ["age", "trial_phase", "treatment_group", "visits", "adverse_events"]
     followed = trial.loc[at_risk, [*keys, "dropout"]].merge(states, on=keys, how="left")
     assert followed["probability"].notna().mean() > 0.9999
     p = followed["probability"].to_numpy()
     assert roc_auc_score(followed["dropout"], np.nan_to_num(p)) == pytest.approx(
-        ceiling.performance(LAW, day, offset)["auroc"], abs=0.005
+        oracle.performance_by(LAW, day, offset)["auroc"], abs=0.005
     )
     for _, band in followed.groupby(followed["probability"].rank(method="first") * 10 // len(followed)):
         error = 4.5 * np.sqrt(band["probability"].mean() / len(band)) + 1e-4
@@ -157,7 +157,7 @@ def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):
 
 def test_knowing_less_is_never_better():
     full = oracle.exact(LAW)
-    enrolment = ceiling.performance(LAW, 0)
+    enrolment = oracle.performance_by(LAW, 0)
     assert 0.5 < enrolment["auroc"] < full["auroc"]
     assert enrolment["prevalence"] == pytest.approx(full["prevalence"], abs=1e-6)
     assert enrolment["log_loss"] > full["log_loss"]
@@ -165,7 +165,7 @@ def test_knowing_less_is_never_better():
 
 def test_states_are_whole_populations():
     _, weight = oracle.cells(LAW)
-    states = ceiling.at_day(LAW, 0)
+    states = oracle.at_day(LAW, 0)
     assert weight.sum() == pytest.approx(1, abs=1e-6)
     assert states["weight"].sum() == pytest.approx(1, abs=1e-6)
     assert len(states) == 67 * 9

@@ -265,7 +265,7 @@ def rates_by(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def oracle_ladder(table: pd.DataFrame) -> Axes:
-    """The best attainable AUROC by what is known, at both prevalences, from `simulate.ceiling.oracle_table`."""
+    """The best attainable AUROC by what is known, at both prevalences, from `simulate.oracle.oracle_table`."""
     rungs = list(dict.fromkeys(table["known"]))[::-1]
     form: dict[str, Any] = {"label": "known", "value": "auroc", "by": "prevalence", "labels": rungs}
     form |= {"ends": ("chance", "auroc"), "gap": 0.24, "line": 1.2, "height": 3.4}
