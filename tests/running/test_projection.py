@@ -10,7 +10,7 @@ import pytest
 
 from attrition import __main__ as command
 from attrition.cdisc.sources import CdiscError
-from attrition.running import backtest, limit, projection, remaining, summary
+from attrition.running import limit, projection, remaining, summary
 from notebook_report import results
 from tests.cdisc.folders import everybody, sdtm
 from tests.running.test_hazards import weighted_prior_draws
@@ -62,8 +62,8 @@ def test_nothing_of_the_future_is_in_the_bytes(pilot):
 
 @pytest.mark.slow
 def test_the_pilot_held_against_what_came(known):
-    rows = backtest.before(known, "2015-06-01", 168, {"dropout": 0.3})
-    found = backtest.measures(rows, 168)
+    rows = summary.before(known, "2015-06-01", 168, {"dropout": 0.3})
+    found = summary.measures(rows, 168)
     assert found["cuts"] == 25
     assert found["inside"] == 25
     assert found["disjoint"] == 5
@@ -73,14 +73,14 @@ def test_the_pilot_held_against_what_came(known):
 
 @pytest.mark.slow
 def test_more_may_have_begun_than_planned_in_months_that_are_looked_back_on(known):
-    few, usual = (backtest.before(known, "2013-12-01", 168, plan) for plan in ({"patients": 60}, {}))
+    few, usual = (summary.before(known, "2013-12-01", 168, plan) for plan in ({"patients": 60}, {}))
     pd.testing.assert_frame_equal(few[["cut", "median", "low", "high"]], usual[["cut", "median", "low", "high"]])
 
 
 def test_cuts_with_open_patients_are_left_out(known):
-    rows = backtest.before(known, "2013-06-01", 168, {})
+    rows = summary.before(known, "2013-06-01", 168, {})
     assert rows["open"].any()
-    assert backtest.measures(rows, 168)["cuts"] == (~rows["open"]).sum()
+    assert summary.measures(rows, 168)["cuts"] == (~rows["open"]).sum()
 
 
 def test_shapes_add_up_and_the_fan_ends_where_the_projection_does(known):

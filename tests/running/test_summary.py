@@ -10,7 +10,7 @@ import pytest
 from attrition import __main__ as command
 from attrition import trials
 from attrition.cdisc.sources import CdiscError
-from attrition.running import backtest, remaining, summary
+from attrition.running import remaining, summary
 from notebook_report import results
 from tests.cdisc.folders import date, everybody, sdtm
 
@@ -100,7 +100,7 @@ def test_gone_by_calendar_is_counted_day_by_day(known):
     dates = [pd.Timestamp("2013-01-01"), pd.Timestamp("2013-06-01")]
     for counts in ("any", "leaving"):
         now = [remaining.at(known, date, 168).gone(counts) for date in dates]
-        assert backtest.path(known, 168, dates, counts) == now
+        assert summary.path(known, 168, dates, counts) == now
 
 
 def test_a_list_needs_a_model_that_separates_on_the_same_day():
