@@ -6,6 +6,14 @@ import attrition  # noqa: F401  (it tells what project this is)
 from notebook_report import project
 
 
+@pytest.fixture(scope="session")
+def pilot():
+    """The pilot trial, read once; who changes it changes a copy."""
+    from attrition import cdisc
+
+    return cdisc.load("pilot")
+
+
 @pytest.fixture(autouse=True)
 def no_notebook(monkeypatch):
     """As outside a notebook: no profile yet, no command of a user's; what a test sets is put back."""

@@ -35,11 +35,6 @@ SDTM_FILES = ("dm", "ds", "ae", "sv", "vs", "lbhe", "qsco", "qsmm", "ex", "sc", 
 
 
 @pytest.fixture(scope="module")
-def pilot():
-    return cdisc.load("pilot")
-
-
-@pytest.fixture(scope="module")
 def pilot_adam():
     return cdisc.load("pilot-adam")
 

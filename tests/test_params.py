@@ -1,5 +1,7 @@
 """Unknown keys are errors, numbers out of range are errors, and with whatever passes the chapters run."""
 
+import copy
+import functools
 import math
 import re
 
@@ -10,12 +12,17 @@ from attrition import params, paths, settings
 from attrition.run import TrialCommand
 
 
+@functools.cache
+def written():
+    return yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def edited(tmp_path):
     """Write ``params.yaml`` with changes, return its path."""
 
     def write(change):
-        content = yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
+        content = copy.deepcopy(written())
         change(content)
         path = tmp_path / "params.yaml"
         path.write_text(yaml.safe_dump(content))

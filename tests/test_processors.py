@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from attrition import cdisc, decision, metrics, monitoring, paths, simulate
+from attrition import decision, metrics, monitoring, paths, simulate
 from attrition.landmark import prediction, time_to, uncertainty
 from attrition.landmark.uncertainty import Developed
 from attrition.metrics import intervals, ranks
@@ -31,11 +31,6 @@ NOISE = 1e-13
 @pytest.fixture
 def rng():
     return np.random.default_rng(31)
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return cdisc.load("pilot")
 
 
 class Shaken(ClassifierMixin, BaseEstimator):

@@ -8,15 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attrition import cdisc
 from attrition.landmark import cohort
 
 LANDMARKS = (28, 56, 84)
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return cdisc.load("pilot")
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,6 @@ from attrition.cdisc.sources import open_source
 from attrition.landmark import cohort
 
 
-@pytest.fixture(scope="module")
-def pilot():
-    return cdisc.load("pilot")
-
-
 def test_flow_of_the_pilot(pilot):
     flow = cohort.participant_flow(pilot)
     assert flow["n"].tolist() == [306, 254, 229, 192, 155, 117]

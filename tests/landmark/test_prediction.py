@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import roc_auc_score
 
-from attrition import cdisc, params
+from attrition import params
 from attrition.landmark import prediction
 from attrition.models.ridge import RidgeLogistic
 
@@ -19,8 +19,8 @@ def p():
 
 
 @pytest.fixture(scope="module")
-def day28():
-    return prediction.problem(cdisc.load("pilot"), 28)
+def day28(pilot):
+    return prediction.problem(pilot, 28)
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +175,8 @@ def test_too_few_events_are_not_enough(rng):
 
 
 @pytest.mark.slow
-def test_before_the_first_dose_only_baseline_and_arm_exist(p):
-    of = prediction.problem(cdisc.load("pilot"), 0)
+def test_before_the_first_dose_only_baseline_and_arm_exist(p, pilot):
+    of = prediction.problem(pilot, 0)
     assert set(of.groups) == {"baseline", "arm"}
     chosen = prediction.estimators(p, 1, of)
     assert {"arm_only", "baseline", "all", "cox"} <= set(chosen)
@@ -184,10 +184,9 @@ def test_before_the_first_dose_only_baseline_and_arm_exist(p):
 
 
 @pytest.mark.slow
-def test_no_honest_auroc_of_the_pilot_is_suspicious(p):
-    trial = cdisc.load("pilot")
-    for day in trial.landmarks:
-        of = prediction.problem(trial, day)
+def test_no_honest_auroc_of_the_pilot_is_suspicious(p, pilot):
+    for day in pilot.landmarks:
+        of = prediction.problem(pilot, day)
         folds = prediction.folds_of(of, 5, 2, 1)
         for model in prediction.estimators(p, 1, of).values():
             y_prob = prediction.out_of_fold(of, *model, folds)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from attrition import cdisc, metrics, params
+from attrition import metrics, params
 from attrition.landmark import prediction, uncertainty
 from attrition.models import ridge
 from tests.landmark.test_prediction import made_problem
@@ -143,9 +143,8 @@ def test_holm_by_hand():
 
 
 @pytest.fixture(scope="module")
-def problems():
-    trial = cdisc.load("pilot")
-    return {day: prediction.problem(trial, day) for day in (28, 56, 84)}
+def problems(pilot):
+    return {day: prediction.problem(pilot, day) for day in (28, 56, 84)}
 
 
 def test_the_stack_has_a_row_for_each_landmark_of_a_patient(problems):

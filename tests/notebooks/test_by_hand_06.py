@@ -18,11 +18,11 @@ GIVEN = {"evaluation": evaluation, "trials": trials, "cohort": cohort, "report":
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory):
+def by_hand(pilot, tmp_path_factory):
     p = dataclasses.replace(params.load("06_real_trial", "quick"), n_folds=5, n_repeats_slow=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRITION_OUT", str(tmp_path_factory.mktemp("out")))
-        return cells.run("06", "hand", "try", p=p, study=trials.load("pilot"), **GIVEN)
+        return cells.run("06", "hand", "try", p=p, study=pilot, **GIVEN)
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,15 @@ import pandas as pd
 import pytest
 
 import notebook_report as report
-from attrition import trials
 from attrition.survival import incidence
 from tests.notebooks import cells
 from tests.survival.test_incidence import made
 
-TRIALS = {"pilot": lambda: trials.load("pilot"), "censored": lambda: made(censoring=True, n=120)}
 
-
-@pytest.fixture(params=TRIALS)
-def by_hand(request, tmp_path, monkeypatch):
+@pytest.fixture(params=["pilot", "censored"])
+def by_hand(request, pilot, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
-    study = TRIALS[request.param]()
+    study = pilot if request.param == "pilot" else made(censoring=True, n=120)
     return cells.run("07", "hand", "try", study=study, days=incidence.days_shown(study), report=report)
 
 

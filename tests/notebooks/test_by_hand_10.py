@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import notebook_report as report
-from attrition import params, trials
+from attrition import params
 from attrition.worth import analysis, model, strategies
 from tests.notebooks import cells
 
 
 @pytest.fixture(scope="module")
-def by_hand():
-    study, p = trials.load("pilot"), params.load("10_worth", "quick")
-    given = {"np": np, "pd": pd, "report": report, "strategies": strategies, "model": model, "study": study, "p": p}
+def by_hand(pilot):
+    p = params.load("10_worth", "quick")
+    given = {"np": np, "pd": pd, "report": report, "strategies": strategies, "model": model, "study": pilot, "p": p}
     return cells.run("10", "hand", found=types.SimpleNamespace(main=28), **given)
 
 

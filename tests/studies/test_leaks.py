@@ -9,16 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from attrition import cdisc, params, seeds, studies
+from attrition import params, seeds, studies
 from attrition.landmark import cohort, guard, prediction
 from attrition.landmark.guard import LeakError
 from attrition.resampling import repeated_folds
 from attrition.studies import leaks
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return cdisc.load("pilot")
 
 
 @pytest.fixture(scope="module")

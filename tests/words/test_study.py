@@ -27,7 +27,8 @@ NAMED = re.compile(r"\]\(#[\w-]*\)|\[(?:@\w+(?:; )?)+\]|\b95 %|\b[A-Za-z]+[\d+]+
 
 def changed(changes):
     """A copy of the results with other values at ``chapter: dotted.path``; a slash stands for a dot in a key."""
-    made = copy.deepcopy(RESULTS)
+    touched = {place.partition(": ")[0] for place in changes}
+    made = RESULTS | {chapter: copy.deepcopy(RESULTS[chapter]) for chapter in touched}
     for place, value in changes.items():
         chapter, _, dotted = place.partition(": ")
         *folders, last = dotted.split(".")
@@ -46,14 +47,17 @@ def study(tmp_path_factory):
     (folder / "pages").mkdir()
     (folder / "references.yaml").write_bytes((paths.NOTEBOOKS / "references.yaml").read_bytes())
 
+    as_they_are = {name: pages.traced(values, f"{name}: ") for name, values in RESULTS.items()}
+
+    def traced(name, values):
+        return as_they_are[name] if values[name] is RESULTS[name] else pages.traced(values[name], f"{name}: ")
+
     @functools.cache
     def made(frozen):
         patch = pytest.MonkeyPatch()
         patch.setattr(project, "notebooks", lambda: folder)
         values = changed(dict(CASES[frozen][0]) if frozen else {})
-        patch.setattr(
-            pages, "_results", lambda names, folder: {n: pages.traced(v, f"{n}: ") for n, v in values.items()}
-        )
+        patch.setattr(pages, "_results", lambda names, folder: {name: traced(name, values) for name in values})
         found = pages.Pages(
             [], folder, {n: vars(part) if hasattr(part, "__dict__") else part for n, part in SECTIONS.items()}
         )
@@ -66,10 +70,14 @@ def study(tmp_path_factory):
 SECTIONS = params.read("full")
 
 
+CODE = []  # of the study's template: the same for the pages of all results, as their filters have the same names
+
+
 @functools.cache
 def compiled(environment):
     """The study's template."""
-    return environment.from_string(SOURCE.read_text(encoding="utf-8"))
+    CODE[:] = CODE or [environment.compile(SOURCE.read_text(encoding="utf-8"))]
+    return environment.template_class.from_code(environment, CODE[0], environment.make_globals(None))
 
 
 def text(page, template=None):

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import trials
 from attrition.worth import missing
 
 ARMS = ("A", "B", "C")
@@ -96,8 +95,7 @@ def test_between_imputations_widen_the_interval():
     assert apart["se"] == pytest.approx(np.sqrt(0.25 + 1.2 * np.var([0, 0.5, 1, 1.5, 2], ddof=1)))
 
 
-def test_outcomes_of_the_pilot():
-    pilot = trials.load("pilot")
+def test_outcomes_of_the_pilot(pilot):
     found = missing.outcomes(pilot)
     assert found["baseline"].notna().all()
     assert 0 < missing.correlation(found) < 1

@@ -6,14 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attrition import params, trials
+from attrition import params
 from attrition.landmark import cohort
 from attrition.worth import analysis, model, strategies
-
-
-@pytest.fixture(scope="module")
-def pilot():
-    return trials.load("pilot")
 
 
 def test_reasons_are_told_by_the_term(pilot):
