@@ -269,6 +269,7 @@ def test_splits_belong_to_their_domain_and_supplements_do_not(tmp_path):
     assert Source("x", tmp_path).domain("lb") == ["lb", "lbch"]
 
 
+@pytest.mark.slow
 def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):
     open_definitions = dataclasses.replace(PILOT, horizon=None, landmarks=(), arms=())
     trial = cdisc.load("pilot", open_definitions)
@@ -278,6 +279,7 @@ def test_an_unknown_study_takes_its_horizon_from_the_completions(pilot):
     assert trial.landmarks == tuple(round(trial.horizon / part) for part in (6, 3, 2))
 
 
+@pytest.mark.slow
 def test_who_is_seen_through_the_day_of_the_horizon_has_stayed(tmp_path):
     """With few completers the horizon is the last recorded day: who completes on it has stayed."""
     trial = cdisc.load(small_trial(tmp_path))
@@ -289,6 +291,7 @@ def test_who_is_seen_through_the_day_of_the_horizon_has_stayed(tmp_path):
     assert target["006"] == 0
 
 
+@pytest.mark.slow
 def test_the_first_discontinuation_counts(tmp_path):
     ids = ["001", "002", "003", "004", "005", "006", "001"]
     folder = small_trial(
@@ -333,6 +336,7 @@ def loaded(folder, kind, start):
     return cdisc.load(small_adam(folder, TRTSDT=start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sdtm", "adam"])
 def test_who_was_never_dosed_is_left_out_and_counted(tmp_path, kind):
     trial = loaded(tmp_path, kind, ["", "2020-01-01", "", *["2020-01-01"] * 3])
@@ -344,6 +348,7 @@ def test_who_was_never_dosed_is_left_out_and_counted(tmp_path, kind):
     assert "analysis set: randomised and dosed patients (left out: 2 never dosed); day 1 is the first dose" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sdtm", "adam"])
 def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     trial = loaded(tmp_path, kind, ["2020-01-01", "2020-02-02", *["2020-01-01"] * 4])
@@ -380,6 +385,7 @@ def test_a_partial_date_of_the_first_dose_is_refused_with_its_line(tmp_path, kin
     assert "2020" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_disposition_without_a_whole_date_is_refused_with_its_line(tmp_path):
     dates = ["2020-07-01", "2020", "", "2020-07-01", "2020-04", "2020-07-02"]
     with pytest.raises(
@@ -459,6 +465,7 @@ def test_still_in_the_trial_stays_ongoing(tmp_path):
     assert not any("EOSSTT" in note for note in trial.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spell", [str.title, str.lower, lambda term: f" {term} "])
 def test_terms_count_in_any_case(tmp_path, spell):
     terms = ["COMPLETED", "ADVERSE EVENT", "DEATH", "COMPLETED", "OTHER", "COMPLETED"]

@@ -193,6 +193,7 @@ def test_bands_hold_all_differences_together_about_as_often_as_they_say(law):
     assert 0.93 <= decision.coverage(predictions, risks[law], GRID, weights, 1000, rng)["value"] <= 0.97
 
 
+@pytest.mark.slow
 def test_the_simulation_sees_bands_that_are_too_narrow(monkeypatch):
     whole = decision.half_widths
     monkeypatch.setattr(decision, "half_widths", lambda *args: 0.75 * whole(*args))

@@ -91,6 +91,7 @@ def assert_steps(released, raw, keys):
         assert set(curve["day"]) <= {*range(0, 1000, 7), whole["day"].max()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [24, 300])
 def test_a_released_report_has_no_small_cell_no_small_step_and_no_name(tmp_path, n):
     ordinary(tmp_path, n)
@@ -136,6 +137,7 @@ def test_small_cells_of_an_ordinary_report_are_listed_with_their_place(tmp_path,
     assert command.main(["disclose", str(tmp_path)]) == 2
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
     ordinary(tmp_path, 300)
     (tmp_path / "release").mkdir()
@@ -145,6 +147,7 @@ def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
     assert (tmp_path / "release" / "patients.csv").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_files_are_readable_by_whom_the_umask_says(tmp_path):
     code = "from pathlib import Path; import os; os.umask(0o027); from notebook_report import results; "
     code += f"results.publish(Path({str(tmp_path)!r}) / 'a.txt', 'a')"

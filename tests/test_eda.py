@@ -94,6 +94,7 @@ def test_risks_by_arm_are_equal_when_the_law_ignores_arms():
     assert max(risks.values()) - min(risks.values()) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_ladder_has_chance_below_and_the_whole_follow_up_on_top(best):
     table = oracle.oracle_table(best, [30, 60, 90])
     for _, part in table.groupby("prevalence"):
@@ -116,6 +117,7 @@ def test_every_arrow_of_the_graph_is_an_arrow_of_the_law(trial):
         assert (np.abs(simulate.risk(LAW, changed) - before).max() > 0) == (node in causes), node
 
 
+@pytest.mark.slow
 def test_figures_draw_what_they_are_given(best):
     table = oracle.oracle_table(best, [30, 60, 90])
     drawn = np.concatenate([line.get_xdata() for line in rows.oracle_ladder(table).lines[:2]])

@@ -80,6 +80,7 @@ def test_a_fourth_model_in_one_file_reaches_tables_figures_sentences_and_the_dis
     assert run.stdout.strip() == "through", run.stderr
 
 
+@pytest.mark.slow
 def test_an_added_metric_reaches_every_chapter_that_evaluates(monkeypatch):
     def mean_probability(y_true, y_prob, weights=None):
         w = measures.columns(weights, np.size(y_prob))

@@ -371,6 +371,7 @@ def copied(tmp_path, monkeypatch):
     return copy
 
 
+@pytest.mark.slow
 def test_an_edited_page_is_told_and_mended_and_the_rest_is_left_alone(copied, capsys):
     assert command.main(["readme", "--check"]) == 1
     assert "I think" in copied.read_text(encoding="utf-8")

@@ -106,6 +106,7 @@ def test_what_is_kept_predicts_what_was_fitted(folder, trial, found, unblinded):
     assert ("arm" in [one["feature"] for one in model.columns]) == unblinded
 
 
+@pytest.mark.slow
 def test_a_running_trial_is_fitted_with_the_weights_of_censoring(folder, p):
     running = made(ongoing=(100.0, 20.0))
     found = judged(running)
@@ -122,6 +123,7 @@ def test_a_running_trial_is_fitted_with_the_weights_of_censoring(folder, p):
     assert "30 are not known to have reached it" in upkeep.told("scored", about | {"file": "f"})
 
 
+@pytest.mark.slow
 def test_nothing_later_and_nobody_else_changes_a_score(folder, trial):
     model = own.Kept.load(folder, True)
     scored, _ = model.score(trial)
@@ -210,6 +212,7 @@ def test_a_trial_of_other_arms_is_scored_without_them(folder):
         own.Kept.load(folder, True).score(other)
 
 
+@pytest.mark.slow
 def test_inputs_that_a_trial_lacks_are_those_of_the_median_patient(folder, trial):
     model, other = own.Kept.load(folder), made(9, drop=("vital sign", "adverse event"))
     scored, about = model.score(other)
@@ -227,6 +230,7 @@ def test_inputs_that_a_trial_lacks_are_those_of_the_median_patient(folder, trial
     assert not np.allclose(model.risks(table, []), scored["risk"], atol=1e-4), "a gap is something else"
 
 
+@pytest.mark.slow
 def test_what_is_recorded_by_other_names_is_no_input(folder, trial):
     model = own.Kept.load(folder)
     sexes = trial.patients.assign(sex=trial.patients["sex"].map({"F": "Female", "M": "Male"}))
@@ -242,6 +246,7 @@ def test_a_trial_whose_visits_are_not_recorded_has_no_patients_without_visits(fo
     assert own.Kept.load(folder).features(made(9, drop=("visit",)))[1] == ["visits_attended", "days_since_visit"]
 
 
+@pytest.mark.slow
 def test_a_body_system_that_is_rare_in_another_trial_is_counted(folder):
     other = made(9)
     names = [f"System {i}" for i in range(5)]
@@ -299,6 +304,7 @@ def table(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_private_file_and_tells_the_limits(folder, table, tmp_path, capsys):
     trial, out = made(9), tmp_path / "risks.csv"
     assert command.main(["score", str(table(trial)), "--model", str(folder), "--out", str(out)]) == 0
@@ -314,6 +320,7 @@ def test_the_command_writes_a_private_file_and_tells_the_limits(folder, table, t
     assert command.main(["score", str(table(trial)), "--model", str(folder), "--out", str(tmp_path / "other.csv")]) == 6
 
 
+@pytest.mark.slow
 def test_a_model_no_better_than_chance_writes_nothing_unless_asked_again(folder, table, tmp_path, capsys):
     out = tmp_path / "risks.csv"
     words = ["score", str(table(made(9))), "--model", str(changed(folder, p=0.2)), "--out", str(out)]
@@ -351,6 +358,7 @@ def test_the_advice_follows_what_changed(watched, changes, advice):
     assert "AUROC" in told
 
 
+@pytest.mark.slow
 def test_nobody_is_held_against_a_fit_that_saw_them(watched, trial):
     model, held = watched
     assert not np.allclose(held["probability"], model.score(trial)[0]["risk"], atol=1e-3)
@@ -366,6 +374,7 @@ def test_nobody_is_held_against_a_fit_that_saw_them(watched, trial):
     assert f"{len(held)} of its patients are left out" in upkeep.told("monitor", found)
 
 
+@pytest.mark.slow
 def test_with_an_outcome_to_come_only_inputs_are_looked_at(watched):
     model, held = watched
     trial = made(12)
@@ -378,6 +387,7 @@ def test_with_an_outcome_to_come_only_inputs_are_looked_at(watched):
     assert set(upkeep.monitor_trial(model, made(12), unseen)["alarms"]) == set(found["alarms"])
 
 
+@pytest.mark.slow
 def test_the_models_own_trial_is_found_where_its_run_has_registered_it(trial, found, p, table, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path / "out"))
     place = table(trial, "mine")

@@ -104,6 +104,7 @@ def test_optimism_and_sites_do_not_turn_on_the_last_bits(pilot):
     assert first.equals(second)
 
 
+@pytest.mark.slow
 def test_time_to_dropout_does_not_turn_on_the_last_bits(pilot, monkeypatch, rng):
     of = time_to.sample(pilot, 28)
     folds = time_to.folds_of(of, 5, 1, seed=1)

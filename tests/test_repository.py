@@ -56,6 +56,7 @@ PROGRAMS = {"jupyter", "setuptools", "uv"}
 """What is declared to be run, not to be imported."""
 
 
+@pytest.mark.slow
 def test_every_declared_package_is_imported(project):
     texts = [path.read_text(encoding="utf-8") for path in (paths.ROOT / "lib").rglob("*.py")]
     for path in paths.NOTEBOOKS.glob("*.ipynb"):
@@ -144,6 +145,7 @@ def test_no_room_imports_from_one_that_is_listed_after_it(room):
         assert not late, f"{path.relative_to(LIBRARY)} imports {', '.join(sorted(late))}"
 
 
+@pytest.mark.slow
 def test_the_walks_through_the_code_name_what_is_there():
     text = (paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     walks = text.partition("## Three walks through the code")[2].partition("\n## ")[0]

@@ -97,6 +97,7 @@ def test_bands_and_flags_follow_the_probability(scorer, trial):
     assert made.loc[made["probability"] < 0.35, "action"].eq("automated message").all()
 
 
+@pytest.mark.slow
 def test_intervals_are_quantiles_of_scikit_learns_refits(trial, scorer):
     """The batched refits equal scikit-learn's on the same bootstrap samples."""
     from sklearn.linear_model import LogisticRegression
@@ -142,6 +143,7 @@ def test_a_bad_row_is_refused_with_the_reason_and_the_others_are_scored(scorer, 
     assert not cell or cell not in made["refused"].iloc[2]
 
 
+@pytest.mark.slow
 def test_pieces_give_the_same_scores_as_the_whole(scorer, patients):
     path = patients(n=23, changes={(20, "age"): "x"})
     whole = pd.concat(score.file(path, scorer, chunk=1000))

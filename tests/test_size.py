@@ -26,6 +26,7 @@ def f():
 '''
 
 
+@pytest.mark.slow
 def test_the_page_is_as_the_library_is(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["size", "--check"])
     assert size.main() == 0, "run: python benchmarks/size.py"

@@ -43,6 +43,7 @@ def test_budget_is_what_is_spent(model, budget, trial, monkeypatch):
     assert sum(trees) == stated["trees"]
 
 
+@pytest.mark.slow
 def test_outcomes_of_the_test_fold_change_nothing(trial, folds, nested):
     fold = folds[0]
     shuffled = trial.copy()
@@ -53,6 +54,7 @@ def test_outcomes_of_the_test_fold_change_nothing(trial, folds, nested):
     assert not np.array_equal(again[0]["y"], before["y"])
 
 
+@pytest.mark.slow
 def test_nested_rows_are_tidy_and_settings_come_from_the_space(nested, trial):
     assert list(nested[0]) == resampling.OOF_COLUMNS
     assert not nested[0].duplicated(["model", "patient_id"]).any()
@@ -64,6 +66,7 @@ def test_nested_rows_are_tidy_and_settings_come_from_the_space(nested, trial):
             assert chosen[key].isin(values).all()
 
 
+@pytest.mark.slow
 def test_comparison_averages_folds(nested, trial, folds):
     y, ids = trial["dropout"].to_numpy(), trial["patient_id"].to_numpy()
     untuned = resampling.out_of_fold({"lr": models.pipeline("lr")}, trial, y, folds, ids)
@@ -81,6 +84,7 @@ def test_comparison_averages_folds(nested, trial, folds):
     assert (same["difference"], same["ci_low"], same["ci_high"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_same_settings_on_every_run(nested, trial, folds):
     again = resampling.nested(["lr", "xgb", "lgbm"], trial, folds, budget=SMALL)
     pd.testing.assert_frame_equal(again[1], nested[1])

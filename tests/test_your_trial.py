@@ -77,6 +77,7 @@ def test_the_template_is_written_once_and_says_where(tmp_path):
     assert target.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".xpt"])
 def test_a_hundred_awkward_patients_are_read(tmp_path, ending):
     trial = cdisc.load(hundred(tmp_path / "t", ending))

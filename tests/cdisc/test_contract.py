@@ -49,6 +49,7 @@ RECONCILED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", RECONCILED.values(), ids=RECONCILED)
 def test_an_id_that_a_reader_would_read_as_the_same_is_the_same(tmp_path, spelling):
     trial = cdisc.load(folders.sdtm(tmp_path, dispositions(**{"01": spelling}), others={"ae": adverse()}))
@@ -57,6 +58,7 @@ def test_an_id_that_a_reader_would_read_as_the_same_is_the_same(tmp_path, spelli
     assert any(note.startswith("ds.csv: 1 row has an id ") for note in trial.notes)
 
 
+@pytest.mark.slow
 def test_composed_and_decomposed_ids_are_the_same(tmp_path):
     names = [name.replace("P", "\u00c9") for name in ids(12)]
     rows = [row | {"USUBJID": row["USUBJID"].replace("P", "E\u0301")} for row in dispositions()]
@@ -186,6 +188,7 @@ def test_two_events_with_one_number_are_refused(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "n"), [([20] * 12, 0), ([21] * 12, 0), ([22, 18, *[20] * 10], 2)])
 def test_a_day_that_contradicts_its_date_is_told(tmp_path, days, n):
     trial = cdisc.load(folders.sdtm(tmp_path, dispositions(), others={"ae": adverse(AEDY=days)}))
@@ -224,6 +227,7 @@ def test_beside_adsl_records_of_who_was_screened_are_left_out_and_told(tmp_path)
     assert ("ae.csv", 13, 1, "of subjects who are not in ADSL") in trial.account
 
 
+@pytest.mark.slow
 def test_an_account_names_every_file_that_was_read(tmp_path):
     source = open_source(folders.sdtm(tmp_path, dispositions(), others={"ae": adverse()}))
     cdisc.read(source, cdisc.usual(source))

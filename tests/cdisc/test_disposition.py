@@ -27,6 +27,7 @@ def of(trial, patient=FIRST):
     return row["event_day"], row["reason_group"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("treatment", "study"),
     [
@@ -50,6 +51,7 @@ def test_stopping_treatment_is_not_leaving_the_study(tmp_path, treatment, study)
     assert stopped.flow["primary"] == 1
 
 
+@pytest.mark.slow
 def test_the_pilot_with_both_dispositions_has_no_study_exit_and_all_its_stops(tmp_path):
     packaged = open_source("pilot").folder
     for name in ("dm", "sv"):
@@ -65,6 +67,7 @@ def test_the_pilot_with_both_dispositions_has_no_study_exit_and_all_its_stops(tm
     assert (treatment.flow["primary"], treatment.flow["deaths"] + treatment.flow["sponsor"]) == (129, 8)
 
 
+@pytest.mark.slow
 def test_completing_a_screening_is_no_completion(tmp_path):
     rows = everybody(12, day=-3, epoch="SCREENING") + everybody(12, epoch="TREATMENT")[1:]
     trial = load(sdtm(tmp_path, rows))
@@ -72,12 +75,14 @@ def test_completing_a_screening_is_no_completion(tmp_path):
     assert (trial.flow["ongoing"], trial.flow["censored"]) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", ["RUN-IN", "Lead-in", "WASHOUT", "SCREENING 2"])
 def test_other_epochs_before_the_main_part(tmp_path, epoch):
     trial = load(sdtm(tmp_path, everybody(12, day=-3, epoch=epoch) + everybody(12, epoch="TREATMENT")[1:]))
     assert of(trial)[1] == "ongoing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("after", "found"),
     [
@@ -96,6 +101,7 @@ def test_who_stopped_in_the_treatment_epoch_left_only_if_the_follow_up_says_so(t
     assert of(load(tmp_path, estimand="treatment")) == (50, "other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["OPEN LABEL EXTENSION", "LONG-TERM TREATMENT", "open-label treatment"])
 def test_an_extension_does_not_change_the_question(tmp_path, name):
     rows = everybody(12, epoch="TREATMENT") + everybody(12, day=360, epoch=name)
@@ -107,6 +113,7 @@ def test_an_extension_does_not_change_the_question(tmp_path, name):
     assert of(longer) == (250, "withdrawal by subject")
 
 
+@pytest.mark.slow
 def test_who_completed_only_the_first_of_two_periods_is_still_in_the_trial(tmp_path):
     rows = everybody(12, day=90, epoch="TREATMENT 1") + everybody(12, epoch="TREATMENT 2")[1:]
     assert of(load(sdtm(tmp_path, rows)))[1] == "ongoing"
@@ -123,6 +130,7 @@ def crossover(folder):
     return sdtm(folder, rows)
 
 
+@pytest.mark.slow
 def test_a_crossover_is_left_in_any_period_and_between_them(tmp_path):
     trial = cdisc.load(crossover(tmp_path), Definitions(name="t"))
     assert (trial.horizon, trial.flow["primary"], trial.flow["in_study_at_horizon"]) == (98, 4, 8)
@@ -131,6 +139,7 @@ def test_a_crossover_is_left_in_any_period_and_between_them(tmp_path):
     assert (first.flow["primary"], first.flow["in_study_at_horizon"], first.estimands) == (2, 10, ("study",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "day"), [("first", 32), ("middle", 46), ("last", 60)])
 def test_a_month_alone_is_refused_or_taken_as_declared(tmp_path, place, day):
     rows = everybody(12)
@@ -157,6 +166,7 @@ def test_a_month_alone_is_refused_beside_a_whole_date(tmp_path, term):
         load(sdtm(tmp_path, rows))
 
 
+@pytest.mark.slow
 def test_a_month_alone_never_ends_before_the_first_dose(tmp_path):
     rows = everybody(12)
     rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": "2020-01"}
@@ -183,6 +193,7 @@ def test_who_has_a_study_day_of_leaving_was_dosed(tmp_path):
         trials.load(str(folder), cut="2020-09-01", horizon=168)
 
 
+@pytest.mark.slow
 def test_the_year_of_an_adverse_event_alone_prolongs_no_follow_up(tmp_path):
     ae = pd.DataFrame({"USUBJID": FIRST, "AESEQ": [1, 2], "AEDECOD": "HEADACHE", "AESTDTC": ["2020", date(70)]})
     trial = load(sdtm(tmp_path, everybody(12)[1:], others={"ae": ae}))
@@ -195,6 +206,7 @@ def test_epochs_side_by_side_are_both_the_main_part(tmp_path):
     assert load(sdtm(tmp_path, rows)).flow["in_study_at_horizon"] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("term", "day", "died", "found"),
     [
@@ -217,6 +229,7 @@ def test_a_death_without_a_date_is_told(tmp_path):
     assert any("flagged as dead without a date" in note for note in trial.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("term", "group"),
     [
@@ -230,6 +243,7 @@ def test_terms_of_cdisc(tmp_path, term, group):
     assert of(load(sdtm(tmp_path, [record(FIRST, term, 40), *everybody(12)[1:]]))) == (40, group)
 
 
+@pytest.mark.slow
 def test_records_without_a_category_are_read_by_their_term(tmp_path):
     rows = everybody(12)
     rows[0] |= {"DSCAT": None, "DSDECOD": LEFT, "DSSTDTC": date(40)}
@@ -260,6 +274,7 @@ def test_terms_of_free_text_are_refused(tmp_path):
         load(sdtm(tmp_path, rows, n=60))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "column",
     [
@@ -296,17 +311,20 @@ def test_who_was_never_dosed_is_randomised_and_left_out(tmp_path, column):
     assert (trial.flow["randomised"], trial.flow["not_dosed"], len(trial.patients)) == (12, 1, 11)
 
 
+@pytest.mark.slow
 def test_an_arm_called_no_treatment_is_an_arm(tmp_path):
     arms = ["No Treatment", "B"] * 6
     trial = load(sdtm(tmp_path, everybody(12), ARM=arms, ACTARM=arms))
     assert (set(trial.arms), len(trial.patients)) == ({"No Treatment", "B"}, 12)
 
 
+@pytest.mark.slow
 def test_exposure_of_a_few_patients_does_not_say_who_was_dosed(tmp_path):
     few = pd.DataFrame({"USUBJID": ids(3), "EXTRT": "X", "EXSTDTC": date(1)})
     assert len(load(sdtm(tmp_path, everybody(12), others={"ex": few})).patients) == 12
 
 
+@pytest.mark.slow
 def test_two_studies_in_a_folder_are_refused_or_one_is_chosen(tmp_path):
     sdtm(tmp_path, everybody(12), STUDYID=["T1"] * 6 + ["T2"] * 6)
     with pytest.raises(cdisc.CdiscError, match=r"2 studies \(T1, T2\).*choose one in a mapping"):
@@ -327,12 +345,14 @@ def test_adverse_events_without_a_collection_date(tmp_path, rule, known):
     assert any("3 of 3 adverse events have no collection date" in note for note in trial.notes)
 
 
+@pytest.mark.slow
 def test_an_adverse_event_on_the_day_of_a_visit_is_known_there(tmp_path):
     ae = pd.DataFrame({"USUBJID": FIRST, "AESEQ": [1], "AEDECOD": "HEADACHE", "AESTDTC": [date(30)]})
     trial = load(sdtm(tmp_path, everybody(12), others={"ae": ae}), adverse_events_known="next visit")
     assert trial.events.query("kind == 'adverse event'")["known_day"].tolist() == [30]
 
 
+@pytest.mark.slow
 def test_a_mapping_moves_cells(tmp_path):
     rows = everybody(12, subcategory="PHASE ONE") + everybody(12, day=60, subcategory="PHASE TWO", term=LEFT)
     sdtm(tmp_path, rows)
@@ -341,6 +361,7 @@ def test_a_mapping_moves_cells(tmp_path):
     assert load(tmp_path, ignored_records=(f"* | PHASE TWO |  | {LEFT}",)).estimands == ("study",)
 
 
+@pytest.mark.slow
 def test_treatment_alone_is_what_leaving_means_where_nothing_else_is_recorded(tmp_path):
     rows = everybody(12, subcategory="STUDY TREATMENT")
     rows[0] |= {"DSDECOD": LEFT, "DSSTDTC": date(40)}
@@ -350,6 +371,7 @@ def test_treatment_alone_is_what_leaving_means_where_nothing_else_is_recorded(tm
         load(tmp_path, estimand="study")
 
 
+@pytest.mark.slow
 def test_cells_say_what_every_record_was_taken_for(tmp_path):
     rows = everybody(12, day=-3, epoch="SCREENING") + everybody(12, epoch="TREATMENT")
     rows += everybody(12, term="INFORMED CONSENT OBTAINED", day=-5, category="PROTOCOL MILESTONE")
@@ -369,6 +391,7 @@ def changed(**first):
     return {name: [first.get(name, values[0]), *values[1:]] for name, values in STAY.items()}
 
 
+@pytest.mark.slow
 def test_adam_tells_both_ends(tmp_path):
     stop = {"EOTSTT": ["DISCONTINUED", *["COMPLETED"] * 11], "DCTREAS": ["ADVERSE EVENT", *[None] * 11]}
     stop["TRTEDT"] = [date(40), *[date(180)] * 11]
@@ -400,6 +423,7 @@ def test_adam_deaths_by_date(tmp_path):
     assert of(trial) == (40, "competing")
 
 
+@pytest.mark.slow
 def test_sdtm_and_adam_of_one_trial_agree(tmp_path):
     ends = [(LEFT, 30), ("ADVERSE EVENT", 90), ("DEATH", 60), *[(COMPLETED, 180)] * 9]
     rows = [record(p, term, day, "STUDY PARTICIPATION") for p, (term, day) in zip(ids(12), ends, strict=True)]
@@ -420,6 +444,7 @@ def test_sdtm_and_adam_of_one_trial_agree(tmp_path):
 # The data cut
 
 
+@pytest.mark.slow
 def test_nothing_after_the_data_cut_exists(tmp_path):
     cut = pd.Timestamp(date(50))
     rows = [record(FIRST, LEFT, 40), record("P-02", LEFT, 90), *everybody(12)[2:]]
@@ -458,6 +483,7 @@ def test_synonyms_of_completion_and_of_withdrawal(tmp_path):
     assert of(trial, "P-02") == (180, "completed")
 
 
+@pytest.mark.slow
 def test_a_first_dose_after_the_reference_date_is_told(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), RFXSTDTC=[date(15), *[date(1)] * 11]))
     assert any(note.startswith("1 patients were first dosed (RFXSTDTC) after RFSTDTC") for note in trial.notes)
@@ -469,6 +495,7 @@ def test_adam_ongoing_without_a_last_date_is_followed_to_the_last_date_of_all(tm
     assert any("1 ongoing patients have no last date" in note for note in trial.notes)
 
 
+@pytest.mark.slow
 def test_rows_of_subjects_who_do_not_count_are_accounted_for(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), ARM=["Screen Failure", *["A", "B"] * 5, "A"]))
     told = {(file, n, why) for file, _, n, why in trial.account if n}

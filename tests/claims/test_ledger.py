@@ -287,6 +287,7 @@ def test_verdicts_equal_a_second_implementation(draw):
         assert row["verdict"] == recomputed(row, sizes_of(found)), row["id"]
 
 
+@pytest.mark.slow
 def test_made_up_results_reach_every_verdict():
     seen = set()
     for draw in range(25):

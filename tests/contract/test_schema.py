@@ -297,6 +297,7 @@ ALPHABET = st.sampled_from(list('ab01,;"\n\r\t .é\x00'))
 CELL = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=80) | st.text(alphabet=ALPHABET, max_size=60).map(str.encode))
 @example(b",\x01\r\x01,")

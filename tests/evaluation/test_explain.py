@@ -39,6 +39,7 @@ def test_coefficients_equal_scikit_learn_on_standardised_features(trial, X, rng)
     np.testing.assert_allclose(table["coefficient"], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_intervals_of_coefficients_cover_the_law(rng):
     names = ["adverse_event_rate", "visit_rate", "trial_phase_risk", "treatment_risk"]
     law = simulate.Law(noise_sd=1e-6)
@@ -57,6 +58,7 @@ def test_law_contributions_sum_to_the_laws_log_odds(trial, X):
     np.testing.assert_allclose(sums, expected - expected.mean(), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_importance_agrees_with_scikit_learn(rng):
     Z = pd.DataFrame(rng.normal(size=(1500, 3)), columns=["a", "b", "c"])
     y = (rng.random(1500) < 1 / (1 + np.exp(-1.5 * Z["a"] - 0.5 * Z["b"]))).astype(int)

@@ -114,6 +114,7 @@ def test_earlier_scores_are_written_over(saved, patients, tmp_path):
     assert [command.main(words), command.main(words)] == [errors.OK, errors.OK]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["a file", "a folder of somebody's"])
 def test_a_run_does_not_write_among_somebody_elses_files(toy, tmp_path, kind):
     out = tmp_path / "mine"
@@ -220,6 +221,7 @@ def test_a_model_file_that_was_changed_is_refused_before_anything_is_loaded(
     assert f"not as it was saved ({name})" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_registered_model_with_another_manifest_is_refused(tmp_path):
     with champions.registered(tmp_path):
         (card,) = (tmp_path / "mlruns" / "artifacts").rglob("card.json")
@@ -347,6 +349,7 @@ def test_a_zip_bomb_is_refused_by_what_it_declares(small_bounds, tmp_path):
         files.opened(tmp_path / "trial.zip", CdiscError)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_refused_when_it_has_grown_enough(small_bounds, tmp_path):
     with gzip.open(tmp_path / "dm.csv.gz", "wb") as packed:
         for piece in zeros(2**26):

@@ -142,6 +142,7 @@ def test_every_feature_of_a_landmark_declares_when_it_is_known():
     assert (declared.loc[list(features.columns)] <= guard.cut_day(28)).all()
 
 
+@pytest.mark.slow
 def test_script_in_a_cell_or_column_name_is_shown_as_text(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     monkeypatch.setattr(project, "notebooks", lambda: tmp_path)  # a book of one chapter, without pages

@@ -72,6 +72,7 @@ def test_shares_are_those_of_everybody_at_risk(made, day):
     assert of.y[of.weight > 0].mean() > risk + 0.015  # what those completely followed would say
 
 
+@pytest.mark.slow
 def test_both_chapters_state_one_risk(made):
     p = dataclasses.replace(params.load("07_time_to_dropout", "quick"), n_repeats=1, n_half_samples=3, n_folds=2)
     table, _ = time_to.accuracy(made, [28], p, 1)

@@ -50,6 +50,7 @@ def test_reason_groups_add_up_to_the_primary_event(pilot):
     assert (table[causes].sum(axis=1) == table["primary"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", LANDMARKS)
 def test_deleting_everything_later_leaves_the_features_identical(pilot, day):
     cut = dataclasses.replace(pilot, events=pilot.events[~later(pilot, day)].reset_index(drop=True))
@@ -88,6 +89,7 @@ def test_when_and_why_a_patient_leaves_later_changes_no_byte(small, data, day):
     assert as_bytes(cohort.features(dataclasses.replace(small, patients=patients), day)) == wanted
 
 
+@pytest.mark.slow
 def test_an_earlier_record_does_change_the_features(small):
     """The property could not fail if the features used nothing."""
     for kind in cohort.WORDS["kinds"].values():
@@ -96,6 +98,7 @@ def test_an_earlier_record_does_change_the_features(small):
         assert as_bytes(cohort.features(changed, 56)) != as_bytes(cohort.features(small, 56))
 
 
+@pytest.mark.slow
 def test_an_adverse_event_collected_later_is_not_known(small):
     ids = cohort.at_risk(small, 28)
     planted = pd.DataFrame(

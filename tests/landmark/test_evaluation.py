@@ -80,6 +80,7 @@ def concluded(study, prices):
     return [said(name, own) for name, own in facts.items()]
 
 
+@pytest.mark.slow
 def test_a_small_trial_runs_whole(made, study, prices, p):
     assert study.main == 28
     assert all(concluded(study, prices))
@@ -116,6 +117,7 @@ def test_a_trial_of_one_arm_runs(p, prices):
     assert all(concluded(alone, prices))
 
 
+@pytest.mark.slow
 def test_a_trial_without_enough_events_says_so(p):
     made = made_trial(leave=0.05)
     study = evaluation.run(made, p, 1)
@@ -224,6 +226,7 @@ def test_the_forest_is_fitted_at_the_first_landmark_in_the_first_repeats_only(ma
     assert {n for each in shapes.values() for name, n in each.items() if name not in prediction.LEARNERS} == {3}
 
 
+@pytest.mark.slow
 def test_figures_draw_what_they_are_given(made, study, prices):
     table = evaluation.aurocs(study)
     ax = rows.aurocs(table, 0.75)
@@ -242,6 +245,7 @@ def test_figures_draw_what_they_are_given(made, study, prices):
     assert rows.sites(study.sites[study.sites["landmark"] == 28]) is not None
 
 
+@pytest.mark.slow
 def test_paired_models_are_named_for_readers(study):
     assert set(evaluation.paired(study)["first"]) <= set(prediction.LABELS.values())
     assert evaluation.wide(study).iloc[0, 0] == prediction.LABELS["null"]
@@ -258,6 +262,7 @@ def test_the_words_of_a_flat_table_do_not_speak_of_cdisc(made):
     assert not any(word in flat for word in ("CDISC", "disposition", "dose"))
 
 
+@pytest.mark.slow
 def test_on_treatment_leaves_out_those_who_had_stopped(made, study):
     everybody = evaluator.pick(study.summary, landmark=28, model="all", measure="auroc")
     late = pd.DataFrame({"id": ["000"], "kind": "end of exposure", "name": "dose", "day": 29.0})
@@ -298,6 +303,7 @@ def test_a_full_model_that_is_judged_nowhere_has_no_verdict():
     assert "are the full model at no threshold." in said("landmark_contacting", use)
 
 
+@pytest.mark.slow
 def test_bands_of_the_decision_curves_cover_and_are_missing_where_nothing_is_judged(study):
     names, n = ("all", "all_without_arm", "arm_only"), len(study.problems[28].y)
     more = dataclasses.replace(study, n_bootstraps=200)
@@ -311,6 +317,7 @@ def test_bands_of_the_decision_curves_cover_and_are_missing_where_nothing_is_jud
     assert (few == (np.minimum(np.hstack(contacted), n - np.hstack(contacted)) < 10)).all()
 
 
+@pytest.mark.slow
 def test_the_sample_size_says_what_it_supposes_and_what_was_seen(study):
     of, y_prob = study.problems[28], study.developed[28].predictions["all"]
     found = evaluation.needed_patients(of, y_prob)
@@ -359,6 +366,7 @@ def with_chance(study, p_values, model="all"):
     return dataclasses.replace(study, chance=tests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p_values", "verdict", "above"),
     [
@@ -382,6 +390,7 @@ def moved(study, first, second, by_day):
     return dataclasses.replace(study, differences=table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by_day", "verdict", "day", "clear", "worse"),
     [
@@ -398,6 +407,7 @@ def test_beyond_the_arm_counts_every_landmark_whose_interval_is_clear(study, by_
     assert (found["verdict"], found["day"], found["clear"], found["worse"]) == (verdict, day, clear, worse)
 
 
+@pytest.mark.slow
 def test_an_interval_below_one_half_has_a_sentence_of_its_own(study):
     assert evaluation.below_half(study, "nothing") == {"auroc": None}
     told = study.summary.copy()
@@ -410,6 +420,7 @@ def test_an_interval_below_one_half_has_a_sentence_of_its_own(study):
     assert evaluation.below_half(dataclasses.replace(study, summary=told), "all_without_arm") == {"auroc": None}
 
 
+@pytest.mark.slow
 def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     best = evaluation.aurocs(study).query("model == 'all'")["value"].max()
     assert evaluation.beyond_the_arm(study, 0.05, best)["verdict"] == "not testable"
@@ -417,6 +428,7 @@ def test_an_auroc_at_the_suspicious_level_gives_no_verdict(study):
     assert evaluation.honest(study, best)["verdict"] == "not testable"
 
 
+@pytest.mark.slow
 def test_without_ends_of_dosing_nothing_is_said_about_who_was_still_treated(made, study):
     assert cohort.off_treatment(made, 28) is None
     assert evaluation.on_treatment(made, study, 28) is None
@@ -452,6 +464,7 @@ def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
     assert found["price"]["value"] == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 def test_a_measure_that_is_added_to_the_evaluator_is_taken_here_too(made, p, monkeypatch):
     monkeypatch.setitem(evaluator.MEASURES, "log_loss", lambda y, y_prob, weights=None: log_loss(y, y_prob))
     of = prediction.problem(made, 28)

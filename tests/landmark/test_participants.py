@@ -23,6 +23,7 @@ def test_flow_agrees_with_the_landmarks(pilot):
     assert (flow[list(pilot.groups)].sum(axis=1).iloc[2:] == flow["left"].iloc[2:]).all()
 
 
+@pytest.mark.slow
 def test_without_screening_the_flow_begins_at_randomisation():
     flow = cohort.participant_flow(cdisc.load("pilot-adam"))
     assert flow["step"].iloc[0] == "randomised"
@@ -68,12 +69,14 @@ def dosed_trial(folder, ends, disposition=True, **more):
     return cdisc.load(folder)
 
 
+@pytest.mark.slow
 def test_an_open_last_record_means_that_dosing_goes_on(tmp_path):
     trial = dosed_trial(tmp_path, ["2020-01-14", "", "", "2020-01-20", "2020-01-15", "2020-03-01"])
     assert cohort.stopped(trial, 28).tolist() == ["2"]
     assert cohort.off_treatment(trial, 84) == {"n": 2, "primary": 2}
 
 
+@pytest.mark.slow
 def test_dosing_goes_on_while_one_of_two_treatments_is_open(tmp_path):
     ends = ["", "2020-01-20", "2020-01-20", "2020-01-20", "2020-01-20", ""]
     trial = dosed_trial(tmp_path, ends, EXTRT=["DRUG", "INFUSION"] * 3)
@@ -86,6 +89,7 @@ def test_in_a_running_trial_nobody_has_stopped_whose_last_record_is_open(tmp_pat
     assert cohort.off_treatment(trial, 28) == {"n": 0, "primary": 0}
 
 
+@pytest.mark.slow
 def test_a_finished_trial_without_ends_of_dosing_does_not_tell(tmp_path):
     assert cohort.off_treatment(dosed_trial(tmp_path, [""] * 6), 28) is None
 

@@ -105,6 +105,7 @@ def test_every_patient_is_predicted_once_a_repeat(day28, folds, p):
         assert ((y_prob >= 0) & (y_prob <= 1)).all()
 
 
+@pytest.mark.slow
 def test_a_real_signal_is_found_by_every_learner(rng, p):
     of = made_problem(rng)
     of = dataclasses.replace(of, groups={"baseline": tuple(of.X)})

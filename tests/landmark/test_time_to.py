@@ -96,6 +96,7 @@ def test_preparation_uses_the_training_part_only():
     assert (X[:, 2] == 0).all()
 
 
+@pytest.mark.slow
 def test_folds_are_the_same_for_all_models_and_runs(trial):
     s = time_to.sample(trial, 30)
     first, again = (time_to.out_of_fold(s, time_to.folds_of(s, 5, 2, 42), 30, 1) for _ in range(2))
@@ -106,6 +107,7 @@ def test_folds_are_the_same_for_all_models_and_runs(trial):
         assert ((risks >= 0) & (risks <= 1)).all()
 
 
+@pytest.mark.slow
 def test_a_patients_own_outcome_does_not_reach_its_prediction(trial):
     of = time_to.sample(trial, 30)
     noise = replace(of, X=of.X.sample(frac=1, random_state=0).set_index(of.X.index))
@@ -188,6 +190,7 @@ def test_what_is_said_of_predictions_states_numbers_and_leaves_the_verdict_to_ch
     assert without["better"] == (of["ipa"] > 0).sum()
 
 
+@pytest.mark.slow
 def test_one_arm_leaves_nothing_to_blind():
     table, gains = time_to.accuracy(made(arms=("only",), n=200), [0], SIZES, 42)
     assert table["model"].unique().tolist() == ["null", "cox", "discrete"]

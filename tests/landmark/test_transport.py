@@ -71,6 +71,7 @@ def risky_trial(name, seed, shift=0.0, n=250, horizon=168, **extra):
     return assemble(name, "table", definitions, table, events, {"screened": None, "screen_failures": None})
 
 
+@pytest.mark.slow
 def test_a_law_that_the_trials_share_carries_over(p):
     trials = {name: risky_trial(name, seed) for seed, name in enumerate("XYZ")}
     found = transport.study(trials, 1)
@@ -81,6 +82,7 @@ def test_a_law_that_the_trials_share_carries_over(p):
     assert concluded["auroc"]["pi_low"] < concluded["auroc"]["value"] < concluded["auroc"]["pi_high"]
 
 
+@pytest.mark.slow
 def test_another_event_rate_shows_in_the_large_and_recalibration_mends_it(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2), "Z": risky_trial("Z", 3, shift=2.0)}
     row = transport.study(trials, 1).table.set_index("trial").loc["Z"]
@@ -95,6 +97,7 @@ def test_only_shared_features_and_never_the_arm(p):
     assert list(X) == ["age"]
 
 
+@pytest.mark.slow
 def test_the_shortest_horizon_is_everybodys(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2, horizon=100)}
     found = transport.study(trials, 1)
@@ -104,6 +107,7 @@ def test_the_shortest_horizon_is_everybodys(p):
     assert found.table.set_index("trial").loc["X", "n_events"] == later.sum()
 
 
+@pytest.mark.slow
 def test_two_trials_make_no_prediction_interval_and_one_makes_nothing(p):
     trials = {"X": risky_trial("X", 1), "Y": risky_trial("Y", 2)}
     concluded = transport.conclusions(transport.study(trials, 1))
@@ -113,6 +117,7 @@ def test_two_trials_make_no_prediction_interval_and_one_makes_nothing(p):
     assert transport.conclusions(None) == {"given": False, "judged": 0}
 
 
+@pytest.mark.slow
 def test_a_trial_with_too_few_events_has_its_counts_only(p):
     few = risky_trial("Z", 3, shift=-9.0)
     found = transport.study({"X": risky_trial("X", 1), "Y": risky_trial("Y", 2), "Z": few}, 1)

@@ -61,6 +61,7 @@ def test_the_finding_says_how_much_is_there_in_time(share, much):
     assert "AUROC of 0.710 (Monte-Carlo standard error 0.0010; 0.720 at 24 %)" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [False, True])
 def test_the_checksum_decides_whether_these_are_the_published_patients(changed):
     trial = simulate.published_trial()

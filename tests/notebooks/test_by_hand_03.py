@@ -19,10 +19,12 @@ def found(tmp_path_factory):
         yield notebooks.run(NAME, "by-hand", "exercise")
 
 
+@pytest.mark.slow
 def test_one_split_is_the_published_one(found):
     assert found["area"] == pytest.approx(published.one_split(found["trial"], "v3_causal", "lr")["auroc"], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_fifty_splits_agree_with_many_of_the_library(found):
     many = published.many_splits(found["trial"], 200, 1, ["v1_counts", "v3_causal"])
     gains, ours = many["v3_causal"] - many["v1_counts"], found["engineered"] - found["counts"]
@@ -31,6 +33,7 @@ def test_fifty_splits_agree_with_many_of_the_library(found):
     assert 0.6 < ours.std() / gains.std() < 1.6
 
 
+@pytest.mark.slow
 def test_gain_over_trials_is_the_one_of_the_library(found):
     pair = [ablation.Candidate(name, features.VERSIONS[name]) for name in ("v1_counts", "v3_causal")]
     sizes = ablation.sizes(found["p"])
@@ -42,6 +45,7 @@ def test_gain_over_trials_is_the_one_of_the_library(found):
     assert (found["few_low"], found["few_high"]) == pytest.approx((mean["ci_low"], mean["ci_high"]), abs=2e-4)
 
 
+@pytest.mark.slow
 def test_exercises_answer(found):
     another, noise, worse = found["shown"][-3:]
     assert another == pytest.approx(published.one_split(found["trial"], "v3_causal", "lr", 7)["auroc"], abs=0.005)

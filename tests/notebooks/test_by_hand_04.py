@@ -17,6 +17,7 @@ def found(tmp_path_factory):
         yield notebooks.run(NAME, "by-hand", "exercise")
 
 
+@pytest.mark.slow
 def test_cross_validation_is_that_of_the_library(found):
     folds = resampling.repeated_folds(found["y"], found["p"].n_folds, 1, 42)
     oof = resampling.every_model(found["trial"], folds).set_index("model")
@@ -25,10 +26,12 @@ def test_cross_validation_is_that_of_the_library(found):
     assert np.allclose(found["risk"], oof.loc["lr"].set_index("patient_id")["y_prob"][found["trial"]["patient_id"]])
 
 
+@pytest.mark.slow
 def test_configured_folds_are_refused_by_scikit_learn(found):
     assert "random_state" in found["refused"]
 
 
+@pytest.mark.slow
 def test_class_weights_are_those_of_the_study(found):
     X, X_new = (features.matrix(found[name], "v3_causal").to_numpy() for name in ("fitted_on", "others"))
     study = {
@@ -41,12 +44,14 @@ def test_class_weights_are_those_of_the_study(found):
     assert found["moved"] == pytest.approx(flagged[found["outcome"] == 1].mean())
 
 
+@pytest.mark.slow
 def test_weights_rank_alike_and_overstate(found):
     assert abs(found["area"]["plain"] - found["area"]["weighted"]) < 0.01
     assert found["mean"]["plain"] == pytest.approx(found["outcome"].mean(), abs=0.04)
     assert found["mean"]["weighted"] > found["outcome"].mean() + 0.1
 
 
+@pytest.mark.slow
 def test_exercises_answer(found):
     same, leak, seeds = found["shown"][-3:]
     assert 0.9 < same <= 1

@@ -59,6 +59,7 @@ def test_an_average_over_folds_is_the_librarys_auroc_within_folds(by_hand):
     assert metrics.auroc_within(y, scores, fold) == pytest.approx(mean, abs=0.005)
 
 
+@pytest.mark.slow
 def test_nothing_in_the_honest_table_comes_from_after_the_landmark(by_hand):
     known = set(cohort.dictionary(by_hand["taught"], by_hand["DAY"])["known_day"])
     assert max(known) <= by_hand["DAY"]

@@ -22,6 +22,7 @@ def by_hand(tmp_path_factory):
         return cells.run("09", "hand", "try", **given, found={})
 
 
+@pytest.mark.slow
 def test_days_and_leavers_by_piece_are_the_librarys(by_hand):
     now = remaining.at(remaining.course(by_hand["then"]), by_hand["cut"], 168)
     time, edges = now.patients["time"].to_numpy(float), by_hand["edges"].astype(float)
@@ -32,6 +33,7 @@ def test_days_and_leavers_by_piece_are_the_librarys(by_hand):
     assert by_hand["ahead"].tolist() == ahead.tolist()
 
 
+@pytest.mark.slow
 def test_rates_add_a_spread_that_chance_alone_has_not(by_hand):
     hand, chance = by_hand["by_hand"], by_hand["chance"]
     assert hand["high"] - hand["low"] > chance["high"] - chance["low"] > 0

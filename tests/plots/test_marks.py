@@ -48,6 +48,7 @@ def drawn_in(tmp_path, monkeypatch):
     return lambda cell, **names: cells.run("04", cell, **known | names)["fig"]
 
 
+@pytest.mark.slow
 def test_a_coverage_has_wilsons_interval_and_stays_a_share(drawn_in):
     row = {"n_patients": 250, "n_trials": 90, "bias": 0.01, "bias_se": 0.002, "coverage_se": 0.0}
     table = pd.DataFrame([row | {"scheme": name, "coverage": share} for name, share in (("a", 1.0), ("b", 0.9))])
@@ -59,6 +60,7 @@ def test_a_coverage_has_wilsons_interval_and_stays_a_share(drawn_in):
     assert [end for line in segments(fig.axes[0]) for end in line[1:]] == pytest.approx([0.006, 0.014] * 2)
 
 
+@pytest.mark.slow
 def test_calibration_of_strategies_is_marked_at_zero_with_its_unit(drawn_in):
     row = {"model": "lr", "strategy": "none", "value": -0.4, "ci_low": -0.5, "ci_high": -0.3}
     table = pd.DataFrame([row | {"measure": name} for name in ("auroc", "calibration_in_the_large")])

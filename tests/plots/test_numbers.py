@@ -166,6 +166,7 @@ def test_a_learning_curve_has_its_intervals_below_the_oracle():
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "1,000"]
 
 
+@pytest.mark.slow
 def test_the_running_sum_starts_with_the_first_patient(drawn_in):
     ax = drawn_in("08", "21", path=np.array([0.5, -1.0]), band=np.array([[-1, -2], [1, 3]]), size=2)
     assert ax.get_legend() is None
@@ -183,6 +184,7 @@ def test_reported_events_are_in_per_cent(drawn_in):
     assert ax.lines[0].get_drawstyle() == "steps-post"
 
 
+@pytest.mark.slow
 def test_an_operating_point_has_the_least_concave_curve_through_it(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     point = {"claim": "a", "fpr": 0.2, "tpr": 0.7, "published": 0.643, "least": 0.75, "least_any": 0.7}
@@ -196,6 +198,7 @@ def test_an_operating_point_has_the_least_concave_curve_through_it(tmp_path, mon
     assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(0.643, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_memory_is_held_against_two_gibibytes(tmp_path, monkeypatch):
     table = pd.DataFrame({"step": "fit", "patients": [1e3, 1e5], "seconds": [1, 10], "peak_mib": [200, 400]})
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))

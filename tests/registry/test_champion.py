@@ -219,6 +219,7 @@ def test_steady_bytes_hold_the_same_model(tmp_path):
     assert np.array_equal(models.probability(saving.load(tmp_path), trial), models.probability(fitted, trial))
 
 
+@pytest.mark.slow
 def test_the_pinned_packages_are_those_that_scoring_imports():
     """Third-party modules imported anywhere below `serving`, function bodies of plots and runs apart."""
     import ast

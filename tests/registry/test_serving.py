@@ -78,6 +78,7 @@ def as_patients(*changes):
     return pd.DataFrame([GOOD | change for change in changes or [{}]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patients", [as_patients().set_index("patient_id"), as_patients().iloc[:0]])
 def test_shifted_rows_and_empty_requests_are_refused(champion, patients):
     model = serving.ScoringModel()
@@ -180,6 +181,7 @@ def assert_clean(text):
 # --- what the project's own server refuses beyond that
 
 
+@pytest.mark.slow
 def test_a_threshold_flags_and_a_wrong_one_is_refused(champion):
     model = serving.ScoringModel()
     model.scorer = champion
@@ -218,6 +220,7 @@ def answered(scorer, body):
         return 400, str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_request_is_refused_without_its_values(champion, name):
     status, told = answered(champion, ODD[name])
@@ -225,10 +228,12 @@ def test_an_odd_request_is_refused_without_its_values(champion, name):
     assert_clean(told)
 
 
+@pytest.mark.slow
 def test_a_request_may_choose_its_threshold(champion):
     assert [answered(champion, sent(params={"threshold": t}))["flagged"].item() for t in (0.01, 0.99)] == ["yes", "no"]
 
 
+@pytest.mark.slow
 def test_too_many_patients_are_refused(champion):
     many = [{"patient_id": str(i)} for i in range(app.MOST_PATIENTS + 1)]
     assert answered(champion, sent(*many)) == (400, "more than 1,000 patients")
@@ -272,6 +277,7 @@ def test_parameters_of_the_address_are_refused_and_not_logged(own):
     assert CANARY not in log.read_text()
 
 
+@pytest.mark.slow
 def test_a_body_that_never_comes_is_given_up(champion, monkeypatch):
     monkeypatch.setattr(app, "SECONDS", 0.05)
     said = []
@@ -398,6 +404,7 @@ def test_the_image_starts_the_command_that_is_tested_here():
     assert words[:3] == ["python", *OWN[1:3]]
 
 
+@pytest.mark.slow
 def test_a_packed_folder_is_a_model_without_any_store(champion, tmp_path):
     import mlflow.pyfunc
 

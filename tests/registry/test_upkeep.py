@@ -43,6 +43,7 @@ def file(tmp_path):
     return lambda patients, name="batch.csv": results.publish(tmp_path / name, simulate.csv_text(patients))
 
 
+@pytest.mark.slow
 def test_nobody_in_the_models_own_trial_is_scored_by_a_fit_that_saw_them(scorer, trial, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="--reference"):
@@ -173,6 +174,7 @@ def retrained(scorer, path, folder, seen=None):
     return upkeep.retrain(scorer, path, folder, seen, named=False)
 
 
+@pytest.mark.slow
 def test_a_version_of_patients_as_before_is_not_better(scorer, file, tmp_path):
     found = retrained(scorer, file(drawn(10)), tmp_path / "new")
     assert not found["better"]
@@ -181,6 +183,7 @@ def test_a_version_of_patients_as_before_is_not_better(scorer, file, tmp_path):
     assert "not better than the present one on 300 patients" in upkeep.told("retrain", found)
 
 
+@pytest.mark.slow
 def test_a_version_of_a_changed_world_is_better_and_says_by_how_much(scorer, file, tmp_path):
     new = drawn(11, 500, RARE)
     found = retrained(scorer, file(new), tmp_path / "new")
@@ -205,6 +208,7 @@ def test_a_gain_is_positive_whichever_way_is_better():
     assert upkeep._gained(y, y * 0.5 + 0.2, 0.5 - 0.2 * y, rule, 1)["value"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_neither_is_judged_on_what_the_present_one_was_fitted_to(scorer, held, trial, file, tmp_path):
     more = pd.concat([trial, drawn(12).assign(patient_id=lambda t: "N" + t["patient_id"])], ignore_index=True)
     found = retrained(scorer, file(more), tmp_path / "new", held)

@@ -45,6 +45,7 @@ def test_the_report_has_no_problems(html):
     assert checks.problems(html) == []
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_bytes(html, out):
     again = books.write(out / "again")
     assert books.compose(again, made=MADE) == html
@@ -249,6 +250,7 @@ def test_traces_of_the_run_are_scrubbed(out):
     assert markdown.traces(html) == []
 
 
+@pytest.mark.slow
 def test_a_trial_of_the_reader_has_the_front_page_alone(out):
     beyond = "As [](#tbl-ledger) and [the ablation](03_feature_ablation.ipynb) show."
     folder = books.write(out / "own", {"05_evaluation": [*books.EVALUATION, beyond]})
@@ -260,6 +262,7 @@ def test_a_trial_of_the_reader_has_the_front_page_alone(out):
     assert "#study" not in html
 
 
+@pytest.mark.slow
 def test_a_quick_run_says_so(executed):
     assert "Quick run." in books.compose(executed, quick=True)
     assert "Quick run." not in books.compose(executed)
@@ -291,6 +294,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_fault_stops_the_build_and_names_notebook_and_cell(out, case):
     cell, message = REFUSED[case]
@@ -353,6 +357,7 @@ def test_no_chapters_no_report(tmp_path):
     assert "no executed notebook" in refused(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failed_build_leaves_the_last_report(out, page, html):
     folder = changed(out, "failing", ["# T", "$\\nosuch$"])
     with pytest.raises(BuildError):

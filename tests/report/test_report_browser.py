@@ -114,6 +114,7 @@ def test_no_accessibility_violation(visit, url, size, scheme, folded):
     assert [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in told["violations"]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_what_is_below_it(visit, url, scheme):
     tab = visit(url, scheme=scheme)
@@ -123,6 +124,7 @@ def test_text_stands_out_from_what_is_below_it(visit, url, scheme):
     assert faint == []
 
 
+@pytest.mark.slow
 def test_faint_text_is_noticed(visit, page):
     tab = visit(page.as_uri(), bypass_csp=True)
     tab.add_style_tag(content=".lead p { color: #999 } .tbl td { background: #666 } svg text { fill: #aaa !important }")
@@ -137,11 +139,13 @@ SHIFT = """new Promise(done => { let sum = 0;
     setTimeout(() => done(sum), 400) })"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["1440", "390"])
 def test_nothing_moves_while_the_page_opens(visit, url, size):
     assert visit(url, size).evaluate(SHIFT) < 0.1
 
 
+@pytest.mark.slow
 def test_a_shift_is_noticed(browser, page, tmp_path):
     moved = tmp_path / "moved.html"
     push = "setTimeout(() => document.getElementById('main').style.paddingTop = '300px', 50)"
@@ -159,6 +163,7 @@ STOPS = """[...document.querySelectorAll('a[href], button, summary, [tabindex]')
     .filter(e => e.tabIndex >= 0 && e.checkVisibility()).length"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["1440", "390"])
 def test_a_keyboard_gets_through_the_folded_report(visit, url, size):
     tab = visit(url, size)
@@ -166,12 +171,14 @@ def test_a_keyboard_gets_through_the_folded_report(visit, url, size):
     assert 20 < tab.evaluate(STOPS) <= 300
 
 
+@pytest.mark.slow
 def test_the_folded_report_is_short(visit, url):
     tab = visit(url)
     assert tab.locator("details.chapter[open]").count() == 0
     assert tab.evaluate("document.documentElement.scrollHeight") <= 28 * DESK[1]
 
 
+@pytest.mark.slow
 def test_headings_have_names_of_their_own(visit, url):
     tab = visit(url)
     unfold(tab)
@@ -180,6 +187,7 @@ def test_headings_have_names_of_their_own(visit, url):
     assert sorted(name for name in names if names.count(name) > 1) == []
 
 
+@pytest.mark.slow
 def test_the_answer_and_its_figure_come_at_once(visit, url):
     """The first figure whole on the first screen of a desk; with the answer above it on two screens of a phone."""
     for size, screens in ((DESK, 1), (PHONE, 2)):
@@ -202,6 +210,7 @@ def test_the_front_can_be_read_in_two_minutes(visit):
     assert 1 <= tab.locator(".front figure").count() <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [DESK, PHONE, SMALL], ids=["1440", "390", "320"])
 def test_nothing_is_wider_than_the_screen(visit, url, size):
     tab = visit(url, size)
@@ -219,6 +228,7 @@ LETTERS = """[...document.querySelectorAll('.fig svg')].filter(e => e.checkVisib
 """Height of the letters of figures as they are shown, in pixels: sizes in a drawing are in its own units."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "least"), [(DESK, 11), (PHONE, 11), (SMALL, 8.95)], ids=["1440", "390", "320"])
 def test_text_of_figures_can_be_read(visit, url, size, least):
     tab = visit(url, size)
@@ -233,6 +243,7 @@ DRAWN = """[...document.querySelectorAll('.fig')].map(e => [!!e.closest('.even')
 """Whether a figure has half the width of the page, and which of its drawings are shown."""
 
 
+@pytest.mark.slow
 def test_a_phone_and_a_half_page_have_drawings_of_their_own(visit, url):
     for size, whole in ((DESK, "wide"), (PHONE, "narrow")):
         tab = visit(url, size)
@@ -240,17 +251,20 @@ def test_a_phone_and_a_half_page_have_drawings_of_their_own(visit, url):
         assert {tuple(one) for one in tab.evaluate(DRAWN)} == {(False, whole), (True, "narrow")}
 
 
+@pytest.mark.slow
 def test_text_of_figures_is_found_by_the_search_of_the_page(visit, page):
     tab = visit(page.as_uri())
     assert tab.evaluate("window.find('False-positive rate')") is True
     assert tab.evaluate("getSelection().anchorNode.parentElement.closest('svg').closest('figure').id") == "fig-roc"
 
 
+@pytest.mark.slow
 def test_nothing_hostile_ran(visit, page):
     tab = visit(page.as_uri())
     assert tab.evaluate("window.hit") is None
 
 
+@pytest.mark.slow
 def test_policy_stops_what_would_slip_through(browser, page, tmp_path):
     spoilt = tmp_path / "spoilt.html"
     text = page.read_text(encoding="utf-8").replace("<h1>", "<h1><img src=x onerror=\"window.hit='yes'\">")
@@ -263,6 +277,7 @@ def test_policy_stops_what_would_slip_through(browser, page, tmp_path):
     context.close()
 
 
+@pytest.mark.slow
 def test_pictures_show(visit, url):
     tab = visit(url)
     unfold(tab)
@@ -273,6 +288,7 @@ def test_pictures_show(visit, url):
     assert set(tab.evaluate(raster)) == {"data:image/webp;base64"}
 
 
+@pytest.mark.slow
 def test_skip_link_is_first_and_controls_follow(visit, url):
     tab = visit(url)
     order = []
@@ -285,6 +301,7 @@ def test_skip_link_is_first_and_controls_follow(visit, url):
     assert outline == "solid"
 
 
+@pytest.mark.slow
 def test_skip_link_leads_to_the_report(visit, url):
     tab = visit(url)
     tab.keyboard.press("Tab")
@@ -292,6 +309,7 @@ def test_skip_link_leads_to_the_report(visit, url):
     assert tab.evaluate("document.activeElement.id") == "main"
 
 
+@pytest.mark.slow
 def test_one_button_opens_and_closes_all_chapters(visit, url):
     tab = visit(url)
     count = "document.querySelectorAll('details.chapter').length"
@@ -306,6 +324,7 @@ def test_one_button_opens_and_closes_all_chapters(visit, url):
     assert tab.inner_text("#all") == "Open all chapters"
 
 
+@pytest.mark.slow
 def test_folds_work_without_javascript(visit, page):
     for size in (DESK, PHONE):
         tab = visit(page.as_uri(), size, java_script_enabled=False)
@@ -318,6 +337,7 @@ def test_folds_work_without_javascript(visit, page):
         assert code.locator("pre").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["#cell-05-04", "#tbl-hostile", "#c03-limits", "#n-3", "#ref-bob1999"])
 def test_an_address_opens_the_folds_around_its_place(visit, page, place):
     tab = visit(page.as_uri() + place)
@@ -333,6 +353,7 @@ def darkness(tab, selector):
     return sum(value * count for value, count in enumerate(picture.histogram())) / (picture.width * picture.height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_toggle_turns_page_and_figures(visit, url, scheme):
     tab = visit(url, scheme=scheme)
@@ -352,6 +373,7 @@ def test_toggle_turns_page_and_figures(visit, url, scheme):
 COLUMN = "[...document.querySelectorAll('#{} tbody tr')].map(r => r.lastElementChild.textContent)"
 
 
+@pytest.mark.slow
 def test_tables_sort_by_value_and_say_so(visit, page):
     tab = visit(page.as_uri())
     unfold(tab)
@@ -368,6 +390,7 @@ def test_tables_sort_by_value_and_say_so(visit, page):
     assert head.get_attribute("aria-sort") is None
 
 
+@pytest.mark.slow
 def test_only_long_tables_sort(visit, url):
     tab = visit(url)
     unfold(tab)
@@ -378,6 +401,7 @@ def test_only_long_tables_sort(visit, url):
     assert True in {sorts for n, sorts in told if n >= 10}
 
 
+@pytest.mark.slow
 def test_money_sorts_as_numbers_and_missing_cells_stand_last_both_ways(visit, page):
     tab = visit(page.as_uri())
     unfold(tab)
@@ -390,6 +414,7 @@ def test_money_sorts_as_numbers_and_missing_cells_stand_last_both_ways(visit, pa
     assert set(tab.evaluate(column)[-2:]) == {"–", ""}
 
 
+@pytest.mark.slow
 def test_a_ledger_row_is_not_hidden_under_the_head_of_its_table(visit, url):
     tab = visit(url + "#tbl-ledger")
     last = tab.locator(".strip a").count() - 1
@@ -404,6 +429,7 @@ def test_a_ledger_row_is_not_hidden_under_the_head_of_its_table(visit, url):
         assert under > -1
 
 
+@pytest.mark.slow
 def test_contents_mark_what_was_jumped_to(visit, url):
     """Every entry marks itself; a figure or table marks the section that it stands in."""
     tab = visit(url)
@@ -426,6 +452,7 @@ def test_contents_mark_what_was_jumped_to(visit, url):
     assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_row_keeps_its_names_while_its_numbers_scroll(visit, page, scheme):
     tab = visit(page.as_uri(), PHONE, scheme)
@@ -447,6 +474,7 @@ def test_a_row_keeps_its_names_while_its_numbers_scroll(visit, page, scheme):
         assert set(tints) == {"rgb(254, 254, 254)" if scheme == "light" else "rgb(21, 25, 29)"}
 
 
+@pytest.mark.slow
 def test_a_rule_beside_the_names_of_rows_stands_only_where_numbers_scroll(visit, page):
     shadow = "getComputedStyle(document.querySelector('{}')).boxShadow"
     tab = visit(page.as_uri(), PHONE)
@@ -455,6 +483,7 @@ def test_a_rule_beside_the_names_of_rows_stands_only_where_numbers_scroll(visit,
     assert tab.evaluate(shadow.format("#tbl-bands tbody th")) == "none"
 
 
+@pytest.mark.slow
 def test_what_scrolls_sideways_shows_it(visit, page):
     tab = visit(page.as_uri(), PHONE)
     unfold(tab)
@@ -464,6 +493,7 @@ def test_what_scrolls_sideways_shows_it(visit, page):
     assert tab.evaluate(bare) == []
 
 
+@pytest.mark.slow
 def test_checksums_break_instead_of_widening_their_table(visit, page):
     tab = visit(page.as_uri(), PHONE)
     unfold(tab)
@@ -472,6 +502,7 @@ def test_checksums_break_instead_of_widening_their_table(visit, page):
     )
 
 
+@pytest.mark.slow
 def test_figures_fit_a_phone_and_stand_clear_of_its_edge(visit, page):
     tab = visit(page.as_uri(), PHONE)
     unfold(tab)
@@ -483,6 +514,7 @@ def test_figures_fit_a_phone_and_stand_clear_of_its_edge(visit, page):
     assert all(min(left, right) >= 3 and width > 300 for left, right, width in boxes)
 
 
+@pytest.mark.slow
 def test_a_phone_has_a_way_back_to_the_contents(visit, url):
     tab = visit(url)
     assert not tab.locator(".up").is_visible()
@@ -494,6 +526,7 @@ def test_a_phone_has_a_way_back_to_the_contents(visit, url):
     assert tab.locator("#contents").bounding_box()["y"] >= 0
 
 
+@pytest.mark.slow
 def test_contents_mark_the_current_section(visit, url):
     tab = visit(url)
     for link in tab.locator(".toc > details > ol > li > a").all()[:2]:
@@ -505,6 +538,7 @@ def test_contents_mark_the_current_section(visit, url):
         assert top == link.get_attribute("href")
 
 
+@pytest.mark.slow
 def test_a_link_to_a_folded_place_opens_it(visit, page):
     tab = visit(page.as_uri())
     tab.locator('.front a[href="#tbl-ledger"]').click()
@@ -518,6 +552,7 @@ def test_a_link_to_a_folded_place_opens_it(visit, page):
     tab.locator("#cell-05-04 pre").wait_for(state="visible")
 
 
+@pytest.mark.slow
 def test_data_behind_a_figure_downloads(visit, page, out):
     tab = visit(page.as_uri(), accept_downloads=True)
     with tab.expect_download() as waiting:
@@ -536,6 +571,7 @@ def printed(tab, path):
     return done.stdout.removesuffix("\f").split("\f")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_print_is_light_and_has_no_blank_page(visit, url, tmp_path, dark):
     from PIL import Image
@@ -556,6 +592,7 @@ def test_print_is_light_and_has_no_blank_page(visit, url, tmp_path, dark):
     assert "report.figure(" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapters", [False, True], ids=["pages", "with chapters"])
 def test_print_has_page_numbers_and_the_numbers_of_every_table(visit, url, tmp_path, chapters):
     """Chapters are printed when they are open."""
@@ -597,6 +634,7 @@ CUT = """() => [...document.querySelectorAll('main *')].filter(e => e.checkVisib
     .map(e => e.outerHTML.slice(0, 90))"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapters", [False, True], ids=["pages", "with chapters"])
 def test_print_cuts_nothing_off(visit, url, chapters):
     tab = visit(url, PAPER)
@@ -606,6 +644,7 @@ def test_print_cuts_nothing_off(visit, url, chapters):
     assert tab.evaluate(CUT) == []
 
 
+@pytest.mark.slow
 def test_print_measures_in_points_and_keeps_captions_whole(visit, page):
     tab = visit(page.as_uri())
     tab.emulate_media(media="print")
@@ -630,6 +669,7 @@ def too_wide(tab):
     )
 
 
+@pytest.mark.slow
 def test_no_table_is_wider_than_a_printed_page(visit, url):
     assert too_wide(visit(url, PAPER)) == []
 
@@ -649,6 +689,7 @@ def wide(out):
     return books.build(books.write(out / "wide", {"03_wide": cells}), out / "alone")
 
 
+@pytest.mark.slow
 def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, tmp_path):
     """In the layout, and on paper: no word of the PDF is beyond the margin, the widest tables are on turned pages."""
     tab = visit(wide.as_uri(), PAPER)
@@ -667,6 +708,7 @@ def test_wide_tables_are_set_smaller_or_turned_and_keep_all_words(visit, wide, t
         assert max(ends, default=0) < float(width) - 16 / 25.4 * 72 + 1
 
 
+@pytest.mark.slow
 def test_a_quick_run_is_watermarked(visit, executed, tmp_path):
     quick = tmp_path / "quick.html"
     quick.write_text(books.compose(executed, quick=True), encoding="utf-8")

@@ -125,6 +125,7 @@ def test_text_of_figures_stays_text():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_marks_that_matplotlib_rasterises_are_a_lossless_picture():
     rng = np.random.default_rng(1)
     fig, ax = plt.subplots()

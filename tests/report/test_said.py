@@ -60,6 +60,7 @@ def blocks(path):
     return list(ENVIRONMENT.from_string(path.read_text(encoding="utf-8")).blocks)
 
 
+@pytest.mark.slow
 def test_each_sentence_has_one_name_and_is_said_by_the_chapter_that_its_file_is_named_after():
     files = {path.stem: blocks(path) for path in sorted(WORDS.glob("*.md"))}
     names = [name for own in files.values() for name in own]

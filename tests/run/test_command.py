@@ -93,6 +93,7 @@ def test_ui_takes_an_output_folder_and_hands_on_the_rest(shown, tmp_path):
     assert words[words.index("--port") + 1] == "5001"
 
 
+@pytest.mark.slow
 def test_the_software_of_the_report_is_what_is_imported():
     """Against the modules that installed packages say they hold; seaborn draws the figures of chapter 02."""
     import importlib.metadata

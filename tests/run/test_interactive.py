@@ -91,6 +91,7 @@ def test_the_committed_report_is_out_of_reach_in_lab(lab):
     assert lab["ATTRITION_COMMAND"] == "./run_all.sh --quick"
 
 
+@pytest.mark.slow
 def test_lab_takes_the_kernel_of_its_own_environment(lab, tmp_path):
     rogue = tmp_path / ".local" / "share" / "jupyter" / "kernels" / "python3"
     rogue.mkdir(parents=True)

@@ -47,6 +47,7 @@ def test_rule_a_rings_falsely_in_a_twentieth_of_trials():
     assert abs(rung - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 600)
 
 
+@pytest.mark.slow
 def test_monitor_rings_on_the_pilot_long_before_the_simple_rule(known):
 
     found = limit.monitor(known, "2013-06-01", 168, {"dropout": 0.3, "patients": 254})

@@ -77,12 +77,14 @@ def test_more_may_have_begun_than_planned_in_months_that_are_looked_back_on(know
     pd.testing.assert_frame_equal(few[["cut", "median", "low", "high"]], usual[["cut", "median", "low", "high"]])
 
 
+@pytest.mark.slow
 def test_cuts_with_open_patients_are_left_out(known):
     rows = summary.before(known, "2013-06-01", 168, {})
     assert rows["open"].any()
     assert summary.measures(rows, 168)["cuts"] == (~rows["open"]).sum()
 
 
+@pytest.mark.slow
 def test_shapes_add_up_and_the_fan_ends_where_the_projection_does(known):
     now = remaining.at(known, "2013-06-01", 168)
     p = projection.project(now, PLAN)
@@ -187,6 +189,7 @@ def test_the_command_says_it_in_lines_and_in_json(capsys, tmp_path):
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_zip_archive_of_a_folder_is_read_like_the_folder(tmp_path):
     (tmp_path / "one").mkdir()
     sdtm(tmp_path / "one", everybody(12))

@@ -32,6 +32,7 @@ def test_a_finished_trial_is_put_back_to_a_first_of_a_month(pilot, known):
     assert summary.usual_cut(pilot, 0.99) <= summary.last_day(pilot)
 
 
+@pytest.mark.slow
 def test_of_a_running_trial_the_cut_is_its_data_cut(pilot):
     then = trials.load("pilot", cut="2013-05-03")
     assert summary.usual_cut(then, 0.3) == summary.last_day(then) == pd.Timestamp("2013-05-03")
@@ -56,6 +57,7 @@ def test_a_trial_put_back_is_the_same_as_one_that_was_cut(pilot):
     assert json.dumps(results.plain(summary.dated(then))) == json.dumps(results.plain(summary.dated(later)))
 
 
+@pytest.mark.slow
 def test_information_is_of_days_that_could_have_been_followed(found, known):
     begun = known[known["start"] <= "2013-06-01"]
     u = (pd.Timestamp("2013-06-01") - begun["start"]).dt.days + 1
@@ -64,6 +66,7 @@ def test_information_is_of_days_that_could_have_been_followed(found, known):
     assert open_months.isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_what_changed_in_a_month_is_counted(found, known):
     before = remaining.at(known, "2013-05-01", 168)
     now = found["states"]
@@ -73,6 +76,7 @@ def test_what_changed_in_a_month_is_counted(found, known):
     assert found["gone"] == now["left"] + now["competing"] == sum(found["left_by_reason"].values()) + now["competing"]
 
 
+@pytest.mark.slow
 def test_shares_and_what_the_plan_allows(found):
     assert (found["level"], found["arms"]) == (0.9, 3)
     assert summary.allowed(found) == 101  # 101 of 254 are at most 40 %, 102 more

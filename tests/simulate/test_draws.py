@@ -14,6 +14,7 @@ def test_beta_draws_follow_the_beta_law(a, b):
     assert stats.kstest(drawn, stats.beta(a, b).cdf).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_the_test_of_the_beta_law_can_fail():
     drawn = draws.beta(5, 2, 200_000, seeds.stream(42, "beta", "other"))
     assert stats.kstest(drawn, stats.beta(5.05, 2).cdf).pvalue < 0.001

@@ -54,6 +54,7 @@ def test_soft_auroc_of_drawn_outcomes_is_the_ordinary_one():
     assert ranks.soft_auroc(y, scores)[0] == pytest.approx(roc_auc_score(y, scores), abs=1e-14)
 
 
+@pytest.mark.slow
 def test_soft_auroc_is_the_mean_over_drawn_outcomes():
     rng = np.random.default_rng(4)
     p = rng.beta(2, 3, 400)
@@ -97,6 +98,7 @@ def test_no_fitted_model_beats_the_oracle(population, truth, version):
     assert model["brier"]["value"] > best["brier"]["value"]
 
 
+@pytest.mark.slow
 def test_monte_carlo_error_is_the_spread_over_repeats():
     rng = np.random.default_rng(8)
     runs = [oracle.monte_carlo(LAW, oracle.monte_carlo_scores(LAW, 3000, rng)) for _ in range(150)]
@@ -106,6 +108,7 @@ def test_monte_carlo_error_is_the_spread_over_repeats():
         assert stated == pytest.approx(spread, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, P24])
 def test_two_routes_to_the_oracle_s_performance_agree(offset):
     exact = oracle.exact(LAW, offset)
@@ -136,6 +139,7 @@ def _observed(day, n, offset):
     return trial, at_risk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", [0, 30, 60, 90])
 @pytest.mark.parametrize("setting", ["default", "p24"])
 def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):

@@ -97,6 +97,7 @@ def test_drawn_trials_follow_the_law_s_moments(large):
     assert large["adverse_events"].mean() == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.slow
 def test_dropout_follows_the_probability_with_noise(large):
     score = simulate.risk(LAW, large)
     for low, high in [(0.3, 0.35), (0.5, 0.55), (0.8, 0.85)]:
@@ -152,6 +153,7 @@ def test_the_published_formula_is_not_the_law(published):
     assert np.abs(formula - simulate.probability(LAW, simulate.risk(LAW, published))).max() > 0.3
 
 
+@pytest.mark.slow
 def test_the_published_generator_with_another_seed_or_size_gives_trials_of_the_contract(published, tmp_path):
     for n, seed in ((1, 42), (12_000, 42), (1000, 43)):
         path = tmp_path / "trial.csv"

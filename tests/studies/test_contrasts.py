@@ -57,6 +57,7 @@ def test_interval_covers_the_mean_95_times_in_100():
     assert 0.925 < np.mean(covered) < 0.97
 
 
+@pytest.mark.slow
 def test_contrasts_are_paired(small):
     better, worse = key("v3_causal"), key("v1_counts")
     wide = small.trials[small.trials["setting"] == "p24"].pivot_table(index="replicate", columns="key", values="auroc")
@@ -67,10 +68,12 @@ def test_contrasts_are_paired(small):
     assert found["mc_se"] == pytest.approx(np.sqrt(variance))
 
 
+@pytest.mark.slow
 def test_contrast_with_fewer_trees_uses_the_trials_both_have(small):
     assert contrasts.contrast(small, "default", key("v3_causal"), key("v3_causal", "xgb"))["n_replicates"] == 2
 
 
+@pytest.mark.slow
 def test_steps_add_up(found):
     for setting in ("default", "p24"):
         part = found["paired"][setting]
@@ -78,6 +81,7 @@ def test_steps_add_up(found):
         assert sum(parts) == pytest.approx(part["v3_minus_v1"]["value"], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_unknown_candidate_is_named(small):
     with pytest.raises(KeyError, match="v9"):
         contrasts.values(small, "default", key("v9"))
@@ -94,12 +98,14 @@ def test_dropouts_gained_by_simulation():
     assert contrasts.dropouts_gained(0.70, 0.06, 0.24) == pytest.approx(caught[1] - caught[0], abs=0.3)
 
 
+@pytest.mark.slow
 def test_tables_carry_chance_and_oracle(found):
     table = contrasts.models_table(found).query("setting == 'default'")
     assert table["label"].iloc[[0, -1]].tolist() == ["Chance", "Oracle"]
     assert table["share_of_lift"].iloc[[0, -1]].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_result_keys_of_the_ledger(found):
     interval = {"value", "ci_low", "ci_high", "mc_se"}
     for setting in ("default", "p24"):
@@ -112,6 +118,7 @@ def test_result_keys_of_the_ledger(found):
     assert results.plain(found)["smallest_difference"] == 0.01
 
 
+@pytest.mark.slow
 def test_left_out_table_is_ranked(found):
     table = contrasts.left_out_table(found).query("setting == 'default'")
     assert table["value"].is_monotonic_decreasing

@@ -27,6 +27,7 @@ def rng():
     return np.random.default_rng(8)
 
 
+@pytest.mark.slow
 def test_measures_are_means_over_drawn_outcomes(rng):
     p = rng.uniform(0.05, 0.95, 400)
     y_prob = np.clip(p + rng.normal(0, 0.15, 400), 0.01, 0.99)
@@ -62,6 +63,7 @@ def test_nobody_flagged_has_no_precision():
     assert np.isnan(imbalance.measures(np.array([0.1, 0.2]), np.array([0.1, 0.2]), 0.9, [])["precision"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["lr", "lgbm"])
 def test_shortcuts_equal_the_pipelines(model):
     trial = simulate.draw_trial(PUBLISHED_LAW, 200, np.random.default_rng(4), -1.5)
@@ -77,6 +79,7 @@ def test_shortcuts_equal_the_pipelines(model):
         assert threshold == (y.mean() if strategy == "threshold" else 0.5)
 
 
+@pytest.mark.slow
 def test_settings_have_their_event_rates():
     for setting in imbalance.event_rates({"default": 0.0, "p10": 0.10}):
         found = oracle.exact(PUBLISHED_LAW, setting.offset)["prevalence"]

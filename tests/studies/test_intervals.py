@@ -32,6 +32,7 @@ def test_true_measures_are_those_of_an_endless_sample():
     assert found["calibration_slope"] == pytest.approx(model.coef_[0, 0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_laws_keep_the_event_rate_and_say_what_they_say(design):
     rates = {law: intervals.risks(design, law) for law in intervals.LAWS}
     for risk in rates.values():
@@ -43,6 +44,7 @@ def test_the_laws_keep_the_event_rate_and_say_what_they_say(design):
     assert rates["all"].std() > rates["arm"].std()
 
 
+@pytest.mark.slow
 def test_a_drawn_trial_has_outcomes_from_its_own_patients_risks(design):
     sure = (np.arange(len(design.y)) < 60).astype(float)
     marked = intervals.dataclasses.replace(design, X=design.X.assign(age=sure))

@@ -106,6 +106,7 @@ def test_missingness_that_tells_the_outcome_is_found():
         guard.guard(pd.DataFrame({"x": x}), {"x": 1}, 28, y=y)
 
 
+@pytest.mark.slow
 def test_a_category_without_a_signal_is_not_suspected(rng):
     for _ in range(50):
         X = pd.DataFrame({"few": rng.choice(list("abc"), 60), "many": rng.choice(list("abcdefghijklmnop"), 60)})
@@ -217,6 +218,7 @@ def test_selection_within_folds_does_not_look_at_the_test_part(rng):
     )
 
 
+@pytest.mark.slow
 def test_a_weight_of_two_is_a_row_that_stands_twice(rng):
     """Fits, choices and rates of both twins go by the weights of censoring, as the measures do."""
     one = dataclasses.replace(task(rng), weight=rng.integers(1, 3, 120).astype(float))

@@ -34,6 +34,7 @@ def plain(trial):
     return train_test_split(X, y, test_size=0.2, random_state=42, stratify=y)
 
 
+@pytest.mark.slow
 def test_logistic_regression_equals_a_plain_script(found, plain):
     X_train, X_test, y_train, y_test = plain
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000, random_state=42))
@@ -50,11 +51,13 @@ def test_logistic_regression_equals_a_plain_script(found, plain):
     assert [counts[k] for k in ("tn", "fp", "fn", "tp")] == confusion_matrix(y_test, labels).ravel().tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "measure"), [("lr", "test_auroc"), ("lr", "cv_auroc"), ("xgb", "test_auroc")])
 def test_discrimination_reproduces_within_rounding(name, measure, found):
     assert round(found[name][measure], 3) == published.PUBLISHED[name][measure]
 
 
+@pytest.mark.slow
 def test_recall_does_not_reproduce(found):
     assert found["lr"]["recall"] < 0.5 < published.PUBLISHED["lr"]["recall"]
 
@@ -100,6 +103,7 @@ def read(parts):
     return published.from_csv(parts)
 
 
+@pytest.mark.slow
 def test_an_older_file_reader_moves_last_digits_and_nothing_else(read):
     assert (read["cells_changed"], read["largest_change"]) == (2860, pytest.approx(1.8e-15, rel=0.02))
 
@@ -116,6 +120,7 @@ def test_an_older_reader_drops_digits_beyond_seventeen_and_a_shortest_number_sur
     assert published.read_back(np.array([[long]]))[0, 0] == pytest.approx(0.1234567890123456, abs=1e-17)
 
 
+@pytest.mark.slow
 def test_boosted_trees_turn_last_digits_into_the_published_figure(found, read):
     assert round(found["lgbm"]["cv_auroc"], 3) != published.PUBLISHED["lgbm"]["cv_auroc"]
     assert round(read["lgbm"]["cv_auroc"], 3) == published.PUBLISHED["lgbm"]["cv_auroc"]

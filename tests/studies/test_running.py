@@ -34,6 +34,7 @@ def test_the_cut_of_a_fraction_knows_no_outcome():
     assert u >= 0.4 * running.N * running.H > u - running.N
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["early", "sites", "visits"])
 def test_a_part_of_the_committed_study_comes_out_again(world):
     found = studies.committed("running")
@@ -43,6 +44,7 @@ def test_a_part_of_the_committed_study_comes_out_again(world):
         assert again == pytest.approx(kept, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_false_alarms_of_a_part_are_those_of_the_whole():
     found = studies.committed("running")["limit"]
     table = running.seen("constant", range(400), 8, with_b=False)

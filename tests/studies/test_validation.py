@@ -29,21 +29,25 @@ def table_of(**performance):
     )
 
 
+@pytest.mark.slow
 def test_no_model_beats_the_oracle(rows):
     assert rows["truth"].max() < oracle.exact(PUBLISHED_LAW)["auroc"]
 
 
+@pytest.mark.slow
 def test_apparent_is_optimistic_and_validation_is_less_so(rows):
     bias = validation.summary(rows).set_index("scheme")["bias"]
     assert bias["apparent"] > 0.02
     assert (bias[list(validation.VALIDATIONS)].abs() < bias["apparent"]).all()
 
 
+@pytest.mark.slow
 def test_one_split_is_the_noisiest(rows):
     rmse = validation.summary(rows).set_index("scheme")["rmse"]
     assert rmse["split"] > 1.3 * rmse[["cv5", "repeated_cv5", "optimism", "point632plus"]].max()
 
 
+@pytest.mark.slow
 def test_summary_equals_plain_pandas(rows):
     row = validation.summary(rows).set_index("scheme").loc["cv5"]
     part = rows[rows["scheme"] == "cv5"]
@@ -53,6 +57,7 @@ def test_summary_equals_plain_pandas(rows):
     assert row["coverage"] == part["truth"].between(part["ci_low"], part["ci_high"]).mean()
 
 
+@pytest.mark.slow
 def test_tuned_schemes_are_judged_by_the_tuned_model(rows):
     truth = rows.pivot_table(index="trial", columns="scheme", values="truth")
     assert (truth["nested"] == truth["tuned_cv"]).all()

@@ -131,6 +131,7 @@ def test_verdict_on_arms_ignores_the_sign():
     assert found["verdict"] == "supported"
 
 
+@pytest.mark.slow
 def test_only_clear_reasons_are_named():
     ratios, checks = incidence.arm_hazards(made(n=600, effect=1.2), fewest=10)
     found = incidence.hazards_of_arms(ratios, checks)

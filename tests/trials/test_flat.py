@@ -155,6 +155,7 @@ def many(n=100, day=110, early=(), **changes):
     return pd.DataFrame(made | {"sex": "F", "day": map(str, days), "why": ["done"] * n + ["ae"] * 20} | changes)
 
 
+@pytest.mark.slow
 def test_who_completes_on_the_day_of_the_horizon_has_stayed(tmp_path):
     later, on_the_day = (put(tmp_path, many(day=day)) for day in (110, 100))
     for trial in (later, on_the_day):
@@ -460,6 +461,7 @@ def test_a_mapping_that_names_a_workbook_is_told_what_to_do(tmp_path):
         trials.checked([str(tmp_path / "t.toml")])
 
 
+@pytest.mark.slow
 def test_of_several_trials_a_refusal_says_which(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("first", "second"):
@@ -526,6 +528,7 @@ def test_an_error_of_a_reader_is_withheld(tmp_path, monkeypatch):
     assert "Erika" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_notebook_reads_a_file_or_a_frame_with_a_mapping_file_or_a_dictionary():
     path, mapping_file = EXAMPLE / "patients.csv", EXAMPLE / "trial-mapping.toml"
     content = tomllib.loads(mapping_file.read_text(encoding="utf-8"))

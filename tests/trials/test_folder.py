@@ -30,6 +30,7 @@ def load(place, **sections):
     return trials.read_from(place, mapping.read({**HORIZON, **sections}))
 
 
+@pytest.mark.slow
 def test_the_estimand_is_chosen_by_the_mapping(both):
     assert load(both).flow["primary"] == 1
     trial = load(both, design={"horizon": 168, "estimand": "treatment"})
@@ -37,6 +38,7 @@ def test_the_estimand_is_chosen_by_the_mapping(both):
     assert trial.definitions.estimand == "treatment"
 
 
+@pytest.mark.slow
 def test_terms_of_a_mapping_come_before_those_of_cdisc(both):
     trial = load(both, reasons={"completed": [COMPLETED], "competing": [LEFT.lower()]})
     assert (trial.flow["primary"], trial.flow["competing"]) == (0, 1)
@@ -44,6 +46,7 @@ def test_terms_of_a_mapping_come_before_those_of_cdisc(both):
     assert trial.patients["reason_group"].value_counts().to_dict() == {"completed": 11, "own wish": 1}
 
 
+@pytest.mark.slow
 def test_records_are_moved_and_ignored(both):
     trial = load(both, disposition={"ignore": ["STUDY TREATMENT"]})
     assert trial.estimands == ("study",)
@@ -52,6 +55,7 @@ def test_records_are_moved_and_ignored(both):
     )
 
 
+@pytest.mark.slow
 def test_baseline_columns_are_chosen(tmp_path):
     sdtm(tmp_path, everybody(12), BMI=[str(20 + i) for i in range(12)], REGION=["N", "S"] * 6)
     trial = load(tmp_path, baseline={"numbers": ["BMI"], "strata": ["REGION"], "known_on_day_1": ["BMI"]})
@@ -64,6 +68,7 @@ def test_baseline_columns_are_chosen(tmp_path):
         load(tmp_path, baseline={"numbers": ["REGION"]})
 
 
+@pytest.mark.slow
 def test_a_new_horizon_moves_the_landmarks():
     trial = trials.read_from("pilot", mapping.read({"design": {"horizon": 84}}))
     assert (trial.horizon, trial.landmarks) == (84, (14, 28, 42))
@@ -75,6 +80,7 @@ def test_what_a_mapping_of_a_table_says_is_refused_for_a_folder(both):
         load(both, columns=columns)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_folder_with_its_mapping(both, tmp_path):
     path = tmp_path / "m.toml"
     path.write_text('name = "other"\n[design]\nestimand = "treatment"\nhorizon = 168\n')
@@ -86,6 +92,7 @@ def test_the_command_line_takes_a_folder_with_its_mapping(both, tmp_path):
     assert two == one
 
 
+@pytest.mark.slow
 def test_nobody_left_the_study_and_yet_treatment_was_stopped(both, tmp_path):
     rows = everybody(12, subcategory="STUDY PARTICIPATION") + everybody(12, LEFT, 40, subcategory="STUDY TREATMENT")
     sdtm(both, rows)
@@ -96,6 +103,7 @@ def test_nobody_left_the_study_and_yet_treatment_was_stopped(both, tmp_path):
 # What was understood
 
 
+@pytest.mark.slow
 def test_what_was_understood_is_said_with_counts_and_questions(both):
     said = understood.text(trials.read_from(both), "abc")
     for words in (
@@ -110,16 +118,19 @@ def test_what_was_understood_is_said_with_counts_and_questions(both):
     assert not any(patient in said for patient in ids(12))
 
 
+@pytest.mark.slow
 def test_the_pilot_asks_nothing():
     assert understood.questions(trials.load("pilot")) == []
 
 
+@pytest.mark.slow
 def test_an_extension_is_asked_about(tmp_path):
     rows = everybody(12, epoch="TREATMENT") + everybody(12, LEFT, 250, epoch="OPEN LABEL EXTENSION")
     (asked,) = understood.questions(load(sdtm(tmp_path, rows)))
     assert asked.startswith("do records of OPEN LABEL EXTENSION belong to the question? The main part is taken")
 
 
+@pytest.mark.slow
 def test_periods_are_asked_about_until_they_are_chosen(tmp_path):
     crossover(tmp_path)
     *_, asked = understood.questions(trials.read_from(tmp_path))
@@ -128,6 +139,7 @@ def test_periods_are_asked_about_until_they_are_chosen(tmp_path):
     assert not any("PERIOD" in question for question in understood.questions(trials.read_from(tmp_path, chosen)))
 
 
+@pytest.mark.slow
 def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
     rows = everybody(12, subcategory="STUDY PARTICIPATION") + everybody(12, subcategory="STUDY TREATMENT")
     for row in (0, 13):
@@ -138,6 +150,7 @@ def test_the_two_exits_are_asked_about_when_other_patients_leave(both):
     assert asked.startswith("leaving the study (1 by the horizon) or stopping treatment (1)?")
 
 
+@pytest.mark.slow
 def test_the_horizon_is_asked_for_where_too_few_completed(tmp_path):
     rows = [record(patient, LEFT, 20 + 10 * k) for k, patient in enumerate(ids(6))]
     (asked,) = understood.questions(trials.read_from(sdtm(tmp_path, rows)))
@@ -150,6 +163,7 @@ def test_of_a_table_every_reason_is_shown_with_what_it_was_taken_for():
     assert "lost to follow-up                 other       16" in said
 
 
+@pytest.mark.slow
 def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert TrialCommand().main(["--trial", "abc", "--describe"]) == 0
@@ -163,6 +177,7 @@ def test_the_mapping_that_is_written_gives_the_same_trial(both, tmp_path, monkey
     assert (tmp_path / "trial-mapping.toml").read_text() == written
 
 
+@pytest.mark.slow
 def test_terms_and_names_with_quotes_can_be_written(both):
     reasons = {"completed": ['SUBJECT\'S "END"'], "competing": ["A\\B"]}
     trial = trials.read_from(both, mapping.read({"title": 'A "title" {x}', "reasons": reasons}))
@@ -172,6 +187,7 @@ def test_terms_and_names_with_quotes_can_be_written(both):
     assert "A\\B" in written["reasons"]["competing"]
 
 
+@pytest.mark.slow
 def test_the_last_record_is_the_data_cut(tmp_path):
     rows = [record(patient, COMPLETED, 170 + k) for k, patient in enumerate(ids(12))]
     assert load(sdtm(tmp_path, rows)).last_record == pd.Timestamp(date(181))

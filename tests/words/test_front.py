@@ -658,6 +658,7 @@ def test_who_competes_is_no_reason_to_act_on(front):
     assert front(competing) == front(own)
 
 
+@pytest.mark.slow
 def test_every_condition_is_held_by_a_case(front):
     cases = [as_it_is, competing, one_to_come, *(turn for turn, _, _ in CASES.values())]
     assert turns.free_conditions(front_environment(), SOURCE.read_text(encoding="utf-8"), front, cases) == []

@@ -318,6 +318,7 @@ def test_words_turn_with_the_results(study, name):
         assert words not in turned
 
 
+@pytest.mark.slow
 def test_every_condition_is_held_by_a_case(study):
     source, cases = SOURCE.read_text(encoding="utf-8"), ["", *CASES]
     free = turns.free_conditions(study("").environment, source, lambda name, made: text(study(name), made), cases)

@@ -53,6 +53,7 @@ def test_ancova_is_that_of_statsmodels(table):
     assert df == fit.df_resid
 
 
+@pytest.mark.slow
 def test_jumping_to_reference_brings_the_arms_together_and_a_shift_parts_them(table):
     at_random, jumped, shifted = analysed(table, 60), analysed(table, 60, jump=True), analysed(table, 60, shift=5.0)
     assert abs(jumped["value"]) < abs(at_random["value"])
@@ -60,6 +61,7 @@ def test_jumping_to_reference_brings_the_arms_together_and_a_shift_parts_them(ta
     assert shifted["value"] - at_random["value"] == pytest.approx(5 * lacking, abs=0.1)
 
 
+@pytest.mark.slow
 def test_at_random_is_that_of_mice():
     """Within four Monte-Carlo errors of both; the golden file's own is a hundredth of the standard error."""
     ours = pd.read_csv(GOLDEN / "missing_trial.csv").rename(columns={str(day): day for day in missing.VISITS})

@@ -87,6 +87,7 @@ def test_a_missed_visit_is_known_once_its_window_has_passed(pilot):
         assert not any(abs(day - planned) <= cohort.VISIT_WINDOW for day in visits[own.ids[k]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [3, 14])
 @pytest.mark.parametrize("day", [0, 28])
 def test_silence_and_missed_visits_are_those_of_a_loop_over_patients(pilot, day, gap):
@@ -129,6 +130,7 @@ def found(pilot):
     return pilot, p, analysis.run(pilot, p, 7, defaults=True)
 
 
+@pytest.mark.slow
 def test_draws_and_results_hold_together(found):
     pilot, p, worth = found
     numbers = analysis.numbers(pilot, worth, p)
@@ -145,6 +147,7 @@ def test_draws_and_results_hold_together(found):
     assert numbers["verdict"]["grade"] in ("not shown", "everybody", "choosing", "targeting")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("delta", "h_adverse"), [(7, 1.0), (28, 0.9)])
 def test_every_draw_is_what_its_half_and_its_effect_alone_give(found, delta, h_adverse):
     _, _, worth = found
@@ -166,6 +169,7 @@ def test_every_draw_is_what_its_half_and_its_effect_alone_give(found, delta, h_a
         assert drawn["oracle"].contacts[k] == pytest.approx(100 * half[at.own.late(delta)].sum() / half.sum())
 
 
+@pytest.mark.slow
 def test_leavers_without_an_outcome_are_asked_for_it(found):
     at = found[2].here
     known = np.arange(len(at.own.ids)) % 3 == 0
@@ -177,6 +181,7 @@ def test_leavers_without_an_outcome_are_asked_for_it(found):
         assert asked.completers[k] == pytest.approx(at.psi.retrieved[k] * contacts)
 
 
+@pytest.mark.slow
 def test_lead_time_only_shrinks_what_can_be_gained_per_100_randomised(found):
     pilot, _, _ = found
     lead = analysis.lead_time(pilot, (0, *pilot.landmarks), 0.8)
@@ -186,6 +191,7 @@ def test_lead_time_only_shrinks_what_can_be_gained_per_100_randomised(found):
     np.testing.assert_allclose(lead["gone"].iloc[0], 0)
 
 
+@pytest.mark.slow
 def test_without_costs_there_are_completers_and_contacts_only(found):
     pilot, p, worth = found
     bare = dataclasses.replace(worth, money=analysis.money(pilot, p, worth.dropout, defaults=False))
@@ -197,6 +203,7 @@ def test_without_costs_there_are_completers_and_contacts_only(found):
     assert "worth_1" not in analysis.shown(bare.here, None, None)
 
 
+@pytest.mark.slow
 def test_costs_of_a_plan_come_before_the_defaults(found):
     pilot, p, _ = found
     plan = {"contact_cost": 3, "patient_cost": 1000, "currency": "EUR"}
@@ -206,6 +213,7 @@ def test_costs_of_a_plan_come_before_the_defaults(found):
     assert analysis.money(own, p, 1.0, defaults=True) is None
 
 
+@pytest.mark.slow
 def test_power_rises_with_what_is_kept(found):
     pilot, p, worth = found
     power = analysis.power(pilot, worth.here, p, 0.5, None)
@@ -216,6 +224,7 @@ def test_power_rises_with_what_is_kept(found):
     assert power["by_strategy"]["nobody"]["patients_worth"] == 0
 
 
+@pytest.mark.slow
 def test_the_arm_finds_many_and_keeps_few(found):
     _, p, worth = found
     arm = analysis.of_the_arm(worth.here, worth.money, p, {"arm_only": {"low": 0.3, "high": 0.5}})
