@@ -203,6 +203,7 @@ def test_there_is_no_day_zero():
     assert day.tolist() == [-2.0, -1.0, 1.0, 2.0, 3.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
 def test_ids_and_an_arm_called_na_survive(tmp_path, ending):
     trial = cdisc.load(small_trial(tmp_path, ending=ending))
@@ -364,6 +365,7 @@ def test_who_left_before_the_first_dose_is_left_out_and_counted(tmp_path, kind):
     assert "Of 5 randomised and dosed patients" in told
 
 
+@pytest.mark.slow
 def test_leaving_on_the_day_of_the_first_dose_is_day_one(tmp_path):
     trial = loaded(tmp_path, "sdtm", ["2020-01-01", "2020-02-01", *["2020-01-01"] * 4])
     assert trial.patients["event_day"].min() == 1

@@ -81,6 +81,7 @@ def test_the_law_s_risks_agree_with_drawn_trials(law):
     assert law["share_beyond"]["adverse_event_rate_above_01"] == pytest.approx(beyond, abs=0.0003)
 
 
+@pytest.mark.slow
 def test_an_effect_is_none_when_the_law_ignores_the_term():
     deaf = Law(weight_missed_visits=0.0)
     patients = simulate.draw_patients(deaf, 5000, np.random.default_rng(5))

@@ -11,6 +11,7 @@ def trial():
     return simulate.published_trial()
 
 
+@pytest.mark.slow
 def test_table_one_counts_every_patient_once(trial):
     made = eda.table_one(trial, ["age", "gender"], ["gender"], "dropout", {0: "stayed", 1: "dropped out"})
     assert int(str(made["overall"][0]).replace(",", "")) == len(trial)

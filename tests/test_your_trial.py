@@ -287,6 +287,7 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_of_the_page_reads_what_it_names(desk, words, capsys):
     """With ``--describe`` a command does all that it does before the first notebook."""

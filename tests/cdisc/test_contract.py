@@ -173,6 +173,7 @@ def test_columns_alike_but_for_case_are_refused(tmp_path, names):
     )
 
 
+@pytest.mark.slow
 def test_an_event_that_stands_twice_counts_once_and_is_told(tmp_path):
     again = pd.concat([adverse(), adverse().head(3)])
     trial = cdisc.load(folders.sdtm(tmp_path, dispositions(), others={"ae": again}))
@@ -203,6 +204,7 @@ def test_a_day_that_contradicts_its_date_is_told(tmp_path, days, n):
 # ADaM
 
 
+@pytest.mark.slow
 def test_adam_ids_are_held_against_adsl(tmp_path):
     status = {
         "EOSDT": "2020-06-01",

@@ -201,6 +201,7 @@ def test_the_year_of_an_adverse_event_alone_prolongs_no_follow_up(tmp_path):
     assert sorted(trial.events.query("kind == 'adverse event'")["day"]) == [70, 366]
 
 
+@pytest.mark.slow
 def test_epochs_side_by_side_are_both_the_main_part(tmp_path):
     rows = everybody(12, epoch="TREATMENT A")[:6] + everybody(12, day=185, epoch="TREATMENT B")[6:]
     assert load(sdtm(tmp_path, rows)).flow["in_study_at_horizon"] == 12
@@ -224,6 +225,7 @@ def test_deaths_by_date_are_held_against_the_disposition(tmp_path, term, day, di
     assert of(load(sdtm(tmp_path, rows, **flags))) == found
 
 
+@pytest.mark.slow
 def test_a_death_without_a_date_is_told(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), DTHFL=["Y", *[None] * 11]))
     assert any("flagged as dead without a date" in note for note in trial.notes)
@@ -294,6 +296,7 @@ def test_screen_failures_are_not_randomised(tmp_path, column):
     assert (trial.flow["screened"], trial.flow["screen_failures"], trial.flow["randomised"]) == (12, 1, 11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "column",
     [
@@ -334,6 +337,7 @@ def test_two_studies_in_a_folder_are_refused_or_one_is_chosen(tmp_path):
         load(tmp_path, study="T3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "known"), [("", [None] * 3), ("next visit", [30, 60, None]), ("onset", [5, 31, 70])])
 def test_adverse_events_without_a_collection_date(tmp_path, rule, known):
     ae = pd.DataFrame(
@@ -470,11 +474,13 @@ def test_matches_takes_a_cell_or_a_subcategory():
     assert not disposition.matches(cells, ("a | b | x | c", "c"))[0]
 
 
+@pytest.mark.slow
 def test_who_completed_without_a_first_dose_is_told(tmp_path):
     trial = load(sdtm(tmp_path, everybody(12), RFSTDTC=[None, *[date(1)] * 11]))
     assert any("1 randomised subjects without a dose completed by DS" in note for note in trial.notes)
 
 
+@pytest.mark.slow
 def test_synonyms_of_completion_and_of_withdrawal(tmp_path):
     rows = everybody(12, term="Complete")
     rows[0] |= {"DSDECOD": "Withdrew Consent", "DSSTDTC": date(40)}

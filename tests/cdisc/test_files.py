@@ -124,6 +124,7 @@ def same(trial):
     assert trial.flow["primary"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_format_gives_the_same_trial(tmp_path, kind, zipped):
@@ -131,6 +132,7 @@ def test_every_format_gives_the_same_trial(tmp_path, kind, zipped):
     same(cdisc.load(archive(folder, tmp_path / "t.zip", "study/data/") if zipped else folder))
 
 
+@pytest.mark.slow
 def test_row_names_and_na_of_r_are_told(tmp_path):
     def gap(name, frame):
         return frame.assign(AGE=frame["AGE"].mask(frame.index == 3)) if name == "dm" else frame
@@ -157,6 +159,7 @@ def test_a_spelling_of_missing_is_named_and_accepted_by_a_key(tmp_path, column, 
     assert source.read("dm", [column])[column].isna().tolist() == [i == 3 for i in range(12)]
 
 
+@pytest.mark.slow
 def test_labels_of_a_statistics_package_are_what_its_codes_mean(tmp_path):
     folder = written("dm.csv", tmp_path / "t")
     dm = tables()["dm"]

@@ -234,6 +234,7 @@ def test_check_tells_a_missing_temporary_folder(sound, capsys, monkeypatch):
     assert "TMPDIR" in check(capsys, sound)[1]
 
 
+@pytest.mark.slow
 def test_check_tells_limits_of_this_very_process(tmp_path):
     script = f'ulimit -v 2000000; ulimit -f 1000; exec "{sys.executable}" "{environment.__file__}" --check --out "$1"'
     done = subprocess.run(["bash", "-c", script, "_", tmp_path], capture_output=True, text=True, check=False)

@@ -83,6 +83,7 @@ def test_dosing_goes_on_while_one_of_two_treatments_is_open(tmp_path):
     assert cohort.stopped(trial, 28).tolist() == ["2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["2020-01-14", ""])
 def test_in_a_running_trial_nobody_has_stopped_whose_last_record_is_open(tmp_path, first):
     trial = dosed_trial(tmp_path, [first, ""] * 3, disposition=False)

@@ -119,6 +119,7 @@ def test_a_real_signal_is_found_by_every_learner(rng, p):
         assert roc_auc_score(of.y, prediction.out_of_fold(of, *model, folds)[:, 0]) > 0.75
 
 
+@pytest.mark.slow
 def test_features_without_signal_give_chance(p):
     values = []
     for number in range(20):

@@ -160,6 +160,7 @@ def test_an_undefined_measure_has_an_undefined_interval():
     assert np.isnan(intervals.calibration_slope_interval([0, 1], [0.5, 0.5])["value"])
 
 
+@pytest.mark.slow
 def test_true_values_are_those_of_a_large_sample(rng):
     members = coverage.population()
     true, a, _ = members.to_numpy()[rng.integers(len(members), size=400_000)].T

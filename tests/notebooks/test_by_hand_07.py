@@ -23,6 +23,7 @@ def at_horizon(table, study):
     return table[table["day"] == study.horizon].set_index("reason")["value"]
 
 
+@pytest.mark.slow
 def test_both_curves_by_hand_are_the_librarys(by_hand):
     study, days = by_hand["study"], [by_hand["study"].horizon]
     right, wrong = (at_horizon(of(study, days), study) for of in (incidence.by_reason, incidence.by_the_mistake))
@@ -71,6 +72,7 @@ def test_the_mistake_is_told_by_its_largest_gap():
     assert (found["overstated"], found["verdict"]) == (False, "exploratory")
 
 
+@pytest.mark.slow
 def test_the_most_frequent_reason_and_both_days_are_those_of_the_table(by_hand):
     study, days = by_hand["study"], by_hand["days"]
     right = incidence.by_reason(study, days)

@@ -121,6 +121,7 @@ def test_thresholds_are_dashed_and_do_not_cross_the_legend():
     assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
 
 
+@pytest.mark.slow
 def test_money_is_drawn_for_the_stated_thresholds_with_commas(tmp_path, monkeypatch):
     table = curve().assign(money=lambda t: 4500 * t["net_benefit"] / t["threshold"])
     monkeypatch.setenv("ATTRITION_OUT", str(tmp_path))

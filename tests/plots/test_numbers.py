@@ -177,6 +177,7 @@ def test_the_running_sum_starts_with_the_first_patient(drawn_in):
     assert horizontal(ax) == {0}
 
 
+@pytest.mark.slow
 def test_reported_events_are_in_per_cent(drawn_in):
     events = pd.DataFrame({"kind": "adverse event", "day": 1, "known_day": [1, 1, 8, 98]})
     ax = drawn_in("06", "17", study=SimpleNamespace(events=events))

@@ -91,6 +91,7 @@ def test_a_shifted_event_rate_asks_for_recalibration(scorer, held, file):
     assert found["left"] == batch["dropout"].sum()
 
 
+@pytest.mark.slow
 def test_without_outcomes_only_inputs_are_looked_at(scorer, held, file):
     asked = drawn(4)[upkeep.ASKED.names]
     found = upkeep.monitor(scorer, file(asked), held)

@@ -57,6 +57,7 @@ def test_sizes_of_style_and_script(html):
     assert len(script.encode()) <= checks.SCRIPT_LIMIT
 
 
+@pytest.mark.slow
 def test_command_line(page, tmp_path, capsys):
     assert checks.main([str(page)]) == 0
     spoilt = tmp_path / "spoilt.html"

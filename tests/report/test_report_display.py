@@ -37,6 +37,7 @@ def shown(function, *args, **kwargs):
     return outputs
 
 
+@pytest.mark.slow
 def test_figure_carries_what_the_report_needs():
     open_before = plt.get_fignums()
     first, second = shown(report.figure, line(), id="fig-a", caption=CAPTION, alt=ALT)
@@ -59,6 +60,7 @@ def words(tmp_path, monkeypatch):
     return file
 
 
+@pytest.mark.slow
 def test_texts_that_a_cell_does_not_give_are_those_of_the_captions_file(words):
     about = shown(report.figure, line(), id="fig-a", n=1000, arm="A*", top=2)[0]["metadata"]["attrition"]
     assert (about["caption"], about["alt"]) == (r"Of *1,000* in A\*.", "To +2.0 in A*.")
@@ -165,6 +167,7 @@ def test_figures_of_the_page_have_its_colours_and_no_style_of_their_own():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_a_figure_is_drawn_again_for_phones_with_letters_of_the_same_size():
     first, _ = shown(report.figure, line(figsize=(5.5, 3)), id="fig-a", caption=CAPTION, alt=ALT)
     wide, phone = first["data"]["image/svg+xml"], first["metadata"]["attrition"]["phone"]
@@ -176,6 +179,7 @@ def test_a_figure_is_drawn_again_for_phones_with_letters_of_the_same_size():
     assert set(letters[0]) == set(letters[1])
 
 
+@pytest.mark.slow
 def test_what_stands_out_of_a_drawing_for_phones_makes_it_narrower():
     ax = line(figsize=(5.5, 3))
     ax.text(1.0, 0.5, "a label that stands out", transform=ax.transAxes, fontsize=9)
@@ -183,6 +187,7 @@ def test_what_stands_out_of_a_drawing_for_phones_makes_it_narrower():
     assert display.size(first["metadata"]["attrition"]["phone"])[0] / 72 < 5.5
 
 
+@pytest.mark.slow
 def test_a_drawing_for_phones_folds_long_names_of_rows_and_a_legend():
     name = "a name of a row that is far too long for a phone"
     fig, ax = plt.subplots(figsize=(5.5, 2.5), layout="constrained")
@@ -321,6 +326,7 @@ def test_a_template_reaches_nothing_behind_its_values():
         said("{{ a.__class__.__mro__ }}", {"a": 1})
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60))
 def test_escaped_text_is_shown_as_it_is(value):
     renderer = markdown.Renderer("here", lambda target, where: target)

@@ -34,6 +34,7 @@ def committed(tmp_path, monkeypatch):
     return run_gives
 
 
+@pytest.mark.slow
 def test_the_same_results_agree_and_the_scratch_folder_goes(committed, capsys):
     ran = committed()
     assert TrialCommand().main(["verify"]) == 0
@@ -41,6 +42,7 @@ def test_the_same_results_agree_and_the_scratch_folder_goes(committed, capsys):
     assert not ran[0].exists()
 
 
+@pytest.mark.slow
 def test_a_changed_number_is_told_by_its_key(committed, capsys):
     committed(lambda numbers: numbers.update(planted=1))
     assert TrialCommand().main(["verify"]) == 1

@@ -159,6 +159,7 @@ def test_restricted_oracle_is_calibrated_in_followed_trials(day, setting):
         assert band["dropout"].mean() == pytest.approx(band["probability"].mean(), abs=error)
 
 
+@pytest.mark.slow
 def test_knowing_less_is_never_better():
     full = oracle.exact(LAW)
     enrolment = oracle.performance_by(LAW, 0)

@@ -178,6 +178,7 @@ def test_intervals_tell_what_another_run_would_give():
         assert stats.binomtest(int(covered * len(rows)), len(rows), 0.95).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_the_oracle_has_its_exact_auroc_and_brier_score_in_every_population():
     setting = imbalance.event_rates({"p24": 0.24})[0]
     exact = oracle.exact(PUBLISHED_LAW, setting.offset)

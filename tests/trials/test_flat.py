@@ -589,6 +589,7 @@ def stopping(**changes):
     return table().assign(**(made | changes))
 
 
+@pytest.mark.slow
 def test_stopping_treatment_is_an_event_of_its_own(tmp_path):
     text = MAPPING.replace('reason = "why"', f'reason = "why"\n{TREATMENT}')
     trial = put(tmp_path, stopping(), text)
@@ -635,6 +636,7 @@ def test_a_table_that_tells_the_end_of_treatment_alone_says_so(tmp_path):
 CUT = MAPPING.replace('reason = "why"', 'reason = "why"\nstart_date = "start"')
 
 
+@pytest.mark.slow
 def test_nothing_after_the_data_cut_is_read(tmp_path):
     """What lies behind the cut may be anything: the trial is the same."""
     text = CUT.replace("[baseline]", "data_cut = 2020-02-29\n[baseline]")
