@@ -25,7 +25,7 @@ from notebook_report.sources import file_digest
 NAME = re.compile(r"[^\w.\-/ ]")
 LONGEST_PARAMETER = 500
 # Variables that keep MLflow quiet, where its tables hold the place of files, and what is logged of each chapter
-MLFLOW = settings.read(Path(__file__).with_name("tracking.yaml"), ValueError)
+MLFLOW = settings.declared(__file__, "tracking.yaml")
 SIMULATED = "simulated trial"
 PLAIN = {"study": SIMULATED, "data": [], "figures": [], "metrics": []}  # of a chapter of which the file says nothing
 Given = Mapping[str, Any] | None

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from attrition import settings
 from attrition.cdisc.trial import CENSORED, COMPETING, COMPLETED, NO_EVENT, Trial, assemble
 from attrition.survival import incidence
 
-WORDS: dict[str, Any] = settings.read(Path(__file__).with_name("landmark.yaml"), ValueError)
+WORDS: dict[str, Any] = settings.declared(__file__, "landmark.yaml")
 """Groups of features and when each is known, and the models of chapters 06 and 07 with their names."""
 GROUPS = tuple(WORDS["groups"])
 RECENT = 14

@@ -7,7 +7,6 @@ entry, and chapters 04 and 05 compare it with the others, under its own name and
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +24,7 @@ from attrition.features import FeatureVersion
 from attrition.metrics import ranks
 from attrition.metrics.calibration import logit
 
-DECLARED = settings.read(Path(__file__).with_name("models.yaml"), ValueError)
+DECLARED = settings.declared(__file__, "models.yaml")
 STRATEGIES: dict[str, str] = DECLARED["strategies"]
 """What can be done about a rare outcome, and its name in tables."""
 PUBLISHED_STRATEGY = "class_weight"
