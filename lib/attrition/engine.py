@@ -16,7 +16,7 @@ from notebook_report import errors
 
 ENGINES = ("serial", "processes", "dask")
 WORTH = 10.0
-"""Seconds of work, judged by the first task, for which processes beside this one are started."""
+"""Seconds of work that is left, judged by the tasks that are done, for which processes beside this one are started."""
 STARTED: list[bool] = []
 """Not empty once they are."""
 log = logging.getLogger(__name__)
@@ -103,18 +103,17 @@ def _each(tasks: Sequence[Any]) -> Iterator[Any]:
     """Results one by one; processes are started only for what takes longer than it takes to start them."""
     import joblib
 
-    rest = list(tasks)
+    rest, begun = list(tasks), time.perf_counter()
     if chosen()[0] == "processes" and not STARTED:
-        begun = time.perf_counter()
-        for call, args, named in rest[:1]:
+        done = 0
+        while rest and (not done or (time.perf_counter() - begun) * len(rest) < WORTH * done):
+            call, args, named = rest.pop(0)
             yield call(*args, **named)
-        del rest[:1]
-        if (time.perf_counter() - begun) * len(rest) < WORTH:
-            yield from (call(*args, **named) for call, args, named in rest)
-            return
-        STARTED.append(True)
-    with configured():
-        yield from joblib.Parallel(return_as="generator")(rest)
+            done += 1
+        STARTED.extend([True] * bool(rest))
+    if rest:
+        with configured():
+            yield from joblib.Parallel(return_as="generator")(rest)
 
 
 def _told(found: Iterator[Any], total: int, label: str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from attrition.cdisc.sources import CdiscError
 from attrition.running import limit, projection, remaining, summary
 from notebook_report import results
 from tests.cdisc.folders import everybody, sdtm
-from tests.running.test_hazards import weighted_prior_draws
+from tests.running.test_projection_hazards import weighted_prior_draws
 
 PLAN = {"patients": 254, "dropout": 0.3, "effect": 2.0, "sd": 6.0, "power": 0.8}
 

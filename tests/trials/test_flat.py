@@ -295,6 +295,15 @@ def test_a_handful_of_patients_is_refused_with_the_minimum(tmp_path):
     assert "5 patients; the report needs at least 10" in refused(tmp_path, frame=table().iloc[[0, 1, 6, 7, 8]])
 
 
+def test_no_record_yet_is_no_fault(tmp_path):
+    put(tmp_path)
+    pd.DataFrame(columns=["pid", "day", "known", "kind", "term", "value"], dtype="str").to_parquet(
+        tmp_path / "none.parquet"
+    )
+    (tmp_path / "t.toml").write_text(MAPPING + EVENTS.replace("events.csv", "none.parquet"), encoding="utf-8")
+    assert flat.load(tmp_path / "t.csv", mapping.read(tmp_path / "t.toml")).events.empty
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "dta", "memory"])
 def test_a_table_without_rows_is_refused_whatever_kind_it_is(tmp_path, kind):
     put(tmp_path)

@@ -151,7 +151,9 @@ class Developed:
     halves: Mapping[str, Array]
     half_fold: Array
     n_splits: int = TWICE
-    known: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False)
+    known: dict[tuple[str, str], tuple[Array, Array]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def measured(self, model: str, measure: str, among: Array | None = None) -> tuple[Array, Array]:
         """A measure in every repeat, and in every half-sample (n_halves, n_splits); of all patients or some."""

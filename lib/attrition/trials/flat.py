@@ -86,8 +86,6 @@ def read_table(path: Path | pd.DataFrame, columns: Sequence[str], missing: Seque
     else:
         _require(files.readable(path, files.header), columns, path.name)
         table = files.readable(path, files.table, columns, tuple(missing), columns)
-    if table.empty:
-        raise refused(_name(path), strict.NO_ROW)
     table = table.apply(_text).set_axis(pd.RangeIndex(1, len(table) + 1, name="line"))
     return _composed(table.mask(table.isin(list(missing))))
 
@@ -294,6 +292,8 @@ def patients(path: Path | pd.DataFrame, m: TableMapping) -> pd.DataFrame:
     named = [m.id, m.event_day, m.reason, m.event, m.competing_event, m.treatment_day, m.treatment_reason]
     named += [m.start_date, m.arm, m.site, *m.numbers, *m.categories]
     cells = Cells(read_table(path, [column for column in named if column], m.missing))
+    if cells.table.empty:
+        raise refused(_name(path), strict.NO_ROW)
     day = cells.day(m.event_day, 1, needed=True)
     columns = {
         "id": cells.identifier(m.id),
