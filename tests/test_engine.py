@@ -33,7 +33,7 @@ def chosen(monkeypatch):
         monkeypatch.setenv("ATTRITION_ENGINE", name)
         monkeypatch.setenv("ATTRITION_WORKERS", str(workers))
         monkeypatch.setattr(engine, "WORTH", 0.0)
-        monkeypatch.setattr(engine, "STARTED", [])
+        monkeypatch.setattr(engine, "STARTED", set())
 
     return choose
 
@@ -69,7 +69,7 @@ def test_processes_are_started_for_what_takes_long_and_kept(chosen, monkeypatch)
     first, *others = engine.compute(asked, "long")
     assert first == os.getpid() not in others
     assert os.getpid() not in engine.compute(asked, "again")
-    monkeypatch.setattr(engine, "STARTED", [])
+    monkeypatch.setattr(engine, "STARTED", set())
     monkeypatch.setattr(engine, "WORTH", 10.0)
     assert set(engine.compute(asked, "short")) == {os.getpid()}
 

@@ -17,8 +17,8 @@ from notebook_report import errors
 ENGINES = ("serial", "processes", "dask")
 WORTH = 10.0
 """Seconds of work that is left, judged by the tasks that are done, for which processes beside this one are started."""
-STARTED: list[bool] = []
-"""Not empty once they are."""
+STARTED: set[int] = set()
+"""Numbers of processes that have been started."""
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +82,7 @@ def configured() -> Iterator[None]:
         if engine == "dask":
             stack.enter_context(_dask(scheduler or stack.enter_context(cluster(workers))))
         elif engine == "processes" and workers > 1:
+            STARTED.add(workers)
             stack.enter_context(joblib.parallel_config("loky", n_jobs=workers, max_nbytes=None))  # no rows in files
         yield
 
@@ -103,14 +104,13 @@ def _each(tasks: Sequence[Any]) -> Iterator[Any]:
     """Results one by one; processes are started only for what takes longer than it takes to start them."""
     import joblib
 
-    rest, begun = list(tasks), time.perf_counter()
-    if chosen()[0] == "processes" and not STARTED:
-        done = 0
-        while rest and (not done or (time.perf_counter() - begun) * len(rest) < WORTH * done):
-            call, args, named = rest.pop(0)
-            yield call(*args, **named)
-            done += 1
-        STARTED.extend([True] * bool(rest))
+    rest, done, begun = list(tasks), 0, time.perf_counter()
+    engine, workers, _ = chosen()
+    probed = engine == "processes" and workers not in STARTED
+    while probed and rest and (not done or (time.perf_counter() - begun) * len(rest) < WORTH * done):
+        call, args, named = rest.pop(0)
+        yield call(*args, **named)
+        done += 1
     if rest:
         with configured():
             yield from joblib.Parallel(return_as="generator")(rest)

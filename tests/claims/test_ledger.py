@@ -51,18 +51,6 @@ def put(found, reference, value):
     place[last] = value
 
 
-def replaced(found, reference, value):
-    """The results with another value at one place; copied is the way to it alone."""
-    chapter, _, dotted = reference.partition(": ")
-    *folders, last = dotted.split(".")
-    made = place = dict(found)
-    for key in (chapter, *folders):
-        place[key] = dict(place.get(key, {}))
-        place = place[key]
-    place[last] = value
-    return made
-
-
 def all_references():
     written = {text for texts in claims.references(LEDGER).values() for text in texts}
     return sorted({text.replace("{prevalence}", name) for text in written for name in claims.PREVALENCES})
@@ -380,7 +368,10 @@ def changes(claim, found):
     for reference in claims.references([claim])[claim.id]:
         reference = reference.replace("{prevalence}", claim.prevalence or "default")
         for value in replacements(claims.look_up(found, reference)):
-            if claims.evaluate_one(claim, replaced(found, reference, value))["verdict"] != before:
+            chapter = reference.partition(": ")[0]
+            altered = found | {chapter: copy.deepcopy(found.get(chapter, {}))}
+            put(altered, reference, value)
+            if claims.evaluate_one(claim, altered)["verdict"] != before:
                 return True
     return False
 

@@ -97,7 +97,7 @@ def test_any_engine_finds_the_same(made, study, prices, p, monkeypatch, where):
     monkeypatch.setenv("ATTRITION_ENGINE", where)
     monkeypatch.setenv("ATTRITION_WORKERS", "2")
     monkeypatch.setattr(engine, "WORTH", 0.0)
-    monkeypatch.setattr(engine, "STARTED", [])
+    monkeypatch.setattr(engine, "STARTED", set())
     sized = p.but(n_repeats=2)  # made anew in a worker, which has classes of its own
     found = evaluation.run(made, sized, 1), leaks.price_list(made, p, 1)
     assert json.dumps(results.plain(evaluation.numbers(made, *found))) == json.dumps(

@@ -5,12 +5,11 @@ no chapter shows; or it is *not done* and says why.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from attrition import settings
 from notebook_report.said import Said
 
 NAMES = {"tripod_ai": "TRIPOD+AI", "probast_ai": "PROBAST+AI"}
@@ -20,7 +19,7 @@ STATES = ("shown", "partly", "not done")
 @cache
 def items(name: str) -> tuple[dict[str, Any], ...]:
     """Items of one checklist: ``item, topic, state`` with ``shows`` and ``anchors``, or ``reason`` when not done."""
-    return tuple(yaml.safe_load(Path(__file__).with_name("checklist.yaml").read_text(encoding="utf-8"))[name])
+    return tuple(settings.declared(__file__, "checklist.yaml")[name])
 
 
 def markdown(name: str) -> Said:

@@ -164,7 +164,6 @@ class Developed:
         return self.known[model, measure]
 
     def _measured(self, model: str, measure: str, among: Array) -> tuple[Array, Array]:
-
         def each(tables: Mapping[str, Array], folds: Array) -> Array:
             found = []
             for p, fold in zip(tables[model].T if model in tables else (), folds.T, strict=False):

@@ -319,8 +319,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         return self
 
     def _develop(self, design: Design, y: Array, counts: Array, group: Array | None) -> tuple[Array, Array]:
-        several, rng = len(self.grid) > 1, np.random.default_rng(self.seed)
-        labels = inner_labels(rng, counts, group) if several else np.zeros(counts.shape, dtype=int)
+        labels = inner_labels(np.random.default_rng(self.seed), counts, group)
         return developed(design, np.asarray(y, dtype=float), counts, labels, self.grid)
 
     def predict_proba(self, X: Any) -> Array:
