@@ -117,7 +117,7 @@ def _differences(y: NDArray, shares: NDArray, odds: NDArray, weights: NDArray) -
     """Net benefit over contacting everybody, then nobody, and its standard error, a row a column of weights."""
     n, total = weights.sum(axis=0)[:, None], (weights * y[:, None]).sum(axis=0)[:, None]
     contacted, found = weights.T @ shares, (weights * y[:, None]).T @ shares
-    squared = weights.T @ shares**2
+    squared = contacted if np.array_equal(shares, shares**2) else weights.T @ shares**2  # of one repeat: 0 or 1
     sides = (-1, n - contacted, total - found, n - 2 * contacted + squared), (1, contacted, found, squared)
     values, errors = [], []
     for sign, size, events, squares in sides:

@@ -210,7 +210,8 @@ def _elsewhere(of: Problem, n_bootstraps: int, seed: int) -> tuple[dict[str, flo
 def _tables(developed: dict[int, Developed], p: Any, seed: int) -> dict[str, pd.DataFrame]:
     """Summary, differences, optimism and sites."""
     after = [one.of for day, one in developed.items() if day > 0]
-    held = engine.compute([delayed(_elsewhere)(of, p.optimism_bootstraps, seed) for of in after], "optimism and sites")
+    tasks = [delayed(_elsewhere)(of, uncertainty.sized(p, of).optimism_bootstraps, seed) for of in after]
+    held = engine.compute(tasks, "optimism and sites")
     optimism, sites = [one for one, _ in held], [one for _, one in held if one is not None]
     tables = {
         "summary": [uncertainty.summary(one) for one in developed.values()],

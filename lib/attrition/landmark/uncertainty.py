@@ -244,6 +244,7 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
     everybody, folds = np.arange(len(of.y)), np.unique(fold)
     design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
     labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
+    one_step = ridge.OneStep(design, fold, labels, weight=None if of.cause is None else of.weight)
     found, size = np.empty(n + 1), max(1, AT_ONCE // len(of.y))
     for first in range(0, n + 1, size):
         of_whom = np.tile(everybody, (min(size, n + 1 - first), 1))
@@ -252,8 +253,7 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
         if first == 0:
             of_whom[0] = everybody
         Y, weights = np.asarray(of.y, dtype=float)[of_whom], None if of.cause is None else of.weight[of_whom]
-        log_odds = ridge.out_of_fold_outcomes(design, Y, fold, labels, weights=weights)
-        found[first : first + size] = metrics.aurocs_within(Y, log_odds, fold, weights)
+        found[first : first + size] = metrics.aurocs_within(Y, one_step(Y, weights), fold, weights)
     low, high = np.quantile(found[1:], [0.025, 0.975]).tolist()
     p = float(np.mean(found >= found[0] - 1e-12))
     return {"p": p, "mean": float(found[1:].mean()), "low": low, "high": high}

@@ -227,8 +227,8 @@ def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDAr
     won, pairs = np.zeros((2, len(y_true)))
     events, others = (part if weights is None else weights * part for part in (y_true, 1 - y_true))
     for k in np.unique(fold):
-        up, down = events[:, fold == k], others[:, fold == k]
-        won += ranks.concordance(up, down, ranks.settled(y_prob[:, fold == k]))
+        up, down, score = (part.take(np.flatnonzero(fold == k), axis=1) for part in (events, others, y_prob))
+        won += ranks.concordance(up, down, ranks.settled(score))
         pairs += up.sum(axis=1) * down.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 

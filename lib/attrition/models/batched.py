@@ -81,7 +81,32 @@ class _Own:
         return (rows * v[:, None, :]) @ rows.transpose(0, 2, 1)
 
 
-Table = Shared | _Own
+class Periods:
+    """Person-periods of one replicate: the predictors of a patient are the same in each of them.
+
+    Columns are the periods, then the predictors; rows the periods of the first patient, of the second and so on.
+    """
+
+    def __init__(self, X: Array, n_periods: int):
+        self.X, self.n_periods, self.q = X, n_periods, n_periods + X.shape[1]
+
+    def linear(self, beta: Array, of: Rows) -> Array:
+        """Log odds of every row, (1, n_rows)."""
+        return (beta[:, : self.n_periods] + (self.X @ beta[0, self.n_periods :])[:, None]).reshape(1, -1)
+
+    def cross(self, rows: Array, of: Rows) -> Array:
+        """Sums of a number a row times the columns, (1, q)."""
+        each = rows.reshape(len(self.X), -1)
+        return np.concatenate([each.sum(axis=0), each.sum(axis=1) @ self.X])[None]
+
+    def gram(self, v: Array, of: Rows) -> Array:
+        """X' diag(v) X, (1, q, q)."""
+        each = v.reshape(len(self.X), -1)
+        root, mixed = np.sqrt(each.sum(axis=1))[:, None] * self.X, each.T @ self.X
+        return np.block([[np.diag(each.sum(axis=0)), mixed], [mixed.T, root.T @ root]])[None]
+
+
+Table = Shared | _Own | Periods
 
 
 def newton(

@@ -30,6 +30,9 @@ AT_ONCE = 40
 PLENTY, TOGETHER = 40, 10
 """Rows (events of a Cox model) for each column from which inner folds are left out by one step, and how many
 developments then run together."""
+TELLING = 400
+"""Rows (events of a Cox model) for each column that choose a penalty: of twice as many every second row does, and so
+on, since so many say what all would."""
 SETTLED, EXACT = 1e-3, 1e-8
 """Change of a log odds below which a fit is good enough to step away from, and to be the last."""
 NO_SPREAD = 1e-12
@@ -85,16 +88,23 @@ class Design:
         scaled = np.where(gaps, middle, (X - self.centre) / self.scale)
         return np.column_stack([np.ones(len(X)), scaled, marked[:, 1:]])
 
+    @functools.cached_property
+    def ordered(self) -> dict[int, Array]:
+        """Of the features that were asked for, the rows where each is known, from its lowest value on."""
+        return {}
+
     def medians(self, counts: Array, features: Array) -> Array:
         """Median of the known values among the counted rows, of some features (0 for the others); (R, p)."""
         middle = np.zeros((len(counts), len(self.marks)))
         for j in features:
-            known = np.flatnonzero(~self.gaps[:, j])
-            order = known[np.argsort(self.table[known, 1 + j], kind="stable")]
-            values, below = self.table[order, 1 + j], counts[:, order].cumsum(axis=1)
-            half = below[:, -1:] / 2 if len(known) else np.zeros((len(counts), 1))
-            first, last = (below >= half).argmax(axis=1), (below > half).argmax(axis=1)
-            middle[:, j] = np.where(half[:, 0] > 0, (values[first] + values[last]) / 2, 0.0)
+            if j not in self.ordered:
+                known = np.flatnonzero(~self.gaps[:, j])
+                self.ordered[j] = known[np.argsort(self.table[known, 1 + j], kind="stable")]
+            order = self.ordered[j]
+            for row, below in enumerate(counts.take(order, axis=1).cumsum(axis=1) if len(order) else ()):
+                if below[-1] > 0:
+                    ends = [np.searchsorted(below, below[-1] / 2, side) for side in ("left", "right")]
+                    middle[row, j] = self.table[order[ends], 1 + j].sum() / 2
         return middle
 
     def penalty(self, counts: Array) -> Array:
@@ -160,7 +170,8 @@ def developed(
     """Develop a model on each set of counted rows: choose the penalty by inner folds, then fit.
 
     The inner log loss is followed from the strongest penalty on; the search ends when two values in a row were worse
-    than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step.
+    than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step; where
+    they are more than it takes to choose, see `TELLING`, evenly spread ones do that.
 
     Gives coefficients on the columns of the design, (R, q), and the inverse penalty that each chose, (R,).
     """
@@ -176,7 +187,11 @@ def developed(
             own, outcome, label = own[:, rows], outcome[:, rows], label[:, rows]
             tables = tables if rows.all() else Shared(design.table[rows])
         near, inverse = 0.0, None
-        if searched and plenty:
+        step = max(1, int((own > 0).sum(axis=1).min() // (TELLING * tables.q)))
+        if searched and plenty and step > 1:
+            some = Shared(tables.design[::step])
+            best, start, _ = _stepped_search(some, form, *(part[:, ::step] for part in (outcome, own, label)), values)
+        elif searched and plenty:
             near, (best, start, inverse) = EXACT, _stepped_search(tables, form, outcome, own, label, values)
         elif searched:
             best = _inner_search(design, tables, outcome, own, label, values)
@@ -263,32 +278,42 @@ def best_of_grid(grid: Sequence[float] | Array, n: int, losses: Callable[[float,
     return best
 
 
-def out_of_fold_outcomes(
-    design: Design, Y: Array, fold: Array, labels: Array, grid: Sequence[float] = GRID, weights: Array | None = None
-) -> Array:
+class OneStep:
     """Out-of-fold log odds, up to a constant a fold, for many outcomes of the same patients, by one Newton step each.
 
-    As a permutation test needs them: the penalty is chosen by inner folds in each training part, and every fit is one
-    step from the rate there, whose second derivatives are the same for all outcomes of that rate. So nothing but sums
-    over the patients of each inner fold depends on the outcome. With `weights`, of the shape of the outcomes, the
-    derivatives are those of a patient's mean weight.
+    As a permutation test needs them: the penalty is chosen by inner folds, which `labels` has for each training part,
+    and every fit is one step from the rate there, whose second derivatives are the same for all outcomes of that rate.
+    So nothing but sums over the patients of each inner fold depends on the outcome. With `weight`, of each patient, the
+    derivatives are those of the mean weight in a test fold, within which outcomes move with their weights.
     """
-    found, table, w = np.empty(Y.shape), design.table, np.ones((1, Y.shape[1])) if weights is None else weights
-    events, usual = Y if weights is None else w * Y, w.mean(axis=0)
-    for k, label in enumerate(labels):
-        train, test = fold != k, fold == k
-        parts = [np.flatnonzero(train & (label == f)) for f in range(INNER_FOLDS)]
-        had, seen = (np.stack([each[:, rows] @ table[rows] for rows in parts]) for each in (events, w))
-        rate = had.sum(axis=0)[:, :1] / seen.sum(axis=0)[:, :1]  # the first column is the constant
-        variance, slopes = float((rate * (1 - rate)).mean()), had - rate * seen
-        bends = np.stack([variance * (usual[rows, None] * table[rows]).T @ table[rows] for rows in parts])
-        slope, bend = slopes.sum(axis=0), bends.sum(axis=0)
-        forms = design.penalty(usual * np.stack([train, *(train & (label != f) for f in range(INNER_FOLDS))]))
-        best = best_of_grid(grid, len(Y), functools.partial(_left_out, slopes, bends, forms[1:]))
-        for position in np.unique(best):
-            rows, C = np.flatnonzero(best == position), grid[position]
-            found[np.ix_(rows, test)] = C * slope[rows] @ np.linalg.inv(C * bend + forms[0]) @ table[test].T
-    return found
+
+    def __init__(
+        self, design: Design, fold: Array, labels: Array, grid: Sequence[float] = GRID, weight: Array | None = None
+    ):
+        self.table, self.grid, self.folds = design.table, grid, []
+        usual = np.ones(len(fold)) if weight is None else np.bincount(fold, weight)[fold] / np.bincount(fold)[fold]
+        for k, label in enumerate(labels):
+            parts = [np.flatnonzero((fold != k) & (label == f)) for f in range(INNER_FOLDS)]
+            bends = np.stack([(usual[rows, None] * self.table[rows]).T @ self.table[rows] for rows in parts])
+            kept = np.stack([fold != k, *((fold != k) & (label != f) for f in range(INNER_FOLDS))])
+            self.folds.append((np.flatnonzero(fold == k), parts, bends, design.penalty(usual * kept)))
+
+    def __call__(self, Y: Array, weights: Array | None = None) -> Array:
+        """Log odds of outcomes, (n_outcomes, n_patients), whose `weights` are of the same shape."""
+        events = np.ascontiguousarray((Y if weights is None else weights * Y).T)
+        seen = np.ones((Y.shape[1], 1)) if weights is None else np.ascontiguousarray(weights.T)
+        found = np.empty(Y.shape)
+        for test, parts, bends, forms in self.folds:
+            had, were = (
+                np.stack([own.take(rows, 0).T @ self.table.take(rows, 0) for rows in parts]) for own in (events, seen)
+            )
+            rate = had.sum(axis=0)[:, :1] / were.sum(axis=0)[:, :1]  # the first column is the constant
+            variance, slopes = float((rate * (1 - rate)).mean()), had - rate * were
+            best = best_of_grid(self.grid, len(Y), functools.partial(_left_out, slopes, variance * bends, forms[1:]))
+            C, slope, bend = np.asarray(self.grid), slopes.sum(axis=0), variance * bends.sum(axis=0)
+            inverse = C[:, None, None] * np.linalg.inv(C[:, None, None] * bend + forms[0])
+            found[:, test] = (slope[:, None] @ inverse[best])[:, 0] @ self.table[test].T
+        return found
 
 
 def _left_out(slopes: Array, bends: Array, forms: Array, C: float, going: Array) -> Array:

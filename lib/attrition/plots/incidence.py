@@ -15,6 +15,8 @@ from notebook_report.text import unless_missing
 
 STAYED = "still in the trial"
 DAYS = "Days since the start of treatment"
+PLACES = 200
+"""At most so many places at which residuals are smoothed."""
 
 
 def _risk_by_day(ax: Axes, horizon: float, marks: Sequence[float], top: float | None, label: str) -> None:
@@ -102,10 +104,12 @@ def drift_of_effect(residuals: pd.DataFrame, coefficients: Mapping[str, float], 
 
 
 def _smooth(value: pd.Series) -> np.ndarray:
-    """Local lines over the ranks of the events, under a normal kernel a fifth of them wide."""
+    """Local lines over the ranks of the events, under a normal kernel a fifth of them wide; straight in between."""
     rank, width = np.arange(len(value)), max(0.2 * len(value), 1.0)
-    kernels = [np.exp(-(((rank - at) / width) ** 2) / 4) for at in rank]  # polyfit takes the root of a weight
-    return np.array([np.polyfit(rank - at, value, 1, w=kernels[at])[1] for at in rank])
+    places = np.unique(np.linspace(0, rank[-1], min(len(rank), PLACES)).round())
+    kernels = (np.exp(-(((rank - at) / width) ** 2) / 4) for at in places)  # polyfit takes the root of a weight
+    lines = [np.polyfit(rank - at, value, 1, w=kernel)[1] for at, kernel in zip(places, kernels, strict=True)]
+    return np.interp(rank, places, lines)
 
 
 def accuracy(table: pd.DataFrame, measure: str, reference: float, label: str, names: Mapping[str, str]) -> Axes:

@@ -22,6 +22,7 @@ from attrition.landmark import cohort, uncertainty
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
+from attrition.models.ridge import TELLING
 from attrition.resampling import Fold, masks, placed, repeated_folds
 from attrition.simulate import oracle
 from notebook_report.text import unless_missing
@@ -107,6 +108,11 @@ class Task:
         X has shape (n_folds, n_rows, p) where a feature is learned within the fold.
         """
         return _probabilities(X, self.y, folds, self.C, self.w)
+
+    @functools.cached_property
+    def tuned(self) -> Array:
+        """Out-of-fold probabilities of every setting, for both twins of `tuning_on_test`."""
+        return _settings_oof(self, np.arange(len(self.y)), self.folds())
 
     def folds(self, y: Array | None = None) -> list[Fold]:
         """Folds of the rows (not of the patients)."""
@@ -211,17 +217,16 @@ def _aurocs(y: Array, tables: Array, w: Array) -> Array:
 
 
 def tuning_on_test(task: Task, honest: bool) -> Scores:
-    """The best of forty settings: by inner folds, or by the test parts themselves."""
-    folds = task.folds()
-    tables = _settings_oof(task, np.arange(len(task.y)), folds)
+    """The best of forty settings: by inner folds (of some rows, where many: `TELLING`) or by the test parts themselves."""
+    folds, tables = task.folds(), task.tuned
     if not honest:
         best = np.argmax(_aurocs(task.y, tables, task.w), axis=0)
         return task.patient, task.y, np.column_stack([tables[k][:, r] for r, k in enumerate(best)])
     scores = []
     for fold in folds:
-        y = task.y[fold.train]
-        inner = repeated_folds(y, task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
-        value = _aurocs(y, _settings_oof(task, fold.train, inner), task.w[fold.train])
+        rows = fold.train[:: max(1, len(fold.train) // (TELLING * task.X.shape[1]))]
+        inner = repeated_folds(task.y[rows], task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
+        value = _aurocs(task.y[rows], _settings_oof(task, rows, inner), task.w[rows])
         scores.append(tables[int(np.argmax(value))][fold.test, fold.repeat])
     return task.patient, task.y, placed(folds, scores, len(task.y))
 

@@ -14,8 +14,8 @@ from scipy import stats
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from attrition.models.batched import Shared, newton
-from attrition.models.ridge import GRID, INNER_FOLDS, PLENTY, SETTLED, best_of_grid, inner_labels
+from attrition.models.batched import Periods, newton
+from attrition.models.ridge import GRID, INNER_FOLDS, PLENTY, SETTLED, TELLING, best_of_grid, inner_labels
 
 Array = np.ndarray
 
@@ -306,8 +306,11 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def penalty(self, X: Array, event: Array, time: Array) -> tuple[Array, Array]:
         """The penalty of every feature, and coefficients that a fit may start from.
 
-        Where events are plenty (`attrition.models.ridge.PLENTY`), an inner fold is left out by one step (`_left_out`).
+        Where events are plenty (`attrition.models.ridge.PLENTY`), an inner fold is left out by one step (`_left_out`);
+        where they are more than it takes to choose (`TELLING` there), evenly spread patients do that.
         """
+        step = max(1, int(np.count_nonzero(event) // (TELLING * X.shape[1])))
+        X, event, time = X[::step], event[::step], time[::step]
         held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
         held[: len(free)] = ~free
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
@@ -370,10 +373,11 @@ def discrete_risk(time: ArrayLike, cause: ArrayLike, X: Array, X_new: Array, edg
     Allison PD (1982), Sociol Methodol 13:61-98. Tutz G, Schmid M (2016), Modeling Discrete Time-to-Event Data, ch. 8.
     """
     (patient, period, reason), n_periods = person_periods(time, cause, edges), np.size(edges) - 1
-    design = np.hstack([np.eye(n_periods)[period], X[patient]])
+    began, had = np.zeros((2, len(X), n_periods))
+    began[patient, period], had[patient, period] = 1.0, reason == 1
     penalty = np.concatenate([np.full(n_periods, SMOOTH), np.broadcast_to(ridge, X.shape[1])])
-    tables, one = Shared(design), np.ones((1, len(design)))
-    (beta,), _ = newton(tables, (reason == 1) * one, one, np.diag(penalty)[None], np.zeros((1, tables.q)))
+    start = np.zeros((1, len(penalty)))
+    (beta,), _ = newton(Periods(X, n_periods), had.reshape(1, -1), began.reshape(1, -1), np.diag(penalty)[None], start)
     logit = beta[:n_periods] + (X_new @ beta[n_periods:])[:, None]
     own = 1 / (1 + np.exp(-logit))
     begun = np.bincount(period, minlength=n_periods)
