@@ -112,6 +112,15 @@ def test_any_engine_finds_the_same(made, study, prices, p, monkeypatch, where):
 
 
 @pytest.mark.slow
+def test_resamples_of_optimism_are_as_many_as_its_error_asks_for(study, p, monkeypatch):
+    asked, real = [], evaluation._elsewhere
+    monkeypatch.setattr(evaluation, "_elsewhere", lambda of, n, seed: asked.append(n) or real(of, 1, seed))
+    monkeypatch.setitem(uncertainty.SIZES, "optimism_bootstraps", (1.0, 1.0, 3))
+    evaluation._tables(study.developed, p.but(optimism_bootstraps=20), 1)
+    assert asked == [3] * sum(day > 0 for day in study.developed)
+
+
+@pytest.mark.slow
 def test_a_trial_of_one_arm_runs(p, prices):
     alone = evaluation.run(made_trial(arms=("A",)), p, 1)
     assert "arm_only" not in alone.developed[28].predictions

@@ -227,3 +227,14 @@ def test_products_of_columns_that_are_kept_give_the_sums_of_those_that_are_not(r
     np.testing.assert_allclose(tables.gram(v, slice(None)), whole, rtol=1e-12)
     monkeypatch.setattr(batched, "KEPT", 0)
     np.testing.assert_allclose(batched.Shared(tables.design).gram(v, slice(None)), whole, rtol=1e-12)
+
+
+def test_person_periods_are_a_table_of_rows_that_is_never_made():
+    rng = np.random.default_rng(3)
+    X, beta, rows = rng.standard_normal((40, 3)), rng.standard_normal((1, 7)), rng.random((1, 160))
+    table = np.hstack([np.tile(np.eye(4), (40, 1)), np.repeat(X, 4, axis=0)])
+    ours, theirs = batched.Periods(X, 4), batched.Shared(table)
+    assert ours.q == theirs.q
+    np.testing.assert_allclose(ours.linear(beta, slice(None)), theirs.linear(beta, slice(None)), atol=1e-12)
+    np.testing.assert_allclose(ours.cross(rows, slice(None)), theirs.cross(rows, slice(None)), atol=1e-12)
+    np.testing.assert_allclose(ours.gram(rows, slice(None)), theirs.gram(rows, slice(None)), atol=1e-12)

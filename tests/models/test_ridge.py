@@ -169,6 +169,33 @@ def test_many_outcomes_at_once_take_one_step_each(rng, C):
             np.testing.assert_allclose(log_odds[fold == k], design.table[fold == k] @ beta, atol=1e-9)
 
 
+def test_one_step_with_weights_has_the_derivatives_of_the_mean_weight_in_a_fold(rng):
+    """By hand: a fold's patients all weigh what they do on average in the second derivatives, and in the penalty."""
+    X, y = made(rng)
+    fold, design, w = np.arange(160) % 4, ridge.Design.of(X), rng.choice([0.0, 1.0, 1.7], 160)
+    usual = np.array([w[fold == k].mean() for k in range(4)])[fold]
+    labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
+    found = ridge.OneStep(design, fold, labels, grid=(0.3,), weight=w)(y[None].astype(float), w[None])[0]
+    for k in range(4):
+        train, T = fold != k, design.table[fold != k]
+        rate = np.average(y[train], weights=w[train])
+        bend = 0.3 * rate * (1 - rate) * T.T @ (usual[train, None] * T) + design.penalty((usual * train)[None])[0]
+        beta = np.linalg.solve(bend, 0.3 * T.T @ (w[train] * (y[train] - rate)))
+        np.testing.assert_allclose(found[fold == k], design.table[fold == k] @ beta, atol=1e-9)
+
+
+def test_medians_are_those_of_the_repeated_rows(rng):
+    X, _ = made(rng)
+    X[rng.random(160) < 0.3, 1] = np.nan
+    X[:, 4] = np.nan
+    counts, design = rng.integers(0, 3, (7, 160)).astype(float), ridge.Design.of(X)
+    for _ in range(2):  # the second time from the rows that are in order
+        for own, middle in zip(counts, design.medians(counts, [1, 4]), strict=True):
+            rows = np.repeat(np.arange(160), own.astype(int))
+            expected = (np.nanmedian(X[rows, 1]) - design.centre[1]) / design.scale[1]
+            np.testing.assert_allclose(middle, [0, expected, 0, 0, 0, 0], atol=1e-12)
+
+
 def test_the_penalty_of_one_step_is_that_of_the_fit(rng):
     """Of outcomes with a signal and without: nearly always the penalty that inner folds of whole fits choose."""
     for effect in (0.0, 0.6):

@@ -352,6 +352,15 @@ def test_smoothed_residuals_follow_a_drift():
     assert horizontal(ax) == {0.3}
 
 
+def test_of_very_many_residuals_some_places_are_smoothed(monkeypatch):
+    value = pd.Series(np.random.default_rng(4).standard_normal(900)).cumsum()
+    some = incidence._smooth(value)
+    monkeypatch.setattr(incidence, "PLACES", 900)
+    every = incidence._smooth(value)
+    assert np.count_nonzero(some == every) >= 200
+    np.testing.assert_allclose(some, every, atol=0.01 * np.ptp(every))
+
+
 def test_accuracy_stands_beside_its_landmark():
     table = pd.DataFrame({"landmark": [0, 28], "model": "cox", "measure": "auroc", "value": [0.6, 0.7]})
     table = table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.05)

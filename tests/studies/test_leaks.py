@@ -287,3 +287,22 @@ def test_forgetting_leaves_nobody_who_leaves_later(small):
     assert cohort.counts(then, 56)["all_cause"] == 0
     assert cohort.counts(then, 56)["at_risk"] == cohort.counts(small, 56)["at_risk"]
     assert then.events["known_day"].max() <= 56
+
+
+def test_both_twins_of_tuning_share_their_fits_and_some_rows_choose(rng, monkeypatch):
+    one, fits, sizes = task(rng, n=400), leaks._settings_oof, []
+    honest, leaky = (leaks.tuning_on_test(one, side)[2] for side in (True, False))
+
+    def spied(of, rows, folds):
+        sizes.append(len(rows))
+        return fits(of, rows, folds)
+
+    monkeypatch.setattr(leaks, "_settings_oof", spied)
+    monkeypatch.setattr(leaks, "TELLING", 20)
+    again = dataclasses.replace(one)
+    some, same = (leaks.tuning_on_test(again, side)[2] for side in (True, False))
+    assert sizes == [400, *[160] * 5]  # of 320 rows, 120 enough, every second
+    np.testing.assert_array_equal(leaky, same)
+    shares = [roc_auc_score(one.y, found[:, 0]) for found in (honest, some)]
+    assert abs(np.diff(shares)[0]) < 0.1
+    assert not np.array_equal(honest, some)

@@ -124,6 +124,16 @@ def test_an_addressable_reason_is_an_event_and_all_others_compete(pilot):
     assert strategies.addressable(of, own).n_events == 22
 
 
+def test_half_samples_have_as_many_cross_validations_as_the_sample(pilot):
+    from attrition.landmark import prediction
+
+    own, of = strategies.course(pilot, 28), prediction.problem(pilot, 28)
+    p = dataclasses.replace(params.load("10_worth", "quick"), n_repeats=1)
+    found = strategies.scores(of, own, p, 3, 7)
+    assert found.inside.shape == (229, 3)
+    assert {one.n_splits for one in found.developed.values()} == {1}
+
+
 @pytest.fixture(scope="module")
 def found(pilot):
     p = dataclasses.replace(params.load("10_worth", "quick"), n_half_samples=3, n_half_samples_other=3)

@@ -30,6 +30,8 @@ STRATEGIES = ("all", "all_without_arm", "arm_only")
 """Models by whose risk patients may be contacted."""
 MOST_RESAMPLES = 500
 """Bootstrap resamples of decision curves at most."""
+DRAWN, RESAMPLED = 5_000, 200
+"""Patients of a simulated trial at most, and resamples of it, for the coverage of the curves' bands."""
 GRID = np.round(np.arange(0.05, 0.901, 0.025), 3)
 Facts = dict[str, Any]
 
@@ -262,14 +264,18 @@ def decisions(found: Evaluation, day: int) -> pd.DataFrame:
 def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> intervals.Interval | None:
     """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient.
 
-    The simulated trials are seen to the end, so there is none (None) for a trial with censored patients.
+    The simulated trials have as many patients, at most `DRAWN`, and are seen to the end, so there is none (None) for a
+    trial with censored patients.
     """
     if found.problems[day].cause is not None:
         return None
     chosen = _strategies(found, day)
     risk = np.mean([y_prob.mean(axis=1) for y_prob in chosen.values()], axis=0)
     rng = seeds.stream(seed, "decision bands", str(day))
-    return decision.coverage(chosen, risk, GRID, found.weights(day)[:, :200], n_trials, rng)
+    weights = (
+        found.weights(day)[:, :RESAMPLED] if len(risk) <= DRAWN else intervals.bootstrap_weights(rng, DRAWN, RESAMPLED)
+    )
+    return decision.coverage(chosen, risk, GRID, weights, n_trials, rng)
 
 
 def on_treatment(trial: Trial, found: Evaluation, day: int | None) -> Facts | None:

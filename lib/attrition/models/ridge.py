@@ -189,8 +189,8 @@ def developed(
         near, inverse = 0.0, None
         step = max(1, int((own > 0).sum(axis=1).min() // (TELLING * tables.q)))
         if searched and plenty and step > 1:
-            some = Shared(tables.design[::step])
-            best, start, _ = _stepped_search(some, form, *(part[:, ::step] for part in (outcome, own, label)), values)
+            some, seen, said, folds = tables.design[::step], own[:, ::step], outcome[:, ::step], label[:, ::step]
+            best, start, _ = _stepped_search(Shared(some), form, said, seen, folds, values)
         elif searched and plenty:
             near, (best, start, inverse) = EXACT, _stepped_search(tables, form, outcome, own, label, values)
         elif searched:

@@ -217,7 +217,7 @@ def _aurocs(y: Array, tables: Array, w: Array) -> Array:
 
 
 def tuning_on_test(task: Task, honest: bool) -> Scores:
-    """The best of forty settings: by inner folds (of some rows, where many: `TELLING`) or by the test parts themselves."""
+    """The best of forty settings: by inner folds (of some rows, where many: `TELLING`), or by the test parts."""
     folds, tables = task.folds(), task.tuned
     if not honest:
         best = np.argmax(_aurocs(task.y, tables, task.w), axis=0)
@@ -348,8 +348,12 @@ def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array, Array]:
     return X[order], y, patient[order], weight
 
 
-def _priced(leak: Callable, task: Task, draws: Any) -> dict[str, Any]:
-    return price(leak.__name__, leak(task, True), leak(task, False), *draws)
+def _priced(name: str, honest: Scores, leaky: Scores, *drawn: Any) -> dict[str, Any]:
+    return price(name, honest, leaky, *_draws(*drawn))
+
+
+def _tried(leak: Callable, task: Task, *drawn: Any) -> dict[str, Any]:
+    return _priced(leak.__name__, leak(task, True), leak(task, False), *drawn)
 
 
 def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
@@ -373,12 +377,12 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     X, y, patient, weight = _stacked(problems)
     tasks["stacked"] = Task(X, y, patient, patient, X, *common, weight)
     where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
-    draws = {name: _draws(of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
+    drawn = {name: (of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
     planted = _of_features(_known(most, p, seed), _added(trial, most))
-    rows = [price(*sides, *draws["most"]) for sides in planted]
     on = {leak: where.get(leak.__name__, "most") for leak in PROCEDURES}
-    priced = [delayed(_priced)(leak, tasks[name], draws[name]) for leak, name in on.items()]
-    return pd.DataFrame(rows + engine.compute(priced, "prices of leaks")).join(SAID, on="leak")[list(COLUMNS)]
+    priced = [delayed(_priced)(*sides, *drawn["most"]) for sides in planted]
+    priced += [delayed(_tried)(leak, tasks[name], *drawn[name]) for leak, name in on.items()]
+    return pd.DataFrame(engine.compute(priced, "prices of leaks")).join(SAID, on="leak")[list(COLUMNS)]
 
 
 def _features(trial: pd.DataFrame, names: Sequence[str]) -> Array:
