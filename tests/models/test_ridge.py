@@ -238,7 +238,6 @@ def test_the_loss_of_an_inner_fold_left_out_by_one_step_is_near_that_of_a_fit(rn
         return np.zeros(n, dtype=int)
 
     monkeypatch.setattr(ridge, "best_of_grid", spied)
-    monkeypatch.setattr(ridge, "TELLING", np.inf)
     ridge.developed(design, y, counts, labels)
     monkeypatch.setattr(ridge, "NEAR", 1e-6)
     monkeypatch.setattr(ridge, "PLENTY", np.inf)
@@ -246,45 +245,6 @@ def test_the_loss_of_an_inner_fold_left_out_by_one_step_is_near_that_of_a_fit(rn
     steps, fits = seen
     np.testing.assert_allclose(steps, fits, rtol=0, atol=0.15)
     assert np.ptp(fits) > 10
-
-
-def test_of_very_many_rows_some_choose_the_penalty_and_all_are_fitted(rng, monkeypatch):
-    """The fit is that of all rows under the chosen penalty, whose held-out loss is the best of all rows' as well."""
-    X, y = made(rng, 9000, effect=0.3)
-    X_new, y_new = made(rng, 20_000, effect=0.3)
-    design, counts = ridge.Design.of(X), (rng.random((10, 9000)) < 0.7).astype(float)
-    labels, seen, stepped = ridge.inner_labels(rng, counts), [], ridge._stepped_search
-
-    def spied(tables, *rest):
-        seen.append(len(tables.design))
-        return stepped(tables, *rest)
-
-    monkeypatch.setattr(ridge, "_stepped_search", spied)
-    coef, C = ridge.developed(design, y, counts, labels)
-    for own, beta, value in zip(counts, coef, C, strict=True):
-        alone, _ = ridge.developed(design, y, own[None], labels[:1], grid=(value,))
-        np.testing.assert_allclose(beta, alone[0], atol=1e-6)
-    monkeypatch.setattr(ridge, "TELLING", np.inf)
-    every, _ = ridge.developed(design, y, counts, labels)
-    assert seen == [4500, 9000]  # of 6300 rows, 900 for a column, every second
-    rows = design.rows(X_new)
-    losses = [ridge.loss(y_new, found @ rows.T).mean(axis=1) for found in (coef, every)]
-    np.testing.assert_allclose(*losses, atol=3e-4)  # of 0.68
-
-
-def test_of_very_many_events_some_patients_choose_the_penalty_of_a_cox_model(rng, monkeypatch):
-    X = rng.standard_normal((9000, 5))
-    time = np.ceil(rng.exponential(60 * np.exp(-X @ [0.2, -0.1, 0.0, 0.0, 0.0])))
-    event = time < 120
-    model = RidgeCox(np.zeros(5, dtype=bool), seed=3)
-    some, start = model.penalty(X, event, time)
-    step = int(event.sum()) // (hazards.TELLING * 5)
-    np.testing.assert_array_equal(some, model.penalty(X[::step], event[::step], time[::step])[0])
-    monkeypatch.setattr(hazards, "TELLING", np.inf)
-    every, _ = model.penalty(X, event, time)
-    fits = [hazards.fit_cox(time, event, X, ridge, start) for ridge in (some, every)]
-    assert step == 3
-    np.testing.assert_allclose(*fits, atol=2e-3)
 
 
 def test_the_cox_penalty_of_one_step_is_that_of_the_fits(rng, monkeypatch):

@@ -298,10 +298,10 @@ def test_both_twins_of_tuning_share_their_fits_and_some_rows_choose(rng, monkeyp
         return fits(of, rows, folds)
 
     monkeypatch.setattr(leaks, "_settings_oof", spied)
-    monkeypatch.setattr(leaks, "TELLING", 20)
+    monkeypatch.setattr(leaks, "CHOOSE", 48)
     again = dataclasses.replace(one)
     some, same = (leaks.tuning_on_test(again, side)[2] for side in (True, False))
-    assert sizes == [400, *[160] * 5]  # of 320 rows, 120 enough, every second
+    assert sizes == [400, *[160] * 5]  # of 320 rows, 96 events, every second
     np.testing.assert_array_equal(leaky, same)
     shares = [roc_auc_score(one.y, found[:, 0]) for found in (honest, some)]
     assert abs(np.diff(shares)[0]) < 0.1

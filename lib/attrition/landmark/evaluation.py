@@ -264,8 +264,8 @@ def decisions(found: Evaluation, day: int) -> pd.DataFrame:
 def band_coverage(found: Evaluation, day: int, n_trials: int, seed: int) -> intervals.Interval | None:
     """Coverage of the bands of `decisions`, with the strategies' mean prediction as the true risk of a patient.
 
-    The simulated trials have as many patients, at most `DRAWN`, and are seen to the end, so there is none (None) for a
-    trial with censored patients.
+    The simulated trials have as many patients, at most `DRAWN` (of more, thresholds that few patients are beyond are
+    then judged in few trials), and are seen to the end, so there is none (None) for a trial with censored patients.
     """
     if found.problems[day].cause is not None:
         return None

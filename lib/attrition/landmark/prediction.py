@@ -41,7 +41,7 @@ Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 """Training and test rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """One prediction problem: everybody at risk at a landmark.
 

@@ -118,7 +118,7 @@ def newton(
 
     Parameters
     ----------
-    tables : Shared or _Own
+    tables : Shared, _Own or Periods
         The design.
     y, weight : ndarray, shape (R, n)
     form : ndarray, shape (R, q, q)

@@ -30,9 +30,6 @@ AT_ONCE = 40
 PLENTY, TOGETHER = 40, 10
 """Rows (events of a Cox model) for each column from which inner folds are left out by one step, and how many
 developments then run together."""
-TELLING = 400
-"""Rows (events of a Cox model) for each column that choose a penalty: of twice as many every second row does, and so
-on, since so many say what all would."""
 SETTLED, EXACT = 1e-3, 1e-8
 """Change of a log odds below which a fit is good enough to step away from, and to be the last."""
 NO_SPREAD = 1e-12
@@ -170,8 +167,7 @@ def developed(
     """Develop a model on each set of counted rows: choose the penalty by inner folds, then fit.
 
     The inner log loss is followed from the strongest penalty on; the search ends when two values in a row were worse
-    than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step; where
-    they are more than it takes to choose, see `TELLING`, evenly spread ones do that.
+    than the best before them. Where rows are plenty, see `PLENTY`, an inner fold is left out by one Newton step.
 
     Gives coefficients on the columns of the design, (R, q), and the inverse penalty that each chose, (R,).
     """
@@ -187,11 +183,7 @@ def developed(
             own, outcome, label = own[:, rows], outcome[:, rows], label[:, rows]
             tables = tables if rows.all() else Shared(design.table[rows])
         near, inverse = 0.0, None
-        step = max(1, int((own > 0).sum(axis=1).min() // (TELLING * tables.q)))
-        if searched and plenty and step > 1:
-            some, seen, said, folds = tables.design[::step], own[:, ::step], outcome[:, ::step], label[:, ::step]
-            best, start, _ = _stepped_search(Shared(some), form, said, seen, folds, values)
-        elif searched and plenty:
+        if searched and plenty:
             near, (best, start, inverse) = EXACT, _stepped_search(tables, form, outcome, own, label, values)
         elif searched:
             best = _inner_search(design, tables, outcome, own, label, values)
@@ -285,6 +277,8 @@ class OneStep:
     and every fit is one step from the rate there, whose second derivatives are the same for all outcomes of that rate.
     So nothing but sums over the patients of each inner fold depends on the outcome. With `weight`, of each patient, the
     derivatives are those of the mean weight in a test fold, within which outcomes move with their weights.
+
+    `fold` has the test fold of every patient, and `labels` a row for each, in their order.
     """
 
     def __init__(
@@ -292,14 +286,14 @@ class OneStep:
     ):
         self.table, self.grid, self.folds = design.table, grid, []
         usual = np.ones(len(fold)) if weight is None else np.bincount(fold, weight)[fold] / np.bincount(fold)[fold]
-        for k, label in enumerate(labels):
+        for k, label in zip(np.unique(fold), labels, strict=True):
             parts = [np.flatnonzero((fold != k) & (label == f)) for f in range(INNER_FOLDS)]
             bends = np.stack([(usual[rows, None] * self.table[rows]).T @ self.table[rows] for rows in parts])
             kept = np.stack([fold != k, *((fold != k) & (label != f) for f in range(INNER_FOLDS))])
             self.folds.append((np.flatnonzero(fold == k), parts, bends, design.penalty(usual * kept)))
 
     def __call__(self, Y: Array, weights: Array | None = None) -> Array:
-        """Log odds of outcomes, (n_outcomes, n_patients), whose `weights` are of the same shape."""
+        """Log odds of outcomes, (n_outcomes, n_patients), with as many events in each fold; `weights` move along."""
         events = np.ascontiguousarray((Y if weights is None else weights * Y).T)
         seen = np.ones((Y.shape[1], 1)) if weights is None else np.ascontiguousarray(weights.T)
         found = np.empty(Y.shape)
@@ -310,9 +304,11 @@ class OneStep:
             rate = had.sum(axis=0)[:, :1] / were.sum(axis=0)[:, :1]  # the first column is the constant
             variance, slopes = float((rate * (1 - rate)).mean()), had - rate * were
             best = best_of_grid(self.grid, len(Y), functools.partial(_left_out, slopes, variance * bends, forms[1:]))
-            C, slope, bend = np.asarray(self.grid), slopes.sum(axis=0), variance * bends.sum(axis=0)
-            inverse = C[:, None, None] * np.linalg.inv(C[:, None, None] * bend + forms[0])
-            found[:, test] = (slope[:, None] @ inverse[best])[:, 0] @ self.table[test].T
+            beta, slope, bend = np.empty(had.shape[1:]), slopes.sum(axis=0), variance * bends.sum(axis=0)
+            for position in np.unique(best):
+                rows, C = best == position, self.grid[position]
+                beta[rows] = C * slope[rows] @ np.linalg.inv(C * bend + forms[0])
+            found[:, test] = beta @ self.table[test].T
         return found
 
 

@@ -22,7 +22,6 @@ from attrition.landmark import cohort, uncertainty
 from attrition.landmark.prediction import Problem, enough, problem
 from attrition.metrics import intervals, ranks
 from attrition.models import batched
-from attrition.models.ridge import TELLING
 from attrition.resampling import Fold, masks, placed, repeated_folds
 from attrition.simulate import oracle
 from notebook_report.text import unless_missing
@@ -75,6 +74,8 @@ FEATURES: dict[str, Callable[[Trial, pd.Index], pd.Series]] = {
     "onset_before_collection": lambda trial, ids: _count(trial, ids, "adverse event", trial.landmarks[0]),
 }
 """Feature leaks of a real trial, by name: trial and patients to the column."""
+CHOOSE = 1_000
+"""Events, and patients without, that are enough to choose among settings: of twice as many every second row does."""
 ENROLMENT = ("age", "trial_phase_risk", "treatment_risk")
 """Features of a simulated trial that are known on the first day."""
 
@@ -217,14 +218,15 @@ def _aurocs(y: Array, tables: Array, w: Array) -> Array:
 
 
 def tuning_on_test(task: Task, honest: bool) -> Scores:
-    """The best of forty settings: by inner folds (of some rows, where many: `TELLING`), or by the test parts."""
+    """The best of forty settings: by inner folds (of evenly spread rows, see `CHOOSE`), or by the test parts."""
     folds, tables = task.folds(), task.tuned
     if not honest:
         best = np.argmax(_aurocs(task.y, tables, task.w), axis=0)
         return task.patient, task.y, np.column_stack([tables[k][:, r] for r, k in enumerate(best)])
     scores = []
     for fold in folds:
-        rows = fold.train[:: max(1, len(fold.train) // (TELLING * task.X.shape[1]))]
+        fewest = np.bincount(task.y[fold.train], minlength=2).min()
+        rows = fold.train[:: max(1, fewest // CHOOSE)]
         inner = repeated_folds(task.y[rows], task.n_folds - 1, 1, seeds.integer(task.seed, "inner", fold.repeat))
         value = _aurocs(task.y[rows], _settings_oof(task, rows, inner), task.w[rows])
         scores.append(tables[int(np.argmax(value))][fold.test, fold.repeat])
@@ -307,10 +309,10 @@ def _added(trial: Trial, of: Problem) -> dict[str, Array]:
     return {name: column for name, column in columns.items() if np.ptp(column) > 0}
 
 
-def _draws(of: Problem, p, seed: int) -> tuple[Array, Array | None]:
-    """Weights of the patients in every resample, and in the sample."""
-    drawn = intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), p.n_bootstraps)
-    return of.resampled(drawn), of.base
+@functools.lru_cache(maxsize=1)
+def _draws(of: Problem, n: int, seed: int) -> tuple[Array, Array | None]:
+    """Weights of the patients in each of `n` resamples, and in the sample; kept for the next leak."""
+    return of.resampled(intervals.bootstrap_weights(seeds.stream(seed, "leaks"), len(of.y), n)), of.base
 
 
 @unless_missing
@@ -319,7 +321,7 @@ def wrong_way(trial: Trial, day: int, p, seed: int) -> dict:
     of = problem(trial, day)
     p, columns = uncertainty.sized(p, of), np.column_stack(list(_added(trial, of).values()))
     (sides,) = _of_features(_known(of, p, seed), {"wrong_way": columns})
-    return price(*sides, *_draws(of, p, seed))
+    return price(*sides, *_draws(of, p.n_bootstraps, seed))
 
 
 def _wide_candidates(trial: Trial, of: Problem, rng: np.random.Generator, n_noise: int) -> Array:
@@ -349,10 +351,12 @@ def _stacked(problems: Sequence[Problem]) -> tuple[Array, Array, Array, Array]:
 
 
 def _priced(name: str, honest: Scores, leaky: Scores, *drawn: Any) -> dict[str, Any]:
+    """`price` with resamples that are drawn where it is asked for, by what `_draws` takes."""
     return price(name, honest, leaky, *_draws(*drawn))
 
 
-def _tried(leak: Callable, task: Task, *drawn: Any) -> dict[str, Any]:
+def _fitted(leak: Callable, task: Task, *drawn: Any) -> dict[str, Any]:
+    """Fit both twins of a procedure, and price it."""
     return _priced(leak.__name__, leak(task, True), leak(task, False), *drawn)
 
 
@@ -377,11 +381,13 @@ def price_list(trial: Trial, p, seed: int) -> pd.DataFrame:
     X, y, patient, weight = _stacked(problems)
     tasks["stacked"] = Task(X, y, patient, patient, X, *common, weight)
     where = {"resampling_outside_folds": "fewest", "repeated_patients": "stacked"}
-    drawn = {name: (of, p, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))}
+    drawn = {
+        name: (of, p.n_bootstraps, seed) for name, of in (("most", most), ("fewest", fewest), ("stacked", problems[0]))
+    }
     planted = _of_features(_known(most, p, seed), _added(trial, most))
     on = {leak: where.get(leak.__name__, "most") for leak in PROCEDURES}
     priced = [delayed(_priced)(*sides, *drawn["most"]) for sides in planted]
-    priced += [delayed(_tried)(leak, tasks[name], *drawn[name]) for leak, name in on.items()]
+    priced += [delayed(_fitted)(leak, tasks[name], *drawn[name]) for leak, name in on.items()]
     return pd.DataFrame(engine.compute(priced, "prices of leaks")).join(SAID, on="leak")[list(COLUMNS)]
 
 

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from attrition.models.batched import Periods, newton
-from attrition.models.ridge import GRID, INNER_FOLDS, PLENTY, SETTLED, TELLING, best_of_grid, inner_labels
+from attrition.models.ridge import GRID, INNER_FOLDS, PLENTY, SETTLED, best_of_grid, inner_labels
 
 Array = np.ndarray
 
@@ -306,11 +306,8 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
     def penalty(self, X: Array, event: Array, time: Array) -> tuple[Array, Array]:
         """The penalty of every feature, and coefficients that a fit may start from.
 
-        Where events are plenty (`attrition.models.ridge.PLENTY`), an inner fold is left out by one step (`_left_out`);
-        where they are more than it takes to choose (`TELLING` there), evenly spread patients do that.
+        Where events are plenty (`attrition.models.ridge.PLENTY`), an inner fold is left out by one step (`_left_out`).
         """
-        step = max(1, int(np.count_nonzero(event) // (TELLING * X.shape[1])))
-        X, event, time = X[::step], event[::step], time[::step]
         held, free = np.ones(X.shape[1]), np.asarray([] if self.free is None else self.free, dtype=bool)
         held[: len(free)] = ~free
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))

@@ -157,11 +157,10 @@ def scores(of: Problem, own: Course, p: Any, n_halves: int, seed: int) -> Scores
     fewest = max(prediction.MINIMUM_EVENTS, p.n_folds)
     usable = {name: one for name, one in problems.items() if prediction.enough(one, fewest) and one.columns(SCORE)}
     rng, known, n = seeds.stream(seed, "worth", own.landmark), of.weight > 0, len(own.ids)
-    n_splits = uncertainty.splits(p)
     if not usable:
-        order = np.argsort(rng.random((n, n_splits * n_halves)), axis=0).argsort(axis=0)
+        order = np.argsort(rng.random((n, uncertainty.TWICE * n_halves)), axis=0).argsort(axis=0)
         return Scores((order < max(n // 2, 1)).astype(float))
-    base = usable.get("addressable", of)
+    base, n_splits = usable.get("addressable", of), uncertainty.splits(p)
     drawn = uncertainty.halves(base.y, n_halves, p.n_folds, rng, known, n_splits)
     folds = prediction.folds_of(base, p.n_folds, p.n_repeats, seed)
     chosen = {name: {SCORE: (SCORE, prediction.ridge(one, SCORE, seed))} for name, one in usable.items()}
