@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
 
-from attrition import engine, seeds
+from attrition import seeds
 from attrition.cdisc.trial import Trial
 from attrition.landmark import prediction, uncertainty
+from attrition.landmark.prediction import Problem
 from attrition.survival.incidence import aalen_johansen
 from attrition.worth import model, strategies
 from attrition.worth.model import EACH, EVERYBODY, NOBODY, ORACLE, RETRIEVE, Array
@@ -161,9 +161,10 @@ class Landmark:
 
 
 def at_landmark(
-    trial: Trial, own: Course, scored: strategies.Scores, p: Any, seed: int, has_outcome: Collection[str]
+    trial: Trial, of: Problem, own: Course, p: Any, seed: int, n_halves: int, has_outcome: Collection[str]
 ) -> Landmark:
-    """Strategies and draws at a landmark."""
+    """Scores, strategies and draws at a landmark."""
+    scored = strategies.scores(of, own, p, n_halves, seed)
     every, halves = strategies.strategies(trial, own, scored), scored.inside
     psi = Psi.drawn(p.n_draws, halves.shape[1], seed, own.landmark)
     found = draws(own, every, halves, psi, p.delta)
@@ -388,9 +389,7 @@ def run(trial: Trial, p: Any, seed: int, defaults: bool, has_outcome: Collection
     problems = {day: prediction.problem(trial, day) for day in courses}
     own = uncertainty.sized(p, problems[main])
     halves = {day: own.n_half_samples if day == main else own.n_half_samples_other for day in courses}
-    tasks = [delayed(strategies.scores)(problems[day], courses[day], own, n, seed) for day, n in halves.items()]
-    scored = dict(zip(halves, engine.compute(tasks, "scores by landmark"), strict=True))
-    at = {day: at_landmark(trial, courses[day], scored[day], own, seed, has_outcome) for day in courses}
+    at = {day: at_landmark(trial, problems[day], courses[day], own, seed, n, has_outcome) for day, n in halves.items()}
     all_left = (trial.patients["status"].isin(["primary", "competing"])).to_numpy()
     dropout = 1 - float(aalen_johansen(trial.patients["time"], all_left.astype(int), 1).event_free[-1])
     return Worth(at, main, money(trial, p, dropout, defaults), dropout)
