@@ -161,8 +161,7 @@ def test_many_outcomes_at_once_take_one_step_each(rng, C):
     for k in range(4):
         shuffled[fold == k] = y[within[k]]
     Y, w = np.stack([y, shuffled]).astype(float), np.ones(160)
-    labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
-    found = ridge.OneStep(design, fold, labels, grid=(C,))(Y)
+    found = ridge.OneStep(design, fold, rng.integers(0, ridge.INNER_FOLDS, 160), grid=(C,))(Y)
     for outcome, log_odds in zip(Y, found, strict=True):
         for k in range(4):
             beta = by_least_squares(design, outcome, w, fold != k, C)
@@ -174,8 +173,9 @@ def test_one_step_with_weights_has_the_derivatives_of_the_mean_weight_in_a_fold(
     X, y = made(rng)
     fold, design, w = np.arange(160) % 4, ridge.Design.of(X), rng.choice([0.0, 1.0, 1.7], 160)
     usual = np.array([w[fold == k].mean() for k in range(4)])[fold]
-    labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
-    found = ridge.OneStep(design, fold, labels, grid=(0.3,), weight=w)(y[None].astype(float), w[None])[0]
+    found = ridge.OneStep(design, fold, rng.integers(0, ridge.INNER_FOLDS, 160), grid=(0.3,), weight=w)(
+        y[None].astype(float), w[None]
+    )[0]
     for k in range(4):
         train, T = fold != k, design.table[fold != k]
         rate = np.average(y[train], weights=w[train])
@@ -201,9 +201,9 @@ def test_the_penalty_of_one_step_is_that_of_the_fit(rng):
     for effect in (0.0, 0.6):
         X, y = made(rng, 800, effect=effect)
         fold, design = rng.permutation(800) % 4, ridge.Design.of(X)
-        labels = ridge.inner_labels(rng, np.stack([fold != k for k in range(4)]).astype(float))
-        stepped = ridge.OneStep(design, fold, labels)(y[None].astype(float))[0]
-        counts = np.stack([fold != k for k in range(4)]).astype(float)
+        counts, inner = np.stack([fold != k for k in range(4)]).astype(float), rng.permutation(800) % ridge.INNER_FOLDS
+        stepped = ridge.OneStep(design, fold, inner)(y[None].astype(float))[0]
+        labels = np.where(counts > 0, inner, -1)
         coef, _ = ridge.developed(design, y, counts, labels)
         for k in range(4):
             fitted = design.table[fold == k] @ coef[k]

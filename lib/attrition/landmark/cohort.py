@@ -287,15 +287,15 @@ def estimands(trial: Trial) -> pd.DataFrame | None:
 
     Columns: estimand, n_patients, n_events, competing, n_censored, value, ci_low, ci_high.
     """
-    rows = []
-    for name in trial.estimands:
+    rows: list[dict[str, Any]] = []
+    for name in trial.estimands if len(trial.estimands) > 1 else ():
         one = again(trial, estimand=name, horizon=trial.horizon)
         (found,) = incidence.primary(one, [trial.horizon]).to_dict("records")
         ends = {key: found[key] if incidence.followed(one) == one.horizon else np.nan for key in incidence.VALUE}
         counted = one.flow["primary"], one.flow["discontinued_by_horizon"] - one.flow["primary"], one.flow["censored"]
         sizes = dict(zip(("n_events", "competing", "n_censored"), counted, strict=True))
         rows.append({"estimand": name, "n_patients": len(one.patients), **sizes, **ends})
-    return pd.DataFrame(rows) if len(rows) > 1 else None
+    return pd.DataFrame(rows) if rows else None
 
 
 def participant_flow(trial: Trial) -> pd.DataFrame:

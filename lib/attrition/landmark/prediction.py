@@ -148,7 +148,13 @@ def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFr
 
 
 def problem(trial: Trial, day: int) -> Problem:
-    """The prediction problem at a landmark."""
+    """The prediction problem at a landmark, made once."""
+    if ("problem", day) not in trial.memo:
+        trial.memo["problem", day] = _problem(trial, day)
+    return trial.memo["problem", day]
+
+
+def _problem(trial: Trial, day: int) -> Problem:
     raw = cohort.features_by_group(trial, day)
     tables: dict[str, pd.DataFrame] = {}
     origins: dict[str, str] = {}

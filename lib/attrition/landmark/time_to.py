@@ -44,7 +44,7 @@ def sample(trial: Trial, day: int) -> Problem:
     """Patients at risk at a landmark with what was known by then, every level of a category a column of its own."""
     of, table = prediction.problem(trial, day), cohort.features(trial, day)
     parts = {"arm": table.filter(["arm"]).astype(str), "baseline": table.drop(columns="arm", errors="ignore")}
-    coded = {group: pd.get_dummies(part, dtype=float).astype(float) for group, part in parts.items() if len(part.T)}
+    coded = {group: pd.get_dummies(part, dtype=float).astype(float) for group, part in parts.items() if part.shape[1]}
     cause = incidence.coded(trial).set_index("id").loc[of.X.index, "cause"].to_numpy()
     groups = {"arm": ()} | {group: tuple(part) for group, part in coded.items()}
     return replace(of, X=pd.concat(list(coded.values()), axis=1), groups=groups, cause=cause)
@@ -57,32 +57,34 @@ def prepared(train: Array, test: Array) -> tuple[Array, Array]:
     return steps.transform(train) * varies, steps.transform(test) * varies
 
 
-Model = Callable[[Array, Array, Array, Array, Array], Array]
-"""Times, causes and features of the training part, features of the test part, penalty of each feature: risks."""
+Model = Callable[[Array, Array, Array, Array, Array, Array], Array]
+"""Times, causes and features of the training part, features of the test part, penalty of each feature, and log hazard
+ratios to set out from: risks."""
 
 
-def penalty_of(time: Array, cause: Array, X: Array, free: Array, seed: int) -> Array:
+def penalty_of(time: Array, cause: Array, X: Array, free: Array, seed: int) -> tuple[Array, Array]:
     """Ridge penalty of every feature (none of a `free` one), by inner folds for the Cox model of the primary event.
 
-    The discrete-time model takes the same one: its coefficients are log hazard ratios, too.
+    The discrete-time model takes the same one: its coefficients are log hazard ratios, too. Behind it coefficients that
+    a fit to the same patients may set out from.
     """
     if free.all() or not (cause == 1).any():
-        return np.full(X.shape[1], hazards.HELD)
-    return hazards.RidgeCox(free, seed).penalty(X, cause == 1, time)[0]
+        return np.full(X.shape[1], hazards.HELD), np.zeros(X.shape[1])
+    return hazards.RidgeCox(free, seed).penalty(X, cause == 1, time)
 
 
 def _models(of: Problem, period: float) -> Mapping[str, tuple[Model, Array]]:
     """Every model that has something to fit, and its columns."""
     edges, from_arm = hazards.period_edges(of.ahead, period), of.X.columns.isin(of.groups["arm"])
 
-    def null(time, cause, X, X_new, ridge):
+    def null(time, cause, X, X_new, ridge, start):
         fit = incidence.aalen_johansen(time, cause, 2)
         return np.full(len(X_new), incidence.risk_on(fit, of.ahead)[0])
 
-    def cox(time, cause, X, X_new, ridge):
-        return hazards.cox_risk(time, cause, X, X_new, [of.ahead], ridge, plain=(2,))[:, 0]
+    def cox(time, cause, X, X_new, ridge, start):
+        return hazards.cox_risk(time, cause, X, X_new, [of.ahead], ridge, plain=(2,), start=start)[:, 0]
 
-    def discrete(time, cause, X, X_new, ridge):
+    def discrete(time, cause, X, X_new, ridge, start):
         return hazards.discrete_risk(time, cause, X, X_new, edges, ridge)[:, -1]
 
     full = {"cox": (cox, from_arm | True), "discrete": (discrete, from_arm | True)}
@@ -112,12 +114,12 @@ def out_of_fold(of: Problem, folds: Array, period: float, seed: int) -> dict[str
             test = labels == fold
             train = (labels >= 0) & ~test
             X, X_new = prepared(values[train], values[test])
-            ridges: dict[bytes, Array] = {}
+            penalties: dict[bytes, tuple[Array, Array]] = {}
             for name, (model, columns) in models.items():
                 key, own = columns.tobytes(), (of.time[train], cause[train], X[:, columns])
-                if key not in ridges:
-                    ridges[key] = penalty_of(*own, from_arm[columns], seed)
-                risks[name][test, repeat] = ranks.settled(model(*own, X_new[:, columns], ridges[key]))
+                if key not in penalties:
+                    penalties[key] = penalty_of(*own, from_arm[columns], seed)
+                risks[name][test, repeat] = ranks.settled(model(*own, X_new[:, columns], *penalties[key]))
     return risks
 
 

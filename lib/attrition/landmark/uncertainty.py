@@ -243,8 +243,8 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
     rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
     everybody, folds = np.arange(len(of.y)), np.unique(fold)
     design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
-    labels = ridge.inner_labels(rng, np.stack([fold != k for k in folds]).astype(float))
-    one_step = ridge.OneStep(design, fold, labels, weight=None if of.cause is None else of.weight)
+    inner = ridge.inner_labels(rng, np.stack([fold == k for k in folds]).astype(float)).max(axis=0)
+    one_step = ridge.OneStep(design, fold, inner, weight=None if of.cause is None else of.weight)
     found, size = np.empty(n + 1), max(1, AT_ONCE // len(of.y))
     for first in range(0, n + 1, size):
         of_whom = np.tile(everybody, (min(size, n + 1 - first), 1))
@@ -324,9 +324,10 @@ class Stack:
 
     def training(self, allowed: Array) -> tuple[Array, Array]:
         """Rows of the allowed patients, and their weights, estimated among them at each landmark."""
-        own = [np.flatnonzero(allowed[self.ids.get_indexer(of.X.index)]) for of in self.parts]
+        here, ends = allowed[self.patient], np.cumsum([len(of.y) for of in self.parts])
+        own = [np.flatnonzero(part) for part in np.split(here, ends[:-1])]
         weights = [of.weights_of(rows) for of, rows in zip(self.parts, own, strict=True)]
-        return np.flatnonzero(allowed[self.patient]), np.concatenate(weights)
+        return np.flatnonzero(here), np.concatenate(weights)
 
 
 def stacked(problems: Mapping[int, Problem]) -> Stack:

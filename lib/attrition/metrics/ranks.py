@@ -88,14 +88,14 @@ def _of_one_score(y: Array, score: Array, weight: Array) -> Array:
     the others.
     """
     order = np.argsort(score, kind="stable")
-    mass, event = weight[:, order], np.flatnonzero(y[order])
-    new = np.append(True, np.diff(score[order]) > 0)
-    up, level = mass[:, event], np.cumsum(new)[event] - 1
-    if not new.all():
-        mass = np.add.reduceat(mass, np.flatnonzero(new), axis=1)
-    through = np.cumsum(mass, axis=1)
-    events, everybody = up.sum(axis=1), through[:, -1]
-    won = np.einsum("re,re->r", up, through[:, level] - mass[:, level] / 2) - events**2 / 2
+    event, ordered = np.flatnonzero(y[order]), score[order]
+    through = np.zeros((len(weight), len(y) + 1))
+    mass = np.take(weight, order, axis=1)
+    np.cumsum(mass, axis=1, out=through[:, 1:])
+    below, upto = (through.take(np.searchsorted(ordered, ordered[event], side), axis=1) for side in ("left", "right"))
+    up, everybody = mass.take(event, axis=1), through[:, -1]
+    events = up.sum(axis=1)
+    won = (np.einsum("re,re->r", up, below + upto) - events**2) / 2
     pairs = events * (everybody - events)
     return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
 

@@ -8,6 +8,7 @@ Axes: ``R`` developments, ``n`` rows, ``q`` columns of the design (a constant, t
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -273,34 +274,44 @@ def best_of_grid(grid: Sequence[float] | Array, n: int, losses: Callable[[float,
 class OneStep:
     """Out-of-fold log odds, up to a constant a fold, for many outcomes of the same patients, by one Newton step each.
 
-    As a permutation test needs them: the penalty is chosen by inner folds, which `labels` has for each training part,
-    and every fit is one step from the rate there, whose second derivatives are the same for all outcomes of that rate.
-    So nothing but sums over the patients of each inner fold depends on the outcome. With `weight`, of each patient, the
-    derivatives are those of the mean weight in a test fold, within which outcomes move with their weights.
+    As a permutation test needs them: the penalty is chosen by inner folds, and every fit is one step from the rate,
+    whose second derivatives are the same for all outcomes of that rate. So nothing but sums over the patients of each
+    test and inner fold depends on the outcome, and these are made once for all training parts. With `weight`, of each
+    patient, the derivatives are those of the mean weight in a test fold, within which outcomes move with their weights.
 
-    `fold` has the test fold of every patient, and `labels` a row for each, in their order.
+    `fold` has the test fold of every patient, and `inner` the inner fold in whatever training part it is.
     """
 
     def __init__(
-        self, design: Design, fold: Array, labels: Array, grid: Sequence[float] = GRID, weight: Array | None = None
+        self, design: Design, fold: Array, inner: Array, grid: Sequence[float] = GRID, weight: Array | None = None
     ):
-        self.table, self.grid, self.folds = design.table, grid, []
-        usual = np.ones(len(fold)) if weight is None else np.bincount(fold, weight)[fold] / np.bincount(fold)[fold]
-        for k, label in zip(np.unique(fold), labels, strict=True):
-            parts = [np.flatnonzero((fold != k) & (label == f)) for f in range(INNER_FOLDS)]
-            bends = np.stack([(usual[rows, None] * self.table[rows]).T @ self.table[rows] for rows in parts])
-            kept = np.stack([fold != k, *((fold != k) & (label != f) for f in range(INNER_FOLDS))])
-            self.folds.append((np.flatnonzero(fold == k), parts, bends, design.penalty(usual * kept)))
+        tests, fold = np.unique(fold, return_inverse=True)
+        self.order, self.grid, self.folds = np.lexsort((inner, fold)), grid, []
+        self.table, self.shape = design.table[self.order], (len(tests), INNER_FOLDS)
+        cells = np.searchsorted((fold * INNER_FOLDS + inner)[self.order], np.arange(len(tests) * INNER_FOLDS + 1))
+        self.cells = [slice(*ends) for ends in itertools.pairwise(cells)]
+        usual = np.ones(len(fold)) if weight is None else (np.bincount(fold, weight) / np.bincount(fold))[fold]
+        roots = np.sqrt(usual[self.order, None]) * self.table
+        bends = np.stack([roots[cell].T @ roots[cell] for cell in self.cells]).reshape(
+            *self.shape, *roots.T.shape[:1], -1
+        )
+        for k in range(len(tests)):
+            kept = np.stack([fold != k, *((fold != k) & (inner != f) for f in range(INNER_FOLDS))])
+            self.folds.append((bends[np.arange(len(tests)) != k].sum(axis=0), design.penalty(usual * kept)))
+
+    def _sums(self, rows: Array) -> Array:
+        """Sums of the table's rows, weighted, in each test and inner fold: (n_folds, INNER_FOLDS, n_outcomes, q)."""
+        rows = rows.take(self.order, axis=1)
+        found = np.stack([rows[:, cell] @ self.table[cell] for cell in self.cells])
+        return found.reshape(*self.shape, *found.shape[1:])
 
     def __call__(self, Y: Array, weights: Array | None = None) -> Array:
         """Log odds of outcomes, (n_outcomes, n_patients), with as many events in each fold; `weights` move along."""
-        events = np.ascontiguousarray((Y if weights is None else weights * Y).T)
-        seen = np.ones((Y.shape[1], 1)) if weights is None else np.ascontiguousarray(weights.T)
+        events = self._sums(Y if weights is None else weights * Y)
+        everybody = self._sums(np.ones((1, Y.shape[1])) if weights is None else weights)
         found = np.empty(Y.shape)
-        for test, parts, bends, forms in self.folds:
-            had, were = (
-                np.stack([own.take(rows, 0).T @ self.table.take(rows, 0) for rows in parts]) for own in (events, seen)
-            )
+        for k, (bends, forms) in enumerate(self.folds):
+            had, were = (np.delete(sums, k, axis=0).sum(axis=0) for sums in (events, everybody))
             rate = had.sum(axis=0)[:, :1] / were.sum(axis=0)[:, :1]  # the first column is the constant
             variance, slopes = float((rate * (1 - rate)).mean()), had - rate * were
             best = best_of_grid(self.grid, len(Y), functools.partial(_left_out, slopes, variance * bends, forms[1:]))
@@ -308,7 +319,8 @@ class OneStep:
             for position in np.unique(best):
                 rows, C = best == position, self.grid[position]
                 beta[rows] = C * slope[rows] @ np.linalg.inv(C * bend + forms[0])
-            found[:, test] = beta @ self.table[test].T
+            own = slice(self.cells[k * INNER_FOLDS].start, self.cells[(k + 1) * INNER_FOLDS - 1].stop)
+            found[:, self.order[own]] = beta @ self.table[own].T
         return found
 
 

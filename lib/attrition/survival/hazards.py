@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
@@ -23,6 +24,10 @@ HELD = 1e-3
 """Penalty of a predictor that is not penalised: keeps a group without events finite."""
 SMOOTH = 0.01
 STEPS = 50
+AT_ONCE = 1_000
+"""Patients whose risks are followed together."""
+FEW_ROWS = 2_000
+"""Rows below which sums of them are made by numpy, which has less to set up."""
 ROUNDING = 1e-10
 """Share of a log-likelihood by which it may fall without the step being too long."""
 Ridge = float | Array
@@ -67,29 +72,32 @@ def _visited(o: _Order, weight: Array, n: int) -> Array:
     return total
 
 
-def _derivatives(x: Array, o: _Order, beta: Array, curved: bool = True) -> tuple[float, Array, Any]:
+def _summed(weight: Array, x: Array, rows: Array, begins: Array) -> Array:
+    """Sums of weighted rows of x, those from each beginning to the next: (n_beginnings, p)."""
+    if len(rows) < FEW_ROWS:
+        return np.add.reduceat(weight[:, None] * x[rows], begins, axis=0)
+    return csr_array((weight, rows, np.append(begins, len(rows))), shape=(len(begins), len(x))) @ x
+
+
+def _derivatives(x: Array, o: _Order, observed: Array, beta: Array, curved: bool = True) -> tuple[float, Array, Any]:
     """Partial log-likelihood, its first derivatives and, with a minus, its second ones.
 
     The variances over the risk sets are summed without forming each: every patient's weight over all of them, less the
     squares of their means, which on a day of several events differ by Efron's share alone.
     """
-    relative, observed = np.exp(x @ beta), x[o.rows].sum(axis=0)
+    relative = np.exp(x @ beta)
     weight = _at_risk(relative, o)
     often = relative * _visited(o, weight, len(x))
     value, slope = float(observed @ beta - np.log(weight).sum()), observed - x.T @ often
     if not curved:
         return value, slope, None
-    counted, last = relative[:, None] * x, o.last[o.first]
-    at_risk = counted[: last[-1] + 1]  # not who is gone before the first event
-    whole = np.cumsum(np.add.reduceat(at_risk, np.append(0, last[:-1] + 1), axis=0), axis=0)
-    ties = np.add.reduceat(counted[o.rows], o.first, axis=0)
+    last = o.last[o.first]
+    at_risk = np.arange(last[-1] + 1)  # not who is gone before the first event
+    whole = np.cumsum(_summed(relative[at_risk], x, at_risk, np.append(0, last[:-1] + 1)), axis=0)
+    ties = _summed(relative[o.rows], x, o.rows, o.first)
     first, mixed, second = (np.bincount(o.group, o.share**k / weight**2)[:, None] for k in (0, 1, 2))
-    cross = whole.T @ (mixed * ties)
-    return (
-        value,
-        slope,
-        x.T @ (often[:, None] * x) - whole.T @ (first * whole) + cross + cross.T - ties.T @ (second * ties),
-    )
+    cross, root = whole.T @ (mixed * ties), np.sqrt(np.maximum(often, 0.0))[:, None] * x
+    return value, slope, root.T @ root - whole.T @ (first * whole) + cross + cross.T - ties.T @ (second * ties)
 
 
 def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, Array, Array]:
@@ -97,20 +105,24 @@ def _arrays(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, Arr
     return np.asarray(time, dtype=float), np.asarray(event, dtype=bool), X - X.mean(axis=0)
 
 
-def _ordered(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> tuple[Array, _Order]:
-    """Centred predictors from the last day to the first, and their order."""
+Ordered = tuple[Array, _Order, Array]
+"""Centred predictors from the last day to the first, their order, and their sum over the events."""
+
+
+def _ordered(time: ArrayLike, event: ArrayLike, X: ArrayLike) -> Ordered:
     time, event, X = _arrays(time, event, X)
     o = _sorted(time, event)
-    return X[o.order], o
+    x = X[o.order]
+    return x, o, x[o.rows].sum(axis=0)
 
 
-def _likelihood(x: Array, o: _Order, beta: Array) -> float:
+def _likelihood(x: Array, o: _Order, observed: Array, beta: Array) -> float:
     """Partial log-likelihood of coefficients (Efron's for ties).
 
     >>> round(_likelihood(*_ordered([1, 2, 3], [1, 1, 0], [[0.0], [1.0], [0.0]]), np.zeros(1)), 4)
     -1.7918
     """
-    return _derivatives(x, o, beta, curved=False)[0]
+    return _derivatives(x, o, observed, beta, curved=False)[0]
 
 
 def fit_cox(
@@ -135,11 +147,11 @@ def fit_cox(
     return _fitted(*_ordered(time, event, X), ridge, start, tol)
 
 
-def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) -> Array:
+def _fitted(x: Array, o: _Order, observed: Array, ridge: Ridge, start: Array | None, tol: float) -> Array:
     previous, step, moved = -np.inf, np.zeros(x.shape[1]), np.inf
     beta = np.zeros(x.shape[1]) if start is None else start.copy()
     for _ in range(STEPS):
-        value, slope, curvature = _derivatives(x, o, beta)
+        value, slope, curvature = _derivatives(x, o, observed, beta)
         gain, slope = value - float((ridge * beta) @ beta) / 2, slope - ridge * beta
         if not gain > previous - ROUNDING * max(1.0, abs(gain)):
             step /= 2
@@ -157,7 +169,7 @@ def _fitted(x: Array, o: _Order, ridge: Ridge, start: Array | None, tol: float) 
     return beta
 
 
-def _left_out(whole: tuple[Array, _Order], parts: Sequence[tuple[Array, _Order]], ridge: Array, beta: Array) -> float:
+def _left_out(whole: Ordered, parts: Sequence[Ordered], ridge: Array, beta: Array) -> float:
     r"""Cross-validated partial log-likelihood, with a minus, of parts that are one Newton step from the fit of all.
 
     With the share :math:`s` of the events of a part, its derivatives :math:`g_k` and those of all, :math:`g` and
@@ -250,14 +262,22 @@ def proportional_hazards(time: ArrayLike, event: ArrayLike, X: pd.DataFrame) -> 
 
 
 def cox_risk(
-    time: Array, cause: Array, X: Array, X_new: Array, days: ArrayLike, ridge: Ridge = 0.0, plain: Sequence[int] = ()
+    time: Array,
+    cause: Array,
+    X: Array,
+    X_new: Array,
+    days: ArrayLike,
+    ridge: Ridge = 0.0,
+    plain: Sequence[int] = (),
+    start: Array | None = None,
 ) -> Array:
     r"""Predicted cumulative incidence of cause 1 from one Cox model a reason, shape (n_new, n_days).
 
     .. math:: \hat F_1(t \mid x) = \sum_{s \le t} \hat S(s- \mid x)\, d\hat\Lambda_1(s \mid x), \qquad
               \hat S(t \mid x) = \prod_{s \le t} \Bigl(1 - \sum_k d\hat\Lambda_k(s \mid x)\Bigr)
 
-    Causes in `plain` have too few events for predictors: a hazard that is the same for everybody.
+    Causes in `plain` have too few events for predictors: a hazard that is the same for everybody. Fits set out from
+    the coefficients `start`.
 
     References
     ----------
@@ -265,20 +285,23 @@ def cox_risk(
     """
     time, cause, X = np.asarray(time, dtype=float), np.asarray(cause), np.asarray(X, dtype=float)
     centre, new, days = X.mean(axis=0), np.asarray(X_new, dtype=float), np.asarray(days, dtype=float)
-    steps = np.unique(time[cause > 0])
-    increments = np.zeros((int(cause.max()), len(new), len(steps)))
+    steps, hazards = np.unique(time[cause > 0]), []
     for k in range(1, int(cause.max()) + 1):
         if not (cause == k).any():
             continue
-        beta = np.zeros(X.shape[1]) if k in plain else fit_cox(time, cause == k, X, ridge)
+        beta = np.zeros(X.shape[1]) if k in plain else fit_cox(time, cause == k, X, ridge, start)
         o = _sorted(time, cause == k)
         weight = _at_risk(np.exp((X[o.order] - centre) @ beta), o)
         base = np.bincount(np.searchsorted(steps, time[o.order[o.rows]]), weights=1 / weight, minlength=len(steps))
-        increments[k - 1] = np.exp((new - centre) @ beta)[:, None] * base
-    staying = np.cumprod(np.clip(1 - increments.sum(axis=0), 0.0, 1.0), axis=1)
-    before = np.hstack([np.ones((len(new), 1)), staying[:, :-1]])
-    cif = np.hstack([np.zeros((len(new), 1)), np.cumsum(before * increments[0], axis=1)])
-    return np.minimum(cif[:, np.searchsorted(steps, days, side="right")], 1.0)
+        hazards.append((k, base[:, None], np.exp((new - centre) @ beta)))
+    found, upto = np.zeros((len(new), len(days))), np.searchsorted(steps, days, side="right")
+    for part in (slice(first, first + AT_ONCE) for first in range(0, len(new), AT_ONCE)):
+        increments = {k: base * relative[part] for k, base, relative in hazards}
+        staying = np.cumprod(np.clip(1 - sum(increments.values()), 0.0, 1.0), axis=0)
+        own = increments.get(1, np.zeros_like(staying))
+        own[1:] *= staying[:-1]
+        found[part] = np.vstack([np.zeros_like(own[:1]), np.cumsum(own, axis=0)])[upto].T
+    return np.minimum(found, 1.0)
 
 
 class RidgeCox(ClassifierMixin, BaseEstimator):
