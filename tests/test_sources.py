@@ -1,6 +1,12 @@
 """Code is followed through its imports."""
 
+import json
+from types import SimpleNamespace
+
+import pytest
+
 from notebook_report import sources
+from notebook_report.errors import BuildError
 
 
 def test_modules_are_followed_through_their_imports():
@@ -40,3 +46,12 @@ def test_imports_are_found_at_any_depth():
     assert sources.imports(NESTED)[0] == wanted
     later = "try:\n    import numpy\nexcept ImportError: pass\nimport scipy.stats as s\ndef f(): import mlflow"
     assert sources.imports(later)[1] == {"mlflow", "numpy", "scipy.stats"}
+
+
+def test_a_cell_that_is_no_python_is_named(tmp_path):
+    texts = ["x = 1", "%matplotlib inline\ny = 2\n    y = 3"]
+    cells = [{"cell_type": "code", "source": [text], "metadata": {}} for text in texts]
+    notebook = tmp_path / "03_mine.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}))
+    with pytest.raises(BuildError, match=r"^03_mine, code cell 2, line 3: this is not Python \(unexpected indent\)"):
+        sources.reached(SimpleNamespace(notebook=notebook))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from notebook_report import project
+from notebook_report import errors, project
 
 SHARED = ("columns.yaml", "words/shared.md")  # beside the notebooks: what every chapter may show
 # Beside the notebooks: what the report's own pages are made from, and how it shows what notebooks made
@@ -57,10 +57,24 @@ def cells(notebook: str | bytes) -> list[tuple[str, str, list[str]]]:
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in listed]
 
 
+def _codes(notebook: Path) -> list[str]:
+    lines = (source.splitlines() for kind, source, _ in cells(notebook.read_bytes()) if kind == "code")
+    return ["\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in cell) for cell in lines]
+
+
 def code(notebook: Path) -> str:
     """Code cells of a notebook, IPython magics left out."""
-    lines = (source.splitlines() for kind, source, _ in cells(notebook.read_bytes()) if kind == "code")
-    return "\n".join(line for cell in lines for line in cell if not line.lstrip().startswith(("%", "!")))
+    return "\n".join(_codes(notebook))
+
+
+def _refuse_no_python(notebook: Path) -> None:
+    """Refuse the first code cell that cannot be read, by its number and line."""
+    for number, source in enumerate(_codes(notebook), 1):
+        try:
+            ast.parse(source)
+        except SyntaxError as error:
+            where = f"{notebook.stem}, code cell {number}, line {error.lineno}"
+            raise errors.BuildError(f"this is not Python ({error.msg}); mend the cell and run again", where) from None
 
 
 def shown() -> dict[str, list[str]]:
@@ -128,7 +142,11 @@ def modules(source: str) -> dict[str, str]:
 def reached(chapter: project.Chapter) -> dict[str, str]:
     """The project's own modules that a chapter runs, `display` and the look of figures included: name to hash."""
     look = "\nimport notebook_report.display" + (f"\nimport {project.current.style}" if project.current.style else "")
-    return modules(code(chapter.notebook) + look)
+    try:
+        return modules(code(chapter.notebook) + look)
+    except SyntaxError:
+        _refuse_no_python(chapter.notebook)
+        raise
 
 
 def loaded(chapter: project.Chapter) -> frozenset[str]:
