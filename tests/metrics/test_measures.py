@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sk
 
 from attrition import metrics
-from attrition.metrics import calibration
+from attrition.metrics import calibration, ranks
 from attrition.metrics.calibration import recalibration_covariance, spline_basis
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -176,3 +176,23 @@ def test_an_outcome_that_is_not_binary_is_refused(y):
 def test_lengths_that_differ_are_refused():
     with pytest.raises(ValueError, match="one length"):
         metrics.brier_score([0, 1, 1], [0.1, 0.2])
+
+
+@pytest.mark.parametrize("long", [0, 2_000])
+def test_pairs_won_by_rows_long_and_short(monkeypatch, long):
+    """Against scikit-learn, with ties; scores that are missing tie with each other, above all others."""
+    monkeypatch.setattr(ranks, "LONG", long)
+    rng = np.random.default_rng(3)
+    event, score = rng.random((4, 60)) < 0.4, rng.integers(0, 9, (4, 60)).astype(float)
+    pairs = event.sum(axis=1) * (~event).sum(axis=1)
+    expected = [sk.roc_auc_score(e, s) for e, s in zip(event, score, strict=True)]
+    np.testing.assert_allclose(ranks.won(event, score) / pairs, expected, atol=1e-12)
+    missing = np.where(score == 8, np.nan, score)
+    np.testing.assert_allclose(ranks.won(event, missing), ranks.won(event, score), atol=1e-12)
+
+
+def test_one_score_under_many_weights_is_each_of_them():
+    rng = np.random.default_rng(4)
+    y, score, weights = rng.random(80) < 0.4, rng.integers(0, 7, 80) / 7.0, rng.random((80, 5))
+    expected = [sk.roc_auc_score(y, score, sample_weight=w) for w in weights.T]
+    np.testing.assert_allclose(metrics.auroc(y, score, weights), expected, atol=1e-12)

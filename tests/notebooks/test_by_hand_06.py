@@ -74,3 +74,5 @@ def test_a_trial_with_few_events_is_taught_on_the_pilot():
     assert found["taught"].name == "pilot"
     enough = made_trial(n=150)
     assert cells.run("06", "hand-1", "hand-3", p=p, study=enough, **GIVEN)["taught"] is enough
+    many = dataclasses.replace(enough, patients=pd.concat([enough.patients] * 134, ignore_index=True))
+    assert cells.run("06", "hand-1", "hand-3", p=p, study=many, **GIVEN)["taught"].name == "pilot"

@@ -52,7 +52,9 @@ def test_scaled_residuals_equal_cox_zph(trial):
     np.testing.assert_allclose(ours[theirs.columns], theirs, atol=1e-6)
 
 
-def test_predicted_risk_equals_risk_regression(trial):
+@pytest.mark.parametrize("together", [7, 1_000])
+def test_predicted_risk_equals_risk_regression(trial, monkeypatch, together):
+    monkeypatch.setattr(hazards, "AT_ONCE", together)
     data, X = trial
     theirs = golden("csc")
     who = [1, 7, 30, 101, 240]
@@ -124,7 +126,9 @@ def test_columns_that_hardly_differ_in_likelihood_settle():
     assert (X @ beta)[level[:, 0] == 1][0] - (X @ beta)[level[:, 0] == 0].mean() == pytest.approx(plain[0], abs=0.03)
 
 
-def test_derivatives_of_the_partial_likelihood_are_its_slopes():
+@pytest.mark.parametrize("few", [0, 2_000])
+def test_derivatives_of_the_partial_likelihood_are_its_slopes(monkeypatch, few):
+    monkeypatch.setattr(hazards, "FEW_ROWS", few)
     rng = seeds.stream(5, "derivatives")
     X, time, event = rng.standard_normal((60, 3)), rng.integers(1, 12, 60), rng.random(60) < 0.6
     event &= time > 3  # who is gone before the first event is in no risk set

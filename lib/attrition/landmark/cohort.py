@@ -39,9 +39,13 @@ def cut_day(landmark: int) -> int:
 
 def at_risk(trial: Trial, landmark: int) -> pd.Series:
     """Identifiers of the patients who have not left by the landmark, sorted; day 0 is everybody in the analysis set."""
+    return _here(trial, landmark)["id"].reset_index(drop=True)
+
+
+def _here(trial: Trial, landmark: int) -> pd.DataFrame:
     patients = trial.patients
-    here = patients["event_day"] > landmark if landmark > 0 else pd.Series(True, index=patients.index)
-    return patients.loc[here, "id"].sort_values().reset_index(drop=True)
+    here = patients[patients["event_day"] > landmark] if landmark > 0 else patients
+    return here if here["id"].is_monotonic_increasing else here.sort_values("id")
 
 
 def target(trial: Trial, landmark: int, horizon: int | None = None, event: str = "primary") -> pd.Series:
@@ -57,7 +61,7 @@ def target(trial: Trial, landmark: int, horizon: int | None = None, event: str =
         stayed: 0.
     """
     horizon = trial.horizon if horizon is None else horizon
-    patients = trial.patients.set_index("id").loc[at_risk(trial, landmark)]
+    patients = _here(trial, landmark).set_index("id")
     group, day = patients["reason_group"], patients["event_day"]
     none = group.isin([COMPLETED, CENSORED])
     chosen = {"primary": ~none & group.ne(COMPETING), "all_cause": ~none}.get(event, group.eq(event))
@@ -92,13 +96,12 @@ class Known:
 
 def known(trial: Trial, landmark: int) -> Known:
     """Restrict a trial to the patients at risk at a landmark and the records known by then."""
-    ids = pd.Index(at_risk(trial, landmark), name="id")
+    patients = _here(trial, landmark).set_index("id")[["arm", *trial.baseline]]
     cut = cut_day(landmark)
-    events = trial.events
-    seen = (events["known_day"] <= cut) & (events["day"] <= cut) & events["id"].astype("category").isin(ids)
-    patients = trial.patients.set_index("id").loc[ids, ["arm", *trial.baseline]]
+    events = trial.events[(trial.events["known_day"] <= cut) & (trial.events["day"] <= cut)]
+    events = events[events["id"].astype("category").isin(patients.index)]
     schedule = tuple(day for day in trial.schedule if day <= landmark)
-    return Known(landmark, ids, patients, events[seen], schedule, trial.arms)
+    return Known(landmark, patients.index, patients, events, schedule, trial.arms)
 
 
 def last_values(records: pd.DataFrame) -> pd.DataFrame:
