@@ -478,7 +478,7 @@ def test_leaks_are_counted_by_what_they_gain_and_by_what_they_reach():
 def test_a_measure_that_is_added_to_the_evaluator_is_taken_here_too(made, p, monkeypatch):
     monkeypatch.setitem(evaluator.MEASURES, "log_loss", lambda y, y_prob, weights=None: log_loss(y, y_prob))
     of = prediction.problem(made, 28)
-    developed = evaluation.develop(of, p, 1, with_forest=False, stack=None)
+    developed = evaluation.develop(of, p, 1, with_forest=False)
     found = evaluation.Evaluation({28: developed}, summary=uncertainty.summary(developed))
     value = evaluator.pick(found.summary, model="null", measure="log_loss")["value"]
     assert value == pytest.approx(np.mean([log_loss(of.y, y_prob) for y_prob in developed.predictions["null"].T]))

@@ -97,11 +97,16 @@ class Known:
 def known(trial: Trial, landmark: int) -> Known:
     """Restrict a trial to the patients at risk at a landmark and the records known by then."""
     patients = _here(trial, landmark).set_index("id")[["arm", *trial.baseline]]
-    cut = cut_day(landmark)
-    events = trial.events[(trial.events["known_day"] <= cut) & (trial.events["day"] <= cut)]
-    events = events[events["id"].astype("category").isin(patients.index)]
+    events = trial.events.take(_seen(trial, landmark, patients.index))
     schedule = tuple(day for day in trial.schedule if day <= landmark)
     return Known(landmark, patients.index, patients, events, schedule, trial.arms)
+
+
+def _seen(trial: Trial, landmark: int, ids: pd.Index) -> np.ndarray:
+    """Positions of the records of some patients that are known at a landmark."""
+    cut = cut_day(landmark)
+    rows = np.flatnonzero((trial.events["known_day"] <= cut) & (trial.events["day"] <= cut))
+    return rows[trial.events["id"].take(rows).astype("category").isin(ids)]
 
 
 def last_values(records: pd.DataFrame) -> pd.DataFrame:
@@ -241,7 +246,8 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
         feature, group, rule (when it is known), known_day (day of the latest record of its kind that was used, at most
         `cut_day`), missing (share of patients at risk).
     """
-    days, rows = known(trial, landmark).events.groupby("kind")["known_day"].max(), []
+    seen = _seen(trial, landmark, pd.Index(_here(trial, landmark)["id"]))
+    days, rows = trial.events[["kind", "known_day"]].take(seen).groupby("kind")["known_day"].max(), []
     for group, table in features_by_group(trial, landmark).items():
         kind = WORDS["kinds"].get(group)
         day = days.get(kind, np.nan) if kind else 1.0

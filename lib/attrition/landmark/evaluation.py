@@ -20,6 +20,7 @@ from attrition.landmark.uncertainty import Developed
 from attrition.metrics import evaluator, intervals, measures
 from attrition.metrics.calibration import CalibrationCurve, calibration_curve
 from attrition.metrics.intervals import CHANCE, grade, of_row
+from attrition.resampling import Fold
 from attrition.survival import incidence
 from notebook_report.text import unless_missing
 
@@ -150,10 +151,11 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     }
     later = {day: of for day, of in problems.items() if day > 0}
     stack = uncertainty.stacked(later) if len(later) > 1 else None
-    models = [
-        delayed(develop)(of, p, seed, day == trial.landmarks[0], stack if day else None) for day, of in problems.items()
-    ]
-    developed = dict(zip(problems, engine.compute(models, "models by landmark"), strict=True))
+    tasks = [delayed(develop)(of, p, seed, day == trial.landmarks[0]) for day, of in problems.items()]
+    tasks += [delayed(_together)(of, p, seed, stack) for of in later.values()] if stack else []
+    found = engine.compute(tasks, "models by landmark")
+    supers = dict(zip(later, found[len(problems) :], strict=False))
+    developed = {day: _with(one, supers.get(day)) for day, one in zip(problems, found, strict=False)}
     chance = _tested({day: developed[day] for day in later}, p.n_permutations, seed)
     known = declared(trial, problems)
     n = min(p.n_bootstraps, max([MOST_RESAMPLES, *(uncertainty.sized(p, of).n_bootstraps for of in problems.values())]))
@@ -162,27 +164,41 @@ def run(trial: Trial, p: Any, seed: int) -> Evaluation:
     )
 
 
-def develop(of: Problem, p: Any, seed: int, with_forest: bool, stack: uncertainty.Stack | None) -> Developed:
-    """Every model of a landmark on all patients, and in half-samples for its intervals.
-
-    The random forest takes longer than all others together; `stack` is for the model of all landmarks.
-    """
-    p = uncertainty.sized(p, of)
-    folds = prediction.folds_of(of, p.n_folds, p.n_repeats, seed)
+def _drawn(of: Problem, p: Any, seed: int) -> tuple[list[Fold], list[Fold]]:
+    """Folds of all patients, and of half-samples."""
     rng, n_splits = seeds.stream(seed, "halves", of.landmark), uncertainty.splits(p)
     drawn = uncertainty.halves(of.y, p.n_half_samples, p.n_folds, rng, of.weight > 0, n_splits)
+    return prediction.folds_of(of, p.n_folds, p.n_repeats, seed), drawn
+
+
+def develop(of: Problem, p: Any, seed: int, with_forest: bool) -> Developed:
+    """Every model of a landmark alone, on all patients, and in half-samples for its intervals.
+
+    The random forest takes longer than all others together.
+    """
+    p = uncertainty.sized(p, of)
+    folds, drawn = _drawn(of, p, seed)
     fewer = dict.fromkeys(LEARNERS, (p.n_repeats_slow, p.n_half_samples_slow))
     fewer["forest"] = (p.n_repeats_slow, p.n_half_samples_forest)
     chosen = prediction.estimators(p, seed, of)
     chosen = {name: model for name, model in chosen.items() if with_forest or name != "forest"}
-    found = uncertainty.develop(of, chosen, folds, drawn, fewer, n_splits)
-    predictions, halves = dict(found.predictions), dict(found.halves)
-    if stack is not None:
-        few = uncertainty.up_to(folds, p.n_repeats_slow)
-        few_halves = uncertainty.up_to(drawn, n_splits * p.n_half_samples_slow)
-        predictions["super"], halves["super"] = uncertainty.developed_together(stack, of, few, few_halves, seed)
-    ordered = {name: predictions[name] for name in LABELS if name in predictions}
-    return replace(found, predictions=ordered, halves=halves)
+    return uncertainty.develop(of, chosen, folds, drawn, fewer, uncertainty.splits(p))
+
+
+def _together(of: Problem, p: Any, seed: int, stack: uncertainty.Stack) -> tuple[np.ndarray, np.ndarray]:
+    """The model of all landmarks at one of them, which takes long: as `develop` has the others."""
+    p = uncertainty.sized(p, of)
+    folds, drawn = _drawn(of, p, seed)
+    few = uncertainty.up_to(drawn, uncertainty.splits(p) * p.n_half_samples_slow)
+    return uncertainty.developed_together(stack, of, uncertainty.up_to(folds, p.n_repeats_slow), few, seed)
+
+
+def _with(developed: Developed, together: tuple[np.ndarray, np.ndarray] | None) -> Developed:
+    """In the order of `LABELS`, and with the model of all landmarks where there is one."""
+    every, halves = dict(developed.predictions), dict(developed.halves)
+    if together:
+        every["super"], halves["super"] = together
+    return replace(developed, predictions={name: every[name] for name in LABELS if name in every}, halves=halves)
 
 
 def _tested(after: dict[int, Developed], permutations: int, seed: int) -> dict[int, dict[str, dict[str, float]]]:
