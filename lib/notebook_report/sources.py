@@ -63,7 +63,7 @@ def _codes(notebook: Path) -> list[str]:
 
 
 def code(notebook: Path) -> str:
-    """Code cells of a notebook, IPython magics left out."""
+    """Code cells of a notebook, IPython magics as empty lines."""
     return "\n".join(_codes(notebook))
 
 

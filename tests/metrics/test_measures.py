@@ -196,3 +196,6 @@ def test_one_score_under_many_weights_is_each_of_them():
     y, score, weights = rng.random(80) < 0.4, rng.integers(0, 7, 80) / 7.0, rng.random((80, 5))
     expected = [sk.roc_auc_score(y, score, sample_weight=w) for w in weights.T]
     np.testing.assert_allclose(metrics.auroc(y, score, weights), expected, atol=1e-12)
+    missing = np.where(score > 0.8, np.nan, score)
+    np.testing.assert_allclose(ranks.auroc(y, missing, weights.T), expected, atol=1e-12)
+    assert np.isnan(metrics.auroc(y, score, weights * y[:, None])).all()

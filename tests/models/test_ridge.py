@@ -151,8 +151,8 @@ def by_least_squares(design, y, w, train, C):
     return np.linalg.solve(X.T @ (w[train, None] * X) + form, X.T @ (w[train] * z))
 
 
-@pytest.mark.parametrize("C", [1e-3, 1.0])
-def test_many_outcomes_at_once_take_one_step_each(rng, C):
+@pytest.mark.parametrize(("C", "named", "inner_folds"), [(1e-3, 1, ridge.INNER_FOLDS), (1.0, -7, 2)])
+def test_many_outcomes_at_once_take_one_step_each(rng, C, named, inner_folds):
     X, y = made(rng, effect=0.8)
     X[rng.random(160) < 0.2, 2] = np.nan
     fold, design = np.arange(160) % 4, ridge.Design.of(X, np.arange(6) == 1)
@@ -161,7 +161,7 @@ def test_many_outcomes_at_once_take_one_step_each(rng, C):
     for k in range(4):
         shuffled[fold == k] = y[within[k]]
     Y, w = np.stack([y, shuffled]).astype(float), np.ones(160)
-    found = ridge.OneStep(design, fold, rng.integers(0, ridge.INNER_FOLDS, 160), grid=(C,))(Y)
+    found = ridge.OneStep(design, named * fold + 3, rng.integers(0, inner_folds, 160), grid=(C,))(Y)
     for outcome, log_odds in zip(Y, found, strict=True):
         for k in range(4):
             beta = by_least_squares(design, outcome, w, fold != k, C)

@@ -146,3 +146,13 @@ def test_who_is_gone_before_the_first_event_changes_nothing():
     found = hazards.fit_cox(time, event, x[:, None])
     np.testing.assert_allclose(found, hazards.fit_cox(time[20:], event[20:], x[20:, None]), atol=1e-9)
     assert found == pytest.approx(0.1558, abs=1e-4)
+
+
+def test_where_a_fit_sets_out_from_does_not_matter_and_is_near_the_end():
+    rng = seeds.stream(6, "start")
+    X, time = rng.standard_normal((900, 3)), rng.integers(1, 60, 900).astype(float)
+    cause = rng.choice([0, 1, 2], 900, p=[0.5, 0.4, 0.1])
+    ridge, start = hazards.RidgeCox(np.zeros(3, dtype=bool), 1).penalty(X, cause == 1, time)
+    assert np.abs(start - hazards.fit_cox(time, cause == 1, X, ridge)).max() < hazards.SETTLED
+    risks = [hazards.cox_risk(time, cause, X, X[:9], [30], ridge, (2,), begin) for begin in (start, None)]
+    np.testing.assert_allclose(*risks, atol=1e-10)

@@ -148,7 +148,7 @@ def encoded(table: pd.DataFrame, taken: Collection[str] = ()) -> tuple[pd.DataFr
 
 
 def problem(trial: Trial, day: int) -> Problem:
-    """The prediction problem at a landmark, made once."""
+    """The prediction problem at a landmark: made once and shared, so not to be changed."""
     if ("problem", day) not in trial.memo:
         trial.memo["problem", day] = _problem(trial, day)
     return trial.memo["problem", day]

@@ -243,7 +243,8 @@ def against_chance(of: Problem, feature_set: str, fold: Array, n: int, seed: int
     rng = seeds.stream(seed, "permutation", of.landmark, feature_set)
     everybody, folds = np.arange(len(of.y)), np.unique(fold)
     design = ridge.Design.of(of.X[of.columns(feature_set)].to_numpy(), np.array(of.free(feature_set)))
-    inner = ridge.inner_labels(rng, np.stack([fold == k for k in folds]).astype(float)).max(axis=0)
+    inner = np.empty(len(fold), dtype=int)
+    inner[np.lexsort((rng.random(len(fold)), fold))] = everybody % ridge.INNER_FOLDS
     one_step = ridge.OneStep(design, fold, inner, weight=None if of.cause is None else of.weight)
     found, size = np.empty(n + 1), max(1, AT_ONCE // len(of.y))
     for first in range(0, n + 1, size):

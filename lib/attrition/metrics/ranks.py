@@ -107,10 +107,10 @@ def _of_one_score(y: Array, score: Array, weight: Array) -> Array:
     mass = np.take(weight, order, axis=1)
     np.cumsum(mass, axis=1, out=through[:, 1:])
     below, upto = (through.take(np.searchsorted(ordered, ordered[event], side), axis=1) for side in ("left", "right"))
-    up, everybody = mass.take(event, axis=1), through[:, -1]
-    events = up.sum(axis=1)
+    up = mass.take(event, axis=1)
+    events, others = up.sum(axis=1), mass.take(np.flatnonzero(y[order] == 0), axis=1).sum(axis=1)
     won = (np.einsum("re,re->r", up, below + upto) - events**2) / 2
-    pairs = events * (everybody - events)
+    pairs = events * others
     return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
 
 

@@ -335,7 +335,7 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
         held[: len(free)] = ~free
         (label,) = inner_labels(np.random.default_rng(self.seed), np.ones((1, len(X))))
         kept = [label != k for k in range(INNER_FOLDS) if event[label != k].any()]
-        start, whole = np.zeros(X.shape[1]), _ordered(time, event, X)
+        starts, whole = {0.0: np.zeros(X.shape[1])}, _ordered(time, event, X)
         parts = [_ordered(time[rows], event[rows], X[rows]) for rows in kept]
         beta, plenty = np.zeros((len(kept), X.shape[1])), np.count_nonzero(event) >= PLENTY * X.shape[1]
 
@@ -343,8 +343,8 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
             ridge, lost = held / C + HELD, 0.0
             try:
                 if plenty:
-                    start[:] = _fitted(*whole, ridge, start, SETTLED)
-                    return np.array([_left_out(whole, parts, ridge, start)])
+                    starts[C] = _fitted(*whole, ridge, starts[max(starts)], SETTLED)
+                    return np.array([_left_out(whole, parts, ridge, starts[C])])
                 for k, part in enumerate(parts):
                     beta[k] = _fitted(*part, ridge, beta[k], 1e-2)
                     lost += _likelihood(*part, beta[k]) - _likelihood(*whole, beta[k])
@@ -353,7 +353,7 @@ class RidgeCox(ClassifierMixin, BaseEstimator):
             return np.array([lost])
 
         self.C_ = float(self.grid[best_of_grid(self.grid, 1, losses)[0]])
-        return held / self.C_ + HELD, start
+        return held / self.C_ + HELD, starts.get(self.C_, starts[0.0])
 
     def predict_proba(self, X: Any) -> Array:
         """Two columns, the second increasing in the hazard."""
