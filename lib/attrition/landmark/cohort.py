@@ -102,7 +102,7 @@ def known(trial: Trial, landmark: int) -> Known:
     return Known(landmark, patients.index, patients, events, schedule, trial.arms)
 
 
-def _seen(trial: Trial, landmark: int, ids: pd.Index) -> np.ndarray:
+def _seen(trial: Trial, landmark: int, ids: pd.Index | pd.Series) -> np.ndarray:
     """Positions of the records of some patients that are known at a landmark."""
     cut = cut_day(landmark)
     rows = np.flatnonzero((trial.events["known_day"] <= cut) & (trial.events["day"] <= cut))
@@ -246,7 +246,7 @@ def dictionary(trial: Trial, landmark: int) -> pd.DataFrame:
         feature, group, rule (when it is known), known_day (day of the latest record of its kind that was used, at most
         `cut_day`), missing (share of patients at risk).
     """
-    seen = _seen(trial, landmark, pd.Index(_here(trial, landmark)["id"]))
+    seen = _seen(trial, landmark, at_risk(trial, landmark))
     days, rows = trial.events[["kind", "known_day"]].take(seen).groupby("kind")["known_day"].max(), []
     for group, table in features_by_group(trial, landmark).items():
         kind = WORDS["kinds"].get(group)

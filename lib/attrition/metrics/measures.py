@@ -225,16 +225,12 @@ def aurocs_within(y_true: NDArray, y_prob: NDArray, fold: NDArray, weights: NDAr
     [1.0, 0.0]
     """
     won, pairs = np.zeros((2, len(y_true)))
+    events, others = (part if weights is None else weights * part for part in (y_true, 1 - y_true))
     for k in np.unique(fold):
-        rows = np.flatnonzero(fold == k)
-        up, score = y_true.take(rows, axis=1), ranks.settled(y_prob.take(rows, axis=1))
-        if weights is None:
-            won += ranks.won(up == 1, score)
-            pairs += up.sum(axis=1) * (1 - up).sum(axis=1)
-        else:
-            own = weights.take(rows, axis=1)
-            won += ranks.concordance(own * up, own * (1 - up), score)
-            pairs += (own * up).sum(axis=1) * (own * (1 - up)).sum(axis=1)
+        up, down, score = (part.take(np.flatnonzero(fold == k), axis=1) for part in (events, others, y_prob))
+        score = ranks.settled(score)
+        won += ranks.won(up == 1, score) if weights is None else ranks.concordance(up, down, score)
+        pairs += up.sum(axis=1) * down.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
 

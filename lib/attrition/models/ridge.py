@@ -292,18 +292,19 @@ class OneStep:
         self.cells = [slice(*ends) for ends in itertools.pairwise(cells)]
         usual = np.ones(len(fold)) if weight is None else (np.bincount(fold, weight) / np.bincount(fold))[fold]
         roots = np.sqrt(usual[self.order, None]) * self.table
-        bends = np.stack([roots[cell].T @ roots[cell] for cell in self.cells]).reshape(
-            *self.shape, *roots.T.shape[:1], -1
-        )
+        bends = self._by_fold([roots[cell].T @ roots[cell] for cell in self.cells])
         for k in range(len(tests)):
             kept = np.stack([fold != k, *((fold != k) & (inner != f) for f in range(INNER_FOLDS))])
-            self.folds.append((bends[np.arange(len(tests)) != k].sum(axis=0), design.penalty(usual * kept)))
+            self.folds.append((np.delete(bends, k, axis=0).sum(axis=0), design.penalty(usual * kept)))
+
+    def _by_fold(self, each: Sequence[Array]) -> Array:
+        """One array a cell, by test and inner fold."""
+        return np.stack(each).reshape(*self.shape, *each[0].shape)
 
     def _sums(self, rows: Array) -> Array:
         """Sums of the table's rows, weighted, in each test and inner fold: (n_folds, INNER_FOLDS, n_outcomes, q)."""
         rows = rows.take(self.order, axis=1)
-        found = np.stack([rows[:, cell] @ self.table[cell] for cell in self.cells])
-        return found.reshape(*self.shape, *found.shape[1:])
+        return self._by_fold([rows[:, cell] @ self.table[cell] for cell in self.cells])
 
     def __call__(self, Y: Array, weights: Array | None = None) -> Array:
         """Log odds of outcomes, (n_outcomes, n_patients), with as many events in each fold; `weights` move along."""
